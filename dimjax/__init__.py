@@ -1,0 +1,10 @@
+"""Train light detectors of dim, small infrared targets from raw image sequences.
+
+Letters of array shapes, everywhere in this package:
+
+    T frames of a sequence    H, W height and width in pixels    C input channels
+    B examples of a batch     N examples of a data set           M labels of an example
+    K detections of a frame   h, w height and width of a chip or of the output grid
+"""
+
+__version__ = "0.1.0"
