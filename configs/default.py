@@ -1,0 +1,65 @@
+"""Every key of a run, with its unit. The other configurations call this one and change a few."""
+
+from ml_collections import config_dict
+
+
+def get_config() -> config_dict.ConfigDict:
+    """The simulated sky, DarkNet-19 at width 1 on chips of 80 px, sizes as in the paper."""
+    config = config_dict.ConfigDict()
+    config.seed = 0
+
+    config.data = config_dict.ConfigDict()
+    config.data.folder = ""  # of raw sequences and labels; "" simulates the sky below
+    config.data.layout = config_dict.ConfigDict()  # how the folder is laid out: dimjax.folders
+    config.data.stride = 1  # frames from F1 to F2, F2 to F3, F3 to F4
+    config.data.val_share = 0.15  # of the training sequences, where the folder has no val split
+
+    config.sky = config_dict.ConfigDict()
+    config.sky.train_sequences = 160
+    config.sky.val_sequences = 12
+    config.sky.test_sequences = 12
+    config.sky.frames = 64  # of each sequence
+    config.sky.height = 512  # pixels
+    config.sky.width = 640  # pixels
+    config.sky.targets_per_frame = 4.0  # mean
+    config.sky.snr_min = 2.0  # peak over noise sigma of one raw frame
+    config.sky.snr_max = 15.0
+
+    config.annotator = config_dict.ConfigDict()  # shares of the labels that are wrong
+    config.annotator.unlabelled_target = 0.0
+    config.annotator.wrong_position = 0.0
+    config.annotator.wrong_category = 0.0
+    config.annotator.labelled_background = 0.0
+
+    config.chips = config_dict.ConfigDict()
+    config.chips.chip_px = 80  # height and width, pixels
+    config.chips.frame_step = 1  # chips are cut at each frame_step-th frame
+    config.chips.backgrounds_per_label = 54_489 / 35_021  # the paper's mix
+
+    config.model = config_dict.ConfigDict()
+    config.model.backbone = "darknet19"
+    config.model.width = 1.0  # factor on all channels
+    config.model.output_stride = 8  # pixels a cell of the output grid
+    config.model.input = "difference"  # or "sequence", "single"
+    config.model.bf16 = False  # compute in bfloat16; parameters and losses stay float32
+
+    config.loss = config_dict.ConfigDict()
+    config.loss.a = 1.0  # weight of the location, Eq. (2)
+    config.loss.b = 1.0  # weight of the classification, Eq. (2)
+
+    config.training = config_dict.ConfigDict()
+    config.training.epochs = 100
+    config.training.batch_size = 128  # chips, over all devices
+    config.training.optimizer = "adamw"  # or "adam"
+    config.training.learning_rate = 1e-3
+    config.training.weight_decay = 1e-2
+    config.training.warmup_epochs = 1.0
+    config.training.augment = True  # turn and flip chips at random
+
+    config.detection = config_dict.ConfigDict()
+    config.detection.match_px = 3.0  # a detection nearer to a truth than this is a hit
+    config.detection.suppress_px = 4.0  # of two detections nearer than this the stronger stays
+    config.detection.most = 100  # detections of a frame, before suppression
+    config.detection.tile_px = 0  # detect in tiles of this size; 0: whole frames
+    config.detection.margin_px = 64  # overlap of tiles on each side
+    return config

@@ -1,0 +1,102 @@
+"""Checkpoints: the whole train state and what is needed to use it, saved and restored by Orbax.
+
+In come a state and a description (plain values: model, input mode, thresholds); out comes the
+same pair, or an error that says what differs. A checkpoint is there whole or not at all.
+
+    with open_checkpoints(directory) as checkpoints:
+        save(checkpoints, epoch, state, description)
+        state, description = restore(checkpoints, like=state)
+"""
+
+from pathlib import Path
+
+import jax
+import numpy as np
+import orbax.checkpoint as ocp
+
+from dimjax.errors import InputError
+from dimjax.training import TrainState
+
+
+def open_checkpoints(directory: Path, keep: int = 3) -> ocp.CheckpointManager:
+    """The checkpoints of one training, by epoch; only the newest are kept."""
+    options = ocp.CheckpointManagerOptions(max_to_keep=keep, enable_async_checkpointing=False)
+    return ocp.CheckpointManager(
+        Path(directory).absolute(), options=options, item_names=("state", "description")
+    )
+
+
+def save(
+    checkpoints: ocp.CheckpointManager, epoch: int, state: TrainState, description: dict
+) -> None:
+    """Save the state after an epoch."""
+    checkpoints.save(
+        epoch,
+        args=ocp.args.Composite(
+            state=ocp.args.StandardSave(state._asdict()),
+            description=ocp.args.JsonSave(description),
+        ),
+    )
+
+
+def describe(checkpoints: ocp.CheckpointManager, epoch: int | None = None) -> dict:
+    """The description in a checkpoint: enough to build the model for it."""
+    epoch = _epoch(checkpoints, epoch)
+    args = ocp.args.Composite(description=ocp.args.JsonRestore())
+    return checkpoints.restore(epoch, args=args)["description"]
+
+
+def restore(
+    checkpoints: ocp.CheckpointManager, like: TrainState, epoch: int | None = None
+) -> TrainState:
+    """The state in a checkpoint.
+
+    Args:
+      checkpoints: From open_checkpoints.
+      like: A state of the same model and optimiser, on the devices to restore to.
+      epoch: Which one; the newest if None.
+
+    Raises:
+      InputError: There is none, or it is of another model.
+    """
+    epoch = _epoch(checkpoints, epoch)
+    _same_shapes(checkpoints, epoch, like)
+    like = jax.tree.map(ocp.utils.to_shape_dtype_struct, like._asdict())
+    args = ocp.args.Composite(state=ocp.args.StandardRestore(like))
+    return TrainState(**checkpoints.restore(epoch, args=args)["state"])
+
+
+def _epoch(checkpoints: ocp.CheckpointManager, epoch: int | None) -> int:
+    there = checkpoints.all_steps()
+    if epoch is None and there:
+        return max(there)
+    if epoch not in there:
+        raise InputError(
+            checkpoints.directory,
+            f"a checkpoint of {'any epoch' if epoch is None else f'epoch {epoch}'} is needed",
+            f"checkpoints of epochs {sorted(there)}",
+            "Train first, or name one of these epochs.",
+        )
+    return epoch
+
+
+def _same_shapes(checkpoints: ocp.CheckpointManager, epoch: int, like: TrainState) -> None:
+    saved = checkpoints.item_metadata(epoch)["state"]
+    saved = {"params": saved["params"], "batch_stats": saved["batch_stats"]}
+    here = _shapes({"params": like.params, "batch_stats": like.batch_stats})
+    there = _shapes(saved)
+    if here != there:
+        differing = sorted(set(here.items()) ^ set(there.items()))[0][0]
+        raise InputError(
+            checkpoints.directory,
+            f"a checkpoint of this model has {differing} of shape {here.get(differing)}",
+            there.get(differing),
+            "Use the run's own model.backbone, model.width and model.input, or another workdir.",
+        )
+
+
+def _shapes(tree) -> dict[str, tuple]:
+    leaves = jax.tree_util.tree_leaves_with_path(tree)
+    return {
+        jax.tree_util.keystr(path): tuple(np.shape(leaf) or leaf.shape) for path, leaf in leaves
+    }

@@ -1,0 +1,100 @@
+"""Examples: a prepared data set read into arrays, once, for any number of epochs.
+
+In comes the folder of a prepared `dim_targets` data set (array_record); out go plain arrays
+with one row an example. All three input modes are made from the four frames they hold.
+
+    examples = load("runs/demo/rounds/0/examples/dim_targets/chips/1.0.0", "train")
+    examples.frames                                     # [N, 4, h, w] uint16
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from dimjax.chips import frames_of
+
+
+class Examples(NamedTuple):
+    """Chips with their labels; boxes in chip coordinates."""
+
+    id: np.ndarray  # [N] str, stable over rounds and rebuilds
+    sequence: np.ndarray  # [N] str
+    frame: np.ndarray  # [N] int32, number of the reference frame F1
+    origin: np.ndarray  # [N, 2] int32 x, y of the chip in its frame, pixels
+    reason: np.ndarray  # [N] str, why the chip was cut
+    frames: np.ndarray  # [N, 4, h, w] uint8 or uint16, F1..F4, grey levels
+    scale: np.ndarray  # [N, 2] float32 level and noise sigma of the sequence, grey levels
+    boxes: np.ndarray  # [N, M, 4] float32 x, y, w, h, pixels; 0 where there is no label
+    category: np.ndarray  # [N, M] int8, 0 target, 1 interference, -1 no label
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def take(self, index: np.ndarray) -> "Examples":
+        """The examples at an index or mask [N]."""
+        return Examples(*(values[index] for values in self))
+
+
+def load(
+    builder_dir: str | Path, split: str, progress: Callable = lambda records: records
+) -> Examples:
+    """Read a split of a prepared data set into memory.
+
+    Args:
+      builder_dir: Folder of the prepared data set, with its version.
+      split: Name of the split, e.g. "train".
+      progress: Wraps the source while it is read, e.g. a progress bar.
+
+    Raises:
+      ValueError: From TFDS, naming the splits there are, where the split is unknown.
+    """
+    import tensorflow_datasets as tfds  # seconds to import, and of use here alone
+
+    builder = tfds.builder_from_directory(builder_dir)
+    source = builder.as_data_source(split)
+    reasons = builder.info.features["reason"].names
+    # Filled in place: a list of frames to stack would need the memory twice.
+    height, width, _ = builder.info.features["frame"].shape
+    frames = np.empty((len(source), 4, height, width), np.uint16)
+    rows = []
+    for i, record in enumerate(progress(source)):
+        frames[i] = frames_of(record["frame"], record["difference"])
+        rows.append(_row(record, reasons))
+    if all(row["bits"] <= 8 for row in rows):
+        frames = frames.astype(np.uint8)
+    columns = {
+        name: np.array([row[name] for row in rows])
+        for name in ("id", "sequence", "frame", "origin", "reason", "scale")
+    }
+    boxes, category = _padded([row["boxes"] for row in rows], [row["category"] for row in rows])
+    return Examples(**columns, frames=frames, boxes=boxes, category=category)
+
+
+def _row(record: dict, reasons: list[str]) -> dict:
+    """What an example says beside its frames."""
+    return {
+        "id": record["id"].decode(),
+        "sequence": record["sequence"].decode(),
+        "frame": np.int32(record["frame_number"]),
+        "origin": record["origin"],
+        "reason": reasons[record["reason"]],
+        "bits": record["bits"],
+        "scale": np.array([record["level"], record["noise_sigma"]], np.float32),
+        "boxes": np.array(record["labels"]["box"], np.float32).reshape(-1, 4),
+        "category": np.array(record["labels"]["category"], np.int8),
+    }
+
+
+def _padded(boxes: list[np.ndarray], categories: list[np.ndarray]):
+    """Boxes [N, M, 4] and categories [N, M] of lists of [m, 4] and [m]; M is the most, or 1."""
+    most = max((len(category) for category in categories), default=0)
+    shape = (len(boxes), max(most, 1))
+    all_boxes, all_categories = np.zeros((*shape, 4), np.float32), np.full(shape, -1, np.int8)
+    for i, category in enumerate(categories):
+        # Targets come first, so that they win a cell that they share with interference.
+        order = np.argsort(category, kind="stable")
+        all_boxes[i, : len(order)] = boxes[i][order]
+        all_categories[i, : len(order)] = category[order]
+    return all_boxes, all_categories

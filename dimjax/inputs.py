@@ -1,0 +1,63 @@
+"""Network inputs from raw frames: differencing, normalisation, augmentation, on the device.
+
+In come four frames and the scale of their sequence; out goes what the network sees. The same
+function serves chips and full frames, and uses no statistics of the chip, so that a place in a
+frame gives the same numbers whatever window it is looked at through.
+
+    images = network_input(frames, scale, mode="difference")       # [B, H, W, 3]
+    images, boxes = augment(key, images, boxes)
+"""
+
+import jax
+import jax.numpy as jnp
+
+CHANNELS = {"difference": 3, "sequence": 4, "single": 1}
+
+
+def network_input(frames: jax.Array, scale: jax.Array, mode: str) -> jax.Array:
+    """What the network sees of clips.
+
+    "difference" is G = F1-F2, F1-F3, F1-F4 (Eq. 1), "sequence" F1..F4 and "single" F1 (the three
+    inputs of the paper's Fig. 12). Frames count in noise sigmas from the sequence's level.
+    Differences count in noise sigmas and pass through asinh, linear for what is dim, logarithmic
+    for what is bright, so that a cloud edge of a thousand sigmas does not drown a target of five;
+    frames do not, since that would bury a dim target on a bright cloud.
+
+    Args:
+      frames: [B, 4, H, W] F1..F4, grey levels, any unsigned integer type.
+      scale: [B, 2] level and noise sigma of each clip's sequence, grey levels.
+      mode: One of CHANNELS.
+
+    Returns:
+      [B, H, W, C] float32.
+    """
+    frames = jnp.moveaxis(frames, 1, -1).astype(jnp.float32)
+    level, sigma = scale[:, None, None, :1], scale[:, None, None, 1:]
+    if mode == "difference":
+        return jnp.arcsinh((frames[..., :1] - frames[..., 1:]) / sigma)
+    shown = frames if mode == "sequence" else frames[..., :1]
+    return (shown - level) / sigma
+
+
+def augment(key: jax.Array, images: jax.Array, boxes: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Turn and flip each example at random: one of the eight symmetries of the square.
+
+    Args:
+      key: Random key.
+      images: [B, h, h, C] square chips.
+      boxes: [B, M, 4] x, y, w, h in pixels; rows of absent labels may hold anything.
+
+    Returns:
+      The images and boxes, turned alike.
+    """
+    size = images.shape[1]
+    flips = jax.random.bernoulli(key, shape=(3, images.shape[0]))
+    left_right, up_down, transpose = flips[..., None, None]
+    images = jnp.where(left_right[..., None], images[:, :, ::-1], images)
+    images = jnp.where(up_down[..., None], images[:, ::-1], images)
+    images = jnp.where(transpose[..., None], images.swapaxes(1, 2), images)
+    mirrored = size - boxes[..., :2]
+    x = jnp.where(left_right[..., 0], mirrored[..., 0], boxes[..., 0])
+    y = jnp.where(up_down[..., 0], mirrored[..., 1], boxes[..., 1])
+    boxes = jnp.stack([x, y, boxes[..., 2], boxes[..., 3]], axis=-1)
+    return images, jnp.where(transpose, boxes[..., jnp.array([1, 0, 3, 2])], boxes)

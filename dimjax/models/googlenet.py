@@ -1,0 +1,97 @@
+"""GoogLeNet (Szegedy et al., Going deeper with convolutions, arXiv:1409.4842, Table 1).
+
+In torchvision's form: batch norm after each convolution (so no local response normalisation and
+no biases), 3x3 in place of the 5x5 convolutions, a 2x2 last pool, no auxiliary classifiers.
+Without the dropout before the classes.
+
+In: image [B, H, W, C]. Out: features [B, H/s, W/s, F], or class logits [B, classes].
+
+    net = GoogLeNet(output_stride=8)
+    variables = net.init(key, image, train=False)
+    features = net.apply(variables, image, train=False)    # [B, H/8, W/8, 480]
+"""
+
+from functools import partial
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from dimjax.models.layers import Classifier, ConvNorm, channels, kept
+
+# Table 1, the inception modules by their stride: #1x1, #3x3 reduce, #3x3, #5x5 reduce, #5x5 and
+# pool proj. A max pool of stride 2 stands before each stride.
+STAGES = {
+    8: {
+        "3a": (64, 96, 128, 16, 32, 32),
+        "3b": (128, 128, 192, 32, 96, 64),
+    },
+    16: {
+        "4a": (192, 96, 208, 16, 48, 64),
+        "4b": (160, 112, 224, 24, 64, 64),
+        "4c": (128, 128, 256, 24, 64, 64),
+        "4d": (112, 144, 288, 32, 64, 64),
+        "4e": (256, 160, 320, 32, 128, 128),
+    },
+    32: {
+        "5a": (256, 160, 320, 32, 128, 128),
+        "5b": (384, 192, 384, 48, 128, 128),
+    },
+}
+
+
+class GoogLeNet(nn.Module):
+    """GoogLeNet in torchvision's form, ReLU.
+
+    Layers that remain: at output stride 4 the three convolutions before the inception modules
+    (192 channels), at 8 up to inception 3b (480), at 16 up to 4e (832), at 32 all (1024).
+
+    Attributes:
+      width: Factor on all channels.
+      output_stride: Pixels a cell, one of 4, 8, 16, 32.
+      classes: Return logits of so many classes in place of features; for output stride 32.
+      dtype: Compute dtype.
+    """
+
+    width: float = 1.0
+    output_stride: int = 32
+    classes: int | None = None
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: jax.Array, train: bool) -> jax.Array:
+        """Features [B, H/s, W/s, F], or logits [B, classes], of x [B, H, W, C]."""
+        conv = partial(ConvNorm, epsilon=1e-3, dtype=self.dtype)
+        x = conv(channels(64, self.width), 7, 2, name="conv1")(x, train)
+        x = nn.max_pool(x, (3, 3), (2, 2), "SAME")
+        x = conv(channels(64, self.width), 1, name="conv2_reduce")(x, train)
+        x = conv(channels(192, self.width), 3, name="conv2")(x, train)
+        for stride, modules in kept(STAGES, self.output_stride).items():
+            size = 2 if stride == 32 else 3
+            x = nn.max_pool(x, (size, size), (2, 2), "SAME")
+            for name, filters in modules.items():
+                scaled = tuple(channels(count, self.width) for count in filters)
+                x = Inception(scaled, self.dtype, name=f"inception{name}")(x, train)
+        return x if self.classes is None else Classifier(self.classes, name="fc")(x)
+
+
+class Inception(nn.Module):
+    """Four branches side by side (Fig. 2b); filters in the order of Table 1."""
+
+    filters: tuple[int, int, int, int, int, int]
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: jax.Array, train: bool) -> jax.Array:
+        """[B, H, W, C] -> [B, H, W, 1x1 + 3x3 + 5x5 + pool proj]."""
+        conv = partial(ConvNorm, epsilon=1e-3, dtype=self.dtype)
+        one, three_reduce, three, five_reduce, five, pooled = self.filters
+        branch1 = conv(one, 1, name="1x1")(x, train)
+        branch2 = conv(three_reduce, 1, name="3x3_reduce")(x, train)
+        branch2 = conv(three, 3, name="3x3")(branch2, train)
+        branch3 = conv(five_reduce, 1, name="5x5_reduce")(x, train)
+        branch3 = conv(five, 3, name="5x5")(branch3, train)
+        branch4 = nn.max_pool(x, (3, 3), (1, 1), "SAME")
+        branch4 = conv(pooled, 1, name="pool_proj")(branch4, train)
+        return jnp.concatenate([branch1, branch2, branch3, branch4], axis=-1)

@@ -1,0 +1,230 @@
+"""Training: one step, compiled once, over all devices; the loss of every example comes out.
+
+In come examples that lie on the device and the order to take them in; out come the next state
+and the losses per example. All that is random is folded from (seed, round, epoch) on the host and
+(seed, round, step) on the device, so that a resumed run is the same run.
+
+    train_steps = make_train_steps(model, optimizer, mesh, mode="difference", ...)
+    state = initial_state(model, optimizer, mesh, channels=3, key=key)
+    for epoch in range(epochs):
+        order = epoch_order(len(examples), batch_size, (seed, round, epoch))
+        state, losses = train_epoch(train_steps, state, chips, order)      # losses: dict of [N]
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+
+from dimjax.examples import Examples
+from dimjax.inputs import augment, network_input
+from dimjax.losses import assign, detection_loss
+
+REPLICATED, BY_EXAMPLE = PartitionSpec(), PartitionSpec("data")
+
+
+class TrainState(NamedTuple):
+    """All that a step changes."""
+
+    step: jax.Array  # [] int32, steps taken
+    params: Any
+    batch_stats: Any  # running means and variances of batch norm
+    opt_state: Any
+
+
+class Chips(NamedTuple):
+    """The part of the examples that the device needs."""
+
+    frames: jax.Array  # [N, 4, h, w] uint8 or uint16
+    scale: jax.Array  # [N, 2]
+    boxes: jax.Array  # [N, M, 4]
+    category: jax.Array  # [N, M]
+
+
+def make_mesh() -> Mesh:
+    """All devices in one row: each takes its share of every batch."""
+    return jax.make_mesh((jax.device_count(),), ("data",), axis_types=(AxisType.Auto,))
+
+
+def on_device(examples: Examples, mesh: Mesh) -> Chips:
+    """Put examples on every device of the mesh, where they stay for all epochs."""
+    fields = tuple(getattr(examples, name) for name in Chips._fields)
+    return Chips(*jax.device_put(fields, NamedSharding(mesh, REPLICATED)))
+
+
+def make_optimizer(
+    name: str, learning_rate: float, weight_decay: float, warmup_steps: int, steps: int
+) -> optax.GradientTransformation:
+    """The optimiser; its rate rises from 0 during the warm-up.
+
+    Args:
+      name: "adamw": the rate then falls to 0 by a cosine. "adam": it stays, without weight decay;
+        with a rate of 1e-6 the paper's setting, as far as the paper tells it.
+      learning_rate: After the warm-up.
+      weight_decay: Of kernels only: on biases and batch norm it does harm.
+      warmup_steps: Steps of the warm-up.
+      steps: Steps in all.
+    """
+    if name == "adam":
+        return optax.adam(optax.linear_schedule(0.0, learning_rate, max(warmup_steps, 1)))
+    rate = optax.warmup_cosine_decay_schedule(
+        0.0, learning_rate, warmup_steps, max(steps, warmup_steps + 1)
+    )
+    kernels = lambda params: jax.tree.map(lambda values: values.ndim > 1, params)  # noqa: E731
+    return optax.adamw(rate, weight_decay=weight_decay, mask=kernels)
+
+
+def initial_state(
+    model: nn.Module,
+    optimizer: optax.GradientTransformation,
+    mesh: Mesh,
+    channels: int,
+    stride: int,
+    key: jax.Array,
+) -> TrainState:
+    """Fresh parameters on every device."""
+    images = jnp.zeros((1, 4 * stride, 4 * stride, channels))
+    variables = jax.jit(lambda key: model.init(key, images, train=False))(key)
+    params = variables["params"]
+    step = jnp.zeros((), jnp.int32)
+    state = TrainState(step, params, variables["batch_stats"], optimizer.init(params))
+    return jax.device_put(state, NamedSharding(mesh, REPLICATED))
+
+
+def make_train_steps(
+    model: nn.Module,
+    optimizer: optax.GradientTransformation,
+    mesh: Mesh,
+    *,
+    mode: str,
+    stride: int,
+    a: float,
+    b: float,
+    augmented: bool,
+    key: jax.Array,
+) -> Callable:
+    """Compile S steps into one call.
+
+    Args:
+      model: Detector, [B, h, w, C] -> [B, h/s, w/s, 7].
+      optimizer: Of the parameters.
+      mesh: The devices; B is a multiple of their number.
+      mode: Input mode, a key of dimjax.inputs.CHANNELS.
+      stride: Output stride of the model in pixels.
+      a: Weight of the location loss.
+      b: Weight of the classification loss.
+      augmented: Whether chips are turned and flipped at random.
+      key: Of all that is random; the step is folded in.
+
+    Returns:
+      (state, chips, index [S, B]) -> (state, dict of losses [S, B]). The state is given away.
+    """
+
+    def step(state: TrainState, chips: Chips, index: jax.Array):
+        batch = Chips(*(values[index] for values in chips))
+        batch = jax.lax.with_sharding_constraint(batch, NamedSharding(mesh, BY_EXAMPLE))
+        images, boxes = network_input(batch.frames, batch.scale, mode), batch.boxes
+        if augmented:
+            images, boxes = augment(jax.random.fold_in(key, state.step), images, boxes)
+
+        def mean_loss(params):
+            variables = {"params": params, "batch_stats": state.batch_stats}
+            outputs, updates = model.apply(variables, images, train=True, mutable=["batch_stats"])
+            targets = assign(boxes, batch.category, outputs.shape[1:3], stride)
+            losses = detection_loss(outputs, targets, a, b)
+            return losses["total"].mean(), (losses, updates["batch_stats"])
+
+        gradients, (losses, batch_stats) = jax.grad(mean_loss, has_aux=True)(state.params)
+        changes, opt_state = optimizer.update(gradients, state.opt_state, state.params)
+        params = optax.apply_updates(state.params, changes)
+        return TrainState(state.step + 1, params, batch_stats, opt_state), losses
+
+    def steps(state: TrainState, chips: Chips, index: jax.Array):
+        if len(index) == 1:  # even unrolled, a scan of one step is a loop to XLA
+            state, losses = step(state, chips, index[0])
+            return state, jax.tree.map(lambda values: values[None], losses)
+        return jax.lax.scan(lambda state, index: step(state, chips, index), state, index)
+
+    return jax.jit(steps, donate_argnums=0)
+
+
+def steps_per_call() -> int:
+    """Steps that are compiled into one call.
+
+    Many on an accelerator, where a call costs as much as a small step. One on a CPU, where XLA
+    runs a convolution inside a loop on a single thread (5 to 17 times slower on two cores).
+    """
+    return 1 if jax.default_backend() == "cpu" else 64
+
+
+def epoch_order(examples: int, batch_size: int, seed: tuple[int, ...]) -> np.ndarray:
+    """Which examples each step of an epoch takes, [steps, batch_size].
+
+    Every example at least once; the last step is filled up with the first examples, so that all
+    steps have one shape.
+    """
+    permutation = np.random.default_rng(seed).permutation(examples)
+    return np.resize(permutation, (-(-examples // batch_size), batch_size))
+
+
+def train_epoch(
+    train_steps: Callable,
+    state: TrainState,
+    chips: Chips,
+    order: np.ndarray,
+    progress: Callable[[Iterable], Iterable] = iter,
+) -> tuple[TrainState, dict[str, np.ndarray]]:
+    """Train on every example once.
+
+    Args:
+      train_steps: From make_train_steps.
+      state: Given away; go on with the one that is returned.
+      chips: From on_device.
+      order: From epoch_order.
+      progress: Wraps the blocks of steps [S, B], e.g. a progress bar.
+
+    Returns:
+      The next state, and a dict of losses [N] of each example as it was trained on.
+
+    Raises:
+      FloatingPointError: A loss is not finite.
+    """
+    found = []
+    blocks = [order[i : i + steps_per_call()] for i in range(0, len(order), steps_per_call())]
+    for block in progress(blocks):
+        state, losses = train_steps(state, chips, block)
+        found.append(losses)
+    found = jax.tree.map(lambda *parts: np.concatenate(parts).ravel(), *jax.device_get(found))
+    if not np.isfinite(found["total"]).all():
+        raise FloatingPointError(
+            f"the loss of {np.count_nonzero(~np.isfinite(found['total']))} examples is not finite. "
+            "Lower training.learning_rate."
+        )
+    return state, _by_example(order, found)
+
+
+def make_losses(model: nn.Module, *, mode: str, stride: int, a: float, b: float) -> Callable:
+    """Compile the loss query: (variables, chips, index [B]) -> dict of losses [B].
+
+    In evaluation mode: running statistics of batch norm, no augmentation.
+    """
+
+    def losses(variables, chips: Chips, index: jax.Array):
+        batch = Chips(*(values[index] for values in chips))
+        images = network_input(batch.frames, batch.scale, mode)
+        outputs = model.apply(variables, images, train=False)
+        targets = assign(batch.boxes, batch.category, outputs.shape[1:3], stride)
+        return detection_loss(outputs, targets, a, b)
+
+    return jax.jit(losses)
+
+
+def _by_example(order: np.ndarray, losses: dict) -> dict[str, np.ndarray]:
+    """Losses in the order of the examples; the first counts where one was seen twice."""
+    _, first = np.unique(order.ravel(), return_index=True)
+    return {part: values[first] for part, values in losses.items()}
