@@ -2,6 +2,9 @@
 
 from ml_collections import config_dict
 
+from dimjax.layouts import DIMJAX
+from dimjax.sky import ErrorRates, Sky
+
 
 def get_config() -> config_dict.ConfigDict:
     """The simulated sky, DarkNet-19 at width 1 on chips of 80 px, sizes as in the paper."""
@@ -10,26 +13,14 @@ def get_config() -> config_dict.ConfigDict:
 
     config.data = config_dict.ConfigDict()
     config.data.folder = ""  # of raw sequences and labels; "" simulates the sky below
-    config.data.layout = config_dict.ConfigDict()  # how the folder is laid out: dimjax.folders
+    config.data.layout = config_dict.ConfigDict(DIMJAX._asdict())  # keys: dimjax/layouts.py
     config.data.stride = 1  # frames from F1 to F2, F2 to F3, F3 to F4
     config.data.val_share = 0.15  # of the training sequences, where the folder has no val split
 
-    config.sky = config_dict.ConfigDict()
-    config.sky.train_sequences = 160
-    config.sky.val_sequences = 12
-    config.sky.test_sequences = 12
-    config.sky.frames = 64  # of each sequence
-    config.sky.height = 512  # pixels
-    config.sky.width = 640  # pixels
-    config.sky.targets_per_frame = 4.0  # mean
-    config.sky.snr_min = 2.0  # peak over noise sigma of one raw frame
-    config.sky.snr_max = 15.0
-
-    config.annotator = config_dict.ConfigDict()  # shares of the labels that are wrong
-    config.annotator.unlabelled_target = 0.0
-    config.annotator.wrong_position = 0.0
-    config.annotator.wrong_category = 0.0
-    config.annotator.labelled_background = 0.0
+    config.sky = config_dict.ConfigDict()  # simulated where data.folder is ""
+    config.sky.sequences = config_dict.ConfigDict({"train": 160, "val": 12, "test": 12, "new": 0})
+    config.sky.settings = config_dict.ConfigDict(Sky()._asdict())  # units: dimjax/sky/settings.py
+    config.sky.errors = config_dict.ConfigDict(ErrorRates()._asdict())  # shares of all labels
 
     config.chips = config_dict.ConfigDict()
     config.chips.chip_px = 80  # height and width, pixels

@@ -9,11 +9,9 @@ from configs import default
 def get_config():
     """The default with fewer sequences and a narrow DarkNet-19."""
     config = default.get_config()
-    config.sky.train_sequences = 24
-    config.sky.val_sequences = 3
-    config.sky.test_sequences = 4
-    config.sky.frames = 32
-    config.sky.targets_per_frame = 6.0
+    config.sky.sequences = {"train": 24, "val": 3, "test": 4, "new": 0}
+    config.sky.settings.frames = 32
+    config.sky.settings.targets_per_frame = 6.0
     config.chips.chip_px = 64
     config.chips.frame_step = 2
     config.model.width = 0.25

@@ -1,10 +1,13 @@
 """Real clips: aircraft, helicopters and drones (targets) and birds (interference), 320x256.
 
-    python main.py --config=configs/drone_ir.py --config.data.folder=PATH/TO/drone-ir \
-        --workdir=runs/drone_ir
+python main.py --config=configs/drone_ir.py --config.data.folder=PATH/TO/drone-ir \
+        --config.data.folder=PATH/TO/drone-ir
 """
 
+from ml_collections import config_dict
+
 from configs import default
+from dimjax.layouts import DRONE_IR
 
 
 def get_config():
@@ -12,11 +15,7 @@ def get_config():
     config = default.get_config()
     config.data.folder = "../shared/data/drone-ir"
     config.data.stride = 8
-    config.data.layout.sequences = "videos/*.mp4"
-    config.data.layout.labels = "labels/{sequence}.csv"
-    config.data.layout.label_format = "boxes"
-    config.data.layout.category = {"IR_BIRD_*": "interference", "*": "target"}
-    config.data.layout.surplus_rows = "drop"
+    config.data.layout = config_dict.ConfigDict(DRONE_IR._asdict())
     config.data.layout.splits = {"train": "splits/train.txt", "test": "splits/val.txt"}
     config.chips.chip_px = 64
     config.chips.frame_step = 8

@@ -8,3 +8,10 @@ Letters of array shapes, everywhere in this package:
 """
 
 __version__ = "0.1.0"
+
+
+def load(workdir, round=0, epoch=None):
+    """Open a run's directory: `dimjax.runs.load`."""
+    from dimjax import runs  # what only reads data must not wait for JAX
+
+    return runs.load(workdir, round, epoch)

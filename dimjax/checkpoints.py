@@ -22,7 +22,12 @@ def open_checkpoints(directory: Path, keep: int = 3) -> ocp.CheckpointManager:
     """The checkpoints of one training, by epoch; only the newest are kept."""
     options = ocp.CheckpointManagerOptions(max_to_keep=keep, enable_async_checkpointing=False)
     return ocp.CheckpointManager(
-        Path(directory).absolute(), options=options, item_names=("state", "description")
+        Path(directory).absolute(),
+        options=options,
+        item_handlers={
+            "state": ocp.PyTreeCheckpointHandler(),
+            "description": ocp.JsonCheckpointHandler(),
+        },
     )
 
 
@@ -33,7 +38,7 @@ def save(
     checkpoints.save(
         epoch,
         args=ocp.args.Composite(
-            state=ocp.args.StandardSave(state._asdict()),
+            state=ocp.args.PyTreeSave(state._asdict()),
             description=ocp.args.JsonSave(description),
         ),
     )
@@ -49,7 +54,7 @@ def describe(checkpoints: ocp.CheckpointManager, epoch: int | None = None) -> di
 def restore(
     checkpoints: ocp.CheckpointManager, like: TrainState, epoch: int | None = None
 ) -> TrainState:
-    """The state in a checkpoint.
+    """The state in a checkpoint, to train on from.
 
     Args:
       checkpoints: From open_checkpoints.
@@ -59,11 +64,33 @@ def restore(
     Raises:
       InputError: There is none, or it is of another model.
     """
+    return TrainState(**_restored(checkpoints, like._asdict(), epoch, partial=False))
+
+
+def restore_variables(checkpoints: ocp.CheckpointManager, like: dict, epoch: int | None = None):
+    """The variables {"params", "batch_stats"} in a checkpoint, to detect with.
+
+    Args:
+      checkpoints: From open_checkpoints.
+      like: Variables of the same model; shapes are enough.
+      epoch: Which one; the newest if None.
+
+    Raises:
+      InputError: There is none, or it is of another model.
+    """
+    like = {name: like[name] for name in ("params", "batch_stats")}
+    return _restored(checkpoints, like, epoch, partial=True)
+
+
+def _restored(checkpoints, like: dict, epoch: int | None, partial: bool) -> dict:
     epoch = _epoch(checkpoints, epoch)
     _same_shapes(checkpoints, epoch, like)
-    like = jax.tree.map(ocp.utils.to_shape_dtype_struct, like._asdict())
-    args = ocp.args.Composite(state=ocp.args.StandardRestore(like))
-    return TrainState(**checkpoints.restore(epoch, args=args)["state"])
+    args = ocp.args.PyTreeRestore(
+        item=like,
+        restore_args=ocp.checkpoint_utils.construct_restore_args(like),
+        partial_restore=partial,
+    )
+    return checkpoints.restore(epoch, args=ocp.args.Composite(state=args))["state"]
 
 
 def _epoch(checkpoints: ocp.CheckpointManager, epoch: int | None) -> int:
@@ -80,11 +107,11 @@ def _epoch(checkpoints: ocp.CheckpointManager, epoch: int | None) -> int:
     return epoch
 
 
-def _same_shapes(checkpoints: ocp.CheckpointManager, epoch: int, like: TrainState) -> None:
-    saved = checkpoints.item_metadata(epoch)["state"]
-    saved = {"params": saved["params"], "batch_stats": saved["batch_stats"]}
-    here = _shapes({"params": like.params, "batch_stats": like.batch_stats})
-    there = _shapes(saved)
+def _same_shapes(checkpoints: ocp.CheckpointManager, epoch: int, like: dict) -> None:
+    saved = checkpoints.item_metadata(epoch)["state"].tree
+    here, there = (
+        _shapes({name: tree[name] for name in ("params", "batch_stats")}) for tree in (like, saved)
+    )
     if here != there:
         differing = sorted(set(here.items()) ^ set(there.items()))[0][0]
         raise InputError(

@@ -37,6 +37,13 @@ class Examples(NamedTuple):
         return Examples(*(values[index] for values in self))
 
 
+def splits(builder_dir: str | Path) -> list[str]:
+    """Names of the splits of a prepared data set."""
+    import tensorflow_datasets as tfds  # seconds to import
+
+    return list(tfds.builder_from_directory(builder_dir).info.splits)
+
+
 def load(
     builder_dir: str | Path, split: str, progress: Callable = lambda records: records
 ) -> Examples:

@@ -198,7 +198,8 @@ def train_epoch(
     blocks = [order[i : i + steps_per_call()] for i in range(0, len(order), steps_per_call())]
     for block in progress(blocks):
         state, losses = train_steps(state, chips, block)
-        found.append(losses)
+        # Waiting costs less than a call's start; without it progress would mean nothing.
+        found.append(jax.block_until_ready(losses))
     found = jax.tree.map(lambda *parts: np.concatenate(parts).ravel(), *jax.device_get(found))
     if not np.isfinite(found["total"]).all():
         raise FloatingPointError(

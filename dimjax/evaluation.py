@@ -1,0 +1,154 @@
+"""Evaluation: tables of truths and detections in, one dict of figures out, ready for JSON.
+
+    figures = evaluate(truth, detections, shapes, match_px=3.0, thresholds={"target": 0.4, ...})
+    figures["categories"]["target"]["f1"]
+
+A detection counts for its own category alone: a target's box on interference is a false alarm of
+the target. Truths with visible < 0.5 (behind a cloud) may be found or not.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from dimjax.labels import CATEGORIES
+from dimjax.metrics import (
+    Curve,
+    Outcome,
+    Points,
+    at_threshold,
+    average_precision,
+    best_threshold,
+    confusion,
+    match,
+    sweep,
+)
+
+AP_RADII_PX = (1.0, 2.0, 3.0)
+SNR_EDGES = (0.0, 3.0, 5.0, 8.0, np.inf)
+LEAST_VISIBLE = 0.5
+_CURVE_POINTS = 200
+
+
+def evaluate(
+    truth: pd.DataFrame,
+    detections: pd.DataFrame,
+    frames: Mapping[str, int],
+    frame_pixels: Mapping[str, int],
+    match_px: float,
+    thresholds: Mapping[str, float],
+) -> dict:
+    """All figures of a set of images.
+
+    Args:
+      truth: Label table; columns snr and visible are used where they are there.
+      detections: With columns sequence, frame, x, y, category, score, at any score.
+      frames: Sequence -> number of its frames that were searched.
+      frame_pixels: Sequence -> pixels of one frame.
+      match_px: A detection nearer to a truth than this is a hit.
+      thresholds: Category -> score from which on a detection is accepted.
+
+    Returns:
+      match_px, images, pixels; categories: for each category the figures of
+      metrics.at_threshold, ap by radius, and its curve; snr: the same figures by slices of SNR
+      of the targets, and from 5 on; confusion: counts [3, 3], truth by detection.
+    """
+    truth, found = _numbered(truth, detections)
+    images = sum(frames.values())
+    pixels = sum(frames[name] * frame_pixels[name] for name in frames)
+    figures = {"match_px": match_px, "images": images, "pixels": pixels, "categories": {}}
+    for category in CATEGORIES:
+        truths, own = _points(truth, found, category)
+        curve = sweep(match(truths, own, match_px))
+        figures["categories"][category] = {
+            **at_threshold(curve, thresholds[category], images, pixels),
+            "ap": {f"{r:g}": average_precision(sweep(match(truths, own, r))) for r in AP_RADII_PX},
+            "curve": _thinned(curve, images),
+        }
+    if "snr" in truth:
+        figures["snr"] = _by_snr(truth, found, match_px, thresholds["target"], images, pixels)
+    figures["confusion"] = _confusion(truth, found, match_px, thresholds).tolist()
+    return figures
+
+
+def choose_thresholds(
+    truth: pd.DataFrame, detections: pd.DataFrame, match_px: float
+) -> dict[str, float]:
+    """For each category the threshold of the highest F1."""
+    truth, found = _numbered(truth, detections)
+    return {
+        category: best_threshold(sweep(match(*_points(truth, found, category), match_px)))
+        for category in CATEGORIES
+    }
+
+
+def best_f1(truth: pd.DataFrame, detections: pd.DataFrame, category: str, match_px: float) -> float:
+    """The highest F1 of a category at any threshold; 0 without a hit."""
+    truth, found = _numbered(truth, detections)
+    return float(sweep(match(*_points(truth, found, category), match_px)).f1.max(initial=0.0))
+
+
+def outcome_of(
+    truth: pd.DataFrame, detections: pd.DataFrame, category: str, match_px: float
+) -> tuple[Outcome, pd.DataFrame, pd.DataFrame]:
+    """The matcher's outcome for a category, with the truths and detections that it indexes."""
+    truth, found = _numbered(truth, detections)
+    truth, found = truth[truth.category == category], found[found.category == category]
+    return match(*_points(truth, found, category), match_px), truth, found
+
+
+def _numbered(truth: pd.DataFrame, detections: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Both tables with a column image, one number to each frame."""
+    keys = pd.concat([truth[["sequence", "frame"]], detections[["sequence", "frame"]]])
+    image = keys.groupby(["sequence", "frame"], sort=False).ngroup().to_numpy()
+    return truth.assign(image=image[: len(truth)]), detections.assign(image=image[len(truth) :])
+
+
+def _points(truth: pd.DataFrame, found: pd.DataFrame, category: str, low=0.0, high=np.inf):
+    """Truths and detections of a category; truths outside low <= snr < high do not count."""
+    truth, found = truth[truth.category == category], found[found.category == category]
+    counts = truth.visible >= LEAST_VISIBLE if "visible" in truth else np.ones(len(truth), bool)
+    if "snr" in truth:
+        counts = counts & (truth.snr >= low) & (truth.snr < high)
+    return (
+        Points(truth.image.to_numpy(), truth[["x", "y"]].to_numpy(), np.asarray(counts, float)),
+        Points(found.image.to_numpy(), found[["x", "y"]].to_numpy(), found.score.to_numpy()),
+    )
+
+
+def _by_snr(truth, found, match_px, threshold, images, pixels) -> list[dict]:
+    slices = [*zip(SNR_EDGES[:-1], SNR_EDGES[1:], strict=True), (5.0, np.inf)]
+    rows = []
+    for low, high in slices:
+        curve = sweep(match(*_points(truth, found, "target", low, high), match_px))
+        figures = at_threshold(curve, threshold, images, pixels)
+        rows.append({"low": low, "high": None if np.isinf(high) else high, **figures})
+    return rows
+
+
+def _confusion(truth, found, match_px, thresholds) -> np.ndarray:
+    accepted = found[found.score >= found.category.map(thresholds).astype(float)]
+    counts = truth.visible >= LEAST_VISIBLE if "visible" in truth else np.ones(len(truth), bool)
+    return confusion(
+        Points(truth.image.to_numpy(), truth[["x", "y"]].to_numpy(), np.asarray(counts, float)),
+        truth.category.map(CATEGORIES.index).to_numpy(int),
+        Points(
+            accepted.image.to_numpy(), accepted[["x", "y"]].to_numpy(), accepted.score.to_numpy()
+        ),
+        accepted.category.map(CATEGORIES.index).to_numpy(int),
+        match_px,
+    )
+
+
+def _thinned(curve: Curve, images: int) -> dict[str, list[float]]:
+    """The curve at no more than _CURVE_POINTS thresholds."""
+    points = np.unique(np.linspace(0, len(curve.f1) - 1, _CURVE_POINTS).astype(int))
+    points = points[: len(curve.f1)] if len(curve.f1) else np.empty(0, int)
+    return {
+        "threshold": curve.threshold[points].tolist(),
+        "precision": curve.precision[points].tolist(),
+        "recall": curve.recall[points].tolist(),
+        "f1": curve.f1[points].tolist(),
+        "false_alarms_per_frame": (curve.false_alarms[points] / images).tolist(),
+    }

@@ -1,0 +1,215 @@
+"""Folders of sequences and labels, each read in the layout that its user has it in.
+
+In come a folder and a layout, plain values that say where sequences, labels and splits lie; out
+comes a Folder, which opens files when they are asked for.
+
+    folder = open_folder("data/drone-ir", DRONE_IR)
+    folder.names                                        # sequence names, 2 before 10
+    folder.sequence("IR_DRONE_012").frame(0)            # [H, W]
+    folder.labels                                       # checked label table
+    folder.splits                                       # {"train": [names], "val": [names]}
+"""
+
+import math
+import re
+import warnings
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from dimjax import labels as label_files
+from dimjax.errors import InputError
+from dimjax.layouts import (
+    CLOUD_SEQS,
+    DIMJAX,
+    DRONE_IR,
+    SEQUENCE,
+    SKY_SEQS,
+    Layout,
+    check_layout,
+    layout_from,
+)
+from dimjax.sequences import OPENERS, Sequence, open_sequence
+from dimjax.tables import read_text
+
+__all__ = [
+    "CLOUD_SEQS",
+    "DIMJAX",
+    "DRONE_IR",
+    "SKY_SEQS",
+    "Folder",
+    "Layout",
+    "layout_from",
+    "open_folder",
+]
+
+_TRUTH = "truth.csv"
+
+
+def open_folder(path: str | Path, layout: Layout = DIMJAX) -> "Folder":
+    """Open a folder; sequences are listed, no frame is decoded.
+
+    Raises:
+      InputError: The layout is wrong, or there are no sequences, or two of one name.
+    """
+    path = Path(path)
+    check_layout(layout, f"layout of {path}")
+    if not path.is_dir():
+        raise InputError(path, "a data folder must exist", "no folder", "Correct the path.")
+    found: dict[str, Path] = {}
+    hits = (hit for hit in path.glob(layout.sequences) if not hit.name.startswith("."))
+    for hit in sorted(hits):
+        if not hit.is_dir() and hit.suffix.lower() not in OPENERS:
+            rule = f"{layout.sequences} must match folders or files of kind {', '.join(OPENERS)}"
+            raise InputError(hit, rule, "something else", "Move it elsewhere or convert it.")
+        name = hit.name if hit.is_dir() else hit.stem
+        if name in found:
+            raise InputError(hit, "names must be unique", found[name], "Rename one of them.")
+        found[name] = hit
+    if not found:
+        rule = f"there must be sequences at {layout.sequences}"
+        raise InputError(path, rule, "none", "Correct the path or the layout.")
+    return Folder(path, layout, {name: found[name] for name in sorted(found, key=_natural)})
+
+
+@dataclass(frozen=True)
+class Folder:
+    """Sequences, labels and splits of a data folder, read when asked for.
+
+    Attributes:
+      path: The folder.
+      layout: Where things lie in it.
+      files: Sequence name -> its file or folder, in natural order.
+    """
+
+    path: Path
+    layout: Layout
+    files: dict[str, Path]
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the sequences, numbers in them in numeric order."""
+        return list(self.files)
+
+    def sequence(self, name: str) -> Sequence:
+        """Open a sequence anew; it keeps frames in memory only as long as you keep it."""
+        if name not in self.files:
+            rule = f"a sequence must be one of the {len(self.files)} in the folder"
+            raise InputError(self.path, rule, repr(name), "Correct the name.")
+        return open_sequence(self.files[name], name)
+
+    @cached_property
+    def shapes(self) -> dict[str, tuple[int, int, int]]:
+        """T, H, W of each sequence, from the headers of its files."""
+        return {name: self.sequence(name).shape for name in self.files}
+
+    @cached_property
+    def labels(self) -> pd.DataFrame:
+        """All labels, checked against the sequences, in the order of the files.
+
+        Raises:
+          InputError: A file is missing or of an unknown sequence, or a row is wrong.
+        """
+        if SEQUENCE not in self.layout.labels:
+            file = self.path / self.layout.labels
+            return self._checked(label_files.read_table(file), file, self.names)
+        files = {name: self.path / _filled(self.layout.labels, name) for name in self.files}
+        strangers = set(self.path.glob(_filled(self.layout.labels, "*"))) - set(files.values())
+        if strangers:
+            rule = f"a label file must be that of a sequence at {self.layout.sequences}"
+            raise InputError(min(strangers), rule, "none", "Add the sequence or remove the file.")
+        tables = [self._checked(self._read(n, f), f, [n]) for n, f in files.items()]
+        return pd.concat(tables, ignore_index=True)
+
+    @cached_property
+    def truth(self) -> pd.DataFrame | None:
+        """The error-free labels of a simulated folder, with snr and visible; None without."""
+        file = self.path / _TRUTH
+        if not file.exists():
+            return None
+        table = label_files.read_table(file, label_files.TRUTH_COLUMNS)
+        label_files.check(table, self.shapes, file)
+        return table
+
+    @cached_property
+    def splits(self) -> dict[str, list[str]]:
+        """Sequence names of each split, as its file has them; without files, all in "all".
+
+        Raises:
+          InputError: A file is missing, or a name in it is unknown or in a split already.
+        """
+        if not self.layout.splits:
+            return {"all": self.names}
+        seen: dict[str, str] = {}
+        return {
+            split: self._split(self.path / file, seen) for split, file in self.layout.splits.items()
+        }
+
+    def _read(self, name: str, file: Path) -> pd.DataFrame:
+        layout = self.layout
+        if layout.label_format == "table":
+            return label_files.read_table(file)
+        category = self._of(name, "category")
+        if layout.label_format == "boxes":
+            return label_files.read_boxes(file, name, category)
+        origin = self._of(name, "centroid_origin")
+        order, size_px = layout.centroid_order, layout.centroid_size_px
+        return label_files.read_centroids(file, name, category, order, origin, size_px)
+
+    def _of(self, name: str, key: str) -> Any:
+        """The value that a layout's patterns give to a sequence."""
+        patterns = getattr(self.layout, key)
+        for pattern, value in patterns.items():
+            if fnmatchcase(name, pattern):
+                return value
+        rule = f"a pattern of {key} must match sequence {name}"
+        raise InputError(f"layout of {self.path}", rule, list(patterns), "Add a pattern.")
+
+    def _checked(self, table: pd.DataFrame, file: Path, names: list[str]) -> pd.DataFrame:
+        shapes = {name: self.shapes[name] for name in names}
+        if self.layout.surplus_rows == "drop":
+            table = _without_surplus(table, shapes, file)
+        label_files.check(table, shapes, file)
+        return table
+
+    def _split(self, file: Path, seen: dict[str, str]) -> list[str]:
+        names = []
+        for line, name in enumerate(read_text(file).split("\n"), start=1):
+            name, where = name.strip(), f"{file} line {line}"
+            if not name:
+                continue
+            if name not in self.files:
+                rule = f"a split must name sequences at {self.layout.sequences}"
+                raise InputError(where, rule, repr(name), "Correct the name or remove the line.")
+            if name in seen:
+                rule = f"{name} must be in one split, once"
+                raise InputError(where, rule, f"it in {seen[name]} too", "Remove one of them.")
+            seen[name] = where
+            names.append(name)
+        return names
+
+
+def _without_surplus(
+    table: pd.DataFrame, shapes: dict[str, tuple[int, int, int]], file: Path
+) -> pd.DataFrame:
+    lengths = [shapes[name][0] if name in shapes else math.inf for name in table.sequence]
+    surplus = table.frame.to_numpy() >= np.array(lengths)
+    if surplus.any():
+        message = f"{file}: {int(surplus.sum())} rows beyond the last frame are left out."
+        warnings.warn(message, stacklevel=2)
+    return table[~surplus]
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    """Sorting key: 2 before 10."""
+    parts = re.split(r"(\d+)", name)
+    return [(int(part), "") if k % 2 else (0, part) for k, part in enumerate(parts)]
+
+
+def _filled(pattern: str, name: str) -> str:
+    return pattern.replace(SEQUENCE, name)

@@ -1,0 +1,201 @@
+"""A run's directory: where things lie in it, and what can be asked of it from Python.
+
+run = dimjax.load("runs/demo")
+run.losses("test")                    # loss of each example, in parts
+run.detect(frames)                    # detections in [T, H, W]
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import pandas as pd
+from ml_collections import config_dict
+
+import dimjax
+from dimjax import examples, search, training
+from dimjax.errors import InputError
+from dimjax.labels import CATEGORIES
+from dimjax.sequences import Sequence, as_sequence
+
+
+class Paths:
+    """Where the parts of a run lie; round 0 is the first."""
+
+    def __init__(self, workdir: str | Path, round: int = 0):
+        self.workdir = Path(workdir)
+        self.config = self.workdir / "config.json"
+        self.sky = self.workdir / "sky"
+        self.report = self.workdir / "report.html"
+        self.round = self.workdir / "rounds" / str(round)
+        self.labels = self.round / "labels.csv"
+        self.examples = self.round / "examples"
+        self.checkpoints = self.round / "checkpoints"
+        self.metrics = self.round / "metrics.jsonl"
+        self.epoch_losses = self.round / "losses"
+        self.losses = self.round / "losses.parquet"
+        self.detections = self.round / "detections.csv"
+        self.evaluation = self.round / "evaluation.json"
+
+    @property
+    def prepared(self) -> Path:
+        """The folder of the prepared data set, with its version."""
+        found = sorted(self.examples.glob("dim_targets/*/*/dataset_info.json"))
+        if not found:
+            raise InputError(
+                self.examples, "a prepared data set is needed", "none", "Build it first."
+            )
+        return found[0].parent
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file aside, then rename it: under its name it is there whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(path.name + ".part")
+    with open(aside, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(aside, path)
+
+
+def write_config(config: Mapping[str, Any], workdir: str | Path) -> None:
+    """Save a run's configuration with versions; a run is never continued with other keys.
+
+    Raises:
+      InputError: The directory holds a run of another configuration; the keys are named.
+    """
+    paths = Paths(workdir)
+    record = {
+        "config": json.loads(json.dumps(dict(_plain(config)))),
+        "versions": {"dimjax": dimjax.__version__, "jax": jax.__version__},
+    }
+    if paths.config.exists():
+        there = _flat(json.loads(paths.config.read_text())["config"])
+        here = _flat(record["config"])
+        differing = sorted(k for k in there.keys() | here.keys() if there.get(k) != here.get(k))
+        if differing:
+            key = differing[0]
+            raise InputError(
+                paths.config,
+                f"a run goes on with its own configuration, {key}={there.get(key)!r}",
+                f"{key}={here.get(key)!r}"
+                + (f" and {len(differing) - 1} more that differ" if differing[1:] else ""),
+                "Choose another --workdir, or leave --config out to go on with the run's own.",
+            )
+        return
+    write_whole(paths.config, json.dumps(record, indent=2) + "\n")
+
+
+def read_config(workdir: str | Path) -> config_dict.ConfigDict:
+    """The configuration of a run.
+
+    Raises:
+      InputError: The directory holds no run.
+    """
+    path = Paths(workdir).config
+    if not path.exists():
+        raise InputError(
+            path, "a run's directory holds config.json", "none", "Give --config to start a run."
+        )
+    config = config_dict.ConfigDict(json.loads(path.read_text())["config"])
+    return config.lock()
+
+
+class Run:
+    """A run that has a checkpoint: loss queries and detection.
+
+    Attributes:
+      config: All keys of the run.
+      paths: Where its parts lie.
+      detector: Of the checkpoint.
+    """
+
+    def __init__(self, workdir: str | Path, round: int = 0, epoch: int | None = None):
+        self.config = read_config(workdir)
+        self.paths = Paths(workdir, round)
+        self.detector = search.restore_detector(self.paths.checkpoints, epoch)
+
+    def losses(self, split: str = "train", batch_size: int = 256) -> pd.DataFrame:
+        """Loss of each example of a split, as the checkpoint's network sees it.
+
+        Args:
+          split: "train", "val" or "test".
+          batch_size: Examples to a call.
+
+        Returns:
+          Table with id, sequence, frame and the losses location, confidence, category, total.
+        """
+        data = examples.load(self.paths.prepared, split)
+        query = training.make_losses(
+            self.detector.model,
+            mode=self.detector.description["input"],
+            stride=self.detector.description["output_stride"],
+            a=self.config.loss.a,
+            b=self.config.loss.b,
+        )
+        return losses_table(data, query, self.detector.variables, batch_size)
+
+    def detect(self, frames: np.ndarray | Sequence, accepted: bool = True) -> pd.DataFrame:
+        """Detections in raw frames.
+
+        Args:
+          frames: [T, H, W] uint8 or uint16, or a sequence from dimjax.sequences.
+          accepted: Only those that reach the threshold chosen on validation data.
+
+        Returns:
+          Table with sequence, frame, x, y, w, h, category, score.
+        """
+        sequence = frames if isinstance(frames, Sequence) else as_sequence(frames)
+        table = search.search(self.detector, sequence)
+        return self.detector.accepted(table) if accepted else table
+
+
+def load(workdir: str | Path, round: int = 0, epoch: int | None = None) -> Run:
+    """Open a run's directory; by default its newest checkpoint."""
+    return Run(workdir, round, epoch)
+
+
+def losses_table(data: examples.Examples, query, variables, batch_size: int) -> pd.DataFrame:
+    """Loss of each example in evaluation mode; query is from training.make_losses."""
+    chips = training.on_device(data, training.make_mesh())
+    size = min(batch_size, len(data))
+    parts = []
+    for start in range(0, len(data), size):
+        index = np.minimum(np.arange(start, start + size), len(data) - 1)
+        parts.append(query(variables, chips, index))
+    parts = jax.device_get(parts)
+    columns = {name: np.concatenate([p[name] for p in parts])[: len(data)] for name in parts[0]}
+    return pd.DataFrame({**identity(data), **columns})
+
+
+def identity(data: examples.Examples) -> dict[str, np.ndarray]:
+    """The columns that say which example a row is of."""
+    return {"id": data.id, "sequence": data.sequence, "frame": data.frame}
+
+
+def chip_labels(data: examples.Examples) -> pd.DataFrame:
+    """The labels of examples as a table in chip coordinates; frame is the example's index."""
+    index, slot = np.nonzero(data.category >= 0)
+    x, y, w, h = data.boxes[index, slot].astype(float).T
+    category = np.array(CATEGORIES, object)[data.category[index, slot]]
+    columns = {"sequence": "chips", "frame": index, "x": x, "y": y, "w": w, "h": h}
+    return pd.DataFrame({**columns, "category": category})
+
+
+def _plain(config: Any) -> Any:
+    if hasattr(config, "items"):
+        return {key: _plain(value) for key, value in config.items()}
+    return config
+
+
+def _flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat = {}
+    for key, value in config.items():
+        inner = isinstance(value, Mapping)
+        flat.update(_flat(value, f"{prefix}{key}.") if inner else {f"{prefix}{key}": value})
+    return flat

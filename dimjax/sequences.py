@@ -1,0 +1,193 @@
+"""Sequences: frames of one camera, the clips cut from them, and their grey scale.
+
+In comes a path: a folder of numbered PNG, TIFF or BMP frames or of one frames.npy, a .npy or
+TIFF stack, an MP4 or AVI video. Out come frames at native bit depth, 8 bit as uint8 and 9 to 16
+bit as uint16, read when asked for.
+
+    flight = open_sequence("data/sequences/flight3")
+    flight.name, flight.shape                           # "flight3", (T, H, W)
+    flight.frame(0)                                     # [H, W] uint8 or uint16
+    flight.clip(10, stride=1)                           # [4, H, W], the frames F1..F4
+    level, noise_sigma = measure_scale(flight)
+"""
+
+import operator
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from dimjax.decoding import Frames, open_npy, open_tiff_stack
+from dimjax.errors import InputError
+from dimjax.images import open_folder_of_frames
+from dimjax.video import open_video
+
+OPENERS = {
+    ".npy": open_npy,
+    ".tif": open_tiff_stack,
+    ".tiff": open_tiff_stack,
+    ".mp4": open_video,
+    ".avi": open_video,
+}
+
+_PAIRS = 16
+_SIGMAS_PER_MAD = 1.4826  # of a normal distribution
+_QUANTISATION_SIGMA = 1 / np.sqrt(12)
+
+
+@dataclass(frozen=True)
+class Sequence:
+    """Ordered frames of one camera.
+
+    Attributes:
+      name: Unique name.
+      path: File or folder that the frames are read from.
+      shape: T, H, W.
+      dtype: uint8 or uint16.
+      read: Frame number -> new array [H, W]; `frame` is the checked way to it.
+    """
+
+    name: str
+    path: Path
+    shape: tuple[int, int, int]
+    dtype: np.dtype
+    read: Callable[[int], np.ndarray] = field(repr=False)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def frame(self, t: int) -> np.ndarray:
+        """Frame t, counted from 0, as a new array [H, W].
+
+        Raises:
+          IndexError: There is no frame t.
+          InputError: The file is damaged.
+        """
+        _check_index(t, len(self), self.name)
+        return self.read(operator.index(t))
+
+    def clip(self, t: int, stride: int) -> np.ndarray:
+        """The frames F1..F4 of the clip whose reference frame is t, [4, H, W]."""
+        chosen = clip_frames(t, len(self), stride, where=f"sequence {self.name}")
+        # Ascending, since a video is fast in that direction only.
+        frames = {k: self.frame(k) for k in sorted(chosen)}
+        return np.stack([frames[k] for k in chosen])
+
+
+class Scale(NamedTuple):
+    """Grey scale of a sequence: one for all its frames and chips."""
+
+    level: float  # median grey level
+    noise_sigma: float  # temporal noise of one raw frame, grey levels
+
+
+def open_sequence(path: str | Path, name: str | None = None) -> Sequence:
+    """Open frames without reading their pixels; the name is by default that of the file or folder.
+
+    Raises:
+      InputError: There is no such path, or what lies there is no sequence of whole grey frames
+        of one size and depth, numbered without a gap.
+    """
+    path = Path(path)
+    frames = _open_frames(path)
+    name = name or (path.resolve().name if path.is_dir() else path.stem)
+    return Sequence(name, path, *frames)
+
+
+def as_sequence(frames: np.ndarray, name: str = "frames") -> Sequence:
+    """Frames in memory as a sequence.
+
+    Args:
+      frames: [T, H, W] uint8 or uint16.
+      name: Of the sequence.
+
+    Raises:
+      InputError: The array has another form.
+    """
+    frames = np.asarray(frames)
+    if frames.ndim != 3 or frames.dtype not in (np.uint8, np.uint16):
+        raise InputError(
+            name,
+            "frames in memory must be an array [T, H, W] of uint8 or uint16",
+            f"{frames.dtype} of shape {frames.shape}",
+            "Convert it; floats would have to be scaled to grey levels first.",
+        )
+    return Sequence(name, Path(), frames.shape, frames.dtype, lambda t: frames[t].copy())
+
+
+def clip_frames(
+    t: int, length: int, stride: int, where: object = "sequence"
+) -> tuple[int, int, int, int]:
+    """Frame numbers of F1..F4: t, then the first three in range of t+s, t+2s, t+3s, t-s, t-2s, ...
+
+    So every frame of a sequence is the reference of a clip, the last ones with F2..F4 before it.
+
+    Args:
+      t: Reference frame.
+      length: Frames of the sequence: 4 or more at stride 1, 4 * stride + 1 or more otherwise.
+      stride: Frames between neighbours, s.
+      where: What an error names.
+    """
+    if stride < 1:
+        raise InputError(where, "stride must be 1 or more", stride, "Correct the stride.")
+    needed = 4 if stride == 1 else 4 * stride + 1
+    if length < needed:
+        rule = f"clips of stride {stride} need {needed} frames or more"
+        raise InputError(where, rule, length, "Choose a smaller stride or a longer sequence.")
+    _check_index(t, length, where)
+    t = operator.index(t)
+    others = [t + sign * k * stride for sign in (1, -1) for k in (1, 2, 3)]
+    second, third, fourth = [k for k in others if 0 <= k < length][:3]
+    return t, second, third, fourth
+
+
+def measure_scale(sequence: Sequence) -> Scale:
+    """Grey level and noise of a sequence, from up to 16 pairs of frames spread evenly over it.
+
+    The noise is 1.4826 * MAD(F_t - F_{t+1}) / sqrt(2), the median over the pairs, so that neither
+    targets nor a few jumps of the camera count. The MAD is that of grouped data (each integer
+    stands for the interval of width 1 round it): a plain one would step from 1 to 2 grey levels.
+    It is never below the noise of quantisation, 1 / sqrt(12).
+
+    Raises:
+      InputError: The sequence has a single frame.
+    """
+    if len(sequence) < 2:
+        rule = "measuring noise needs 2 frames or more"
+        raise InputError(f"sequence {sequence.name}", rule, 1, "Give a longer sequence.")
+    starts = np.unique(np.linspace(0, len(sequence) - 2, _PAIRS).round().astype(int))
+    levels, deviations = [], []
+    for t in starts:
+        frame = sequence.frame(t).astype(np.int32)
+        difference = frame - sequence.frame(t + 1)
+        levels.append(np.median(frame))
+        deviations.append(_grouped_mad(difference))
+    noise_sigma = _SIGMAS_PER_MAD * np.median(deviations) / np.sqrt(2)
+    return Scale(float(np.median(levels)), float(max(noise_sigma, _QUANTISATION_SIGMA)))
+
+
+def _grouped_mad(values: np.ndarray) -> float:
+    """Median absolute deviation of integers, each spread evenly over the interval round it."""
+    absolute = np.abs(values - int(np.median(values)))
+    middle = int(np.median(absolute))
+    below, at = np.mean(absolute < middle), np.mean(absolute == middle)
+    low, width = (middle - 0.5, 1.0) if middle else (0.0, 0.5)
+    return low + width * (0.5 - below) / at
+
+
+def _open_frames(path: Path) -> Frames:
+    if path.is_dir():
+        return open_folder_of_frames(path)
+    if not path.exists():
+        raise InputError(path, "a sequence must exist", "nothing", "Correct the path.")
+    if path.suffix.lower() not in OPENERS:
+        rule = f"a sequence is a folder of images or a file of kind {', '.join(OPENERS)}"
+        raise InputError(path, rule, path.suffix or "no suffix", "Convert it.")
+    return OPENERS[path.suffix.lower()](path)
+
+
+def _check_index(t: int, length: int, where: object) -> None:
+    if not 0 <= t < length:
+        raise IndexError(f"{where}: frames are 0 to {length - 1}; found {t}.")

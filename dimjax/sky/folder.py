@@ -1,0 +1,148 @@
+"""A data folder of simulated sequences, in the layout that the rest of dimjax reads.
+
+    write_folder("data/sky", Sky(), {"train": 200, "val": 20}, seed=0, error_rates=ErrorRates())
+
+    data/sky/sequences/train-0000/frames.npy    [T, H, W] uint16
+    data/sky/splits/{train,val,test,new}.txt    one sequence name a line
+    data/sky/truth.csv, labels.csv, errors.csv  the truth; what the annotator made of it; the
+                                                errors that he made
+    data/sky/sky.json                           settings, seed and versions
+
+A frame of 640x512 takes 655,360 bytes. Of the default two targets in a frame, 1.6 are not hidden
+by clouds: the paper's 35,021 chips with a target take 22,000 frames (220 sequences of 100) and
+14.4 GB, and the background chips are cut from the same frames.
+"""
+
+import json
+import os
+import shutil
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import jax
+import numpy as np
+import pandas as pd
+
+import dimjax
+from dimjax.errors import InputError
+from dimjax.labels import write_table
+from dimjax.progress import bar
+from dimjax.sky.annotator import ErrorRates, annotate, check_rates
+from dimjax.sky.rendering import simulate
+from dimjax.sky.settings import VERSION, Sky, check
+
+SPLITS = ("train", "val", "test", "new")
+
+_RECORD = "sky.json"
+
+
+def write_folder(
+    path: str | os.PathLike,
+    settings: Sky,
+    sequences_per_split: Mapping[str, int],
+    seed: int,
+    error_rates: ErrorRates,
+    progress: bool = True,
+) -> None:
+    """Simulates sequences and writes them with truth and labels.
+
+    The folder is written beside its place, as PATH.part, and renamed when it is complete.
+    Sequence i of a split depends on the settings, the seed, the split's name and i only.
+
+    Args:
+      path: Folder to make; it may exist if it is empty.
+      settings: What the sequences are like.
+      sequences_per_split: Number of sequences by name of the split, one of SPLITS; 0 if missing.
+      seed: 0 or more.
+      error_rates: What the annotator does wrong.
+      progress: Whether to show a progress bar where stderr is a terminal.
+
+    Raises:
+      InputError: The folder holds something, or an argument is out of its range.
+    """
+    check(settings)
+    check_rates(error_rates)
+    _check_arguments(sequences_per_split, seed)
+    final, part = Path(path), Path(f"{os.fspath(path)}.part")
+    _require_empty(final)
+    _make_part(part)
+    _write_record(part, settings, sequences_per_split, seed, error_rates)
+    numbers = [(split, i) for split in SPLITS for i in range(sequences_per_split.get(split, 0))]
+    tables, names = [], {split: [] for split in SPLITS}
+    for split, index in bar(numbers, "simulate", "sequence") if progress else numbers:
+        name = f"{split}-{index:04d}"
+        frames, truth = simulate(settings, _sequence_seed(seed, split, index), name)
+        (part / "sequences" / name).mkdir()
+        np.save(_frames_file(part, name), frames)
+        tables.append(truth)
+        names[split].append(name)
+    for split in SPLITS:
+        (part / "splits" / f"{split}.txt").write_text("".join(f"{n}\n" for n in names[split]))
+    _write_tables(part, pd.concat(tables, ignore_index=True), error_rates, seed)
+    os.replace(part, final)
+
+
+def _check_arguments(sequences_per_split: Mapping[str, int], seed: int) -> None:
+    if seed < 0:
+        raise InputError("seed", "must be 0 or more", seed, "Choose another seed.")
+    for split, count in sequences_per_split.items():
+        if split not in SPLITS or count < 0:
+            raise InputError(
+                "sequences_per_split",
+                f"must give a number, 0 or more, for some of {', '.join(SPLITS)}",
+                f"{split}: {count}",
+                "Correct it.",
+            )
+    if sum(sequences_per_split.values()) == 0:
+        raise InputError(
+            "sequences_per_split", "must ask for one sequence at least", "none", "Ask for some."
+        )
+
+
+def _require_empty(folder: Path) -> None:
+    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+        found = sorted(p.name for p in folder.iterdir())[0] if folder.is_dir() else "a file"
+        raise InputError(
+            folder, "must be a new or empty folder", found, "Choose another one, or empty it."
+        )
+
+
+def _make_part(part: Path) -> None:
+    """An empty PATH.part with its folders; what a killed run left there is removed."""
+    if (part / _RECORD).is_file():
+        shutil.rmtree(part)
+    _require_empty(part)
+    for folder in ("sequences", "splits"):
+        (part / folder).mkdir(parents=True)
+
+
+def _write_record(part: Path, settings: Sky, sequences_per_split, seed: int, rates) -> None:
+    record = {
+        "simulator": VERSION,
+        "dimjax": dimjax.__version__,
+        "jax": jax.__version__,
+        "seed": seed,
+        "sequences_per_split": dict(sequences_per_split),
+        "settings": settings._asdict(),
+        "error_rates": rates._asdict(),
+    }
+    (part / _RECORD).write_text(json.dumps(record, indent=2) + "\n")
+
+
+def _write_tables(part: Path, truth: pd.DataFrame, rates: ErrorRates, seed: int) -> None:
+    def frames_of(name):
+        return np.load(_frames_file(part, name), mmap_mode="r")
+
+    labels, errors = annotate(truth, frames_of, rates, np.random.default_rng([seed, 1]))
+    for name, table in (("truth", truth), ("labels", labels), ("errors", errors)):
+        write_table(table, part / f"{name}.csv")
+
+
+def _frames_file(folder: Path, name: str) -> Path:
+    return folder / "sequences" / name / "frames.npy"
+
+
+def _sequence_seed(seed: int, split: str, index: int) -> int:
+    source = np.random.SeedSequence([seed, zlib.crc32(split.encode()), index])
+    return int(source.generate_state(1, np.uint64)[0])

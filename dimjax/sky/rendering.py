@@ -1,0 +1,196 @@
+"""One simulated sequence of an infrared camera that looks at a cloudy sky, with its truth.
+
+    frames, truth = simulate(Sky(frames=50), seed=0)      # [50, 512, 640] uint16, a table
+
+The same settings and seed give the same sequence. On another kind of device single digits may
+differ by one, since logarithms and exponentials are rounded in other ways there.
+
+Not modelled: atmospheric transmission and turbulence; aberrations, vignetting and ghosts of the
+optics (the point spread is one Gaussian); range-dependent size, scintillation and plumes of
+targets; zoom, rotation and manoeuvres of the camera; rolling shutter, read-out cross-talk,
+row noise, noise that grows with the signal or is correlated in time, drift of the fixed pattern,
+non-linearity, saturation trails, and the replacement of bad pixels. Ground, sun and moon are never
+in the frame; clouds drift, fold and change but have no volume, and cast no shadows.
+"""
+
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+
+from dimjax.labels import TRUTH_COLUMNS
+from dimjax.sky import clouds, motion, objects
+from dimjax.sky.sensor import Sensor, draw_sensor, read_out
+from dimjax.sky.settings import Sky, check
+from dimjax.sky.stamps import Objects, add, stamps
+
+_BLOCK = 50  # frames of one compiled call
+_DECIMALS = 4  # of the truth's numbers: written as text and read again they are the same
+# A Gaussian falls to a tenth of its peak this many sigmas from its centre.
+_TENTH = np.sqrt(2 * np.log(10))
+
+
+class _Sequence(NamedTuple):
+    """All that the renderer reads, on the device."""
+
+    textures: jax.Array  # [J, LAYERS, h, w]
+    layers: clouds.Layers
+    base: jax.Array  # [H, 1] clear sky, counts
+    psf_px: float  # sigma of the point spread
+    sensor: Sensor
+    key: jax.Array  # of the temporal noise
+
+
+def simulate(settings: Sky, seed: int, name: str = "sky") -> tuple[np.ndarray, pd.DataFrame]:
+    """Renders a sequence.
+
+    Args:
+      settings: What the sky, the camera and the objects are like.
+      seed: 0 or more; decides everything that is random.
+      name: The sequence's name in the truth.
+
+    Returns:
+      Frames [T, H, W] uint16, 14 bit, and the truth: one row for each object and frame whose
+      centre is inside the frame, hidden or not. x, y is the true centre, w, h where the object
+      exceeds a tenth of its peak, snr the peak amplitude that it has when centred on a pixel
+      and not hidden over the noise sigma of one frame (for objects darker than the sky too),
+      visible the share of its light that the clouds in front let through.
+
+    Raises:
+      InputError: A setting is out of its range.
+    """
+    check(settings)
+    streams = iter(np.random.default_rng(seed).spawn(9))
+    optics, camera_rng, wind, layer_rng, focal_plane, digits = (next(streams) for _ in range(6))
+    camera = motion.camera_path(camera_rng, settings)
+    paths = motion.layer_paths(wind, settings, camera)
+    scene = objects.Scene(settings, optics.uniform(*settings.psf_px), camera)
+    texture_key, noise_key = jax.random.split(jax.random.key(int(digits.integers(2**31))))
+
+    layers = clouds.draw_layers(layer_rng, settings)
+    schedule = clouds.make_schedule(settings, paths)
+    count, shape = clouds.texture_count(settings), clouds.texture_shape(settings)
+    textures = clouds.make_textures(texture_key, layers, count, shape)
+    sensor = draw_sensor(focal_plane, settings)
+
+    rows = _draw_objects(streams, scene, paths, _edges(textures, schedule, layers))
+    base = _clear_sky(optics, settings)
+    sequence = _Sequence(textures, layers, base, scene.psf_px, sensor, noise_key)
+    frames, visible = _render(sequence, schedule, rows, settings)
+    return frames, _truth(rows.assign(visible=visible), settings, name)
+
+
+def _draw_objects(streams, scene: objects.Scene, paths: np.ndarray, edges) -> pd.DataFrame:
+    targets, clutter, shine = streams
+    kinds = [objects.targets(targets, scene)]
+    kinds += [draw(clutter, scene) for draw in (objects.birds, objects.flickers, objects.spots)]
+    kinds.append(objects.glints(shine, scene, edges, paths))
+    rows = pd.concat(kinds, ignore_index=True).sort_values(["frame", "track"], kind="stable")
+    return rows.reset_index(drop=True)
+
+
+def _edges(textures, schedule: clouds.Schedule, layers: clouds.Layers):
+    """The function by which a glint finds the edge of a cloud."""
+    textures = np.asarray(textures)
+
+    def edges(frame: int, layer: int, pixels: np.ndarray) -> np.ndarray:
+        field = 0.0
+        for which in range(2):
+            corner = schedule.corner[frame, which, layer]
+            columns, rows = (pixels + corner[::-1]).T
+            texture = textures[schedule.pair[frame] + which, layer]
+            field = field + schedule.weights[frame, which] * texture[rows, columns]
+        alpha = clouds.opacity(field, layers.threshold[layer], layers.sharpness[layer])
+        return alpha * (1 - alpha)
+
+    return edges
+
+
+def _clear_sky(rng: np.random.Generator, settings: Sky) -> np.ndarray:
+    """Radiance [H, 1] in counts: it grows towards the horizon, the faster the nearer."""
+    depth = np.linspace(0, 1, settings.height)[:, None]
+    level, gradient = rng.uniform(*settings.level_counts), rng.uniform(*settings.gradient_counts)
+    curve = rng.uniform(0.5, 3)
+    rise = np.expm1(curve * depth) / np.expm1(curve)
+    return np.asarray(level + gradient * rise, np.float32)
+
+
+def _render(sequence: _Sequence, schedule: clouds.Schedule, rows: pd.DataFrame, settings: Sky):
+    """Frames [T, H, W] uint16 and, for each row, the share of its light that came through."""
+    slot = rows.groupby("frame").cumcount().to_numpy()
+    packed = _packed(rows, slot, settings.frames, float(sequence.sensor.noise))
+    frames = np.empty((settings.frames, settings.height, settings.width), np.uint16)
+    visible = np.empty(packed.x.shape, np.float32)
+    block = min(_BLOCK, settings.frames)
+    for first in range(0, settings.frames, block):
+        # The last block is filled up with its last frame: one shape, compiled once.
+        wanted = np.minimum(np.arange(first, first + block), settings.frames - 1)
+        now = jax.tree.map(lambda a, wanted=wanted: a[wanted], (schedule, packed))
+        images, shares = _render_block(sequence, *now, wanted, frames.shape[1:])
+        frames[wanted], visible[wanted] = np.asarray(images), np.asarray(shares)
+    return frames, visible[rows.frame, slot]
+
+
+@partial(jax.jit, static_argnames=("size",))
+def _render_block(sequence: _Sequence, schedule, packed: Objects, t, size: tuple[int, int]):
+    def render(now):
+        schedule, (patches, rows, columns), depth, t = now
+        fields = clouds.fields_of_frame(sequence.textures, schedule, size)
+        radiance, opacities = clouds.stack(sequence.base, fields, sequence.layers)
+        radiance = clouds.blur(radiance, sequence.psf_px)
+        radiance, visible = add(radiance, opacities, depth, patches, rows, columns)
+        key = jax.random.fold_in(sequence.key, t)
+        return read_out(radiance, sequence.sensor, key), visible
+
+    drawn = jax.vmap(partial(stamps, size=size))(packed)
+    return jax.lax.map(render, (schedule, drawn, packed.depth, jnp.asarray(t)))
+
+
+def _packed(rows: pd.DataFrame, slot: np.ndarray, frames: int, noise: float) -> Objects:
+    """The rows as arrays [T, K], K a multiple of 16 so that few shapes are compiled."""
+    most = slot.max(initial=0) + 1
+    shape = (frames, -(-most // 16) * 16)
+
+    def column(values, dtype=np.float32):
+        array = np.zeros(shape, dtype)
+        array[rows.frame, slot] = values
+        return array
+
+    return Objects(
+        x=column(rows.x),
+        y=column(rows.y),
+        amplitude=column(rows.snr * noise),
+        sigma=column(rows.sigma_px),
+        along_x=column(rows.along_x),
+        along_y=column(rows.along_y),
+        depth=column(rows.depth, np.int32),
+    )
+
+
+def _truth(rows: pd.DataFrame, settings: Sky, name: str) -> pd.DataFrame:
+    inside = rows[objects.in_frame(rows, settings)]
+    table = inside.assign(
+        sequence=name,
+        w=_extent(inside.sigma_px, inside.along_x),
+        h=_extent(inside.sigma_px, inside.along_y),
+        source="simulator",
+        snr=inside.snr.abs(),
+        visible=inside.visible.clip(0, 1).astype(float),
+    )
+    return (
+        table[list(TRUTH_COLUMNS)]
+        .astype({"frame": np.int64})
+        .round(_DECIMALS)
+        .reset_index(drop=True)
+    )
+
+
+def _extent(sigma_px: pd.Series, along: pd.Series) -> pd.Series:
+    """Pixels over which an object exceeds a tenth of its peak, at least 1."""
+    # The pixel itself (1/12) and the line (length**2/12) widen a point spread, but a single
+    # pixel stays one.
+    pixel = np.where(sigma_px > 0, 1 / 12, 0.0)
+    return (2 * _TENTH * np.sqrt(sigma_px**2 + pixel + along**2 / 12)).clip(lower=1.0)

@@ -1,0 +1,87 @@
+"""Small bright (or dark) things drawn into a frame: point spread, sub-pixel place, occlusion.
+
+A stamp is a Gaussian point spread, smeared along a short line (the body's extent and its motion
+during the exposure) and integrated over each pixel. It is scaled so that the pixel under the
+centre has the amplitude asked for when the centre of the object is the centre of the pixel.
+
+    patches, rows, columns = stamps(objects, size)             # [K, S, S], [K, S], [K, S]
+    radiance, visible = add(radiance, opacities, objects.depth, patches, rows, columns)
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax.scipy.special import ndtr
+
+_SIDE = 19  # pixels of a patch: +- 4 sigma of the widest point spread and a line of a few pixels
+_POINTS = 9  # a line is this many points
+
+
+class Objects(NamedTuple):
+    """Objects of one frame; those with amplitude 0 fill up the arrays, [K] each."""
+
+    x: jax.Array  # centre, pixels
+    y: jax.Array
+    amplitude: jax.Array  # counts, of the peak when centred on a pixel
+    sigma: jax.Array  # of the point spread, pixels; 0: exactly the pixel under the centre
+    along_x: jax.Array  # the line it is smeared along, pixels
+    along_y: jax.Array
+    depth: jax.Array  # layers with this index or a higher one are in front of it
+
+
+def stamps(objects: Objects, size: tuple[int, int]) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Patches [K, S, S] in counts, and the frame's rows and columns [K, S] they belong to.
+
+    Rows and columns outside the frame are given as its height and width.
+    """
+    columns, across, middle_x = _profile(objects.x, objects.along_x, objects.sigma)
+    rows, down, middle_y = _profile(objects.y, objects.along_y, objects.sigma)
+    peak = jnp.sum(middle_x * middle_y, axis=-1)
+    patches = jnp.einsum("kpr,kpc->krc", down, across) * (objects.amplitude / peak)[:, None, None]
+    height, width = size
+    rows = jnp.where((rows >= 0) & (rows < height), rows, height)
+    columns = jnp.where((columns >= 0) & (columns < width), columns, width)
+    return patches, rows, columns
+
+
+def add(radiance, opacities: list, depth, patches, rows, columns):
+    """Adds stamps to a frame, dimmed by the clouds in front of them.
+
+    Args:
+      radiance: [H, W] counts.
+      opacities: Of each cloud layer, the farthest first, [H, W].
+      depth: [K], index of the first layer that is in front of an object.
+      patches: [K, S, S] counts.
+      rows: [K, S] of the patches.
+      columns: [K, S] of the patches.
+
+    Returns:
+      Radiance [H, W] with the objects, and the share [K] of their light that came through.
+    """
+    at = (rows[:, :, None], columns[:, None, :])
+    inside = (at[0] < radiance.shape[0]) & (at[1] < radiance.shape[1])
+    seen = jnp.where(inside, patches, 0.0)
+    for layer, alpha in enumerate(opacities):
+        clear = 1 - alpha.at[at].get(mode="clip")
+        seen = seen * jnp.where((depth <= layer)[:, None, None], clear, 1.0)
+    total = jnp.sum(jnp.where(inside, patches, 0.0), axis=(1, 2))
+    visible = jnp.sum(seen, axis=(1, 2)) / jnp.where(total == 0, 1.0, total)
+    return radiance.at[at].add(seen, mode="drop"), visible
+
+
+def _profile(centre, along, sigma) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """One axis of the stamps.
+
+    Returns:
+      pixels [K, S] int32, the integral [K, P, S] of each point of the line over each pixel, and
+      [K, P] over the middle pixel of an object that is centred on it.
+    """
+    sigma = jnp.maximum(sigma, 1e-3)[:, None, None]
+    points = along[:, None] * jnp.linspace(-0.5, 0.5, _POINTS)
+    first = jnp.floor(centre).astype(jnp.int32) - _SIDE // 2
+    edges = first[:, None] + jnp.arange(_SIDE + 1)
+    reach = edges[:, None] - centre[:, None, None] - points[:, :, None]
+    integral = jnp.diff(ndtr(reach / sigma), axis=-1)
+    middle = jnp.array([-0.5, 0.5]) - points[:, :, None]
+    return edges[:, :-1], integral, jnp.diff(ndtr(middle / sigma), axis=-1)[..., 0]

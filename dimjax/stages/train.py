@@ -1,0 +1,225 @@
+"""Train a network on the chips of a round, epoch by epoch, and keep every example's loss.
+
+After each epoch its losses and figures are written, then its checkpoint. So a killed training
+goes on after the last checkpoint and ends as an undisturbed one would. After the last epoch the
+detector's thresholds are chosen on full frames of the validation split.
+"""
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import jax
+import pandas as pd
+from tensorboardX import SummaryWriter
+
+from dimjax import checkpoints, evaluation, examples, search, training
+from dimjax.inputs import CHANNELS
+from dimjax.progress import bar, say
+from dimjax.runs import Paths, chip_labels, identity, losses_table, write_whole
+from dimjax.search import Detector
+from dimjax.splits import with_validation
+from dimjax.stages.simulate import data_folder
+
+_MEASURED_CALLS = 5
+_THRESHOLD_FRAMES = 200  # of the validation split, evenly spread
+
+
+class _Training(NamedTuple):
+    """What stays the same over the epochs."""
+
+    config: object
+    paths: Paths
+    data: examples.Examples
+    chips: training.Chips  # the same on the devices
+    val: examples.Examples | None
+    train_steps: Callable
+    query: Callable  # from training.make_losses
+    detector: Detector  # without variables
+
+
+def run(config, paths: Paths) -> None:
+    """Write paths.checkpoints, paths.metrics and, when all is done, paths.losses."""
+    if paths.losses.exists():
+        return
+    setup, state = _prepare(config, paths)
+    with (
+        checkpoints.open_checkpoints(paths.checkpoints) as saved,
+        SummaryWriter(str(paths.round / "tensorboard")) as board,
+    ):
+        first = 0
+        if saved.latest_step() is not None:
+            state = checkpoints.restore(saved, like=state)
+            first = saved.latest_step() + 1
+        _drop_metrics_from(paths, first)
+        for epoch in range(first, config.training.epochs):
+            state, figures = _train_one(setup, state, epoch, forecast=epoch == first)
+            for name, value in figures.items():
+                board.add_scalar(name, value, epoch)
+            description = setup.detector.description
+            if epoch == config.training.epochs - 1:
+                description = {**description, "threshold": _thresholds(setup, state)}
+            checkpoints.save(saved, epoch, state, description)
+    _merge_losses(paths)
+
+
+def describe(config) -> dict:
+    """All that a detector's user must know besides the weights, as plain values."""
+    return {
+        "backbone": config.model.backbone,
+        "width": config.model.width,
+        "output_stride": config.model.output_stride,
+        "context_px": config.chips.chip_px,
+        "bf16": config.model.bf16,
+        "input": config.model.input,
+        "stride": config.data.stride,
+        "threshold": {"target": 0.5, "interference": 0.5},
+        **config.detection.to_dict(),
+    }
+
+
+def _prepare(config, paths: Paths) -> tuple[_Training, training.TrainState]:
+    data = examples.load(paths.prepared, "train", lambda rows: bar(rows, "read chips", "chip"))
+    has_val = "val" in examples.splits(paths.prepared)
+    val = examples.load(paths.prepared, "val") if has_val else None
+    description = describe(config)
+    model, mesh = search.create_model(description), training.make_mesh()
+    steps = -(-len(data) // config.training.batch_size)
+    optimizer = training.make_optimizer(
+        config.training.optimizer,
+        config.training.learning_rate,
+        config.training.weight_decay,
+        warmup_steps=round(config.training.warmup_epochs * steps),
+        steps=config.training.epochs * steps,
+    )
+    key = jax.random.key(config.seed)
+    loss = {
+        "mode": config.model.input,
+        "stride": config.model.output_stride,
+        "a": config.loss.a,
+        "b": config.loss.b,
+    }
+    train_steps = training.make_train_steps(
+        model, optimizer, mesh, **loss, augmented=config.training.augment, key=key
+    )
+    channels = CHANNELS[config.model.input]
+    state = training.initial_state(
+        model, optimizer, mesh, channels, config.model.output_stride, key
+    )
+    chips, query = training.on_device(data, mesh), training.make_losses(model, **loss)
+    detector = search.make_detector(model, None, description)
+    return _Training(config, paths, data, chips, val, train_steps, query, detector), state
+
+
+def _train_one(setup: _Training, state: training.TrainState, epoch: int, forecast: bool):
+    """One epoch: the next state and the figures that metrics.jsonl gets."""
+    settings, started = setup.config.training, time.monotonic()
+    order = training.epoch_order(
+        len(setup.data), settings.batch_size, (setup.config.seed, 0, epoch)
+    )
+
+    def progress(blocks):
+        if forecast:
+            blocks = _forecast(blocks, order.shape, settings.epochs - epoch)
+        return bar(blocks, f"epoch {epoch + 1}/{settings.epochs}", "step")
+
+    state, losses = training.train_epoch(setup.train_steps, state, setup.chips, order, progress)
+    rate = len(setup.data) / (time.monotonic() - started)
+    figures = {f"train/{part}": float(values.mean()) for part, values in losses.items()}
+    figures |= _validate(setup, state)
+    figures["chips_per_second"] = rate
+    table = pd.DataFrame({"epoch": epoch, **identity(setup.data), **losses})
+    _write_table(table, setup.paths.epoch_losses / f"{epoch:04d}.parquet")
+    with open(setup.paths.metrics, "a", encoding="utf-8") as file:
+        file.write(json.dumps({"epoch": epoch, **figures}) + "\n")
+    val = f", validation {figures['val/total']:.3f}" if "val/total" in figures else ""
+    f1 = f", F1 {figures['val/f1']:.3f}" if "val/f1" in figures else ""
+    say(f"epoch {epoch + 1}/{settings.epochs}: loss {figures['train/total']:.3f}{val}{f1}")
+    return state, figures
+
+
+def _forecast(blocks: list, shape: tuple[int, int], epochs: int) -> Iterator:
+    """The blocks; after the first measured ones it says what the training will take."""
+    calls, (steps, batch_size) = len(blocks), shape
+    say(
+        f"training: {epochs} epochs of {steps} steps of {batch_size} chips on "
+        f"{jax.device_count()} {jax.default_backend()} device(s), {os.cpu_count()} CPU cores"
+    )
+    started = 0.0
+    for done, block in enumerate(blocks):
+        if done == 1:  # the call before compiled
+            started = time.monotonic()
+        if done == _MEASURED_CALLS + 1:
+            each = (time.monotonic() - started) / _MEASURED_CALLS
+            say(f"about {_duration(each * calls * epochs)} at {each:.3g} s a call")
+        yield block
+
+
+def _validate(setup: _Training, state: training.TrainState) -> dict[str, float]:
+    if setup.val is None:
+        return {}
+    variables = _variables(state)
+    size = setup.config.training.batch_size
+    losses = losses_table(setup.val, setup.query, variables, size)
+    detector = setup.detector._replace(variables=variables)
+    found = search.search_chips(detector, setup.val.frames, setup.val.scale, size)
+    match_px = setup.config.detection.match_px
+    f1 = evaluation.best_f1(chip_labels(setup.val), found, "target", match_px)
+    parts = ("location", "confidence", "category", "total")
+    return {**{f"val/{part}": float(losses[part].mean()) for part in parts}, "val/f1": f1}
+
+
+def _thresholds(setup: _Training, state: training.TrainState) -> dict[str, float]:
+    """Thresholds of the highest F1 on full frames of the validation split.
+
+    Without a validation split it is the training split, which flatters.
+    """
+    config = setup.config
+    folder = data_folder(config, setup.paths)
+    splits = with_validation(folder.splits, config.data.val_share, config.seed)
+    names = splits.get("val") or splits["train"]
+    if "val" not in splits:
+        say("no validation split: the thresholds are chosen on the training split")
+    every = max(1, sum(folder.shapes[name][0] for name in names) // _THRESHOLD_FRAMES)
+    detector = setup.detector._replace(variables=_variables(state))
+    found = [
+        search.search(detector, folder.sequence(name), range(0, folder.shapes[name][0], every))
+        for name in bar(names, "choose thresholds", "sequence")
+    ]
+    labels = folder.labels[folder.labels.sequence.isin(names) & (folder.labels.frame % every == 0)]
+    found = pd.concat(found, ignore_index=True)
+    return evaluation.choose_thresholds(labels, found, config.detection.match_px)
+
+
+def _variables(state: training.TrainState) -> dict:
+    return {"params": state.params, "batch_stats": state.batch_stats}
+
+
+def _drop_metrics_from(paths: Paths, epoch: int) -> None:
+    """Forget the figures of epochs whose checkpoint was not saved: they are trained again."""
+    paths.metrics.parent.mkdir(parents=True, exist_ok=True)
+    lines = paths.metrics.read_text().splitlines() if paths.metrics.exists() else []
+    kept = [line for line in lines if line.endswith("}") and json.loads(line)["epoch"] < epoch]
+    write_whole(paths.metrics, "".join(f"{line}\n" for line in kept))
+
+
+def _merge_losses(paths: Paths) -> None:
+    parts = sorted(paths.epoch_losses.glob("*.parquet"))
+    tables = [pd.read_parquet(part) for part in parts]
+    _write_table(pd.concat(tables, ignore_index=True), paths.losses)
+
+
+def _write_table(table: pd.DataFrame, path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(path.name + ".part")
+    table.to_parquet(aside, index=False)
+    os.replace(aside, path)
+
+
+def _duration(seconds: float) -> str:
+    for size, unit in ((86_400, "days"), (3_600, "hours"), (60, "minutes")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.1f} {unit}"
+    return f"{seconds:.0f} seconds"

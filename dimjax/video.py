@@ -1,0 +1,164 @@
+"""Videos: the luma plane as it is stored, frame by frame, in bounded memory.
+
+In comes an MP4 or AVI file; out come its shape, number type and a function that reads one frame.
+No range is converted and no bit lost: 8 bit is uint8, 9 to 16 bit uint16. Colour is taken only
+where its three channels are equal.
+
+    frames = open_video(Path("flight3.mp4"))
+    frames.read(0)                                      # [H, W] uint8 or uint16
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import av
+import av.logging
+import numpy as np
+
+from dimjax.decoding import COPY_REMEDY, Frames, grey, readable
+from dimjax.errors import InputError
+
+RECENT_FRAMES = 256
+
+_PACKED_COLOUR = {"rgb24": 3, "bgr24": 3, "rgb0": 4, "bgr0": 4}  # bytes of a pixel
+
+
+class _Format(NamedTuple):
+    """How the pixels of a video are stored."""
+
+    name: str  # FFmpeg's name, such as yuv420p or gray16le
+    height: int
+    width: int
+    dtype: np.dtype
+
+
+def open_video(path: Path) -> Frames:
+    """Open a video; its packets are counted, none is decoded.
+
+    Raises:
+      InputError: The file is damaged, cut off, or not of grey levels.
+    """
+    with readable(path), av.open(str(path)) as container:
+        stream = next(iter(container.streams.video), None)
+        if stream is None or stream.codec_context is None:
+            rule = "a video must have a video stream that FFmpeg can decode"
+            raise InputError(path, rule, "none", "Convert it without loss, for instance to FFV1.")
+        form = _format(stream.codec_context.format, stream.height, stream.width, path)
+        announced = stream.frames
+        total, length, damaged = _count_packets(container.demux(stream))
+    if damaged or length == 0 or announced not in (0, total):
+        rule = f"the video must hold whole the {announced} frames that its header announces"
+        raise InputError(path, rule, f"{total} frames, {damaged} of them damaged", COPY_REMEDY)
+    shape = (length, form.height, form.width)
+    return Frames(shape, form.dtype, _Reader(path, form, length))
+
+
+def _count_packets(packets: Iterable[av.Packet]) -> tuple[int, int, int]:
+    """Number of packets in all, of those with a frame to show, and of damaged ones."""
+    total = shown = damaged = 0
+    for packet in packets:
+        if packet.size:
+            total += 1
+            shown += not packet.is_discard
+            damaged += packet.is_corrupt
+    return total, shown, damaged
+
+
+class _Reader:
+    """Reads forward and keeps the latest frames; what lies further back is decoded again."""
+
+    def __init__(self, path: Path, form: _Format, length: int):
+        self._path, self._form, self._length = path, form, length
+        self._recent: OrderedDict[int, np.ndarray] = OrderedDict()
+        self._coming: Iterator[np.ndarray] = iter(())
+        self._next = length
+
+    def __call__(self, frame: int) -> np.ndarray:
+        if frame not in self._recent and frame < self._next:
+            self._recent.clear()
+            self._coming, self._next = self._decode(), 0
+        while frame >= self._next:
+            self._advance()
+        return self._recent[frame].copy()
+
+    def _advance(self) -> None:
+        try:
+            where = f"{self._path} near frame {self._next}"
+            with readable(where), _complaints() as complaints:
+                pixels = next(self._coming)
+            if complaints:
+                rule = "FFmpeg must decode the video without a complaint"
+                raise InputError(where, rule, complaints[0][-1].strip(), COPY_REMEDY)
+            self._recent[self._next] = pixels
+        except InputError:
+            self._next = self._length  # a further call decodes from the start and fails again
+            raise
+        self._next += 1
+        if len(self._recent) > RECENT_FRAMES:
+            self._recent.popitem(last=False)
+
+    def _decode(self) -> Iterator[np.ndarray]:
+        count = 0
+        with av.open(str(self._path)) as container:
+            stream = container.streams.video[0]
+            stream.thread_type = "NONE"  # complaints of other threads might not be heard
+            for frame in container.decode(stream):
+                yield self._pixels(frame, f"{self._path} frame {count}")
+                count += 1
+        rule = f"all {self._length} frames of the video must be readable"
+        raise InputError(self._path, rule, f"{count} frames", COPY_REMEDY)
+
+    def _pixels(self, frame: av.VideoFrame, where: str) -> np.ndarray:
+        if frame.is_corrupt:
+            rule = "a frame must be whole, not painted over by FFmpeg"
+            raise InputError(where, rule, "a damaged one", COPY_REMEDY)
+        form = _format(frame.format, frame.height, frame.width, where)
+        if form != self._form:
+            rule = f"all frames must be as the header says, {_describe(self._form)}"
+            raise InputError(where, rule, _describe(form), "Make a sequence of each part.")
+        if form.name in _PACKED_COLOUR:
+            plane = _plane(frame.planes[0], form, _PACKED_COLOUR[form.name])
+            return grey(plane.reshape(form.height, form.width, -1)[..., :3], where)
+        if form.name.startswith("gbrp"):
+            return grey(np.stack([_plane(p, form, 1) for p in frame.planes], axis=-1), where)
+        return _plane(frame.planes[0], form, 1).copy()
+
+
+@contextmanager
+def _complaints() -> Iterator[list[tuple[int, str, str]]]:
+    """Collect what FFmpeg logs as errors: the checksums of FFV1 are only logged, never raised."""
+    level, skip = av.logging.get_level(), av.logging.get_skip_repeated()
+    av.logging.set_level(av.logging.ERROR)
+    av.logging.set_skip_repeated(False)  # a repeated complaint would come with a later video's
+    try:
+        with av.logging.Capture() as complaints:
+            yield complaints
+    finally:
+        av.logging.set_level(level)
+        av.logging.set_skip_repeated(skip)
+
+
+def _format(stored: av.VideoFormat | None, height: int, width: int, where: object) -> _Format:
+    name = stored.name if stored is not None else "unknown"
+    bits = stored.components[0].bits if stored is not None else 0
+    luma = name.startswith(("gray", "yuv")) and not name.startswith("grayf")
+    colour = name in _PACKED_COLOUR or name.startswith("gbrp") and "f" not in name
+    if not (luma or colour) or not 8 <= bits <= 16 or name.endswith("be"):
+        rule = "a video's pixels must be stored as gray*, yuv* or rgb, 8 bit or little-endian"
+        remedy = "Convert it without loss, for instance to FFV1 with pixel format gray16le."
+        raise InputError(where, rule, name, remedy)
+    return _Format(name, height, width, np.dtype(np.uint8 if bits == 8 else np.uint16))
+
+
+def _describe(form: _Format) -> str:
+    return f"{form.width}x{form.height} pixels {form.name}"
+
+
+def _plane(plane: av.video.plane.VideoPlane, form: _Format, samples: int) -> np.ndarray:
+    """Rows of a plane without their padding, top row first: [H, W * samples]."""
+    rows = np.frombuffer(plane, np.uint8).reshape(plane.height, abs(plane.line_size))
+    used = rows[:, : form.width * samples * form.dtype.itemsize].view(form.dtype)
+    return used[::-1] if plane.line_size < 0 else used

@@ -1,0 +1,87 @@
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dimjax import examples
+from dimjax.folders import open_folder
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "datasets"))
+from dim_targets.dim_targets_dataset_builder import Builder, DimTargetsConfig
+
+DUMMY = Path(__file__).parents[1] / "datasets" / "dim_targets" / "dummy_data"
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory):
+    config = DimTargetsConfig(name="mine", chip_px=48, val_share=0.0, folder=str(DUMMY))
+    builder = Builder(config=config, data_dir=tmp_path_factory.mktemp("prepared"))
+    builder.download_and_prepare()
+    return builder.data_path
+
+
+def test_splits(prepared):
+    assert sorted(examples.splits(prepared)) == ["test", "train"]
+
+
+def test_frames_are_those_of_the_sequences(prepared):
+    folder = open_folder(DUMMY)
+    data = examples.load(prepared, "train")
+    assert set(data.sequence) == {"swift", "tern"} and len(np.unique(data.id)) == len(data)
+    for i in range(len(data)):
+        clip = folder.sequence(data.sequence[i]).clip(data.frame[i], stride=1)
+        x0, y0 = data.origin[i]
+        np.testing.assert_array_equal(data.frames[i], clip[:, y0 : y0 + 48, x0 : x0 + 48])
+
+
+def test_kinds_and_shapes(prepared):
+    data = examples.load(str(prepared), "train")
+    count = len(data)
+    assert data.frames.shape == (count, 4, 48, 48) and data.frames.dtype == np.uint16
+    assert data.frame.dtype == data.origin.dtype == np.int32 and data.origin.shape == (count, 2)
+    assert data.scale.shape == (count, 2) and data.scale.dtype == np.float32
+    assert data.boxes.shape == (count, 1, 4) and data.boxes.dtype == np.float32
+    assert data.category.shape == (count, 1) and data.category.dtype == np.int8
+    assert set(data.reason) == {"label", "background"}
+
+
+def test_sequences_of_8_bit_stay_8_bit(prepared):
+    assert examples.load(prepared, "test").frames.dtype == np.uint8
+
+
+def test_labels_are_where_the_table_has_them(prepared):
+    data = examples.load(prepared, "train")
+    labels = open_folder(DUMMY).labels.set_index(["sequence", "frame"])
+    for i in np.flatnonzero(data.reason == "label"):
+        label = labels.loc[data.sequence[i], data.frame[i]]
+        x, y = np.array([label.x, label.y]) - data.origin[i]
+        assert data.boxes[i, 0].tolist() == [x, y, label.w, label.h]
+        assert data.category[i, 0] == ["target", "interference"].index(label.category)
+    unlabelled = data.take(data.reason == "background")
+    assert len(unlabelled) and not unlabelled.boxes.any() and (unlabelled.category == -1).all()
+
+
+def test_progress_sees_every_record(prepared):
+    seen = []
+
+    def watch(records):
+        for record in records:
+            seen.append(record["id"])
+            yield record
+
+    assert len(examples.load(prepared, "test", watch)) == len(seen) > 0
+
+
+def test_unknown_split_names_those_there_are(prepared):
+    with pytest.raises(ValueError, match=r"Unknown split 'val'\. Should be one of \["):
+        examples.load(prepared, "val")
+
+
+def test_targets_stand_before_interference_and_gaps_are_marked():
+    boxes = [np.arange(8.0).reshape(2, 4), np.zeros((0, 4)), np.ones((1, 4))]
+    categories = [np.array([1, 0]), np.zeros(0, int), np.array([1])]
+    padded, category = examples._padded(boxes, categories)
+    assert padded[0].tolist() == [[4, 5, 6, 7], [0, 1, 2, 3]]
+    assert not padded[1].any() and padded[2].tolist() == [[1] * 4, [0] * 4]
+    assert category.tolist() == [[0, 1], [-1, -1], [1, -1]]

@@ -1,0 +1,288 @@
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from dimjax.errors import InputError
+from dimjax.folders import (
+    CLOUD_SEQS,
+    DIMJAX,
+    DRONE_IR,
+    SKY_SEQS,
+    Layout,
+    layout_from,
+    open_folder,
+)
+from dimjax.labels import COLUMNS, TRUTH_COLUMNS, write_table
+
+NAMES = ["s1", "s2", "s10"]
+BOXES = Layout(
+    labels="labels/{sequence}.csv",
+    label_format="boxes",
+    category={"s1*": "interference", "*": "target"},
+)
+
+
+def row(sequence="s2", frame=3, x=4.5, y=2.5):
+    return [sequence, frame, x, y, 3.0, 3.0, "target", "", "simulator"]
+
+
+@pytest.fixture
+def data(tmp_path):
+    """A folder in our own layout; 6 frames of 7 rows and 9 columns in each sequence."""
+    for k, name in enumerate(NAMES):
+        (tmp_path / "sequences" / name).mkdir(parents=True)
+        np.save(tmp_path / "sequences" / name / "frames.npy", np.full((6, 7, 9), k, np.uint16))
+    write_table(pd.DataFrame([row(), row("s10")], columns=COLUMNS), tmp_path / "labels.csv")
+    truth = pd.DataFrame([[*row(), 5.0, 0.4]], columns=TRUTH_COLUMNS)
+    write_table(truth, tmp_path / "truth.csv")
+    (tmp_path / "splits").mkdir()
+    for split, text in {"train": "s10\ns1\n", "val": "s2\n", "test": "", "new": "\n"}.items():
+        (tmp_path / "splits" / f"{split}.txt").write_text(text)
+    return tmp_path
+
+
+def box_files(folder, **texts):
+    (folder / "labels").mkdir()
+    for name in NAMES:
+        text = "frame,x,y,w,h\n" + texts.get(name, "")
+        (folder / "labels" / f"{name}.csv").write_text(text)
+
+
+def test_own_layout(data):
+    folder = open_folder(data)
+    assert folder.names == NAMES and folder.path == data and folder.layout is DIMJAX
+    assert folder.shapes == {name: (6, 7, 9) for name in NAMES}
+    assert folder.sequence("s10").name == "s10" and folder.sequence("s10").frame(5)[0, 0] == 2
+    assert folder.labels.sequence.tolist() == ["s2", "s10"]
+    assert folder.truth[["snr", "visible"]].to_numpy().tolist() == [[5.0, 0.4]]
+    assert folder.splits == {"train": ["s10", "s1"], "val": ["s2"], "test": [], "new": []}
+
+
+def test_without_truth_and_splits(data):
+    (data / "truth.csv").unlink()
+    folder = open_folder(data, Layout())
+    assert folder.truth is None and folder.splits == {"all": NAMES}
+
+
+def test_names_need_no_labels_and_no_frames(data):
+    (data / "labels.csv").unlink()
+    (data / "sequences" / "s1" / "frames.npy").write_bytes(b"")
+    assert open_folder(data).names == NAMES
+
+
+@pytest.mark.parametrize(
+    ("spoil", "ask", "message"),
+    [
+        (lambda d: (d / "splits/new.txt").unlink(), "splits", r"new\.txt: the file must exist"),
+        (
+            lambda d: (d / "splits/val.txt").write_text("s2\ns3\n"),
+            "splits",
+            r"val\.txt line 2: a split must name sequences at sequences/\*; found 's3'\.",
+        ),
+        (
+            lambda d: (d / "splits/val.txt").write_text("s2\ns1\n"),
+            "splits",
+            r"val\.txt line 2: s1 must be in one split, once; found it in .*train\.txt line 2 too",
+        ),
+        (lambda d: (d / "labels.csv").unlink(), "labels", r"labels\.csv: the file must exist"),
+        (
+            lambda d: write_table(
+                pd.DataFrame([row(), row(x=9.5)], columns=COLUMNS), d / "labels.csv"
+            ),
+            "labels",
+            r"labels\.csv line 3: x must lie in 0 <= x < 9; found 9\.5\.",
+        ),
+        (
+            lambda d: write_table(
+                pd.DataFrame([[*row("s3"), 5.0, 1.0]], columns=TRUTH_COLUMNS), d / "truth.csv"
+            ),
+            "truth",
+            r"truth\.csv line 2: sequence must be a known one",
+        ),
+        (lambda d: (d / "sequences/s1/frames.npy").unlink(), "shapes", "s1: .*an empty folder"),
+    ],
+)
+def test_wrong_file_is_named(data, spoil, ask, message):
+    spoil(data)
+    folder = open_folder(data)
+    with pytest.raises(InputError, match=message):
+        getattr(folder, ask)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda d: (d / "sequences/notes.txt").touch(), r"notes\.txt: sequences/\* must match"),
+        (
+            lambda d: (d / "sequences/s1.npy").touch(),
+            r"s1\.npy: names must be unique; found .*s1\.",
+        ),
+        (
+            lambda d: (d / "sequences").rename(d / "data"),
+            r"there must be sequences at sequences/\*",
+        ),
+    ],
+)
+def test_wrong_listing_is_refused_at_once(data, spoil, message):
+    spoil(data)
+    with pytest.raises(InputError, match=message):
+        open_folder(data)
+
+
+def test_wrong_names_are_refused(data):
+    with pytest.raises(InputError, match="must be one of the 3 in the folder; found 's3'"):
+        open_folder(data).sequence("s3")
+    with pytest.raises(InputError, match="nowhere: a data folder must exist"):
+        open_folder(data / "nowhere")
+
+
+def test_one_label_file_for_each_sequence(data):
+    box_files(data, s2="3,1,2,4,4\n", s10="0,1,2,2,2\n5,2,3,2,2\n")
+    labels = open_folder(data, BOXES).labels
+    assert labels.index.tolist() == [0, 1, 2]
+    assert labels[["sequence", "frame", "x", "y", "category"]].to_numpy().tolist() == [
+        ["s2", 3, 3.0, 4.0, "target"],
+        ["s10", 0, 2.0, 3.0, "interference"],
+        ["s10", 5, 3.0, 4.0, "interference"],
+    ]
+
+
+def test_own_table_for_each_sequence(data):
+    (data / "labels").mkdir()
+    for name in NAMES:
+        table = pd.DataFrame([row("s2")], columns=COLUMNS)
+        write_table(table, data / "labels" / f"{name}.csv")
+    folder = open_folder(data, Layout(labels="labels/{sequence}.csv"))
+    with pytest.raises(InputError, match=r"s1\.csv line 2: .*known one \(s1\); found 's2'"):
+        folder.labels  # noqa: B018
+
+
+def test_label_files_and_sequences_must_pair(data):
+    box_files(data)
+    (data / "labels" / "s3.csv").write_text("frame,x,y,w,h\n")
+    with pytest.raises(InputError, match=r"s3\.csv: a label file must be that of a sequence"):
+        open_folder(data, BOXES).labels  # noqa: B018
+    (data / "labels" / "s3.csv").unlink()
+    (data / "labels" / "s1.csv").unlink()
+    with pytest.raises(InputError, match=r"s1\.csv: the file must exist"):
+        open_folder(data, BOXES).labels  # noqa: B018
+
+
+def test_surplus_rows_are_an_error_or_dropped_with_a_warning(data):
+    box_files(data, s2="6,1,2,4,4\n3,1,2,4,4\n7,1,2,4,4\n")
+    with pytest.raises(InputError, match=r"s2\.csv line 2: frame must lie in 0 <= frame < 6"):
+        open_folder(data, BOXES).labels  # noqa: B018
+    dropping = BOXES._replace(surplus_rows="drop")
+    with pytest.warns(UserWarning, match=r"s2\.csv: 2 rows beyond the last frame are left out"):
+        assert open_folder(data, dropping).labels.frame.tolist() == [3]
+    (data / "labels" / "s2.csv").write_text("frame,x,y,w,h\n7,1,2,4,4\n3,99,2,4,4\n")
+    with pytest.warns(UserWarning), pytest.raises(InputError, match=r"s2\.csv line 3: x must"):
+        open_folder(data, dropping).labels  # noqa: B018
+
+
+def test_category_must_match(data):
+    box_files(data)
+    layout = BOXES._replace(category={"s1*": "target"})
+    with pytest.raises(InputError, match=r"a pattern of category must match sequence s2; found"):
+        open_folder(data, layout).labels  # noqa: B018
+
+
+def test_layout_from_a_mapping():
+    assert layout_from(BOXES._asdict(), "config.layout") == BOXES
+    assert layout_from({}, "config.layout") == Layout()
+    for layout in (DIMJAX, DRONE_IR, CLOUD_SEQS, SKY_SEQS):
+        assert layout_from(layout._asdict(), "config.layout") == layout
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"label": "x.csv"}, "a layout's keys are sequences, labels, .*; found 'label'. Correct"),
+        ({"label_format": "mat"}, r"label_format must be one of \('table', .*; found 'mat'"),
+        ({"centroid_order": "yx"}, "centroid_order must be one of"),
+        ({"surplus_rows": "keep"}, "surplus_rows must be one of"),
+        ({"centroid_origin": {"*": 2}}, r"values of centroid_origin must be one of \(0, 1\)"),
+        ({"category": {"*": "bird"}}, "values of category must be one of"),
+        ({"category": {"*": "target"}}, "category .* not for a table; found .* with table"),
+        ({"splits": "train.txt"}, "splits must be a mapping; found 'train.txt'"),
+        ({"label_format": "boxes"}, "category must be given for boxes and centroids"),
+        ({"label_format": "boxes", "category": {"*": "target"}}, "labels must hold {sequence}"),
+    ],
+)
+def test_wrong_layout_is_refused(changes, message):
+    with pytest.raises(InputError, match=f"config.layout: {message}"):
+        layout_from(changes, "config.layout")
+
+
+def test_wrong_layout_is_refused_by_open_folder(data):
+    with pytest.raises(InputError, match="layout of .*: label_format must be one of"):
+        open_folder(data, Layout(label_format="mat"))
+
+
+def real(name, layout):
+    root = Path(os.environ.get("DIMJAX_DATA") or Path(__file__).parents[2] / "shared" / "data")
+    if not (root / name).is_dir():
+        pytest.skip(f"no real data at {root / name}: let DIMJAX_DATA name their folder")
+    return open_folder(root / name, layout)
+
+
+def brightness(folder, sequence, frame, x, y):
+    """Grey levels of the pixel at x, y above the median of the 9x9 pixels round it."""
+    pixels = folder.sequence(sequence).frame(frame).astype(float)
+    row, column = int(y), int(x)
+    window = pixels[max(row - 4, 0) : row + 5, max(column - 4, 0) : column + 5]
+    return abs(pixels[row, column] - np.median(window))
+
+
+def test_drone_ir():
+    folder = real("drone-ir", DRONE_IR)
+    assert len(folder.names) == 113
+    assert sum(length for length, _, _ in folder.shapes.values()) == 35325
+    assert {shape[1:] for shape in folder.shapes.values()} == {(256, 320)}
+    assert len(folder.labels) == 34946  # and no warning: no file has surplus rows
+    assert {split: len(names) for split, names in folder.splits.items()} == {
+        "train": 90,
+        "val": 23,
+    }
+    birds = folder.labels.sequence.str.startswith("IR_BIRD_")
+    assert ((folder.labels.category == "interference") == birds).all()
+    counted = pd.read_csv(folder.path / "sequence_stats.csv").set_index("sequence").frames_decoded
+    assert counted.to_dict() == {name: shape[0] for name, shape in folder.shapes.items()}
+
+
+def test_drone_ir_labels_lie_on_the_peak():
+    folder = real("drone-ir", DRONE_IR)
+    sequence = folder.sequence("IR_AIRPLANE_022")
+    distances = []
+    for label in folder.labels.query("sequence == 'IR_AIRPLANE_022'")[::20].itertuples():
+        x0, y0 = int(label.x) - 9, int(label.y) - 9
+        window = sequence.frame(label.frame)[y0 : y0 + 19, x0 : x0 + 19].astype(float)
+        contrast = np.abs(window - np.median(window))
+        row, column = np.unravel_index(contrast.argmax(), contrast.shape)
+        distances.append(np.hypot(x0 + column + 0.5 - label.x, y0 + row + 0.5 - label.y))
+    assert len(distances) > 10 and np.median(distances) < 2
+
+
+@pytest.mark.parametrize("name", ["easy1", "easy2", "easy3", "sequence1", "sequence4", "sequence8"])
+def test_cloud_seqs_centroids_need_their_origin(name):
+    folder = real("cloud-seqs", CLOUD_SEQS)
+    assert len(folder.names) == 11 and sum(s[0] for s in folder.shapes.values()) == 920
+    labels = folder.labels
+    assert len(labels) == 920
+    seen = {-1: [], 0: [], 1: []}  # what an origin too high, the right one, one too low would see
+    for label in labels[labels.sequence == name][::4].itertuples():
+        for shift, values in seen.items():
+            x, y = label.x + shift, label.y + shift
+            values.append(brightness(folder, name, label.frame, x, y))
+    assert np.median(seen[0]) > 1.05 * max(np.median(seen[-1]), np.median(seen[1]))
+
+
+def test_sky_seqs():
+    folder = real("sky-seqs", SKY_SEQS)
+    assert folder.shapes == {"seq1_101-200": (100, 512, 640), "seq3_102-200": (99, 512, 640)}
+    assert len(folder.labels) == 199
+    labels = folder.labels[::9].itertuples()
+    assert np.median([brightness(folder, s.sequence, s.frame, s.x, s.y) for s in labels]) > 50

@@ -1,0 +1,202 @@
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from dimjax.errors import InputError
+from dimjax.labels import (
+    CATEGORIES,
+    COLUMNS,
+    TRUTH_COLUMNS,
+    check,
+    read_boxes,
+    read_centroids,
+    read_table,
+    write_table,
+)
+
+SHAPES = {"flight3": (100, 512, 640)}
+HEADER = "sequence,frame,x,y,w,h,category\n"
+
+
+def written(tmp_path, text, name="labels.csv"):
+    file = tmp_path / name
+    file.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return file
+
+
+def one_row(**changes):
+    row = {"sequence": "flight3", "frame": 7, "x": 10.5, "y": 20.5, "w": 3.0, "h": 3.0}
+    row |= {"category": "target", "track": "", "source": "person"}
+    return pd.DataFrame([row | changes], columns=COLUMNS)
+
+
+def test_table_by_hand(tmp_path):
+    text = "frame,sequence,x,y,w,h,category\n7,flight3,10.5,20.25,3,4,target\n"
+    table = read_table(written(tmp_path, "\ufeff" + text.replace("\n", "\r\n") + "\r\n"))
+    assert tuple(table.columns) == COLUMNS
+    row = ["flight3", 7, 10.5, 20.25, 3.0, 4.0, "target", "", "annotator"]
+    assert table.iloc[0].tolist() == row
+    assert table.frame.dtype == np.int64 and table.x.dtype == np.float64
+    assert table.index.tolist() == [0]
+
+
+NAMES = st.text(st.characters(exclude_categories=("Cc", "Cs")), max_size=8)
+REALS = st.floats(allow_nan=False, allow_infinity=False)
+ROWS = st.lists(
+    st.tuples(
+        NAMES,
+        st.integers(0, 2**52),
+        *[REALS] * 4,
+        st.sampled_from(CATEGORIES),
+        NAMES,
+        NAMES,
+        REALS,
+        REALS,
+    ),
+    max_size=5,
+)
+
+
+@given(ROWS, st.sampled_from([COLUMNS, TRUTH_COLUMNS]))
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_what_is_written_is_read_back(tmp_path, rows, columns):
+    types = {column: "str" for column in ("sequence", "category", "track", "source")}
+    types |= {"frame": "int64"} | {c: "float64" for c in columns if c not in {*types, "frame"}}
+    table = pd.DataFrame([row[: len(columns)] for row in rows], columns=columns).astype(types)
+    write_table(table, tmp_path / "labels.csv")
+    pd.testing.assert_frame_equal(read_table(tmp_path / "labels.csv", columns), table)
+    assert [file.name for file in tmp_path.iterdir()] == ["labels.csv"]
+
+
+def test_line_break_in_a_name_is_not_written(tmp_path):
+    table = pd.concat([one_row(), one_row(track="a\nb")])
+    with pytest.raises(InputError, match=r"line 3: track must not hold a line break; found 'a\\nb"):
+        write_table(table, tmp_path / "labels.csv")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "a table must have a header; found an empty file. Write the header sequence,frame,x"),
+        ("sequence,frame\n", "line 1: there must be a column x; found sequence, frame. Add"),
+        (HEADER.replace("\n", ",note\n"), "line 1: columns must be .*; found 'note'. Rename"),
+        (HEADER.replace("\n", ",x\n"), "line 1: columns must be .*, each once; found 'x'."),
+        (HEADER + "s,0,1,2,3,3,target\ns,0,1\n", "line 3: .* 7 fields .*; found 3 fields. Corr"),
+        (HEADER + "\ns,0,1,2,3,3,target\n", "line 2: .*; found 0 fields"),
+        (HEADER + "s,0,1,left,3,3,target\n", "line 2: y must be a finite number; found 'left'."),
+        (HEADER + "s,0,nan,2,3,3,target\n", "line 2: x must be a finite number; found 'nan'."),
+        (HEADER + "s,0,1_0,2,3,3,target\n", "line 2: x must be a finite number; found '1_0'."),
+        (HEADER + "s,0.5,1,2,3,3,target\n", "line 2: frame must be a whole number; found '0.5'."),
+        (HEADER + "s,1e99,1,2,3,3,target\n", "line 2: frame must be a whole number"),
+        (HEADER + 's,0,1,2,3,3,"tar\nget"\n', "line 2: a field must not hold a line break"),
+        (HEADER + 's,0,1,2,3,3,"tar"get\n', "line 2: a row must be CSV; found .*expected after"),
+        (HEADER.encode() + b"\xff", "the file must exist and be UTF-8 text"),
+    ],
+)
+def test_wrong_table_names_file_and_line(tmp_path, text, message):
+    with pytest.raises(InputError, match=rf"labels\.csv:? {message}"):
+        read_table(written(tmp_path, text))
+
+
+def test_missing_file_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"labels\.csv: the file must exist"):
+        read_table(tmp_path / "labels.csv")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"x": 640.0}, "x must lie in 0 <= x < 640; found 640.0. Correct the row or remove it."),
+        ({"x": -0.1}, "x must lie in 0 <= x < 640; found -0.1."),
+        ({"y": 512.0}, "y must lie in 0 <= y < 512; found 512.0."),
+        ({"y": math.nan}, "y must lie in 0 <= y < 512; found nan."),
+        ({"frame": 100}, "frame must lie in 0 <= frame < 100; found 100."),
+        ({"frame": -1}, "frame must lie in 0 <= frame < 100; found -1."),
+        ({"w": 0.0}, "w must be above 0 and finite; found 0.0."),
+        ({"h": math.inf}, "h must be above 0 and finite; found inf."),
+        ({"category": "bird"}, "category must be target or interference; found 'bird'."),
+        ({"sequence": "flight4"}, r"sequence must be a known one \(flight3\); found 'flight4'."),
+        (
+            {},
+            "twice with the same sequence, frame, x, y, category; found flight3, 7, 10.5, 20.5, t",
+        ),
+    ],
+)
+def test_check_names_the_line(changes, message):
+    table = pd.concat([one_row(), one_row(x=11.5), one_row(**changes)], ignore_index=True)
+    with pytest.raises(InputError, match=f"labels.csv line 4: .*{message}"):
+        check(table, SHAPES, "labels.csv")
+    check(table[:2], SHAPES, "labels.csv")
+
+
+def test_check_of_truth_and_of_nothing():
+    truth = one_row().assign(snr=math.nan, visible=1.0)
+    with pytest.raises(InputError, match="line 2: snr must be a finite number; found nan"):
+        check(truth, SHAPES, "truth.csv")
+    check(truth[:0], SHAPES, "truth.csv")
+
+
+def test_edges_of_the_frame_are_inside():
+    check(one_row(x=0.0, y=math.nextafter(512, 0), frame=99), SHAPES, "labels.csv")
+
+
+def test_boxes_by_corner_become_centre_and_size(tmp_path):
+    file = written(tmp_path, "frame,x,y,w,h\n0,10,20,4,6\n5,0.5,1.5,3,3\n")
+    table = read_boxes(file, "flight3", "interference")
+    assert tuple(table.columns) == COLUMNS
+    assert table[["frame", "x", "y", "w", "h"]].to_numpy().tolist() == [
+        [0, 12, 23, 4, 6],
+        [5, 2, 3, 3, 3],
+    ]
+    assert set(table.category) == {"interference"} and set(table.sequence) == {"flight3"}
+    with pytest.raises(InputError, match="labels.csv line 3: x must lie in"):
+        check(table.query("line == 3").assign(x=-1.0), SHAPES, file)
+
+
+@pytest.mark.parametrize(
+    ("text", "order", "origin", "expected"),
+    [
+        ("5\t7\n6\t8\n", "xy", 0, [(0, 5.5, 7.5), (1, 6.5, 8.5)]),
+        ("5,7\n6,8", "rowcol", 1, [(0, 6.5, 4.5), (1, 7.5, 5.5)]),
+        ("5 7 9 11\nNone\n\n0 0\n1 0", "xy", 0, [(0, 5.5, 7.5), (0, 9.5, 11.5), (4, 1.5, 0.5)]),
+        ("None\r\n5.25; 7.5\r\n", "xy", 1, [(1, 4.75, 7.0)]),
+        ("5.0e+00 7.0e+00\n", "xy", 0, [(0, 5.5, 7.5)]),
+        ("frame,file,x,y\n3,a,5,7\n4,b,None,\n9,c,6,8\n", "xy", 1, [(3, 4.5, 6.5), (9, 5.5, 7.5)]),
+        ("", "xy", 0, []),
+    ],
+)  # fmt: skip
+def test_centroids_by_hand(tmp_path, text, order, origin, expected):
+    table = read_centroids(written(tmp_path, text), "s", "target", order, origin, size_px=3)
+    assert list(table[["frame", "x", "y"]].itertuples(index=False, name=None)) == expected
+    assert (table[["w", "h"]] == 3).all(axis=None)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("5 7\n5 7 8\n", "line 2: a line must hold pairs of numbers, None .*; found '5 7 8'"),
+        ("5 7\n5 seven\n", "line 2: y must be a finite number; found 'seven'"),
+        ("frame,col,row\n1,2,3\n", "line 1: there must be a column x; found frame, col, row"),
+    ],
+)  # fmt: skip
+def test_wrong_centroids_name_the_line(tmp_path, text, message):
+    with pytest.raises(InputError, match=rf"labels\.csv {message}"):
+        read_centroids(written(tmp_path, text), "s", "target", "xy", 0, size_px=3)
+
+
+def test_centroids_keep_their_lines(tmp_path):
+    file = written(tmp_path, "5 7\n\nNone\n5 7 700 8\n")
+    table = read_centroids(file, "flight3", "target", "xy", 0, size_px=3)
+    with pytest.raises(InputError, match=r"labels\.csv line 4: x must .*; found 700.5"):
+        check(table, SHAPES, file)
+
+
+@pytest.mark.parametrize(("order", "origin"), [("yx", 0), ("xy", 2)])
+def test_unknown_order_or_origin(tmp_path, order, origin):
+    with pytest.raises(InputError, match=r"centroid (order|origin) must be one of \("):
+        read_centroids(written(tmp_path, "5 7\n"), "s", "target", order, origin, size_px=3)

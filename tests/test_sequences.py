@@ -1,0 +1,268 @@
+from fractions import Fraction
+
+import av
+import numpy as np
+import pytest
+import tifffile
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from dimjax.errors import InputError
+from dimjax.sequences import clip_frames, measure_scale, open_sequence
+
+RNG = np.random.default_rng(0)
+DEEP = RNG.integers(0, 65536, (5, 6, 9), dtype=np.uint16)
+SHALLOW = RNG.integers(0, 256, (5, 6, 9), dtype=np.uint8)
+
+
+def images(folder, frames, pattern="{}.png", first=8):
+    folder.mkdir()
+    for number, frame in enumerate(frames, start=first):
+        file = folder / pattern.format(number)
+        if file.suffix == ".tif":
+            tifffile.imwrite(file, frame)
+        else:
+            Image.fromarray(frame).save(file)
+    return folder
+
+
+def assert_holds(sequence, frames):
+    assert sequence.shape == frames.shape and sequence.dtype == frames.dtype
+    assert len(sequence) == len(frames)
+    for t in (3, 0, len(frames) - 1, 1):
+        read = sequence.frame(t)
+        np.testing.assert_array_equal(read, frames[t])
+        assert read.dtype == frames.dtype and read.dtype.isnative
+        read[:] = 0  # the caller's own: neither the file nor the next reading changes
+    np.testing.assert_array_equal(sequence.frame(3), frames[3])
+
+
+@pytest.mark.parametrize(
+    ("frames", "pattern"),
+    [
+        (DEEP, "{}.png"),
+        (SHALLOW, "{:04d}.png"),
+        (SHALLOW, "take2_{}_ir.bmp"),
+        (DEEP, "frame{}.tif"),
+        (np.repeat(SHALLOW[..., None], 3, axis=-1), "{}.png"),
+    ],
+)
+def test_numbered_images_come_in_numeric_order(tmp_path, frames, pattern):
+    sequence = open_sequence(images(tmp_path / "flight.3", frames, pattern))  # 8, 9, 10, 11, 12
+    assert sequence.name == "flight.3"
+    assert_holds(sequence, frames if frames.ndim == 3 else frames[..., 0])
+
+
+def test_palette_of_greys_is_read_as_grey(tmp_path):
+    folder = tmp_path / "s"
+    folder.mkdir()
+    palette = Image.fromarray(np.arange(6, dtype=np.uint8).reshape(2, 3)).convert("P")
+    palette.putpalette(np.repeat(np.arange(255, -1, -1), 3).astype(np.uint8).tobytes())
+    palette.save(folder / "1.png")
+    frame = open_sequence(folder).frame(0)
+    np.testing.assert_array_equal(frame, [[255, 254, 253], [252, 251, 250]])
+
+
+@pytest.mark.parametrize("big_endian", [False, True])
+def test_npy_stack(tmp_path, big_endian):
+    (tmp_path / "s").mkdir()
+    stored = DEEP.astype(">u2") if big_endian else DEEP
+    np.save(tmp_path / "s" / "frames.npy", stored)
+    np.save(tmp_path / "flight.npy", stored)
+    assert_holds(open_sequence(tmp_path / "s"), DEEP)
+    assert_holds(open_sequence(tmp_path / "flight.npy", name="other"), DEEP)
+    assert open_sequence(tmp_path / "flight.npy").name == "flight"
+    assert open_sequence(tmp_path / "flight.npy", name="other").name == "other"
+
+
+@pytest.mark.parametrize("how", [{}, {"imagej": True}, {"compression": "zlib"}])
+def test_tiff_stack(tmp_path, how):
+    tifffile.imwrite(tmp_path / "flight.tif", DEEP, **how)
+    assert_holds(open_sequence(tmp_path / "flight.tif"), DEEP)
+
+
+@pytest.mark.parametrize(
+    ("name", "write", "message"),
+    [
+        ("s.npy", lambda p: np.save(p, DEEP.astype(np.int16)), r"uint8 or uint16; found int16\."),
+        ("s.npy", lambda p: np.save(p, DEEP / 1.0), r"uint8 or uint16; found float64\."),
+        ("s.npy", lambda p: np.save(p, DEEP[0]), r"shape \[T, H, W\]; found \(6, 9\)\."),
+        ("s.npy", lambda p: np.save(p, DEEP[:0]), "found .*(0, 6, 9|empty file)"),
+        ("s.npy", lambda p: p.write_bytes(b"no stack"), r"s\.npy: the file must be readable"),
+        ("s.tif", lambda p: tifffile.imwrite(p, DEEP / 1.0), "page 0: a page must be of grey"),
+        ("s.tif", lambda p: tifffile.imwrite(p, DEEP, photometric="miniswhite"), "black at 0"),
+        ("s.tif", lambda p: tifffile.imwrite(p, DEEP, truncate=True), "a page of its own; found 1"),
+        ("s.tif", lambda p: p.write_bytes(b""), r"s\.tif: the file must be readable"),
+        ("s.gif", lambda p: p.write_bytes(b""), r"\.npy, \.tif, .*; found \.gif\. Convert it\."),
+        ("s.npy", lambda p: None, r"s\.npy: a sequence must exist; found nothing\."),
+    ],
+)
+def test_wrong_stack_is_refused_when_opened(tmp_path, name, write, message):
+    write(tmp_path / name)
+    with pytest.raises(InputError, match=message):
+        open_sequence(tmp_path / name)
+
+
+def test_pages_of_mixed_sizes_are_refused(tmp_path):
+    with tifffile.TiffWriter(tmp_path / "s.tif") as writer:
+        for page in (DEEP[0], DEEP[1], DEEP[2, :4]):
+            writer.write(page)
+    with pytest.raises(InputError, match="page 2: .* as the first, 9x6 pixels uint16; found 9x4"):
+        open_sequence(tmp_path / "s.tif")
+
+
+@pytest.mark.parametrize("share", [0.3, 0.5, 0.7, 0.98])
+@pytest.mark.parametrize("name", ["s.npy", "s.tif"])
+def test_cut_stack_is_refused_when_opened(tmp_path, name, share):
+    file = tmp_path / name
+    np.save(file, DEEP) if name == "s.npy" else tifffile.imwrite(file, DEEP)
+    if name == "s.tif":  # its list of pages lies at the end, so that a cut hides pages
+        tifffile.imwrite(file, DEEP, metadata=None)
+    file.write_bytes(file.read_bytes()[: int(file.stat().st_size * share)])
+    with pytest.raises(InputError, match=rf"{name}.* must .*found"):
+        open_sequence(file)
+
+
+def test_page_that_lacks_its_last_bytes_is_named_when_opened(tmp_path):
+    tifffile.imwrite(tmp_path / "s.tif", DEEP, compression="zlib")
+    content = (tmp_path / "s.tif").read_bytes()
+    (tmp_path / "s.tif").write_bytes(content[:-10])
+    size = len(content)
+    message = rf"page 4: .* end of the pixels, byte {size}; found {size - 10} bytes\. Copy"
+    with pytest.raises(InputError, match=message):
+        open_sequence(tmp_path / "s.tif")
+
+
+def test_missing_number_is_named(tmp_path):
+    folder = images(tmp_path / "s", SHALLOW, first=15)
+    (folder / "17.png").unlink()
+    message = r"s: .*without a gap, 17 follows 16; found 16\.png, then 18\.png\. Add the missing"
+    with pytest.raises(InputError, match=message):
+        open_sequence(folder)
+
+
+@pytest.mark.parametrize(
+    ("add", "message"),
+    [
+        (lambda f: Image.fromarray(SHALLOW[0]).save(f / "cam2_1.png"), "must have one numbering"),
+        (lambda f: Image.fromarray(SHALLOW[0]).save(f / "10.bmp"), "must have one numbering"),
+        (lambda f: Image.fromarray(SHALLOW[0]).save(f / "008.png"), r"found 008\.png"),
+        (lambda f: Image.fromarray(SHALLOW[0]).save(f / "last.png"), "must hold its number"),
+        (lambda f: Image.fromarray(SHALLOW[0]).save(f / "13.jpg"), "13.jpg: .*something else"),
+        (lambda f: np.save(f / "frames.npy", SHALLOW), r"frames\.npy alone"),
+        (lambda f: (f / "masks").mkdir(), "masks: .*something else"),
+        (lambda f: Image.fromarray(SHALLOW[0, :4]).save(f / "13.png"), "13.png: .*found 9x4"),
+        (lambda f: Image.fromarray(DEEP[0]).save(f / "13.png"), "found 9x6 pixels uint16"),
+        (lambda f: Image.new("RGBA", (9, 6)).save(f / "13.png"), "found PNG of mode RGBA"),
+        (lambda f: Image.new("1", (9, 6)).save(f / "13.png"), "found PNG of mode 1"),
+        (lambda f: (f / "13.png").write_bytes(b""), r"13\.png: the file must be readable"),
+    ],
+)
+def test_wrong_folder_is_refused_when_opened(tmp_path, add, message):
+    folder = images(tmp_path / "s", SHALLOW)
+    add(folder)
+    with pytest.raises(InputError, match=message):
+        open_sequence(folder)
+
+
+def test_hidden_files_are_no_frames(tmp_path):
+    folder = images(tmp_path / "s", SHALLOW)
+    (folder / ".DS_Store").write_bytes(b"x")
+    assert len(open_sequence(folder)) == 5
+
+
+def test_empty_folder_is_refused(tmp_path):
+    with pytest.raises(InputError, match="must have frames; found an empty folder"):
+        open_sequence(tmp_path)
+
+
+def test_stack_among_tiff_images_is_refused(tmp_path):
+    (tmp_path / "s").mkdir()
+    tifffile.imwrite(tmp_path / "s" / "1.tif", DEEP)
+    with pytest.raises(InputError, match="must have one page; found 5 pages"):
+        open_sequence(tmp_path / "s")
+
+
+def test_deep_colour_png_is_refused_since_pillow_would_cut_it_to_8_bit(tmp_path):
+    encoder = av.CodecContext.create("png", "w")
+    encoder.height, encoder.width, encoder.pix_fmt = 6, 9, "rgb48be"
+    encoder.time_base = Fraction(1, 25)
+    colour = np.repeat(DEEP[0, ..., None], 3, axis=-1)
+    frame = av.VideoFrame.from_ndarray(colour, format="rgb48le").reformat(format="rgb48be")
+    packets = encoder.encode(frame)
+    (tmp_path / "1.png").write_bytes(bytes((packets or encoder.encode(None))[0]))
+    with pytest.raises(InputError, match=r"1\.png: .*found PNG of mode RGB, 16 bit\."):
+        open_sequence(tmp_path)
+
+
+def test_coloured_and_cut_images_are_refused_when_read(tmp_path):
+    colour = np.repeat(SHALLOW[..., None], 3, axis=-1).copy()
+    colour[1, 2, 3, 1] ^= 1
+    folder = images(tmp_path / "s", colour)
+    content = (folder / "10.png").read_bytes()
+    (folder / "10.png").write_bytes(content[: len(content) // 2])
+    sequence = open_sequence(folder)
+    sequence.frame(0)
+    with pytest.raises(InputError, match=r"9\.png: .*channels must be equal; found 1 pixels"):
+        sequence.frame(1)
+    with pytest.raises(InputError, match=r"10\.png: the file must be readable; found OSError"):
+        sequence.frame(2)
+
+
+@pytest.mark.parametrize("t", [-1, 5])
+def test_frame_outside_is_an_index_error(tmp_path, t):
+    np.save(tmp_path / "s.npy", SHALLOW)
+    with pytest.raises(IndexError, match=f"s: frames are 0 to 4; found {t}"):
+        open_sequence(tmp_path / "s.npy").frame(t)
+
+
+def test_clip_frames_by_hand():
+    assert clip_frames(0, 10, 1) == (0, 1, 2, 3)
+    assert clip_frames(7, 10, 1) == (7, 8, 9, 6)
+    assert clip_frames(9, 10, 1) == (9, 8, 7, 6)
+    assert clip_frames(4, 9, 2) == (4, 6, 8, 2)
+
+
+@given(st.integers(1, 7), st.integers(0, 30), st.data())
+def test_every_frame_has_a_clip(stride, surplus, data):
+    length = (4 if stride == 1 else 4 * stride + 1) + surplus
+    t = data.draw(st.integers(0, length - 1))
+    frames = clip_frames(t, length, stride)
+    assert frames[0] == t and len(set(frames)) == 4
+    assert all(0 <= k < length and (k - t) % stride == 0 for k in frames)
+
+
+def test_clip_needs_frames_enough():
+    with pytest.raises(InputError, match="stride 1 need 4 frames or more; found 3"):
+        clip_frames(0, 3, 1)
+    with pytest.raises(InputError, match="seq: clips of stride 2 need 9 frames or more; found 8"):
+        clip_frames(0, 8, 2, where="seq")
+    with pytest.raises(InputError, match="stride must be 1 or more; found 0"):
+        clip_frames(0, 8, 0)
+    with pytest.raises(IndexError, match="frames are 0 to 7; found 8"):
+        clip_frames(8, 8, 1)
+
+
+def test_clip_stacks_its_frames(tmp_path):
+    np.save(tmp_path / "s.npy", SHALLOW)
+    clip = open_sequence(tmp_path / "s.npy").clip(3, stride=1)
+    np.testing.assert_array_equal(clip, SHALLOW[[3, 4, 2, 1]])
+
+
+@pytest.mark.parametrize(("dtype", "sigma"), [(np.uint16, 25), (np.uint8, 1.5), (np.uint8, 0.6)])
+def test_scale_is_the_level_and_the_noise(tmp_path, dtype, sigma):
+    noise = np.random.default_rng(1).normal(0, sigma, (20, 64, 80))
+    scene = np.linspace(90, 150, 80)  # a slope in space is no noise in time
+    np.save(tmp_path / "s.npy", (scene + noise).round().astype(dtype))
+    level, noise_sigma = measure_scale(open_sequence(tmp_path / "s.npy"))
+    assert level == pytest.approx(120, abs=1)
+    assert noise_sigma == pytest.approx(np.hypot(sigma, 12**-0.5), rel=0.05)
+
+
+def test_noise_is_never_below_that_of_quantisation(tmp_path):
+    np.save(tmp_path / "s.npy", np.full((3, 4, 5), 7, np.uint8))
+    assert measure_scale(open_sequence(tmp_path / "s.npy")) == (7, pytest.approx(12**-0.5))
+    np.save(tmp_path / "one.npy", np.full((1, 4, 5), 7, np.uint8))
+    with pytest.raises(InputError, match="sequence one: measuring noise needs 2 frames"):
+        measure_scale(open_sequence(tmp_path / "one.npy"))

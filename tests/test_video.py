@@ -1,0 +1,173 @@
+from types import SimpleNamespace
+
+import av
+import numpy as np
+import pytest
+
+from dimjax import video
+from dimjax.errors import InputError
+from dimjax.sequences import open_sequence
+
+RNG = np.random.default_rng(0)
+DEEP = RNG.integers(0, 65536, (12, 30, 41), dtype=np.uint16)
+SHALLOW = RNG.integers(0, 256, (12, 30, 42), dtype=np.uint8)
+COLOUR = np.repeat(SHALLOW[..., None], 3, axis=-1)
+
+
+def write(path, codec, stored, frames, given, **options):
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=25, options=options)
+        pictures = [av.VideoFrame.from_ndarray(frame, format=given) for frame in frames]
+        stream.height, stream.width, stream.pix_fmt = pictures[0].height, pictures[0].width, stored
+        for picture in pictures:
+            container.mux(stream.encode(picture))
+        container.mux(stream.encode())
+    return path
+
+
+def flip(file, place):
+    content = bytearray(file.read_bytes())
+    content[place] ^= 255
+    file.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "stored", "frames", "given"),
+    [
+        ("v.avi", "ffv1", "gray16le", DEEP, "gray16le"),
+        ("v.mp4", "ffv1", "gray16le", DEEP, "gray16le"),
+        ("v.avi", "ffv1", "gray10le", DEEP >> 6, "gray10le"),
+        ("v.avi", "rawvideo", "gray", SHALLOW, "gray"),
+        ("v.avi", "rawvideo", "bgr24", COLOUR, "bgr24"),
+        ("v.avi", "ffv1", "bgr0", COLOUR, "bgr24"),
+        ("v.avi", "ffv1", "gbrp16le", np.repeat(DEEP[..., None], 3, axis=-1), "rgb48le"),
+    ],
+)
+def test_lossless_video_comes_back_exactly(tmp_path, name, codec, stored, frames, given):
+    sequence = open_sequence(write(tmp_path / name, codec, stored, frames, given))
+    grey = frames if frames.ndim == 3 else frames[..., 0]
+    assert sequence.name == "v" and sequence.shape == grey.shape and sequence.dtype == grey.dtype
+    for t in (5, 6, 0, 11, 3):
+        np.testing.assert_array_equal(sequence.frame(t), grey[t])
+
+
+def test_luma_is_taken_as_stored(tmp_path):
+    """Limited-range luma 16..235 must not be stretched to 0..255."""
+    frames = np.broadcast_to(np.arange(48, dtype=np.uint8)[None, None] * 4 + 20, (5, 32, 48))
+    planes = np.concatenate([frames, np.full((5, 16, 48), 128, np.uint8)], axis=1)
+    file = write(tmp_path / "v.mp4", "libx264", "yuv420p", planes, "yuv420p", qp="0")
+    sequence = open_sequence(file)
+    assert sequence.shape == (5, 32, 48) and sequence.dtype == np.uint8
+    np.testing.assert_array_equal(sequence.clip(4, stride=1), frames[[4, 3, 2, 1]])
+
+
+def test_bottom_up_rows_are_turned(tmp_path):
+    file = write(tmp_path / "v.avi", "rawvideo", "bgr24", COLOUR, "bgr24")
+    content = bytearray(file.read_bytes())
+    height_at = content.index(b"strf") + 16
+    assert int.from_bytes(content[height_at : height_at + 4], "little", signed=True) == -30
+    content[height_at : height_at + 4] = (30).to_bytes(4, "little")
+    file.write_bytes(content)
+    np.testing.assert_array_equal(open_sequence(file).frame(2), SHALLOW[2, ::-1])
+
+
+def test_memory_is_bounded_and_early_frames_are_decoded_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(video, "RECENT_FRAMES", 3)
+    sequence = open_sequence(write(tmp_path / "v.avi", "ffv1", "gray16le", DEEP, "gray16le"))
+    for t in (11, 9, 10, 2, 0, 11):
+        np.testing.assert_array_equal(sequence.frame(t), DEEP[t])
+        assert len(sequence.read._recent) <= 3
+    sequence.frame(11)[:] = 0
+    np.testing.assert_array_equal(sequence.frame(11), DEEP[11])
+
+
+@pytest.mark.parametrize("name", ["v.avi", "v.mp4"])
+@pytest.mark.parametrize("share", [0.02, 0.5, 0.9])
+def test_cut_video_is_refused_when_opened(tmp_path, name, share):
+    file = write(tmp_path / name, "ffv1", "gray16le", DEEP, "gray16le")
+    file.write_bytes(file.read_bytes()[: int(file.stat().st_size * share)])
+    with pytest.raises(InputError, match=rf"{name}: the (file must be readable|video must hold)"):
+        open_sequence(file)
+
+
+def test_cut_video_names_the_frames_found(tmp_path):
+    file = write(tmp_path / "v.avi", "ffv1", "gray16le", DEEP, "gray16le")
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    message = r"the 12 frames that its header announces; found \d frames, 1 of them damaged\. Copy"
+    with pytest.raises(InputError, match=message):
+        open_sequence(file)
+
+
+def test_damaged_frame_is_refused_each_time_it_is_read(tmp_path):
+    checked = {"level": "3", "slicecrc": "1", "slices": "4"}
+    file = write(tmp_path / "v.avi", "ffv1", "gray16le", DEEP, "gray16le", **checked)
+    with av.open(str(file)) as container:
+        packet = [packet for packet in container.demux(video=0) if packet.size][4]
+        middle = packet.pos + packet.size // 2
+    flip(file, middle)
+    sequence = open_sequence(file)
+    for _ in range(2):
+        np.testing.assert_array_equal(sequence.frame(3), DEEP[3])
+        with pytest.raises(InputError, match=r"v\.avi near frame 4: .*; found slice CRC mismatch"):
+            sequence.frame(4)
+
+
+@pytest.mark.parametrize("codec", ["libx264", "mpeg4"])
+@pytest.mark.parametrize("step", [1, 3])
+def test_damage_that_ffmpeg_would_paint_over_is_refused(tmp_path, codec, step):
+    scene = np.add.outer(np.arange(96), np.arange(96)) * 1.2 + RNG.normal(0, 6, (12, 96, 96))
+    frames = scene.clip(0, 255).astype(np.uint8)
+    file = write(tmp_path / "v.avi", codec, "yuv420p", frames, "gray", g="1")
+    with av.open(str(file)) as container:
+        packet = [packet for packet in container.demux(video=0) if packet.size][4]
+    for place in range(packet.pos + packet.size // 2, packet.pos + packet.size, step):
+        flip(file, place)
+    sequence = open_sequence(file)
+    for _ in range(2):
+        with pytest.raises(InputError, match=r"v\.avi (near )?frame [0-4]: .* must"):
+            sequence.frame(4)
+    assert av.logging.get_level() is None
+
+
+def test_colour_is_refused_when_read(tmp_path):
+    colour = COLOUR.copy()
+    colour[1, 3, 4, 0] ^= 1
+    sequence = open_sequence(write(tmp_path / "v.avi", "rawvideo", "bgr24", colour, "bgr24"))
+    sequence.frame(0)
+    with pytest.raises(InputError, match=r"v\.avi frame 1: .*equal; found 1 pixels"):
+        sequence.frame(1)
+
+
+def test_wrong_pixel_formats_are_refused_when_opened(tmp_path):
+    # FFmpeg takes 16 bit grey in a raw AVI for colour of 5 bits a channel.
+    file = write(tmp_path / "v.avi", "rawvideo", "gray16le", DEEP, "gray16le")
+    with pytest.raises(InputError, match=r"gray\*, yuv\* or rgb.*; found rgb555le\. Convert"):
+        open_sequence(file)
+
+
+def test_file_without_video_is_refused(tmp_path):
+    with av.open(str(tmp_path / "v.avi"), "w") as container:
+        stream = container.add_stream("pcm_s16le", rate=8000)
+        sound = av.AudioFrame.from_ndarray(np.zeros((1, 800), np.int16), "s16", "mono")
+        sound.sample_rate = 8000
+        container.mux(stream.encode(sound))
+    with pytest.raises(InputError, match="video stream that FFmpeg can decode; found none"):
+        open_sequence(tmp_path / "v.avi")
+    (tmp_path / "w.mp4").write_bytes(b"no video at all")
+    with pytest.raises(InputError, match=r"w\.mp4: the file must be readable"):
+        open_sequence(tmp_path / "w.mp4")
+
+
+@pytest.mark.parametrize(
+    ("corrupt", "form", "message"),
+    [
+        (True, "gray16le", "v.avi frame 4: a frame must be whole.*; found a damaged one"),
+        (False, "gray10le", "as the header says, 41x30 pixels gray16le; found 41x30 pixels gray10"),
+    ],
+)
+def test_frame_unlike_the_header_is_refused(tmp_path, corrupt, form, message):
+    file = write(tmp_path / "v.avi", "ffv1", "gray16le", DEEP, "gray16le")
+    form = av.VideoFormat(form, 41, 30)
+    frame = SimpleNamespace(is_corrupt=corrupt, format=form, height=30, width=41)
+    with pytest.raises(InputError, match=message):
+        open_sequence(file).read._pixels(frame, "v.avi frame 4")
