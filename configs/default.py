@@ -18,7 +18,7 @@ def get_config() -> config_dict.ConfigDict:
     config.data.val_share = 0.15  # of the training sequences, where the folder has no val split
 
     config.sky = config_dict.ConfigDict()  # simulated where data.folder is ""
-    config.sky.sequences = config_dict.ConfigDict({"train": 160, "val": 12, "test": 12, "new": 0})
+    config.sky.sequences = config_dict.ConfigDict({"train": 100, "val": 5, "test": 5, "new": 0})
     config.sky.settings = config_dict.ConfigDict(Sky()._asdict())  # units: dimjax/sky/settings.py
     config.sky.errors = config_dict.ConfigDict(ErrorRates()._asdict())  # shares of all labels
 

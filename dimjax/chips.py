@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from dimjax.errors import InputError
+from dimjax.errors import InputError, Report, stop
 from dimjax.splits import CUT
 from dimjax.tables import ROW_REMEDY, lines_of, numbers, read_columns
 
@@ -56,14 +56,8 @@ def plan(
     Raises:
       InputError: A frame is smaller than a chip.
     """
-    for name, (_, height, width) in shapes.items():
-        if min(height, width) < chip_px:
-            raise InputError(
-                f"sequence {name}",
-                f"a chip of chips.chip_px={chip_px} must fit into the frame",
-                f"{width}x{height} pixels",
-                "Choose a smaller chip_px or leave the sequence out.",
-            )
+    for name, shape in shapes.items():
+        check_size(name, shape, chip_px)
     # The order of a table's rows is no part of what it says, and must not move the chips.
     labels = labels.sort_values(["sequence", "frame", "x", "y"])
     chosen = labels[labels.sequence.isin(list(shapes)) & (labels.frame % frame_step == 0)]
@@ -77,6 +71,15 @@ def plan(
         parts += _background_chips(name, own, shape, chip_px, frame_step, counts[name], rng)
     chips = pd.DataFrame(parts, columns=COLUMNS).drop_duplicates("id")
     return chips.sort_values(["sequence", "frame", "y0", "x0"], ignore_index=True)
+
+
+def check_size(name: str, shape: tuple[int, int, int], chip_px: int, report: Report = stop) -> None:
+    """Report a sequence whose frames, T, H, W, are smaller than a chip."""
+    _, height, width = shape
+    if min(height, width) < chip_px:
+        rule = f"a chip of chips.chip_px={chip_px} must fit into the frame"
+        remedy = "Choose a smaller chip_px or leave the sequence out."
+        report(InputError(f"sequence {name}", rule, f"{width}x{height} pixels", remedy))
 
 
 def read_plan(
@@ -129,9 +132,12 @@ def differential(window: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def frames_of(frame: np.ndarray, difference: np.ndarray) -> np.ndarray:
     """The four frames F1..F4 [..., 4, h, w] uint16 of frame [..., h, w, 1], difference [..., 3]."""
-    reference = frame.astype(np.int32)
-    window = np.concatenate([reference, reference - difference], axis=-1)
-    return np.moveaxis(window, -1, -3).astype(np.uint16)
+    frames = np.empty((*frame.shape[:-3], 4, *frame.shape[-3:-1]), np.uint16)
+    frames[..., 0, :, :] = frame[..., 0]
+    others, reference = np.moveaxis(difference, -1, -3), frame[..., np.newaxis, :, :, 0]
+    # The differences of grey levels are grey levels again: nothing is lost by the narrow type.
+    np.subtract(reference, others, out=frames[..., 1:, :, :], casting="unsafe")
+    return frames
 
 
 def holds(boxes: np.ndarray, x0: int, y0: int, chip_px: int) -> np.ndarray:

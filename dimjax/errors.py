@@ -2,7 +2,12 @@
 
 raise InputError("labels.csv line 17", "x must lie in 0 <= x < 640", 640.2,
                  "Correct the row or remove it.")
+
+Who checks many things takes a `report` and gives it each problem. By default it is `stop`, which
+raises the first; `problems.append` collects all, and what is wrong is left out.
 """
+
+from collections.abc import Callable
 
 
 class InputError(ValueError):
@@ -17,3 +22,11 @@ class InputError(ValueError):
 
     def __init__(self, where: object, rule: str, found: object, remedy: str):
         super().__init__(f"{where}: {rule}; found {found}. {remedy}")
+
+
+Report = Callable[[InputError], None]
+
+
+def stop(problem: InputError) -> None:
+    """The usual report of a problem."""
+    raise problem

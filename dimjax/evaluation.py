@@ -8,6 +8,7 @@ the target. Truths with visible < 0.5 (behind a cloud) may be found or not.
 """
 
 from collections.abc import Mapping
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -26,7 +27,8 @@ from dimjax.metrics import (
 )
 
 AP_RADII_PX = (1.0, 2.0, 3.0)
-SNR_EDGES = (0.0, 3.0, 5.0, 8.0, np.inf)
+RATIOS = ("snr", "scr")  # by which targets are sliced, where the truth has such a column
+RATIO_EDGES = (0.0, 3.0, 5.0, 8.0, np.inf)
 LEAST_VISIBLE = 0.5
 _CURVE_POINTS = 200
 
@@ -42,7 +44,7 @@ def evaluate(
     """All figures of a set of images.
 
     Args:
-      truth: Label table; columns snr and visible are used where they are there.
+      truth: Label table; columns snr, scr and visible are used where they are there.
       detections: With columns sequence, frame, x, y, category, score, at any score.
       frames: Sequence -> number of its frames that were searched.
       frame_pixels: Sequence -> pixels of one frame.
@@ -51,8 +53,8 @@ def evaluate(
 
     Returns:
       match_px, images, pixels; categories: for each category the figures of
-      metrics.at_threshold, ap by radius, and its curve; snr: the same figures by slices of SNR
-      of the targets, and from 5 on; confusion: counts [3, 3], truth by detection.
+      metrics.at_threshold, ap by radius, and its curve; snr and scr: the same figures by slices
+      of that ratio of the targets, and from 5 on; confusion: counts [3, 3], truth by detection.
     """
     truth, found = _numbered(truth, detections)
     images = sum(frames.values())
@@ -66,8 +68,11 @@ def evaluate(
             "ap": {f"{r:g}": average_precision(sweep(match(truths, own, r))) for r in AP_RADII_PX},
             "curve": _thinned(curve, images),
         }
-    if "snr" in truth:
-        figures["snr"] = _by_snr(truth, found, match_px, thresholds["target"], images, pixels)
+    for ratio in RATIOS:
+        if ratio in truth:
+            of_slice = partial(_points, truth, found, "target", ratio)
+            slices = _slices(of_slice, match_px, thresholds["target"], images, pixels)
+            figures[ratio] = slices
     figures["confusion"] = _confusion(truth, found, match_px, thresholds).tolist()
     return figures
 
@@ -105,23 +110,23 @@ def _numbered(truth: pd.DataFrame, detections: pd.DataFrame) -> tuple[pd.DataFra
     return truth.assign(image=image[: len(truth)]), detections.assign(image=image[len(truth) :])
 
 
-def _points(truth: pd.DataFrame, found: pd.DataFrame, category: str, low=0.0, high=np.inf):
-    """Truths and detections of a category; truths outside low <= snr < high do not count."""
+def _points(truth, found, category: str, ratio: str = "", low=0.0, high=np.inf):
+    """Truths and detections of a category; truths outside low <= ratio < high do not count."""
     truth, found = truth[truth.category == category], found[found.category == category]
     counts = truth.visible >= LEAST_VISIBLE if "visible" in truth else np.ones(len(truth), bool)
-    if "snr" in truth:
-        counts = counts & (truth.snr >= low) & (truth.snr < high)
+    if ratio:
+        counts = counts & (truth[ratio] >= low) & (truth[ratio] < high)
     return (
         Points(truth.image.to_numpy(), truth[["x", "y"]].to_numpy(), np.asarray(counts, float)),
         Points(found.image.to_numpy(), found[["x", "y"]].to_numpy(), found.score.to_numpy()),
     )
 
 
-def _by_snr(truth, found, match_px, threshold, images, pixels) -> list[dict]:
-    slices = [*zip(SNR_EDGES[:-1], SNR_EDGES[1:], strict=True), (5.0, np.inf)]
+def _slices(points_of, match_px, threshold, images, pixels) -> list[dict]:
+    slices = [*zip(RATIO_EDGES[:-1], RATIO_EDGES[1:], strict=True), (5.0, np.inf)]
     rows = []
     for low, high in slices:
-        curve = sweep(match(*_points(truth, found, "target", low, high), match_px))
+        curve = sweep(match(*points_of(low, high), match_px))
         figures = at_threshold(curve, threshold, images, pixels)
         rows.append({"low": low, "high": None if np.isinf(high) else high, **figures})
     return rows
@@ -142,9 +147,12 @@ def _confusion(truth, found, match_px, thresholds) -> np.ndarray:
 
 
 def _thinned(curve: Curve, images: int) -> dict[str, list[float]]:
-    """The curve at no more than _CURVE_POINTS thresholds."""
-    points = np.unique(np.linspace(0, len(curve.f1) - 1, _CURVE_POINTS).astype(int))
-    points = points[: len(curve.f1)] if len(curve.f1) else np.empty(0, int)
+    """The curve at no more than _CURVE_POINTS thresholds, closest together at high ones.
+
+    Nearly all detections are weak ones that no threshold in use accepts.
+    """
+    count = len(curve.f1)
+    points = np.unique(np.geomspace(1, max(count, 1), _CURVE_POINTS).astype(int))[:count] - 1
     return {
         "threshold": curve.threshold[points].tolist(),
         "precision": curve.precision[points].tolist(),

@@ -67,41 +67,33 @@ def load(
     frames = np.empty((len(source), 4, height, width), np.uint16)
     rows = []
     for i, record in enumerate(progress(source)):
-        frames[i] = frames_of(record["frame"], record["difference"])
-        rows.append(_row(record, reasons))
+        frames[i] = frames_of(record.pop("frame"), record.pop("difference"))
+        rows.append(record)
     if all(row["bits"] <= 8 for row in rows):
         frames = frames.astype(np.uint8)
-    columns = {
-        name: np.array([row[name] for row in rows])
-        for name in ("id", "sequence", "frame", "origin", "reason", "scale")
-    }
-    boxes, category = _padded([row["boxes"] for row in rows], [row["category"] for row in rows])
-    return Examples(**columns, frames=frames, boxes=boxes, category=category)
+    boxes, category = _padded([row["labels"] for row in rows])
+    return Examples(
+        id=np.array([row["id"].decode() for row in rows]),
+        sequence=np.array([row["sequence"].decode() for row in rows]),
+        frame=np.array([row["frame_number"] for row in rows], np.int32),
+        origin=np.array([row["origin"] for row in rows]),
+        reason=np.array(reasons)[[row["reason"] for row in rows]],
+        frames=frames,
+        scale=np.array([(row["level"], row["noise_sigma"]) for row in rows], np.float32),
+        boxes=boxes,
+        category=category,
+    )
 
 
-def _row(record: dict, reasons: list[str]) -> dict:
-    """What an example says beside its frames."""
-    return {
-        "id": record["id"].decode(),
-        "sequence": record["sequence"].decode(),
-        "frame": np.int32(record["frame_number"]),
-        "origin": record["origin"],
-        "reason": reasons[record["reason"]],
-        "bits": record["bits"],
-        "scale": np.array([record["level"], record["noise_sigma"]], np.float32),
-        "boxes": np.array(record["labels"]["box"], np.float32).reshape(-1, 4),
-        "category": np.array(record["labels"]["category"], np.int8),
-    }
-
-
-def _padded(boxes: list[np.ndarray], categories: list[np.ndarray]):
-    """Boxes [N, M, 4] and categories [N, M] of lists of [m, 4] and [m]; M is the most, or 1."""
-    most = max((len(category) for category in categories), default=0)
-    shape = (len(boxes), max(most, 1))
-    all_boxes, all_categories = np.zeros((*shape, 4), np.float32), np.full(shape, -1, np.int8)
-    for i, category in enumerate(categories):
+def _padded(labels: list[dict[str, list]]) -> tuple[np.ndarray, np.ndarray]:
+    """Boxes [N, M, 4] and categories [N, M] of the labels of N examples; M is the most, or 1."""
+    most = max((len(own["category"]) for own in labels), default=0)
+    shape = (len(labels), max(most, 1))
+    boxes, category = np.zeros((*shape, 4), np.float32), np.full(shape, -1, np.int8)
+    for i, own in enumerate(labels):
         # Targets come first, so that they win a cell that they share with interference.
-        order = np.argsort(category, kind="stable")
-        all_boxes[i, : len(order)] = boxes[i][order]
-        all_categories[i, : len(order)] = category[order]
-    return all_boxes, all_categories
+        order = np.argsort(own["category"], kind="stable")
+        for place, label in enumerate(order):
+            boxes[i, place] = own["box"][label]
+            category[i, place] = own["category"][label]
+    return boxes, category

@@ -13,6 +13,7 @@ comes a Folder, which opens files when they are asked for.
 import math
 import re
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -23,7 +24,7 @@ import numpy as np
 import pandas as pd
 
 from dimjax import labels as label_files
-from dimjax.errors import InputError
+from dimjax.errors import InputError, Report, stop
 from dimjax.layouts import (
     CLOUD_SEQS,
     DIMJAX,
@@ -48,11 +49,18 @@ __all__ = [
     "open_folder",
 ]
 
+Shapes = Mapping[str, tuple[int, int, int]]  # T, H, W of each sequence
+
 _TRUTH = "truth.csv"
 
 
-def open_folder(path: str | Path, layout: Layout = DIMJAX) -> "Folder":
+def open_folder(path: str | Path, layout: Layout = DIMJAX, report: Report = stop) -> "Folder":
     """Open a folder; sequences are listed, no frame is decoded.
+
+    Args:
+      path: The folder.
+      layout: Where things lie in it.
+      report: Is told of what is no sequence or has a name that is taken.
 
     Raises:
       InputError: The layout is wrong, or there are no sequences, or two of one name.
@@ -66,15 +74,17 @@ def open_folder(path: str | Path, layout: Layout = DIMJAX) -> "Folder":
     for hit in sorted(hits):
         if not hit.is_dir() and hit.suffix.lower() not in OPENERS:
             rule = f"{layout.sequences} must match folders or files of kind {', '.join(OPENERS)}"
-            raise InputError(hit, rule, "something else", "Move it elsewhere or convert it.")
+            report(InputError(hit, rule, "something else", "Move it elsewhere or convert it."))
+            continue
         name = hit.name if hit.is_dir() else hit.stem
         if name in found:
-            raise InputError(hit, "names must be unique", found[name], "Rename one of them.")
+            report(InputError(hit, "names must be unique", found[name], "Rename one of them."))
+            continue
         found[name] = hit
     if not found:
         rule = f"there must be sequences at {layout.sequences}"
         raise InputError(path, rule, "none", "Correct the path or the layout.")
-    return Folder(path, layout, {name: found[name] for name in sorted(found, key=_natural)})
+    return Folder(path, layout, {name: found[name] for name in sorted(found, key=natural)})
 
 
 @dataclass(frozen=True)
@@ -115,26 +125,12 @@ class Folder:
         Raises:
           InputError: A file is missing or of an unknown sequence, or a row is wrong.
         """
-        if SEQUENCE not in self.layout.labels:
-            file = self.path / self.layout.labels
-            return self._checked(label_files.read_table(file), file, self.names)
-        files = {name: self.path / _filled(self.layout.labels, name) for name in self.files}
-        strangers = set(self.path.glob(_filled(self.layout.labels, "*"))) - set(files.values())
-        if strangers:
-            rule = f"a label file must be that of a sequence at {self.layout.sequences}"
-            raise InputError(min(strangers), rule, "none", "Add the sequence or remove the file.")
-        tables = [self._checked(self._read(n, f), f, [n]) for n, f in files.items()]
-        return pd.concat(tables, ignore_index=True)
+        return self.read_labels(self.shapes)
 
     @cached_property
     def truth(self) -> pd.DataFrame | None:
         """The error-free labels of a simulated folder, with snr and visible; None without."""
-        file = self.path / _TRUTH
-        if not file.exists():
-            return None
-        table = label_files.read_table(file, label_files.TRUTH_COLUMNS)
-        label_files.check(table, self.shapes, file)
-        return table
+        return self.read_truth(self.shapes)
 
     @cached_property
     def splits(self) -> dict[str, list[str]]:
@@ -143,60 +139,99 @@ class Folder:
         Raises:
           InputError: A file is missing, or a name in it is unknown or in a split already.
         """
+        return self.read_splits()
+
+    def read_labels(self, shapes: Shapes, report: Report = stop) -> pd.DataFrame:
+        """All labels; shapes are those of the sequences, and report is told of all problems."""
+        if SEQUENCE not in self.layout.labels:
+            file = self.path / self.layout.labels
+            return self._checked(label_files.read_table(file, report=report), file, shapes, report)
+        files = {name: self.path / _filled(self.layout.labels, name) for name in self.files}
+        there = set(self.path.glob(_filled(self.layout.labels, "*")))
+        for file in sorted(there - set(files.values())):
+            rule = f"a label file must be that of a sequence at {self.layout.sequences}"
+            report(InputError(file, rule, "none", "Add the sequence or remove the file."))
+        tables = []
+        for name, file in files.items():
+            try:
+                table = self._read(name, file, report)
+            except InputError as problem:
+                report(problem)
+                continue
+            tables.append(self._checked(table, file, {name: shapes[name]}, report))
+        empty = pd.DataFrame(columns=label_files.COLUMNS)
+        return pd.concat(tables or [empty], ignore_index=True)
+
+    def read_truth(self, shapes: Shapes, report: Report = stop) -> pd.DataFrame | None:
+        """The truth, or None; as read_labels."""
+        file = self.path / _TRUTH
+        if not file.exists():
+            return None
+        table = label_files.read_table(file, label_files.TRUTH_COLUMNS, report)
+        return label_files.check(table, shapes, file, report)
+
+    def read_splits(self, report: Report = stop) -> dict[str, list[str]]:
+        """The splits; report is told of all problems."""
         if not self.layout.splits:
             return {"all": self.names}
         seen: dict[str, str] = {}
         return {
-            split: self._split(self.path / file, seen) for split, file in self.layout.splits.items()
+            split: self._split(self.path / file, seen, report)
+            for split, file in self.layout.splits.items()
         }
 
-    def _read(self, name: str, file: Path) -> pd.DataFrame:
+    def _read(self, name: str, file: Path, report: Report) -> pd.DataFrame:
         layout = self.layout
         if layout.label_format == "table":
-            return label_files.read_table(file)
+            return label_files.read_table(file, report=report)
         category = self._of(name, "category")
         if layout.label_format == "boxes":
-            return label_files.read_boxes(file, name, category)
+            return label_files.read_boxes(file, name, category, report)
         origin = self._of(name, "centroid_origin")
         order, size_px = layout.centroid_order, layout.centroid_size_px
-        return label_files.read_centroids(file, name, category, order, origin, size_px)
+        return label_files.read_centroids(file, name, category, order, origin, size_px, report)
 
     def _of(self, name: str, key: str) -> Any:
         """The value that a layout's patterns give to a sequence."""
         patterns = getattr(self.layout, key)
-        for pattern, value in patterns.items():
-            if fnmatchcase(name, pattern):
-                return value
+        matching = [pattern for pattern in patterns if fnmatchcase(name, pattern)]
+        if matching:  # a configuration does not keep the order of its keys, so that none can count
+            return patterns[max(matching, key=len)]
         rule = f"a pattern of {key} must match sequence {name}"
         raise InputError(f"layout of {self.path}", rule, list(patterns), "Add a pattern.")
 
-    def _checked(self, table: pd.DataFrame, file: Path, names: list[str]) -> pd.DataFrame:
-        shapes = {name: self.shapes[name] for name in names}
+    def _checked(
+        self, table: pd.DataFrame, file: Path, shapes: Shapes, report: Report
+    ) -> pd.DataFrame:
         if self.layout.surplus_rows == "drop":
             table = _without_surplus(table, shapes, file)
-        label_files.check(table, shapes, file)
-        return table
+        return label_files.check(table, shapes, file, report)
 
-    def _split(self, file: Path, seen: dict[str, str]) -> list[str]:
+    def _split(self, file: Path, seen: dict[str, str], report: Report) -> list[str]:
+        try:
+            lines = read_text(file).split("\n")
+        except InputError as problem:
+            report(problem)
+            return []
         names = []
-        for line, name in enumerate(read_text(file).split("\n"), start=1):
+        for line, name in enumerate(lines, start=1):
             name, where = name.strip(), f"{file} line {line}"
             if not name:
                 continue
             if name not in self.files:
                 rule = f"a split must name sequences at {self.layout.sequences}"
-                raise InputError(where, rule, repr(name), "Correct the name or remove the line.")
-            if name in seen:
+                remedy = "Correct the name or remove the line."
+                report(InputError(where, rule, repr(name), remedy))
+            elif name in seen:
                 rule = f"{name} must be in one split, once"
-                raise InputError(where, rule, f"it in {seen[name]} too", "Remove one of them.")
-            seen[name] = where
-            names.append(name)
+                report(InputError(where, rule, f"it in {seen[name]} too", "Remove one of them."))
+            else:
+                seen[name] = where
+                names.append(name)
         return names
 
 
-def _without_surplus(
-    table: pd.DataFrame, shapes: dict[str, tuple[int, int, int]], file: Path
-) -> pd.DataFrame:
+def _without_surplus(table: pd.DataFrame, shapes: Shapes, file: Path) -> pd.DataFrame:
     lengths = [shapes[name][0] if name in shapes else math.inf for name in table.sequence]
     surplus = table.frame.to_numpy() >= np.array(lengths)
     if surplus.any():
@@ -205,8 +240,8 @@ def _without_surplus(
     return table[~surplus]
 
 
-def _natural(name: str) -> list[tuple[int, str]]:
-    """Sorting key: 2 before 10."""
+def natural(name: str) -> list[tuple[int, str]]:
+    """Key to sort by: 2 before 10."""
     parts = re.split(r"(\d+)", name)
     return [(int(part), "") if k % 2 else (0, part) for k, part in enumerate(parts)]
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from dimjax.errors import InputError
+from dimjax.errors import InputError, Report, stop
 from dimjax.tables import ROW_REMEDY, lines_of, numbers, read_columns, read_text, write_csv
 
 CATEGORIES = ("target", "interference")
@@ -32,26 +32,32 @@ _TEXTS = ("sequence", "category", "track", "source")
 _SAME = ["sequence", "frame", "x", "y", "category"]
 
 
-def read_table(path: str | Path, columns: tuple[str, ...] = COLUMNS) -> pd.DataFrame:
+def read_table(
+    path: str | Path, columns: tuple[str, ...] = COLUMNS, report: Report = stop
+) -> pd.DataFrame:
     """Read the CSV of this package, columns in any order; `track` and `source` may be absent.
 
-    Row k of the table is line k + 2 of the file.
+    Row k of the table is line k + 2 of the file; where report lets rows be left out, the index
+    `line` of the table is each row's line.
 
     Args:
       path: CSV file with a header.
       columns: COLUMNS or TRUTH_COLUMNS.
+      report: Is told of each wrong row; this holds for all readers.
 
     Raises:
       InputError: The file is missing, or a column or a value is not of the table's form.
     """
     needed = [column for column in columns if column not in _DEFAULTS]
-    texts = read_columns(Path(path), needed, optional=tuple(_DEFAULTS))
+    texts = read_columns(Path(path), needed, optional=tuple(_DEFAULTS), report=report)
     lines = lines_of(texts)
     defaults = {column: [text] * len(lines) for column, text in _DEFAULTS.items()}
-    return _table({**defaults, **texts}, columns, path, lines)
+    return _table({**defaults, **texts}, columns, path, lines, report)
 
 
-def read_boxes(path: str | Path, sequence: str, category: str) -> pd.DataFrame:
+def read_boxes(
+    path: str | Path, sequence: str, category: str, report: Report = stop
+) -> pd.DataFrame:
     """Read a sequence's boxes from a CSV `frame,x,y,w,h` with x, y the top-left corner.
 
     The index `line` of the table is each row's line in the file.
@@ -59,13 +65,19 @@ def read_boxes(path: str | Path, sequence: str, category: str) -> pd.DataFrame:
     Raises:
       InputError: The file is missing, or a column or a value is not of this form.
     """
-    texts = read_columns(Path(path), ("frame", "x", "y", "w", "h"))
-    table = _of_sequence(texts, sequence, category, path, lines_of(texts))
+    texts = read_columns(Path(path), ("frame", "x", "y", "w", "h"), report=report)
+    table = _of_sequence(texts, sequence, category, path, lines_of(texts), report)
     return table.assign(x=table.x + table.w / 2, y=table.y + table.h / 2)
 
 
 def read_centroids(
-    path: str | Path, sequence: str, category: str, order: str, origin: int, size_px: float
+    path: str | Path,
+    sequence: str,
+    category: str,
+    order: str,
+    origin: int,
+    size_px: float,
+    report: Report = stop,
 ) -> pd.DataFrame:
     """Read a sequence's centroids, from a CSV with a header or from text with one line a frame.
 
@@ -82,6 +94,7 @@ def read_centroids(
       origin: Number of the first pixel, 0 or 1. Pixels are numbered by their centres: x = 5 with
         origin 0 is 5.5 here.
       size_px: Width and height that the boxes get.
+      report: Is told of each wrong row.
 
     Raises:
       InputError: The file is missing or a line is not of this form.
@@ -92,11 +105,11 @@ def read_centroids(
             raise InputError(path, rule, repr(value), "Correct the layout.")
     rows = read_text(Path(path)).split("\n")
     if any(not _is_number(word) and not _means_none(word) for word in _words(rows[0])):
-        texts, lines = _headed_centroids(Path(path))
+        texts, lines = _headed_centroids(Path(path), report)
     else:
-        texts, lines = _plain_centroids(rows, order, path)
+        texts, lines = _plain_centroids(rows, order, path, report)
     texts["w"] = texts["h"] = [str(size_px)] * len(lines)
-    table = _of_sequence(texts, sequence, category, path, lines)
+    table = _of_sequence(texts, sequence, category, path, lines, report)
     return table.assign(x=table.x - origin + 0.5, y=table.y - origin + 0.5)
 
 
@@ -106,33 +119,42 @@ def write_table(table: pd.DataFrame, path: str | Path) -> None:
 
 
 def check(
-    table: pd.DataFrame, shapes: Mapping[str, tuple[int, int, int]], where: str | Path
-) -> None:
-    """Raise if a row cannot be true of its sequence, or is there twice.
+    table: pd.DataFrame,
+    shapes: Mapping[str, tuple[int, int, int]],
+    where: str | Path,
+    report: Report = stop,
+) -> pd.DataFrame:
+    """Report each row that cannot be true of its sequence, or is there twice.
 
     Args:
       table: Labels or truths; an index named `line` tells each row's line in its file, else row
         k is line k + 2.
       shapes: T, H, W of each known sequence.
       where: File that the error names.
+      report: Is told of each problem.
+
+    Returns:
+      The table without the rows reported.
 
     Raises:
-      InputError: Names the first row that breaks a rule.
+      InputError: By default; names the first row that breaks a rule.
     """
     lines = table.index if table.index.name == "line" else np.arange(len(table)) + 2
-    for line, row in zip(lines, table.itertuples(index=False), strict=True):
-        broken = _broken_rule(row, shapes)
+    right = np.ones(len(table), bool)
+    for k, row in enumerate(table.itertuples(index=False)):
+        broken = broken_rule(row, shapes)
         if broken is not None:
-            raise InputError(f"{where} line {line}", *broken, ROW_REMEDY)
-    twice = table.duplicated(_SAME).to_numpy()
-    if twice.any():
-        row = int(np.argmax(twice))
-        rule = f"a label must not be there twice with the same {', '.join(_SAME)}"
-        found = ", ".join(str(value) for value in table[_SAME].iloc[row])
-        raise InputError(f"{where} line {lines[row]}", rule, found, ROW_REMEDY)
+            report(InputError(f"{where} line {lines[k]}", *broken, ROW_REMEDY))
+            right[k] = False
+    rule = f"a label must not be there twice with the same {', '.join(_SAME)}"
+    for k in np.flatnonzero(table.duplicated(_SAME)).tolist():
+        found = ", ".join(str(value) for value in table[_SAME].iloc[k])
+        report(InputError(f"{where} line {lines[k]}", rule, found, ROW_REMEDY))
+        right[k] = False
+    return table[right]
 
 
-def _broken_rule(row, shapes: Mapping[str, tuple[int, int, int]]) -> tuple[str, object] | None:
+def broken_rule(row, shapes: Mapping[str, tuple[int, int, int]]) -> tuple[str, object] | None:
     """The first rule that a row breaks, and the value that breaks it."""
     if row.sequence not in shapes:
         known = ", ".join(sorted(shapes)[:3]) + (", ..." if len(shapes) > 3 else "")
@@ -152,17 +174,21 @@ def _broken_rule(row, shapes: Mapping[str, tuple[int, int, int]]) -> tuple[str, 
     return None
 
 
-def _headed_centroids(path: Path) -> tuple[dict[str, list[str]], list[int]]:
-    texts = read_columns(path, ("frame", "x", "y"), others=True)
-    pairs = zip(texts["x"], texts["y"], strict=True)
-    kept = [row for row, pair in enumerate(pairs) if not all(map(_means_none, pair))]
+def _headed_centroids(path: Path, report: Report) -> tuple[dict[str, list[str]], list[int]]:
+    texts = read_columns(path, ("frame", "x", "y"), others=True, report=report)
+    pairs = list(zip(texts["x"], texts["y"], strict=True))
+    kept = [
+        row
+        for row, pair in enumerate(pairs)
+        if None not in pair and not all(map(_means_none, pair))
+    ]
     lines = lines_of(texts)
     chosen = {column: [texts[column][row] for row in kept] for column in ("frame", "x", "y")}
     return chosen, [lines[row] for row in kept]
 
 
 def _plain_centroids(
-    rows: list[str], order: str, path: str | Path
+    rows: list[str], order: str, path: str | Path, report: Report
 ) -> tuple[dict[str, list[str]], list[int]]:
     found = []
     for frame, row in enumerate(rows):
@@ -171,7 +197,9 @@ def _plain_centroids(
             continue
         if len(words) % 2:
             rule = "a line must hold pairs of numbers, None or nothing"
-            raise InputError(f"{path} line {frame + 1}", rule, repr(row), "Correct the line.")
+            where = f"{path} line {frame + 1}"
+            report(InputError(where, rule, repr(row), "Correct the line."))
+            continue
         pairs = zip(words[::2], words[1::2], strict=True)
         found += [(str(frame), *pair) for pair in pairs if not all(map(_means_none, pair))]
     columns = ("frame", "x", "y") if order == "xy" else ("frame", "y", "x")
@@ -197,22 +225,39 @@ def _is_number(word: str) -> bool:
 
 
 def _of_sequence(
-    texts: dict[str, list[str]], sequence: str, category: str, path: str | Path, lines: list[int]
+    texts: dict[str, list[str]],
+    sequence: str,
+    category: str,
+    path: str | Path,
+    lines: list[int],
+    report: Report,
 ) -> pd.DataFrame:
     same = {"sequence": sequence, "category": category, **_DEFAULTS}
     filled = {column: [text] * len(lines) for column, text in same.items()}
-    table = _table({**texts, **filled}, COLUMNS, path, lines)
+    table = _table({**texts, **filled}, COLUMNS, path, lines, report)
+    if table.index.name == "line":
+        return table
     return table.set_index(pd.Index(lines, name="line", dtype="int64"))
 
 
 def _table(
-    texts: dict[str, list[str]], columns: Sequence[str], path: str | Path, lines: list[int]
+    texts: dict[str, list[str]],
+    columns: Sequence[str],
+    path: str | Path,
+    lines: list[int],
+    report: Report,
 ) -> pd.DataFrame:
+    """The texts as a table; rows that are reported are left out, others then bear their line."""
     parsed = {}
     for column in columns:
         if column in _TEXTS:
             parsed[column] = pd.Series(texts[column], dtype="str")
         else:
             whole = column == "frame"
-            parsed[column] = numbers(column, texts[column], path, lines, whole)
-    return pd.DataFrame(parsed)
+            parsed[column] = numbers(column, texts[column], path, lines, whole, report)
+    table = pd.DataFrame(parsed)
+    right = table.notna().all(axis=1)
+    if right.all():
+        return table
+    index = pd.Index(lines, name="line", dtype="int64")
+    return table.set_index(index)[right.to_numpy()].astype({"frame": "int64"})

@@ -26,7 +26,7 @@ _CHOICES = {
 class Layout(NamedTuple):
     """Where things lie in a folder; all paths are relative to it.
 
-    A pattern -> value mapping gives a sequence the value of the first pattern that matches its
+    A pattern -> value mapping gives a sequence the value of the longest pattern that matches its
     name, as in a shell: IR_BIRD_*.
     """
 

@@ -158,5 +158,7 @@ def confusion(
 
 def _by_image(image: np.ndarray) -> dict[int, np.ndarray]:
     order = np.argsort(image, kind="stable")
+    if not len(image):
+        return {}
     values, starts = np.unique(image[order], return_index=True)
     return dict(zip(values.tolist(), np.split(order, starts[1:]), strict=True))

@@ -25,7 +25,6 @@ _LONG_SIDE_PX = 1024  # of a picture, about
 _ZOOM_PX = 32  # height and width of what an inset shows
 _ZOOMS = 3
 _GAP = 16
-_DIFFERENCE_SIGMAS = 8.0  # noise sigmas of one frame that are shown as white
 
 
 def picture(sequence: Sequence, t: int, detections: pd.DataFrame) -> Image.Image:
@@ -37,7 +36,7 @@ def picture(sequence: Sequence, t: int, detections: pd.DataFrame) -> Image.Image
       detections: Of the sequence, any frames: x, y, w, h, category, score.
     """
     frame, own = sequence.frame(t), _strongest_first(detections, t)
-    image, scale = _marked(frame, own, grey_range(frame))
+    image = _marked(frame, own, grey_range(frame))
     side = (image.height - _GAP * (_ZOOMS - 1)) // _ZOOMS
     page = _page(image, image.width + (_GAP + side if len(own) else 0))
     for k, row in enumerate(own.head(_ZOOMS).itertuples()):
@@ -57,18 +56,19 @@ def explained(
     """
     own = _strongest_first(detections, t)
     frame = sequence.frame(t)
-    image, _ = _marked(frame, own, grey_range(frame))
+    image = _marked(frame, own, grey_range(frame))
     side = (image.height - 3 * _GAP) // 4
     page = _page(image, image.width + 2 * (_GAP + side))
     row = own.iloc[rank]
     clip, (x0, y0) = crop(sequence.clip(t, stride), row.x, row.y, _ZOOM_PX)
-    tiles = _tiles(clip, measure_scale(sequence).noise_sigma, side)
+    tiles = pictures.tiles(clip, measure_scale(sequence).noise_sigma).images
     left, right = image.width + _GAP, image.width + 2 * _GAP + side
-    for k, (name, tile) in enumerate(tiles.items()):
+    for k, (name, grey) in enumerate(tiles.items()):
+        tile = enlarged(grey, 1).resize((side, side), Image.Resampling.NEAREST)
         place = (left, k * (side + _GAP)) if k < 4 else (right, (k - 3) * (side + _GAP))
         labelled(ImageDraw.Draw(tile), (8, 6), name, _text_px(image))
         page.paste(tile, place)
-    _explain(page, row, (right, 0), side, _text_px(image))
+    _explain(page, row, f"{rank + 1}  {row.category}", (right, 0), side, _text_px(image))
     return page
 
 
@@ -94,10 +94,11 @@ def write_video(
         stream = container.add_stream("libx264", rate=FRAMES_PER_SECOND)
         stream.pix_fmt = "yuv420p"
         for t in progress(range(len(sequence))):
-            image, _ = _marked(sequence.frame(t), _strongest_first(detections, t), limits)
-            stream.width, stream.height = (size - size % 2 for size in image.size)
-            even = image.crop((0, 0, stream.width, stream.height))
-            container.mux(stream.encode(av.VideoFrame.from_image(even)))
+            image = _marked(sequence.frame(t), _strongest_first(detections, t), limits, 0)
+            image = image.crop((0, 0, *(size - size % 2 for size in image.size)))  # as H.264 wants
+            if t == 0:
+                stream.width, stream.height = image.size
+            container.mux(stream.encode(av.VideoFrame.from_image(image)))
         container.mux(stream.encode())
 
 
@@ -106,18 +107,21 @@ def _strongest_first(detections: pd.DataFrame, t: int) -> pd.DataFrame:
     return own.sort_values("score", ascending=False, kind="stable")
 
 
-def _marked(frame: np.ndarray, own: pd.DataFrame, limits: tuple) -> tuple[Image.Image, int]:
+def _marked(
+    frame: np.ndarray, own: pd.DataFrame, limits: tuple, numbered: int = _ZOOMS
+) -> Image.Image:
     scale = max(1, round(_LONG_SIDE_PX / max(frame.shape)))
     image = enlarged(grey8(frame, *limits), scale)
     for k, row in enumerate(own.itertuples()):
-        text = f"{k + 1}  {row.score:.2f}" if k < _ZOOMS else f"{row.score:.2f}"
+        number = f"{k + 1}  " if k < numbered else ""
+        text = f"{number}{row.category} {row.score:.2f}"
         box = (row.x, row.y, row.w, row.h)
         mark(image, box, row.category, scale, text, _text_px(image))
-    return image, scale
+    return image
 
 
 def _text_px(image: Image.Image) -> int:
-    return max(14, image.height // 44)
+    return max(14, image.height // 36)
 
 
 def _page(image: Image.Image, width: int) -> Image.Image:
@@ -132,28 +136,16 @@ def _inset(frame: np.ndarray, row, side: int, text: str) -> Image.Image:
     image = enlarged(grey8(window, *grey_range(window)), scale)
     mark(image, (row.x - x0, row.y - y0, row.w, row.h), row.category, scale)
     tile = _page(image, image.width).resize((side, side), Image.Resampling.NEAREST)
-    labelled(ImageDraw.Draw(tile), (8, 6), text, max(14, side // 15), pictures.COLOURS[row.category])
+    labelled(
+        ImageDraw.Draw(tile), (8, 6), text, max(14, side // 14), pictures.COLOURS[row.category]
+    )
     return tile
 
 
-def _tiles(clip: np.ndarray, noise_sigma: float, side: int) -> dict[str, Image.Image]:
-    """F1..F4 with one grey range and the differences, black and white at the same distance of 0."""
-    low, high = grey_range(clip)
-    most = _DIFFERENCE_SIGMAS * noise_sigma
-    tiles = {f"F{k + 1}": grey8(clip[k], low, high) for k in range(4)}
-    for k in range(1, 4):
-        difference = clip[0].astype(np.int32) - clip[k]
-        tiles[f"F1 \N{MINUS SIGN} F{k + 1}"] = grey8(difference, -most, most)
-    return {
-        name: Image.fromarray(tile).convert("RGB").resize((side, side), Image.Resampling.NEAREST)
-        for name, tile in tiles.items()
-    }
-
-
-def _explain(page: Image.Image, row, place: tuple[int, int], side: int, text_px: int) -> None:
+def _explain(page: Image.Image, row, name: str, place: tuple, side: int, text_px: int) -> None:
     """What stands beside F1: the detection that is shown."""
     draw = ImageDraw.Draw(page)
-    lines = [row.category, f"score {row.score:.2f}", f"x {row.x:.1f} px", f"y {row.y:.1f} px"]
+    lines = [name, f"score {row.score:.2f}", f"x {row.x:.1f} px", f"y {row.y:.1f} px"]
     for k, line in enumerate(lines):
         colour = pictures.COLOURS[row.category] if k == 0 else pictures.FOREGROUND
         y = place[1] + side // 2 + (k - 1.5) * 1.5 * text_px

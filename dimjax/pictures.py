@@ -10,7 +10,9 @@ interference the corners of a blue one, which readers of all colour visions can 
     window, (x0, y0) = crop(frames, x=120.5, y=80.0, size_px=32)
 """
 
+import itertools
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -18,9 +20,20 @@ from PIL import Image, ImageDraw, ImageFont
 COLOURS = {"target": "#ffa31a", "interference": "#56b4e9"}
 BACKGROUND = "#16181c"
 FOREGROUND = "#e8e8e8"
+MARGIN_PX = 3.0  # from a box to its mark
 
-_MARGIN_PX = 3.0  # from a box to its mark
+_LINE_PX = 3  # of an enlarged image
 _PERCENTILES = (0.5, 99.8)
+_DIFFERENCE_SIGMAS = 8.0  # of one frame's noise; what is shown as white in a difference
+
+
+class Tiles(NamedTuple):
+    """What a clip looks like to a reader: four frames and three differences."""
+
+    images: dict[str, np.ndarray]  # "F1" ... "F4", "F1 - F2" ...: [h, w] uint8
+    low: float  # grey level of the frames that is black
+    high: float  # and white
+    most: float  # difference in grey levels that is white; its negative is black
 
 
 def grey_range(frames: np.ndarray) -> tuple[float, float]:
@@ -33,6 +46,16 @@ def grey8(values: np.ndarray, low: float, high: float) -> np.ndarray:
     """Values as uint8, low black and high white."""
     shares = (np.asarray(values, np.float32) - low) / (high - low)
     return (shares.clip(0, 1) * 255).round().astype(np.uint8)
+
+
+def tiles(clip: np.ndarray, noise_sigma: float) -> Tiles:
+    """F1..F4 [4, h, w] with one grey range, and the differences of Eq. (1) with 0 in mid-grey."""
+    low, high = grey_range(clip)
+    most = _DIFFERENCE_SIGMAS * noise_sigma
+    images = {f"F{k + 1}": grey8(clip[k], low, high) for k in range(4)}
+    for k in range(1, 4):
+        images[f"F1 - F{k + 1}"] = grey8(clip[0].astype(np.int32) - clip[k], -most, most)
+    return Tiles(images, low, high, most)
 
 
 def crop(
@@ -75,6 +98,7 @@ def mark(
     scale: int,
     text: str = "",
     text_px: int = 18,
+    margin_px: float = MARGIN_PX,
 ) -> None:
     """Draw the mark of a box into an enlarged image.
 
@@ -85,18 +109,18 @@ def mark(
       scale: The image's enlargement.
       text: Is written beside the mark.
       text_px: Height of the text.
+      margin_px: From the box to its mark, in pixels of the image before it was enlarged.
     """
-    x, y, w, h = (scale * float(value) for value in box)
-    half = max(w, h) / 2 + _MARGIN_PX * scale
-    left, top, right, bottom = x - half, y - half, x + half, y + half
-    draw = ImageDraw.Draw(image)
-    colour, width = COLOURS[category], max(1, round(scale * 0.75))
-    if category == "target":
-        draw.rectangle((left, top, right, bottom), outline=colour, width=width)
-    else:
-        _corners(draw, (left, top, right, bottom), colour, width)
+    x, y, w, h = (float(value) for value in box)
+    across, down = w / 2 + margin_px, h / 2 + margin_px
+    edges = [round(scale * edge) for edge in (x - across, y - down, x + across, y + down)]
+    draw, line = ImageDraw.Draw(image), _LINE_PX if scale > 1 else 1
+    form = _rectangle if category == "target" else _corners
+    # The line runs outside: not even a mark without margin covers a pixel of its box.
+    form(draw, _grown(edges, line + 1), "black", line + 1)
+    form(draw, _grown(edges, line), COLOURS[category], line)
     if text:
-        _beside(draw, image.size, (left, top, right, bottom), text, colour, font(text_px))
+        _beside(draw, image.size, _grown(edges, line), text, COLOURS[category], font(text_px))
 
 
 def labelled(draw: ImageDraw.ImageDraw, place: tuple, text: str, size: int, colour=FOREGROUND):
@@ -104,12 +128,25 @@ def labelled(draw: ImageDraw.ImageDraw, place: tuple, text: str, size: int, colo
     draw.text(place, text, colour, font(size), stroke_width=max(1, size // 10), stroke_fill="black")
 
 
-def _corners(draw, box: tuple, colour: str, width: int) -> None:
+def _grown(edges: list[int], line: int) -> tuple[int, int, int, int]:
+    """First and last pixel, across and down, of a frame of a line's width round edges."""
+    left, top, right, bottom = edges
+    return left - line, top - line, right + line - 1, bottom + line - 1
+
+
+def _rectangle(draw, box: tuple, colour: str, line: int) -> None:
+    draw.rectangle(box, outline=colour, width=line)
+
+
+def _corners(draw, box: tuple, colour: str, line: int) -> None:
     left, top, right, bottom = box
-    length = (right - left) / 3.5
-    for x, inwards in ((left, length), (right, -length)):
-        for y, downwards in ((top, length), (bottom, -length)):
-            draw.line([(x + inwards, y), (x, y), (x, y + downwards)], colour, width)
+    length = max(line, round(0.3 * min(right - left, bottom - top)))
+    across, down = ((left, left + length), (right - length, right)), (top, bottom - line + 1)
+    for (x0, x1), y in itertools.product(across, down):
+        draw.rectangle((x0, y, x1, y + line - 1), fill=colour)
+    across, down = (left, right - line + 1), ((top, top + length), (bottom - length, bottom))
+    for x, (y0, y1) in itertools.product(across, down):
+        draw.rectangle((x, y0, x + line - 1, y1), fill=colour)
 
 
 def _beside(draw, size, box: tuple, text: str, colour: str, typeface) -> None:

@@ -6,6 +6,7 @@ run(config, "runs/demo", make_builder, last="train")     # up to the training
 
 from collections.abc import Callable
 
+from dimjax import keys, report
 from dimjax.errors import InputError
 from dimjax.runs import Paths, write_config
 from dimjax.stages import build, evaluate, simulate, train
@@ -27,8 +28,12 @@ def run(config, workdir: str, make_builder: Callable, last: str = "rounds") -> N
     """
     if last not in (*STAGES, "rounds"):
         raise InputError(
-            "verb", f"it must be one of rounds, {', '.join(STAGES)}", last, "Correct it."
+            "verb",
+            f"it must be one of rounds, {', '.join(STAGES)}, check, detect",
+            last,
+            "Correct it.",
         )
+    keys.check(config)
     write_config(config, workdir)
     paths = Paths(workdir)
     stages = {
@@ -36,6 +41,7 @@ def run(config, workdir: str, make_builder: Callable, last: str = "rounds") -> N
         "build": lambda: build.run(config, paths, make_builder),
         "train": lambda: train.run(config, paths),
         "evaluate": lambda: evaluate.run(config, paths),
+        "report": lambda: report.run(config, paths),
     }
     for name, stage in stages.items():
         stage()

@@ -7,7 +7,7 @@ run.detect(frames)                    # detections in [T, H, W]
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,8 @@ class Paths:
         self.config = self.workdir / "config.json"
         self.sky = self.workdir / "sky"
         self.report = self.workdir / "report.html"
+        self.found = self.workdir / "detect"
+        self.contact_sheet = self.workdir / "contact_sheet.png"
         self.round = self.workdir / "rounds" / str(round)
         self.labels = self.round / "labels.csv"
         self.examples = self.round / "examples"
@@ -42,14 +44,19 @@ class Paths:
         self.evaluation = self.round / "evaluation.json"
 
     @property
+    def built(self) -> list[Path]:
+        """Folders of prepared data sets, with their version: one, or none yet."""
+        # A data set that is still being built lies in a folder incomplete.*
+        found = self.examples.glob("dim_targets/chips/[0-9]*/dataset_info.json")
+        return [info.parent for info in sorted(found)]
+
+    @property
     def prepared(self) -> Path:
-        """The folder of the prepared data set, with its version."""
-        found = sorted(self.examples.glob("dim_targets/*/*/dataset_info.json"))
-        if not found:
-            raise InputError(
-                self.examples, "a prepared data set is needed", "none", "Build it first."
-            )
-        return found[0].parent
+        """The folder of the prepared data set."""
+        if not self.built:
+            where, rule = self.examples, "a prepared data set is needed"
+            raise InputError(where, rule, "none", "Build it first.")
+        return self.built[0]
 
 
 def write_whole(path: Path, text: str) -> None:
@@ -140,18 +147,24 @@ class Run:
         )
         return losses_table(data, query, self.detector.variables, batch_size)
 
-    def detect(self, frames: np.ndarray | Sequence, accepted: bool = True) -> pd.DataFrame:
+    def detect(
+        self,
+        frames: np.ndarray | Sequence,
+        accepted: bool = True,
+        progress: Callable[[Iterable], Iterable] = iter,
+    ) -> pd.DataFrame:
         """Detections in raw frames.
 
         Args:
           frames: [T, H, W] uint8 or uint16, or a sequence from dimjax.sequences.
           accepted: Only those that reach the threshold chosen on validation data.
+          progress: Wraps the batches of frame numbers, e.g. a progress bar.
 
         Returns:
           Table with sequence, frame, x, y, w, h, category, score.
         """
         sequence = frames if isinstance(frames, Sequence) else as_sequence(frames)
-        table = search.search(self.detector, sequence)
+        table = search.search(self.detector, sequence, progress=progress)
         return self.detector.accepted(table) if accepted else table
 
 

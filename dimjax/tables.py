@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from dimjax.errors import InputError
+from dimjax.errors import InputError, Report, stop
 
 ROW_REMEDY = "Correct the row or remove it."
 
@@ -26,7 +26,11 @@ _LARGEST_WHOLE = 2**53  # above it float64 leaves whole numbers out
 
 
 def read_columns(
-    path: Path, needed: Sequence[str], optional: Sequence[str] = (), others: bool = False
+    path: Path,
+    needed: Sequence[str],
+    optional: Sequence[str] = (),
+    others: bool = False,
+    report: Report = stop,
 ) -> dict[str, list[str]]:
     """Texts of each column.
 
@@ -35,6 +39,7 @@ def read_columns(
       needed: Columns that must be there, in any order.
       optional: Columns that may be there.
       others: Whether other columns may be there too.
+      report: Is told of rows of a wrong form; if it returns, their texts are None.
 
     Raises:
       InputError: The file is missing or its header or a row is not of this form.
@@ -50,7 +55,8 @@ def read_columns(
     for line, row in enumerate(rows[1:], start=2):
         if len(row) != len(header):
             rule = f"a row must have {len(header)} fields as the header has"
-            raise InputError(f"{path} line {line}", rule, f"{len(row)} fields", ROW_REMEDY)
+            report(InputError(f"{path} line {line}", rule, f"{len(row)} fields", ROW_REMEDY))
+            rows[line - 1] = [None] * len(header)
     return {name: [row[k] for row in rows[1:]] for k, name in enumerate(header)}
 
 
@@ -60,18 +66,28 @@ def lines_of(texts: dict[str, list[str]]) -> list[int]:
 
 
 def numbers(
-    column: str, texts: list[str], path: str | Path, lines: Sequence[int], whole: bool = False
+    column: str,
+    texts: Sequence[str | None],
+    path: str | Path,
+    lines: Sequence[int],
+    whole: bool = False,
+    report: Report = stop,
 ) -> np.ndarray:
-    """Texts as float64, or as int64 if they must be whole; an error names the line."""
+    """Texts as float64, or as int64 if they must be whole; an error names the line.
+
+    Where report lets texts pass that are no such numbers, they and None become NaN (float64).
+    """
     values = np.array([_number(text) for text in texts], dtype=np.float64)
     right = np.isfinite(values)
     if whole:
         right &= (np.abs(values) < _LARGEST_WHOLE) & (values == np.round(values))
-    if not right.all():
-        row = int(np.argmin(right))
-        rule = f"{column} must be a {'whole' if whole else 'finite'} number"
-        raise InputError(f"{path} line {lines[row]}", rule, repr(texts[row]), ROW_REMEDY)
-    return values.astype(np.int64) if whole else values
+    rule = f"{column} must be a {'whole' if whole else 'finite'} number"
+    for row in np.flatnonzero(~right).tolist():
+        if texts[row] is not None:
+            report(InputError(f"{path} line {lines[row]}", rule, repr(texts[row]), ROW_REMEDY))
+    if right.all():
+        return values.astype(np.int64) if whole else values
+    return np.where(right, values, np.nan)
 
 
 def write_csv(table: pd.DataFrame, path: str | Path) -> None:
@@ -139,8 +155,8 @@ def _check_header(
             raise InputError(where, rule, ", ".join(header), "Add the column.")
 
 
-def _number(text: str) -> float:
-    try:
-        return math.nan if "_" in text else float(text)  # Python's 1_000 is no number here
+def _number(text: str | None) -> float:
+    try:  # Python's 1_000 is no number here
+        return math.nan if text is None or "_" in text else float(text)
     except ValueError:
         return math.nan

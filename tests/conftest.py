@@ -1,4 +1,46 @@
+import importlib
 import os
+import sys
+from pathlib import Path
 
-# Four simulated devices let the tests of data parallel training run on any machine.
-os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=4")
+import pytest
+
+# Four simulated devices let the tests of data parallel training run on any machine. Here compiling
+# costs more than running: without its costly passes the tests take half the time.
+os.environ.setdefault(
+    "XLA_FLAGS",
+    "--xla_force_host_platform_device_count=4 --xla_backend_optimization_level=0 "
+    "--xla_llvm_disable_expensive_passes=true",
+)
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))  # for main.py and configs
+
+
+def tiny_config():
+    """configs/default.py, shrunk until all stages take seconds."""
+    config = importlib.import_module("configs.default").get_config()
+    config.sky.sequences = {"train": 1, "val": 1, "test": 1, "new": 0}
+    config.sky.settings.update({"frames": 8, "height": 64, "width": 96})
+    config.sky.settings.update({"targets_per_frame": 3.0, "interference_per_frame": 1.0})
+    config.sky.settings.snr = (8.0, 15.0)
+    config.sky.errors.update({kind: 0.0 for kind in config.sky.errors})
+    config.chips.chip_px = 32
+    config.model.width = 0.25
+    config.training.epochs, config.training.batch_size = 4, 16
+    config.training.learning_rate = 1e-2
+    return config
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tmp_path_factory):
+    """The directory of a run that went through all its stages, nearly untrained.
+
+    Its sequences are 64x96 pixels and 8 frames long, one a split; copy it before changing it.
+    """
+    config = tiny_config()
+    from dimjax import rounds
+
+    workdir = tmp_path_factory.mktemp("tiny_run")
+    rounds.run(config, str(workdir), importlib.import_module("main").make_builder)
+    return workdir

@@ -79,9 +79,13 @@ def test_unknown_split_names_those_there_are(prepared):
 
 
 def test_targets_stand_before_interference_and_gaps_are_marked():
-    boxes = [np.arange(8.0).reshape(2, 4), np.zeros((0, 4)), np.ones((1, 4))]
-    categories = [np.array([1, 0]), np.zeros(0, int), np.array([1])]
-    padded, category = examples._padded(boxes, categories)
+    boxes = np.arange(16.0).reshape(4, 4)
+    labels = [
+        {"box": [boxes[0], boxes[1]], "category": [1, 0]},
+        {"box": [], "category": []},
+        {"box": [boxes[2]], "category": [1]},
+    ]
+    padded, category = examples._padded(labels)
     assert padded[0].tolist() == [[4, 5, 6, 7], [0, 1, 2, 3]]
-    assert not padded[1].any() and padded[2].tolist() == [[1] * 4, [0] * 4]
+    assert not padded[1].any() and padded[2].tolist() == [[8, 9, 10, 11], [0] * 4]
     assert category.tolist() == [[0, 1], [-1, -1], [1, -1]]

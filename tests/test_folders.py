@@ -183,6 +183,15 @@ def test_surplus_rows_are_an_error_or_dropped_with_a_warning(data):
         open_folder(data, dropping).labels  # noqa: B018
 
 
+def test_the_longest_pattern_counts_in_any_order(data):
+    box_files(data, s1="0,1,1,2,2\n", s2="0,1,1,2,2\n")
+    for order in (("*", "s2*"), ("s2*", "*")):
+        patterns = {key: "target" if key == "*" else "interference" for key in order}
+        labels = open_folder(data, BOXES._replace(category=patterns)).labels
+        found = dict(zip(labels.sequence, labels.category, strict=True))
+        assert found == {"s1": "target", "s2": "interference"}
+
+
 def test_category_must_match(data):
     box_files(data)
     layout = BOXES._replace(category={"s1*": "target"})

@@ -235,7 +235,7 @@ def test_settings_out_of_range_are_refused(change, message):
 
 def test_folder_holds_frames_splits_truth_and_labels(tmp_path):
     rates = ErrorRates(unlabelled=0.1, position=0.1, category=0.0, background=0.0)
-    write_folder(tmp_path / "sky", SMALL, {"train": 2, "val": 1}, 7, rates, progress=False)
+    write_folder(tmp_path / "sky", SMALL, {"train": 2, "val": 1}, 7, rates)
     folder = tmp_path / "sky"
     assert (folder / "splits" / "train.txt").read_text() == "train-0000\ntrain-0001\n"
     truth, labels, errors = (
@@ -249,7 +249,7 @@ def test_folder_holds_frames_splits_truth_and_labels(tmp_path):
 
 
 def test_folder_can_be_opened_and_its_labels_hold(tmp_path):
-    write_folder(tmp_path / "sky", SMALL, {"train": 2, "new": 0}, 7, ErrorRates(), progress=False)
+    write_folder(tmp_path / "sky", SMALL, {"train": 2, "new": 0}, 7, ErrorRates())
     folder = open_folder(tmp_path / "sky")
     assert folder.splits["train"] == ["train-0000", "train-0001"] and folder.splits["val"] == []
     assert folder.sequence("train-0001").shape == (12, 96, 128)
@@ -258,13 +258,13 @@ def test_folder_can_be_opened_and_its_labels_hold(tmp_path):
 
 def test_a_sky_without_objects_has_an_empty_truth_and_no_labels(tmp_path):
     empty = SMALL._replace(targets_per_frame=0.0, interference_per_frame=0.0)
-    write_folder(tmp_path / "sky", empty, {"new": 1}, 7, ErrorRates(), progress=False)
+    write_folder(tmp_path / "sky", empty, {"new": 1}, 7, ErrorRates())
     assert len(pd.read_csv(tmp_path / "sky" / "labels.csv")) == 0
 
 
 def test_a_sequence_of_a_folder_does_not_depend_on_the_others(tmp_path):
     for name, splits in (("few", {"val": 1}), ("more", {"train": 1, "val": 2})):
-        write_folder(tmp_path / name, SMALL, splits, 7, ErrorRates(), progress=False)
+        write_folder(tmp_path / name, SMALL, splits, 7, ErrorRates())
     few, more = (
         np.load(tmp_path / name / "sequences" / "val-0000" / "frames.npy")
         for name in ("few", "more")
@@ -282,12 +282,12 @@ def test_folder_replaces_what_a_killed_run_left_but_nothing_else(tmp_path):
     part.mkdir()
     (part / "holiday.png").write_text("")
     with pytest.raises(InputError, match=r"sky\.part: must be a new or empty folder; found hol"):
-        write_folder(tmp_path / "sky", SMALL, {"new": 1}, 0, ErrorRates(), progress=False)
+        write_folder(tmp_path / "sky", SMALL, {"new": 1}, 0, ErrorRates())
     (part / "holiday.png").rename(part / "sky.json")
     (part / "sequences").mkdir()
-    write_folder(tmp_path / "sky", SMALL, {"new": 1}, 0, ErrorRates(), progress=False)
+    write_folder(tmp_path / "sky", SMALL, {"new": 1}, 0, ErrorRates())
     with pytest.raises(InputError, match="sky: must be a new or empty folder; found errors.csv"):
-        write_folder(tmp_path / "sky", SMALL, {"new": 1}, 0, ErrorRates(), progress=False)
+        write_folder(tmp_path / "sky", SMALL, {"new": 1}, 0, ErrorRates())
 
 
 @pytest.mark.parametrize(
@@ -300,7 +300,7 @@ def test_folder_replaces_what_a_killed_run_left_but_nothing_else(tmp_path):
 )
 def test_folder_arguments_out_of_range_are_refused(tmp_path, splits, seed, message):
     with pytest.raises(InputError, match=message):
-        write_folder(tmp_path / "sky", SMALL, splits, seed, ErrorRates(), progress=False)
+        write_folder(tmp_path / "sky", SMALL, splits, seed, ErrorRates())
     assert not any(tmp_path.iterdir())
 
 

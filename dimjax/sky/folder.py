@@ -43,7 +43,6 @@ def write_folder(
     sequences_per_split: Mapping[str, int],
     seed: int,
     error_rates: ErrorRates,
-    progress: bool = True,
 ) -> None:
     """Simulates sequences and writes them with truth and labels.
 
@@ -56,7 +55,6 @@ def write_folder(
       sequences_per_split: Number of sequences by name of the split, one of SPLITS; 0 if missing.
       seed: 0 or more.
       error_rates: What the annotator does wrong.
-      progress: Whether to show a progress bar where stderr is a terminal.
 
     Raises:
       InputError: The folder holds something, or an argument is out of its range.
@@ -70,7 +68,7 @@ def write_folder(
     _write_record(part, settings, sequences_per_split, seed, error_rates)
     numbers = [(split, i) for split in SPLITS for i in range(sequences_per_split.get(split, 0))]
     tables, names = [], {split: [] for split in SPLITS}
-    for split, index in bar(numbers, "simulate", "sequence") if progress else numbers:
+    for split, index in bar(numbers, "simulate", "sequence"):
         name = f"{split}-{index:04d}"
         frames, truth = simulate(settings, _sequence_seed(seed, split, index), name)
         (part / "sequences" / name).mkdir()

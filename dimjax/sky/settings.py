@@ -34,21 +34,21 @@ class Sky(NamedTuple):
     # Optics and camera motion.
     psf_px: Range = (0.5, 1.2)  # sigma of the Gaussian point spread, pixels
     exposure: float = 0.2  # share of the frame time during which the shutter is open
-    pan_px: float = 0.3  # fastest pan of the camera along x or y, pixels a frame
-    jitter_px: Range = (0.02, 0.25)  # sigma of the line of sight's white jitter, pixels
+    pan_px: float = 0.1  # fastest pan of the camera along x or y, pixels a frame
+    jitter_px: Range = (0.01, 0.1)  # sigma of the line of sight's white jitter, pixels
 
     # Sky and clouds.
     level_counts: Range = (3000.0, 5500.0)  # clear sky at the top of the frame
     gradient_counts: Range = (300.0, 2000.0)  # from there to the bottom, towards the horizon
-    cloud_counts: Range = (200.0, 1200.0)  # contrast of each cloud layer, logarithmic
+    cloud_counts: Range = (150.0, 800.0)  # contrast of each cloud layer, logarithmic
     cloud_exponent: Range = (3.0, 3.8)  # of each layer: power density ~ frequency ** -exponent
     cloud_scale_px: Range = (250.0, 800.0)  # of each layer: largest structures, logarithmic
     cloud_cover: Range = (0.1, 0.8)  # of each layer: share of the sky that is not clear
     cloud_sharpness: Range = (
         0.6,
-        12.0,
+        5.0,
     )  # of each layer: optical depth per field sigma, logarithmic
-    drift_px: Range = (0.0, 0.35)  # of each layer: wind, pixels a frame
+    drift_px: Range = (0.0, 0.15)  # of each layer: wind, pixels a frame
     evolution_frames: int = 400  # time in which a cloud becomes another one
 
     # Sensor.

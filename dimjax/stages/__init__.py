@@ -8,4 +8,9 @@ file stands under its final name, and is then skipped.
     train.run(config, paths)         paths.checkpoints     a trained network, paths.losses
     evaluate.run(config, paths)      paths.evaluation      figures
     report.run(config, paths)        paths.report          one page to look at
+
+Two verbs stand beside the rounds:
+
+    check.run(config, paths)         paths.contact_sheet   what is wrong in a data folder
+    detect.run(workdir, source)      paths.found           detections, pictures, videos
 """

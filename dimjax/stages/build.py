@@ -1,8 +1,11 @@
 """Build the chips of a round from its label snapshot, through the TFDS builder."""
 
+import contextlib
+import io
 from collections.abc import Callable
 
 from dimjax.labels import write_table
+from dimjax.progress import say
 from dimjax.runs import Paths
 from dimjax.stages.simulate import data_folder
 
@@ -16,7 +19,7 @@ def run(config, paths: Paths, make_builder: Callable) -> None:
       make_builder: Keywords of DimTargetsConfig and data_dir -> TFDS builder. It is given,
         because datasets/ is no package that this one could import.
     """
-    if list(paths.examples.glob("dim_targets/*/*/dataset_info.json")):
+    if paths.built:
         return
     folder = data_folder(config, paths)
     paths.round.mkdir(parents=True, exist_ok=True)
@@ -34,4 +37,7 @@ def run(config, paths: Paths, make_builder: Callable) -> None:
         val_share=config.data.val_share,
         seed=config.seed,
     )
-    builder.download_and_prepare(file_format="array_record")
+    with contextlib.redirect_stdout(io.StringIO()):  # TFDS speaks of downloads of unknown size
+        builder.download_and_prepare(file_format="array_record")
+    counts = (f"{split.num_examples:,} {name}" for name, split in builder.info.splits.items())
+    say(f"chips of {config.chips.chip_px} px: {', '.join(counts)}")

@@ -5,6 +5,8 @@ import json
 import pandas as pd
 
 from dimjax import evaluation, examples, search
+from dimjax.contrast import measure_scr
+from dimjax.coordinates import frame_to_chip
 from dimjax.folders import Folder
 from dimjax.labels import write_table
 from dimjax.progress import bar
@@ -31,7 +33,7 @@ def run(config, paths: Paths) -> dict:
         "sequences": splits[split],
         "parameters": search.count_parameters(detector),
         "frames": _full_frames(config, paths, detector, folder, splits[split]),
-        "chips": _chips(config, paths, detector, split),
+        "chips": _chips(config, paths, detector, folder, split),
     }
     write_whole(paths.evaluation, json.dumps(figures, indent=1) + "\n")
     return figures
@@ -45,8 +47,11 @@ def _full_frames(config, paths: Paths, detector, folder: Folder, names: list[str
     found = pd.concat(found, ignore_index=True)
     write_table(found, paths.detections)
     truth = folder.labels if folder.truth is None else folder.truth
+    truth = truth[truth.sequence.isin(names)]
+    if folder.truth is None:
+        truth = truth.assign(scr=measure_scr(truth, folder.sequence))
     return evaluation.evaluate(
-        truth[truth.sequence.isin(names)],
+        truth,
         found,
         {name: folder.shapes[name][0] for name in names},
         {name: folder.shapes[name][1] * folder.shapes[name][2] for name in names},
@@ -55,14 +60,26 @@ def _full_frames(config, paths: Paths, detector, folder: Folder, names: list[str
     )
 
 
-def _chips(config, paths: Paths, detector, split: str) -> dict:
-    data = examples.load(paths.prepared, split)
+def _chips(config, paths: Paths, detector, folder: Folder, split: str) -> dict:
+    data, chip_px = examples.load(paths.prepared, split), config.chips.chip_px
     found = search.search_chips(detector, data.frames, data.scale, config.training.batch_size)
+    known = folder.truth is not None
     return evaluation.evaluate(
-        chip_labels(data),
+        chip_truth(data, folder.truth, chip_px) if known else chip_labels(data),
         found,
         {"chips": len(data)},
-        {"chips": config.chips.chip_px**2},
+        {"chips": chip_px**2},
         config.detection.match_px,
         detector.description["threshold"],
     )
+
+
+def chip_truth(data: examples.Examples, truth: pd.DataFrame, chip_px: int) -> pd.DataFrame:
+    """The truths whose centre lies in a chip, as the table of dimjax.runs.chip_labels."""
+    x0, y0 = data.origin.T
+    chips = {"sequence": data.sequence, "frame": data.frame, "chip": range(len(data))}
+    pairs = truth.merge(pd.DataFrame({**chips, "x0": x0, "y0": y0}), on=["sequence", "frame"])
+    box = ["x", "y", "w", "h"]
+    pairs[box] = frame_to_chip(pairs[box].to_numpy(), pairs[["x0", "y0"]].to_numpy())
+    inside = pairs[["x", "y"]].ge(0).all(axis=1) & pairs[["x", "y"]].lt(chip_px).all(axis=1)
+    return pairs[inside].assign(sequence="chips", frame=pairs.chip)[list(truth.columns)]

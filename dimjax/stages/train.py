@@ -141,19 +141,22 @@ def _train_one(setup: _Training, state: training.TrainState, epoch: int, forecas
 
 
 def _forecast(blocks: list, shape: tuple[int, int], epochs: int) -> Iterator:
-    """The blocks; after the first measured ones it says what the training will take."""
-    calls, (steps, batch_size) = len(blocks), shape
+    """The blocks of steps; after the first measured ones it says what the training will take."""
+    steps, batch_size = shape
     say(
-        f"training: {epochs} epochs of {steps} steps of {batch_size} chips on "
-        f"{jax.device_count()} {jax.default_backend()} device(s), {os.cpu_count()} CPU cores"
+        f"training: {epochs} epochs of {steps} steps of {batch_size} chips, on "
+        f"{jax.device_count()} device(s) of kind {jax.devices()[0].device_kind}, "
+        f"{os.cpu_count()} CPU cores"
     )
-    started = 0.0
+    measured, started = 0, 0.0
     for done, block in enumerate(blocks):
         if done == 1:  # the call before compiled
             started = time.monotonic()
-        if done == _MEASURED_CALLS + 1:
-            each = (time.monotonic() - started) / _MEASURED_CALLS
-            say(f"about {_duration(each * calls * epochs)} at {each:.3g} s a call")
+        if done == 1 + _MEASURED_CALLS:
+            each = (time.monotonic() - started) / measured
+            say(f"it will take about {_duration(each * steps * epochs)}, {each:.2g} s a step")
+        if done:
+            measured += len(block)
         yield block
 
 

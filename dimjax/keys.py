@@ -1,0 +1,68 @@
+"""What the keys of a configuration must hold, checked before anything starts.
+
+check(config)                                   # raises an InputError that names the key
+"""
+
+from collections.abc import Iterator
+
+from dimjax.errors import InputError
+from dimjax.inputs import CHANNELS
+from dimjax.layouts import layout_from
+from dimjax.models import create_detector
+
+_CHOICES = {
+    "model.input": tuple(CHANNELS),
+    "training.optimizer": ("adamw", "adam"),
+}
+_AT_LEAST = {
+    "seed": 0,
+    "data.stride": 1,
+    "chips.frame_step": 1,
+    "chips.backgrounds_per_label": 0,
+    "loss.a": 0,
+    "loss.b": 0,
+    "training.epochs": 1,
+    "training.batch_size": 1,
+    "training.weight_decay": 0,
+    "training.warmup_epochs": 0,
+    "detection.most": 1,
+    "detection.suppress_px": 0,
+    "detection.tile_px": 0,
+    "detection.margin_px": 0,
+}
+_ABOVE_ZERO = ("training.learning_rate", "detection.match_px")
+
+
+def check(config) -> None:
+    """Raise an InputError for the first key that breaks its rule."""
+    for key, rule in _broken(config):
+        remedy = "Correct it in the configuration or on the command line."
+        raise InputError(f"config.{key}", f"it must be {rule}", _value(config, key), remedy)
+    layout_from(config.data.layout.to_dict(), "config.data.layout")
+    create_detector(config.model.backbone, config.model.width, config.model.output_stride)
+
+
+def _broken(config) -> Iterator[tuple[str, str]]:
+    for key, choices in _CHOICES.items():
+        if _value(config, key) not in choices:
+            yield key, f"one of {', '.join(choices)}"
+    for key, least in _AT_LEAST.items():
+        if _value(config, key) < least:
+            yield key, f"{least} or more"
+    for key in _ABOVE_ZERO:
+        if _value(config, key) <= 0:
+            yield key, "above 0"
+    stride = config.model.output_stride
+    for key in ("chips.chip_px", "detection.tile_px", "detection.margin_px"):
+        if stride > 0 and _value(config, key) % stride:
+            yield key, f"a multiple of model.output_stride={stride}"
+    if config.chips.chip_px < 1:
+        yield "chips.chip_px", "above 0"
+    if 0 < config.detection.tile_px <= 2 * config.detection.margin_px:
+        yield "detection.tile_px", "more than twice detection.margin_px, or 0"
+
+
+def _value(config, key: str):
+    for name in key.split("."):
+        config = config[name]
+    return config

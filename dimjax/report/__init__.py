@@ -1,0 +1,158 @@
+"""The report of a run: one HTML page that needs nothing beside it, and a table for the terminal.
+
+run(config, paths)                  # writes paths.report, prints the table
+print(table(figures))               # figures: what dimjax.stages.evaluate wrote
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import jinja2
+import pandas as pd
+
+from dimjax.evaluation import LEAST_VISIBLE
+from dimjax.labels import read_table
+from dimjax.progress import bar, say
+from dimjax.report import crops, curves, tables
+from dimjax.runs import Paths, write_whole
+from dimjax.stages.simulate import data_folder
+
+_TITLES = {
+    "hit": "Hits, from dim to bright",
+    "miss": "Misses, from dim to bright",
+    "false alarm": "False alarms, the strongest first",
+}
+
+
+def run(config, paths: Paths) -> None:
+    """Write paths.report where it is missing or older than what it tells of; print the table."""
+    figures = json.loads(paths.evaluation.read_text())
+    sources = (paths.config, paths.metrics, paths.losses, paths.detections, paths.evaluation)
+    changed = max(source.stat().st_mtime for source in sources)
+    if not paths.report.exists() or paths.report.stat().st_mtime < changed:
+        write_whole(paths.report, page(config, paths, figures))
+    say(table(figures))
+    say(f"\nreport: {paths.report}")
+
+
+def table(figures: dict) -> str:
+    """The figures of an evaluation as plain text: what was measured, then the tables."""
+    texts = [measured(figures), tables.as_text(tables.categories(figures))]
+    slices = tables.ratio_slices(figures)
+    if slices is not None:
+        texts.append("targets on full frames by how far they stand out\n" + tables.as_text(slices))
+    return "\n\n".join(texts)
+
+
+def measured(figures: dict) -> str:
+    """What the figures were measured on, and how, in words."""
+    frames, chips = figures["frames"], figures["chips"]
+    count = {name: own["truths"] for name, own in frames["categories"].items()}
+    return (
+        f"{figures['split'].capitalize()} split: {len(figures['sequences'])} sequences, "
+        f"{frames['images']:,} full frames of {_pixels(frames)} with {count['target']:,} targets "
+        f"and {count['interference']:,} interferences; {chips['images']:,} chips of "
+        f"{_pixels(chips)}.\nA detection is a hit if its centre is less than "
+        f"{frames['match_px']:g} px from a truth's. {_chosen_on(figures)}"
+    )
+
+
+def page(config, paths: Paths, figures: dict) -> str:
+    """The page as HTML."""
+    lines = [json.loads(line) for line in paths.metrics.read_text().splitlines()]
+    loss_curve, f1_curve = curves.training(lines)
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("dimjax", "report"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    record = json.loads(paths.config.read_text())
+    target = figures["frames"]["categories"]["target"]
+    labels = read_table(paths.labels)
+    # Of the last epoch alone: all epochs of a large run would fill the memory.
+    last = pd.read_parquet(paths.losses, filters=[("epoch", "==", lines[-1]["epoch"])])
+    losses = curves.losses_by_content(last, labels)
+    return environment.get_template("page.html").render(
+        name=paths.workdir.resolve().name,
+        figures=figures,
+        target=target,
+        frames=figures["frames"],
+        measured=measured(figures),
+        categories=tables.categories(figures),
+        slices=tables.ratio_slices(figures),
+        ratio=tables.ratio_of(figures),
+        confusion=tables.confusion(figures),
+        ratio_bars=curves.ratio_bars(figures["frames"], tables.ratio_of(figures)),
+        curves=curves.detection(figures["frames"]),
+        loss_curve=loss_curve,
+        f1_curve=f1_curve,
+        losses_chart=curves.losses(losses),
+        losses=tables.losses(losses),
+        pd=_percent(target["recall"] if target["truths"] else None),
+        precision=_percent(target["precision"] if tables.accepted(target) else None),
+        crops=_crops(config, paths, figures),
+        crop_px=crops.CROP_PX,
+        heads=crops.heads(),
+        titles=_TITLES,
+        least_visible=LEAST_VISIBLE,
+        keys=_flat(record["config"]),
+        versions=record["versions"],
+    )
+
+
+def _chosen_on(figures: dict) -> str:
+    thresholds = "The thresholds give the highest F1 on full frames of the "
+    if figures["split"] == "test":
+        return thresholds + "validation split."
+    return thresholds + f"{figures['split']} split itself, which flatters."
+
+
+def _percent(share: float | None) -> str:
+    return tables.NONE if share is None else f"{100 * share:.1f} %"
+
+
+def _pixels(part: dict) -> str:
+    return f"{part['pixels'] / part['images']:,.0f} px"
+
+
+def _crops(config, paths: Paths, figures: dict) -> dict[str, list[dict]]:
+    """For each kind a list of crops, each with its row, its svg and how it is shown."""
+    folder = data_folder(config, paths)
+    truth = folder.labels if folder.truth is None else folder.truth
+    truth = truth[truth.sequence.isin(figures["sequences"])]
+    found = pd.read_csv(paths.detections, dtype={"sequence": "str"})
+    frames = figures["frames"]
+    thresholds = {name: own["threshold"] for name, own in frames["categories"].items()}
+    chosen = crops.choose(truth, found, thresholds, frames["match_px"])
+    if "visible" in truth:
+        truth = truth[truth.visible >= LEAST_VISIBLE]
+    accepted = found[found.score >= found.category.map(thresholds).astype(float)]
+
+    def drawn(row, kind: str) -> dict:
+        there = truth[(truth.sequence == row.sequence) & (truth.frame == row.frame)]
+        own = accepted[(accepted.sequence == row.sequence) & (accepted.frame == row.frame)]
+        marks = [*_marks("truth", there), *_marks("detection", own)]
+        picture = crops.draw(folder.sequence(row.sequence), row, marks, config.data.stride)
+        near = crops.nearest(row, there) if kind == "false alarm" else ""
+        return {"row": row, "near": near, **picture}
+
+    return {
+        kind: [drawn(row, kind) for row in bar(rows.itertuples(), f"draw {kind} crops", "crop")]
+        for kind, rows in chosen.items()
+    }
+
+
+def _marks(kind: str, table: pd.DataFrame) -> Iterator[tuple]:
+    for it in table.itertuples():
+        yield kind, it.category, it.x, it.y, it.w, it.h
+
+
+def _flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat = {}
+    for key, value in config.items():
+        inner = _flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else None
+        flat |= inner or {prefix + key: value}
+    return flat

@@ -1,0 +1,97 @@
+"""Configurations: all cells there are, one set of keys, and a word for what is wrong."""
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+from dimjax.inputs import CHANNELS
+from dimjax.search import create_model
+from dimjax.stages.train import describe
+
+ROOT = Path(__file__).parent.parent
+
+
+def get_config(name: str, *args):
+    spec = importlib.util.spec_from_file_location(name, ROOT / "configs" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.get_config(*args)
+
+
+def keys(config, prefix="") -> set[str]:
+    found = set()
+    for key, value in config.items():
+        open_ended = f"{prefix}{key}" in {"data.layout.category", "data.layout.splits",
+                                          "data.layout.centroid_origin"}  # fmt: skip
+        inner = hasattr(value, "items") and not open_ended
+        found |= keys(value, f"{prefix}{key}.") if inner else {f"{prefix}{key}"}
+    return found
+
+
+@pytest.mark.parametrize(
+    "name", sorted(p.stem for p in (ROOT / "configs").glob("*.py") if p.stem != "default")
+)
+def test_every_configuration_has_the_keys_of_the_default(name):
+    assert keys(get_config(name)) == keys(get_config("default"))
+
+
+BACKBONES = ("darknet19", "resnet18", "googlenet", "squeezenet", "mobilenet", "efficientnet_b0")
+
+
+@pytest.mark.parametrize("backbone", BACKBONES)
+@pytest.mark.parametrize("chip_px", [16, 32, 64, 80])
+def test_the_24_cells_give_one_grid(backbone, chip_px):
+    config = get_config("backbone", f"{backbone},{chip_px}")
+    model = create_model(describe(config))
+    images = jnp.zeros((1, chip_px, chip_px, CHANNELS[config.model.input]))
+    outputs = jax.eval_shape(
+        lambda key: model.init_with_output(key, images, train=False)[0], jax.random.key(0)
+    )
+    cells = chip_px // config.model.output_stride
+    assert outputs.shape == (1, cells, cells, 7)
+
+
+def test_an_unknown_cell_is_refused():
+    with pytest.raises(ValueError, match="backbone.py:vgg,80: name a cell as backbone,pixels"):
+        get_config("backbone", "vgg,80")
+
+
+def main(*args: str) -> str:
+    """What main.py says of bad input, on one line."""
+    run = subprocess.run(
+        [sys.executable, ROOT / "main.py", *args], capture_output=True, text=True, cwd=ROOT
+    )
+    assert run.returncode != 0
+    return run.stderr
+
+
+def test_an_unknown_key_is_named(tmp_path):
+    told = main("--config=configs/demo.py", "--config.model.widht=2", f"--workdir={tmp_path}")
+    assert "widht" in told and "width" in told  # absl names the key and the nearest one
+
+
+@pytest.mark.parametrize(
+    ("override", "told"),
+    [
+        ("model.input=diff", "config.model.input: it must be one of difference, sequence, single"),
+        ("model.backbone=vgg16", "model.backbone"),
+        ("model.output_stride=5", "model.output_stride"),
+        ("chips.chip_px=30", "config.chips.chip_px: it must be a multiple of model.output_stride"),
+        ("training.batch_size=0", "config.training.batch_size: it must be 1 or more; found 0"),
+        ("training.optimizer=sgd", "config.training.optimizer: it must be one of adamw, adam"),
+        ("detection.tile_px=100", "config.detection.tile_px: it must be"),
+    ],
+)
+def test_a_wrong_value_is_told_before_anything_starts(tmp_path, override, told):
+    said = main("--config=configs/demo.py", f"--config.{override}", f"--workdir={tmp_path}")
+    assert said.startswith("error: ") and told in said and len(said.splitlines()) == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_no_configuration_and_no_run(tmp_path):
+    assert "Give --config to start a run." in main(f"--workdir={tmp_path}")

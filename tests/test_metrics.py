@@ -1,0 +1,114 @@
+"""The matcher and the figures, on cases worked out by hand."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dimjax.metrics import (
+    Points,
+    at_threshold,
+    average_precision,
+    best_threshold,
+    confusion,
+    match,
+    sweep,
+)
+
+
+def points(*rows) -> Points:
+    """Rows of image, x, y, weight."""
+    table = np.array(rows, float).reshape(-1, 4)
+    return Points(table[:, 0].astype(int), table[:, 1:3], table[:, 3])
+
+
+def test_the_strongest_detection_chooses_first_and_takes_the_nearest():
+    truths = points((0, 10, 10, 1), (0, 14, 10, 1))
+    found = points((0, 12.5, 10, 0.6), (0, 11.9, 10, 0.9))
+    outcome = match(truths, found, 3.0)
+    assert outcome.score.tolist() == [0.9, 0.6]
+    assert outcome.truth.tolist() == [0, 1]
+    assert outcome.detection.tolist() == [1, 0]
+
+
+def test_a_duplicate_is_a_false_alarm():
+    outcome = match(points((0, 5, 5, 1)), points((0, 5, 5, 0.9), (0, 6, 5, 0.8)), 3.0)
+    assert outcome.hit.tolist() == [True, False]
+
+
+@pytest.mark.parametrize(("x", "hit"), [(7.99, True), (8.0, False)])
+def test_a_hit_is_nearer_than_the_radius(x, hit):
+    assert match(points((0, 5, 5, 1)), points((0, x, 5, 0.9)), 3.0).hit.tolist() == [hit]
+
+
+def test_images_do_not_mix():
+    assert match(points((0, 5, 5, 1)), points((1, 5, 5, 0.9)), 3.0).hit.tolist() == [False]
+
+
+def test_a_hidden_truth_is_neither_right_nor_wrong():
+    outcome = match(points((0, 5, 5, 0)), points((0, 5, 5, 0.9), (0, 50, 5, 0.8)), 3.0)
+    assert outcome.hit.tolist() == [False] and outcome.truths == 0
+    assert outcome.detection.tolist() == [1]
+
+
+def test_figures_at_a_threshold():
+    # Three truths; by falling score: hit, false alarm, hit, false alarm.
+    truths = points((0, 5, 5, 1), (1, 5, 5, 1), (2, 5, 5, 1))
+    found = points((0, 5, 5, 0.9), (0, 50, 5, 0.8), (1, 5, 5, 0.7), (1, 50, 5, 0.2))
+    curve = sweep(match(truths, found, 3.0))
+    np.testing.assert_allclose(curve.precision, [1, 1 / 2, 2 / 3, 2 / 4])
+    np.testing.assert_allclose(curve.recall, [1 / 3, 1 / 3, 2 / 3, 2 / 3])
+    np.testing.assert_allclose(curve.f1, [1 / 2, 2 / 5, 2 / 3, 4 / 7])
+    assert best_threshold(curve) == pytest.approx(0.45)
+    figures = at_threshold(curve, 0.5, images=4, pixels=1000)
+    assert figures["precision"] == pytest.approx(2 / 3)
+    assert figures["pd"] == figures["recall"] == pytest.approx(2 / 3)
+    assert figures["false_alarms_per_frame"] == 1 / 4
+    assert figures["false_alarms_per_pixel"] == 1 / 1000
+    # Falling precision: 1 up to a recall of 1/3, then 2/3 up to 2/3.
+    assert average_precision(curve) == pytest.approx(1 / 3 + (1 / 3) * (2 / 3))
+
+
+def test_equal_scores_are_accepted_together():
+    found = points((0, 50, 5, 0.5), (0, 5, 5, 0.5))
+    curve = sweep(match(points((0, 5, 5, 1)), found, 3.0))
+    assert curve.threshold.tolist() == [0.5] and curve.precision.tolist() == [0.5]
+
+
+def test_nothing_found_and_nothing_to_find():
+    empty = points()
+    curve = sweep(match(points((0, 5, 5, 1)), empty, 3.0))
+    figures = at_threshold(curve, 0.5, images=1, pixels=1)
+    assert (figures["precision"], figures["recall"], figures["f1"]) == (1.0, 0.0, 0.0)
+    assert best_threshold(curve) == 0.5 and average_precision(curve) == 0.0
+    curve = sweep(match(empty, points((0, 5, 5, 0.9)), 3.0))
+    assert at_threshold(curve, 0.5, images=2, pixels=1)["false_alarms_per_frame"] == 0.5
+    assert best_threshold(curve) == 0.5
+
+
+def test_confusion_counts_each_truth_and_each_detection_once():
+    truths = points((0, 5, 5, 1), (0, 20, 5, 1), (0, 40, 5, 1), (0, 60, 5, 0))
+    found = points((0, 5, 5, 0.9), (0, 20, 5, 0.8), (0, 90, 5, 0.7), (0, 60, 5, 0.6))
+    table = confusion(truths, np.array([0, 1, 0, 0]), found, np.array([0, 0, 1, 0]), 3.0)
+    assert table.tolist() == [[1, 0, 1], [1, 0, 0], [0, 1, 0]]
+
+
+coordinate = st.floats(0, 20, allow_nan=False, width=32)
+rows = st.lists(st.tuples(st.integers(0, 1), coordinate, coordinate), max_size=8)
+
+
+@given(truths=rows, found=rows, radius=st.floats(0.5, 10))
+def test_pairs_are_one_to_one_near_and_in_one_image(truths, found, radius):
+    truths = points(*[(*row, 1) for row in truths])
+    found = points(*[(*row, 1 / (k + 2)) for k, row in enumerate(found)])
+    outcome = match(truths, found, radius)
+    taken = outcome.truth[outcome.hit]
+    chosen = outcome.detection[outcome.hit]
+    assert len(set(taken.tolist())) == len(taken)
+    assert (truths.image[taken] == found.image[chosen]).all()
+    assert (np.hypot(*(truths.xy[taken] - found.xy[chosen]).T) < radius).all()
+    # No free truth lies within reach of a false alarm.
+    free = np.setdiff1d(np.arange(len(truths.image)), taken)
+    for k in outcome.detection[~outcome.hit]:
+        same = free[truths.image[free] == found.image[k]]
+        assert (np.hypot(*(truths.xy[same] - found.xy[k]).T) >= radius).all()
