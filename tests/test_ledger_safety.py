@@ -114,6 +114,18 @@ def test_threads_share_a_ledger(path):
         assert sorted(drawn) == ids and ledger.progress(book).decided == 60
 
 
+def test_a_thread_has_no_part_in_anothers_block(path):
+    with _begin(path) as book:
+        (item,) = ledger.add_items(book, [_item(0)], "mine")
+        other = threading.Thread(target=ledger.decide, args=(book, item, "accept", "ann"))
+        with pytest.raises(KeyError), book.writing():
+            other.start()
+            other.join(0.1)
+            raise KeyError
+        other.join()
+        assert ledger.get_item(book, item).state == "decided"
+
+
 def test_a_block_is_written_whole_or_not_at_all(path):
     with _begin(path, rows=2) as book:
         ids = ledger.add_items(book, [_item(k) for k in range(4)], "mine")
