@@ -26,7 +26,7 @@ check: .venv/installed-dev
 	@git grep -n 'TO[D]O\|NotImplemented[E]rror'; test $$? = 1
 
 .venv/bin/pip:
-	@$(PYTHON) -c 'import sys; sys.exit("error: dimjax needs Python 3.11 or newer, and $(PYTHON) is " + sys.version.split()[0] + ": name a newer one with PYTHON=..." if sys.version_info < (3, 11) else 0)'
+	@$(PYTHON) -c 'import sys; sys.exit("error: dimjax needs Python 3.11 or newer, and $(PYTHON) is " + sys.version.split()[0] + "; name a newer one: PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv .venv
 
 .venv/installed: pyproject.toml constraints.txt | .venv/bin/pip

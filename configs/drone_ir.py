@@ -25,7 +25,7 @@ def get_config():
     config.chips.backgrounds_per_label = 1.5
     config.model.input = "sequence"
     config.model.width = 0.5
-    config.training.epochs = 10
+    config.training.epochs = 8
     config.training.batch_size = 64
     config.training.learning_rate = 3e-3
     config.detection.match_px = 6.0

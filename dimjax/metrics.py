@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+_LEAST_F1 = 0.1
+
 
 class Points(NamedTuple):
     """Truths or detections of one category over many images."""
@@ -84,11 +86,12 @@ def sweep(outcome: Outcome) -> Curve:
 
 
 def best_threshold(curve: Curve) -> float:
-    """The threshold of the highest F1, halfway to the next lower score; 0.5 without a hit.
+    """The threshold of the highest F1, halfway to the next lower score.
 
-    Halfway, because at the score itself the last hit would hang by a rounding error.
+    Halfway, because at the score itself the last hit would hang by a rounding error. 0.5 where no
+    F1 reaches 0.1: what cannot be told from noise would else be let through with all the noise.
     """
-    if not len(curve.f1) or curve.f1.max() == 0:
+    if curve.f1.max(initial=0.0) < _LEAST_F1:
         return 0.5
     best = int(curve.f1.argmax())
     below = curve.threshold[best + 1] if best + 1 < len(curve.threshold) else 0.0

@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 # Four simulated devices let the tests of data parallel training run on any machine. Here compiling
 # costs more than running: without its costly passes the tests take half the time.
@@ -12,6 +13,10 @@ os.environ.setdefault(
     "--xla_force_host_platform_device_count=4 --xla_backend_optimization_level=0 "
     "--xla_llvm_disable_expensive_passes=true",
 )
+
+# The first example of a property compiles, and machines that run tests are often busy.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))  # for main.py and configs

@@ -69,6 +69,12 @@ def test_figures_at_a_threshold():
     assert average_precision(curve) == pytest.approx(1 / 3 + (1 / 3) * (2 / 3))
 
 
+def test_a_category_that_is_not_told_from_noise_keeps_a_threshold_of_a_half():
+    noise = [(0, 50, k, 0.3 + 0.01 * k) for k in range(25)]
+    curve = sweep(match(points((0, 5, 5, 1)), points((0, 5, 5, 0.02), *noise), 3.0))
+    assert 0 < curve.f1.max() < 0.1 and best_threshold(curve) == 0.5
+
+
 def test_equal_scores_are_accepted_together():
     found = points((0, 50, 5, 0.5), (0, 5, 5, 0.5))
     curve = sweep(match(points((0, 5, 5, 1)), found, 3.0))

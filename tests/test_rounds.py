@@ -23,7 +23,7 @@ SMALL = [
     "--config.sky.sequences.train=3",
     "--config.sky.sequences.val=1",
     "--config.sky.sequences.test=1",
-    "--config.sky.settings.frames=8",
+    "--config.sky.settings.frames=12",
     "--config.sky.settings.height=96",
     "--config.sky.settings.width=128",
     "--config.chips.chip_px=32",
@@ -56,9 +56,9 @@ def test_the_main_job_leaves_what_it_promises(undisturbed):
     paths = Paths(workdir)
     assert "report.html" in printed and "precision" in printed
     figures = json.loads(paths.evaluation.read_text())
-    assert figures["split"] == "test" and figures["frames"]["images"] == 8
+    assert figures["split"] == "test" and figures["frames"]["images"] == 12
     assert set(figures["frames"]["categories"]) == {"target", "interference"}
-    assert paths.report.read_text().startswith("<!doctype html>")
+    assert paths.report.read_text().startswith("<!DOCTYPE html>")
     epochs = [json.loads(line)["epoch"] for line in paths.metrics.read_text().splitlines()]
     assert epochs == [0, 1, 2]
 
@@ -109,7 +109,9 @@ def test_a_run_can_be_asked_from_python(undisturbed):
     found = opened.detect(frames, accepted=False)
     saved = pd.read_csv(opened.paths.detections)
     assert len(found) == len(saved)
-    np.testing.assert_allclose(found[["frame", "x", "score"]], saved[["frame", "x", "score"]])
+    # Batches of other sizes and other code for other devices round differently.
+    columns = ["frame", "x", "score"]
+    np.testing.assert_allclose(found[columns], saved[columns], rtol=1e-3)
 
 
 @pytest.mark.parametrize("mode", ["sequence", "single"])

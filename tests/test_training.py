@@ -44,7 +44,7 @@ def mesh_of(devices: int) -> jax.sharding.Mesh:
 def setup(devices: int, dtype=jnp.float32, augmented: bool = True):
     """Chips, a fresh state and the compiled steps on some of the four simulated devices."""
     model = create_detector("darknet19", width=0.25, output_stride=STRIDE, dtype=dtype)
-    optimizer = training.make_optimizer("adamw", 3e-3, 1e-2, warmup_steps=2, steps=24)
+    optimizer = training.make_optimizer("adamw", 1e-2, 1e-2, warmup_steps=2, steps=24)
     mesh, key = mesh_of(devices), jax.random.key(0)
     state = training.initial_state(model, optimizer, mesh, 3, STRIDE, key)
     loss = {"mode": "difference", "stride": STRIDE, "a": 1.0, "b": 1.0}
