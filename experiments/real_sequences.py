@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from absl import app, flags
+from absl import app, flags, logging
 
 import dimjax
 from dimjax import evaluation, search
@@ -70,6 +70,7 @@ def measure(run, folder: Folder, names: list[str], sigma: float, seed: int) -> d
 
 def main(_) -> None:
     """Measure all rows, for each seed where noise is added, and write them."""
+    logging.set_verbosity(logging.ERROR)
     run = dimjax.load(_RUN.value)
     drone_ir = data_folder(run.config, run.paths)
     others = {
@@ -87,8 +88,10 @@ def main(_) -> None:
         )
     out = Path(_OUT.value)
     out.mkdir(parents=True, exist_ok=True)
+    config = run.config.to_dict()
+    del config["data"]["folder"]  # a path of one machine
     record = {
-        "run": run.config.to_dict(),
+        "config": config,
         "threshold": run.detector.description["threshold"],
         "parameters": search.count_parameters(run.detector),
         "size": _SIZE.value,
