@@ -1,6 +1,6 @@
 """How many frames of 640x512 pixels the sky simulates in a second.
 
-    python benchmarks/sky.py --out=/tmp/sky.json
+    python benchmarks/sky.py --out=sky.json
 
 Times whole calls of `dimjax.sky.simulate`, textures, objects, truth and the copy to host memory
 included. The first call, which compiles, is timed apart.

@@ -7,6 +7,8 @@ split to report on, val.txt, is this run's test split; 15 % of the training clip
 validation split, on which the thresholds are chosen.
 """
 
+import os
+
 from ml_collections import config_dict
 
 from configs import default
@@ -16,7 +18,7 @@ from dimjax.layouts import DRONE_IR
 def get_config():
     """The default on raw frames 8 apart: here drones hover, and differences do not show them."""
     config = default.get_config()
-    config.data.folder = "../shared/data/drone-ir"
+    config.data.folder = os.path.join(os.environ.get("DIMJAX_DATA", "../shared/data"), "drone-ir")
     config.data.layout = config_dict.ConfigDict(DRONE_IR._asdict())
     config.data.layout.splits = {"train": "splits/train.txt", "test": "splits/val.txt"}
     config.data.stride = 8

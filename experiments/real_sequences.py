@@ -5,8 +5,10 @@
     python experiments/real_sequences.py --run=runs/drone_ir --data=DATA --out=DIR
 
 Rows: the validation clips of drone-ir as they are and with sensor noise added (sigma 1 and 3 grey
-levels, since their codec took the noise away), and the sets cloud-seqs and sky-seqs, which another
-camera took. The matching distance is the run's. Writes real_sequences.json and .md into DIR.
+levels, since their codec took the noise away), and the sets cloud-seqs and sky-seqs, which other
+cameras took at lower rates: there F1..F4 lie 2 frames apart. The matching distance is the run's.
+Sizes: every frame (paper), every 8th (cpu), every 100th of two clips (toy). Writes
+real_sequences.json and .md into DIR.
 """
 
 import dataclasses
@@ -27,9 +29,11 @@ from dimjax.stages.simulate import data_folder
 _RUN = flags.DEFINE_string("run", None, "Directory of a run of configs/drone_ir.py.", required=True)
 _DATA = flags.DEFINE_string("data", None, "Folder with cloud-seqs and sky-seqs.", required=True)
 _OUT = flags.DEFINE_string("out", None, "Folder for the results.", required=True)
-_SIZE = flags.DEFINE_enum("size", "paper", ["toy", "cpu", "paper"], "toy: few frames of few clips.")
+_SIZE = flags.DEFINE_enum("size", "cpu", ["toy", "cpu", "paper"], "How many frames.")
 _SEEDS = flags.DEFINE_list("seeds", ["0"], "Seeds of the added noise.")
 
+EVERY = {"toy": 100, "cpu": 8, "paper": 1}
+STRIDES = {"cloud-seqs": 2, "sky-seqs": 2}
 FIGURES = ("precision", "recall", "f1", "false_alarms_per_frame", "truths")
 
 
@@ -47,13 +51,16 @@ def with_noise(sequence: Sequence, sigma: float, seed: int) -> Sequence:
 
 def measure(run, folder: Folder, names: list[str], sigma: float, seed: int) -> dict:
     """Figures of the class target on full frames of some sequences."""
-    every = 100 if _SIZE.value == "toy" else 1
+    every = EVERY[_SIZE.value]
+    stride = STRIDES.get(folder.path.name, run.config.data.stride)
+    description = {**run.detector.description, "stride": stride}
+    detector = search.make_detector(run.detector.model, run.detector.variables, description)
     names = names[:2] if _SIZE.value == "toy" else names
     found = []
     for name in bar(names, f"{folder.path.name}, noise {sigma:g}", "sequence"):
         sequence = folder.sequence(name)
         sequence = with_noise(sequence, sigma, seed) if sigma else sequence
-        found.append(search.search(run.detector, sequence, range(0, len(sequence), every)))
+        found.append(search.search(detector, sequence, range(0, len(sequence), every)))
     labels = folder.labels[folder.labels.sequence.isin(names) & (folder.labels.frame % every == 0)]
     figures = evaluation.evaluate(
         labels,
