@@ -113,12 +113,22 @@ def _numbered(truth: pd.DataFrame, detections: pd.DataFrame) -> tuple[pd.DataFra
 def _points(truth, found, category: str, ratio: str = "", low=0.0, high=np.inf):
     """Truths and detections of a category; truths outside low <= ratio < high do not count."""
     truth, found = truth[truth.category == category], found[found.category == category]
-    counts = truth.visible >= LEAST_VISIBLE if "visible" in truth else np.ones(len(truth), bool)
+    counts = _counts(truth)
     if ratio:
-        counts = counts & (truth[ratio] >= low) & (truth[ratio] < high)
+        counts &= truth[ratio].between(low, high, inclusive="left").to_numpy()
     return (
-        Points(truth.image.to_numpy(), truth[["x", "y"]].to_numpy(), np.asarray(counts, float)),
+        Points(truth.image.to_numpy(), truth[["x", "y"]].to_numpy(), counts.astype(float)),
         Points(found.image.to_numpy(), found[["x", "y"]].to_numpy(), found.score.to_numpy()),
+    )
+
+
+def _counts(truth: pd.DataFrame) -> np.ndarray:
+    """Which truths have to be found: those that no cloud hides [rows] bool."""
+    visible = "visible" in truth
+    return (
+        (truth.visible >= LEAST_VISIBLE).to_numpy(copy=True)
+        if visible
+        else np.ones(len(truth), bool)
     )
 
 
@@ -134,9 +144,8 @@ def _slices(points_of, match_px, threshold, images, pixels) -> list[dict]:
 
 def _confusion(truth, found, match_px, thresholds) -> np.ndarray:
     accepted = found[found.score >= found.category.map(thresholds).astype(float)]
-    counts = truth.visible >= LEAST_VISIBLE if "visible" in truth else np.ones(len(truth), bool)
     return confusion(
-        Points(truth.image.to_numpy(), truth[["x", "y"]].to_numpy(), np.asarray(counts, float)),
+        Points(truth.image.to_numpy(), truth[["x", "y"]].to_numpy(), _counts(truth).astype(float)),
         truth.category.map(CATEGORIES.index).to_numpy(int),
         Points(
             accepted.image.to_numpy(), accepted[["x", "y"]].to_numpy(), accepted.score.to_numpy()

@@ -5,6 +5,8 @@ check(config)                                   # raises an InputError that name
 
 from collections.abc import Iterator
 
+import jax
+
 from dimjax.errors import InputError
 from dimjax.inputs import CHANNELS
 from dimjax.layouts import layout_from
@@ -56,6 +58,8 @@ def _broken(config) -> Iterator[tuple[str, str]]:
     for key in ("chips.chip_px", "detection.tile_px", "detection.margin_px"):
         if stride > 0 and _value(config, key) % stride:
             yield key, f"a multiple of model.output_stride={stride}"
+    if config.training.batch_size % jax.device_count():
+        yield "training.batch_size", f"a multiple of the {jax.device_count()} devices"
     if config.chips.chip_px < 1:
         yield "chips.chip_px", "above 0"
     if 0 < config.detection.tile_px <= 2 * config.detection.margin_px:

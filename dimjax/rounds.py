@@ -34,8 +34,10 @@ def run(config, workdir: str, make_builder: Callable, last: str = "rounds") -> N
             "Correct it.",
         )
     keys.check(config)
-    write_config(config, workdir)
     paths = Paths(workdir)
+    if config.data.folder:
+        simulate.data_folder(config, paths)  # a wrong one must not become this directory's own
+    write_config(config, workdir)
     stages = {
         "simulate": lambda: simulate.run(config, paths),
         "build": lambda: build.run(config, paths, make_builder),

@@ -162,10 +162,10 @@ def _many_steps(prepare: Callable, update: Callable) -> Callable:
 def _one_step(prepare: Callable, update: Callable) -> Callable:
     # Two calls, since in one XLA's CPU code fuses the normalisation into the augmentation, and
     # computes it anew in each of its branches: 150 ms for a batch that takes 3 ms in two.
-    flip, normalise = jax.jit(update, donate_argnums=0), jax.jit(prepare)
+    first, second = jax.jit(prepare), jax.jit(update, donate_argnums=0)
 
     def step(state: TrainState, chips: Chips, index: np.ndarray):
-        state, losses = flip(state, *normalise(chips, index[0], state.step))
+        state, losses = second(state, *first(chips, index[0], state.step))
         return state, jax.tree.map(lambda values: values[None], losses)
 
     return step

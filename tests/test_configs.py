@@ -83,6 +83,8 @@ def test_an_unknown_key_is_named(tmp_path):
         ("model.output_stride=5", "model.output_stride"),
         ("chips.chip_px=30", "config.chips.chip_px: it must be a multiple of model.output_stride"),
         ("training.batch_size=0", "config.training.batch_size: it must be 1 or more; found 0"),
+        ("training.batch_size=6", "config.training.batch_size: it must be a multiple of the 4 dev"),
+        ("data.folder=nowhere", "nowhere: a data folder must exist; found no folder"),
         ("training.optimizer=sgd", "config.training.optimizer: it must be one of adamw, adam"),
         ("detection.tile_px=100", "config.detection.tile_px: it must be"),
     ],
