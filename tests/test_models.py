@@ -8,7 +8,7 @@ import pytest
 
 from dimjax.errors import InputError
 from dimjax.models import BACKBONES, OUTPUTS, Detector, EfficientNetB0, create_detector
-from dimjax.models.layers import channels, depthwise, window_mean
+from dimjax.models.layers import channels, depthwise, max_pool, window_mean
 
 PUBLISHED_PARAMETERS = {
     "darknet19": 20_842_376,
@@ -252,3 +252,19 @@ def test_an_image_must_divide_into_cells():
     rule = "network input: height and width must be multiples of the output stride 8; found"
     with pytest.raises(InputError, match=f"{rule} 64 x 60. Change chips.chip_px"):
         _shapes(model, jnp.zeros((1, 64, 60, 3)))
+
+
+@pytest.mark.parametrize(("size", "stride"), [(2, 2), (3, 2), (3, 1)])
+def test_max_pool_is_linens_with_its_gradient(size, stride):
+    x = jax.random.normal(jax.random.key(0), (2, 9, 6, 3))
+
+    def linen(x):
+        return nn.max_pool(x, (size, size), (stride, stride), "SAME")
+
+    def own(x):
+        return max_pool(x, size, stride)
+
+    assert jnp.array_equal(own(x), linen(x))
+    slope = jax.random.normal(jax.random.key(1), linen(x).shape)
+    gradients = [jax.vjp(pool, x)[1](slope)[0] for pool in (own, linen)]
+    assert jnp.allclose(*gradients)

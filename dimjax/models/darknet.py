@@ -14,7 +14,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from dimjax.models.layers import ConvNorm, channels, kept, kernel_init, leaky_relu
+from dimjax.models.layers import ConvNorm, channels, kept, kernel_init, leaky_relu, max_pool
 
 # Table 6: filters and kernel size of each convolution, by the stride at which it works. A 2x2
 # max pool of stride 2 stands between one stride and the next.
@@ -55,7 +55,7 @@ class DarkNet19(nn.Module):
         number = 0
         for stride, rows in kept(STAGES, self.output_stride).items():
             if stride > 1:
-                x = nn.max_pool(x, (2, 2), (2, 2), "SAME")
+                x = max_pool(x, 2, 2)
             for filters, kernel in rows:
                 number += 1
                 x = conv(channels(filters, self.width), kernel, name=f"conv{number}")(x, train)

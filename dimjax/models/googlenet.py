@@ -18,7 +18,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from dimjax.models.layers import Classifier, ConvNorm, channels, kept
+from dimjax.models.layers import Classifier, ConvNorm, channels, kept, max_pool
 
 # Table 1, the inception modules by their stride: #1x1, #3x3 reduce, #3x3, #5x5 reduce, #5x5 and
 # pool proj. A max pool of stride 2 stands before each stride.
@@ -64,12 +64,12 @@ class GoogLeNet(nn.Module):
         """Features [B, H/s, W/s, F], or logits [B, classes], of x [B, H, W, C]."""
         conv = partial(ConvNorm, epsilon=1e-3, dtype=self.dtype)
         x = conv(channels(64, self.width), 7, 2, name="conv1")(x, train)
-        x = nn.max_pool(x, (3, 3), (2, 2), "SAME")
+        x = max_pool(x, 3, 2)
         x = conv(channels(64, self.width), 1, name="conv2_reduce")(x, train)
         x = conv(channels(192, self.width), 3, name="conv2")(x, train)
         for stride, modules in kept(STAGES, self.output_stride).items():
             size = 2 if stride == 32 else 3
-            x = nn.max_pool(x, (size, size), (2, 2), "SAME")
+            x = max_pool(x, size, 2)
             for name, filters in modules.items():
                 scaled = tuple(channels(count, self.width) for count in filters)
                 x = Inception(scaled, self.dtype, name=f"inception{name}")(x, train)
@@ -92,6 +92,6 @@ class Inception(nn.Module):
         branch2 = conv(three, 3, name="3x3")(branch2, train)
         branch3 = conv(five_reduce, 1, name="5x5_reduce")(x, train)
         branch3 = conv(five, 3, name="5x5")(branch3, train)
-        branch4 = nn.max_pool(x, (3, 3), (1, 1), "SAME")
+        branch4 = max_pool(x, 3, 1)
         branch4 = conv(pooled, 1, name="pool_proj")(branch4, train)
         return jnp.concatenate([branch1, branch2, branch3, branch4], axis=-1)

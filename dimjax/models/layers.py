@@ -16,7 +16,7 @@ The shift is the same for chips, tiles and frames, and the location outputs lear
 """
 
 from collections.abc import Callable
-from functools import partial
+from functools import partial, reduce
 from typing import Any
 
 import flax.linen as nn
@@ -132,6 +132,24 @@ def depthwise(x: jax.Array, kernel: jax.Array, stride: int = 1) -> jax.Array:
             columns = slice(column, column + stride * (width - 1) + 1, stride)
             total += padded[:, rows, columns].astype(jnp.float32) * kernel[row, column, 0]
     return total.astype(x.dtype)
+
+
+def max_pool(x: jax.Array, size: int, stride: int) -> jax.Array:
+    """Maximum of each size x size window of x [B, H, W, C], padding SAME."""
+    # As maxima of shifted rows, then columns: nn.max_pool is as fast forward, but on XLA's CPU
+    # its gradient (a scatter) takes 5 to 6 times as long: 42 against 8 ms for 64x64 cells, 16
+    # channels and 64 chips, of a step of 190.
+    for axis in (1, 2):
+        cells = -(-x.shape[axis] // stride)
+        pads = [(0, 0)] * 4
+        (pads[axis],) = jax.lax.padtype_to_pads((x.shape[axis],), (size,), (stride,), "SAME")
+        padded = jnp.pad(x, pads, constant_values=-jnp.inf)
+        last = stride * (cells - 1) + 1
+        shifted = [
+            jax.lax.slice_in_dim(padded, first, first + last, stride, axis) for first in range(size)
+        ]
+        x = reduce(jnp.maximum, shifted)
+    return x
 
 
 def window_mean(x: jax.Array, cells: int) -> jax.Array:

@@ -14,7 +14,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from dimjax.models.layers import Classifier, ConvNorm, channels, kept
+from dimjax.models.layers import Classifier, ConvNorm, channels, kept, max_pool
 
 # Table 1, column "18-layer", conv2_x to conv5_x: filters of the blocks, by their stride.
 STAGES = {
@@ -47,7 +47,7 @@ class ResNet18(nn.Module):
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:
         """Features [B, H/s, W/s, F], or logits [B, classes], of x [B, H, W, C]."""
         stem = ConvNorm(channels(64, self.width), 7, 2, dtype=self.dtype, name="conv1")
-        x = nn.max_pool(stem(x, train), (3, 3), (2, 2), "SAME")
+        x = max_pool(stem(x, train), 3, 2)
         for stage, (stride, rows) in enumerate(kept(STAGES, self.output_stride).items(), start=2):
             for index, filters in enumerate(rows):
                 x = BasicBlock(

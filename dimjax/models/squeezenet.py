@@ -16,7 +16,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from dimjax.models.layers import channels, kept, kernel_init
+from dimjax.models.layers import channels, kept, kernel_init, max_pool
 
 # Table 1, the fire modules by their stride: s1x1 (squeeze), e1x1 and e3x3 (expand). A 3x3 max
 # pool of stride 2 stands before each stride.
@@ -54,7 +54,7 @@ class SqueezeNet(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:
         """Features [B, H/s, W/s, F], or logits [B, classes], of x [B, H, W, C]."""
-        pool = partial(nn.max_pool, window_shape=(3, 3), strides=(2, 2), padding="SAME")
+        pool = partial(max_pool, size=3, stride=2)
         x = _conv(channels(96, self.width), 7, 2, dtype=self.dtype, name="conv1")(x)
         x = nn.relu(x)
         for fires in kept(STAGES, self.output_stride).values():
