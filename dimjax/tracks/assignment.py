@@ -1,6 +1,6 @@
 """One-to-one assignment of least cost, for few pairs among many rows and columns.
 
-    chosen = assign(rows, columns, cost)        # pairs k with cost[k] < 0; which of them to take
+chosen = assign(rows, columns, cost)        # pairs k with cost[k] < 0; which of them to take
 """
 
 import numpy as np
@@ -30,7 +30,9 @@ def assign(rows: np.ndarray, columns: np.ndarray, cost: np.ndarray) -> np.ndarra
     sizes = np.bincount(group)
     alone = np.flatnonzero(sizes[group] == 1)
     parts = np.split(order, np.cumsum(sizes)[:-1])
-    chosen = [part[_solve(rows[part], columns[part], cost[part])] for part in parts if len(part) > 1]
+    chosen = [
+        part[_solve(rows[part], columns[part], cost[part])] for part in parts if len(part) > 1
+    ]
     return np.sort(np.concatenate([alone, *chosen]))
 
 

@@ -58,6 +58,12 @@ def update(state: State, xy: np.ndarray, settings: Linking) -> State:
     return State(state.mean + gain * off, state.cov - gain * state.cov[:, :1])
 
 
+def backwards(state: State) -> State:
+    """The states for one who lets time run backwards."""
+    sign = np.array([1.0, -1.0])
+    return State(state.mean * sign[:, None], state.cov * sign[:, None] * sign)
+
+
 def expected_spread(state: State, settings: Linking) -> np.ndarray:
     """Variance of where a detection will be along one axis [N], pixels squared."""
     return state.cov[:, 0, 0] + settings.noise_px**2
@@ -78,9 +84,9 @@ def smooth(xy: np.ndarray, lengths: np.ndarray, settings: Linking) -> Path:
     path = Path(empty, np.full(len(xy), np.nan), np.full(len(xy), np.nan))
     predicted = State(empty.mean.copy(), empty.cov.copy())
     if len(xy):
-        _put(path.state, first, start(xy[first], settings))
+        put(path.state, first, start(xy[first], settings))
     for rows in rows_at[1:]:
-        _put(predicted, rows, predict(path.state[rows - 1], 1, settings))
+        put(predicted, rows, predict(path.state[rows - 1], 1, settings))
         _step(path, predicted, rows, xy, settings)
     for rows in reversed(rows_at[1:]):
         _step_back(path.state, predicted, rows, settings)
@@ -94,8 +100,8 @@ def _step(path: Path, predicted: State, rows: np.ndarray, xy: np.ndarray, settin
     path.spread[rows] = spread
     path.miss[rows] = ((xy[rows] - expected.mean[:, 0]) ** 2).sum(axis=-1) / spread
     seen = np.isfinite(xy[rows, 0])
-    _put(path.state, rows, expected)
-    _put(path.state, rows[seen], update(expected[seen], xy[rows[seen]], settings))
+    put(path.state, rows, expected)
+    put(path.state, rows[seen], update(expected[seen], xy[rows[seen]], settings))
 
 
 def _step_back(state: State, predicted: State, rows: np.ndarray, settings) -> None:
@@ -105,10 +111,11 @@ def _step_back(state: State, predicted: State, rows: np.ndarray, settings) -> No
     gain = before.cov @ moves.T @ np.linalg.inv(expected.cov)
     mean = before.mean + gain @ (after.mean - expected.mean)
     cov = before.cov + gain @ (after.cov - expected.cov) @ np.swapaxes(gain, -1, -2)
-    _put(state, rows - 1, State(mean, cov))
+    put(state, rows - 1, State(mean, cov))
 
 
-def _put(state: State, rows: np.ndarray, values: State) -> None:
+def put(state: State, rows: np.ndarray, values: State) -> None:
+    """Replace some of the states."""
     state.mean[rows], state.cov[rows] = values
 
 

@@ -1,0 +1,96 @@
+"""experiments/linking.py: the toy size end to end, and what it counts."""
+
+import importlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from dimjax.labels import COLUMNS
+from dimjax.mining import Mined, mine
+from dimjax.tracks import link
+
+ROOT = Path(__file__).parents[1]
+SCRIPT = ROOT / "experiments" / "linking.py"
+
+
+@pytest.fixture
+def module(monkeypatch):
+    """Imports a module of the experiments."""
+    monkeypatch.syspath_prepend(str(SCRIPT.parent))
+    return importlib.import_module
+
+
+def _run(out: Path) -> str:
+    command = [sys.executable, SCRIPT, "--size=toy", "--seeds=100,101", f"--out={out}"]
+    result = subprocess.run(command, capture_output=True, text=True, cwd=out, check=True)
+    assert result.stderr == ""
+    return result.stdout
+
+
+def test_the_toy_run_ends_to_end_and_goes_on_where_it_was(tmp_path):
+    text = _run(tmp_path)
+    record = json.loads((tmp_path / "linking.json").read_text())
+    assert (tmp_path / "linking.md").read_text() + "\n" == text
+    assert {row["scene"] for row in record["rows"]} == {"base", "edges", "crowded"}
+    base = record["summary"]["base"]["dimjax"]
+    assert base["miss precision"]["low"] <= base["miss precision"]["mean"] <= 1
+    assert base["miss precision"]["mean"] > 0.9 and base["false alarm recall"]["mean"] > 0.9
+    assert {goal["figure"] for goal in record["goals"]} >= {"harm", "link ms a frame"}
+    pictures = [tmp_path / f"linking-{name}.svg" for name in ("gaps", "clutter", "scene")]
+    assert all(path.read_text().startswith("<svg xmlns=") for path in pictures)
+
+    part = tmp_path / "linking.parts" / "dimjax-base-100.json"
+    known = json.loads(part.read_text())
+    known["counts"]["detections"] = 4000  # as if it had been measured so
+    part.write_text(json.dumps(known))
+    (tmp_path / "linking.parts" / "dimjax-edges-101.json").unlink()
+    _run(tmp_path)
+    rows = json.loads((tmp_path / "linking.json").read_text())["rows"]
+    assert next(row for row in rows if row["scene"] == "base")["detections a frame"] == 100
+
+
+def test_planted_detections_are_as_told(module):
+    planting = module("planted_detections")
+    scene = planting.Scene(frames=60, pd=0.7, false_alarms=2.0)
+    planted = planting.plant(scene, 3)
+    truth, found = planted.truth, planted.detections
+    pd.testing.assert_frame_equal(found, planting.plant(scene, 3).detections)
+    strong = found[found.score >= 0.5]
+    assert (strong.truth == "").sum() == pytest.approx(120, abs=40)
+    assert (strong.truth != "").sum() == truth.detected.sum()
+    one_frame = truth[truth.track.str.startswith("clipping")].groupby("track").size()
+    assert (one_frame == 1).all()
+    steps = truth.groupby("track")[["x", "y"]].diff().dropna()
+    assert np.hypot(steps.x, steps.y).max() < 8 * 1.5
+    for sort in ("edges", "persistent"):
+        other = planting.plant(scene._replace(sort=sort), 3).detections
+        assert (other[other.score >= 0.5].truth == "").sum() == pytest.approx(120, abs=40)
+
+
+def test_gaps_and_counts_by_hand(module):
+    linking, planting = module("linking_counts"), module("planted_detections")
+    frames = np.arange(10)
+    truth = pd.DataFrame({"frame": frames, "x": 50 + 3.0 * frames, "y": 40.0, "track": "target-0"})
+    truth["detected"] = ~np.isin(frames, [3, 4, 7, 9])
+    assert linking.gap_lengths(truth).tolist() == [0, 0, 0, 2, 2, 0, 0, 1, 0, 0]
+    table = truth[truth.detected].assign(
+        sequence="planted", w=3.0, h=3.0, category="target", score=0.9, truth="target-0"
+    )
+    lone = table.iloc[:1].assign(x=200.0, y=150.0, truth="")
+    table = pd.concat([table, lone], ignore_index=True)
+    tracks = link(table.drop(columns=["track", "detected", "truth"]))
+    mined = mine(tracks, pd.DataFrame(columns=COLUMNS), {"planted": (10, 200, 300)})
+    counts = linking.counts(planting.Planted(truth, table), tracks, mined)
+    assert (counts["misses"], counts["right misses"]) == (3, 3)
+    assert (counts["gap 2"], counts["gap 2 found"], counts["gap 1 found"]) == (2, 2, 1)
+    assert (counts["labels"], counts["right labels"]) == (9, 9)
+    assert (counts["offered"], counts["right offered"], counts["harmed"]) == (1, 1, 0)
+    assert (counts["targets"], counts["fragments"], counts["switches"]) == (1, 1, 0)
+    harm = mined.false_alarms[0]._replace(places=mined.misses[0].places[:2])
+    counts = linking.counts(planting.Planted(truth, table), tracks, Mined([], [harm], []))
+    assert (counts["harmed"], counts["right offered"], counts["misses"]) == (2, 0, 0)
