@@ -30,7 +30,7 @@ from dimjax.ledger.label_sets import (
     labels_as_of,
     labels_of_frame,
 )
-from dimjax.ledger.queue import draw, get_items, item_table, progress
+from dimjax.ledger.queue import decided_by, draw, get_items, item_table, progress
 from dimjax.ledger.values import (
     KINDS,
     REVIEWERS,
@@ -64,6 +64,7 @@ __all__ = [
     "begin_round",
     "current_round",
     "decide",
+    "decided_by",
     "decision_table",
     "diff",
     "draw",

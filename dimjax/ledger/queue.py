@@ -128,6 +128,14 @@ def progress(
     return Progress(open, skipped, decided, stale, leased, per_minute, open * seconds)
 
 
+def decided_by(book: Ledger, reviewer: str) -> int:
+    """How many items of the current round a reviewer has decided or skipped."""
+    statement = """SELECT count(DISTINCT item) FROM standing
+      WHERE reviewer = ? AND round = ? AND undone_in IS NULL"""
+    with book.reading():
+        return book.execute(statement, (reviewer, current_round(book))).fetchone()[0]
+
+
 def item_table(book: Ledger, round: int | None = None) -> pd.DataFrame:
     """All places of the items of a round, or of all, with what was decided.
 

@@ -1,0 +1,550 @@
+import copy
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from dimjax import ledger
+from dimjax.coco import export_items, import_items, write_pictures
+from dimjax.errors import InputError
+from dimjax.labels import COLUMNS
+from dimjax.ledger import Change, Item, Place
+from dimjax.sequences import open_sequence
+
+SHAPES = {"a": (10, 40, 60), "b": (4, 40, 60)}
+T, I = "target", "interference"  # noqa: E741
+
+
+def _labels(count=4):
+    """Labels 1, 2, ... at x = 10, 20, ..., y = 20.5 in frames 0, 1, ... of sequence a."""
+    rows = [("a", k, 10.0 * (k + 1), 20.5, 3, 3, T, "t1", "annotator") for k in range(count)]
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _at(label, fix=None):
+    return Place(label - 1, 10.0 * label, 20.5, label, fix)
+
+
+def _fix(frame, x=30.0, category=T):
+    return Change(None, "a", frame, x, 30.0, 4.0, 2.0, category, "t7")
+
+
+def _miss(*frames):
+    return Item(
+        "miss", "a", 0.5, "a gap", tuple(Place(f, 30.0, 30.0, None, _fix(f)) for f in frames)
+    )
+
+
+ITEMS = {
+    "position": Item("wrong_position", "a", 0.9, "off", (_at(1, Change(1, x=13.0, y=24.5)),)),
+    "background": Item("labelled_background", "a", 0.8, "dark", (_at(2, Change(2, removed=True)),)),
+    "category": Item("wrong_category", "a", 0.7, "flickers", (_at(3, Change(3, category=I)),)),
+    "miss": _miss(4, 5, 6),
+    "false": Item("false_alarm", "b", 0.3, "alone", (Place(1, 12.0, 8.0),)),
+}
+NUMBERS = {name: k for k, name in enumerate(ITEMS, start=1)}
+
+
+class Review:
+    """A ledger with one item of each kind, and the file of them, to be edited."""
+
+    def __init__(self, folder):
+        self.book = ledger.begin(folder / "ledger.sqlite", _labels(), SHAPES)
+        ledger.add_items(self.book, ITEMS.values(), "mine")
+        self.exported, self.path = folder / "items.json", folder / "edited.json"
+        assert export_items(self.book, self.exported) == list(NUMBERS.values())
+        self.file = json.loads(self.exported.read_text())
+        self.boxes = self.file["annotations"]
+
+    def boxes_of(self, name, role=None):
+        own = [box for box in self.boxes if box["attributes"].get("item") == NUMBERS[name]]
+        return [box for box in own if role in (None, box["attributes"]["role"])]
+
+    def delete(self, name, role=None):
+        for box in self.boxes_of(name, role):
+            self.boxes.remove(box)
+
+    def draw(self, image, x, y, **attributes):
+        """A new 2 x 2 box with its centre at x, y."""
+        box = {"id": 99, "image_id": image, "category_id": 1, "bbox": [x - 1, y - 1, 2, 2]}
+        self.boxes.append(box | {"attributes": attributes})
+
+    def forget_attributes(self):
+        """As Label Studio does; it numbers from 0 and names its uploads anew."""
+        for k, box in enumerate(self.boxes):
+            del box["attributes"]
+            box["id"] = k
+            box["image_id"] += 50
+        for image in self.file["images"]:
+            image["id"] += 50
+            image["file_name"] = f"images/0a1b2c3d-{image['file_name']}"
+
+    def back(self, finished=False):
+        """Item, verb of the decisions that the edited file holds."""
+        self.path.write_text(json.dumps(self.file))
+        made = import_items(self.book, self.path, "ann", self.exported, finished)
+        names = list(NUMBERS)
+        return {names[decision.item - 1]: decision.verb for decision in made}
+
+    def label(self, label):
+        row = ledger.labels_as_of(self.book).loc[label]
+        return row.frame, row.x, row.y, row.w, row.h, row.category
+
+
+@pytest.fixture
+def review(tmp_path):
+    review = Review(tmp_path)
+    yield review
+    review.book.close()
+
+
+def test_the_file_shows_each_place_in_pixels_from_the_top_left_corner(review):
+    roles = [(b["attributes"]["role"], b["attributes"].get("item")) for b in review.boxes]
+    assert roles == [
+        ("label", 1), ("suggestion", 1), ("label", 2), ("label", 3), ("suggestion", 3),
+        *[("suggestion", 4)] * 3, ("place", 5),
+    ]  # fmt: skip
+    assert review.boxes[0]["bbox"] == [8.5, 19.0, 3.0, 3.0]
+    assert review.boxes[1]["bbox"] == [11.5, 23.0, 3.0, 3.0]
+    assert review.boxes[5]["bbox"] == [28.0, 29.0, 4.0, 2.0] and review.boxes[5]["area"] == 8
+    assert [box["category_id"] for box in review.boxes[3:5]] == [1, 2]
+    assert review.boxes[1]["attributes"] == {
+        "box": 2, "role": "suggestion", "item": 1, "place": 0, "label": 1,
+        "kind": "wrong_position", "probability": 0.9, "reason": "off",
+    }  # fmt: skip
+    images = {image["id"]: image for image in review.file["images"]}
+    last = images[review.boxes[-1]["image_id"]]
+    assert (last["file_name"], last["width"], last["height"]) == ("b-000001.png", 60, 40)
+    assert {c["id"]: c["name"] for c in review.file["categories"]} == {1: T, 2: I}
+
+
+def test_labels_that_no_item_concerns_are_shown_and_must_stay(tmp_path):
+    with ledger.begin(tmp_path / "ledger.sqlite", _labels(), SHAPES) as book:
+        fix = _fix(3)
+        ledger.add_items(book, [Item("miss", "a", 0.5, "r", (Place(3, 30, 30, None, fix),))], "s")
+        export_items(book, tmp_path / "items.json")
+        file = json.loads((tmp_path / "items.json").read_text())
+        assert file["annotations"][1]["attributes"] == {"box": 2, "role": "other", "label": 4}
+        file["annotations"][1]["bbox"][0] += 2
+        for boxes in (file["annotations"], file["annotations"][:1]):
+            (tmp_path / "edited.json").write_text(json.dumps({**file, "annotations": boxes}))
+            with pytest.raises(InputError, match="a label that no item concerns must stay as it i"):
+                import_items(book, tmp_path / "edited.json", "ann", tmp_path / "items.json")
+
+
+def test_of_items_about_one_case_the_most_probable_is_shown(review):
+    removed = Item("labelled_background", "a", 0.95, "r", (_at(1, Change(1, removed=True)),))
+    near = Item("miss", "a", 0.4, "r", (Place(5, 30, 30, None, _fix(5, x=32.9)),))
+    apart = Item("miss", "a", 0.2, "r", (Place(5, 33.5, 30, None, _fix(5, x=33.5)),))
+    ids = ledger.add_items(review.book, [removed, near, apart], "other")
+    expected = [ids[0], 2, 3, 4, 5, ids[2]]
+    assert export_items(review.book, review.path) == expected
+    ledger.decide(review.book, 2, "skip", "ann")
+    ledger.decide(review.book, 3, "keep", "ann")
+    expected.remove(3)
+    assert export_items(review.book, review.path) == expected
+
+
+def _shift(name, role, x=0.0, y=0.0):
+    def edit(review):
+        for box in review.boxes_of(name, role):
+            box["bbox"][0] += x
+            box["bbox"][1] += y
+
+    return edit
+
+
+def _resize(review):
+    (box,) = review.boxes_of("background")
+    box["bbox"] = [18.0, 18.5, 4.0, 4.0]  # round the same centre
+
+
+def _recategorise(review):
+    review.boxes_of("background")[0]["category_id"] = 2
+
+
+def _draw(review):
+    review.draw(review.boxes_of("background")[0]["image_id"], 50, 10)
+
+
+# Edits, the item, its verb, a label, and what that is then (None: gone).
+EDITS = {
+    "accept a position": (["-position label"], "position", "accept", 1, (0, 13, 24.5, 3, 3, T)),
+    "keep a position": (["-position suggestion"], "position", "keep", 1, (0, 10, 20.5, 3, 3, T)),
+    "move a label": (
+        ["-position suggestion", _shift("position", "label", 2)],
+        *("position", "move", 1, (0, 12, 20.5, 3, 3, T)),
+    ),
+    "move a suggestion": (
+        ["-position label", _shift("position", "suggestion", -1)],
+        *("position", "move", 1, (0, 12, 24.5, 3, 3, T)),
+    ),
+    "delete": (["-position"], "position", "delete", 1, None),
+    "accept a removal": (["-background"], "background", "accept", 2, None),
+    "resize": ([_resize], "background", "resize", 2, (1, 20, 20.5, 4, 4, T)),
+    "recategorise": ([_recategorise], "background", "category", 2, (1, 20, 20.5, 3, 3, I)),
+    "draw": ([_draw], "background", "add", 5, (1, 50, 10, 2, 2, T)),
+    "accept a category": (["-category label"], "category", "accept", 3, (2, 30, 20.5, 3, 3, I)),
+    "move a miss": ([_shift("miss", None, 1, 2)], "miss", "add", 5, (4, 31, 32, 4, 2, T)),
+    "keep a miss": (["-miss"], "miss", "keep", 4, (3, 40, 20.5, 3, 3, T)),
+    "nothing is there": (["-false"], "false", "accept", 4, (3, 40, 20.5, 3, 3, T)),
+    "something is there": ([_shift("false", None, 1)], "false", "add", 5, (1, 13, 8, 3, 3, T)),
+}
+
+
+@pytest.mark.parametrize("attributes", [True, False])
+@pytest.mark.parametrize("edit", EDITS)
+def test_what_was_decided_is_told_from_what_differs(review, edit, attributes):
+    edits, name, verb, label, then = EDITS[edit]
+    for change in edits:
+        if isinstance(change, str):
+            review.delete(*change.removeprefix("-").split())
+        else:
+            change(review)
+    if not attributes:
+        review.forget_attributes()
+    assert review.back() == {name: verb}
+    if then is None:
+        assert label not in ledger.labels_as_of(review.book).index
+    else:
+        assert review.label(label) == then
+    assert set(ledger.decision_table(review.book).reviewer_kind) == {"person"}
+
+
+def test_of_a_track_each_frame_is_told_for_itself(review):
+    review.boxes.remove(review.boxes_of("miss")[0])
+    assert review.back() == {"miss": "accept"}
+    table = ledger.labels_as_of(review.book).loc[5:]
+    assert table.frame.tolist() == [5, 6] and set(table.track) == {"t7"}
+    assert set(table.source) == {"person"}
+
+
+def test_without_edits_nothing_is_decided(review):
+    before = ledger.labels_as_of(review.book)
+    assert review.back() == {}
+    for box in review.boxes:  # CVAT rounds, numbers anew, and makes texts and floats of numbers
+        box["bbox"] = [round(value + 0.004, 2) for value in box["bbox"]]
+        box["attributes"] |= {"box": float(box["attributes"]["box"]), "item": "1"}
+        box["attributes"]["item"] = ""
+    assert review.back() == {}
+    review.forget_attributes()
+    assert review.back() == {}
+    pd.testing.assert_frame_equal(ledger.labels_as_of(review.book), before)
+    assert ledger.progress(review.book).open == 5
+
+
+def test_finished_means_that_what_stands_is_right(review):
+    assert review.back(finished=True) == {"background": "keep", "miss": "accept"}
+    assert len(ledger.labels_as_of(review.book)) == 7
+    open_items = {item.id for item in ledger.get_items(review.book, ["open"])}
+    assert open_items == {NUMBERS[name] for name in ("position", "category", "false")}
+    assert review.back(finished=True) == {}  # those decided since are not touched
+
+
+def test_items_whose_pictures_lack_stay_open(review):
+    gone = [box["image_id"] for box in review.boxes_of("background") + review.boxes_of("miss")[:1]]
+    for key in ("images", "annotations"):
+        name = {"images": "id", "annotations": "image_id"}[key]
+        review.file[key] = [row for row in review.file[key] if row[name] not in gone]
+    review.boxes = review.file["annotations"]
+    assert review.back(finished=True) == {}
+    review.boxes.remove(review.boxes_of("miss")[0])
+    with pytest.raises(InputError, match="item 4: all pictures of an item that was touched must b"):
+        review.back()
+
+
+def test_a_copy_of_a_box_is_a_new_one(review):
+    review.delete("position", "suggestion")
+    other = copy.deepcopy(review.boxes_of("position")[0])
+    other["bbox"][0] += 30
+    moved_on = copy.deepcopy(review.boxes_of("position")[0])
+    moved_on["image_id"] = review.boxes_of("background")[0]["image_id"]
+    review.boxes += [other, moved_on]
+    assert review.back() == {"position": "add", "background": "add"}
+    table = ledger.labels_as_of(review.book)
+    assert review.label(1) == (0, 10, 20.5, 3, 3, T)
+    assert table.loc[5:, ["frame", "x"]].values.tolist() == [[0, 40], [1, 10]]
+
+
+def test_a_box_in_another_picture_is_a_new_one(review):
+    review.delete("position", "suggestion")
+    (box,) = review.boxes_of("position")
+    box["image_id"] = review.boxes_of("background")[0]["image_id"]
+    assert review.back() == {"position": "delete", "background": "add"}
+
+
+def test_all_of_a_file_is_taken_or_nothing(review):
+    review.delete("position", "label")
+    review.delete("false")
+    ledger.draw(review.book, "bob", kinds=["false_alarm"])
+    with pytest.raises(InputError, match="edited.json item 5: the ledger must take it"):
+        review.back()
+    assert ledger.decision_table(review.book).empty
+    ledger.draw(review.book, "bob", count=0)
+    assert review.back() == {"position": "accept", "false": "accept"}
+
+
+def test_a_new_box_belongs_to_the_item_it_names(review):
+    review.draw(review.boxes_of("miss")[1]["image_id"], 5, 5, item=NUMBERS["miss"])
+    assert review.back() == {"miss": "add"}
+    assert ledger.labels_as_of(review.book).frame.tolist()[4:] == [4, 5, 6, 5]
+
+
+def _set(key, value, *path):
+    """An edit that sets, or takes out, a key of what lies at a path of keys."""
+
+    def edit(review):
+        row = review.file
+        for step in path:
+            row = row[step]
+        if value is None:
+            del row[key]
+        else:
+            row[key] = value
+
+    return edit
+
+
+def _decide_position(review):
+    review.delete("position", "label")
+    ledger.decide(review.book, NUMBERS["position"], "keep", "bob")
+
+
+def _make_stale(review):
+    review.delete("position", "label")
+    gone = Item("labelled_background", "a", 0.9, "r", (_at(1, Change(1, removed=True)),))
+    ledger.decide(review.book, ledger.add_items(review.book, [gone], "o")[0], "accept", "bob")
+
+
+def _lapse(review):
+    review.delete("position", "label")
+    ledger.begin_round(review.book, 1)
+
+
+def _lease(review):
+    review.delete("position", "label")
+    ledger.draw(review.book, "bob")
+
+
+def _double(review):
+    review.delete("position", "suggestion")
+    review.draw(review.boxes_of("position")[0]["image_id"], 30, 10)
+    review.draw(review.boxes_of("position")[0]["image_id"], 30, 10)
+
+
+def _twice(review):
+    review.file["images"].append({**review.file["images"][0], "id": 77})
+
+
+REFUSED = {
+    "no images": (_set("images", None), "edited.json: there must be a key images; found info, lic"),
+    "no list": (_set("images", {}), "edited.json images: it must be a list; found dict"),
+    "no object": (_set(0, 5, "annotations"), r"annotations\[0\]: it must be an object; found int"),
+    "no info": (_set("info", []), "edited.json info: it must be an object; found list"),
+    "no bbox": (
+        _set("bbox", None, "annotations", 2),
+        r"edited.json annotations\[2\]: there must b",
+    ),
+    "short bbox": (_set("bbox", [1, 2, 3], "annotations", 2), "bbox must be a list of x, y, w, h"),
+    "text in bbox": (_set(1, "9", "annotations", 2, "bbox"), r"bbox\[1\] must be a finite number;"),
+    "true in bbox": (_set(1, True, "annotations", 2, "bbox"), r"bbox\[1\] must be a finite number"),
+    "large bbox": (
+        _set(2, 1e999, "annotations", 2, "bbox"),
+        "must be strict JSON; found the numbe",
+    ),
+    "no size": (_set(2, 0, "annotations", 2, "bbox"), "bbox must be of a size above 0; found"),
+    "outside": (
+        _set(0, 58.5, "annotations", 2, "bbox"),
+        r"annotations\[2\]: the centre of bbox mus",
+    ),
+    "above": (_set(1, -1.6, "annotations", 2, "bbox"), "the frame of 60x40 pixels; found 20, -0.1"),
+    "unknown image": (_set("image_id", 70, "annotations", 2), "image_id must be one of the file's"),
+    "text as image": (
+        _set("image_id", "1", "annotations", 2),
+        "image_id must be a whole number fr",
+    ),
+    "unknown category": (
+        _set("category_id", 3, "annotations", 2),
+        "category_id must be one of the",
+    ),
+    "bird": (_set("name", "bird", "categories", 0), r"categories\[0\]: name must be one of target"),
+    "other picture": (
+        _set("file_name", "c-000001.png", "images", 1),
+        "must be one of those exported; fo",
+    ),
+    "number as name": (
+        _set("file_name", 7, "images", 1),
+        "file_name must be a line of printable t",
+    ),
+    "same id": (_set("id", 1, "images", 1), r"images\[1\]: an id must be there once; found 1"),
+    "same picture": (_twice, "a picture must be there once; found a-000000.png"),
+    "unknown item": (
+        _set("item", 88, "annotations", 2, "attributes"),
+        "attributes.item must be one",
+    ),
+    "unknown box": (
+        _set("box", 88, "annotations", 2, "attributes"),
+        "attributes.box must be one of",
+    ),
+    "broken item": (
+        _set("item", "x", "annotations", 2, "attributes"),
+        "attributes.item must be a w",
+    ),
+    "list of attributes": (
+        _set("attributes", [], "annotations", 2),
+        r"\[2\].attributes: it must be an",
+    ),
+    "both stand": (
+        _shift("position", "label", 1),
+        "edited.json item 1: of a label and its suggest",
+    ),
+    "decided": (
+        _decide_position,
+        "item 1: only an item that waits can be decided; found a decided",
+    ),
+    "stale": (
+        _make_stale,
+        "item 1: only an item that waits can be decided; found a stale one. Noth",
+    ),
+    "lapsed": (_lapse, "item 1: only an item that waits can be decided; found a lapsed one"),
+    "leased": (
+        _lease,
+        "item 1: the ledger must take it; found .* somebody else than ann; found bob",
+    ),
+    "twice": (_double, "the ledger must take it; found .* two labels of one place and category"),
+    "nobody's": (
+        lambda review: review.draw(1, 5, 5, item=4),
+        "a new box must be in a picture of it",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_a_wrong_file_is_refused_and_changes_nothing(review, case):
+    edit, message = REFUSED[case]
+    review.delete("false")  # a right edit, which must not be taken either
+    edit(review)
+    before = ledger.decision_table(review.book)
+    with pytest.raises(InputError, match=message):
+        review.back()
+    pd.testing.assert_frame_equal(ledger.decision_table(review.book), before)
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("[1, 2", "edited.json: it must be strict JSON; found Expecting"),
+        ("[" * 100000, "it must be strict JSON; found"),
+        ('{"images": NaN}', "it must be strict JSON; found the number NaN. Export it again"),
+        ("[]", "edited.json: it must be an object; found list"),
+    ],
+)
+def test_what_is_no_json_is_refused(review, text, message):
+    review.path.write_text(text)
+    with pytest.raises(InputError, match=message):
+        import_items(review.book, review.path, "ann", review.exported)
+
+
+def test_other_exported_files_are_refused(review, tmp_path):
+    review.delete("position", "label")
+    review.path.write_text(json.dumps(review.file))
+    with pytest.raises(InputError, match="edited.json: it must be as it was exported; found a cha"):
+        import_items(review.book, review.path, "ann", review.path)
+    with pytest.raises(InputError, match="reviewer must not be empty"):
+        import_items(review.book, review.path, "", review.exported)
+    labels = _labels().assign(x=_labels().x + 1)
+    with ledger.begin(tmp_path / "other.sqlite", labels, SHAPES) as other:
+        with pytest.raises(
+            InputError, match="edited.json item 1: the ledger must take it; found .*"
+        ):
+            import_items(other, review.path, "ann", review.exported)
+        ledger.add_items(other, ITEMS.values(), "mine")
+        with pytest.raises(
+            InputError, match="items.json item 1: its items must be as the ledger h"
+        ):
+            import_items(other, review.path, "ann", review.exported)
+
+
+def test_pictures_are_the_frames_stretched_to_8_bits(review, tmp_path):
+    frames = {}
+    for name, (length, height, width) in SHAPES.items():
+        frames[name] = np.arange(length * height * width, dtype=np.uint16).reshape(
+            length, height, -1
+        )
+        np.save(tmp_path / f"{name}.npy", frames[name])
+
+    def sequence_of(name):
+        return open_sequence(tmp_path / f"{name}.npy", name)
+
+    names = {image["file_name"] for image in review.file["images"]}
+    assert write_pictures(review.exported, sequence_of, tmp_path / "pictures") == len(names) == 7
+    assert {path.name for path in (tmp_path / "pictures").iterdir()} == names
+    picture = np.asarray(Image.open(tmp_path / "pictures" / "a-000002.png"))
+    assert picture.shape == (40, 60) and picture.dtype == np.uint8
+    assert (picture.min(), picture.max()) == (0, 255) and picture[20, 0] in (127, 128)
+    review.file["images"][0]["frame"] = 10
+    review.path.write_text(json.dumps(review.file))
+    with pytest.raises(InputError, match=r"images\[0\]: frame must lie in 0 <= frame < 10; found"):
+        write_pictures(review.path, sequence_of, tmp_path / "pictures")
+
+
+def test_a_name_that_would_leave_the_folder_is_refused(tmp_path):
+    with ledger.begin(tmp_path / "l.sqlite", _labels(0), {"../a": (4, 40, 60)}) as book:
+        ledger.add_items(book, [Item("false_alarm", "../a", 0.5, "r", (Place(1, 9, 9),))], "s")
+        with pytest.raises(InputError, match=r"sequence ../a: its name must be one of a file"):
+            export_items(book, tmp_path / "items.json")
+    assert not (tmp_path / "items.json").exists()
+
+
+def test_the_exchange_does_not_load_jax():
+    code = "import sys, dimjax.coco; assert 'jax' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+coordinates = st.floats(0, 39.99, allow_nan=False)
+fixes = st.one_of(
+    st.just({"removed": True}),
+    st.fixed_dictionaries({"category": st.just(I)}),
+    st.fixed_dictionaries({"x": coordinates, "y": coordinates}, optional={"w": st.just(0.7)}),
+)
+
+
+@settings(max_examples=30)
+@given(
+    places=st.lists(st.tuples(coordinates, coordinates, fixes), min_size=1, max_size=5),
+    news=st.lists(st.tuples(st.integers(5, 9), coordinates, coordinates), max_size=3),
+)
+def test_untouched_items_stay_and_accepted_ones_are_accepted(tmp_path_factory, places, news):
+    folder = tmp_path_factory.mktemp("coco")
+    rows = [("a", k, x, y, 3, 3.3, T, "", "annotator") for k, (x, y, _) in enumerate(places)]
+    labels = pd.DataFrame(rows, columns=COLUMNS).astype({"x": float, "y": float, "w": float})
+    items = [
+        Item("wrong_position", "a", 0.5, "r", (Place(k, x, y, k + 1, Change(k + 1, **fix)),))
+        for k, (x, y, fix) in enumerate(places)
+    ]
+    for frame, x, y in news:
+        fix = Change(None, "a", frame, x, y, 1.7, 2.9, T)
+        items.append(Item("miss", "a", 0.4, "r", (Place(frame, x, y, None, fix),)))
+    with (
+        ledger.begin(folder / "by_file.sqlite", labels, SHAPES) as book,
+        ledger.begin(folder / "by_hand.sqlite", labels, SHAPES) as twin,
+    ):
+        for some in (book, twin):
+            ledger.add_items(some, items, "mine")
+        exported, path = folder / "items.json", folder / "edited.json"
+        chosen = export_items(book, exported)
+        assert import_items(book, exported, "ann", exported) == []
+        file = json.loads(exported.read_text())
+        kept = [b for b in file["annotations"] if b["attributes"]["role"] != "label"]
+        path.write_text(json.dumps({**file, "annotations": kept}))
+        made = import_items(book, path, "ann", exported, finished=True)
+        assert [(d.item, d.verb) for d in made] == [(item, "accept") for item in chosen]
+        for item in chosen:
+            ledger.decide(twin, item, "accept", "ann")
+        pd.testing.assert_frame_equal(ledger.labels_as_of(book), ledger.labels_as_of(twin))
