@@ -5,7 +5,9 @@ function serves chips and full frames, and uses no statistics of the chip, so th
 frame gives the same numbers whatever window it is looked at through.
 
     images = network_input(frames, scale, mode="difference")       # [B, H, W, 3]
-    images, boxes = augment(key, images, boxes)
+    turns = random_turns(key, len(images))
+    images, boxes = turn(turns, images, boxes)                     # augmented
+    offsets = turn_back(turns, offsets)                            # [B, ..., 2], as before
 """
 
 import jax
@@ -39,11 +41,43 @@ def network_input(frames: jax.Array, scale: jax.Array, mode: str) -> jax.Array:
     return (shown - level) / sigma
 
 
-def augment(key: jax.Array, images: jax.Array, boxes: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Turn and flip each example at random: one of the eight symmetries of the square.
+def add_noise(
+    key: jax.Array, frames: jax.Array, scale: jax.Array, most: float
+) -> tuple[jax.Array, jax.Array]:
+    """Clips as a noisier sensor would have taken them, and the scale that would be measured then.
 
     Args:
       key: Random key.
+      frames: [B, 4, H, W] F1..F4, grey levels.
+      scale: [B, 2] level and noise sigma, grey levels.
+      most: White noise of up to so many times each clip's own sigma is added; half of the clips
+        get less than an eighth of it.
+
+    Returns:
+      frames [B, 4, H, W] float32, scale [B, 2].
+    """
+    strength, noise = jax.random.split(key)
+    times = most * jax.random.uniform(strength, (len(frames),)) ** 3
+    level, sigma = scale[:, 0], scale[:, 1]
+    white = jax.random.normal(noise, frames.shape)
+    frames = frames.astype(jnp.float32) + (times * sigma)[:, None, None, None] * white
+    return frames, jnp.stack([level, sigma * jnp.sqrt(1 + times**2)], axis=-1)
+
+
+def random_turns(key: jax.Array, count: int) -> jax.Array:
+    """For each of `count` examples one of the eight symmetries of the square.
+
+    Returns:
+      [count, 3] bool: mirrored left to right, mirrored top to bottom, then transposed.
+    """
+    return jax.random.bernoulli(key, shape=(count, 3))
+
+
+def turn(turns: jax.Array, images: jax.Array, boxes: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Turn and flip examples.
+
+    Args:
+      turns: [B, 3] bool, from random_turns.
       images: [B, h, h, C] square chips.
       boxes: [B, M, 4] x, y, w, h in pixels; rows of absent labels may hold anything.
 
@@ -51,8 +85,7 @@ def augment(key: jax.Array, images: jax.Array, boxes: jax.Array) -> tuple[jax.Ar
       The images and boxes, turned alike.
     """
     size = images.shape[1]
-    flips = jax.random.bernoulli(key, shape=(3, images.shape[0]))
-    left_right, up_down, transpose = flips[..., None, None]
+    left_right, up_down, transpose = jnp.moveaxis(turns, -1, 0)[..., None, None]
     images = jnp.where(left_right[..., None], images[:, :, ::-1], images)
     images = jnp.where(up_down[..., None], images[:, ::-1], images)
     images = jnp.where(transpose[..., None], images.swapaxes(1, 2), images)
@@ -61,3 +94,12 @@ def augment(key: jax.Array, images: jax.Array, boxes: jax.Array) -> tuple[jax.Ar
     y = jnp.where(up_down[..., 0], mirrored[..., 1], boxes[..., 1])
     boxes = jnp.stack([x, y, boxes[..., 2], boxes[..., 3]], axis=-1)
     return images, jnp.where(transpose, boxes[..., jnp.array([1, 0, 3, 2])], boxes)
+
+
+def turn_back(turns: jax.Array, offsets: jax.Array) -> jax.Array:
+    """Offsets from a chip's centre [B, ..., 2] = x, y as they were before `turn`."""
+    shape = (len(turns), *[1] * (offsets.ndim - 2), 1)
+    transpose = turns[:, 2].reshape(shape)
+    offsets = jnp.where(transpose, offsets[..., ::-1], offsets)
+    sign = jnp.where(turns[:, :2].reshape(*shape[:-1], 2), -1.0, 1.0)
+    return offsets * sign

@@ -21,8 +21,9 @@ import numpy as np
 import optax
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
+from dimjax.answers import at_labels, strongest_stray
 from dimjax.examples import Examples
-from dimjax.inputs import augment, network_input
+from dimjax.inputs import add_noise, network_input, random_turns, turn, turn_back
 from dimjax.losses import assign, detection_loss
 
 REPLICATED, BY_EXAMPLE = PartitionSpec(), PartitionSpec("data")
@@ -96,6 +97,12 @@ def initial_state(
     return jax.device_put(state, NamedSharding(mesh, REPLICATED))
 
 
+def started_from(state: TrainState, variables: dict, mesh: Mesh) -> TrainState:
+    """A fresh state with the weights and statistics {"params", "batch_stats"} of another."""
+    state = state._replace(params=variables["params"], batch_stats=variables["batch_stats"])
+    return jax.device_put(state, NamedSharding(mesh, REPLICATED))
+
+
 def make_train_steps(
     model: nn.Module,
     optimizer: optax.GradientTransformation,
@@ -106,6 +113,7 @@ def make_train_steps(
     a: float,
     b: float,
     augmented: bool,
+    noise: float,
     key: jax.Array,
 ) -> Callable:
     """Compile S steps into one call.
@@ -119,34 +127,55 @@ def make_train_steps(
       a: Weight of the location loss.
       b: Weight of the classification loss.
       augmented: Whether chips are turned and flipped at random.
+      noise: Noise of up to so many sigmas is added, see inputs.add_noise; 0 adds none.
       key: Of all that is random; the step is folded in.
 
     Returns:
-      (state, chips, index [S, B]) -> (state, dict of losses [S, B]). The state is given away.
+      (state, chips, index [S, B]) -> (state, dict of losses [S, B], and of what the network said:
+      answers [S, B, M, 5] and strays [S, B, 3], see dimjax.answers). The state is given away.
     """
 
     def prepare(chips: Chips, index: jax.Array, step: jax.Array):
         batch = Chips(*(values[index] for values in chips))
         batch = jax.lax.with_sharding_constraint(batch, NamedSharding(mesh, BY_EXAMPLE))
-        images, boxes = network_input(batch.frames, batch.scale, mode), batch.boxes
+        turning, adding = jax.random.split(jax.random.fold_in(key, step))
+        frames, scale = batch.frames, batch.scale
+        if noise:
+            frames, scale = add_noise(adding, frames, scale, noise)
+        images, boxes = network_input(frames, scale, mode), batch.boxes
+        turns = jnp.zeros((len(images), 3), bool)
         if augmented:
-            images, boxes = augment(jax.random.fold_in(key, step), images, boxes)
-        return images, boxes, batch.category
+            turns = random_turns(turning, len(images))
+            images, boxes = turn(turns, images, boxes)
+        return images, turns, boxes, batch.category
 
-    def update(state: TrainState, images: jax.Array, boxes: jax.Array, category: jax.Array):
+    def update(state: TrainState, images, turns, boxes: jax.Array, category: jax.Array):
         def mean_loss(params):
             variables = {"params": params, "batch_stats": state.batch_stats}
             outputs, updates = model.apply(variables, images, train=True, mutable=["batch_stats"])
             targets = assign(boxes, category, outputs.shape[1:3], stride)
             losses = detection_loss(outputs, targets, a, b)
-            return losses["total"].mean(), (losses, updates["batch_stats"])
+            return losses["total"].mean(), (losses, outputs, updates["batch_stats"])
 
-        gradients, (losses, batch_stats) = jax.grad(mean_loss, has_aux=True)(state.params)
+        gradients, (losses, outputs, batch_stats) = jax.grad(mean_loss, has_aux=True)(state.params)
         changes, opt_state = optimizer.update(gradients, state.opt_state, state.params)
         params = optax.apply_updates(state.params, changes)
-        return TrainState(state.step + 1, params, batch_stats, opt_state), losses
+        seen = _seen(outputs, turns, boxes, category, images.shape[1], stride)
+        return TrainState(state.step + 1, params, batch_stats, opt_state), {**losses, **seen}
 
     return _many_steps(prepare, update) if steps_per_call() > 1 else _one_step(prepare, update)
+
+
+def _seen(outputs, turns, boxes, category, size: int, stride: int) -> dict[str, jax.Array]:
+    """The answers at the labels and the strongest stray, in the chip as it was before turning."""
+    answers = at_labels(outputs, boxes, stride)
+    strays = strongest_stray(outputs, boxes, category, stride)
+    offsets = turn_back(turns, answers[..., 3:])
+    places = turn_back(turns, strays[..., 1:] - size / 2) + size / 2
+    return {
+        "answers": jnp.concatenate([answers[..., :3], offsets], axis=-1),
+        "strays": jnp.concatenate([strays[..., :1], places], axis=-1),
+    }
 
 
 def _many_steps(prepare: Callable, update: Callable) -> Callable:
@@ -207,7 +236,8 @@ def train_epoch(
       progress: Wraps the blocks of steps [S, B], e.g. a progress bar.
 
     Returns:
-      The next state, and a dict of losses [N] of each example as it was trained on.
+      The next state, and a dict of losses [N] of each example as it was trained on, with the
+      answers [N, M, 5] and strays [N, 3] of dimjax.answers.
 
     Raises:
       FloatingPointError: A loss is not finite.
@@ -218,7 +248,8 @@ def train_epoch(
         state, losses = train_steps(state, chips, block)
         # Waiting costs less than a call's start; without it progress would mean nothing.
         found.append(jax.block_until_ready(losses))
-    found = jax.tree.map(lambda *parts: np.concatenate(parts).ravel(), *jax.device_get(found))
+    found = jax.tree.map(lambda *parts: np.concatenate(parts), *jax.device_get(found))
+    found = {name: values.reshape(-1, *values.shape[2:]) for name, values in found.items()}
     if not np.isfinite(found["total"]).all():
         raise FloatingPointError(
             f"the loss of {np.count_nonzero(~np.isfinite(found['total']))} examples is not finite. "

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dimjax.inputs import augment, network_input
+from dimjax.inputs import add_noise, network_input, random_turns, turn, turn_back
 
 
 def _clip():
@@ -34,17 +34,36 @@ def test_a_place_gives_the_same_numbers_in_a_chip_and_in_the_frame():
         np.testing.assert_array_equal(frame, network_input(frames[..., 8:24, 16:32], scale, mode))
 
 
-@given(seed=st.integers(0, 2**16), column=st.integers(0, 7), row=st.integers(0, 7))
-def test_augmentation_turns_boxes_with_their_pixels(seed, column, row):
-    images = jnp.zeros((1, 8, 8, 3)).at[0, row, column].set(1.0)
-    boxes = jnp.array([[[column + 0.5, row + 0.5, 3.0, 1.0]]])
-    images, boxes = augment(jax.random.key(seed), images, boxes)
-    (lit_row, lit_column), *_ = np.argwhere(images[0, ..., 0])
-    np.testing.assert_allclose(boxes[0, 0, :2], [lit_column + 0.5, lit_row + 0.5])
-    assert sorted(boxes[0, 0, 2:].tolist()) == [1.0, 3.0]
+TURNS = jnp.array([(a, b, c) for a in (0, 1) for b in (0, 1) for c in (0, 1)], bool)
+
+
+@given(column=st.integers(0, 7), row=st.integers(0, 7))
+def test_boxes_turn_with_their_pixels_and_back(column, row):
+    images = jnp.zeros((8, 8, 8, 3)).at[:, row, column].set(1.0)
+    boxes = jnp.tile(jnp.array([[[column + 0.5, row + 0.5, 3.0, 1.0]]]), (8, 1, 1))
+    images, turned = turn(TURNS, images, boxes)
+    _, lit_row, lit_column = np.argwhere(images[..., 0]).T
+    np.testing.assert_allclose(turned[:, 0, 0], lit_column + 0.5)
+    np.testing.assert_allclose(turned[:, 0, 1], lit_row + 0.5)
+    np.testing.assert_allclose(turned[:, 0, 2], np.where(TURNS[:, 2], 1.0, 3.0))
+    np.testing.assert_allclose(turn_back(TURNS, turned[..., :2] - 4), boxes[..., :2] - 4)
 
 
 def test_all_eight_symmetries_come_up():
     images = jnp.tile(jnp.arange(9.0).reshape(1, 3, 3, 1), (200, 1, 1, 1))
-    turned, _ = augment(jax.random.key(0), images, jnp.zeros((200, 1, 4)))
+    turned, _ = turn(random_turns(jax.random.key(0), 200), images, jnp.zeros((200, 1, 4)))
     assert len({tuple(np.ravel(image).tolist()) for image in np.asarray(turned)}) == 8
+
+
+def test_added_noise_is_measured_in_the_scale():
+    frames = jnp.full((400, 4, 16, 16), 1000, jnp.uint16)
+    scale = jnp.tile(jnp.array([[1000.0, 2.0]]), (400, 1))
+    noisy, measured = add_noise(jax.random.key(0), frames, scale, most=10.0)
+    # The frames had no noise of their own: what is added lacks that of the scale, 2.
+    added = np.std(noisy, axis=(1, 2, 3))
+    np.testing.assert_allclose(np.hypot(added, 2.0), measured[:, 1], rtol=0.12)
+    np.testing.assert_array_equal(measured[:, 0], 1000.0)
+    assert 0.4 < np.mean(added < 2 * 10 / 8) < 0.6 and added.max() < 20.5
+    same, unchanged = add_noise(jax.random.key(0), frames, scale, most=0.0)
+    np.testing.assert_array_equal(same, frames)
+    np.testing.assert_array_equal(unchanged, scale)

@@ -49,7 +49,7 @@ def setup(devices: int, dtype=jnp.float32, augmented: bool = True):
     state = training.initial_state(model, optimizer, mesh, 3, STRIDE, key)
     loss = {"mode": "difference", "stride": STRIDE, "a": 1.0, "b": 1.0}
     train_steps = training.make_train_steps(
-        model, optimizer, mesh, **loss, augmented=augmented, key=key
+        model, optimizer, mesh, **loss, augmented=augmented, noise=0.0, key=key
     )
     return training.on_device(some_examples(24), mesh), state, train_steps
 

@@ -1,0 +1,35 @@
+"""Suspects: which labels are probably wrong, how, why, and what would be right.
+
+Pure functions of tables. In come labels, the record of a training, detections, tracks and what
+the frames show; out come ranked suspects of four kinds, and review items.
+
+    tracks, paths = link(detections), link_labels(labels)
+    images = look(labels, folder.sequence, stride)
+    measures = measure(labels, losses, answers, tracks, paths, images)
+    proposals = propose(labels, losses, tracks, paths, apart_px=6.0)
+    planted = known(planted, labels, proposals, match_px=3.0)
+    suspects = rank(labels, measures, proposals, planted)
+    items = to_items(worst_kind(suspects), labels, measures, proposals, points, shapes)
+"""
+
+from dimjax.suspects.images import look
+from dimjax.suspects.items import to_items
+from dimjax.suspects.measures import MEASURES, link_labels, measure
+from dimjax.suspects.proposals import PROPOSAL_MEASURES, propose
+from dimjax.suspects.ranking import KINDS, LABEL_KINDS, Planted, known, rank, worst_kind
+
+__all__ = [
+    "KINDS",
+    "LABEL_KINDS",
+    "MEASURES",
+    "PROPOSAL_MEASURES",
+    "Planted",
+    "known",
+    "link_labels",
+    "look",
+    "measure",
+    "propose",
+    "rank",
+    "to_items",
+    "worst_kind",
+]

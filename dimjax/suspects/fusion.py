@@ -1,0 +1,116 @@
+"""From several measures of one kind of error to one score, and from it to a probability.
+
+Measures are compared by rank: the feature of a value is -log of the share of all values that are
+as bad or worse, so that a measure speaks loudest of its worst hundredth. Without known errors
+the mean of the features is the score. Errors that were planted before the training, and so are
+known, give weights to the measures and a meaning to the score:
+
+    features = tail_features(table, {"offset_px": 1, "track_px": 1})        # [N, K]
+    fused = features.mean(axis=1)                                           # no fitting
+    probability = calibrated(features, planted, groups)                     # [N]
+"""
+
+import numpy as np
+import pandas as pd
+from scipy import optimize, stats
+
+_PENALTY = 20.0  # on squared differences of weights
+_FOLDS = 5
+_SURE = 0.5  # a share of the planted errors that is no longer chance
+
+
+def tail_features(table: pd.DataFrame, measures: dict[str, int]) -> np.ndarray:
+    """A feature for each measure.
+
+    Args:
+      table: Has the measures as columns; NaN where one is not known.
+      measures: Name -> 1 where high values are bad, -1 where low ones are.
+
+    Returns:
+      [N, K], mean about 1 in each column; 1 where the measure is not known.
+    """
+    return np.stack(
+        [_tail(sign * table[name].to_numpy(float)) for name, sign in measures.items()], 1
+    )
+
+
+def calibrated(features: np.ndarray, planted: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """Probability that each row is an error of the kind that the planted ones are.
+
+    A logistic regression tells the planted errors from all other rows, real errors among them:
+    learning from positive and unlabelled examples (Elkan and Noto 2008). Weights are not negative,
+    and no row is judged by weights that saw its group. If E of the N rows that were not planted
+    are errors, and errors score as the m planted ones do, the probability at a score is E / m
+    times the odds that a row of this score is planted. E is the least (N(t) + 1) / R(t) of all
+    scores t, N(t) rows and a share R(t) of the planted scoring t or more: no more errors fit.
+
+    Args:
+      features: [N, K], from tail_features.
+      planted: [N] bool, the known errors of this kind.
+      groups: [N] the sequence of each row.
+
+    Returns:
+      [N] between 0 and 1, rising with the fused score.
+    """
+    score = _cross_fitted(features, planted, groups)
+    order = np.argsort(score)
+    share = np.empty(len(score))
+    share[order] = optimize.isotonic_regression(planted[order].astype(float)).x
+    odds = share / np.maximum(1 - share, 1e-9)
+    probability = np.minimum(_count_errors(score, planted) / planted.sum() * odds, 1.0)
+    # Within a step of the isotonic fit the score still orders, at the cost of a thousandth.
+    return 0.999 * probability + 0.001 * stats.rankdata(score) / len(score)
+
+
+def cut_off(probability: np.ndarray, planted: np.ndarray, found: float) -> float:
+    """The probability from which on a share `found` of the planted errors lies."""
+    return float(np.quantile(probability[planted], 1 - found, method="lower"))
+
+
+def _cross_fitted(features: np.ndarray, planted: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """Logit of each row, from a fit to the rows of other groups."""
+    names, number = np.unique(groups, return_inverse=True)
+    score = np.zeros(len(features))
+    for fold in range(_FOLDS):
+        held = number % _FOLDS == fold
+        seen = ~held if planted[~held].any() else np.ones(len(held), bool)
+        weights = _fit(features[seen], planted[seen])
+        score[held] = features[held] @ weights[1:] + weights[0]
+    return score
+
+
+def _count_errors(score: np.ndarray, planted: np.ndarray) -> float:
+    """At most so many rows that were not planted are errors."""
+    thresholds = np.sort(score[planted])[::-1]
+    recall = np.arange(1, len(thresholds) + 1) / len(thresholds)
+    others = np.sort(score[~planted])
+    above = len(others) - np.searchsorted(others, thresholds)
+    sure = recall >= _SURE
+    return float(((above[sure] + 1) / recall[sure]).min())
+
+
+def _tail(values: np.ndarray) -> np.ndarray:
+    known = ~np.isnan(values)
+    feature = np.ones(len(values))
+    if known.any():
+        rank = stats.rankdata(-values[known])  # 1 is the worst; ties share the mean
+        feature[known] = -np.log((rank - 0.5) / known.sum())
+    return feature
+
+
+def _fit(features: np.ndarray, positive: np.ndarray) -> np.ndarray:
+    """Intercept and weights [1 + K] of a logistic regression with weights of 0 or more."""
+    # The penalty is on what differs between the measures: with few errors all count alike.
+    sign = np.where(positive, 1.0, -1.0)
+
+    def loss(weights):
+        margin = sign * (features @ weights[1:] + weights[0])
+        slope = -sign / (1 + np.exp(np.clip(margin, -50, 50)))
+        unlike = weights[1:] - weights[1:].mean()
+        gradient = np.append(slope.sum(), features.T @ slope + _PENALTY * unlike)
+        return np.logaddexp(0, -margin).sum() + _PENALTY / 2 * (unlike**2).sum(), gradient
+
+    rare = np.log(max(positive.sum(), 0.5) / len(positive))
+    start = np.append(rare, np.full(features.shape[1], 0.1))
+    bounds = [(None, None)] + [(0, None)] * features.shape[1]
+    return optimize.minimize(loss, start, jac=True, bounds=bounds, method="L-BFGS-B").x

@@ -1,0 +1,97 @@
+"""Places where a target may be that has no label: what was detected apart from all labels.
+
+table = propose(labels, losses, detections, points)     # detections, points: of dimjax.tracks
+table[["sequence", "frame", "x", "y", "score", "track_hits", "labelled_share"]]
+"""
+
+import numpy as np
+import pandas as pd
+
+from dimjax.tracks import Tracks, nearest
+
+PROPOSAL_MEASURES = {
+    "score": 1,
+    "track_hits": 1,
+    "evidence": 1,
+    "labelled_share": 1,
+    "gap": 1,
+    "stray": 1,
+    "image_snr": 1,
+}
+
+_LATE = 0.5  # share of the epochs, the first ones, whose strays do not count
+_STRAY_PX = 3.0
+_LEAST_SCORE = 0.05
+
+
+def propose(
+    labels: pd.DataFrame,
+    losses: pd.DataFrame,
+    tracks: Tracks,
+    paths: Tracks,
+    apart_px: float,
+) -> pd.DataFrame:
+    """Points of target tracks and lone target detections that have no label near.
+
+    Tracks are those of the detections, and those of the labels where these leave a gap.
+
+    Args:
+      labels: Label table.
+      losses: losses.parquet, for the strongest thing that each epoch saw apart from labels.
+      tracks: Of the detections.
+      paths: Of the labels, from dimjax.suspects.link_labels.
+      apart_px: What is nearer than this to a label, of any category, is that label's matter.
+
+    Returns:
+      Table with sequence, frame, x, y, w, h, track ("" for lone ones) and the columns of
+      PROPOSAL_MEASURES but image_snr.
+    """
+    points = tracks.points[tracks.points.confirmed]
+    points = points.assign(labelled=near(points, labels, apart_px))
+    whole = points.groupby("track").agg(
+        track_hits=("detected", "sum"), labelled_share=("labelled", "mean")
+    )
+    box = ["sequence", "frame", "x", "y", "w", "h", "score", "track"]
+    on_track = points[(points.category == "target") & ~points.labelled]
+    on_track = on_track[[*box, "evidence"]].join(whole, on="track")
+    found = tracks.detections
+    lone = found[
+        (found.category == "target")
+        & (found.score >= _LEAST_SCORE)
+        & ~found.track.isin(points.track.unique())
+    ]
+    lone = lone[~near(lone, labels, apart_px)][box]
+    lone = lone.assign(track="", evidence=0.0, track_hits=0, labelled_share=0.0)
+    gaps = _gaps(labels, paths, on_track, apart_px)
+    table = pd.concat([on_track.assign(gap=0.0), lone.assign(gap=0.0), gaps], ignore_index=True)
+    return table.assign(stray=_strays(table, losses))
+
+
+def _gaps(labels, paths: Tracks, on_track: pd.DataFrame, apart_px: float) -> pd.DataFrame:
+    """Frames in which a target's labels pause; `gap` is the share of its frames that have one."""
+    points = paths.points
+    whole = points.groupby("track").agg(track_hits=("detected", "sum"), gap=("detected", "mean"))
+    gaps = points[(points.category == "target") & ~points.detected].join(whole, on="track")
+    gaps = gaps[~near(gaps, labels, apart_px) & ~near(gaps, on_track, apart_px)]
+    columns = ["sequence", "frame", "x", "y", "w", "h", "track", "evidence", "track_hits", "gap"]
+    return gaps[columns].assign(score=0.0, labelled_share=gaps.gap, track=gaps.track + " labels")
+
+
+def near(table: pd.DataFrame, labels: pd.DataFrame, radius_px: float) -> np.ndarray:
+    """Which rows have a label nearer than a radius in their frame: [N] bool."""
+    near = np.zeros(len(table), bool)
+    for name in table.sequence.unique():
+        rows = np.flatnonzero(table.sequence == name)
+        own = labels[labels.sequence == name]
+        near[rows] = nearest(table.iloc[rows], own, radius_px)[0] >= 0
+    return near
+
+
+def _strays(table: pd.DataFrame, losses: pd.DataFrame) -> pd.Series:
+    """Mean confidence of the strays near each place in the late epochs; NaN where no chip is."""
+    late = losses[losses.epoch >= _LATE * losses.epoch.max()]
+    late = late[["sequence", "frame", "stray_x", "stray_y", "stray_score"]]
+    places = table[["sequence", "frame", "x", "y"]].reset_index(names="row")
+    pairs = places.merge(late, on=["sequence", "frame"])
+    near = np.hypot(pairs.x - pairs.stray_x, pairs.y - pairs.stray_y) < _STRAY_PX
+    return pairs[near].groupby("row").stray_score.mean().reindex(table.index)
