@@ -28,15 +28,19 @@ class Detections(NamedTuple):
 
 def decode(outputs: jax.Array, stride: int, most: int) -> Detections:
     """The strongest cells of a grid [B, h, w, 7] as boxes; each cell speaks for one category."""
-    rows, columns = jnp.indices(outputs.shape[1:3])
-    boxes = coordinates.decode(outputs[..., :4], rows, columns, stride)
-    scores = jax.nn.sigmoid(outputs[..., 4:5]) * jax.nn.sigmoid(outputs[..., 5:])
-    cells = outputs.shape[1] * outputs.shape[2]
-    best = scores.max(axis=-1).reshape(-1, cells)
-    score, index = jax.lax.top_k(best, min(most, cells))
-    category = scores.argmax(axis=-1).reshape(-1, cells)
-    pick = jax.vmap(lambda values, chosen: values[chosen])
-    return Detections(pick(boxes.reshape(-1, cells, 4), index), score, pick(category, index))
+    images, height, width, channels = outputs.shape
+    count = height * width
+    cells = outputs.reshape(images, count, channels)
+    scores = jax.nn.sigmoid(cells[..., 4:5]) * jax.nn.sigmoid(cells[..., 5:])
+    if isinstance(count, int):  # exported, it is a symbol: then cells of score 0 make up for few
+        most = min(most, count)
+    lacking = jax.core.max_dim(most - count, 0)
+    best = jnp.pad(scores.max(axis=-1), ((0, 0), (0, lacking)))
+    score, index = jax.lax.top_k(best, most)
+    chosen = jnp.take_along_axis(cells, index[..., None], axis=1, mode="clip")
+    category = jnp.take_along_axis(scores.argmax(axis=-1), index, axis=1, mode="clip")
+    boxes = coordinates.decode(chosen[..., :4], index // width, index % width, stride)
+    return Detections(boxes, score, category)
 
 
 def suppress(found: Detections, radius_px: float) -> Detections:
@@ -50,10 +54,16 @@ def suppress(found: Detections, radius_px: float) -> Detections:
     stronger = jnp.tril(jnp.ones(distance.shape[1:], bool), k=-1)
     near = (distance < radius_px) & stronger  # [B, K, K]: near a stronger one
 
-    def settle(k, kept):
-        return kept.at[:, k].set(kept[:, k] & ~(near[:, k] & kept).any(axis=-1))
+    def settle(state):
+        kept, _ = state
+        return (found.score > 0) & ~(near & kept[:, None]).any(axis=-1), kept
 
-    kept = jax.lax.fori_loop(0, distance.shape[1], settle, found.score > 0)
+    # Each pass settles at least one more of a chain of near detections, and few are longer than
+    # two: some three passes do what a loop over all detections does.
+    first = found.score > 0
+    kept, _ = jax.lax.while_loop(
+        lambda state: (state[0] != state[1]).any(), settle, settle((first, first))
+    )
     return found._replace(score=jnp.where(kept, found.score, 0.0))
 
 
@@ -99,7 +109,7 @@ def tiled_frame(
 
 
 def _padded(images, stride: int):
-    down, across = (-size % stride for size in images.shape[1:3])
+    down, across = (-(-size // stride) * stride - size for size in images.shape[1:3])
     return jnp.pad(images, ((0, 0), (0, down), (0, across), (0, 0)))
 
 

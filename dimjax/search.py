@@ -3,12 +3,12 @@
 In comes a checkpoint's detector and a sequence; out goes a table of detections, strongest first
 within each frame, in frame coordinates.
 
-    detector = restore_detector("runs/demo/rounds/0/checkpoints")
+    detector = restore_detector("runs/demo/rounds/0/checkpoints")          # or runtime="onnx"
     table = search(detector, open_sequence("flight3.mp4"))
     detector.accepted(table)                  # those that reach their category's threshold
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,13 +19,17 @@ import numpy as np
 import pandas as pd
 
 from dimjax import checkpoints
+from dimjax.clips import clips_of
 from dimjax.detections import Detections, decode, suppress, tiled_frame, whole_frame
+from dimjax.errors import InputError
 from dimjax.inputs import CHANNELS, network_input
 from dimjax.labels import CATEGORIES
 from dimjax.models import create_detector
+from dimjax.models.folding import apply_folded
 from dimjax.sequences import Sequence, measure_scale
 
 COLUMNS = ("sequence", "frame", "x", "y", "w", "h", "category", "score")
+RUNTIMES = ("jax", "onnx")
 
 # Below this a detection is never of use, and there would be one in every cell.
 _LEAST_SCORE = 0.01
@@ -65,7 +69,7 @@ def make_detector(model: nn.Module, variables: Any, description: dict) -> Detect
         images = network_input(frames, scale, description["input"])
 
         def apply(images):
-            return model.apply(variables, images, train=False)
+            return apply_folded(model, variables, images)
 
         if tile_px:
             outputs = tiled_frame(apply, images, stride, tile_px, description["margin_px"])
@@ -76,17 +80,31 @@ def make_detector(model: nn.Module, variables: Any, description: dict) -> Detect
     return Detector(model, variables, description, jax.jit(detect))
 
 
-def restore_detector(directory: Path, epoch: int | None = None) -> Detector:
+def restore_detector(directory: Path, epoch: int | None = None, runtime: str = "jax") -> Detector:
     """The detector of a checkpoint, by default the newest.
 
+    Args:
+      directory: Of the checkpoints of a training.
+      epoch: Which one; the newest if None.
+      runtime: What computes: "jax", or "onnx" for ONNX Runtime on the CPU, in float32 and on whole
+        frames. That reads detector.onnx beside the directory, which is written where necessary.
+
     Raises:
-      InputError: There is no such checkpoint.
+      InputError: There is no such checkpoint or runtime, or the extra export is not installed.
     """
+    if runtime not in RUNTIMES:
+        rule = f"it must be one of {', '.join(RUNTIMES)}"
+        raise InputError("runtime", rule, repr(runtime), "Name one of these.")
     with checkpoints.open_checkpoints(directory) as saved:
         description = checkpoints.describe(saved, epoch)
         model = create_model(description)
         variables = checkpoints.restore_variables(saved, _variables_like(model, description), epoch)
-    return make_detector(model, variables, description)
+    detector = make_detector(model, variables, description)
+    if runtime == "jax":
+        return detector
+    from dimjax.export import through_onnx  # builds on this module
+
+    return through_onnx(detector, Path(directory).parent / "detector.onnx")
 
 
 def search(
@@ -103,6 +121,8 @@ def search(
       frames: Numbers of the reference frames to search; all if None.
       progress: Wraps the batches of frame numbers, e.g. a progress bar.
 
+    Each frame is read and sent to the device once, though it is in up to four clips.
+
     Returns:
       Table with COLUMNS, whatever the threshold, from a score of 0.01 on.
     """
@@ -110,10 +130,11 @@ def search(
     numbers = np.arange(length) if frames is None else np.asarray(list(frames), int)
     scale = np.asarray(measure_scale(sequence), np.float32)
     size = max(1, min(len(numbers), _PIXELS_PER_CALL // (height * width)))
-    tables = [
-        _search_batch(detector, sequence, numbers[i : i + size], scale, size)
-        for i in progress(range(0, len(numbers), size))
-    ]
+    batches = [numbers[i : i + size] for i in range(0, len(numbers), size)]
+    scales = np.tile(scale, (size, 1))
+    clips = clips_of(sequence, batches, detector.description["stride"], size)
+    found = _one_ahead(detector.detect(detector.variables, frames, scales) for frames in clips)
+    tables = [_rows(next(found), numbers) for numbers in progress(batches)]
     table = _joined(tables, sequence.name)
     inside = table.x.between(0, width, inclusive="left") & table.y.between(
         0, height, inclusive="left"
@@ -142,12 +163,18 @@ def count_parameters(detector: Detector) -> int:
     return sum(values.size for values in jax.tree.leaves(detector.variables["params"]))
 
 
-def _search_batch(detector, sequence, numbers, scale, size: int) -> pd.DataFrame:
-    clips = [sequence.clip(int(t), detector.description["stride"]) for t in numbers]
-    # Filled up to one size, or the last batch would compile anew.
-    clips += clips[-1:] * (size - len(clips))
-    found = detector.detect(detector.variables, np.stack(clips), np.tile(scale, (size, 1)))
-    return _rows(found, numbers)
+def _one_ahead(calls: Iterable) -> Iterator:
+    """The same results, each handed out when the next call has begun.
+
+    JAX computes while Python goes on: so the frames of the next call are read meanwhile.
+    """
+    calls = iter(calls)
+    last = next(calls, None)
+    for result in calls:
+        yield last
+        last = result
+    if last is not None:
+        yield last
 
 
 def _rows(found: Detections, numbers: np.ndarray) -> pd.DataFrame:

@@ -1,3 +1,6 @@
+import json
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,7 +11,7 @@ from dimjax import overlay, pictures
 from dimjax.errors import InputError
 from dimjax.labels import CATEGORIES
 from dimjax.sequences import as_sequence, open_sequence
-from dimjax.stages import detect
+from dimjax.stages import detect, export
 
 # Far from the centre of a frame that is not square, so that a flip or a swap is seen.
 X, Y, T = 80.5, 20.5, 5
@@ -144,7 +147,7 @@ def eager_run(tiny_run, monkeypatch):
     """The tiny run with so low a threshold that its few steps of training find something."""
     run = dimjax.load(tiny_run)
     run.detector.description["threshold"] = dict.fromkeys(CATEGORIES, 0.011)
-    monkeypatch.setattr(detect.runs, "load", lambda workdir: run)
+    monkeypatch.setattr(detect.runs, "load", lambda workdir, runtime: run)
     return run
 
 
@@ -167,6 +170,34 @@ def test_detect_a_data_folder(tiny_run, tmp_path, capsys):
     assert "3 sequences, 24 frames; detections: " in capsys.readouterr().out
 
 
+def test_detect_through_onnx_finds_the_same(tiny_run, tmp_path):
+    workdir = shutil.copytree(tiny_run, tmp_path / "run")
+    source = open_sequence(workdir / "sky" / "sequences" / "test-0000")
+    expected, found = (
+        dimjax.load(workdir, runtime=runtime).detect(source, accepted=False)
+        for runtime in ("jax", "onnx")
+    )
+    assert (workdir / "rounds" / "0" / "detector.onnx").exists()
+    assert len(found) == len(expected) > 10
+    order = ["frame", "x", "y"]
+    expected, found = (table.round(3).sort_values(order) for table in (expected, found))
+    numbers = ["frame", "x", "y", "w", "h", "score"]
+    np.testing.assert_allclose(found[numbers], expected[numbers], rtol=1e-4, atol=2e-3)
+    assert found.category.tolist() == expected.category.tolist()
+
+
+def test_export_writes_both_formats_and_what_they_take(tiny_run, tmp_path, capsys):
+    output = export.run(tiny_run, tmp_path / "out")
+    names = ["detector.json", "detector.onnx", "detector.stablehlo"]
+    assert sorted(path.name for path in output.iterdir()) == names
+    record = json.loads((output / "detector.json").read_text())
+    assert record["inputs"]["frames"]["shape"] == ["B", 4, "H", "W"]
+    assert set(record["outputs"]) == {"boxes", "score", "category"}
+    assert record["detector"]["threshold"].keys() == {"target", "interference"}
+    assert all(value < 1e-4 for value in record["greatest_difference"].values())
+    assert "detector.onnx: finds what the detector finds, to" in capsys.readouterr().out
+
+
 def test_pictures_are_spread_over_frames_with_detections():
     frames = {"sky": sky(), "other": sky()}
     found = table(*[(t, X, Y, 3.0, 3.0, "target", 0.9) for t in (1, 3, 6)])
@@ -182,3 +213,5 @@ def test_bad_input_is_named(tiny_run, tmp_path):
         detect.run(tiny_run, tmp_path / "nowhere.mp4", tmp_path / "out")
     with pytest.raises(InputError, match="a run's directory holds config.json"):
         detect.run(tmp_path, tiny_run / "sky")
+    with pytest.raises(InputError, match="runtime: it must be one of jax, onnx; found 'torch'"):
+        detect.run(tiny_run, tiny_run / "sky", runtime="torch")

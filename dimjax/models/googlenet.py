@@ -18,7 +18,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from dimjax.models.layers import Classifier, ConvNorm, channels, kept, max_pool
+from dimjax.models.layers import Classifier, ConvNorm, channels, concatenate, kept, max_pool
 
 # Table 1, the inception modules by their stride: #1x1, #3x3 reduce, #3x3, #5x5 reduce, #5x5 and
 # pool proj. A max pool of stride 2 stands before each stride.
@@ -94,4 +94,4 @@ class Inception(nn.Module):
         branch3 = conv(five, 3, name="5x5")(branch3, train)
         branch4 = max_pool(x, 3, 1)
         branch4 = conv(pooled, 1, name="pool_proj")(branch4, train)
-        return jnp.concatenate([branch1, branch2, branch3, branch4], axis=-1)
+        return concatenate([branch1, branch2, branch3, branch4])

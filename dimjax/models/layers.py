@@ -23,10 +23,22 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from dimjax.models import plain
+from dimjax.models.plain import plainly
+
 Activation = Callable[[jax.Array], jax.Array]
 
-leaky_relu = partial(nn.leaky_relu, negative_slope=0.1)
 kernel_init = nn.initializers.he_normal()
+
+
+def relu(x: jax.Array) -> jax.Array:
+    """nn.relu, looked up when it is called: jax2onnx puts its own in that place."""
+    return nn.relu(x)
+
+
+def leaky_relu(x: jax.Array) -> jax.Array:
+    """Leaky ReLU of slope 0.1; nn.leaky_relu is looked up when it is called, as nn.relu is."""
+    return nn.leaky_relu(x, negative_slope=0.1)
 
 
 def channels(count: int, width: float) -> int:
@@ -45,7 +57,7 @@ class ConvNorm(nn.Module):
     features: int
     kernel: int = 3
     stride: int = 1
-    activation: Activation | None = nn.relu
+    activation: Activation | None = relu
     epsilon: float = 1e-5
     dtype: Any = jnp.float32
 
@@ -68,7 +80,7 @@ class DepthwiseNorm(nn.Module):
 
     kernel: int = 3
     stride: int = 1
-    activation: Activation | None = nn.relu
+    activation: Activation | None = relu
     epsilon: float = 1e-5
     dtype: Any = jnp.float32
 
@@ -99,7 +111,7 @@ class SqueezeExcitation(nn.Module):
     def __call__(self, x: jax.Array) -> jax.Array:
         """[B, H, W, C] -> [B, H, W, C]."""
         if self.context_cells is None:
-            weights = x.mean((1, 2), keepdims=True)
+            weights = jnp.mean(x, (1, 2), keepdims=True)
         else:
             weights = window_mean(x, self.context_cells)
         conv = partial(nn.Conv, kernel_size=(1, 1), dtype=self.dtype, kernel_init=kernel_init)
@@ -118,14 +130,17 @@ class Classifier(nn.Module):
         return nn.Dense(self.classes)(x.astype(jnp.float32).mean((1, 2)))
 
 
-def depthwise(x: jax.Array, kernel: jax.Array, stride: int = 1) -> jax.Array:
+@plainly(plain.depthwise)
+def depthwise(
+    x: jax.Array, kernel: jax.Array, stride: int = 1, bias: jax.Array | None = None
+) -> jax.Array:
     """Each channel of x [B, H, W, C] convolved with its own kernel [k, k, 1, C], padding SAME."""
     # As k*k shifted multiply-adds: on XLA's CPU a grouped convolution (128 channels, 3x3) takes
     # some 50 times as long forward and 4 times with its gradients.
     size, height, width = kernel.shape[0], *(-(-n // stride) for n in x.shape[1:3])
     pads = jax.lax.padtype_to_pads(x.shape[1:3], (size, size), (stride, stride), "SAME")
     padded = jnp.pad(x, ((0, 0), *pads, (0, 0)))
-    total = jnp.zeros((), jnp.float32)
+    total = jnp.zeros((), jnp.float32) if bias is None else bias.astype(jnp.float32)
     for row in range(size):
         for column in range(size):
             rows = slice(row, row + stride * (height - 1) + 1, stride)
@@ -134,6 +149,7 @@ def depthwise(x: jax.Array, kernel: jax.Array, stride: int = 1) -> jax.Array:
     return total.astype(x.dtype)
 
 
+@plainly(plain.max_pool)
 def max_pool(x: jax.Array, size: int, stride: int) -> jax.Array:
     """Maximum of each size x size window of x [B, H, W, C], padding SAME."""
     # As maxima of shifted rows, then columns: nn.max_pool is as fast forward, but on XLA's CPU
@@ -152,6 +168,13 @@ def max_pool(x: jax.Array, size: int, stride: int) -> jax.Array:
     return x
 
 
+@plainly(plain.concatenate)
+def concatenate(parts: list[jax.Array]) -> jax.Array:
+    """Features [B, H, W, C1], [B, H, W, C2], ... side by side: [B, H, W, C1 + C2 + ...]."""
+    return jnp.concatenate(parts, axis=-1)
+
+
+@plainly(plain.window_mean)
 def window_mean(x: jax.Array, cells: int) -> jax.Array:
     """Mean of x [B, H, W, C] over the cells x cells window round each cell.
 

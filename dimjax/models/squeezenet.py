@@ -16,7 +16,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from dimjax.models.layers import channels, kept, kernel_init, max_pool
+from dimjax.models.layers import channels, concatenate, kept, kernel_init, max_pool
 
 # Table 1, the fire modules by their stride: s1x1 (squeeze), e1x1 and e3x3 (expand). A 3x3 max
 # pool of stride 2 stands before each stride.
@@ -84,9 +84,9 @@ class Fire(nn.Module):
         """[B, H, W, C] -> [B, H, W, e1x1 + e3x3]."""
         squeeze, expand1, expand3 = self.filters
         x = nn.relu(_conv(squeeze, 1, dtype=self.dtype, name="squeeze")(x))
-        one = _conv(expand1, 1, dtype=self.dtype, name="expand1x1")(x)
-        three = _conv(expand3, 3, dtype=self.dtype, name="expand3x3")(x)
-        return nn.relu(jnp.concatenate([one, three], axis=-1))
+        one = nn.relu(_conv(expand1, 1, dtype=self.dtype, name="expand1x1")(x))
+        three = nn.relu(_conv(expand3, 3, dtype=self.dtype, name="expand3x3")(x))
+        return concatenate([one, three])
 
 
 def _conv(features: int, size: int, stride: int = 1, **kwargs) -> nn.Conv:

@@ -1,0 +1,85 @@
+"""Export: the newest detector of a run as files for other programs, and what they need to know.
+
+run("runs/demo")
+
+runs/demo/export/detector.onnx           for ONNX Runtime, TensorRT, OpenVINO
+runs/demo/export/detector.stablehlo      for XLA, on CPUs and CUDA GPUs, weights inside
+runs/demo/export/detector.json           inputs, outputs, thresholds, versions, a use of each file
+"""
+
+import json
+from pathlib import Path
+
+from dimjax import export, runs
+from dimjax.progress import say
+
+_INPUTS = {
+    "frames": {
+        "shape": ["B", 4, "H", "W"],
+        "dtype": "float32",
+        "meaning": "F1, F2, F3, F4, raw grey levels, `stride` frames apart; what is found is in "
+        "F1. Batch, height and width are free, and no multiples of anything.",
+    },
+    "scale": {
+        "shape": ["B", 2],
+        "dtype": "float32",
+        "meaning": "Of each clip's sequence, one for all of it: the median grey level and the "
+        "noise sigma of one frame in grey levels (dimjax.sequences.measure_scale).",
+    },
+}
+_OUTPUTS = {
+    "boxes": {
+        "shape": ["B", "K", 4],
+        "dtype": "float32",
+        "meaning": "x, y, w, h in pixels: centre and size; F1's top-left corner is (0, 0).",
+    },
+    "score": {
+        "shape": ["B", "K"],
+        "dtype": "float32",
+        "meaning": "Probability, 0 to 1; 0 means no detection, accepted is from the category's "
+        "threshold on. Leave out centres outside the frame: its rims are filled up to a multiple "
+        "of output_stride.",
+    },
+    "category": {"shape": ["B", "K"], "dtype": "int32", "meaning": "Index into categories."},
+}
+_USE = {
+    "detector.onnx": "session = onnxruntime.InferenceSession('detector.onnx'); "
+    "boxes, score, category = session.run(None, {'frames': frames, 'scale': scale})",
+    "detector.stablehlo": "call = jax.export.deserialize(bytearray(open('detector.stablehlo', 'rb')"
+    ".read())).call; found = call(frames, scale); found['boxes'], found['score']",
+}
+
+
+def run(workdir: str | Path, output: str | Path | None = None, round: int | None = None) -> Path:
+    """Export the newest checkpoint of a round of a run.
+
+    Args:
+      workdir: The run's directory.
+      output: Folder to write to; by default export in the run's directory.
+      round: Which round; by default the newest.
+
+    Returns:
+      The folder written to.
+
+    Raises:
+      InputError: There is no checkpoint, an exported file finds something else than the detector,
+        or the extra export is not installed.
+    """
+    run_ = runs.load(workdir, round)
+    output = Path(output) if output else run_.paths.exported
+    writers = {"detector.onnx": export.export_onnx, "detector.stablehlo": export.export_stablehlo}
+    differences = {}
+    for name, write in writers.items():
+        differences[name] = write(run_.detector, output / name)
+        say(f"{output / name}: finds what the detector finds, to {differences[name]:.1g}")
+    record = {
+        "inputs": _INPUTS,
+        "outputs": _OUTPUTS,
+        "detector": export.facts(run_.detector),
+        "use": _USE,
+        "greatest_difference": differences,
+        "units": "Differences are those of scores, of centres in output strides, and of the "
+        "logarithms of sizes; detection in float32 on whole frames is the reference.",
+    }
+    runs.write_whole(output / "detector.json", json.dumps(record, indent=2) + "\n")
+    return output
