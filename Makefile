@@ -5,8 +5,6 @@
 # Each sets up what it needs in .venv first. PYTHON=python3.12 chooses another Python.
 
 PYTHON ?= python3
-# Huge pages: a step then spends no time on thousands of page faults (20-30 % faster on Linux).
-malloc := GLIBC_TUNABLES=glibc.malloc.hugetlb=1
 install := .venv/bin/pip install -qq -c constraints.txt
 
 .PHONY: help demo test check
@@ -15,7 +13,7 @@ help:
 	@sed -n 's/^# \{0,1\}//p' Makefile
 
 demo: .venv/installed
-	$(malloc) .venv/bin/python main.py --config=configs/demo.py --workdir=runs/demo
+	.venv/bin/python main.py --config=configs/demo.py --workdir=runs/demo
 
 test: .venv/installed-dev
 	.venv/bin/pytest -q -n 2 --dist loadfile

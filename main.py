@@ -1,19 +1,24 @@
 """dimjax: from raw infrared sequences to a light detector of dim, small targets.
 
-    python main.py --config=configs/demo.py --workdir=runs/demo        all stages
+    python main.py --config=configs/demo.py --workdir=runs/demo        all rounds, all stages
     python main.py train --workdir=runs/demo                            up to a stage of a run
     python main.py check --config=configs/drone_ir.py --workdir=runs/drone
+    python main.py review --workdir=runs/demo --reviewer=ann
     python main.py detect --workdir=runs/demo --input=flight3.mp4 --video
 
-A word after main.py chooses what is done: up to a stage, simulate, build, train, evaluate or
-report; or one of
+A word after main.py chooses what is done: up to a stage, simulate, build, train, evaluate, predict,
+refine, mine or report; or one of
 
     check       look a data folder over: all that is wrong in it, and some labels as a picture
+    score       the loss of each example of a split as a table
+    review      the page on which a person decides what waits for him
     detect      sequences in; detections, overlay pictures and videos out
+    export      the detector as ONNX and StableHLO
 
 Where --workdir holds a run already, --config may be left out.
 """
 
+import os
 import sys
 from pathlib import Path
 
@@ -22,14 +27,19 @@ from ml_collections import config_flags
 
 from dimjax import rounds, runs
 from dimjax.errors import InputError
-from dimjax.stages import check, detect
+from dimjax.stages import check, detect, export, review, score
 
 _CONFIG = config_flags.DEFINE_config_file("config", None, "Configuration, e.g. configs/demo.py.")
-_WORKDIR = flags.DEFINE_string("workdir", None, "The run's directory.", required=True)
+_WORKDIR = flags.DEFINE_string("workdir", None, "The run's directory.")
+_ROUND = flags.DEFINE_integer("round", None, "score, export: which round; the newest.")
 _INPUT = flags.DEFINE_string("input", None, "detect: a sequence, or a data folder.")
-_OUTPUT = flags.DEFINE_string("output", None, "detect: folder to write to; WORKDIR/detect/NAME.")
+_OUTPUT = flags.DEFINE_string("output", None, "detect, export: folder to write to.")
 _PICTURES = flags.DEFINE_integer("pictures", 6, "detect: number of overlay pictures.")
 _VIDEO = flags.DEFINE_bool("video", False, "detect: write an overlay video of each sequence.")
+_RUNTIME = flags.DEFINE_enum("runtime", "jax", ["jax", "onnx"], "detect: what runs the network.")
+_SPLIT = flags.DEFINE_string("split", "train", "score: train, val or test.")
+_REVIEWER = flags.DEFINE_string("reviewer", None, "review: your name; else the page asks.")
+_PORT = flags.DEFINE_integer("port", 0, "review: port on this machine; 0 takes a free one.")
 
 
 def make_builder(data_dir: Path, **config):
@@ -47,15 +57,36 @@ def main(argv: list[str]) -> None:
     logging.set_verbosity(logging.ERROR)  # JAX and TFDS warn of what is meant to be so here
     verb, workdir = argv[1] if len(argv) > 1 else "rounds", _WORKDIR.value
     if verb == "detect":
-        detect.run(workdir, _INPUT.value, _OUTPUT.value, _PICTURES.value, _VIDEO.value)
-        return
-    config = _CONFIG.value or runs.read_config(workdir)
-    if verb == "check":
-        sys.exit(1 if check.run(config, runs.Paths(workdir)) else 0)
-    rounds.run(config, workdir, make_builder, verb)
+        detect.run(
+            workdir, _INPUT.value, _OUTPUT.value, _PICTURES.value, _VIDEO.value, _RUNTIME.value
+        )
+    elif verb == "export":
+        export.run(workdir, _OUTPUT.value, _ROUND.value)
+    elif verb == "score":
+        score.run(workdir, _SPLIT.value, _ROUND.value)
+    else:
+        config, paths = _CONFIG.value or runs.read_config(workdir), runs.Paths(workdir)
+        if verb == "check":
+            sys.exit(1 if check.run(config, paths) else 0)
+        elif verb == "review":
+            review.run(config, paths, _REVIEWER.value, _PORT.value)
+        else:
+            rounds.run(config, workdir, make_builder, verb)
+
+
+def _with_huge_pages() -> None:
+    """Start again with huge pages for what is allocated, which glibc only takes at a start.
+
+    A training step on a CPU otherwise spends a quarter of its time on page faults.
+    """
+    if sys.platform == "linux" and "GLIBC_TUNABLES" not in os.environ:
+        os.environ["GLIBC_TUNABLES"] = "glibc.malloc.hugetlb=1"
+        os.execv(sys.executable, [sys.executable, *sys.argv])
 
 
 if __name__ == "__main__":
+    _with_huge_pages()
+    flags.mark_flag_as_required("workdir")
     try:
         app.run(main)
     except InputError as error:

@@ -46,6 +46,21 @@ def get_config() -> config_dict.ConfigDict:
     config.training.weight_decay = 1e-2
     config.training.warmup_epochs = 1.0
     config.training.augment = True  # turn and flip chips at random
+    config.training.noise = 0.0  # most noise added to a chip at random, in its own noise sigmas
+
+    config.rounds = config_dict.ConfigDict()
+    config.rounds.count = 1  # each but the last ends with a review of what it found
+    config.rounds.later_epochs = 50  # of the rounds after the first
+    config.rounds.start = "last"  # weights of the last round, or "scratch"
+    config.rounds.reviewer = "human"  # or "oracle" (truth or labels of the folder), "auto"
+    config.rounds.oracle_error = 0.0  # share of the items that the oracle gets wrong
+    config.rounds.auto_probability = 0.9  # from which on "auto" accepts a suggestion
+
+    config.refinement = config_dict.ConfigDict()
+    config.refinement.planted_share = 0.03  # of the labels, to calibrate; 0: no refinement
+    config.refinement.found = 0.9  # share of the planted errors that a review would find
+    config.refinement.least_probability = 0.05  # of what is put up for review
+    config.refinement.most_shown = 0.2  # labels and places put up for review, to one label
 
     config.detection = config_dict.ConfigDict()
     config.detection.match_px = 3.0  # a detection nearer to a truth than this is a hit

@@ -10,8 +10,8 @@ Letters of array shapes, everywhere in this package:
 __version__ = "0.1.0"
 
 
-def load(workdir, round=0, epoch=None):
+def load(workdir, round=None, epoch=None, runtime="jax"):
     """Open a run's directory: `dimjax.runs.load`."""
     from dimjax import runs  # what only reads data must not wait for JAX
 
-    return runs.load(workdir, round, epoch)
+    return runs.load(workdir, round, epoch, runtime)

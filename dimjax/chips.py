@@ -5,6 +5,7 @@ id, sequence, frame (of the reference frame F1), x0, y0 (origin in the frame, pi
 A plan is made once and then only grows, so that a chip keeps its id however labels change.
 
     chips = plan(labels, shapes, chip_px=80, frame_step=1, backgrounds_per_label=1.556, seed=0)
+    chips = grow(chips.assign(split="train"), misses, shapes, chip_px=80, seed=0)
     window = cut(sequence.clip(frame, stride=1), x0, y0, chip_px=80)      # [4, h, w]
     reference, difference = differential(window)                        # [h, w, 1], [h, w, 3]
 """
@@ -71,6 +72,43 @@ def plan(
         parts += _background_chips(name, own, shape, chip_px, frame_step, counts[name], rng)
     chips = pd.DataFrame(parts, columns=COLUMNS).drop_duplicates("id")
     return chips.sort_values(["sequence", "frame", "y0", "x0"], ignore_index=True)
+
+
+def grow(
+    plan: pd.DataFrame,
+    places: pd.DataFrame,
+    shapes: dict[str, tuple[int, int, int]],
+    chip_px: int,
+    seed: int,
+) -> pd.DataFrame:
+    """A plan with chips for more places, e.g. mined misses and false alarms; it never shrinks.
+
+    Args:
+      plan: Table with PLAN_COLUMNS.
+      places: Table with sequence, frame, x, y and reason; each is anywhere in its new chip.
+      shapes: (T, H, W) of each sequence.
+      chip_px: Height and width of a chip in pixels.
+      seed: Of the random places, with the sequence's name and the number of its chips.
+
+    Returns:
+      The plan with its new chips, which belong to the split of their sequence in the plan, or to
+      "train" where it is new; ordered by sequence and frame.
+    """
+    split_of = plan.drop_duplicates("sequence").set_index("sequence").split
+    there = plan.groupby("sequence").size()
+    parts = [plan]
+    for name, own in places.groupby("sequence"):
+        rng = np.random.default_rng([seed, zlib.crc32(name.encode()), int(there.get(name, 0))])
+        own = own.sort_values(["frame", "x", "y"])
+        rows = [
+            (*row[:-1], reason, split_of.get(name, "train"))
+            for row, reason in zip(
+                _label_chips(own, shapes[name], chip_px, rng), own.reason, strict=True
+            )
+        ]
+        parts.append(pd.DataFrame(rows, columns=PLAN_COLUMNS))
+    grown = pd.concat(parts, ignore_index=True).drop_duplicates("id")
+    return grown.sort_values(["sequence", "frame", "y0", "x0"], ignore_index=True)
 
 
 def check_size(name: str, shape: tuple[int, int, int], chip_px: int, report: Report = stop) -> None:

@@ -15,6 +15,8 @@ from dimjax.models import create_detector
 _CHOICES = {
     "model.input": tuple(CHANNELS),
     "training.optimizer": ("adamw", "adam"),
+    "rounds.start": ("last", "scratch"),
+    "rounds.reviewer": ("human", "oracle", "auto"),
 }
 _AT_LEAST = {
     "seed": 0,
@@ -27,11 +29,22 @@ _AT_LEAST = {
     "training.batch_size": 1,
     "training.weight_decay": 0,
     "training.warmup_epochs": 0,
+    "training.noise": 0,
+    "rounds.count": 1,
+    "rounds.later_epochs": 1,
     "detection.most": 1,
     "detection.suppress_px": 0,
     "detection.tile_px": 0,
     "detection.margin_px": 0,
 }
+_SHARES = (
+    "rounds.oracle_error",
+    "rounds.auto_probability",
+    "refinement.planted_share",
+    "refinement.found",
+    "refinement.least_probability",
+    "refinement.most_shown",
+)
 _ABOVE_ZERO = ("training.learning_rate", "detection.match_px")
 
 
@@ -51,6 +64,9 @@ def _broken(config) -> Iterator[tuple[str, str]]:
     for key, least in _AT_LEAST.items():
         if _value(config, key) < least:
             yield key, f"{least} or more"
+    for key in _SHARES:
+        if not 0 <= _value(config, key) <= 1:
+            yield key, "between 0 and 1"
     for key in _ABOVE_ZERO:
         if _value(config, key) <= 0:
             yield key, "above 0"

@@ -1,7 +1,10 @@
-"""The main job: all stages of a run, in order; what is done already is skipped.
+"""The main job: the stages of all rounds, in order; what is done already is skipped.
 
-run(config, "runs/demo", make_builder)                   # from raw sequences to the report
-run(config, "runs/demo", make_builder, last="train")     # up to the training
+Each round builds chips from the labels as they are then, trains and evaluates. All but the last
+then look for what is wrong and what is missing, and have it reviewed: the next round's labels.
+
+    run(config, "runs/demo", make_builder)                 # from raw sequences to the report
+    run(config, "runs/demo", make_builder, last="train")   # up to the next training
 """
 
 from collections.abc import Callable
@@ -9,9 +12,9 @@ from collections.abc import Callable
 from dimjax import keys, report
 from dimjax.errors import InputError
 from dimjax.runs import Paths, write_config
-from dimjax.stages import build, evaluate, simulate, train
+from dimjax.stages import build, decide, evaluate, mine, predict, refine, simulate, train
 
-STAGES = ("simulate", "build", "train", "evaluate", "report")
+STAGES = ("simulate", "build", "train", "evaluate", "predict", "refine", "mine", "report")
 
 
 def run(config, workdir: str, make_builder: Callable, last: str = "rounds") -> None:
@@ -21,7 +24,8 @@ def run(config, workdir: str, make_builder: Callable, last: str = "rounds") -> N
       config: All keys, see configs/default.py.
       workdir: The run's directory; a killed run goes on in it.
       make_builder: See dimjax.stages.build.
-      last: The stage to stop after, one of STAGES; "rounds" runs all.
+      last: The stage to stop after, one of STAGES, in the first round that lacks it; "rounds" runs
+        all.
 
     Raises:
       InputError: The stage is unknown, or a stage finds bad input.
@@ -29,7 +33,7 @@ def run(config, workdir: str, make_builder: Callable, last: str = "rounds") -> N
     if last not in (*STAGES, "rounds"):
         raise InputError(
             "verb",
-            f"it must be one of rounds, {', '.join(STAGES)}, check, detect",
+            f"it must be one of rounds, {', '.join(STAGES)}, check, detect, export, review, score",
             last,
             "Correct it.",
         )
@@ -38,14 +42,29 @@ def run(config, workdir: str, make_builder: Callable, last: str = "rounds") -> N
     if config.data.folder:
         simulate.data_folder(config, paths)  # a wrong one must not become this directory's own
     write_config(config, workdir)
-    stages = {
-        "simulate": lambda: simulate.run(config, paths),
-        "build": lambda: build.run(config, paths, make_builder),
-        "train": lambda: train.run(config, paths),
-        "evaluate": lambda: evaluate.run(config, paths),
-        "report": lambda: report.run(config, paths),
-    }
-    for name, stage in stages.items():
-        stage()
-        if name == last:
+    simulate.run(config, paths)
+    for number in range(config.rounds.count):
+        if last == "simulate" or not _round(config, paths.of_round(number), make_builder, last):
             return
+    report.run(config, paths.of_round(config.rounds.count - 1))
+
+
+def _round(config, paths: Paths, make_builder: Callable, last: str) -> bool:
+    """Run the stages of a round; whether to go on."""
+    stages = {
+        "build": (lambda: build.run(config, paths, make_builder), lambda: paths.built),
+        "train": (lambda: train.run(config, paths), paths.losses.exists),
+        "evaluate": (lambda: evaluate.run(config, paths), paths.evaluation.exists),
+    }
+    if paths.number < config.rounds.count - 1:
+        stages |= {
+            "predict": (lambda: predict.run(config, paths), paths.predictions.exists),
+            "refine": (lambda: refine.run(config, paths), paths.suspects.exists),
+            "mine": (lambda: mine.run(config, paths), paths.mined.exists),
+        }
+    for name, (stage, is_done) in stages.items():
+        done = is_done()
+        stage()
+        if name == last and not done:
+            return False
+    return paths.number == config.rounds.count - 1 or decide.run(config, paths)

@@ -33,15 +33,34 @@ class Paths:
         self.report = self.workdir / "report.html"
         self.found = self.workdir / "detect"
         self.contact_sheet = self.workdir / "contact_sheet.png"
+        self.exported = self.workdir / "export"
+        self.ledger = self.workdir / "ledger.sqlite"
+        self.number = round
         self.round = self.workdir / "rounds" / str(round)
         self.labels = self.round / "labels.csv"
+        self.planted = self.round / "planted.csv"
+        self.plan = self.round / "plan.csv"
         self.examples = self.round / "examples"
         self.checkpoints = self.round / "checkpoints"
         self.metrics = self.round / "metrics.jsonl"
         self.epoch_losses = self.round / "losses"
         self.losses = self.round / "losses.parquet"
+        self.epoch_answers = self.round / "answers"
+        self.answers = self.round / "answers.parquet"
         self.detections = self.round / "detections.csv"
         self.evaluation = self.round / "evaluation.json"
+        self.predictions = self.round / "predictions.parquet"
+        self.suspects = self.round / "suspects.csv"
+        self.mined = self.round / "mined.csv"
+        self.reviewed = self.round / "review.json"
+
+    def scores(self, split: str) -> Path:
+        """Where the losses of a split's examples are written."""
+        return self.round / "scores" / f"{split}.parquet"
+
+    def of_round(self, round: int) -> "Paths":
+        """The paths of another round of the run."""
+        return Paths(self.workdir, round)
 
     @property
     def built(self) -> list[Path]:
@@ -122,10 +141,16 @@ class Run:
       detector: Of the checkpoint.
     """
 
-    def __init__(self, workdir: str | Path, round: int = 0, epoch: int | None = None):
+    def __init__(
+        self,
+        workdir: str | Path,
+        round: int | None = None,
+        epoch: int | None = None,
+        runtime: str = "jax",
+    ):
         self.config = read_config(workdir)
-        self.paths = Paths(workdir, round)
-        self.detector = search.restore_detector(self.paths.checkpoints, epoch)
+        self.paths = Paths(workdir, newest_round(workdir) if round is None else round)
+        self.detector = search.restore_detector(self.paths.checkpoints, epoch, runtime)
 
     def losses(self, split: str = "train", batch_size: int = 256) -> pd.DataFrame:
         """Loss of each example of a split, as the checkpoint's network sees it.
@@ -168,9 +193,23 @@ class Run:
         return self.detector.accepted(table) if accepted else table
 
 
-def load(workdir: str | Path, round: int = 0, epoch: int | None = None) -> Run:
-    """Open a run's directory; by default its newest checkpoint."""
-    return Run(workdir, round, epoch)
+def load(
+    workdir: str | Path,
+    round: int | None = None,
+    epoch: int | None = None,
+    runtime: str = "jax",
+) -> Run:
+    """Open a run's directory; by default its newest round and checkpoint, for JAX to detect with.
+
+    The other runtime is "onnx"; see dimjax.search.restore_detector.
+    """
+    return Run(workdir, round, epoch, runtime)
+
+
+def newest_round(workdir: str | Path) -> int:
+    """The newest round whose training is done, or 0."""
+    done = Path(workdir).glob("rounds/*/losses.parquet")
+    return max((int(path.parent.name) for path in done), default=0)
 
 
 def losses_table(data: examples.Examples, query, variables, batch_size: int) -> pd.DataFrame:

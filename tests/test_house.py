@@ -10,7 +10,17 @@ import pytest
 ROOT = Path(__file__).parent.parent
 DATA = {"errors", "tables", "labels", "layouts", "decoding", "images", "video", "sequences",
         "folders", "splits", "coordinates", "chips"}  # fmt: skip
-MODEL = {"models", "losses", "inputs", "detections", "metrics", "training", "checkpoints"}
+MODEL = {
+    "models",
+    "losses",
+    "answers",
+    "inputs",
+    "detections",
+    "metrics",
+    "training",
+    "checkpoints",
+}
+DECISION = {"tracks", "mining", "suspects"}
 
 
 def _imports(path: Path) -> set[str]:
@@ -48,6 +58,16 @@ def test_the_model_half_knows_no_tables(module):
             assert top != "dimjax" or not rest or rest.split(".")[0] in allowed, f"{file}: {name}"
 
 
+@pytest.mark.parametrize("module", sorted(DECISION))
+def test_the_decision_half_is_pure(module):
+    for file in _files(module):
+        for name in _imports(file):
+            top, _, rest = name.partition(".")
+            assert top not in {"jax", "flax", "optax", "orbax", "tensorflow_datasets"}, file
+            allowed = rest.split(".")[0] in DATA | DECISION or rest.startswith("ledger.values")
+            assert top != "dimjax" or not rest or allowed, f"{file}: {name}"
+
+
 def test_only_the_config_and_the_stages_know_configurations():
     for file in (ROOT / "dimjax").rglob("*.py"):
         knows = any(name.startswith("ml_collections") for name in _imports(file))
@@ -61,7 +81,6 @@ def test_nothing_imports_the_folder_datasets():
 
 
 def test_reading_data_does_not_load_jax():
-    code = (
-        "import sys, dimjax.folders, dimjax.chips, dimjax.splits; assert 'jax' not in sys.modules"
-    )
+    modules = "dimjax.folders, dimjax.chips, dimjax.splits, dimjax.mining"
+    code = f"import sys, {modules}; assert 'jax' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -68,7 +68,7 @@ class Links(HTMLParser):
 
     def handle_starttag(self, tag, attrs):
         self.loaded += [value for name, value in attrs if name in ("src", "href", "xlink:href")]
-        if tag not in ("meta", "br", "link", "img", "rect", "circle", "image", "path"):
+        if tag not in ("meta", "br", "link", "img", "rect", "circle", "image", "path", "source"):
             self.open.append(tag)
 
     def handle_startendtag(self, tag, attrs):
@@ -145,6 +145,7 @@ def test_page_of_a_run(tiny_run, tmp_path, capsys):
     for title in ("Hits, from dim", "Misses, from dim", "False alarms, the strongest"):
         assert title in page
     assert "There are none." not in page
+    assert "<h2>Rounds" not in page and "Mined" not in page  # one round has none
     for key in ("chips.backgrounds_per_label", "sky.settings.snr", "seed"):
         assert f"<code>{key}</code>" in page
     printed = capsys.readouterr().out

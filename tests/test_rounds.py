@@ -13,8 +13,9 @@ import pandas as pd
 import pytest
 
 import dimjax
-from dimjax import checkpoints
+from dimjax import checkpoints, ledger, reviewers
 from dimjax.errors import InputError
+from dimjax.labels import COLUMNS, read_table
 from dimjax.runs import Paths, read_config, write_config
 
 ROOT = Path(__file__).parent.parent
@@ -23,12 +24,18 @@ SMALL = [
     "--config.sky.sequences.train=3",
     "--config.sky.sequences.val=1",
     "--config.sky.sequences.test=1",
+    "--config.sky.sequences.new=1",
+    "--config.sky.errors.position=0.02",
+    "--config.sky.errors.unlabelled=0.02",
     "--config.sky.settings.frames=12",
     "--config.sky.settings.height=96",
     "--config.sky.settings.width=128",
     "--config.chips.chip_px=32",
     "--config.training.epochs=3",
     "--config.training.batch_size=16",
+    "--config.rounds.count=2",
+    "--config.rounds.later_epochs=2",
+    "--config.rounds.reviewer=oracle",
 ]
 
 
@@ -59,37 +66,79 @@ def test_the_main_job_leaves_what_it_promises(undisturbed):
     assert figures["split"] == "test" and figures["frames"]["images"] == 12
     assert set(figures["frames"]["categories"]) == {"target", "interference"}
     assert paths.report.read_text().startswith("<!DOCTYPE html>")
-    epochs = [json.loads(line)["epoch"] for line in paths.metrics.read_text().splitlines()]
-    assert epochs == [0, 1, 2]
+    for number, expected in ((0, [0, 1, 2]), (1, [0, 1])):
+        lines = paths.of_round(number).metrics.read_text().splitlines()
+        assert [json.loads(line)["epoch"] for line in lines] == expected
+
+
+def test_what_the_first_round_found_is_decided_and_trained_on(undisturbed):
+    first, second = Paths(undisturbed[0]), Paths(undisturbed[0], 1)
+    review = json.loads(first.reviewed.read_text())
+    assert review["decided"] == review["items"] > 0
+    with ledger.open_ledger(first.ledger) as book:
+        after = ledger.labels_as_of(book, 1)
+    labels = read_table(second.labels)
+    pd.testing.assert_frame_equal(labels, after.reset_index(drop=True)[list(COLUMNS)])
+    planted = pd.read_csv(first.planted)
+    assert planted.kind.nunique() == 4 and pd.read_csv(second.planted).empty
+    assert not after.source.eq("planted").any()
+    plans = [pd.read_csv(paths.plan).id for paths in (first, second)]
+    assert set(plans[0]) <= set(plans[1])
+    assert not second.suspects.exists()  # after the last round nobody would look at them
+
+
+def test_every_label_has_its_answers_in_every_epoch(undisturbed):
+    paths = Paths(undisturbed[0])
+    answers, labels = pd.read_parquet(paths.answers), pd.read_csv(paths.labels)
+    train = labels[labels.sequence.str.startswith("train") & (labels.frame % 4 == 0)]
+    # A label between those of the frames that chips are cut from is in no chip.
+    assert set(train.index) <= set(answers.label)
+    assert (answers.groupby("label").epoch.nunique() == 3).all()
+    assert np.isfinite(answers[["confidence", "dx", "dy"]]).all(axis=None)
 
 
 def test_every_example_has_its_loss_in_every_epoch(undisturbed):
     table = pd.read_parquet(Paths(undisturbed[0]).losses)
     assert (table.groupby("id").epoch.nunique() == 3).all()
     assert not table.duplicated(["id", "epoch"]).any()
-    parts = table[["location", "confidence", "category"]].sum(axis=1)
-    np.testing.assert_allclose(table.total, parts, rtol=1e-5)
+    a, b = (read_config(undisturbed[0]).loss[weight] for weight in "ab")
+    total = a * table.location + b * (table.confidence + table.category)
+    np.testing.assert_allclose(table.total, total, rtol=1e-5)
 
 
 def test_a_killed_run_goes_on_and_ends_the_same(undisturbed, tmp_path):
+    first, second = Paths(tmp_path), Paths(tmp_path, 1)
+    # In the midst of a training, between the search for suspects and their review, and later.
+    for moment in (first.epoch_losses / "0000.parquet", first.suspects, second.planted):
+        _kill_at(moment, tmp_path)
+    assert not second.losses.exists()
+    run(tmp_path)
+    for number in (0, 1):
+        same, other = Paths(undisturbed[0], number), Paths(tmp_path, number)
+        pd.testing.assert_frame_equal(pd.read_parquet(same.losses), pd.read_parquet(other.losses))
+        ours, theirs = (json.loads(p.evaluation.read_text()) for p in (same, other))
+        assert ours == theirs
+        ours, theirs = (dimjax.load(p.workdir, number).detector.variables for p in (same, other))
+        assert _leaves(ours) == _leaves(theirs)
+    tables = []
+    for paths in (Paths(undisturbed[0]), first):
+        with ledger.open_ledger(paths.ledger) as book:
+            tables.append(ledger.labels_as_of(book).assign(items=len(ledger.item_table(book))))
+    pd.testing.assert_frame_equal(*tables)
+
+
+def _kill_at(moment: Path, workdir: Path) -> None:
+    """Run until a file appears, then kill -9."""
     env = {**os.environ, "XLA_FLAGS": ""}
     process = subprocess.Popen(
-        command(tmp_path), cwd=ROOT, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        command(workdir), cwd=ROOT, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    first = Paths(tmp_path).epoch_losses / "0000.parquet"
     deadline = time.monotonic() + 240
-    while not first.exists() and time.monotonic() < deadline:
+    while not moment.exists() and time.monotonic() < deadline:
         time.sleep(0.02)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    assert first.exists() and not Paths(tmp_path).losses.exists()
-    run(tmp_path)
-    same, other = Paths(undisturbed[0]), Paths(tmp_path)
-    pd.testing.assert_frame_equal(pd.read_parquet(same.losses), pd.read_parquet(other.losses))
-    ours, theirs = (json.loads(p.evaluation.read_text()) for p in (same, other))
-    assert ours == theirs
-    ours, theirs = (dimjax.load(p.workdir).detector.variables for p in (same, other))
-    assert _leaves(ours) == _leaves(theirs)
+    assert moment.exists()
 
 
 def _leaves(tree) -> list[bytes]:
@@ -100,6 +149,7 @@ def _leaves(tree) -> list[bytes]:
 
 def test_a_run_can_be_asked_from_python(undisturbed):
     opened = dimjax.load(undisturbed[0])
+    assert opened.paths.number == 1  # the newest
     losses = opened.losses("test")
     assert {"id", "sequence", "frame", "location", "confidence", "category", "total"} == set(losses)
     assert losses.id.is_unique and np.isfinite(losses.total).all()
@@ -116,11 +166,36 @@ def test_a_run_can_be_asked_from_python(undisturbed):
 
 @pytest.mark.parametrize("mode", ["sequence", "single"])
 def test_the_other_input_modes_train_from_the_same_data_set(undisturbed, tmp_path, mode):
-    for name in ("sky", "rounds/0/examples"):
+    for name in ("sky", "rounds/0/examples", "rounds/0/labels.csv"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).symlink_to(undisturbed[0] / name)
-    run(tmp_path, "evaluate", f"--config.model.input={mode}", "--config.training.epochs=1")
+    one = ["--config.training.epochs=1", "--config.rounds.count=1"]
+    run(tmp_path, "evaluate", f"--config.model.input={mode}", *one)
     assert Paths(tmp_path).evaluation.exists()
+
+
+def test_a_person_is_waited_for(undisturbed, tmp_path):
+    for name in ("sky", "rounds/0/examples", "rounds/0/labels.csv", "rounds/0/planted.csv"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).symlink_to(undisturbed[0] / name)
+    (tmp_path / "rounds/0/plan.csv").symlink_to(undisturbed[0] / "rounds/0/plan.csv")
+    human = ["--config.rounds.reviewer=human", "--config.training.epochs=1"]
+    printed = run(tmp_path, *human)
+    assert "review items wait. Decide them with" in printed and "main.py review --work" in printed
+    assert not Paths(tmp_path).reviewed.exists() and not Paths(tmp_path, 1).labels.exists()
+    with ledger.open_ledger(Paths(tmp_path).ledger) as book:
+        reviewers.auto(book, at_least=0.0, reviewer="ann")
+        for item in ledger.get_items(book, states=["open"]):
+            ledger.decide(book, item.id, "skip", "ann")
+    run(tmp_path, "build", *human)
+    assert Paths(tmp_path).reviewed.exists() and Paths(tmp_path, 1).built
+
+
+def test_scores_are_written_with_the_worst_first(undisturbed):
+    printed = run(undisturbed[0], "score", "--split=test")
+    assert "test: mean loss location" in printed
+    table = pd.read_parquet(Paths(undisturbed[0], 1).scores("test"))
+    assert table.total.is_monotonic_decreasing
 
 
 def test_a_run_is_not_continued_with_other_keys(undisturbed):
@@ -129,7 +204,7 @@ def test_a_run_is_not_continued_with_other_keys(undisturbed):
     config = config.copy_and_resolve_references()
     config.unlock()
     config.loss.a = 7.0
-    with pytest.raises(InputError, match=r"its own configuration, loss.a=1.0; found loss.a=7.0"):
+    with pytest.raises(InputError, match=r"its own configuration, loss.a=10.0; found loss.a=7.0"):
         write_config(config, undisturbed[0])
 
 

@@ -1,20 +1,22 @@
-"""The report of a run: one HTML page that needs nothing beside it, and a table for the terminal.
+"""The report of a run: one HTML page that needs nothing beside it, and tables for the terminal.
 
-run(config, paths)                  # writes paths.report, prints the table
+run(config, paths)                  # paths: of the last round; writes paths.report, prints tables
 print(table(figures))               # figures: what dimjax.stages.evaluate wrote
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import jinja2
 import pandas as pd
 
 from dimjax.evaluation import LEAST_VISIBLE
+from dimjax.folders import Folder
 from dimjax.labels import read_table
 from dimjax.progress import bar, say
-from dimjax.report import crops, curves, tables
+from dimjax.report import crops, curves, rounds, tables
+from dimjax.report.found import sections
 from dimjax.runs import Paths, write_whole
 from dimjax.stages.simulate import data_folder
 
@@ -26,13 +28,16 @@ _TITLES = {
 
 
 def run(config, paths: Paths) -> None:
-    """Write paths.report where it is missing or older than what it tells of; print the table."""
+    """Write paths.report where it is missing or older than what it tells of; print the tables."""
     figures = json.loads(paths.evaluation.read_text())
-    sources = (paths.config, paths.metrics, paths.losses, paths.detections, paths.evaluation)
+    sources = [paths.config, paths.metrics, paths.losses, paths.detections, paths.evaluation]
+    sources += [paths.of_round(number).reviewed for number in range(paths.number)]
     changed = max(source.stat().st_mtime for source in sources)
     if not paths.report.exists() or paths.report.stat().st_mtime < changed:
         write_whole(paths.report, page(config, paths, figures))
     say(table(figures))
+    if paths.number:
+        say("\nrounds\n" + tables.as_text(rounds.table(rounds.read(paths))))
     say(f"\nreport: {paths.report}")
 
 
@@ -60,6 +65,7 @@ def measured(figures: dict) -> str:
 
 def page(config, paths: Paths, figures: dict) -> str:
     """The page as HTML."""
+    folder = data_folder(config, paths)
     lines = [json.loads(line) for line in paths.metrics.read_text().splitlines()]
     loss_curve, f1_curve = curves.training(lines)
     environment = jinja2.Environment(
@@ -93,13 +99,14 @@ def page(config, paths: Paths, figures: dict) -> str:
         losses=tables.losses(losses),
         pd=_percent(target["recall"] if target["truths"] else None),
         precision=_percent(target["precision"] if tables.accepted(target) else None),
-        crops=_crops(config, paths, figures),
+        crops=_crops(config, paths, figures, folder),
         crop_px=crops.CROP_PX,
         heads=crops.heads(),
         titles=_TITLES,
         least_visible=LEAST_VISIBLE,
         keys=_flat(record["config"]),
         versions=record["versions"],
+        found=sections(config, paths, folder),
     )
 
 
@@ -118,9 +125,8 @@ def _pixels(part: dict) -> str:
     return f"{part['pixels'] / part['images']:,.0f} px"
 
 
-def _crops(config, paths: Paths, figures: dict) -> dict[str, list[dict]]:
+def _crops(config, paths: Paths, figures: dict, folder: Folder) -> dict[str, list[dict]]:
     """For each kind a list of crops, each with its row, its svg and how it is shown."""
-    folder = data_folder(config, paths)
     truth = folder.labels if folder.truth is None else folder.truth
     truth = truth[truth.sequence.isin(figures["sequences"])]
     found = pd.read_csv(paths.detections, dtype={"sequence": "str"})
@@ -134,7 +140,7 @@ def _crops(config, paths: Paths, figures: dict) -> dict[str, list[dict]]:
     def drawn(row, kind: str) -> dict:
         there = truth[(truth.sequence == row.sequence) & (truth.frame == row.frame)]
         own = accepted[(accepted.sequence == row.sequence) & (accepted.frame == row.frame)]
-        marks = [*_marks("truth", there), *_marks("detection", own)]
+        marks = [*crops.marks("truth", there), *crops.marks("detection", own)]
         picture = crops.draw(folder.sequence(row.sequence), row, marks, config.data.stride)
         near = crops.nearest(row, there) if kind == "false alarm" else ""
         return {"row": row, "near": near, **picture}
@@ -143,11 +149,6 @@ def _crops(config, paths: Paths, figures: dict) -> dict[str, list[dict]]:
         kind: [drawn(row, kind) for row in bar(rows.itertuples(), f"draw {kind} crops", "crop")]
         for kind, rows in chosen.items()
     }
-
-
-def _marks(kind: str, table: pd.DataFrame) -> Iterator[tuple]:
-    for it in table.itertuples():
-        yield kind, it.category, it.x, it.y, it.w, it.h
 
 
 def _flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

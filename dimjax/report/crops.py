@@ -69,7 +69,8 @@ def draw(sequence: Sequence, row, marks: list[tuple], stride: int) -> dict:
     Args:
       sequence: Of the row.
       row: Has frame, x and y.
-      marks: Kind ("truth" or "detection"), category, x, y, w, h of all there is in the frame.
+      marks: Kind ("truth", "detection" or "asked"), category, x, y, w, h of all there is in the
+        frame.
       stride: Frames from F1 to F2, F2 to F3, F3 to F4.
 
     Returns:
@@ -85,12 +86,17 @@ def draw(sequence: Sequence, row, marks: list[tuple], stride: int) -> dict:
     for k, tile in enumerate(tiles.images.values()):
         parts.append(
             f'<svg x="{_shift(k, width)}" width="{width}" height="{height}">'
-            f'<image href="{_png(tile)}" width="{width}" height="{height}"/>'
+            f'<image href="{png(tile)}" width="{width}" height="{height}"/>'
             f"{'' if 1 <= k <= 3 else marked}</svg>"  # in F2..F4 the target is elsewhere
         )
     view = f"0 0 {_shift(7, width) - _GAP_PX} {height}"
     svg = Markup(f'<svg class="crops" viewBox="{view}" role="img">{"".join(parts)}</svg>')
     return {"svg": svg, "low": tiles.low, "high": tiles.high, "most": tiles.most, "sigma": sigma}
+
+
+def marks(kind: str, table: pd.DataFrame) -> list[tuple]:
+    """Marks of one kind for draw; the table has category, x, y, w, h."""
+    return [(kind, it.category, it.x, it.y, it.w, it.h) for it in table.itertuples()]
 
 
 def nearest(row, truth: pd.DataFrame) -> str:
@@ -143,13 +149,19 @@ def _strongest(alarms: pd.DataFrame) -> pd.DataFrame:
 def _mark(
     kind: str, category: str, x, y, w, h, x0: int, y0: int, width: int, height: int
 ) -> Markup:
-    """Four ticks towards a truth, a box round a detection; nothing for what lies outside."""
+    """Ticks towards a truth, a box round a detection, a ring round what is asked about.
+
+    Nothing for what lies outside.
+    """
     x, y = x - x0, y - y0
     if not (0 <= x < width and 0 <= y < height):
         return Markup("")
     half = max(w, h) / 2 + 2.5
     if kind == "detection":
         path = f"M{x - half:.2f} {y - half:.2f}h{2 * half:.2f}v{2 * half:.2f}h{-2 * half:.2f}z"
+    elif kind == "asked":
+        r = half + 4.0
+        path = f"M{x - r:.2f} {y:.2f}a{r} {r} 0 1 0 {2 * r} 0a{r} {r} 0 1 0 {-2 * r} 0z"
     else:
         near, far = half - 1.0, half + 3.0
         path = "".join(
@@ -159,7 +171,8 @@ def _mark(
     return Markup(f'<path class="{kind} {category}" d="{path}"/>')
 
 
-def _png(grey: np.ndarray) -> str:
+def png(grey: np.ndarray) -> str:
+    """A grey image [H, W] uint8 as a data URI."""
     buffer = io.BytesIO()
     Image.fromarray(grey).save(buffer, "PNG", optimize=True)
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()

@@ -113,6 +113,31 @@ def losses(groups: dict[str, np.ndarray]) -> Markup:
     return chart(series, x, Axis("examples", 0.5, _decades(1, most)[1], log=True))
 
 
+def loss_change(groups: dict[str, np.ndarray]) -> Markup:
+    """How the total loss of examples is spread in a few rounds, each with its mean (Fig. 11).
+
+    In shares of a round's examples, since their number grows.
+
+    Args:
+      groups: Name of a round -> [N] losses.
+    """
+    lowest = max(_LEAST_LOSS, min(own.min() for own in groups.values()))
+    highest = max(own.max() for own in groups.values())
+    x = Axis("total loss of an example", *_decades(lowest, highest), log=True)
+    series = [
+        line._replace(
+            name=f"{line.name}, mean {own.mean():.3g}", y=[100 * n / len(own) for n in line.y]
+        )
+        for line, own in zip(histogram(groups, x), groups.values(), strict=True)
+    ]
+    most = round_up(max(max(line.y) for line in series))
+    means = [
+        Series("", [own.mean()] * 2, [0, most], style, dashed=True)
+        for style, own in enumerate(groups.values())
+    ]
+    return chart(series + means, x, Axis("training examples, %", 0.0, most))
+
+
 def losses_by_content(table: pd.DataFrame, labels: pd.DataFrame) -> dict[str, np.ndarray]:
     """What examples hold -> their total losses in a table of one epoch; no kind is empty."""
     kinds, total = contents(table, labels), table.total.to_numpy()

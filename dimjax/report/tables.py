@@ -112,6 +112,13 @@ def accepted(own: dict) -> bool:
     return own["recall"] > 0 or own["false_alarms_per_frame"] > 0
 
 
+def basic(own: dict) -> list[str]:
+    """Precision, recall and F1 of a category."""
+    precision = share(own["precision"]) if accepted(own) else NONE
+    known = own["truths"] > 0
+    return [precision, *(share(own[name]) if known else NONE for name in ("recall", "f1"))]
+
+
 def share(value: float) -> str:
     """A figure between 0 and 1."""
     return f"{value:.3f}"
@@ -134,8 +141,7 @@ def _figures(own: dict, radii: list[str]) -> list[str]:
     return [
         f"{own['truths']:,}",
         share(own["threshold"]),
-        share(own["precision"]) if accepted(own) else NONE,
-        *(share(own[name]) if known else NONE for name in ("recall", "f1")),
+        *basic(own),
         *(share(own["ap"][radius]) if known else NONE for radius in radii),
         rate(own["false_alarms_per_frame"]),
         rate(own["false_alarms_per_pixel"] * 1e6),

@@ -9,8 +9,9 @@ file stands under its final name, and is then skipped.
     evaluate.run(config, paths)      paths.evaluation      figures
     report.run(config, paths)        paths.report          one page to look at
 
-Two verbs stand beside the rounds:
+Three verbs stand beside the rounds:
 
     check.run(config, paths)         paths.contact_sheet   what is wrong in a data folder
     detect.run(workdir, source)      paths.found           detections, pictures, videos
+    export.run(workdir)              paths.exported        ONNX and StableHLO files
 """

@@ -1,17 +1,32 @@
-"""Build the chips of a round from its label snapshot, through the TFDS builder."""
+"""Build the chips of a round from its label snapshot, through the TFDS builder.
+
+The labels are those of the ledger as of the round. Where a refinement follows, errors are planted
+into them first, and known. The plan of the chips is made in round 0 and grows by what the reviews
+added.
+"""
 
 import contextlib
+import functools
 import io
 from collections.abc import Callable
 
-from dimjax.labels import write_table
+import numpy as np
+import pandas as pd
+
+from dimjax import chips, ledger, planting, suspects
+from dimjax.folders import Folder
+from dimjax.labels import COLUMNS, write_table
 from dimjax.progress import say
 from dimjax.runs import Paths
+from dimjax.splits import with_validation
 from dimjax.stages.simulate import data_folder
+from dimjax.tables import write_csv
+
+_NOISE_SNR = 1.5  # what the strongest response near a label is where there is nothing
 
 
 def run(config, paths: Paths, make_builder: Callable) -> None:
-    """Write paths.labels and paths.examples.
+    """Write paths.labels, planted, plan and, last, examples.
 
     Args:
       config: Of the run.
@@ -23,21 +38,91 @@ def run(config, paths: Paths, make_builder: Callable) -> None:
         return
     folder = data_folder(config, paths)
     paths.round.mkdir(parents=True, exist_ok=True)
-    write_table(folder.labels, paths.labels)
+    splits = with_validation(folder.splits, config.data.val_share, config.seed)
+    with open_book(folder, splits, paths) as book:
+        ledger.begin_round(book, paths.number)
+        labels = ledger.labels_as_of(book, paths.number)
+        planted = _planted(config, paths, folder, labels, splits["train"])
+        plan = _plan(config, paths, folder, labels, planted, splits, book)
+    write_csv(planted, paths.planted)
+    write_table(planting.apply(labels, planted), paths.labels)
+    write_csv(plan, paths.plan)
     builder = make_builder(
         data_dir=paths.examples,
         name="chips",
         folder=str(folder.path),
         layout=folder.layout._asdict(),
         labels=str(paths.labels),
+        plan=str(paths.plan),
         chip_px=config.chips.chip_px,
-        frame_step=config.chips.frame_step,
-        backgrounds_per_label=config.chips.backgrounds_per_label,
         stride=config.data.stride,
-        val_share=config.data.val_share,
-        seed=config.seed,
     )
     with contextlib.redirect_stdout(io.StringIO()):  # TFDS speaks of downloads of unknown size
         builder.download_and_prepare(file_format="array_record")
     counts = (f"{split.num_examples:,} {name}" for name, split in builder.info.splits.items())
     say(f"chips of {config.chips.chip_px} px: {', '.join(counts)}")
+
+
+def open_book(folder: Folder, splits: dict[str, list[str]], paths: Paths) -> ledger.Ledger:
+    """The run's ledger; it begins with the labels of the sequences that are in a split.
+
+    What is known of other sequences, e.g. the new ones, is never looked at.
+    """
+    known = [name for names in splits.values() for name in names]
+    labels = folder.labels[folder.labels.sequence.isin(known)]
+    return ledger.begin(paths.ledger, labels[list(COLUMNS)], folder.shapes)
+
+
+def trained_labels(paths: Paths, book: ledger.Ledger) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The labels that a round was trained on, ids in their index, and what was planted."""
+    planted = pd.read_csv(paths.planted, keep_default_na=False)
+    return planting.apply(ledger.labels_as_of(book, paths.number), planted), planted
+
+
+def _planted(config, paths, folder: Folder, labels, train: list[str]) -> pd.DataFrame:
+    """Errors planted into the training sequences' labels; none in the last round."""
+    share = config.refinement.planted_share
+    if share == 0 or paths.number == config.rounds.count - 1:
+        return pd.DataFrame(columns=planting.PLANTED_COLUMNS)
+
+    @functools.lru_cache(maxsize=8)
+    def frames_of(name: str) -> np.ndarray:
+        sequence = folder.sequence(name)
+        return np.stack([sequence.frame(t) for t in range(len(sequence))])
+
+    rng = np.random.default_rng([config.seed, paths.number])
+    labels = labels[labels.sequence.isin(train)]
+    seen = suspects.look(labels, folder.sequence, config.data.stride)
+    snr = seen.image_snr.clip(lower=_NOISE_SNR).to_numpy()
+    return planting.plant(labels, frames_of, share, rng, snr)
+
+
+def _plan(config, paths, folder: Folder, labels, planted, splits, book) -> pd.DataFrame:
+    """The plan of the round's chips, with their splits."""
+    settings = config.chips
+    if paths.number:
+        before = chips.read_plan(
+            paths.of_round(paths.number - 1).plan, folder.shapes, settings.chip_px
+        )
+        found = _reviewed_places(book, paths.number)
+        return chips.grow(before, found, folder.shapes, settings.chip_px, config.seed)
+    split_of = {name: split for split, names in splits.items() for name in names}
+    shapes = {name: folder.shapes[name] for name in split_of}
+    mix = settings.backgrounds_per_label
+    # Chips for the labels as they are and for the false ones: what is planted is taken back.
+    false = planted[planted.kind == "labelled_background"]
+    labels = pd.concat([labels, false[list(COLUMNS)]])
+    plan = chips.plan(labels, shapes, settings.chip_px, settings.frame_step, mix, config.seed)
+    return plan.assign(split=plan.sequence.map(split_of))
+
+
+def _reviewed_places(book: ledger.Ledger, number: int) -> pd.DataFrame:
+    """Where the last review added labels, and where it confirmed false alarms."""
+    changes = ledger.diff(book, number - 1, number)
+    added = changes[changes.change == "added"].rename(columns={"x_b": "x", "y_b": "y"})
+    items = ledger.item_table(book)
+    false = items[(items.kind == "false_alarm") & (items["round"] == number - 1)]
+    false = false[false.verb.isin(["accept", "keep"]) & false.state.eq("decided")]
+    columns = ["sequence", "frame", "x", "y", "reason"]
+    parts = [added.assign(reason="miss")[columns], false.assign(reason="false_alarm")[columns]]
+    return pd.concat(parts, ignore_index=True)

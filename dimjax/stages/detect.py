@@ -26,6 +26,7 @@ def run(
     output: str | Path | None = None,
     pictures: int = 6,
     video: bool = False,
+    runtime: str = "jax",
 ) -> Path:
     """Search sequences with the newest checkpoint of a run.
 
@@ -37,17 +38,18 @@ def run(
         of the source.
       pictures: Number of overlay pictures, spread evenly over the frames with detections.
       video: Whether to write an overlay video of each sequence too.
+      runtime: "jax" or "onnx"; see dimjax.search.restore_detector.
 
     Returns:
       The folder written to.
 
     Raises:
-      InputError: There is no checkpoint or no such sequence.
+      InputError: There is no checkpoint, no such sequence or no such runtime.
     """
     if source is None:
         remedy = "Give --input=PATH."
         raise InputError("--input", "it must be a sequence or a data folder", "nothing", remedy)
-    run_ = runs.load(workdir)
+    run_ = runs.load(workdir, runtime=runtime)
     sequences = _sequences(run_.config, Path(source))
     output = Path(output) if output else run_.paths.found / Path(source).resolve().stem
     output.mkdir(parents=True, exist_ok=True)

@@ -1,8 +1,8 @@
 """Train a network on the chips of a round, epoch by epoch, and keep every example's loss.
 
-After each epoch its losses and figures are written, then its checkpoint. So a killed training
-goes on after the last checkpoint and ends as an undisturbed one would. After the last epoch the
-detector's thresholds are chosen on full frames of the validation split.
+After each epoch its losses, answers and figures are written, then its checkpoint. So a killed
+training goes on after the last checkpoint and ends as an undisturbed one would. After the last
+epoch the detector's thresholds are chosen on full frames of the validation split.
 """
 
 import json
@@ -12,13 +12,16 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import jax
+import numpy as np
 import pandas as pd
 from tensorboardX import SummaryWriter
 
-from dimjax import checkpoints, evaluation, examples, search, training
+from dimjax import checkpoints, evaluation, examples, records, search, training
 from dimjax.inputs import CHANNELS
+from dimjax.labels import read_table
+from dimjax.losses import PARTS
 from dimjax.progress import bar, say
-from dimjax.runs import Paths, chip_labels, identity, losses_table, write_whole
+from dimjax.runs import Paths, chip_labels, losses_table, write_whole
 from dimjax.search import Detector
 from dimjax.splits import with_validation
 from dimjax.stages.simulate import data_folder
@@ -33,6 +36,7 @@ class _Training(NamedTuple):
     config: object
     paths: Paths
     data: examples.Examples
+    label_rows: np.ndarray  # [N, M], see dimjax.records
     chips: training.Chips  # the same on the devices
     val: examples.Examples | None
     train_steps: Callable
@@ -54,15 +58,20 @@ def run(config, paths: Paths) -> None:
             state = checkpoints.restore(saved, like=state)
             first = saved.latest_step() + 1
         _drop_metrics_from(paths, first)
-        for epoch in range(first, config.training.epochs):
+        for epoch in range(first, epochs_of(config, paths.number)):
             state, figures = _train_one(setup, state, epoch, forecast=epoch == first)
             for name, value in figures.items():
                 board.add_scalar(name, value, epoch)
             description = setup.detector.description
-            if epoch == config.training.epochs - 1:
+            if epoch == epochs_of(config, paths.number) - 1:
                 description = {**description, "threshold": _thresholds(setup, state)}
             checkpoints.save(saved, epoch, state, description)
-    _merge_losses(paths)
+    records.merge(paths)
+
+
+def epochs_of(config, number: int) -> int:
+    """Epochs of a round: the paper trains 100 first and 50 in each later one."""
+    return config.rounds.later_epochs if number else config.training.epochs
 
 
 def describe(config) -> dict:
@@ -86,15 +95,15 @@ def _prepare(config, paths: Paths) -> tuple[_Training, training.TrainState]:
     val = examples.load(paths.prepared, "val") if has_val else None
     description = describe(config)
     model, mesh = search.create_model(description), training.make_mesh()
-    steps = -(-len(data) // config.training.batch_size)
+    steps, epochs = -(-len(data) // config.training.batch_size), epochs_of(config, paths.number)
     optimizer = training.make_optimizer(
         config.training.optimizer,
         config.training.learning_rate,
         config.training.weight_decay,
         warmup_steps=round(config.training.warmup_epochs * steps),
-        steps=config.training.epochs * steps,
+        steps=epochs * steps,
     )
-    key = jax.random.key(config.seed)
+    key = jax.random.fold_in(jax.random.key(config.seed), paths.number)
     loss = {
         "mode": config.model.input,
         "stride": config.model.output_stride,
@@ -102,7 +111,13 @@ def _prepare(config, paths: Paths) -> tuple[_Training, training.TrainState]:
         "b": config.loss.b,
     }
     train_steps = training.make_train_steps(
-        model, optimizer, mesh, **loss, augmented=config.training.augment, key=key
+        model,
+        optimizer,
+        mesh,
+        **loss,
+        augmented=config.training.augment,
+        noise=config.training.noise,
+        key=key,
     )
     channels = CHANNELS[config.model.input]
     state = training.initial_state(
@@ -110,33 +125,40 @@ def _prepare(config, paths: Paths) -> tuple[_Training, training.TrainState]:
     )
     chips, query = training.on_device(data, mesh), training.make_losses(model, **loss)
     detector = search.make_detector(model, None, description)
-    return _Training(config, paths, data, chips, val, train_steps, query, detector), state
+    if paths.number and config.rounds.start == "last":
+        state = training.started_from(state, _last_variables(paths), mesh)
+    rows = records.label_rows(data, read_table(paths.labels))
+    return _Training(config, paths, data, rows, chips, val, train_steps, query, detector), state
+
+
+def _last_variables(paths: Paths) -> dict:
+    """The weights with which the round before this one ended."""
+    return search.restore_detector(paths.of_round(paths.number - 1).checkpoints).variables
 
 
 def _train_one(setup: _Training, state: training.TrainState, epoch: int, forecast: bool):
     """One epoch: the next state and the figures that metrics.jsonl gets."""
-    settings, started = setup.config.training, time.monotonic()
-    order = training.epoch_order(
-        len(setup.data), settings.batch_size, (setup.config.seed, 0, epoch)
-    )
+    number, started = setup.paths.number, time.monotonic()
+    epochs = epochs_of(setup.config, number)
+    seed = (setup.config.seed, number, epoch)
+    order = training.epoch_order(len(setup.data), setup.config.training.batch_size, seed)
 
     def progress(blocks):
         if forecast:
-            blocks = _forecast(blocks, order.shape, settings.epochs - epoch)
-        return bar(blocks, f"epoch {epoch + 1}/{settings.epochs}", "step")
+            blocks = _forecast(blocks, order.shape, epochs - epoch)
+        return bar(blocks, f"epoch {epoch + 1}/{epochs}", "step")
 
-    state, losses = training.train_epoch(setup.train_steps, state, setup.chips, order, progress)
+    state, found = training.train_epoch(setup.train_steps, state, setup.chips, order, progress)
     rate = len(setup.data) / (time.monotonic() - started)
-    figures = {f"train/{part}": float(values.mean()) for part, values in losses.items()}
+    figures = {f"train/{part}": float(found[part].mean()) for part in (*PARTS, "total")}
     figures |= _validate(setup, state)
     figures["chips_per_second"] = rate
-    table = pd.DataFrame({"epoch": epoch, **identity(setup.data), **losses})
-    _write_table(table, setup.paths.epoch_losses / f"{epoch:04d}.parquet")
+    records.write_epoch(setup.paths, epoch, setup.data, setup.label_rows, found)
     with open(setup.paths.metrics, "a", encoding="utf-8") as file:
         file.write(json.dumps({"epoch": epoch, **figures}) + "\n")
     val = f", validation {figures['val/total']:.3f}" if "val/total" in figures else ""
     f1 = f", F1 {figures['val/f1']:.3f}" if "val/f1" in figures else ""
-    say(f"epoch {epoch + 1}/{settings.epochs}: loss {figures['train/total']:.3f}{val}{f1}")
+    say(f"epoch {epoch + 1}/{epochs}: loss {figures['train/total']:.3f}{val}{f1}")
     return state, figures
 
 
@@ -170,8 +192,8 @@ def _validate(setup: _Training, state: training.TrainState) -> dict[str, float]:
     found = search.search_chips(detector, setup.val.frames, setup.val.scale, size)
     match_px = setup.config.detection.match_px
     f1 = evaluation.best_f1(chip_labels(setup.val), found, "target", match_px)
-    parts = ("location", "confidence", "category", "total")
-    return {**{f"val/{part}": float(losses[part].mean()) for part in parts}, "val/f1": f1}
+    means = {f"val/{part}": float(losses[part].mean()) for part in (*PARTS, "total")}
+    return {**means, "val/f1": f1}
 
 
 def _thresholds(setup: _Training, state: training.TrainState) -> dict[str, float]:
@@ -206,19 +228,6 @@ def _drop_metrics_from(paths: Paths, epoch: int) -> None:
     lines = paths.metrics.read_text().splitlines() if paths.metrics.exists() else []
     kept = [line for line in lines if line.endswith("}") and json.loads(line)["epoch"] < epoch]
     write_whole(paths.metrics, "".join(f"{line}\n" for line in kept))
-
-
-def _merge_losses(paths: Paths) -> None:
-    parts = sorted(paths.epoch_losses.glob("*.parquet"))
-    tables = [pd.read_parquet(part) for part in parts]
-    _write_table(pd.concat(tables, ignore_index=True), paths.losses)
-
-
-def _write_table(table: pd.DataFrame, path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(path.name + ".part")
-    table.to_parquet(aside, index=False)
-    os.replace(aside, path)
 
 
 def _duration(seconds: float) -> str:

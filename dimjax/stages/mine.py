@@ -1,0 +1,39 @@
+"""Mine a round's new sequences: what its tracks say that the network missed or imagined."""
+
+import pandas as pd
+
+from dimjax import ledger
+from dimjax.labels import write_table
+from dimjax.mining import Mining, mine
+from dimjax.progress import say
+from dimjax.runs import Paths
+from dimjax.splits import with_validation
+from dimjax.stages.build import open_book
+from dimjax.stages.predict import new_sequences
+from dimjax.stages.refine import linked
+from dimjax.stages.simulate import data_folder
+
+
+def run(config, paths: Paths) -> None:
+    """Put review items into the ledger, and write paths.mined: a row for each of their places."""
+    if paths.mined.exists():
+        return
+    folder = data_folder(config, paths)
+    names = new_sequences(config, folder, paths.number)
+    predictions = pd.read_parquet(paths.predictions)
+    splits = with_validation(folder.splits, config.data.val_share, config.seed)
+    with open_book(folder, splits, paths) as book:
+        labels = ledger.labels_as_of(book, paths.number)
+        tracks = linked(paths, predictions[predictions.sequence.isin(names)])
+        mined = mine(
+            tracks,
+            labels[labels.sequence.isin(names)],
+            {name: folder.shapes[name] for name in names},
+            Mining(match_px=config.detection.match_px),
+        )
+        ledger.add_items(book, [item for items in mined for item in items], stage="mine")
+        table = ledger.item_table(book, paths.number)
+    write_table(table[table.stage == "mine"], paths.mined)
+    if names:
+        counts = f"{len(mined.misses)} misses, {len(mined.false_alarms)} false alarms"
+        say(f"mined in {len(names)} new sequences: {counts}, {len(mined.doubtful)} doubtful")

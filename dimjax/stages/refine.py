@@ -1,0 +1,98 @@
+"""Rank the labels of a round by the probability that they are wrong, and put them up for review.
+
+The ranking is calibrated by the errors that were planted before the training. These are known:
+they are never put up.
+"""
+
+from typing import NamedTuple
+
+import pandas as pd
+
+from dimjax import ledger, suspects
+from dimjax.folders import Folder
+from dimjax.labels import write_table
+from dimjax.progress import say
+from dimjax.runs import Paths
+from dimjax.search import restore_detector
+from dimjax.splits import with_validation
+from dimjax.stages.build import open_book, trained_labels
+from dimjax.stages.predict import trained_sequences
+from dimjax.stages.simulate import data_folder
+from dimjax.tracks import Linking, Tracks, link
+
+_APART_MATCHES = 2  # a detection within so many matching radii of a label is that label's matter
+
+
+def run(config, paths: Paths) -> None:
+    """Put review items into the ledger, and write paths.suspects."""
+    if paths.suspects.exists() or config.refinement.planted_share == 0:
+        return
+    folder = data_folder(config, paths)
+    splits = with_validation(folder.splits, config.data.val_share, config.seed)
+    with open_book(folder, splits, paths) as book:
+        labels, planted = trained_labels(paths, book)
+        found = find(config, paths, folder, labels, planted)
+        items = suspects.to_items(found.shown, *found[2:], folder.shapes)
+        ledger.add_items(book, items, stage="refine")
+    table = suspects.worst_kind(found.ranked[~found.ranked.planted])
+    write_table(table.drop(columns="row"), paths.suspects)
+    for kind in found.ranked[found.ranked.cut_off.isna()].kind.unique():
+        say(f"{kind}: too few planted errors among what is ranked, none of this kind is put up")
+    say(f"{len(found.shown)} of {len(found.labels)} labels are suspect, in {len(items)} items")
+
+
+class Found(NamedTuple):
+    """What a refinement finds."""
+
+    ranked: pd.DataFrame  # from suspects.rank, planted errors among them
+    shown: pd.DataFrame  # its rows that are to be reviewed
+    labels: pd.DataFrame  # that were trained on, ids in their index
+    measures: pd.DataFrame
+    proposals: pd.DataFrame
+    points: pd.DataFrame
+
+
+def find(
+    config, paths: Paths, folder: Folder, labels: pd.DataFrame, planted: pd.DataFrame
+) -> Found:
+    """Rank a round's labels.
+
+    Args:
+      config: Of the run.
+      paths: Of the round, which has been trained and predicted.
+      folder: Of the raw sequences.
+      labels: That were trained on, planted errors among them; ids in the index.
+      planted: See dimjax.planting.
+    """
+    names, stride = trained_sequences(paths), config.data.stride
+    losses, answers = pd.read_parquet(paths.losses), pd.read_parquet(paths.answers)
+    ids = labels.index
+    labels = labels[labels.sequence.isin(names)]
+    # The answers count the rows of all labels, those of other splits among them.
+    answers = answers.assign(label=labels.index.get_indexer(ids[answers.label]))
+    predictions = pd.read_parquet(paths.predictions)
+    tracks = linked(paths, predictions[predictions.sequence.isin(names)])
+    label_paths = suspects.link_labels(labels)
+    images = suspects.look(labels, folder.sequence, stride)
+    measures = suspects.measure(labels, losses, answers, tracks, label_paths, images)
+    apart_px = _APART_MATCHES * config.detection.match_px
+    proposals = suspects.propose(labels, losses, tracks, label_paths, apart_px)
+    proposals["image_snr"] = suspects.look(proposals, folder.sequence, stride).image_snr
+    known = suspects.known(planted, labels, proposals, config.detection.match_px)
+    ranked = suspects.rank(labels, measures, proposals, known, config.refinement.found)
+    worst = suspects.worst_kind(ranked)
+    settings = config.refinement
+    least = worst.cut_off.clip(lower=settings.least_probability)
+    shown = worst[(worst.probability >= least) & ~worst.planted]
+    shown = shown.head(round(settings.most_shown * len(labels)))
+    points = tracks.points[tracks.points.confirmed]
+    return Found(ranked, shown, labels, measures, proposals, points)
+
+
+def linked(paths: Paths, detections: pd.DataFrame) -> Tracks:
+    """The tracks of a round's detections, which its own thresholds start."""
+    threshold = restore_detector(paths.checkpoints).description["threshold"]
+    tracks = link(detections, Linking(strong=(threshold["target"], threshold["interference"])))
+    for note in tracks.notes:
+        say(note)
+    return tracks

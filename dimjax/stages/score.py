@@ -1,0 +1,53 @@
+"""The loss of each example as a table, and the history over the epochs of the worst ones."""
+
+import os
+from pathlib import Path
+
+import pandas as pd
+
+from dimjax import examples, runs
+from dimjax.errors import InputError
+from dimjax.losses import PARTS
+from dimjax.progress import say
+
+_SHOWN = 10
+
+
+def run(
+    workdir: str | Path, split: str, round: int | None = None, epoch: int | None = None
+) -> Path:
+    """Query the losses of a split in evaluation mode and write them, the largest first.
+
+    Args:
+      workdir: The run's directory.
+      split: "train", "val" or "test".
+      round: Which round; by default the newest.
+      epoch: Of the checkpoint; by default the newest.
+
+    Returns:
+      The Parquet file written: id, sequence, frame, location, confidence, category, total.
+
+    Raises:
+      InputError: There is no such split or checkpoint.
+    """
+    opened = runs.load(workdir, round, epoch)
+    known = examples.splits(opened.paths.prepared)
+    if split not in known:
+        rule = f"it must be one of {', '.join(known)}"
+        raise InputError("--split", rule, repr(split), "Name one of these.")
+    table = opened.losses(split).sort_values("total", ascending=False, ignore_index=True)
+    path = opened.paths.scores(split)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(path.name + ".part")
+    table.to_parquet(aside, index=False)
+    os.replace(aside, path)
+    say(_as_text(table, split))
+    say(f"\nlosses of {len(table):,} examples: {path}")
+    return path
+
+
+def _as_text(table: pd.DataFrame, split: str) -> str:
+    parts = [*PARTS, "total"]
+    means = ", ".join(f"{part} {table[part].mean():.3f}" for part in parts)
+    worst = table.head(_SHOWN)[["id", *parts]].to_string(index=False, float_format="%.3f")
+    return f"{split}: mean loss {means}\nthe largest:\n{worst}"

@@ -1,0 +1,153 @@
+"""Rounds with mining on drone-ir: a tenth of the clips labelled, the others as new sequences.
+
+    main(Path("DATA/drone-ir"), "cpu", [0], Path("experiments/results"), make_builder)
+
+The first frames of the clips are written out as a data folder. A tenth of the training clips, their
+kinds in turn, begins with its labels, two of them for validation; the reviewer has the labels of
+the others. Beside it: a training on all clips' labels. F1 is that of targets on full frames of the
+clips of val.txt. Sizes: 12 clips (toy), all clips' first 80 frames (cpu), all frames (paper).
+Writes table3_drone.json and .md.
+"""
+
+import os
+import shutil
+from collections.abc import Callable
+from itertools import zip_longest
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from ml_collections import ConfigDict
+from result_files import as_json, interval, markdown, number, versions
+from round_rows import rows_of
+
+from configs import drone_ir
+from dimjax import rounds
+from dimjax.folders import DRONE_IR, Folder, open_folder
+from dimjax.labels import write_table
+from dimjax.layouts import DIMJAX
+from dimjax.progress import bar
+from dimjax.runs import write_whole
+
+VALIDATION = 2  # of the labelled clips
+
+
+class Size(NamedTuple):
+    """How much of the clips is used, and how it is trained."""
+
+    clips: int  # of the training split
+    test_clips: int
+    frames: int | None  # the first ones of each clip; None: all
+    rounds: int
+    epochs: int  # of the first round
+    later_epochs: int
+    all_epochs: int  # where all clips are labelled, with ten times the chips
+
+
+SIZES = {
+    "toy": Size(12, 2, 34, 2, 2, 1, 1),
+    "cpu": Size(90, 23, 80, 6, 30, 5, 10),
+    "paper": Size(90, 23, None, 6, 100, 50, 100),
+}
+_COLUMNS = ("round", "epochs", "images", "precision", "recall", "f1", "changed", "decisions")
+
+
+def main(data: Path, name: str, seeds: list[int], out: Path, make_builder: Callable) -> None:
+    """Run each seed, write the table and print it."""
+    size, folder = SIZES[name], open_folder(data, DRONE_IR)
+    results = {}
+    for seed in seeds:
+        work = out / "table3.work" / f"drone-{name}-{seed}"
+        results[str(seed)] = run(folder, size, seed, work, make_builder)
+    first = next(iter(results.values()))
+    summary = {
+        part: [
+            {column: interval(row[column] for row in rows) for column in _COLUMNS}
+            for rows in zip(*(own[part] for own in results.values()), strict=True)
+        ]
+        for part in first
+    }
+    record = {"size": name, "frames": size.frames, "versions": versions(("dimjax", "jax"))}
+    record |= {"results": results, "summary": summary}
+    write_whole(out / "table3_drone.json", as_json(record))
+    text = as_markdown(summary, list(results), name)
+    write_whole(out / "table3_drone.md", text)
+    print(text)
+
+
+def run(
+    folder: Folder, size: Size, seed: int, work: Path, make_builder: Callable
+) -> dict[str, list[dict]]:
+    """Rows of the rounds from a tenth of the labels, and of a training on all of them."""
+    clips = by_turns(sorted(folder.splits["train"]), np.random.default_rng(seed))[: size.clips]
+    test = by_turns(sorted(folder.splits["val"]), np.random.default_rng(seed))[: size.test_clips]
+    labelled = max(VALIDATION + 1, round(len(clips) / 10))
+    val, few, rest = clips[:VALIDATION], clips[VALIDATION:labelled], clips[labelled:]
+    splits = {
+        "tenth": {"train": few, "val": val, "test": test, "new": rest},
+        "all": {"train": few + rest, "val": val, "test": test, "new": []},
+    }
+    found = {}
+    for name, own in splits.items():
+        write_clips(folder, own, size.frames, work / f"{name}-clips")
+        config = config_of(size, seed, work / f"{name}-clips", mined=name == "tenth")
+        rounds.run(config, str(work / name), make_builder)
+        found[name] = rows_of(work / name)
+    return found
+
+
+def config_of(size: Size, seed: int, clips: Path, mined: bool):
+    """The run of configs/drone_ir.py on a folder of clips, in rounds or all at once."""
+    config = drone_ir.get_config()
+    config.seed = seed
+    config.data.folder = str(clips)
+    config.data.layout = ConfigDict(DIMJAX._asdict())
+    config.chips.frame_step = 2
+    config.refinement.planted_share = 0.0  # the reviewer has nothing better than these labels
+    config.rounds.count = size.rounds if mined else 1
+    config.training.epochs = size.epochs if mined else size.all_epochs
+    config.rounds.later_epochs = size.later_epochs
+    config.rounds.reviewer = "oracle"
+    return config
+
+
+def by_turns(names: list[str], rng: np.random.Generator) -> list[str]:
+    """Names IR_KIND_NUMBER in random order, each kind in turn."""
+    kinds: dict[str, list[str]] = {}
+    for k in rng.permutation(len(names)):
+        kinds.setdefault(names[k].split("_")[1], []).append(names[k])
+    turns = zip_longest(*(kinds[kind] for kind in sorted(kinds)))
+    return [name for turn in turns for name in turn if name is not None]
+
+
+def write_clips(
+    folder: Folder, splits: dict[str, list[str]], frames: int | None, path: Path
+) -> None:
+    """Write the first frames of the clips of some splits as a folder in dimjax's own layout."""
+    if path.exists():
+        return
+    aside = path.with_name(path.name + ".part")
+    shutil.rmtree(aside, ignore_errors=True)
+    names = [name for own in splits.values() for name in own]
+    for name in bar(names, "write clips", "clip"):
+        sequence = folder.sequence(name)
+        (aside / "sequences" / name).mkdir(parents=True)
+        stack = np.stack([sequence.frame(t) for t in range(min(len(sequence), frames or 10**9))])
+        np.save(aside / "sequences" / name / "frames.npy", stack)
+    (aside / "splits").mkdir()
+    for split, own in splits.items():
+        (aside / "splits" / f"{split}.txt").write_text("".join(f"{name}\n" for name in own))
+    labels = folder.labels[folder.labels.sequence.isin(names)]
+    write_table(labels[labels.frame < (frames or 10**9)], aside / "labels.csv")
+    os.replace(aside, path)
+
+
+def as_markdown(summary: dict, seeds: list[str], size: str) -> str:
+    """The rounds, and the training on all labels as the last line."""
+    lines = [["labelled", *_COLUMNS]]
+    for part, rows in summary.items():
+        for row in rows:
+            texts = [number(row[c]["mean"], 3 if c in _COLUMNS[3:6] else 0) for c in _COLUMNS]
+            lines.append(["a tenth" if part == "tenth" else "all", *texts])
+    head = f"# Rounds with mining on drone-ir\n\nSize {size}, seeds {', '.join(seeds)}."
+    return f"{head} Targets on full frames of val.txt.\n\n{markdown(lines)}"

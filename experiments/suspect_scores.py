@@ -1,0 +1,176 @@
+"""How well scores rank label errors: what is right for each label and place is known here.
+
+A unit is a label, or a place that is proposed for a label that lacks. Shifts of less than 2 px
+count neither as errors nor as right labels, and no more do second proposals for one error.
+"""
+
+import numpy as np
+import pandas as pd
+from scipy.stats import rankdata
+
+from dimjax.suspects import KINDS, MEASURES, PROPOSAL_MEASURES
+from dimjax.suspects.fusion import tail_features
+from dimjax.tracks import nearest
+
+LEAST_SHIFT_PX = 2.0
+KIND_OF = {
+    "unlabelled": "unlabelled_target",
+    "position": "wrong_position",
+    "category": "wrong_category",
+    "background": "labelled_background",
+}
+
+
+def units(found, errors: pd.DataFrame, truth: pd.DataFrame, losses: pd.DataFrame) -> pd.DataFrame:
+    """One row for each label and proposal: its error, and every score of it.
+
+    Args:
+      found: What dimjax.stages.refine.find found.
+      errors: errors.csv of the sky: what the annotator did wrong.
+      truth: truth.csv of the sky.
+      losses: losses.parquet, for the paper's measure of proposals.
+
+    Returns:
+      Table with sequence, frame, kind (of the error; "" right, "unknown" counts as neither),
+      planted, and a score for each kind and for "all" in columns such as calibrated/all.
+    """
+    labels = _of_labels(found, errors)
+    places = _of_proposals(found, errors, truth, losses)
+    lost = _lost(found, errors, places)
+    table = pd.concat([labels, places, lost], ignore_index=True)
+    return table[~table.planted.astype(bool)].reset_index(drop=True)
+
+
+def _of_labels(found, errors: pd.DataFrame) -> pd.DataFrame:
+    labels, measures = found.labels, found.measures
+    table = labels[["sequence", "frame", "x", "y", "category"]].copy()
+    own = errors[errors.kind != "unlabelled"].drop_duplicates(["sequence", "frame", "x", "y"])
+    shift = np.hypot(own.x - own.true_x, own.y - own.true_y)
+    small = (own.kind == "position") & (shift < LEAST_SHIFT_PX)
+    own = own.assign(error=own.kind.map(KIND_OF).where(~small, "unknown"))
+    merged = table.merge(own[["sequence", "frame", "x", "y", "error"]], "left")
+    table = table.assign(kind=merged.error.fillna("").to_numpy())
+    ranked = found.ranked[found.ranked.label != 0]
+    for kind in MEASURES:
+        rows = ranked[ranked.kind == kind].set_index("label")
+        rows = rows[~rows.index.duplicated()].reindex(labels.index)
+        features = tail_features(measures, MEASURES[kind])
+        table[f"calibrated/{kind}"] = rows.probability
+        table[f"mean rank/{kind}"] = features.mean(axis=1)
+        for name, feature in zip(MEASURES[kind], features.T, strict=True):
+            table[f"{name}/{kind}"] = feature
+        table[f"last loss/{kind}"] = measures.last_loss
+        table["planted"] = rows.planted
+    for score in ("calibrated", "mean rank", "last loss"):
+        table[f"{score}/all"] = table[[f"{score}/{kind}" for kind in MEASURES]].max(axis=1)
+    return table
+
+
+def _of_proposals(found, errors, truth, losses) -> pd.DataFrame:
+    places, kind = found.proposals, KINDS[0]
+    rows = found.ranked[found.ranked.label == 0].set_index("row").reindex(range(len(places)))
+    table = places[["sequence", "frame", "x", "y"]].assign(kind="", category="target")
+    table["planted"] = rows.planted.to_numpy()
+    features = tail_features(places, PROPOSAL_MEASURES)
+    scores = {
+        "calibrated": rows.probability.to_numpy(),
+        "mean rank": features.mean(axis=1),
+        "last loss": _chip_losses(places, losses),
+        **dict(zip(PROPOSAL_MEASURES, features.T, strict=True)),
+    }
+    for name, values in scores.items():
+        table[f"{name}/{kind}"] = values
+        if name in ("calibrated", "mean rank", "last loss"):
+            table[f"{name}/all"] = values
+    hidden = truth[(truth.visible < 0.5) & (truth.category == "target")]
+    table.loc[_near(table, hidden) >= 0, "kind"] = "unknown"
+    absent = errors[errors.kind == "unlabelled"].reset_index(drop=True)
+    index = _near(table, absent)
+    near = pd.Series(scores["calibrated"])[index >= 0]
+    strongest = near.groupby(index[index >= 0]).idxmax()
+    table.loc[index >= 0, "kind"] = "unknown"
+    table.loc[strongest, "kind"] = kind
+    return table
+
+
+def _lost(found, errors, places: pd.DataFrame) -> pd.DataFrame:
+    """Unlabelled targets that no proposal is near: they are ranked last by every score."""
+    names = found.labels.sequence.unique()
+    absent = errors[(errors.kind == "unlabelled") & errors.sequence.isin(names)]
+    lost = absent[_near(absent, places) < 0][["sequence", "frame", "x", "y", "category"]]
+    return lost.assign(kind=KINDS[0], planted=False)
+
+
+def _near(table: pd.DataFrame, others: pd.DataFrame, radius_px: float = 3.0) -> np.ndarray:
+    index = np.full(len(table), -1)
+    for name in table.sequence.unique():
+        mine = np.flatnonzero(table.sequence == name)
+        those = np.flatnonzero(others.sequence == name)
+        found, _ = nearest(table.iloc[mine], others.iloc[those], radius_px)
+        index[mine[found >= 0]] = those[found[found >= 0]]
+    return index
+
+
+def _chip_losses(places: pd.DataFrame, losses: pd.DataFrame) -> np.ndarray:
+    """Mean total loss in the last epoch of the chips that hold each place; NaN if none does."""
+    last = losses[losses.epoch == losses.epoch.max()]
+    corner = last.id.str.extract(r"/(\d+)\+(\d+)/(\d+)$").astype(int)
+    last = last.assign(x0=corner[0], y0=corner[1], size=corner[2])
+    pairs = places[["sequence", "frame", "x", "y"]].reset_index(drop=True).reset_index(names="row")
+    pairs = pairs.merge(last[["sequence", "frame", "x0", "y0", "size", "total"]])
+    inside = (pairs.x >= pairs.x0) & (pairs.x < pairs.x0 + pairs["size"])
+    inside &= (pairs.y >= pairs.y0) & (pairs.y < pairs.y0 + pairs["size"])
+    return pairs[inside].groupby("row").total.mean().reindex(range(len(places))).to_numpy()
+
+
+def figures(table: pd.DataFrame) -> dict:
+    """AUROC and precision in the top K by kind and score, and shares to be reviewed.
+
+    Args:
+      table: From units.
+
+    Returns:
+      auroc, precision_at_k: {kind or "all": {score: value}}; reviewed_share_at_80 and _at_90:
+      {score: share of the labels}.
+    """
+    known = table[table.kind != "unknown"]
+    labels = int((known.category.notna() & known["calibrated/wrong_position"].notna()).sum())
+    result = {"auroc": {}, "precision_at_k": {}}
+    for kind in (*KINDS, "all"):
+        scores = [name for name in known if name.endswith(f"/{kind}")]
+        right = (known.kind == kind) if kind != "all" else (known.kind != "")
+        rows = known[right | ((known.kind == "") & known[scores].notna().any(axis=1))]
+        positive = (rows.kind != "").to_numpy()
+        for name in scores:
+            score = rows[name].fillna(-np.inf).to_numpy(float)
+            short = name.split("/")[0]
+            result["auroc"].setdefault(kind, {})[short] = auroc(score, positive)
+            result["precision_at_k"].setdefault(kind, {})[short] = _precision(score, positive)
+    for share in (80, 90):
+        result[f"reviewed_share_at_{share}"] = {
+            name.split("/")[0]: _looked_at(known[name], known.kind != "", share / 100) / labels
+            for name in known
+            if name.endswith("/all")
+        }
+    return result
+
+
+def auroc(score: np.ndarray, positive: np.ndarray) -> float:
+    """Area under the receiver operating characteristic; ties count half."""
+    count, others = positive.sum(), (~positive).sum()
+    if not count or not others:
+        return float("nan")
+    rank = rankdata(score)[positive].sum()
+    return float((rank - count * (count + 1) / 2) / (count * others))
+
+
+def _precision(score: np.ndarray, positive: np.ndarray) -> float:
+    count = int(positive.sum())
+    return float(positive[np.argsort(-score, kind="stable")[:count]].mean()) if count else np.nan
+
+
+def _looked_at(score: pd.Series, positive: pd.Series, share: float) -> float:
+    """Units looked at, in the order of the score, until a share of the errors is found."""
+    order = np.argsort(-score.fillna(-np.inf).to_numpy(), kind="stable")
+    found = np.cumsum(positive.to_numpy()[order])
+    return float(np.searchsorted(found, np.ceil(share * positive.sum())) + 1)

@@ -1,0 +1,155 @@
+"""Rounds with mining, as in the paper's Table 3, and what else could have been done.
+
+    export GLIBC_TUNABLES=glibc.malloc.hugetlb=1        # a fifth faster on a CPU
+    python experiments/table3.py --size=cpu --seeds=0,1,2 --out=experiments/results
+    python experiments/figure11.py --size=cpu --seeds=0,1,2 --out=experiments/results
+    python experiments/table3.py --data=DATA/drone-ir --seeds=0 --out=experiments/results
+
+For each seed: a sky with few labelled sequences, 5 % of whose labels are wrong, and new sequences
+without labels. A network is trained; its suspects, misses and false alarms are reviewed, and it
+is trained again on what then is known, six times. Once with an oracle, once with a reviewer who
+errs in 5 % of the items. Beside them, from the same first round: no mining, random chips and all
+new data (supplements.py). With --data, the same on drone-ir instead of the sky (drone_rounds.py).
+
+Sizes: toy (2 rounds on frames of 160x128), cpu (6 rounds, two cores), paper (about 74,000 images in
+the first round and 90,000 in the last: for a GPU). The work lies in DIR/table3.work, and what is
+done there is not done again. Writes table3.json, .md and table3-*.svg into DIR.
+"""
+
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+import supplements
+import table3_report
+from absl import app, flags, logging
+from round_rows import rows_of
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+import drone_rounds
+
+from configs import default
+from dimjax import rounds
+from dimjax.runs import Paths
+from main import make_builder
+
+_SIZE = flags.DEFINE_enum("size", "cpu", ["toy", "cpu", "paper"], "How much is simulated.")
+_SEEDS = flags.DEFINE_list("seeds", ["0", "1", "2"], "Seeds of the sky, errors and training.")
+_OUT = flags.DEFINE_string("out", None, "Folder for the results.", required=True)
+_DATA = flags.DEFINE_string("data", None, "Folder drone-ir, to be measured in place of the sky.")
+
+WRONG = 0.05  # share of the first labels that are wrong, the four kinds alike
+ERRORS = 0.05  # share of the items that the erring reviewer gets wrong
+
+
+class Size(NamedTuple):
+    """How much is simulated and trained."""
+
+    rounds: int
+    sequences: dict[str, int]  # by split; "new" in equal shares for all rounds but the last
+    sky: dict  # settings that differ from the default's
+    epochs: int  # of the first round
+    later_epochs: int
+    chip_px: int
+    width: float
+    batch_size: int = 128
+
+
+_CALM = {  # as configs/demo.py: what two cores learn in minutes
+    "targets_per_frame": 10.0,
+    "interference_per_frame": 2.0,
+    "speed_px": (0.5, 6.0),
+    "cloud_counts": (150.0, 400.0),
+    "drift_px": (0.0, 0.1),
+    "pan_px": 0.05,
+    "jitter_px": (0.01, 0.05),
+}
+SIZES = {
+    "toy": Size(
+        rounds=2,
+        sequences={"train": 3, "val": 1, "test": 1, "new": 1},
+        sky={**_CALM, "frames": 10, "height": 128, "width": 160, "snr": (8.0, 15.0)},
+        epochs=10,
+        later_epochs=1,
+        chip_px=32,
+        width=0.25,
+        batch_size=16,
+    ),
+    "cpu": Size(
+        rounds=6,
+        sequences={"train": 4, "val": 3, "test": 4, "new": 15},
+        sky={**_CALM, "frames": 16},
+        epochs=24,
+        later_epochs=8,
+        chip_px=32,
+        width=0.5,
+        batch_size=64,
+    ),
+    "paper": Size(
+        rounds=6,
+        sequences={"train": 80, "val": 5, "test": 12, "new": 75},
+        sky={"frames": 100},
+        epochs=100,
+        later_epochs=50,
+        chip_px=80,
+        width=1.0,
+    ),
+}
+
+
+def config_of(size: Size, seed: int):
+    """The run with mining, reviewed by the oracle."""
+    config = default.get_config()
+    config.seed = seed
+    config.data.stride = 2
+    config.sky.sequences.update(size.sequences)
+    config.sky.settings.update(size.sky)
+    config.sky.errors.update(dict.fromkeys(config.sky.errors, WRONG / 4))
+    config.chips.chip_px = size.chip_px
+    if size.chip_px < 64:  # in a small chip there is little but the target
+        config.chips.backgrounds_per_label = 1.0
+    config.model.width = size.width
+    config.loss.a = 10.0
+    config.training.epochs = size.epochs
+    config.training.batch_size = size.batch_size
+    config.training.learning_rate = 3e-3
+    config.rounds.count = size.rounds
+    config.rounds.later_epochs = size.later_epochs
+    config.rounds.reviewer = "oracle"
+    return config
+
+
+def run(size: Size, seed: int, work: Path) -> dict[str, list[dict]]:
+    """Run all that is to be compared; the rows of each run, one a round."""
+    config, mined = config_of(size, seed), work / "oracle"
+    erring = config_of(size, seed)
+    erring.rounds.oracle_error = ERRORS
+    erring.data.folder = str(mined / "sky")
+    if not Paths(mined).mined.exists():
+        rounds.run(config, str(mined), make_builder, last="mine")
+    supplements.fork(mined, work / "erring")
+    for own, workdir in ((config, mined), (erring, work / "erring")):
+        rounds.run(own, str(workdir), make_builder)
+    supplements.run(config, mined, make_builder)
+    return {name: rows_of(work / name) for name in ("oracle", "erring", *supplements.NAMES)}
+
+
+def main(_) -> None:
+    """Run each seed, then write the table and the pictures."""
+    logging.set_verbosity(logging.ERROR)
+    out, seeds = Path(_OUT.value), [int(seed) for seed in _SEEDS.value]
+    work = out / "table3.work"
+    # What all rounds search with is compiled once.
+    jax.config.update("jax_compilation_cache_dir", str((work / "compiled").absolute()))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    if _DATA.value:
+        drone_rounds.main(Path(_DATA.value), _SIZE.value, seeds, out, make_builder)
+        return
+    size = SIZES[_SIZE.value]
+    results = {str(seed): run(size, seed, work / f"{_SIZE.value}-{seed}") for seed in seeds}
+    table3_report.write(results, out, _SIZE.value)
+
+
+if __name__ == "__main__":
+    app.run(main)

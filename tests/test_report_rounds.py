@@ -1,0 +1,332 @@
+"""The parts of the report that a run of several rounds gains."""
+
+import base64
+import io
+import json
+import re
+import types
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import tiny_config
+from PIL import Image
+from test_report import Links
+
+from dimjax import evaluation, ledger, report, runs
+from dimjax.chips import chip_id
+from dimjax.labels import COLUMNS, write_table
+from dimjax.ledger import Change, Item, Place
+from dimjax.report import curves, mined, rounds, tables, trajectories
+from dimjax.report.found import sections
+from dimjax.sequences import as_sequence
+from dimjax.stages import refine
+from dimjax.stages.simulate import data_folder
+from dimjax.tracks import POINT_TYPES
+
+SHAPE = (12, 64, 96)
+SEQUENCES = {"train": "train-0", "val": "val-0", "test": "test-0", "new": "new-0"}
+THRESHOLDS = {"target": 0.5, "interference": 0.5}
+FOUND = ["sequence", "frame", "x", "y", "w", "h", "category", "score"]
+GAP = (5, 6)  # frames of the new sequence in which its target is not detected
+FIRST = {"decided": 4, "items": 5, "worth_it": 2, "labels_changed": 6}
+
+
+def passing(name, frames=range(SHAPE[0])):
+    """A target that moves 3 px a frame, as rows of sequence, frame, x, y, w, h, category."""
+    return [(name, t, 20.5 + 3 * t, 30.5, 3.0, 3.0, "target") for t in frames]
+
+
+def label_table(rows):
+    return pd.DataFrame([(*row, "", "person") for row in rows], columns=COLUMNS)
+
+
+def found_table(rows, score=0.9):
+    return pd.DataFrame([(*row, score) for row in rows], columns=FOUND)
+
+
+def write_folder(sky, splits):
+    rng = np.random.default_rng(0)
+    for name in splits.values():
+        (sky / "sequences" / name).mkdir(parents=True)
+        frames = rng.integers(1000, 1100, SHAPE).astype(np.uint16)
+        np.save(sky / "sequences" / name / "frames.npy", frames)
+    labels = label_table([row for name in splits.values() for row in passing(name)])
+    write_table(labels, sky / "labels.csv")
+    (sky / "splits").mkdir()
+    for split, name in splits.items():
+        (sky / "splits" / f"{split}.txt").write_text(name + "\n")
+    return labels
+
+
+def write_round(paths, epochs, losses, found):
+    """What a round leaves behind, with the test target found in the frames of `found`."""
+    paths.round.mkdir(parents=True)
+    labels = label_table(passing("train-0"))
+    write_table(labels, paths.labels)
+    ids = [chip_id("train-0", t, 0, 0, 64) for t in range(len(losses))]
+    rows = {"id": ids, "sequence": "train-0", "frame": range(len(losses))}
+    table = pd.DataFrame({**rows, "total": losses})
+    early = table.assign(total=99.0)
+    parts = [early.assign(epoch=k) for k in range(epochs - 1)] + [table.assign(epoch=epochs - 1)]
+    pd.concat(parts).to_parquet(paths.losses, index=False)
+    part = {f"train/{name}": 1.0 for name in ("location", "confidence", "category")}
+    lines = [{"epoch": k, **part, "train/total": float(np.mean(losses))} for k in range(epochs)]
+    paths.metrics.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    splits = ["train"] * len(losses) + ["test"]
+    pd.DataFrame({"sequence": "s", "split": splits}).to_csv(paths.plan, index=False)
+    detections = found_table(passing("test-0", found))
+    write_table(detections, paths.detections)
+    sizes = {"test-0": SHAPE[0]}, {"test-0": SHAPE[1] * SHAPE[2]}
+    truth = label_table(passing("test-0"))
+    part = evaluation.evaluate(truth, detections, *sizes, 3.0, THRESHOLDS)
+    figures = {"split": "test", "sequences": ["test-0"], "parameters": 1}
+    paths.evaluation.write_text(json.dumps({**figures, "frames": part, "chips": part}))
+
+
+def write_ledger(paths, labels):
+    """A mined miss and a false alarm, both decided, one of them twice; a suspect, one open."""
+    labels = labels[labels.sequence != "new-0"]
+    with ledger.begin(paths.ledger, labels, dict.fromkeys(SEQUENCES.values(), SHAPE)) as book:
+        ledger.begin_round(book, 0)
+        new = [Change(None, "new-0", *row[1:], "mined-0") for row in passing("new-0")]
+        places = tuple(Place(fix.frame, fix.x, fix.y, None, fix) for fix in new)
+        miss = Item("miss", "new-0", 0.9, "10 <detections> on one path", places)
+        alarm = Item("false_alarm", "new-0", 0.8, "a lone detection", (Place(2, 80.5, 10.5),))
+        first, second = ledger.add_items(book, [miss, alarm], stage="mine")
+        fix = Change(label=1, x=22.0)
+        suspect = Item("wrong_position", "train-0", 0.3, "off", (Place(0, 20.5, 30.5, 1, fix),))
+        third, _ = ledger.add_items(book, [suspect, suspect], stage="refine")
+        ledger.decide(book, first, "accept", "ann")
+        ledger.undo(book, "ann")
+        ledger.decide(book, first, "accept", "ann")
+        ledger.decide(book, second, "accept", "bob")
+        ledger.decide(book, third, "skip", "ann")
+
+
+@pytest.fixture(scope="module")
+def workdir(tmp_path_factory):
+    return write_run(tmp_path_factory.mktemp("two_rounds"), SEQUENCES)
+
+
+def write_run(folder, splits):
+    config = tiny_config()
+    config.rounds.count = 2
+    first, last = runs.Paths(folder), runs.Paths(folder, 1)
+    runs.write_config(config, folder)
+    labels = write_folder(first.sky, splits)
+    write_round(first, 3, [1.0, 2.0, 4.0, 8.0], range(6))
+    write_round(last, 2, [0.5, 0.5, 2.0], range(9))
+    write_ledger(first, labels)
+    seen = passing("new-0", [t for t in range(SHAPE[0]) if t not in GAP])
+    weak = found_table(passing("new-0", GAP[:1]), score=0.05)  # too weak to continue a track
+    lone = found_table([("new-0", 2, 80.5, 10.5, 3.0, 3.0, "target")], score=0.7)
+    pd.concat([found_table(seen), weak, lone]).to_parquet(first.predictions, index=False)
+    first.reviewed.write_text(json.dumps(FIRST))
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def known_thresholds(monkeypatch):
+    """No round of these runs has a checkpoint."""
+    detector = types.SimpleNamespace(description={"threshold": THRESHOLDS})
+    monkeypatch.setattr(refine, "restore_detector", lambda directory: detector)
+
+
+def sections_of(workdir):
+    config, paths = runs.read_config(workdir), runs.Paths(workdir, 1)
+    return sections(config, paths, data_folder(config, paths))
+
+
+def test_page_of_two_rounds(workdir, capsys):
+    paths = runs.Paths(workdir, 1)
+    report.run(runs.read_config(workdir), paths)
+    page, links = paths.report.read_text(), Links()
+    links.feed(page)
+    assert not links.wrong and not links.open and "<script" not in page
+    kinds = {link.partition(";")[0] for link in links.loaded}
+    assert kinds == {"data:image/png", "data:image/webp"}
+    titles = ["Rounds", "Figures", "Training", "What the reviews", "Tracks in", "Mined", "Crops"]
+    places = [page.index(f"<h2>{title}") for title in titles]
+    assert places == sorted(places)
+    assert "4 + 1 &times; 50" in page  # epochs, as configured
+    assert "round 0, mean 3.75" in page and "round 1, mean 1" in page
+    assert "Accepted by ann, 12 labels changed." in page and "Accepted by bob." in page
+    assert "10 &lt;detections&gt; on one path" in page
+    assert "detected in 10 of the frames 0 to 11" in page
+    printed = capsys.readouterr().out
+    assert tables.as_text(rounds.table(rounds.read(paths))) in printed
+
+
+def test_table_of_rounds_by_hand(workdir):
+    table = rounds.table(rounds.read(runs.Paths(workdir, 1)))
+    first = ["1.000", "0.500", "0.667"]  # 6 of 12 targets are found, without a false alarm
+    assert table.rows[0] == ["0", "3", "4", *first, *first, "3.75", "5", "2", "6", "1.5"]
+    last = ["1.000", "0.750", "0.857"]
+    assert table.rows[1] == ["1", "2", "3", *last, *last, "1", *["–"] * 4]
+    heads = [f"{name} {unit}".strip() for name, unit in table.columns]
+    assert heads[:4] == ["round", "epochs number", "images chips", "precision frames"]
+    assert heads[-4:] == ["items shown", "items worth it", "labels changed", "labels a decision"]
+
+
+def test_a_review_without_a_decision_has_no_labels_a_decision(workdir):
+    one = rounds.read(runs.Paths(workdir, 1))[0]
+    nothing = {"items": 1, "decided": 0, "worth_it": 0, "labels_changed": 0}
+    assert rounds.table([one._replace(review=nothing)]).rows[0][-4:] == ["1", "0", "0", "–"]
+
+
+def test_kinds_by_hand(workdir):
+    with ledger.open_ledger(runs.Paths(workdir).ledger) as book:
+        table = rounds.kinds(ledger.item_table(book), ledger.decision_table(book))
+    assert [name for name, _ in table.columns] == [
+        "kind", "put up", "accepted", "skipped", "not decided", "labels changed"]  # fmt: skip
+    assert table.rows == [
+        ["wrong position", "2", "0", "1", "1", "0"],
+        ["miss", "1", "1", "0", "0", "12"],  # what was undone does not count
+        ["false alarm", "1", "1", "0", "0", "0"],
+        ["all", "4", "2", "1", "1", "12"],
+    ]
+
+
+def test_one_round_has_no_sections():
+    assert sections(None, runs.Paths("nowhere", 0), None) == {}
+
+
+def test_longest_track_of_the_new_sequences(workdir):
+    it = sections_of(workdir)["tracks"]
+    assert (it["sequence"], it["number"], it["round"]) == ("new-0", "0", 0)
+    assert (it["first"], it["last"], it["hits"], it["frame"]) == (0, 11, 10, 6)
+    assert (it["confirmed"], it["all"]) == (1, 1)
+
+
+def test_mined_crops_show_the_telling_frame(workdir):
+    found = sections_of(workdir)["mined"]
+    (miss,), (alarm,) = found["miss"], found["false alarm"]
+    assert miss["row"].frame == 6 and np.isnan(miss["row"].score)  # frame 5 has a weak detection
+    assert alarm["row"].frame == 2 and alarm["row"].score == 0.7
+    assert miss["svg"].count('class="asked') == alarm["svg"].count('class="asked') == 4
+    assert miss["svg"].count('class="truth') == 4 and 'class="detection' not in miss["svg"]
+    assert alarm["svg"].count('class="detection') == 4
+
+
+def test_nothing_confirmed_and_nothing_new(tmp_path):
+    workdir = write_run(tmp_path, SEQUENCES)
+    paths = runs.Paths(workdir, 1)
+    found_table(passing("new-0", [3])).to_parquet(paths.of_round(0).predictions, index=False)
+    report.run(runs.read_config(workdir), paths)
+    assert "No track was confirmed in the new sequences." in paths.report.read_text()
+    (paths.sky / "splits" / "new.txt").write_text("")
+    paths.report.unlink()
+    report.run(runs.read_config(workdir), paths)
+    page = paths.report.read_text()
+    assert "<h2>Rounds" in page and "<h2>Tracks" not in page and "<h2>Mined" not in page
+
+
+def track_points(name, xy, gaps=(), **others):
+    """Points of a track from frame 0 on, confirmed and of a target unless said otherwise."""
+    x, y = np.array(xy, float).T
+    frame = np.arange(len(x))
+    columns = {
+        **dict.fromkeys(POINT_TYPES, 0.0),
+        **{"sequence": "a", "track": name, "frame": frame, "x": x, "y": y, "w": 3.0, "h": 3.0},
+        **{"category": "target", "detected": ~np.isin(frame, gaps), "confirmed": True},
+        **others,
+    }
+    return pd.DataFrame(columns).astype(POINT_TYPES)
+
+
+def test_which_track_is_the_longest():
+    still = [(9, 9)] * 9
+    long = track_points("a/0", still, category="interference")
+    short = track_points("a/1", still[:4], evidence=1.0)
+    surer = track_points("a/2", still[:4], evidence=2.0)
+    doubtful = track_points("a/3", still, confirmed=False)
+    assert trajectories.longest(pd.concat([long, short, surer, doubtful])) == "a/2"
+    assert trajectories.longest(pd.concat([long, doubtful])) == "a/0"
+    assert trajectories.longest(doubtful) is None
+
+
+def test_picture_by_hand():
+    frames = np.random.default_rng(0).integers(0, 4000, (5, 64, 96)).astype(np.uint16)
+    path = track_points("a/7", [(10, 20), (12, 20), (14, 20), (16, 20), (18, 20)], gaps=[2])
+    other = track_points("a/8", [(1, 1), (2, 2)], confirmed=False, category="interference")
+    svg = trajectories.picture(as_sequence(frames, "a"), pd.concat([path, other]), 3)
+    assert '<path class="solid" d="M10.0 20.0L12.0 20.0M16.0 20.0L18.0 20.0"/>' in svg
+    assert '<path class="gap" d="M12.0 20.0L14.0 20.0L16.0 20.0"/>' in svg
+    assert '<path class="dots" d="M10.0 20.0h0M12.0 20.0h0M16.0 20.0h0M18.0 20.0h0"/>' in svg
+    assert '<g class="interference doubtful">' in svg and '<g class="target sure">' in svg
+    assert svg.count("<text") == 1 and ">7</text>" in svg
+    encoded = re.search(r"base64,([^\"]+)", svg)[1]
+    grey = np.asarray(Image.open(io.BytesIO(base64.b64decode(encoded))))
+    assert grey.shape == (64, 96) and np.corrcoef(grey.ravel(), frames[3].ravel())[0, 1] > 0.99
+
+
+def images_of(film):
+    image = Image.open(io.BytesIO(film.animation))
+    images = []
+    for k in range(image.n_frames):
+        image.seek(k)
+        images.append(np.asarray(image.convert("RGB")))
+    return images
+
+
+def test_film_shows_frames_as_they_are_with_marks():
+    frames = np.random.default_rng(0).integers(0, 4000, (5, 64, 96)).astype(np.uint16)
+    points = track_points("a/0", [(50 + 2 * t, 30) for t in range(5)], gaps=[2])
+    film = trajectories.film(as_sequence(frames, "a"), points, "a/0")
+    assert (film.first, film.last, film.step) == (0, 4, 1)
+    images = images_of(film)
+    assert len(images) == 5 and images[0].shape == (4 * 64, 4 * 96, 3)  # the frame is no larger
+    assert np.array_equal(images[4], np.asarray(film.still))
+    low, high = np.percentile(frames, (0.5, 99.8))
+    shown = 255 * ((frames[3] - low) / (high - low)).clip(0, 1)
+    corner = images[3][::4, ::4, 0][40:, :30]  # without loss, away from marks and text
+    assert np.abs(corner - shown[40:, :30]).max() <= 0.5
+    orange = [(image == (255, 163, 26)).all(axis=-1).sum() for image in images]
+    assert min(orange) > 100 and orange[2] != orange[1]  # a ring in the gap
+
+
+def test_film_is_thinned_until_it_is_small_enough(monkeypatch):
+    frames = np.random.default_rng(0).integers(0, 4000, (8, 64, 96)).astype(np.uint16)
+    points = track_points("a/0", [(50, 30)] * 8)
+    whole = len(trajectories.film(as_sequence(frames, "a"), points, "a/0").animation)
+    monkeypatch.setattr(trajectories, "MOST_BYTES", whole // 3)
+    film = trajectories.film(as_sequence(frames, "a"), points, "a/0")
+    assert film.step == 4 and len(images_of(film)) == 2 and len(film.animation) <= whole // 3
+
+
+def test_part_of_a_track_that_a_film_shows():
+    seen = np.ones(100, bool)
+    slow = np.column_stack([np.linspace(0, 50, 100), np.zeros(100)])
+    assert trajectories._part(slow, seen) == slice(0, 40)
+    gaps = seen.copy()
+    gaps[60:62] = False
+    assert trajectories._part(slow, gaps) == slice(22, 62)  # the first part that holds both
+    fast = np.column_stack([np.zeros(100), 8.0 * np.arange(100)])
+    assert trajectories._part(fast, seen) == slice(0, 12)  # 11 steps of 8 px are 88 px
+    assert trajectories._part(fast[:1], seen[:1]) == slice(0, 1)
+
+
+def item_rows(*rows):
+    columns = ["item", "round", "stage", "kind", "probability", "sequence", "frame", "verb"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def test_choice_of_mined_items_takes_turns():
+    many = [(k, 0, "mine", "miss", 1 - k / 100, "a", k, "accept") for k in range(20)]
+    refused = [(k, 0, "mine", "unlabelled_target", 0.1, "a", k, "keep") for k in (20, 21)]
+    later = [(22, 1, "mine", "miss", 0.1, "b", 0, "accept")]
+    suspect = [(23, 0, "refine", "miss", 1.0, "a", 0, "accept")]
+    table = item_rows(*many, *refused, *later, *suspect, many[0])
+    chosen = mined.choose(table)
+    misses = chosen["miss"]
+    assert misses.item.tolist() == [0, 0, 1, 2, 3, 4, 20, 21, 22]  # two places of the first
+    assert chosen["false alarm"].empty
+
+
+def test_mean_losses_stand_in_the_chart():
+    svg = curves.loss_change({"round 0": np.array([1.0, 10.0]), "round 5": np.array([1.0])})
+    assert "round 0, mean 5.5" in svg and "round 5, mean 1<" in svg
+    assert svg.count("dashed") == 2
+    # A mean of 5.5 lies log10(5.5) = 0.740 along an axis from 1 to 10.
+    assert 'd="M345.3 254.0L345.3 34.0"' in svg
