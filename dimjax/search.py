@@ -27,6 +27,7 @@ from dimjax.labels import CATEGORIES
 from dimjax.models import create_detector
 from dimjax.models.folding import apply_folded
 from dimjax.sequences import Sequence, measure_scale
+from dimjax.tracks import Linking, Tracks, link
 
 COLUMNS = ("sequence", "frame", "x", "y", "w", "h", "category", "score")
 RUNTIMES = ("jax", "onnx")
@@ -48,6 +49,12 @@ class Detector(NamedTuple):
         """The detections that reach the threshold of their category."""
         thresholds = table.category.map(self.description["threshold"]).astype(float)
         return table[table.score >= thresholds]
+
+    def linked(self, table: pd.DataFrame) -> Tracks:
+        """The tracks of detections at all scores; they start where a threshold is reached."""
+        threshold = self.description["threshold"]
+        strong = (threshold["target"], threshold["interference"])
+        return link(table, Linking(strong=strong))
 
 
 def create_model(description: dict) -> nn.Module:

@@ -113,7 +113,7 @@ def remembered(part: Part, seed: int, size: str, folder: Path) -> dict[str, floa
 
 
 def main(_) -> None:
-    """Measure what is not measured yet, write all results, and draw the first scene."""
+    """Measure what is not measured yet, write all results, and draw one scene."""
     size, out = _SIZE.value, Path(_OUT.value)
     folder = out / "linking.parts"
     folder.mkdir(parents=True, exist_ok=True)
@@ -123,7 +123,7 @@ def main(_) -> None:
         for part, seed in bar(todo, "linking", "part")
     ]
     linking_report.write(out, size, scenes(size), pd.DataFrame(rows))
-    planted = plant(scenes(size)["base"], [int(_SEEDS.value[0]), 0])
+    planted = plant(scenes(size)["crowded"], [int(_SEEDS.value[0]), 0])
     tracks = link(planted.detections.drop(columns="truth"))
     scene = linking_report.draw(planted, tracks.points)
     write_whole(out / "linking-scene.svg", svg_file(scene))

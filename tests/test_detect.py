@@ -157,14 +157,19 @@ def test_detect_one_sequence(tiny_run, eager_run, tmp_path):
     expected = eager_run.detect(open_sequence(source))
     assert len(expected) > 10 and expected.score.min() >= 0.011
     written = pd.read_csv(output / "detections.csv")
-    pd.testing.assert_frame_equal(written, expected.reset_index(drop=True), check_dtype=False)
+    expected = expected.reset_index(drop=True)
+    found = written.drop(columns="track")
+    pd.testing.assert_frame_equal(found, expected, check_dtype=False)
+    points = pd.read_csv(output / "tracks.csv")
+    assert set(points.track) <= set(written.track.dropna())
+    assert {"frame", "x", "vx", "sigma_px", "detected"} <= set(points.columns)
     assert len(list(output.glob("test-0000-*.png"))) == 3
     assert len(open_sequence(output / "test-0000.mp4")) == 8
 
 
 def test_detect_a_data_folder(tiny_run, tmp_path, capsys):
     detect.run(tiny_run, tiny_run / "sky", tmp_path, pictures=0)
-    assert {path.name for path in tmp_path.iterdir()} == {"detections.csv"}
+    assert {path.name for path in tmp_path.iterdir()} == {"detections.csv", "tracks.csv"}
     found = pd.read_csv(tmp_path / "detections.csv")
     assert set(found.sequence) <= {"test-0000", "train-0000", "val-0000"}
     assert "3 sequences, 24 frames; detections: " in capsys.readouterr().out

@@ -1,8 +1,9 @@
-"""Detect: sequences in; detections, overlay pictures and videos out.
+"""Detect: sequences in; detections, tracks, overlay pictures and videos out.
 
 run("runs/demo", "flight3.mp4", pictures=4, video=True)
 
-runs/demo/detect/flight3/detections.csv      sequence, frame, x, y, w, h, category, score
+runs/demo/detect/flight3/detections.csv      sequence, frame, x, y, w, h, category, score, track
+runs/demo/detect/flight3/tracks.csv          where each track is in each frame, gaps too
 runs/demo/detect/flight3/flight3-000012.png
 runs/demo/detect/flight3/flight3.mp4
 """
@@ -18,6 +19,8 @@ from dimjax.folders import layout_from, open_folder
 from dimjax.labels import write_table
 from dimjax.progress import bar, say
 from dimjax.sequences import Sequence, open_sequence
+
+_DECIMALS = 4
 
 
 def run(
@@ -54,11 +57,17 @@ def run(
     output = Path(output) if output else run_.paths.found / Path(source).resolve().stem
     output.mkdir(parents=True, exist_ok=True)
     found = {
-        name: run_.detect(sequence, progress=lambda it, name=name: bar(it, f"search {name}"))
+        name: run_.detect(sequence, False, lambda it, name=name: bar(it, f"search {name}"))
         for name, sequence in sequences.items()
     }
-    table = pd.concat(found.values(), ignore_index=True)
+    tracks = run_.detector.linked(pd.concat(found.values(), ignore_index=True))
+    for note in tracks.notes:
+        say(note)
+    table = run_.detector.accepted(tracks.detections).drop(columns="strong")
     write_table(table, output / "detections.csv")
+    points = tracks.points[tracks.points.confirmed].drop(columns="confirmed")
+    write_table(points.round(_DECIMALS), output / "tracks.csv")
+    found = {name: table[table.sequence == name] for name in sequences}
     for name, t in _chosen(sequences, table, pictures):
         image = overlay.picture(sequences[name], t, found[name])
         image.save(output / f"{name}-{t:06d}.png")
@@ -67,7 +76,10 @@ def run(
         overlay.write_video(path, sequence, found[name], lambda it: bar(it, "video", "frame"))
     frames = sum(map(len, sequences.values()))
     counts = ", ".join(f"{n:,} of {kind}" for kind, n in table.category.value_counts().items())
-    say(f"{len(sequences)} sequences, {frames:,} frames; detections: {counts or 'none'}")
+    say(
+        f"{len(sequences)} sequences, {frames:,} frames; detections: {counts or 'none'}; "
+        f"confirmed tracks: {points.track.nunique()}"
+    )
     say(f"written: {output}")
     return output
 

@@ -18,7 +18,7 @@ from dimjax.splits import with_validation
 from dimjax.stages.build import open_book, trained_labels
 from dimjax.stages.predict import trained_sequences
 from dimjax.stages.simulate import data_folder
-from dimjax.tracks import Linking, Tracks, link
+from dimjax.tracks import Tracks
 
 _APART_MATCHES = 2  # a detection within so many matching radii of a label is that label's matter
 
@@ -91,8 +91,7 @@ def find(
 
 def linked(paths: Paths, detections: pd.DataFrame) -> Tracks:
     """The tracks of a round's detections, which its own thresholds start."""
-    threshold = restore_detector(paths.checkpoints).description["threshold"]
-    tracks = link(detections, Linking(strong=(threshold["target"], threshold["interference"])))
+    tracks = restore_detector(paths.checkpoints).linked(detections)
     for note in tracks.notes:
         say(note)
     return tracks
