@@ -22,6 +22,7 @@ import os
 import sys
 from pathlib import Path
 
+import jax
 from absl import app, flags, logging
 from ml_collections import config_flags
 
@@ -55,6 +56,7 @@ def make_builder(data_dir: Path, **config):
 def main(argv: list[str]) -> None:
     """Run the verb; bad input ends with one line that says what to do."""
     logging.set_verbosity(logging.ERROR)  # JAX and TFDS warn of what is meant to be so here
+    _keep_what_is_compiled()
     verb, workdir = argv[1] if len(argv) > 1 else "rounds", _WORKDIR.value
     if verb == "detect":
         detect.run(
@@ -72,6 +74,13 @@ def main(argv: list[str]) -> None:
             review.run(config, paths, _REVIEWER.value, _PORT.value)
         else:
             rounds.run(config, workdir, make_builder, verb)
+
+
+def _keep_what_is_compiled() -> None:
+    """Compiled programs are kept for the next start, unless JAX has been told where."""
+    if jax.config.jax_compilation_cache_dir is None:
+        cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "dimjax" / "xla"
+        jax.config.update("jax_compilation_cache_dir", str(cache))
 
 
 def _with_huge_pages() -> None:

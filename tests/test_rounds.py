@@ -19,6 +19,8 @@ from dimjax.labels import COLUMNS, read_table
 from dimjax.runs import Paths, read_config, write_config
 
 ROOT = Path(__file__).parent.parent
+# One device; compiling costs more than running here.
+QUICK = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
 SMALL = [
     "--config=configs/demo.py",
     "--config.sky.sequences.train=3",
@@ -44,7 +46,7 @@ def command(workdir: Path, *args: str) -> list[str]:
 
 
 def run(workdir: Path, *args: str) -> str:
-    env = {**os.environ, "XLA_FLAGS": ""}
+    env = {**os.environ, "XLA_FLAGS": QUICK}
     done = subprocess.run(
         command(workdir, *args), capture_output=True, text=True, cwd=ROOT, env=env
     )
@@ -129,7 +131,7 @@ def test_a_killed_run_goes_on_and_ends_the_same(undisturbed, tmp_path):
 
 def _kill_at(moment: Path, workdir: Path) -> None:
     """Run until a file appears, then kill -9."""
-    env = {**os.environ, "XLA_FLAGS": ""}
+    env = {**os.environ, "XLA_FLAGS": QUICK}
     process = subprocess.Popen(
         command(workdir), cwd=ROOT, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )

@@ -43,6 +43,10 @@ def mine(
     Doubtful are tracks of few detections, tracks that stand still or are called interference, and
     lone detections beside a track or where a target may have clipped the border.
 
+    The probability of a track is E / (E + 10) with its evidence E (the item's score), that of a
+    false alarm 1 - 2 ** -n, with n the frames around in which nothing else was found, or in which
+    the same spot was bright (its score). What is doubtful has half of that.
+
     Args:
       tracks: What link found.
       labels: Label table of the same sequences; it may lack all labels of some.

@@ -1,4 +1,4 @@
-"""The second pass: ends of tracks joined to the starts of others, predicted from both sides.
+"""Ends of tracks joined to the starts of others, predicted from both sides.
 
     track = join(found, track, settings)        # [D] with the numbers of joined tracks made one
 
@@ -18,7 +18,7 @@ from dimjax.tracks.settings import Linking
 
 
 def join(found: Found, track: np.ndarray, settings: Linking) -> np.ndarray:
-    """Numbers of the tracks after joining [D]; one of two that are joined has to be confirmed.
+    """Numbers of the tracks after joining [D]; one of two that are joined has enough hits.
 
     Args:
       found: The detections.
@@ -69,5 +69,5 @@ def _costs(ends, starts, rows: Rows, i, j, settings: Linking) -> np.ndarray:
     off = starts.mean - ahead.mean
     distance = np.einsum("npa,npq,nqa->n", off, np.linalg.inv(cov), off)
     cost = distance + 2 * np.log(np.linalg.det(cov) / settings.speed_px**2)
-    # Of four numbers instead of two, the same share of true pairs lies within this.
+    # Of four numbers instead of two, about the same share of true pairs lies within this.
     return np.where(distance < settings.gate_sigmas**2 + 4, cost, np.inf)
