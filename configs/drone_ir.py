@@ -28,7 +28,6 @@ def get_config():
     config.model.input = "sequence"
     config.model.width = 0.5
     config.training.epochs = 8
-    config.training.noise = 10.0  # the codec took theirs away, and there are few clips
     config.training.batch_size = 64
     config.training.learning_rate = 3e-3
     config.detection.match_px = 6.0

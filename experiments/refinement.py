@@ -99,7 +99,7 @@ def ranking(config, workdir: Path) -> dict:
     with open_book(folder, splits, paths) as book:
         labels, planted = trained_labels(paths, book)
         items = ledger.item_table(book, 0)
-    found = refine.find(config, paths, folder, labels, planted)
+    found = refine.find(config, paths, folder, labels, planted, items.iloc[:0])
     errors = pd.read_csv(paths.sky / "errors.csv", keep_default_na=False)
     errors[["true_x", "true_y"]] = errors[["true_x", "true_y"]].apply(pd.to_numeric)
     errors = errors[errors.sequence.isin(splits["train"])]

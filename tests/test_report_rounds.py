@@ -4,7 +4,6 @@ import base64
 import io
 import json
 import re
-import types
 
 import numpy as np
 import pandas as pd
@@ -19,6 +18,7 @@ from dimjax.labels import COLUMNS, write_table
 from dimjax.ledger import Change, Item, Place
 from dimjax.report import curves, mined, rounds, tables, trajectories
 from dimjax.report.found import sections
+from dimjax.search import Detector
 from dimjax.sequences import as_sequence
 from dimjax.stages import refine
 from dimjax.stages.simulate import data_folder
@@ -129,7 +129,7 @@ def write_run(folder, splits):
 @pytest.fixture(autouse=True)
 def known_thresholds(monkeypatch):
     """No round of these runs has a checkpoint."""
-    detector = types.SimpleNamespace(description={"threshold": THRESHOLDS})
+    detector = Detector(None, None, {"threshold": THRESHOLDS}, None)
     monkeypatch.setattr(refine, "restore_detector", lambda directory: detector)
 
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from dimjax import ledger
 from dimjax.labels import COLUMNS
 from dimjax.ledger import Change
+from dimjax.stages import refine
 from dimjax.suspects import (
     known,
     link_labels,
@@ -111,11 +112,13 @@ def test_proposals_are_what_no_label_is_near():
         (1, 90.0, 50.0, "interference", 0.6, ""),
         (1, 95.0, 50.0, "target", 0.01, ""),
     )
-    tracks = Tracks(found, points, ())
-    table = propose(labels, losses, tracks, link_labels(labels), apart_px=6.0)
+    outside = _points((5, 30.0, 70.0, False))
+    tracks = Tracks(found, pd.concat([points, outside], ignore_index=True), ())
+    shapes = {"a": (8, 64, 100)}
+    table = propose(labels, losses, tracks, link_labels(labels), shapes, apart_px=6.0)
     assert table.frame.tolist() == [1, 2, 1, 4]
     assert table.x.tolist() == pytest.approx([40.5, 60.0, 80.0, 22.0], abs=0.3)
-    assert table.labelled_share.tolist() == [1 / 3, 1 / 3, 0.0, 7 / 8]
+    assert table.labelled_share.tolist() == [1 / 4, 1 / 4, 0.0, 7 / 8]
     assert table.track_hits.tolist() == [2, 2, 0, 7]
     assert table.gap.tolist() == [0.0, 0.0, 0.0, 7 / 8]
     assert table.stray.isna().tolist() == [False, True, True, True] and table.stray[0] == 0.5
@@ -268,3 +271,13 @@ def test_the_frames_themselves_show_where_a_point_is(monkeypatch):
     middle = 40 / (np.sqrt(4 / 3) * _left_of_noise()) / 4.19
     assert table.image_snr[0] == pytest.approx(middle, rel=0.15)
     assert table.image_snr[2] < 5
+
+
+def test_what_was_decided_before_is_not_shown_again():
+    shown = pd.DataFrame({"label": [5, 6, 0, 0], "row": [4, 5, 0, 1]})
+    proposals = pd.DataFrame({"sequence": "a", "frame": [2, 3], "x": [10.0, 40.0], "y": 9.0})
+    reviewed = pd.DataFrame(
+        {"label": [6, 0, 0], "sequence": "a", "frame": [9, 2, 2], "x": [1.0, 12.0, 40.0], "y": 9.0}
+    )
+    seen = refine._seen(shown, proposals, reviewed, match_px=3.0)
+    assert seen.tolist() == [False, True, True, False]

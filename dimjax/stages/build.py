@@ -101,19 +101,25 @@ def _plan(config, paths, folder: Folder, labels, planted, splits, book) -> pd.Da
     """The plan of the round's chips, with their splits."""
     settings = config.chips
     if paths.number:
-        before = chips.read_plan(
-            paths.of_round(paths.number - 1).plan, folder.shapes, settings.chip_px
-        )
-        found = _reviewed_places(book, paths.number)
-        return chips.grow(before, found, folder.shapes, settings.chip_px, config.seed)
+        last = paths.of_round(paths.number - 1)
+        before = chips.read_plan(last.plan, folder.shapes, settings.chip_px)
+        places = pd.concat([_reviewed_places(book, paths.number), _taken_back(last, labels)])
+        return chips.grow(before, places, folder.shapes, settings.chip_px, config.seed)
     split_of = {name: split for split, names in splits.items() for name in names}
     shapes = {name: folder.shapes[name] for name in split_of}
     mix = settings.backgrounds_per_label
-    # Chips for the labels as they are and for the false ones: what is planted is taken back.
-    false = planted[planted.kind == "labelled_background"]
-    labels = pd.concat([labels, false[list(COLUMNS)]])
+    # Of the labels as they are trained on: a planted error must look like one of the annotator's.
+    labels = planting.apply(labels, planted)
     plan = chips.plan(labels, shapes, settings.chip_px, settings.frame_step, mix, config.seed)
     return plan.assign(split=plan.sequence.map(split_of))
+
+
+def _taken_back(last: Paths, labels: pd.DataFrame) -> pd.DataFrame:
+    """Labels that were left out on purpose in the last round: they have no chip yet."""
+    planted = pd.read_csv(last.planted, keep_default_na=False)
+    out = planted.label[planted.kind == "unlabelled_target"]
+    back = labels[labels.index.isin(out)]
+    return back[["sequence", "frame", "x", "y"]].assign(reason="label")
 
 
 def _reviewed_places(book: ledger.Ledger, number: int) -> pd.DataFrame:

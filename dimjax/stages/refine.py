@@ -6,6 +6,7 @@ they are never put up.
 
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from dimjax import ledger, suspects
@@ -31,7 +32,9 @@ def run(config, paths: Paths) -> None:
     splits = with_validation(folder.splits, config.data.val_share, config.seed)
     with open_book(folder, splits, paths) as book:
         labels, planted = trained_labels(paths, book)
-        found = find(config, paths, folder, labels, planted)
+        reviewed = ledger.item_table(book)
+        reviewed = reviewed[(reviewed["round"] < paths.number) & (reviewed.state == "decided")]
+        found = find(config, paths, folder, labels, planted, reviewed)
         items = suspects.to_items(found.shown, *found[2:], folder.shapes)
         ledger.add_items(book, items, stage="refine")
     table = suspects.worst_kind(found.ranked[~found.ranked.planted])
@@ -53,7 +56,12 @@ class Found(NamedTuple):
 
 
 def find(
-    config, paths: Paths, folder: Folder, labels: pd.DataFrame, planted: pd.DataFrame
+    config,
+    paths: Paths,
+    folder: Folder,
+    labels: pd.DataFrame,
+    planted: pd.DataFrame,
+    reviewed: pd.DataFrame,
 ) -> Found:
     """Rank a round's labels.
 
@@ -63,6 +71,7 @@ def find(
       folder: Of the raw sequences.
       labels: That were trained on, planted errors among them; ids in the index.
       planted: See dimjax.planting.
+      reviewed: Places that were decided before, as ledger.item_table gives them: not shown again.
     """
     names, stride = trained_sequences(paths), config.data.stride
     losses, answers = pd.read_parquet(paths.losses), pd.read_parquet(paths.answers)
@@ -76,7 +85,7 @@ def find(
     images = suspects.look(labels, folder.sequence, stride)
     measures = suspects.measure(labels, losses, answers, tracks, label_paths, images)
     apart_px = _APART_MATCHES * config.detection.match_px
-    proposals = suspects.propose(labels, losses, tracks, label_paths, apart_px)
+    proposals = suspects.propose(labels, losses, tracks, label_paths, folder.shapes, apart_px)
     proposals["image_snr"] = suspects.look(proposals, folder.sequence, stride).image_snr
     known = suspects.known(planted, labels, proposals, config.detection.match_px)
     ranked = suspects.rank(labels, measures, proposals, known, config.refinement.found)
@@ -84,9 +93,19 @@ def find(
     settings = config.refinement
     least = worst.cut_off.clip(lower=settings.least_probability)
     shown = worst[(worst.probability >= least) & ~worst.planted]
+    shown = shown[~_seen(shown, proposals, reviewed, config.detection.match_px)]
     shown = shown.head(round(settings.most_shown * len(labels)))
     points = tracks.points[tracks.points.confirmed]
     return Found(ranked, shown, labels, measures, proposals, points)
+
+
+def _seen(shown, proposals, reviewed: pd.DataFrame, match_px: float) -> np.ndarray:
+    """Which suspects somebody has decided on before: by the label's id, or by the place."""
+    seen = shown.label.isin(reviewed.label[reviewed.label > 0]).to_numpy(copy=True)
+    alone = (shown.label == 0).to_numpy()
+    places = proposals.iloc[shown.row[alone]]
+    seen[alone] = suspects.near(places, reviewed[reviewed.label == 0], match_px)
+    return seen
 
 
 def linked(paths: Paths, detections: pd.DataFrame) -> Tracks:

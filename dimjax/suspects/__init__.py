@@ -6,7 +6,7 @@ the frames show; out come ranked suspects of four kinds, and review items.
     tracks, paths = link(detections), link_labels(labels)
     images = look(labels, folder.sequence, stride)
     measures = measure(labels, losses, answers, tracks, paths, images)
-    proposals = propose(labels, losses, tracks, paths, apart_px=6.0)
+    proposals = propose(labels, losses, tracks, paths, shapes, apart_px=6.0)
     planted = known(planted, labels, proposals, match_px=3.0)
     suspects = rank(labels, measures, proposals, planted)
     items = to_items(worst_kind(suspects), labels, measures, proposals, points, shapes)
@@ -15,7 +15,7 @@ the frames show; out come ranked suspects of four kinds, and review items.
 from dimjax.suspects.images import look
 from dimjax.suspects.items import to_items
 from dimjax.suspects.measures import MEASURES, link_labels, measure
-from dimjax.suspects.proposals import PROPOSAL_MEASURES, propose
+from dimjax.suspects.proposals import PROPOSAL_MEASURES, near, propose
 from dimjax.suspects.ranking import KINDS, LABEL_KINDS, Planted, known, rank, worst_kind
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "link_labels",
     "look",
     "measure",
+    "near",
     "propose",
     "rank",
     "to_items",

@@ -4,6 +4,8 @@ table = propose(labels, losses, detections, points)     # detections, points: of
 table[["sequence", "frame", "x", "y", "score", "track_hits", "labelled_share"]]
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 
@@ -29,6 +31,7 @@ def propose(
     losses: pd.DataFrame,
     tracks: Tracks,
     paths: Tracks,
+    shapes: Mapping[str, tuple[int, int, int]],
     apart_px: float,
 ) -> pd.DataFrame:
     """Points of target tracks and lone target detections that have no label near.
@@ -40,6 +43,7 @@ def propose(
       losses: losses.parquet, for the strongest thing that each epoch saw apart from labels.
       tracks: Of the detections.
       paths: Of the labels, from dimjax.suspects.link_labels.
+      shapes: T, H, W of each sequence: smoothed tracks may pass outside.
       apart_px: What is nearer than this to a label, of any category, is that label's matter.
 
     Returns:
@@ -64,7 +68,14 @@ def propose(
     lone = lone.assign(track="", evidence=0.0, track_hits=0, labelled_share=0.0)
     gaps = _gaps(labels, paths, on_track, apart_px)
     table = pd.concat([on_track.assign(gap=0.0), lone.assign(gap=0.0), gaps], ignore_index=True)
+    table = table[_inside(table, shapes)].reset_index(drop=True)
     return table.assign(stray=_strays(table, losses))
+
+
+def _inside(table: pd.DataFrame, shapes: Mapping[str, tuple[int, int, int]]) -> np.ndarray:
+    sizes = np.array([shapes[name] for name in table.sequence]).reshape(-1, 3)
+    place = table[["y", "x"]].to_numpy(float)
+    return ((place >= 0) & (place < sizes[:, 1:])).all(axis=1)
 
 
 def _gaps(labels, paths: Tracks, on_track: pd.DataFrame, apart_px: float) -> pd.DataFrame:
