@@ -115,6 +115,7 @@ def _picture(summaries: dict, results: dict, path: Path) -> None:
         axis.set_xticks(range(len(kinds)), [kind.replace("_", "\n") for kind in kinds])
         axis.set(ylim=(0.4, 1.0), ylabel="AUROC", title=name)
         axis.spines[["top", "right"]].set_visible(False)
-    axes[0, 0].legend(frameon=False, ncols=3, loc="lower left")
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, frameon=False, ncols=3, loc="outside lower center")
     figure.savefig(path)
     plt.close(figure)
