@@ -1,6 +1,6 @@
 """Places where a target may be that has no label: what was detected apart from all labels.
 
-table = propose(labels, losses, detections, points)     # detections, points: of dimjax.tracks
+table = propose(labels, losses, link(detections), link_labels(labels), shapes, apart_px=6.0)
 table[["sequence", "frame", "x", "y", "score", "track_hits", "labelled_share"]]
 """
 
