@@ -56,9 +56,8 @@ def plant(
     # A label without a track stands alone: an error of it touches no other.
     alone = pd.Series([f"alone {k}" for k in range(len(labels))], labels.index, dtype="str")
     named = labels.assign(track=labels.track.where(labels.track != "", alone))
-    _, errors = annotate(
-        named.assign(snr=1.0, visible=1.0), frames_of, ErrorRates(*[rate] * 4), rng
-    )
+    seen = named.assign(snr=snr, visible=1.0)
+    _, errors = annotate(seen, frames_of, ErrorRates(*[rate] * 4), rng)
     place = ["sequence", "frame", "true_x", "true_y", "true_category"]
     own = labels.reset_index(names="label")[["label", "sequence", "frame", "x", "y", "category"]]
     own = own.set_axis(["label", *place], axis=1)

@@ -60,6 +60,16 @@ def test_errors_of_labels_without_a_track_are_single():
     assert place.label.nunique() == 12
 
 
+def test_what_is_dim_is_overlooked():
+    labels = _labels(tracks=False)
+    snr = np.where(labels.x == 20.0, 1.0, 20.0)  # one of the four objects is dim
+    planted = plant(labels, lambda name: FRAMES, 0.2, np.random.default_rng(0), snr)
+    overlooked = planted[planted.kind == "unlabelled_target"]
+    assert (overlooked.x == 20.0).mean() > 0.8
+    evenly = _planted(labels)
+    assert (evenly[evenly.kind == "unlabelled_target"].x == 20.0).mean() < 0.6
+
+
 def test_a_record_of_nothing_leaves_the_labels_as_they_are():
     labels = _labels()
     nothing = _planted(labels).iloc[:0]
