@@ -11,9 +11,6 @@ in several chips has several rows.
     merge(paths)                                           # after the last epoch
 """
 
-import os
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 
@@ -21,7 +18,7 @@ from dimjax.answers import ANSWERS, STRAYS
 from dimjax.coordinates import chip_to_frame
 from dimjax.errors import InputError
 from dimjax.examples import Examples
-from dimjax.runs import Paths, identity
+from dimjax.runs import Paths, identity, write_parquet
 
 _SAME_PX = 0.01  # positions in chips are float32
 
@@ -63,23 +60,16 @@ def write_epoch(paths: Paths, epoch: int, data: Examples, rows: np.ndarray, foun
     strays[:, 1:] += data.origin
     columns = {**losses, **dict(zip(STRAYS, strays.T, strict=True))}
     table = pd.DataFrame({"epoch": np.int32(epoch), **identity(data), **columns})
-    _write(table, paths.epoch_losses / f"{epoch:04d}.parquet")
+    write_parquet(table, paths.epoch_losses / f"{epoch:04d}.parquet")
     example, slot = np.nonzero(rows >= 0)
     answers = dict(zip(ANSWERS, found["answers"][example, slot].T, strict=True))
     which = {"example": example.astype(np.int32), "label": rows[example, slot]}
     table = pd.DataFrame({"epoch": np.int32(epoch), **which, **answers})
-    _write(table, paths.epoch_answers / f"{epoch:04d}.parquet")
+    write_parquet(table, paths.epoch_answers / f"{epoch:04d}.parquet")
 
 
 def merge(paths: Paths) -> None:
     """Join the epochs; that the losses are there under their name says that all is done."""
     for parts, whole in ((paths.epoch_answers, paths.answers), (paths.epoch_losses, paths.losses)):
         tables = [pd.read_parquet(part) for part in sorted(parts.glob("*.parquet"))]
-        _write(pd.concat(tables, ignore_index=True), whole)
-
-
-def _write(table: pd.DataFrame, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(path.name + ".part")
-    table.to_parquet(aside, index=False)
-    os.replace(aside, path)
+        write_parquet(pd.concat(tables, ignore_index=True), whole)

@@ -89,6 +89,14 @@ def write_whole(path: Path, text: str) -> None:
     os.replace(aside, path)
 
 
+def write_parquet(table: pd.DataFrame, path: Path) -> None:
+    """Write a table aside, then rename it, as write_whole does with text."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(path.name + ".part")
+    table.to_parquet(aside, index=False)
+    os.replace(aside, path)
+
+
 def write_config(config: Mapping[str, Any], workdir: str | Path) -> None:
     """Save a run's configuration with versions; a run is never continued with other keys.
 

@@ -9,7 +9,7 @@ right ones, show what there was to lose. Ranking is measured against what the an
 work lies in DIR/refinement.work, and what is done there already is not done again. Writes
 refinement.json, refinement.md and refinement.svg into DIR.
 
-The settings and the measures were chosen on seeds 100 to 102.
+The measures were chosen on seed 100.
 """
 
 import json
@@ -25,7 +25,7 @@ from absl import app, flags, logging
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from configs import default
-from dimjax import ledger, rounds
+from dimjax import ledger, planting, rounds
 from dimjax.runs import Paths, write_whole
 from dimjax.splits import with_validation
 from dimjax.stages import refine
@@ -96,7 +96,7 @@ def ranking(config, workdir: Path) -> dict:
     paths = Paths(workdir)
     folder = data_folder(config, paths)
     splits = with_validation(folder.splits, config.data.val_share, config.seed)
-    with open_book(folder, splits, paths) as book:
+    with open_book(config, folder, paths) as book:
         labels, planted = trained_labels(paths, book)
         items = ledger.item_table(book, 0)
     found = refine.find(config, paths, folder, labels, planted, items.iloc[:0])
@@ -109,7 +109,7 @@ def ranking(config, workdir: Path) -> dict:
     return {
         **suspect_scores.figures(table),
         "labels": len(found.labels),
-        "errors": int(errors.kind.isin(suspect_scores.KIND_OF).sum()),
+        "errors": int(errors.kind.isin(planting.KIND_OF).sum()),
         "shown_share": shown.labels / len(found.labels),
         "labels_per_item": shown.labels / max(shown.items, 1),
         "review": json.loads(paths.reviewed.read_text()),

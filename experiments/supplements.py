@@ -13,8 +13,6 @@ as many epochs as all later rounds together, which favours it: its learning rate
     run(config, Path("table3.work/cpu-0/oracle"), make_builder)
 """
 
-import contextlib
-import io
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -27,7 +25,7 @@ from dimjax.evaluation import LEAST_VISIBLE
 from dimjax.folders import Folder
 from dimjax.labels import COLUMNS, read_table, write_table
 from dimjax.runs import Paths, write_config
-from dimjax.stages import evaluate, train
+from dimjax.stages import build, evaluate, train
 from dimjax.stages.predict import new_sequences
 from dimjax.stages.simulate import data_folder
 from dimjax.tables import write_csv
@@ -158,17 +156,6 @@ def _round(config, own: Paths, mined: Paths, plan, folder: Folder, make_builder:
         write_table(pd.concat([first, true_labels(folder)], ignore_index=True), own.labels)
         write_csv(plan, own.plan)
         shutil.copy2(mined.planted, own.planted)
-        builder = make_builder(
-            data_dir=own.examples,
-            name="chips",
-            folder=str(folder.path),
-            layout=folder.layout._asdict(),
-            labels=str(own.labels),
-            plan=str(own.plan),
-            chip_px=config.chips.chip_px,
-            stride=config.data.stride,
-        )
-        with contextlib.redirect_stdout(io.StringIO()):  # TFDS speaks of downloads
-            builder.download_and_prepare(file_format="array_record")
+        build.make_chips(config, folder, own, make_builder)
     train.run(config, own)
     evaluate.run(config, own)

@@ -8,17 +8,12 @@ import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
+from dimjax.planting import KIND_OF
 from dimjax.suspects import KINDS, MEASURES, PROPOSAL_MEASURES
 from dimjax.suspects.fusion import tail_features
 from dimjax.tracks import nearest
 
 LEAST_SHIFT_PX = 2.0
-KIND_OF = {
-    "unlabelled": "unlabelled_target",
-    "position": "wrong_position",
-    "category": "wrong_category",
-    "background": "labelled_background",
-}
 
 
 def units(found, errors: pd.DataFrame, truth: pd.DataFrame, losses: pd.DataFrame) -> pd.DataFrame:

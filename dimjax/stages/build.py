@@ -39,7 +39,7 @@ def run(config, paths: Paths, make_builder: Callable) -> None:
     folder = data_folder(config, paths)
     paths.round.mkdir(parents=True, exist_ok=True)
     splits = with_validation(folder.splits, config.data.val_share, config.seed)
-    with open_book(folder, splits, paths) as book:
+    with open_book(config, folder, paths) as book:
         ledger.begin_round(book, paths.number)
         labels = ledger.labels_as_of(book, paths.number)
         planted = _planted(config, paths, folder, labels, splits["train"])
@@ -47,6 +47,11 @@ def run(config, paths: Paths, make_builder: Callable) -> None:
     write_csv(planted, paths.planted)
     write_table(planting.apply(labels, planted), paths.labels)
     write_csv(plan, paths.plan)
+    make_chips(config, folder, paths, make_builder)
+
+
+def make_chips(config, folder: Folder, paths: Paths, make_builder: Callable) -> None:
+    """Write paths.examples from the labels and the plan that lie in the round."""
     builder = make_builder(
         data_dir=paths.examples,
         name="chips",
@@ -63,11 +68,12 @@ def run(config, paths: Paths, make_builder: Callable) -> None:
     say(f"chips of {config.chips.chip_px} px: {', '.join(counts)}")
 
 
-def open_book(folder: Folder, splits: dict[str, list[str]], paths: Paths) -> ledger.Ledger:
+def open_book(config, folder: Folder, paths: Paths) -> ledger.Ledger:
     """The run's ledger; it begins with the labels of the sequences that are in a split.
 
     What is known of other sequences, e.g. the new ones, is never looked at.
     """
+    splits = with_validation(folder.splits, config.data.val_share, config.seed)
     known = [name for names in splits.values() for name in names]
     labels = folder.labels[folder.labels.sequence.isin(known)]
     return ledger.begin(paths.ledger, labels[list(COLUMNS)], folder.shapes)

@@ -5,7 +5,6 @@ import json
 from dimjax import ledger, reviewers
 from dimjax.progress import say
 from dimjax.runs import Paths, write_whole
-from dimjax.splits import with_validation
 from dimjax.stages.build import open_book
 from dimjax.stages.simulate import data_folder
 
@@ -19,8 +18,7 @@ def run(config, paths: Paths) -> bool:
     if paths.reviewed.exists():
         return True
     folder = data_folder(config, paths)
-    splits = with_validation(folder.splits, config.data.val_share, config.seed)
-    with open_book(folder, splits, paths) as book:
+    with open_book(config, folder, paths) as book:
         if config.rounds.reviewer == "oracle":
             truth = folder.labels if folder.truth is None else folder.truth
             reviewers.oracle(

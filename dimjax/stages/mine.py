@@ -7,7 +7,6 @@ from dimjax.labels import write_table
 from dimjax.mining import Mining, mine
 from dimjax.progress import say
 from dimjax.runs import Paths
-from dimjax.splits import with_validation
 from dimjax.stages.build import open_book
 from dimjax.stages.predict import new_sequences
 from dimjax.stages.refine import linked
@@ -21,8 +20,7 @@ def run(config, paths: Paths) -> None:
     folder = data_folder(config, paths)
     names = new_sequences(config, folder, paths.number)
     predictions = pd.read_parquet(paths.predictions)
-    splits = with_validation(folder.splits, config.data.val_share, config.seed)
-    with open_book(folder, splits, paths) as book:
+    with open_book(config, folder, paths) as book:
         labels = ledger.labels_as_of(book, paths.number)
         tracks = linked(paths, predictions[predictions.sequence.isin(names)])
         mined = mine(

@@ -4,15 +4,13 @@ A round but the last looks at all sequences it was trained on, for suspects, and
 the new sequences, for misses and false alarms. What it finds is written at all scores.
 """
 
-import os
-
 import pandas as pd
 
 from dimjax import search
 from dimjax.errors import InputError
 from dimjax.folders import Folder
 from dimjax.progress import bar
-from dimjax.runs import Paths
+from dimjax.runs import Paths, write_parquet
 from dimjax.stages.simulate import data_folder
 
 
@@ -28,10 +26,8 @@ def run(config, paths: Paths) -> None:
     found = [
         search.search(detector, folder.sequence(name)) for name in bar(names, "predict", "sequence")
     ]
-    aside = paths.predictions.with_name(paths.predictions.name + ".part")
     columns = pd.DataFrame(columns=search.COLUMNS)
-    pd.concat(found or [columns], ignore_index=True).to_parquet(aside, index=False)
-    os.replace(aside, paths.predictions)
+    write_parquet(pd.concat(found or [columns], ignore_index=True), paths.predictions)
 
 
 def trained_sequences(paths: Paths) -> list[str]:

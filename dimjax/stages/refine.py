@@ -15,7 +15,6 @@ from dimjax.labels import write_table
 from dimjax.progress import say
 from dimjax.runs import Paths
 from dimjax.search import restore_detector
-from dimjax.splits import with_validation
 from dimjax.stages.build import open_book, trained_labels
 from dimjax.stages.predict import trained_sequences
 from dimjax.stages.simulate import data_folder
@@ -29,8 +28,7 @@ def run(config, paths: Paths) -> None:
     if paths.suspects.exists() or config.refinement.planted_share == 0:
         return
     folder = data_folder(config, paths)
-    splits = with_validation(folder.splits, config.data.val_share, config.seed)
-    with open_book(folder, splits, paths) as book:
+    with open_book(config, folder, paths) as book:
         labels, planted = trained_labels(paths, book)
         reviewed = ledger.item_table(book)
         reviewed = reviewed[(reviewed["round"] < paths.number) & (reviewed.state == "decided")]

@@ -1,6 +1,5 @@
 """The loss of each example as a table, and the history over the epochs of the worst ones."""
 
-import os
 from pathlib import Path
 
 import pandas as pd
@@ -37,10 +36,7 @@ def run(
         raise InputError("--split", rule, repr(split), "Name one of these.")
     table = opened.losses(split).sort_values("total", ascending=False, ignore_index=True)
     path = opened.paths.scores(split)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(path.name + ".part")
-    table.to_parquet(aside, index=False)
-    os.replace(aside, path)
+    runs.write_parquet(table, path)
     say(_as_text(table, split))
     say(f"\nlosses of {len(table):,} examples: {path}")
     return path

@@ -1,6 +1,6 @@
 """Suspects as review items: errors of one track in neighbouring frames become one item.
 
-items = to_items(chosen, labels, measures, proposals, points)     # chosen: rows of `rank`
+items = to_items(chosen, labels, measures, proposals, points, shapes)  # chosen: rows of `rank`
 ledger.add_items(book, items, stage="refine")
 """
 
@@ -55,7 +55,6 @@ def _label_places(chosen, labels, measures, points, shapes) -> pd.DataFrame:
     said = measures.iloc[chosen.row].reset_index(drop=True)
     table = pd.concat([chosen.reset_index(drop=True), own[["x", "y", "category"]]], axis=1)
     table = pd.concat([table, said.drop(columns="track")], axis=1)
-    table["detected_track"] = said.track
     table["track"] = own.track.where(own.track != "", said.track)
     at = points.drop_duplicates(["track", "frame"]).set_index(["track", "frame"])[["x", "y"]]
     there = at.reindex(pd.MultiIndex.from_arrays([said.track, own.frame])).reset_index(drop=True)

@@ -90,12 +90,12 @@ def _gaps(labels, paths: Tracks, on_track: pd.DataFrame, apart_px: float) -> pd.
 
 def near(table: pd.DataFrame, labels: pd.DataFrame, radius_px: float) -> np.ndarray:
     """Which rows have a label nearer than a radius in their frame: [N] bool."""
-    near = np.zeros(len(table), bool)
+    found = np.zeros(len(table), bool)
     for name in table.sequence.unique():
         rows = np.flatnonzero(table.sequence == name)
         own = labels[labels.sequence == name]
-        near[rows] = nearest(table.iloc[rows], own, radius_px)[0] >= 0
-    return near
+        found[rows] = nearest(table.iloc[rows], own, radius_px)[0] >= 0
+    return found
 
 
 def _strays(table: pd.DataFrame, losses: pd.DataFrame) -> pd.Series:

@@ -46,7 +46,7 @@ def rank(
     measures: pd.DataFrame,
     proposals: pd.DataFrame,
     planted: Planted | None = None,
-    found: float = 0.95,
+    found: float = 0.9,
 ) -> pd.DataFrame:
     """Probability of each kind of error for each label and proposal, the worst first.
 
