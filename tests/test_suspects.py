@@ -17,12 +17,13 @@ from dimjax.suspects import (
     measure,
     propose,
     rank,
+    seen_in,
     to_items,
     worst_kind,
 )
 from dimjax.suspects.fusion import calibrated, cut_off, tail_features
 from dimjax.suspects.images import _left_of_noise
-from dimjax.tracks import Tracks
+from dimjax.tracks import Tracks, link
 
 LOSSES = ("location", "confidence", "category", "total")
 
@@ -124,6 +125,28 @@ def test_proposals_are_what_no_label_is_near():
     assert table.stray.isna().tolist() == [False, True, True, True] and table.stray[0] == 0.5
 
 
+def test_labels_that_end_inside_the_frame_are_followed_on():
+    rows = [(t, 10.0 + 10 * t, 20.0, "target", "") for t in range(3, 8)]
+    rows += [(t, 50.0, 50.0, "target", "") for t in range(3, 6)]  # may be an error's run itself
+    labels = _labels(*rows)
+    losses, _ = _history(1, {0: (0, 0, 0, 0)})
+    none = link(_detections())
+    table = propose(labels, losses, none, link_labels(labels), {"a": (20, 64, 95)}, apart_px=6.0)
+    table = table.sort_values("frame", ignore_index=True)
+    assert table.frame.tolist() == [0, 1, 2, 8]  # at frame 9 it has left on the right
+    assert table.x.tolist() == pytest.approx([10, 20, 30, 90], abs=0.5)
+    assert table.gap.tolist() == [5 / 8, 5 / 7, 5 / 6, 5 / 6]
+    assert set(table.track) == {"a/0 labels"} and (table.score == 0).all()
+
+
+def test_what_is_dim_in_each_frame_stands_out_along_its_track():
+    table = pd.DataFrame({"track": ["t", "", "t", "t", "t"]})
+    images = pd.DataFrame({"image_snr": [2.7, 5.7, 3.7, 2.7, 3.7]})
+    seen = seen_in(table, images)
+    assert seen.image_snr.tolist() == images.image_snr.tolist()
+    assert seen.track_snr.tolist() == pytest.approx([3.0, 4.0, 3.0, 3.0, 3.0])  # 1.5 * sqrt(4)
+
+
 def test_the_tail_of_ranks():
     table = pd.DataFrame({"bad": [1.0, 3.0, 2.0, np.nan], "good": [1.0, 3.0, 2.0, 2.0]})
     features = tail_features(table, {"bad": 1, "good": -1})
@@ -186,7 +209,8 @@ def _ranked(count: int = 60):
     measures.loc[kinds == "labelled_background", ["confidence_margin", "image_snr"]] -= 9
     proposals = pd.DataFrame({"sequence": "a", "frame": range(count), "x": 50.0, "y": 50.0})
     names = ["score", "track_hits", "evidence", "labelled_share", "gap", "stray", "image_snr"]
-    proposals[names] = rng.normal(size=(count, 7))
+    names += ["track_snr"]
+    proposals[names] = rng.normal(size=(count, 8))
     proposals.loc[:5, ["score", "image_snr"]] += 9
     proposals = proposals.assign(w=3.0, h=3.0, track="")
     planted = pd.DataFrame(

@@ -22,7 +22,7 @@ from dimjax.splits import with_validation
 from dimjax.stages.simulate import data_folder
 from dimjax.tables import write_csv
 
-_NOISE_SNR = 1.5  # what the strongest response near a label is where there is nothing
+_DIM_SHARE = 0.2  # of the labels are as dim: false labels would be the dimmest, and hovering targets
 
 
 def run(config, paths: Paths, make_builder: Callable) -> None:
@@ -99,7 +99,7 @@ def _planted(config, paths, folder: Folder, labels, train: list[str]) -> pd.Data
     rng = np.random.default_rng([config.seed, paths.number])
     labels = labels[labels.sequence.isin(train)]
     seen = suspects.look(labels, folder.sequence, config.data.stride)
-    snr = seen.image_snr.clip(lower=_NOISE_SNR).to_numpy()
+    snr = seen.image_snr.clip(lower=seen.image_snr.quantile(_DIM_SHARE)).to_numpy()
     return planting.plant(labels, frames_of, share, rng, snr)
 
 

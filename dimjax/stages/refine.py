@@ -84,7 +84,7 @@ def find(
     measures = suspects.measure(labels, losses, answers, tracks, label_paths, images)
     apart_px = _APART_MATCHES * config.detection.match_px
     proposals = suspects.propose(labels, losses, tracks, label_paths, folder.shapes, apart_px)
-    proposals["image_snr"] = suspects.look(proposals, folder.sequence, stride).image_snr
+    proposals = suspects.seen_in(proposals, suspects.look(proposals, folder.sequence, stride))
     known = suspects.known(planted, labels, proposals, config.detection.match_px)
     ranked = suspects.rank(labels, measures, proposals, known, config.refinement.found)
     worst = suspects.worst_kind(ranked)

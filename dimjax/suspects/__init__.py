@@ -7,6 +7,7 @@ the frames show; out come ranked suspects of four kinds, and review items.
     images = look(labels, folder.sequence, stride)
     measures = measure(labels, losses, answers, tracks, paths, images)
     proposals = propose(labels, losses, tracks, paths, shapes, apart_px=6.0)
+    proposals = seen_in(proposals, look(proposals, folder.sequence, stride))
     planted = known(planted, labels, proposals, match_px=3.0)
     suspects = rank(labels, measures, proposals, planted)
     items = to_items(worst_kind(suspects), labels, measures, proposals, points, shapes)
@@ -15,7 +16,7 @@ the frames show; out come ranked suspects of four kinds, and review items.
 from dimjax.suspects.images import look
 from dimjax.suspects.items import to_items
 from dimjax.suspects.measures import MEASURES, link_labels, measure
-from dimjax.suspects.proposals import PROPOSAL_MEASURES, near, propose
+from dimjax.suspects.proposals import PROPOSAL_MEASURES, near, propose, seen_in
 from dimjax.suspects.ranking import KINDS, LABEL_KINDS, Planted, known, rank, worst_kind
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "near",
     "propose",
     "rank",
+    "seen_in",
     "to_items",
     "worst_kind",
 ]

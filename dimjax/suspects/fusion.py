@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from scipy import optimize, stats
 
-_PENALTY = 20.0  # on squared differences of weights
+_PENALTY = 50.0  # on squared differences of weights
 _FOLDS = 5
 _SURE = 0.5  # a share of the planted errors that is no longer chance
 

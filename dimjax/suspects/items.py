@@ -59,7 +59,7 @@ def _label_places(chosen, labels, measures, points, shapes) -> pd.DataFrame:
     at = points.drop_duplicates(["track", "frame"]).set_index(["track", "frame"])[["x", "y"]]
     there = at.reindex(pd.MultiIndex.from_arrays([said.track, own.frame])).reset_index(drop=True)
     for axis, side in (("x", 2), ("y", 1)):
-        most = own.sequence.map({name: shape[side] for name, shape in shapes.items()})
+        most = np.array([shapes[name][side] for name in own.sequence], float)
         # The track knows best, then the epochs; what the frames show is all that is left.
         seen = said[f"mean_d{axis}"].fillna(said[f"image_d{axis}"])
         better = there[axis].fillna(own[axis] + seen)
