@@ -7,21 +7,22 @@ Round 0 trains on these labels and ranks them; the oracle decides what is put up
 trains anew on the labels as they then are. Two more trainings, on the wrong labels and on the
 right ones, show what there was to lose. Ranking is measured against what the annotator did. The
 work lies in DIR/refinement.work, and what is done there already is not done again. Writes
-refinement.json, refinement.md and refinement.svg into DIR.
+refinement.json, refinement.md and a picture of each data set into DIR.
 
 The measures were chosen on seed 100.
 """
 
 import json
+import math
 import sys
 from pathlib import Path
 from types import SimpleNamespace
 
-import numpy as np
 import pandas as pd
 import refinement_report
 import suspect_scores
 from absl import app, flags, logging
+from result_files import as_json, interval
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from configs import default
@@ -87,8 +88,8 @@ def measure(size: str, seed: int, chip_px: int, work: Path) -> dict:
         config.rounds.count = 1
         rounds.run(config, str(work / name), make_builder, last="evaluate")
     figures = {**ranking(refined, work / "refined"), **effect(work)}
-    write_whole(done, json.dumps(figures, indent=1) + "\n")
-    return figures
+    write_whole(done, as_json(figures))
+    return json.loads(done.read_text())
 
 
 def ranking(config, workdir: Path) -> dict:
@@ -141,7 +142,9 @@ def summary(parts: list[dict]) -> dict:
     first = parts[0]
     if isinstance(first, dict):
         return {key: summary([part[key] for part in parts if key in part]) for key in first}
-    return float(np.nanmean(parts))
+    if isinstance(first, list):
+        return [summary(own) for own in zip(*parts, strict=True)]
+    return interval(math.nan if value is None else value for value in parts)["mean"]
 
 
 def main(_) -> None:

@@ -4,9 +4,12 @@ A unit is a label, or a place that is proposed for a label that lacks. Shifts of
 count neither as errors nor as right labels, and no more do second proposals for one error.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 import pandas as pd
-from scipy.stats import rankdata
+import ranking_figures
+from ranking_figures import Ranking
 
 from dimjax.planting import KIND_OF
 from dimjax.suspects import KINDS, MEASURES, PROPOSAL_MEASURES
@@ -14,6 +17,9 @@ from dimjax.suspects.fusion import tail_features
 from dimjax.tracks import nearest
 
 LEAST_SHIFT_PX = 2.0
+SCORES = ("calibrated", "mean rank", "last loss")  # of all kinds; the others are single measures
+RANDOM = "random order"  # of the labels and of those that lack, but of no place where nothing is
+LOOKED_AT = np.linspace(0.0, 0.5, 101)  # units to one label, at which the curve has its points
 
 
 def units(found, errors: pd.DataFrame, truth: pd.DataFrame, losses: pd.DataFrame) -> pd.DataFrame:
@@ -26,8 +32,8 @@ def units(found, errors: pd.DataFrame, truth: pd.DataFrame, losses: pd.DataFrame
       losses: losses.parquet, for the paper's measure of proposals.
 
     Returns:
-      Table with sequence, frame, kind (of the error; "" right, "unknown" counts as neither),
-      planted, and a score for each kind and for "all" in columns such as calibrated/all.
+      Table with sequence, frame, is_label, kind (of the error; "" right, "unknown" counts as
+      neither), planted, and a score for each kind and for "all" in columns such as calibrated/all.
     """
     labels = _of_labels(found, errors)
     places = _of_proposals(found, errors, truth, losses)
@@ -44,7 +50,7 @@ def _of_labels(found, errors: pd.DataFrame) -> pd.DataFrame:
     small = (own.kind == "position") & (shift < LEAST_SHIFT_PX)
     own = own.assign(error=own.kind.map(KIND_OF).where(~small, "unknown"))
     merged = table.merge(own[["sequence", "frame", "x", "y", "error"]], "left")
-    table = table.assign(kind=merged.error.fillna("").to_numpy())
+    table = table.assign(kind=merged.error.fillna("").to_numpy(), is_label=True)
     ranked = found.ranked[found.ranked.label != 0]
     for kind in MEASURES:
         rows = ranked[ranked.kind == kind].set_index("label")
@@ -56,7 +62,7 @@ def _of_labels(found, errors: pd.DataFrame) -> pd.DataFrame:
             table[f"{name}/{kind}"] = feature
         table[f"last loss/{kind}"] = measures.last_loss
         table["planted"] = rows.planted
-    for score in ("calibrated", "mean rank", "last loss"):
+    for score in SCORES:
         table[f"{score}/all"] = table[[f"{score}/{kind}" for kind in MEASURES]].max(axis=1)
     return table
 
@@ -64,7 +70,9 @@ def _of_labels(found, errors: pd.DataFrame) -> pd.DataFrame:
 def _of_proposals(found, errors, truth, losses) -> pd.DataFrame:
     places, kind = found.proposals, KINDS[0]
     rows = found.ranked[found.ranked.label == 0].set_index("row").reindex(range(len(places)))
-    table = places[["sequence", "frame", "x", "y"]].assign(kind="", category="target")
+    table = places[["sequence", "frame", "x", "y"]].assign(
+        kind="", category="target", is_label=False
+    )
     table["planted"] = rows.planted.to_numpy()
     features = tail_features(places, PROPOSAL_MEASURES)
     scores = {
@@ -75,7 +83,7 @@ def _of_proposals(found, errors, truth, losses) -> pd.DataFrame:
     }
     for name, values in scores.items():
         table[f"{name}/{kind}"] = values
-        if name in ("calibrated", "mean rank", "last loss"):
+        if name in SCORES:
             table[f"{name}/all"] = values
     hidden = truth[(truth.visible < 0.5) & (truth.category == "target")]
     table.loc[_near(table, hidden) >= 0, "kind"] = "unknown"
@@ -93,7 +101,7 @@ def _lost(found, errors, places: pd.DataFrame) -> pd.DataFrame:
     names = found.labels.sequence.unique()
     absent = errors[(errors.kind == "unlabelled") & errors.sequence.isin(names)]
     lost = absent[_near(absent, places) < 0][["sequence", "frame", "x", "y", "category"]]
-    return lost.assign(kind=KINDS[0], planted=False)
+    return lost.assign(kind=KINDS[0], is_label=False, planted=False)
 
 
 def _near(table: pd.DataFrame, others: pd.DataFrame, radius_px: float = 3.0) -> np.ndarray:
@@ -126,46 +134,54 @@ def figures(table: pd.DataFrame) -> dict:
 
     Returns:
       auroc, precision_at_k: {kind or "all": {score: value}}; reviewed_share_at_80 and _at_90:
-      {score: share of the labels}.
+      {score: units looked at, to one label}; curve: {score: shares of the errors found at
+      LOOKED_AT}.
     """
     known = table[table.kind != "unknown"]
-    labels = int((known.category.notna() & known["calibrated/wrong_position"].notna()).sum())
-    result = {"auroc": {}, "precision_at_k": {}}
+    orders, is_label = _orders(known), known.is_label.to_numpy(bool)
+    return _figures(orders, is_label, np.ones(len(known)))
+
+
+class _Order(NamedTuple):
+    """The order in which one score puts some of the units."""
+
+    kind: str
+    score: str
+    rows: np.ndarray  # [N] bool, which units
+    ranking: Ranking
+
+
+def _orders(known: pd.DataFrame) -> list[_Order]:
+    right, is_label = (known.kind == "").to_numpy(), known.is_label.to_numpy(bool)
+    orders = []
     for kind in (*KINDS, "all"):
-        scores = [name for name in known if name.endswith(f"/{kind}")]
-        right = (known.kind == kind) if kind != "all" else (known.kind != "")
-        rows = known[right | ((known.kind == "") & known[scores].notna().any(axis=1))]
-        positive = (rows.kind != "").to_numpy()
-        for name in scores:
-            score = rows[name].fillna(-np.inf).to_numpy(float)
-            short = name.split("/")[0]
-            result["auroc"].setdefault(kind, {})[short] = auroc(score, positive)
-            result["precision_at_k"].setdefault(kind, {})[short] = _precision(score, positive)
-    for share in (80, 90):
-        result[f"reviewed_share_at_{share}"] = {
-            name.split("/")[0]: _looked_at(known[name], known.kind != "", share / 100) / labels
-            for name in known
-            if name.endswith("/all")
-        }
+        columns = [name for name in known if name.endswith(f"/{kind}")]
+        error = ~right if kind == "all" else (known.kind == kind).to_numpy()
+        rows = error | (right & known[columns].notna().any(axis=1).to_numpy())
+        if not rows.any():
+            continue
+        for name in columns:
+            ranking = Ranking(known[name][rows], error[rows])
+            orders.append(_Order(kind, name.split("/")[0], rows, ranking))
+        if kind == "all":
+            rows = rows & (error | is_label)
+        orders.append(_Order(kind, RANDOM, rows, Ranking(np.zeros(rows.sum()), error[rows])))
+    return orders
+
+
+def _figures(orders: list[_Order], is_label: np.ndarray, copies: np.ndarray) -> dict:
+    """The figures where each unit is there so many times."""
+    names = ("auroc", "precision_at_k", "reviewed_share_at_80", "reviewed_share_at_90", "curve")
+    result: dict[str, dict] = {name: {} for name in names}
+    labels = copies[is_label].sum()
+    for kind, score, rows, ranking in orders:
+        steps = ranking.steps(copies[rows])
+        result["auroc"].setdefault(kind, {})[score] = ranking_figures.auroc(steps)
+        result["precision_at_k"].setdefault(kind, {})[score] = ranking_figures.precision(steps)
+        if kind == "all":
+            for share in (80, 90):
+                looked = ranking_figures.looked_at(steps, share / 100) / labels
+                result[f"reviewed_share_at_{share}"][score] = looked
+            curve = ranking_figures.found(steps, LOOKED_AT * labels)
+            result["curve"][score] = curve.tolist()
     return result
-
-
-def auroc(score: np.ndarray, positive: np.ndarray) -> float:
-    """Area under the receiver operating characteristic; ties count half."""
-    count, others = positive.sum(), (~positive).sum()
-    if not count or not others:
-        return float("nan")
-    rank = rankdata(score)[positive].sum()
-    return float((rank - count * (count + 1) / 2) / (count * others))
-
-
-def _precision(score: np.ndarray, positive: np.ndarray) -> float:
-    count = int(positive.sum())
-    return float(positive[np.argsort(-score, kind="stable")[:count]].mean()) if count else np.nan
-
-
-def _looked_at(score: pd.Series, positive: pd.Series, share: float) -> float:
-    """Units looked at, in the order of the score, until a share of the errors is found."""
-    order = np.argsort(-score.fillna(-np.inf).to_numpy(), kind="stable")
-    found = np.cumsum(positive.to_numpy()[order])
-    return float(np.searchsorted(found, np.ceil(share * positive.sum())) + 1)
