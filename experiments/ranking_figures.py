@@ -8,6 +8,7 @@ Units of one score stand in random order, and all figures are expected values ov
 So a random order of all is a score that is the same for all.
 """
 
+import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -92,3 +93,22 @@ def draws(sequence: np.ndarray, count: int, rng: np.random.Generator) -> Iterato
     names, number = np.unique(np.asarray(sequence, str), return_inverse=True)
     for _ in range(count):
         yield rng.multinomial(len(names), np.full(len(names), 1 / len(names))).astype(float)[number]
+
+
+def intervals(drawn: list) -> dict | list[float]:
+    """Figures of the draws, dictionaries of one shape -> the same of [low, high] of 95 %."""
+    if isinstance(drawn[0], dict):
+        return {key: intervals([own[key] for own in drawn]) for key in drawn[0]}
+    known = [value for value in drawn if not math.isnan(value)]
+    return np.quantile(known, [0.025, 0.975]).tolist() if known else [math.nan, math.nan]
+
+
+def interval_of_mean(values: list[float], limits: list[list[float]]) -> list[float]:
+    """Interval of a mean of independent figures from their own intervals (Zou and Donner 2008).
+
+    The distances from each figure to its limits add as standard errors do.
+    """
+    value, (low, high) = np.array(values), np.array(limits).T
+    mean, count = value.mean(), len(value)
+    below, above = (np.sqrt(((value - end) ** 2).sum()) / count for end in (low, high))
+    return [float(mean - below), float(mean + above)]

@@ -13,7 +13,6 @@ The measures were chosen on seed 100.
 """
 
 import json
-import math
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -22,7 +21,7 @@ import pandas as pd
 import refinement_report
 import suspect_scores
 from absl import app, flags, logging
-from result_files import as_json, interval
+from result_files import as_json
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from configs import default
@@ -137,16 +136,6 @@ def effect(work: Path) -> dict:
     }
 
 
-def summary(parts: list[dict]) -> dict:
-    """Means over the seeds of all that is measured."""
-    first = parts[0]
-    if isinstance(first, dict):
-        return {key: summary([part[key] for part in parts if key in part]) for key in first}
-    if isinstance(first, list):
-        return [summary(own) for own in zip(*parts, strict=True)]
-    return interval(math.nan if value is None else value for value in parts)["mean"]
-
-
 def main(_) -> None:
     """Measure each seed and size of chips, then write the table, the figures and the picture."""
     logging.set_verbosity(logging.ERROR)
@@ -157,8 +146,7 @@ def main(_) -> None:
         work = out / "refinement.work"
         parts = [measure(size, seed, chip_px, work / f"{size}-{chip_px}-{seed}") for seed in seeds]
         results[f"sky, chips of {chip_px} px"] = dict(zip(map(str, seeds), parts, strict=True))
-    means = {name: summary([*seeds.values()]) for name, seeds in results.items()}
-    refinement_report.write(results, means, out, size)
+    refinement_report.write(results, out, size)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,14 @@
 """What experiments/refinement.py writes: its JSON, its table and its pictures."""
 
+import json
 import math
 import re
 from pathlib import Path
 
 import jax
-import numpy as np
+from refinement_summary import Results, joined, summarise
 from result_files import as_json, markdown, number, svg_file, versions
-from suspect_scores import LOOKED_AT, RANDOM, SCORES
+from suspect_scores import DRAWS, LOOKED_AT, RANDOM
 
 from dimjax.report.charts import Axis, Point, Series, chart
 from dimjax.runs import write_whole
@@ -15,24 +16,31 @@ from dimjax.suspects import KINDS
 
 _GOALS = {"all": 0.95, **dict.fromkeys(KINDS, 0.90)}
 _PRECISION_GOAL, _SHARE_GOAL = 0.75, 0.10
-_STYLES = {"calibrated": 0, "mean rank": 1, "last loss": 2, RANDOM: 4}
+_CLAIMED = "calibrated"
+_STYLES = {_CLAIMED: 0, "mean rank": 1, "last loss": 2, RANDOM: 4}
 _NOTES = f"""
 Calibrated: what the review shows; mean rank: the same measures without fitting; last loss: the
 paper's, the total loss of the last epoch. {RANDOM.capitalize()}: of the labels and of those that
-lack, but of no place where nothing is. Looked at: labels and proposed places, to one label, so that
-a share may be above 1. K: the number of errors.
+lack, but of no place where nothing is. Looked at: labels and proposed places, to one label, so
+that a share may be above 1. K: the number of errors. In brackets 95 % intervals: of rankings by
+{DRAWS} draws of as many sequences as there are, with replacement; of F1 by what the seeds differ.
 """
 
 
-def write(results: dict, summaries: dict, out: Path, size: str) -> None:
+def write(found: Results, out: Path, size: str) -> None:
     """Write refinement.json, refinement.md and a picture a data set; print the table.
 
+    What refinement.json holds of other data sets and seeds stays, if it is of the same size.
+
     Args:
-      results: Data set -> seed -> figures of one seed.
-      summaries: Data set -> means over the seeds.
+      found: Data set -> seed -> figures of one seed, as JSON has them.
       out: Folder to write to.
       size: "toy", "cpu" or "paper".
     """
+    file = out / "refinement.json"
+    known = json.loads(file.read_text()) if file.exists() else {}
+    results = joined(known["results"] if known.get("size") == size else {}, found)
+    summaries = {name: summarise(list(seeds.values())) for name, seeds in results.items()}
     record = {
         "size": size,
         "versions": versions(("dimjax", "jax", "numpy")),
@@ -40,8 +48,7 @@ def write(results: dict, summaries: dict, out: Path, size: str) -> None:
         "results": results,
         "summary": summaries,
     }
-    out.mkdir(parents=True, exist_ok=True)
-    write_whole(out / "refinement.json", as_json(record))
+    write_whole(file, as_json(record))
     parts = [as_markdown(name, list(results[name]), own) for name, own in summaries.items()]
     text = "\n".join([f"# Label refinement\n\nSize {size}.\n{_NOTES}", *parts])
     write_whole(out / "refinement.md", text)
@@ -81,29 +88,48 @@ def picture(curve: dict[str, list[float]]) -> str:
 
 
 def _ranking_lines(own: dict) -> list[list[str]]:
-    scores = (*SCORES, RANDOM)
-    lines = [["ranking", *scores, "goal"]]
+    lines = [["ranking", *_scores(own), "goal"]]
     for kind, goal in _GOALS.items():
-        values = [own["auroc"].get(kind, {}).get(score, math.nan) for score in scores]
-        lines.append([f"AUROC, {_spaced(kind)}", *map(number, values), f"{goal:.2f}"])
+        lines.append([f"AUROC, {_spaced(kind)}", *_texts(own, "auroc", kind), f"{goal:.2f}"])
     for kind in _GOALS:
-        values = [own["precision_at_k"].get(kind, {}).get(score, math.nan) for score in scores]
         goal = f"{_PRECISION_GOAL}" if kind == "all" else ""
-        lines.append([f"precision in the top K, {_spaced(kind)}", *map(number, values), goal])
+        texts = _texts(own, "precision_at_k", kind)
+        lines.append([f"precision in the top K, {_spaced(kind)}", *texts, goal])
     for share in (80, 90):
-        values = [own[f"reviewed_share_at_{share}"][score] for score in scores]
         goal = f"{_SHARE_GOAL:.2f}" if share == 90 else ""
-        lines.append([f"looked at to find {share} %", *map(number, values), goal])
+        texts = _texts(own, f"reviewed_share_at_{share}")
+        lines.append([f"looked at to find {share} %", *texts, goal])
     return lines
 
 
+def _texts(own: dict, *path: str) -> list[str]:
+    """A figure of all scores; the first one's with its interval."""
+    values, limits = own, own["intervals"]
+    for key in path:
+        values, limits = values.get(key, {}), limits.get(key, {})
+    texts = [number(values.get(score, math.nan)) for score in _scores(own)]
+    return [_with_interval(texts[0], limits.get(_CLAIMED, [math.nan])), *texts[1:]]
+
+
+def _scores(own: dict) -> list[str]:
+    """The scores that were measured."""
+    return [score for score in _STYLES if score in own["curve"]]
+
+
+def _with_interval(text: str, limits: list[float]) -> str:
+    if any(map(math.isnan, limits)):
+        return text
+    return f"{text} ({number(limits[0], 2)}\N{EN DASH}{number(limits[1], 2)})"
+
+
 def _effect_lines(own: dict) -> list[list[str]]:
-    f1 = own["f1"]
+    f1, limits = own["f1"], own["intervals"]["f1"]
     lost = f1["clean"] - f1["noisy"]
-    back = (f1["fixed"] - f1["noisy"]) / lost if lost else np.nan
+    back = (f1["fixed"] - f1["noisy"]) / lost if lost else math.nan
+    names = ("noisy", "fixed", "clean")
     return [
         ["effect", "value"],
-        *[[f"F1, labels {key}", number(f1[key])] for key in ("noisy", "fixed", "clean")],
+        *[[f"F1, labels {key}", _with_interval(number(f1[key]), limits[key])] for key in names],
         ["share of the lost F1 that comes back", number(back, 2)],
         ["fall of the mean loss", number(own["mean_loss_drop"])],
         ["labels", number(own["labels"], 0)],

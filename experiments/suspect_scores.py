@@ -20,6 +20,7 @@ LEAST_SHIFT_PX = 2.0
 SCORES = ("calibrated", "mean rank", "last loss")  # of all kinds; the others are single measures
 RANDOM = "random order"  # of the labels and of those that lack, but of no place where nothing is
 LOOKED_AT = np.linspace(0.0, 0.5, 101)  # units to one label, at which the curve has its points
+DRAWS = 200  # of the bootstrap
 
 
 def units(found, errors: pd.DataFrame, truth: pd.DataFrame, losses: pd.DataFrame) -> pd.DataFrame:
@@ -135,11 +136,26 @@ def figures(table: pd.DataFrame) -> dict:
     Returns:
       auroc, precision_at_k: {kind or "all": {score: value}}; reviewed_share_at_80 and _at_90:
       {score: units looked at, to one label}; curve: {score: shares of the errors found at
-      LOOKED_AT}.
+      LOOKED_AT}; intervals: of SCORES the same but the curve, with [low, high] of 95 % as values.
     """
     known = table[table.kind != "unknown"]
     orders, is_label = _orders(known), known.is_label.to_numpy(bool)
-    return _figures(orders, is_label, np.ones(len(known)))
+    claimed = [order for order in orders if order.score in SCORES]
+    rng = np.random.default_rng(0)
+    drawn = [
+        _figures(claimed, is_label, copies)
+        for copies in ranking_figures.draws(known.sequence, DRAWS, rng)
+    ]
+    curve = {
+        order.score: ranking_figures.found(order.ranking.steps(), LOOKED_AT * is_label.sum())
+        for order in orders
+        if order.kind == "all"
+    }
+    return {
+        **_figures(orders, is_label, np.ones(len(known))),
+        "curve": {score: shares.tolist() for score, shares in curve.items()},
+        "intervals": ranking_figures.intervals(drawn),
+    }
 
 
 class _Order(NamedTuple):
@@ -171,7 +187,7 @@ def _orders(known: pd.DataFrame) -> list[_Order]:
 
 def _figures(orders: list[_Order], is_label: np.ndarray, copies: np.ndarray) -> dict:
     """The figures where each unit is there so many times."""
-    names = ("auroc", "precision_at_k", "reviewed_share_at_80", "reviewed_share_at_90", "curve")
+    names = ("auroc", "precision_at_k", "reviewed_share_at_80", "reviewed_share_at_90")
     result: dict[str, dict] = {name: {} for name in names}
     labels = copies[is_label].sum()
     for kind, score, rows, ranking in orders:
@@ -182,6 +198,4 @@ def _figures(orders: list[_Order], is_label: np.ndarray, copies: np.ndarray) -> 
             for share in (80, 90):
                 looked = ranking_figures.looked_at(steps, share / 100) / labels
                 result[f"reviewed_share_at_{share}"][score] = looked
-            curve = ranking_figures.found(steps, LOOKED_AT * labels)
-            result["curve"][score] = curve.tolist()
     return result

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 ROOT = Path(__file__).parent.parent
@@ -13,6 +14,7 @@ sys.path.insert(0, str(ROOT / "experiments"))
 import ranking_figures  # noqa: E402
 import suspect_scores  # noqa: E402
 from ranking_figures import Ranking  # noqa: E402
+from refinement_summary import joined, summarise  # noqa: E402
 
 
 def _run(out: Path) -> str:
@@ -34,6 +36,8 @@ def test_the_toy_size_writes_its_table_and_does_nothing_twice(tmp_path):
     assert "looked at to find 90 %" in printed
     assert len(summary["curve"]["calibrated"]) == len(suspect_scores.LOOKED_AT)
     assert (tmp_path / "refinement-sky-32.svg").read_text().startswith("<svg xmlns=")
+    low, high = summary["intervals"]["auroc"]["wrong_position"]["calibrated"]
+    assert low <= summary["auroc"]["wrong_position"]["calibrated"] <= high
     figures = next(tmp_path.glob("refinement.work/*/figures.json"))
     figures.write_text(figures.read_text().replace('"labels": ', '"labels": 1'))
     assert "| labels | 1" in _run(tmp_path)  # read, not measured again
@@ -60,3 +64,57 @@ def test_a_random_order_finds_errors_evenly():
     assert [ranking_figures.looked_at(steps, share) for share in (0.25, 0.5, 1)] == [4, 8, 16]
     assert ranking_figures.auroc(steps) == 0.5
     assert ranking_figures.precision(steps) == pytest.approx(4 / 19)
+
+
+def test_a_draw_holds_whole_sequences_as_often_as_they_were_drawn():
+    sequence = np.array(["a", "a", "b", "c", "c"])
+    drawn = np.array(list(ranking_figures.draws(sequence, 2000, np.random.default_rng(1))))
+    assert (drawn[:, 0] == drawn[:, 1]).all() and (drawn[:, 3] == drawn[:, 4]).all()
+    assert (drawn[:, [0, 2, 3]].sum(axis=1) == 3).all()
+    # Each is left out with (2/3)^3, the variance of its copies is 3 * 1/3 * 2/3.
+    assert (drawn[:, 2] == 0).mean() == pytest.approx(8 / 27, abs=0.03)
+    assert drawn[:, 2].var() == pytest.approx(2 / 3, abs=0.06)
+
+
+def test_copies_count_as_if_the_units_were_there_so_often():
+    rng = np.random.default_rng(2)
+    score, error = rng.integers(0, 9, 40).astype(float), rng.random(40) < 0.3
+    copies = rng.integers(0, 4, 40)
+    weighted = Ranking(score, error).steps(copies.astype(float))
+    repeated = Ranking(score.repeat(copies), error.repeat(copies)).steps()
+    for figure in (ranking_figures.auroc, ranking_figures.precision):
+        assert figure(weighted) == pytest.approx(figure(repeated))
+    for share in (0.2, 0.5, 0.9):
+        expected = ranking_figures.looked_at(repeated, share)
+        assert ranking_figures.looked_at(weighted, share) == pytest.approx(expected)
+
+
+def test_an_interval_shows_that_the_errors_lie_in_one_sequence():
+    rows = 30
+    table = pd.DataFrame({"sequence": np.repeat(["a", "b", "c"], rows), "is_label": True})
+    table["kind"] = ""
+    table.loc[:9, "kind"] = "wrong_position"
+    table["calibrated/wrong_position"] = table["calibrated/all"] = np.linspace(1, 0, 3 * rows)
+    spread = suspect_scores.figures(table)["intervals"]
+    assert spread["precision_at_k"]["all"]["calibrated"] == [1.0, 1.0]
+    # 9 of the 10 errors lie in the first tenth of a sequence: 9 of 90, 60 or 30 labels drawn.
+    low, high = spread["reviewed_share_at_90"]["calibrated"]
+    assert (low, high) == (pytest.approx(0.1), pytest.approx(0.3))
+
+
+def test_intervals_of_means_and_results_that_join():
+    def seed(auroc, low, high, f1):
+        return {"auroc": {"all": {"x": auroc}}, "intervals": {"auroc": {"all": {"x": [low, high]}}},
+                "f1": {"noisy": f1}, "curve": {"x": [0.0, auroc]}}  # fmt: skip
+
+    first, second = seed(0.9, 0.87, 1.0, 0.5), seed(0.7, 0.66, 0.73, None)
+    one, both = summarise([first]), summarise([first, second])
+    assert one["intervals"]["auroc"]["all"]["x"] == pytest.approx([0.87, 1.0])
+    assert both["auroc"]["all"]["x"] == pytest.approx(0.8) and both["f1"]["noisy"] == 0.5
+    # sqrt(0.03^2 + 0.04^2) / 2 below, sqrt(0.1^2 + 0.03^2) / 2 above.
+    expected = [0.8 - 0.025, 0.8 + np.hypot(0.1, 0.03) / 2]
+    assert both["intervals"]["auroc"]["all"]["x"] == pytest.approx(expected)
+    assert both["curve"]["x"] == pytest.approx([0.0, 0.8])
+    known = {"sky": {"0": 1, "1": 2}, "drone": {"0": 3}}
+    assert joined(known, {"sky": {"1": 4}, "new": {"0": 5}}) == {
+        "sky": {"0": 1, "1": 4}, "drone": {"0": 3}, "new": {"0": 5}}  # fmt: skip
