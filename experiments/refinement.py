@@ -17,6 +17,7 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import objectlab
 import pandas as pd
 import refinement_report
 import suspect_scores
@@ -103,7 +104,9 @@ def ranking(config, workdir: Path) -> dict:
     errors = pd.read_csv(paths.sky / "errors.csv", keep_default_na=False)
     errors[["true_x", "true_y"]] = errors[["true_x", "true_y"]].apply(pd.to_numeric)
     errors = errors[errors.sequence.isin(splits["train"])]
-    table = suspect_scores.units(found, errors, folder.truth, pd.read_parquet(paths.losses))
+    rivals = rival_scores(paths, found)
+    losses = pd.read_parquet(paths.losses)
+    table = suspect_scores.units(found, errors, folder.truth, losses, rivals)
     table.to_parquet(workdir / "units.parquet")
     shown = SimpleNamespace(labels=len(items), items=items["item"].nunique())
     return {
@@ -114,6 +117,15 @@ def ranking(config, workdir: Path) -> dict:
         "labels_per_item": shown.labels / max(shown.items, 1),
         "review": json.loads(paths.reviewed.read_text()),
     }
+
+
+def rival_scores(paths: Paths, found: refine.Found) -> dict[str, suspect_scores.Rival]:
+    """What others say of the same labels: cleanlab, where it is installed."""
+    if not objectlab.INSTALLED:
+        return {}
+    detections = pd.read_parquet(paths.predictions)
+    detections = detections[detections.sequence.isin(found.labels.sequence.unique())]
+    return {"cleanlab": objectlab.rival(found.labels, found.proposals, detections)}
 
 
 def effect(work: Path) -> dict:

@@ -17,10 +17,11 @@ from dimjax.suspects import KINDS
 _GOALS = {"all": 0.95, **dict.fromkeys(KINDS, 0.90)}
 _PRECISION_GOAL, _SHARE_GOAL = 0.75, 0.10
 _CLAIMED = "calibrated"
-_STYLES = {_CLAIMED: 0, "mean rank": 1, "last loss": 2, RANDOM: 4}
+_STYLES = {_CLAIMED: 0, "mean rank": 1, "last loss": 2, "cleanlab": 3, RANDOM: 4}
 _NOTES = f"""
 Calibrated: what the review shows; mean rank: the same measures without fitting; last loss: the
-paper's, the total loss of the last epoch. {RANDOM.capitalize()}: of the labels and of those that
+paper's, the total loss of the last epoch; cleanlab: its scores of overlooked, badly located and
+swapped boxes, where it is installed. {RANDOM.capitalize()}: of the labels and of those that
 lack, but of no place where nothing is. Looked at: labels and proposed places, to one label, so
 that a share may be above 1. K: the number of errors. In brackets 95 % intervals: of rankings by
 {DRAWS} draws of as many sequences as there are, with replacement; of F1 by what the seeds differ.

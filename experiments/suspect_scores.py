@@ -4,6 +4,7 @@ A unit is a label, or a place that is proposed for a label that lacks. Shifts of
 count neither as errors nor as right labels, and no more do second proposals for one error.
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -17,13 +18,28 @@ from dimjax.suspects.fusion import tail_features
 from dimjax.tracks import nearest
 
 LEAST_SHIFT_PX = 2.0
-SCORES = ("calibrated", "mean rank", "last loss")  # of all kinds; the others are single measures
+OWN = ("calibrated", "mean rank", "last loss")  # of all kinds; the others are single measures
+RIVALS = ("cleanlab", "out of fold")
+SCORES = (*OWN, *RIVALS)
 RANDOM = "random order"  # of the labels and of those that lack, but of no place where nothing is
 LOOKED_AT = np.linspace(0.0, 0.5, 101)  # units to one label, at which the curve has its points
 DRAWS = 200  # of the bootstrap
 
 
-def units(found, errors: pd.DataFrame, truth: pd.DataFrame, losses: pd.DataFrame) -> pd.DataFrame:
+class Rival(NamedTuple):
+    """What another way of scoring says; high is bad, NaN is looked at last."""
+
+    labels: pd.DataFrame  # a column for each kind of error of labels, rows as the labels
+    proposals: np.ndarray  # [P]
+
+
+def units(
+    found,
+    errors: pd.DataFrame,
+    truth: pd.DataFrame,
+    losses: pd.DataFrame,
+    rivals: Mapping[str, Rival],
+) -> pd.DataFrame:
     """One row for each label and proposal: its error, and every score of it.
 
     Args:
@@ -31,19 +47,20 @@ def units(found, errors: pd.DataFrame, truth: pd.DataFrame, losses: pd.DataFrame
       errors: errors.csv of the sky: what the annotator did wrong.
       truth: truth.csv of the sky.
       losses: losses.parquet, for the paper's measure of proposals.
+      rivals: Other scores of found.labels and found.proposals, by their names among RIVALS.
 
     Returns:
       Table with sequence, frame, is_label, kind (of the error; "" right, "unknown" counts as
       neither), planted, and a score for each kind and for "all" in columns such as calibrated/all.
     """
-    labels = _of_labels(found, errors)
-    places = _of_proposals(found, errors, truth, losses)
+    labels = _of_labels(found, errors, rivals)
+    places = _of_proposals(found, errors, truth, losses, rivals)
     lost = _lost(found, errors, places)
     table = pd.concat([labels, places, lost], ignore_index=True)
     return table[~table.planted.astype(bool)].reset_index(drop=True)
 
 
-def _of_labels(found, errors: pd.DataFrame) -> pd.DataFrame:
+def _of_labels(found, errors: pd.DataFrame, rivals: Mapping[str, Rival]) -> pd.DataFrame:
     labels, measures = found.labels, found.measures
     table = labels[["sequence", "frame", "x", "y", "category"]].copy()
     own = errors[errors.kind != "unlabelled"].drop_duplicates(["sequence", "frame", "x", "y"])
@@ -62,13 +79,15 @@ def _of_labels(found, errors: pd.DataFrame) -> pd.DataFrame:
         for name, feature in zip(MEASURES[kind], features.T, strict=True):
             table[f"{name}/{kind}"] = feature
         table[f"last loss/{kind}"] = measures.last_loss
+        for name, rival in rivals.items():
+            table[f"{name}/{kind}"] = rival.labels[kind].to_numpy()
         table["planted"] = rows.planted
-    for score in SCORES:
+    for score in (*OWN, *rivals):
         table[f"{score}/all"] = table[[f"{score}/{kind}" for kind in MEASURES]].max(axis=1)
     return table
 
 
-def _of_proposals(found, errors, truth, losses) -> pd.DataFrame:
+def _of_proposals(found, errors, truth, losses, rivals) -> pd.DataFrame:
     places, kind = found.proposals, KINDS[0]
     rows = found.ranked[found.ranked.label == 0].set_index("row").reindex(range(len(places)))
     table = places[["sequence", "frame", "x", "y"]].assign(
@@ -81,6 +100,7 @@ def _of_proposals(found, errors, truth, losses) -> pd.DataFrame:
         "mean rank": features.mean(axis=1),
         "last loss": _chip_losses(places, losses),
         **dict(zip(PROPOSAL_MEASURES, features.T, strict=True)),
+        **{name: rival.proposals for name, rival in rivals.items()},
     }
     for name, values in scores.items():
         table[f"{name}/{kind}"] = values

@@ -11,6 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "experiments"))
+import objectlab  # noqa: E402
 import ranking_figures  # noqa: E402
 import suspect_scores  # noqa: E402
 from ranking_figures import Ranking  # noqa: E402
@@ -100,6 +101,39 @@ def test_an_interval_shows_that_the_errors_lie_in_one_sequence():
     # 9 of the 10 errors lie in the first tenth of a sequence: 9 of 90, 60 or 30 labels drawn.
     low, high = spread["reviewed_share_at_90"]["calibrated"]
     assert (low, high) == (pytest.approx(0.1), pytest.approx(0.3))
+
+
+def _boxes(*rows) -> pd.DataFrame:
+    columns = ["sequence", "frame", "x", "y", "category", "score"]
+    return pd.DataFrame(rows, columns=columns).assign(w=3.0, h=3.0)
+
+
+@pytest.mark.skipif(not objectlab.INSTALLED, reason="cleanlab is an extra")
+def test_cleanlab_judges_labels_and_detections():
+    shifts = [0.0, 1.0, 2.0, 3.0]
+    labels = _boxes(
+        *[("a", frame, 10.0, 10.0, "target", 1.0) for frame in range(4)],
+        ("b", 0, 40.0, 10.0, "interference", 1.0),
+        ("b", 1, 40.0, 10.0, "target", 1.0),
+    )
+    detections = _boxes(
+        *[("a", frame, 10.0 + shift, 10.0, "target", 0.9) for frame, shift in enumerate(shifts)],
+        ("b", 3, 20.0, 10.0, "target", 0.4),
+        ("b", 0, 40.0, 10.0, "target", 0.97),
+        ("b", 2, 70.0, 30.0, "interference", 0.96),
+        ("b", 2, 60.0, 30.0, "target", 0.96),
+    )
+    scores = objectlab.box_scores(labels, detections)
+    # 0.9 of the overlap (1, 1/2, 1/5) and 0.1 of the nearness; what does not touch is right.
+    assert scores.position[:4] == pytest.approx([0, 0.46, 0.74, 0], abs=0.01)
+    assert scores.category[[0, 5]].tolist() == [0, 0] and scores.category[4] > 0.7
+    assert np.isnan(scores.overlooked[:6]).all() and (scores.overlooked[6:] > 0.9).all()
+    places = _boxes(("b", 2, 61.0, 31.0, "target", 0.0), ("b", 2, 64.0, 31.0, "target", 0.0))
+    rival = objectlab.rival(labels, places, detections)
+    assert rival.proposals[0] == scores.overlooked[7] and np.isnan(rival.proposals[1])
+    assert rival.labels.wrong_position.tolist() == scores.position.tolist()
+    assert rival.labels.wrong_category.tolist() == scores.category.tolist()
+    assert (rival.labels.labelled_background == 0).all()  # it does not know of this kind
 
 
 def test_intervals_of_means_and_results_that_join():
