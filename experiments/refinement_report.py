@@ -8,7 +8,7 @@ from pathlib import Path
 import jax
 from refinement_summary import Results, joined, summarise
 from result_files import as_json, markdown, number, svg_file, versions
-from suspect_scores import DRAWS, LOOKED_AT, RANDOM
+from suspect_scores import DRAWS, LOOKED_AT, OUT_OF_FOLD, RANDOM
 
 from dimjax.report.charts import Axis, Point, Series, chart
 from dimjax.runs import write_whole
@@ -17,9 +17,10 @@ from dimjax.suspects import KINDS
 _GOALS = {"all": 0.95, **dict.fromkeys(KINDS, 0.90)}
 _PRECISION_GOAL, _SHARE_GOAL = 0.75, 0.10
 _CLAIMED = "calibrated"
-_STYLES = {_CLAIMED: 0, "mean rank": 1, "last loss": 2, "cleanlab": 3, RANDOM: 4}
+_STYLES = {_CLAIMED: 0, OUT_OF_FOLD: 0, "mean rank": 1, "last loss": 2, "cleanlab": 3, RANDOM: 4}
 _NOTES = f"""
-Calibrated: what the review shows; mean rank: the same measures without fitting; last loss: the
+Calibrated: what the review shows; {OUT_OF_FOLD}: the same, each label judged by a network that was
+not trained on its sequence; mean rank: the same measures without fitting; last loss: the
 paper's, the total loss of the last epoch; cleanlab: its scores of overlooked, badly located and
 swapped boxes, where it is installed. {RANDOM.capitalize()}: of the labels and of those that
 lack, but of no place where nothing is. Looked at: labels and proposed places, to one label, so
@@ -79,7 +80,9 @@ def as_markdown(name: str, seeds: list[str], own: dict) -> str:
 def picture(curve: dict[str, list[float]]) -> str:
     """Share of the errors found against the units looked at, a line for each score."""
     series = [
-        Series(score, LOOKED_AT.tolist(), curve[score], style, dashed=score == RANDOM)
+        Series(
+            score, LOOKED_AT.tolist(), curve[score], style, dashed=score in (OUT_OF_FOLD, RANDOM)
+        )
         for score, style in _STYLES.items()
         if score in curve
     ]

@@ -19,8 +19,8 @@ from dimjax.tracks import nearest
 
 LEAST_SHIFT_PX = 2.0
 OWN = ("calibrated", "mean rank", "last loss")  # of all kinds; the others are single measures
-RIVALS = ("cleanlab", "out of fold")
-SCORES = (*OWN, *RIVALS)
+SCORES = (*OWN, "cleanlab")
+OUT_OF_FOLD = "out of fold"
 RANDOM = "random order"  # of the labels and of those that lack, but of no place where nothing is
 LOOKED_AT = np.linspace(0.0, 0.5, 101)  # units to one label, at which the curve has its points
 DRAWS = 200  # of the bootstrap
@@ -39,6 +39,7 @@ def units(
     truth: pd.DataFrame,
     losses: pd.DataFrame,
     rivals: Mapping[str, Rival],
+    match_px: float,
 ) -> pd.DataFrame:
     """One row for each label and proposal: its error, and every score of it.
 
@@ -47,15 +48,16 @@ def units(
       errors: errors.csv of the sky: what the annotator did wrong.
       truth: truth.csv of the sky.
       losses: losses.parquet, for the paper's measure of proposals.
-      rivals: Other scores of found.labels and found.proposals, by their names among RIVALS.
+      rivals: Other scores of found.labels and found.proposals, by their names.
+      match_px: A proposal nearer than this to a target without a label is that target.
 
     Returns:
       Table with sequence, frame, is_label, kind (of the error; "" right, "unknown" counts as
       neither), planted, and a score for each kind and for "all" in columns such as calibrated/all.
     """
     labels = _of_labels(found, errors, rivals)
-    places = _of_proposals(found, errors, truth, losses, rivals)
-    lost = _lost(found, errors, places)
+    places = _of_proposals(found, errors, truth, losses, rivals, match_px)
+    lost = _lost(found, errors, places, match_px)
     table = pd.concat([labels, places, lost], ignore_index=True)
     return table[~table.planted.astype(bool)].reset_index(drop=True)
 
@@ -87,7 +89,7 @@ def _of_labels(found, errors: pd.DataFrame, rivals: Mapping[str, Rival]) -> pd.D
     return table
 
 
-def _of_proposals(found, errors, truth, losses, rivals) -> pd.DataFrame:
+def _of_proposals(found, errors, truth, losses, rivals, match_px: float) -> pd.DataFrame:
     places, kind = found.proposals, KINDS[0]
     rows = found.ranked[found.ranked.label == 0].set_index("row").reindex(range(len(places)))
     table = places[["sequence", "frame", "x", "y"]].assign(
@@ -107,9 +109,9 @@ def _of_proposals(found, errors, truth, losses, rivals) -> pd.DataFrame:
         if name in SCORES:
             table[f"{name}/all"] = values
     hidden = truth[(truth.visible < 0.5) & (truth.category == "target")]
-    table.loc[_near(table, hidden) >= 0, "kind"] = "unknown"
+    table.loc[_near(table, hidden, match_px) >= 0, "kind"] = "unknown"
     absent = errors[errors.kind == "unlabelled"].reset_index(drop=True)
-    index = _near(table, absent)
+    index = _near(table, absent, match_px)
     near = pd.Series(scores["calibrated"])[index >= 0]
     strongest = near.groupby(index[index >= 0]).idxmax()
     table.loc[index >= 0, "kind"] = "unknown"
@@ -117,15 +119,15 @@ def _of_proposals(found, errors, truth, losses, rivals) -> pd.DataFrame:
     return table
 
 
-def _lost(found, errors, places: pd.DataFrame) -> pd.DataFrame:
+def _lost(found, errors, places: pd.DataFrame, match_px: float) -> pd.DataFrame:
     """Unlabelled targets that no proposal is near: they are ranked last by every score."""
     names = found.labels.sequence.unique()
     absent = errors[(errors.kind == "unlabelled") & errors.sequence.isin(names)]
-    lost = absent[_near(absent, places) < 0][["sequence", "frame", "x", "y", "category"]]
+    lost = absent[_near(absent, places, match_px) < 0][["sequence", "frame", "x", "y", "category"]]
     return lost.assign(kind=KINDS[0], is_label=False, planted=False)
 
 
-def _near(table: pd.DataFrame, others: pd.DataFrame, radius_px: float = 3.0) -> np.ndarray:
+def _near(table: pd.DataFrame, others: pd.DataFrame, radius_px: float) -> np.ndarray:
     index = np.full(len(table), -1)
     for name in table.sequence.unique():
         mine = np.flatnonzero(table.sequence == name)

@@ -9,17 +9,22 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from dimjax.folders import DIMJAX, open_folder
+from dimjax.labels import COLUMNS, write_table
+
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "experiments"))
 import objectlab  # noqa: E402
 import ranking_figures  # noqa: E402
+import refinement_clips  # noqa: E402
+import refinement_ranking  # noqa: E402
 import suspect_scores  # noqa: E402
 from ranking_figures import Ranking  # noqa: E402
 from refinement_summary import joined, summarise  # noqa: E402
 
 
 def _run(out: Path) -> str:
-    command = [sys.executable, "experiments/refinement.py", "--size=toy", "--seeds=0"]
+    command = [sys.executable, "experiments/refinement.py", "--size=toy", "--seeds=0", "--folds=2"]
     done = subprocess.run([*command, f"--out={out}"], capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -30,7 +35,7 @@ def test_the_toy_size_writes_its_table_and_does_nothing_twice(tmp_path):
     record = json.loads((tmp_path / "refinement.json").read_text())
     (summary,) = record["summary"].values()
     for kind in ("all", "unlabelled_target", "wrong_position", "wrong_category"):
-        assert {"calibrated", "last loss"} <= summary["auroc"][kind].keys()
+        assert {"calibrated", "last loss", "out of fold"} <= summary["auroc"][kind].keys()
         assert "calibrated" in summary["precision_at_k"][kind]
     assert set(summary["f1"]) == {"noisy", "fixed", "clean"}
     assert summary["reviewed_share_at_90"]["calibrated"] > 0 and "mean_loss_drop" in summary
@@ -39,9 +44,30 @@ def test_the_toy_size_writes_its_table_and_does_nothing_twice(tmp_path):
     assert (tmp_path / "refinement-sky-32.svg").read_text().startswith("<svg xmlns=")
     low, high = summary["intervals"]["auroc"]["wrong_position"]["calibrated"]
     assert low <= summary["auroc"]["wrong_position"]["calibrated"] <= high
+    _check_that_no_network_judged_what_it_learnt(next(tmp_path.glob("refinement.work/*/folds-2")))
     figures = next(tmp_path.glob("refinement.work/*/figures.json"))
     figures.write_text(figures.read_text().replace('"labels": ', '"labels": 1'))
     assert "| labels | 1" in _run(tmp_path)  # read, not measured again
+
+
+def _check_that_no_network_judged_what_it_learnt(folds: Path) -> None:
+    losses = pd.read_parquet(folds / "rounds" / "0" / "losses.parquet")
+    judged, trained = set(losses.sequence), []
+    for fold in ("0", "1"):
+        own = pd.read_parquet(folds / fold / "run" / "rounds" / "0" / "losses.parquet")
+        trained.append(set(own.sequence))
+    assert trained[0] | trained[1] == judged and not trained[0] & trained[1]
+    assert (losses.total > 0).all() and losses.epoch.eq(0).all()
+
+
+def test_a_score_of_other_figures_stands_beside_the_own():
+    own = {"auroc": {"all": {"calibrated": 1, "x": 2}}, "curve": {"calibrated": [3]}, "labels": 4}
+    other = {"auroc": {"all": {"calibrated": 5}}, "curve": {"calibrated": [6]}}
+    assert refinement_ranking.beside(own, other, "y") == {
+        "auroc": {"all": {"calibrated": 1, "x": 2, "y": 5}},
+        "curve": {"calibrated": [3], "y": [6]},
+        "labels": 4,
+    }
 
 
 def test_areas_and_shares_by_hand():
@@ -101,6 +127,49 @@ def test_an_interval_shows_that_the_errors_lie_in_one_sequence():
     # 9 of the 10 errors lie in the first tenth of a sequence: 9 of 90, 60 or 30 labels drawn.
     low, high = spread["reviewed_share_at_90"]["calibrated"]
     assert (low, high) == (pytest.approx(0.1), pytest.approx(0.3))
+
+
+def test_clips_are_spoilt_in_their_training_labels_alone(tmp_path):
+    rng = np.random.default_rng(4)
+    rows = []
+    for number, kind in enumerate(("AIRPLANE", "BIRD", "DRONE", "BIRD")):
+        name = f"IR_{kind}_{number:03d}"
+        (tmp_path / "raw" / "sequences" / name).mkdir(parents=True)
+        frames = rng.normal(100, 5, (40, 64, 96))
+        for t in range(40):
+            frames[t, 20:24, 10 + t : 14 + t] += 60
+            category = "interference" if kind == "BIRD" else "target"
+            rows.append((name, t, 12.0 + t, 22.0, 5.0, 4.0, category, "", "file"))
+        np.save(tmp_path / "raw" / "sequences" / name / "frames.npy", frames.astype(np.uint8))
+    write_table(pd.DataFrame(rows, columns=list(COLUMNS)), tmp_path / "raw" / "labels.csv")
+    (tmp_path / "raw" / "splits").mkdir()
+    (tmp_path / "raw" / "splits" / "train.txt").write_text("IR_AIRPLANE_000\nIR_DRONE_002\n")
+    (tmp_path / "raw" / "splits" / "val.txt").write_text("IR_BIRD_001\nIR_BIRD_003\n")
+    layout = DIMJAX._replace(splits={"train": "splits/train.txt", "val": "splits/val.txt"})
+    size = refinement_clips.Size((1, 1, 2), 36, 1, 0.25)
+    clips = tmp_path / "clips"
+    refinement_clips.write(open_folder(tmp_path / "raw", layout), size, 0, 0.5, clips)
+
+    folder, errors = open_folder(clips, DIMJAX), pd.read_csv(clips / "errors.csv")
+    (spoilt,) = folder.splits["train"]
+    assert [len(folder.splits[name]) for name in ("val", "test", "new")] == [1, 2, 0]
+    assert set(errors.sequence) == {spoilt} and len(folder.truth) == 4 * 36
+    other = folder.labels.sequence != spoilt
+    place = ["sequence", "frame", "x", "y", "w", "h", "category"]
+    same = folder.truth[folder.truth.sequence != spoilt][place].reset_index(drop=True)
+    pd.testing.assert_frame_equal(folder.labels[other][place].reset_index(drop=True), same)
+    assert (
+        len(folder.labels[~other])
+        == 36 + errors.kind.map({"unlabelled": -1, "background": 1}).fillna(0).sum()
+    )
+    assert set(errors.kind) >= {"position", "background", "category"}
+    # Neither sizes nor tracks betray the false labels.
+    assert set(folder.labels.w) == {5.0} and set(folder.labels.track) == {""}
+    right = open_folder(clips, DIMJAX._replace(labels="right_labels.csv")).labels
+    assert right[place].equals(folder.truth[place])
+    before = (clips / "labels.csv").read_bytes()
+    refinement_clips.write(open_folder(tmp_path / "raw", layout), size, 1, 0.5, clips)
+    assert (clips / "labels.csv").read_bytes() == before  # done already
 
 
 def _boxes(*rows) -> pd.DataFrame:
