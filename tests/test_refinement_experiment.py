@@ -1,6 +1,7 @@
 """experiments/refinement.py from end to end in its toy size, and its figures by hand."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -24,8 +25,10 @@ from refinement_summary import joined, summarise  # noqa: E402
 
 
 def _run(out: Path) -> str:
+    environment = {**os.environ, "JAX_COMPILATION_CACHE_DIR": str(out / "compiled")}
     command = [sys.executable, "experiments/refinement.py", "--size=toy", "--seeds=0", "--folds=2"]
-    done = subprocess.run([*command, f"--out={out}"], capture_output=True, text=True, cwd=ROOT)
+    command.append(f"--out={out}")
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
