@@ -1,46 +1,53 @@
 """Label refinement measured: simulated skies whose labels have known errors, and what fixing gives.
 
-    python experiments/refinement.py --size=cpu --seeds=0,1,2 --out=experiments/results
+    python experiments/refinement.py --seeds=0,1,2 --chips=32,64 --out=experiments/results
+    python experiments/refinement.py --data=DATA/drone-ir --chips=64 --out=experiments/results
 
 For each seed: a sky whose careless annotator got 5 % of the labels wrong, the four kinds alike.
 Round 0 trains on these labels and ranks them; the oracle decides what is put up for review; round 1
 trains anew on the labels as they then are. Two more trainings, on the wrong labels and on the
 right ones, show what there was to lose. Ranking is measured against what the annotator did. The
 work lies in DIR/refinement.work, and what is done there already is not done again. Writes
-refinement.json, refinement.md and refinement.svg into DIR.
+refinement.json, refinement.md and a picture of each data set into DIR; what was measured on other
+data before stays in them. With --data: clips of drone-ir, whose training labels get such errors.
+With --folds=K: K more trainings, each without the labels that it judges (out_of_fold.py).
 
 The measures were chosen on seed 100.
 """
 
+import functools
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 
-import numpy as np
+import out_of_fold
 import pandas as pd
+import refinement_ranking
 import refinement_report
 import suspect_scores
 from absl import app, flags, logging
+from result_files import as_json
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+import refinement_clips
+
 from configs import default
-from dimjax import ledger, planting, rounds
+from dimjax import rounds
+from dimjax.folders import DRONE_IR, open_folder
 from dimjax.runs import Paths, write_whole
-from dimjax.splits import with_validation
-from dimjax.stages import refine
-from dimjax.stages.build import open_book, trained_labels
-from dimjax.stages.simulate import data_folder
 from main import make_builder
 
 _SIZE = flags.DEFINE_enum("size", "cpu", ["toy", "cpu", "paper"], "How much is simulated.")
 _SEEDS = flags.DEFINE_list("seeds", ["0", "1", "2"], "Seeds of the sky, errors and training.")
 _CHIPS = flags.DEFINE_list("chips", ["32"], "Sizes of the chips, pixels.")
+_DATA = flags.DEFINE_string("data", None, "Folder drone-ir: its clips, not a simulated sky.")
+_FOLDS = flags.DEFINE_integer("folds", 0, "Networks for a ranking out of fold; 0: none.")
 _OUT = flags.DEFINE_string("out", None, "Folder for the results.", required=True)
 
 WRONG = 0.05  # share of the labels that are wrong
 SIZES = {  # sequences (train, val, test), frames, height, width, epochs, width of the network
-    "toy": ((4, 1, 1), 12, 128, 160, 3, 0.25),
+    "toy": ((4, 1, 1), 12, 128, 160, 2, 0.25),
     "cpu": ((36, 6, 8), 16, 512, 640, 14, 0.5),
     "paper": ((100, 8, 12), 100, 512, 640, 100, 1.0),
 }
@@ -66,54 +73,67 @@ def config_of(size: str, seed: int, chip_px: int, wrong: float):
     config.loss.a = 10.0
     config.training.epochs = epochs
     config.training.learning_rate = 3e-3
+    return _with_review(config)
+
+
+def _with_review(config):
+    """Two rounds, the second anew on the labels that the oracle has decided on."""
     config.rounds.count = 2
-    config.rounds.later_epochs = epochs
+    config.rounds.later_epochs = config.training.epochs
     config.rounds.start = "scratch"
     config.rounds.reviewer = "oracle"
     return config
 
 
-def measure(size: str, seed: int, chip_px: int, work: Path) -> dict:
+def sky_configs(size: str, seed: int, chip_px: int, work: Path) -> dict:
+    """The runs of a simulated sky: the one that is reviewed, and those with all errors and none."""
+    made = {name: config_of(size, seed, chip_px, WRONG) for name in ("refined", "noisy")}
+    made["noisy"].data.folder = str(work / "refined" / "sky")
+    return {**made, "clean": config_of(size, seed, chip_px, 0.0)}
+
+
+def clip_configs(size: str, seed: int, chip_px: int, work: Path) -> dict:
+    """The same of real clips, whose labels are right but for the errors that are put into them."""
+    own, clips = refinement_clips.SIZES[size], work / "clips"
+    folder = open_folder(_DATA.value, DRONE_IR)
+    refinement_clips.write(folder, own, seed, WRONG, clips)
+    names = ("refined", "noisy", "clean")
+    return {
+        name: _with_review(
+            refinement_clips.config_of(own, seed, chip_px, clips, wrong=name != "clean")
+        )
+        for name in names
+    }
+
+
+def measure(configs: Callable[[Path], dict], work: Path) -> dict:
     """All figures of one seed; its runs are kept."""
     done = work / "figures.json"
-    if done.exists():
-        return json.loads(done.read_text())
-    refined = config_of(size, seed, chip_px, WRONG)
-    rounds.run(refined, str(work / "refined"), make_builder)
-    noisy = config_of(size, seed, chip_px, WRONG)
-    noisy.data.folder = str(work / "refined" / "sky")
-    clean = config_of(size, seed, chip_px, 0.0)
-    for name, config in (("noisy", noisy), ("clean", clean)):
-        config.rounds.count = 1
-        rounds.run(config, str(work / name), make_builder, last="evaluate")
-    figures = {**ranking(refined, work / "refined"), **effect(work)}
-    write_whole(done, json.dumps(figures, indent=1) + "\n")
-    return figures
+    if not done.exists():
+        made = configs(work)
+        rounds.run(made["refined"], str(work / "refined"), make_builder)
+        for name in ("noisy", "clean"):
+            made[name].rounds.count = 1
+            rounds.run(made[name], str(work / name), make_builder, last="evaluate")
+        own = refinement_ranking.open_round(made["refined"], work / "refined")
+        figures = refinement_ranking.ranking(made["refined"], own)
+        write_whole(done, as_json({**figures, **effect(work)}))
+    figures = json.loads(done.read_text())
+    if not _FOLDS.value:
+        return figures
+    others = measure_folds(configs, work, work / f"folds-{_FOLDS.value}")
+    return refinement_ranking.beside(figures, others, suspect_scores.OUT_OF_FOLD)
 
 
-def ranking(config, workdir: Path) -> dict:
-    """How the labels of round 0 are ranked, and what the review looked at."""
-    paths = Paths(workdir)
-    folder = data_folder(config, paths)
-    splits = with_validation(folder.splits, config.data.val_share, config.seed)
-    with open_book(config, folder, paths) as book:
-        labels, planted = trained_labels(paths, book)
-        items = ledger.item_table(book, 0)
-    found = refine.find(config, paths, folder, labels, planted, items.iloc[:0])
-    errors = pd.read_csv(paths.sky / "errors.csv", keep_default_na=False)
-    errors[["true_x", "true_y"]] = errors[["true_x", "true_y"]].apply(pd.to_numeric)
-    errors = errors[errors.sequence.isin(splits["train"])]
-    table = suspect_scores.units(found, errors, folder.truth, pd.read_parquet(paths.losses))
-    table.to_parquet(workdir / "units.parquet")
-    shown = SimpleNamespace(labels=len(items), items=items["item"].nunique())
-    return {
-        **suspect_scores.figures(table),
-        "labels": len(found.labels),
-        "errors": int(errors.kind.isin(planting.KIND_OF).sum()),
-        "shown_share": shown.labels / len(found.labels),
-        "labels_per_item": shown.labels / max(shown.items, 1),
-        "review": json.loads(paths.reviewed.read_text()),
-    }
+def measure_folds(configs: Callable[[Path], dict], work: Path, folded: Path) -> dict:
+    """The figures of a ranking in which no network judges what it was trained on."""
+    done = folded / "figures.json"
+    if not done.exists():
+        config = configs(work)["refined"]
+        own = refinement_ranking.open_round(config, work / "refined")
+        record = out_of_fold.write(config, own, _FOLDS.value, folded, make_builder)
+        write_whole(done, as_json(refinement_ranking.ranking_by(config, own, record)))
+    return json.loads(done.read_text())
 
 
 def effect(work: Path) -> dict:
@@ -136,26 +156,26 @@ def effect(work: Path) -> dict:
     }
 
 
-def summary(parts: list[dict]) -> dict:
-    """Means over the seeds of all that is measured."""
-    first = parts[0]
-    if isinstance(first, dict):
-        return {key: summary([part[key] for part in parts if key in part]) for key in first}
-    return float(np.nanmean(parts))
-
-
 def main(_) -> None:
     """Measure each seed and size of chips, then write the table, the figures and the picture."""
     logging.set_verbosity(logging.ERROR)
     out, size = Path(_OUT.value), _SIZE.value
     seeds = [int(seed) for seed in _SEEDS.value]
+    name, configs = "sky", sky_configs
+    if _DATA.value:
+        name, configs = refinement_clips.NAME, clip_configs
+    prefix = f"{name}-" if _DATA.value else ""
     results = {}
     for chip_px in map(int, _CHIPS.value):
-        work = out / "refinement.work"
-        parts = [measure(size, seed, chip_px, work / f"{size}-{chip_px}-{seed}") for seed in seeds]
-        results[f"sky, chips of {chip_px} px"] = dict(zip(map(str, seeds), parts, strict=True))
-    means = {name: summary([*seeds.values()]) for name, seeds in results.items()}
-    refinement_report.write(results, means, out, size)
+        parts = {
+            str(seed): measure(
+                functools.partial(configs, size, seed, chip_px),
+                out / "refinement.work" / f"{prefix}{size}-{chip_px}-{seed}",
+            )
+            for seed in seeds
+        }
+        results[f"{name}, chips of {chip_px} px"] = parts
+    refinement_report.write(results, out, size)
 
 
 if __name__ == "__main__":

@@ -285,6 +285,16 @@ def test_chart_places_points_on_both_kinds_of_axis():
     assert charts.chart([Series("none", [], [])], x, y)
 
 
+def test_a_long_legend_takes_a_second_row_and_moves_the_plot_down():
+    axis = Axis("a", 0.0, 1.0)
+    names = ["one of some length", "another of some length", "a third"]
+    svg = charts.chart([Series(name, [], []) for name in names], axis, axis)
+    rows = [text.split('y="')[1].split('"')[0] for text in svg.split("<text")[-3:]]
+    assert rows == ["14.0", "14.0", "32.0"]
+    assert 'viewBox="0 0 460 318"' in svg and '<g transform="translate(0 18)">' in svg
+    assert 'viewBox="0 0 460 300"' in charts.chart([Series("a", [], [])], axis, axis)
+
+
 def test_names_in_charts_are_escaped():
     axis = Axis("a<b", 0.0, 1.0)
     assert "a<b" not in charts.chart([Series("c<d", [0], [0])], axis, axis)

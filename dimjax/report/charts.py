@@ -17,6 +17,7 @@ WIDTH, HEIGHT = 460, 300
 _LEFT, _RIGHT, _TOP, _BOTTOM = 58, 14, 34, 46  # margins of the plot
 _TICKS = 6
 _MOST_POINTS = 500
+_ROW = 18  # height of a row of the legend
 
 
 class Axis(NamedTuple):
@@ -54,8 +55,10 @@ def chart(series: list[Series], x: Axis, y: Axis, points: tuple[Point, ...] = ()
     parts = [_frame(x, y)]
     parts += [_line(line, x, y) for line in series]
     parts += [_point(point, x, y) for point in points]
-    parts.append(_legend(series))
-    return _svg(parts, f"{y.label} against {x.label}")
+    legend, rows = _legend(series)
+    more = _ROW * (rows - 1)  # a legend of several rows moves the plot down
+    plot = [f'<g transform="translate(0 {more})">', *parts, "</g>"] if more else parts
+    return _svg([*plot, legend], f"{y.label} against {x.label}", HEIGHT + more)
 
 
 def bars(names: list[str], shares: list[float], notes: list[str], x: Axis) -> Markup:
@@ -159,15 +162,19 @@ def _dot(place, style: str) -> str:
     return f'<circle class="{style}" cx="{place[0]}" cy="{place[1]}" r="4.5"/>'
 
 
-def _legend(series: list[Series]) -> str:
-    parts, at = [], _LEFT
+def _legend(series: list[Series]) -> tuple[str, int]:
+    """The names of the lines, and the number of rows that they take."""
+    parts, at, down = [], _LEFT, 14
     for line in series:
         if not line.name:
             continue
-        parts.append(f'<path class="line s{line.style}{_dashes(line)}" d="M{at} 14h22"/>')
-        parts.append(_text(at + 28, 14, line.name, "start"))
-        at += 42 + 6.6 * len(line.name)
-    return "".join(parts)
+        width = 28 + 6.6 * len(line.name)
+        if at > _LEFT and at + width > WIDTH:
+            at, down = _LEFT, down + _ROW
+        parts.append(f'<path class="line s{line.style}{_dashes(line)}" d="M{at:g} {down}h22"/>')
+        parts.append(_text(at + 28, down, line.name, "start"))
+        at += width + 14
+    return "".join(parts), 1 + (down - 14) // _ROW
 
 
 def _ticks(axis: Axis) -> list[float]:
