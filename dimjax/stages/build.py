@@ -22,7 +22,9 @@ from dimjax.splits import with_validation
 from dimjax.stages.simulate import data_folder
 from dimjax.tables import write_csv
 
-_DIM_SHARE = 0.2  # of the labels are as dim: false labels would be the dimmest, and hovering targets
+_DIM_SHARE = (
+    0.2  # of the labels are as dim: false labels would be the dimmest, and hovering targets
+)
 
 
 def run(config, paths: Paths, make_builder: Callable) -> None:

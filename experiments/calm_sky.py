@@ -1,0 +1,11 @@
+"""The sky of the experiments: that of configs/demo.py, which two cores learn in minutes.
+
+config.sky.settings.update({**CALM, "frames": 16})
+
+Targets are of SNR 4 and more: dimmer ones nobody labels, nor finds in four frames.
+"""
+
+from configs import demo
+
+_DEMO = demo.get_config().sky.settings.to_dict()
+CALM = {**_DEMO, "snr": (4.0, 15.0)}
