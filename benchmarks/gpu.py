@@ -24,8 +24,10 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import AxisType, Mesh, NamedSharding
+from jax.sharding import AxisType, Mesh
 from machine import about
+from noise import LEVEL, SIGMA, noise_chips, on_all
+from table2 import EPOCHS, SCORED, TRAINED, summary
 
 from dimjax import training
 from dimjax.detections import decode, suppress, whole_frame
@@ -34,18 +36,6 @@ from dimjax.models import BACKBONES, create_detector
 from dimjax.models.folding import apply_folded
 
 STRIDE, LOSS = 8, {"mode": "difference", "stride": 8, "a": 1.0, "b": 1.0}
-LEVEL, SIGMA = 8000.0, 8.0  # of the noise, grey levels
-
-# Training times of the paper's Table 2 on a GV100, minutes for 100 epochs.
-PAPER_EPOCHS, PAPER_CHIPS, PAPER_SCORED = 100, 85_010, 89_510
-PAPER_MINUTES = {
-    "darknet19": {16: 356, 32: 398, 64: 517, 80: 546},
-    "resnet18": {16: 359, 32: 391, 64: 467, 80: 516},
-    "googlenet": {16: 360, 32: 369, 64: 505, 80: 544},
-    "squeezenet": {16: 356, 32: 400, 64: 460, 80: 506},
-    "mobilenet": {16: 361, 32: 398, 64: 532, 80: 590},
-    "efficientnet_b0": {16: 380, 32: 440, 64: 722, 80: 963},
-}
 
 
 class Plan(NamedTuple):
@@ -55,7 +45,7 @@ class Plan(NamedTuple):
     sizes: tuple[int, ...] = (80, 64, 32, 16)  # pixels
     width: float = 1.0
     batch_size: int = 128
-    most_chips: int = PAPER_SCORED  # of the largest size; they lie on the device
+    most_chips: int = SCORED  # of the largest size; they lie on the device
     few_chips: int = 8192  # of the other sizes
     frames: tuple[int, int, int] = (4, 512, 640)  # of a call, height, width
     matrix: int = 8192  # rows and columns
@@ -98,7 +88,7 @@ def measure(plan: Plan, out: Path, dry: bool) -> dict:
         "devices": jax.device_count(),
         "dry": dry,
         "plan": plan._asdict(),
-        "paper": {"epochs": PAPER_EPOCHS, "chips": PAPER_CHIPS, "gpu": "GV100-32GB"},
+        "paper": {"epochs": EPOCHS, "chips": TRAINED, "gpu": "GV100-32GB"},
         "measured": {},
         "missing": list(parts),
         "errors": {},
@@ -120,31 +110,6 @@ def measure(plan: Plan, out: Path, dry: bool) -> dict:
         print(name, json.dumps(result["measured"].get(name, "failed")), flush=True)
     print(json.dumps(result["summary"] | {"missing": result["missing"]}, indent=2))
     return result
-
-
-def summary(measured: dict[str, dict]) -> dict:
-    """Shares of the attainable rate and the projected time of the paper's Table 2.
-
-    Args:
-      measured: Name of a part -> its figures; "matrix" is there.
-    """
-    cells = {name: cell for name, cell in measured.items() if name.startswith("train ")}
-    attainable = measured["matrix"]["flops_per_second"]
-    seconds = {
-        name: PAPER_EPOCHS * PAPER_CHIPS / cell["chips_per_second"] for name, cell in cells.items()
-    }
-    paper = [PAPER_MINUTES[cell["backbone"]].get(cell["chip_px"]) for cell in cells.values()]
-    return {
-        "share_of_attainable": {
-            name: cell["flops_per_chip"] * cell["chips_per_second"] / attainable
-            for name, cell in cells.items()
-        },
-        "projected_minutes": {name: value / 60 for name, value in seconds.items()},
-        "paper_minutes": dict(zip(cells, paper, strict=True)),
-        "cells": len(cells),
-        "projected_hours": sum(seconds.values()) / 3600,
-        "paper_hours": sum(filter(None, paper)) / 60,
-    }
 
 
 def _parts(plan: Plan) -> dict[str, Callable[[], dict]]:
@@ -180,7 +145,7 @@ def matrix_rate(plan: Plan) -> dict:
 def train_rate(plan: Plan, backbone: str, size: int, count: int) -> dict:
     """Training on chips on the device: rate, time to compile, work and memory."""
     mesh, chips = training.make_mesh(), noise_chips(count, size)
-    state = jax.device_put(_fresh_state(plan.width, backbone), _on_all(mesh))
+    state = jax.device_put(_fresh_state(plan.width, backbone), on_all(mesh))
     steps = _steps(plan, backbone, size, mesh)
     order = training.epoch_order(count, plan.batch_size, (0,))
     block = np.resize(order, (training.steps_per_call(), plan.batch_size))
@@ -214,7 +179,7 @@ def train_rate(plan: Plan, backbone: str, size: int, count: int) -> dict:
 def losses_seconds(plan: Plan, backbone: str, size: int) -> dict:
     """The loss of each of the chips of the largest size, as the stage score asks for them."""
     count, chips = plan.most_chips, noise_chips(plan.most_chips, size)
-    variables = jax.device_put(_variables(plan, backbone), _on_all(training.make_mesh()))
+    variables = jax.device_put(_variables(plan, backbone), on_all(training.make_mesh()))
     query = training.make_losses(_model(plan, backbone, size), **LOSS)
     batch = min(2 * plan.batch_size, count)
     starts = range(0, count, batch)
@@ -255,30 +220,8 @@ def frames_rate(plan: Plan, backbone: str, size: int) -> dict:
     return {"backbone": backbone, "height": height, "width": width, "batch": count, **rates}
 
 
-def noise_chips(count: int, size: int) -> training.Chips:
-    """Chips of noise on the device, about two fifths with a label, as in the paper."""
-    rng, some = np.random.default_rng(0), min(count, 1024)
-    boxes = np.concatenate([rng.uniform(2, size - 2, (some, 1, 2)), np.full((some, 1, 2), 3)], -1)
-    chips = training.Chips(
-        frames=rng.normal(LEVEL, SIGMA, (some, 4, size, size)).astype(np.uint16),
-        scale=np.tile(np.float32([LEVEL, SIGMA]), (some, 1)),
-        boxes=boxes.astype(np.float32),
-        category=np.where(rng.uniform(size=(some, 1)) < 0.4, 0, -1).astype(np.int8),
-    )
-    # The same again and again: what is in them does not matter, where they lie does.
-    repeated = jax.jit(
-        lambda chips: jax.tree.map(lambda values: values[jnp.arange(count) % some], chips),
-        out_shardings=_on_all(training.make_mesh()),
-    )
-    return training.Chips(*jax.block_until_ready(repeated(chips)))
-
-
 def _model(plan: Plan, backbone: str, size: int):
     return create_detector(backbone, plan.width, STRIDE, context_px=size, dtype=jnp.bfloat16)
-
-
-def _on_all(mesh: Mesh) -> NamedSharding:
-    return NamedSharding(mesh, training.REPLICATED)
 
 
 def _optimizer():
