@@ -46,6 +46,7 @@ def get_config() -> config_dict.ConfigDict:
     config.training.weight_decay = 1e-2
     config.training.warmup_epochs = 1.0
     config.training.augment = True  # turn and flip chips at random
+    config.training.device_gb = 8.0  # 10^9 bytes of chips kept on each device; more are streamed
     config.training.noise = 0.0  # most noise added to a chip at random, in its own noise sigmas
 
     config.rounds = config_dict.ConfigDict()

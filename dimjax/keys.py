@@ -29,6 +29,7 @@ _AT_LEAST = {
     "training.batch_size": 1,
     "training.weight_decay": 0,
     "training.warmup_epochs": 0,
+    "training.device_gb": 0,
     "training.noise": 0,
     "rounds.count": 1,
     "rounds.later_epochs": 1,

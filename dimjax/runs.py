@@ -170,7 +170,8 @@ class Run:
         Returns:
           Table with id, sequence, frame and the losses location, confidence, category, total.
         """
-        data = examples.load(self.paths.prepared, split)
+        most = most_bytes(self.config)
+        data = examples.load(self.paths.prepared, split, most_bytes=most)
         query = training.make_losses(
             self.detector.model,
             mode=self.detector.description["input"],
@@ -178,7 +179,8 @@ class Run:
             a=self.config.loss.a,
             b=self.config.loss.b,
         )
-        return losses_table(data, query, self.detector.variables, batch_size)
+        chips = training.chips_of(data, training.make_mesh())
+        return losses_table(data, chips, query, self.detector.variables, batch_size)
 
     def detect(
         self,
@@ -220,14 +222,28 @@ def newest_round(workdir: str | Path) -> int:
     return max((int(path.parent.name) for path in done), default=0)
 
 
-def losses_table(data: examples.Examples, query, variables, batch_size: int) -> pd.DataFrame:
-    """Loss of each example in evaluation mode; query is from training.make_losses."""
-    chips = training.on_device(data, training.make_mesh())
+def most_bytes(config) -> float:
+    """Chips that need more than this are not kept on the devices, nor in memory."""
+    return config.training.device_gb * 1e9
+
+
+def losses_table(data: examples.Examples, chips, query, variables, batch_size: int) -> pd.DataFrame:
+    """Loss of each example in evaluation mode.
+
+    Args:
+      data: Examples.
+      chips: The same from training.chips_of.
+      query: From training.make_losses.
+      variables: {"params", "batch_stats"}.
+      batch_size: Examples to a call.
+
+    Returns:
+      Table with id, sequence, frame and the losses location, confidence, category, total.
+    """
     size = min(batch_size, len(data))
-    parts = []
-    for start in range(0, len(data), size):
-        index = np.minimum(np.arange(start, start + size), len(data) - 1)
-        parts.append(query(variables, chips, index))
+    starts = np.arange(0, len(data), size)[:, None, None]
+    blocks = list(np.minimum(starts + np.arange(size), len(data) - 1))
+    parts = [query(variables, held, index[0]) for held, index in training.feed(chips, blocks)]
     parts = jax.device_get(parts)
     columns = {name: np.concatenate([p[name] for p in parts])[: len(data)] for name in parts[0]}
     return pd.DataFrame({**identity(data), **columns})

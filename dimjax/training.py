@@ -1,8 +1,8 @@
 """Training: one step, compiled once, over all devices; the loss of every example comes out.
 
-In come examples that lie on the device and the order to take them in; out come the next state
-and the losses per example. All that is random is folded from (seed, round, epoch) on the host and
-(seed, round, step) on the device, so that a resumed run is the same run.
+In come examples, on the device or streamed to it, and the order to take them in; out come the
+next state and the losses per example. All that is random is folded from (seed, round, epoch) on
+the host and (seed, round, step) on the device, so that a resumed run is the same run.
 
     train_steps = make_train_steps(model, optimizer, mesh, mode="difference", ...)
     state = initial_state(model, optimizer, mesh, channels=3, key=key)
@@ -11,7 +11,7 @@ and the losses per example. All that is random is folded from (seed, round, epoc
         state, losses = train_epoch(train_steps, state, chips, order)      # losses: dict of [N]
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import flax.linen as nn
@@ -22,9 +22,10 @@ import optax
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from dimjax.answers import at_labels, strongest_stray
-from dimjax.examples import Examples
+from dimjax.examples import Examples, StoredFrames
 from dimjax.inputs import add_noise, network_input, random_turns, turn, turn_back
 from dimjax.losses import assign, detection_loss
+from dimjax.streaming import Streamed, streamed
 
 REPLICATED, BY_EXAMPLE = PartitionSpec(), PartitionSpec("data")
 
@@ -56,6 +57,20 @@ def on_device(examples: Examples, mesh: Mesh) -> Chips:
     """Put examples on every device of the mesh, where they stay for all epochs."""
     fields = tuple(getattr(examples, name) for name in Chips._fields)
     return Chips(*jax.device_put(fields, NamedSharding(mesh, REPLICATED)))
+
+
+def chips_of(examples: Examples, mesh: Mesh) -> Chips | Streamed:
+    """Examples as a training takes them: on the devices, or streamed if their frames are stored."""
+    if isinstance(examples.frames, StoredFrames):
+        return Streamed(examples, lambda part: on_device(part, mesh))
+    return on_device(examples, mesh)
+
+
+def feed(chips: Chips | Streamed, blocks: list[np.ndarray]) -> Iterator[tuple[Chips, np.ndarray]]:
+    """For each block [S, B] of examples the chips on the devices and the index into them."""
+    if isinstance(chips, Streamed):
+        return streamed(chips, blocks)
+    return ((chips, block) for block in blocks)
 
 
 def make_optimizer(
@@ -231,7 +246,7 @@ def train_epoch(
     Args:
       train_steps: From make_train_steps.
       state: Given away; go on with the one that is returned.
-      chips: From on_device.
+      chips: From chips_of.
       order: From epoch_order.
       progress: Wraps the blocks of steps [S, B], e.g. a progress bar.
 
@@ -244,8 +259,8 @@ def train_epoch(
     """
     found = []
     blocks = [order[i : i + steps_per_call()] for i in range(0, len(order), steps_per_call())]
-    for block in progress(blocks):
-        state, losses = train_steps(state, chips, block)
+    for _, (held, index) in zip(progress(blocks), feed(chips, blocks), strict=False):
+        state, losses = train_steps(state, held, index)
         # Waiting costs less than a call's start; without it progress would mean nothing.
         found.append(jax.block_until_ready(losses))
     found = jax.tree.map(lambda *parts: np.concatenate(parts), *jax.device_get(found))

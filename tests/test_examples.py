@@ -1,10 +1,13 @@
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 
-from dimjax import examples
+from dimjax import examples, training
 from dimjax.folders import open_folder
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "datasets"))
@@ -65,12 +68,71 @@ def test_labels_are_where_the_table_has_them(prepared):
 def test_progress_sees_every_record(prepared):
     seen = []
 
-    def watch(records):
-        for record in records:
-            seen.append(record["id"])
-            yield record
+    def watch(numbers):
+        for number in numbers:
+            yield number
+            seen.append(number)
 
     assert len(examples.load(prepared, "test", watch)) == len(seen) > 0
+    assert seen == list(range(len(seen)))
+
+
+def test_an_error_does_not_wait_for_the_other_records(prepared, monkeypatch):
+    count = len(examples.load(prepared, "train"))
+    seen = []
+
+    def slowly(features, row=examples._row):
+        seen.append(features)
+        time.sleep(0.02)
+        return row(features)
+
+    def interrupted(numbers):
+        yield next(iter(numbers))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(examples, "_RECORDS_PER_TASK", 1)
+    monkeypatch.setattr(examples, "ThreadPoolExecutor", lambda: ThreadPoolExecutor(2))
+    monkeypatch.setattr(examples, "_row", slowly)
+    with pytest.raises(KeyboardInterrupt):
+        examples.load(prepared, "train", interrupted)
+    assert len(seen) < count / 2
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_stored_frames_are_looked_into_like_an_array(prepared, split):
+    data = examples.load(prepared, split)
+    stored = examples.load(prepared, split, most_bytes=data.frames.nbytes - 1)
+    assert isinstance(
+        examples.load(prepared, split, most_bytes=data.frames.nbytes).frames, np.ndarray
+    )
+    assert isinstance(stored.frames, examples.StoredFrames) and len(stored) == len(data)
+    for name in ("shape", "dtype", "nbytes"):
+        assert getattr(stored.frames, name) == getattr(data.frames, name)
+    for index in (np.array([2, 0, 2]), slice(1, 3), data.reason == "background", 1):
+        np.testing.assert_array_equal(stored.frames[index], data.frames[index])
+    for own, other in zip(stored[:5] + stored[6:], data[:5] + data[6:], strict=True):
+        np.testing.assert_array_equal(own, other)
+    np.testing.assert_array_equal(stored.take(np.array([1])).frames, data.frames[[1]])
+
+
+def test_one_deep_sequence_makes_all_frames_deep(prepared, monkeypatch):
+    first = []
+
+    def as_if_shallow(features, row=examples._row):
+        first.append(row(features))
+        return first[-1]._replace(bits=8 if first[-1].id == first[0].id else 16)
+
+    expected = examples.load(prepared, "train").frames
+    monkeypatch.setattr(examples, "_row", as_if_shallow)
+    frames = examples.load(prepared, "train").frames
+    assert frames.dtype == np.uint16
+    np.testing.assert_array_equal(frames, expected)
+
+
+def test_a_cpu_device_takes_the_frames_without_a_copy(prepared):
+    data = examples.load(prepared, "train")
+    chips = training.on_device(data, jax.make_mesh((1,), ("data",)))
+    assert chips.frames.unsafe_buffer_pointer() == data.frames.ctypes.data
 
 
 def test_unknown_split_names_those_there_are(prepared):
@@ -80,11 +142,7 @@ def test_unknown_split_names_those_there_are(prepared):
 
 def test_targets_stand_before_interference_and_gaps_are_marked():
     boxes = np.arange(16.0).reshape(4, 4)
-    labels = [
-        {"box": [boxes[0], boxes[1]], "category": [1, 0]},
-        {"box": [], "category": []},
-        {"box": [boxes[2]], "category": [1]},
-    ]
+    labels = [(boxes[:2], [1, 0]), (boxes[:0], []), (boxes[2:3], [1])]
     padded, category = examples._padded(labels)
     assert padded[0].tolist() == [[4, 5, 6, 7], [0, 1, 2, 3]]
     assert not padded[1].any() and padded[2].tolist() == [[8, 9, 10, 11], [0] * 4]

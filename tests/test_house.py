@@ -17,6 +17,7 @@ MODEL = {
     "inputs",
     "detections",
     "metrics",
+    "streaming",
     "training",
     "checkpoints",
 }

@@ -1,5 +1,8 @@
 """The step: that it learns, that devices do not change it, that it can be resumed."""
 
+import re
+import time
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,6 +13,7 @@ from jax.sharding import AxisType
 from dimjax import training
 from dimjax.examples import Examples
 from dimjax.models import create_detector
+from dimjax.stages.train import _forecast
 
 STRIDE, SIZE = 8, 16
 
@@ -154,3 +158,16 @@ def test_adam_keeps_its_rate_after_the_warm_up():
         sizes.append(float(-change[0]))
         params = optax.apply_updates(params, change)
     np.testing.assert_allclose(sizes, [0, 0.25, 0.5, 0.5, 0.5, 0.5], rtol=1e-4)
+
+
+def test_the_forecast_tells_compiling_from_training(capsys):
+    blocks = [np.zeros((2, 8), int)] * 8
+    for done, block in enumerate(_forecast(blocks, (16, 8), epochs=1000)):
+        assert block.shape == (2, 8)
+        time.sleep(0.02 if done else 1.0)
+    told = re.search(
+        r"compiling took (.*) s; it will take about (.*), (.*) s a step", capsys.readouterr().out
+    )
+    assert 0.8 < float(told[1]) < 1.3
+    assert 0.009 < float(told[3]) < 0.1
+    assert told[2].endswith(("minutes", "seconds"))

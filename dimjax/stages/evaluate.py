@@ -10,7 +10,7 @@ from dimjax.coordinates import frame_to_chip
 from dimjax.folders import Folder
 from dimjax.labels import write_table
 from dimjax.progress import bar
-from dimjax.runs import Paths, chip_labels, write_whole
+from dimjax.runs import Paths, chip_labels, most_bytes, write_whole
 from dimjax.splits import with_validation
 from dimjax.stages.simulate import data_folder
 
@@ -61,7 +61,8 @@ def _full_frames(config, paths: Paths, detector, folder: Folder, names: list[str
 
 
 def _chips(config, paths: Paths, detector, folder: Folder, split: str) -> dict:
-    data, chip_px = examples.load(paths.prepared, split), config.chips.chip_px
+    data = examples.load(paths.prepared, split, most_bytes=most_bytes(config))
+    chip_px = config.chips.chip_px
     found = search.search_chips(detector, data.frames, data.scale, config.training.batch_size)
     known = folder.truth is not None
     return evaluation.evaluate(

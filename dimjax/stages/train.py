@@ -21,7 +21,7 @@ from dimjax.inputs import CHANNELS
 from dimjax.labels import read_table
 from dimjax.losses import PARTS
 from dimjax.progress import bar, say
-from dimjax.runs import Paths, chip_labels, losses_table, write_whole
+from dimjax.runs import Paths, chip_labels, losses_table, most_bytes, write_whole
 from dimjax.search import Detector
 from dimjax.splits import with_validation
 from dimjax.stages.simulate import data_folder
@@ -37,8 +37,9 @@ class _Training(NamedTuple):
     paths: Paths
     data: examples.Examples
     label_rows: np.ndarray  # [N, M], see dimjax.records
-    chips: training.Chips  # the same on the devices
+    chips: training.Chips | training.Streamed  # the same for the devices
     val: examples.Examples | None
+    val_chips: training.Chips | training.Streamed | None
     train_steps: Callable
     query: Callable  # from training.make_losses
     detector: Detector  # without variables
@@ -90,9 +91,7 @@ def describe(config) -> dict:
 
 
 def _prepare(config, paths: Paths) -> tuple[_Training, training.TrainState]:
-    data = examples.load(paths.prepared, "train", lambda rows: bar(rows, "read chips", "chip"))
-    has_val = "val" in examples.splits(paths.prepared)
-    val = examples.load(paths.prepared, "val") if has_val else None
+    data, val = _examples(config, paths)
     description = describe(config)
     model, mesh = search.create_model(description), training.make_mesh()
     steps, epochs = -(-len(data) // config.training.batch_size), epochs_of(config, paths.number)
@@ -123,12 +122,34 @@ def _prepare(config, paths: Paths) -> tuple[_Training, training.TrainState]:
     state = training.initial_state(
         model, optimizer, mesh, channels, config.model.output_stride, key
     )
-    chips, query = training.on_device(data, mesh), training.make_losses(model, **loss)
+    chips, query = training.chips_of(data, mesh), training.make_losses(model, **loss)
+    val_chips = None if val is None else training.chips_of(val, mesh)
     detector = search.make_detector(model, None, description)
     if paths.number and config.rounds.start == "last":
         state = training.started_from(state, _last_variables(paths), mesh)
     rows = records.label_rows(data, read_table(paths.labels))
-    return _Training(config, paths, data, rows, chips, val, train_steps, query, detector), state
+    setup = _Training(
+        config, paths, data, rows, chips, val, val_chips, train_steps, query, detector
+    )
+    return setup, state
+
+
+def _examples(config, paths: Paths) -> tuple[examples.Examples, examples.Examples | None]:
+    """The training and the validation examples; frames that the budget has no room for stay put."""
+    room = most_bytes(config)
+    data = examples.load(
+        paths.prepared, "train", lambda rows: bar(rows, "read chips", "chip"), room
+    )
+    if isinstance(data.frames, examples.StoredFrames):
+        say(
+            f"{data.frames.nbytes / 1e9:.3g} GB of chips are read anew in each epoch: more than "
+            f"training.device_gb={config.training.device_gb:g}"
+        )
+    else:
+        room -= data.frames.nbytes
+    if "val" not in examples.splits(paths.prepared):
+        return data, None
+    return data, examples.load(paths.prepared, "val", most_bytes=room)
 
 
 def _last_variables(paths: Paths) -> dict:
@@ -170,13 +191,15 @@ def _forecast(blocks: list, shape: tuple[int, int], epochs: int) -> Iterator:
         f"{jax.device_count()} device(s) of kind {jax.devices()[0].device_kind}, "
         f"{os.cpu_count()} CPU cores"
     )
-    measured, started = 0, 0.0
+    measured, started = 0, time.monotonic()
     for done, block in enumerate(blocks):
         if done == 1:  # the call before compiled
-            started = time.monotonic()
+            first, started = time.monotonic() - started, time.monotonic()
         if done == 1 + _MEASURED_CALLS:
             each = (time.monotonic() - started) / measured
-            say(f"it will take about {_duration(each * steps * epochs)}, {each:.2g} s a step")
+            compiling = max(0.0, first - each * measured / _MEASURED_CALLS)
+            left = _duration(each * steps * epochs)
+            say(f"compiling took {compiling:.1f} s; it will take about {left}, {each:.2g} s a step")
         if done:
             measured += len(block)
         yield block
@@ -187,9 +210,9 @@ def _validate(setup: _Training, state: training.TrainState) -> dict[str, float]:
         return {}
     variables = _variables(state)
     size = setup.config.training.batch_size
-    losses = losses_table(setup.val, setup.query, variables, size)
+    losses = losses_table(setup.val, setup.val_chips, setup.query, variables, size)
     detector = setup.detector._replace(variables=variables)
-    found = search.search_chips(detector, setup.val.frames, setup.val.scale, size)
+    found = search.search_chips(detector, setup.val_chips.frames, setup.val_chips.scale, size)
     match_px = setup.config.detection.match_px
     f1 = evaluation.best_f1(chip_labels(setup.val), found, "target", match_px)
     means = {f"val/{part}": float(losses[part].mean()) for part in (*PARTS, "total")}

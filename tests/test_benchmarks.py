@@ -1,0 +1,125 @@
+"""The benchmarks' rehearsals: that they run through, and their arithmetic."""
+
+import importlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import pytest
+
+from dimjax.models import create_detector
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+sys.path.insert(0, str(BENCHMARKS))
+gpu, table2 = map(importlib.import_module, ("gpu", "table2"))
+
+
+@pytest.fixture(scope="module")
+def dry(tmp_path_factory):
+    out = tmp_path_factory.mktemp("gpu") / "dry.json"
+    plan = gpu.DRY._replace(backbones=("darknet19",), sizes=(32, 16))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gpu.training, "steps_per_call", lambda: 2)  # as on a GPU: one program
+        gpu.measure(plan, out, dry=True)
+    return json.loads(out.read_text())
+
+
+def test_the_dry_run_measures_every_part(dry):
+    assert dry["missing"] == [] and dry["errors"] == {} and dry["dry"]
+    names = ["matrix", "train darknet19 32", "losses", "frames", "train darknet19 16"]
+    assert list(dry["measured"]) == names
+    large, small = (dry["measured"][f"train darknet19 {size}"] for size in (32, 16))
+    # 40 and 24 chips of 4 frames of 16 bit; scale, box and category come to 2 * 4 + 4 * 4 + 1.
+    assert large["resident_bytes"] == 40 * (4 * 32 * 32 * 2 + 25)
+    assert small["resident_bytes"] == 24 * (4 * 16 * 16 * 2 + 25)
+    assert large["steps_per_call"] == 2 and large["program_bytes"] > small["program_bytes"] > 0
+    assert 3.5 < large["flops_per_chip"] / small["flops_per_chip"] < 5  # 4 times the pixels
+    assert dry["measured"]["losses"]["chips"] == 40
+    assert dry["measured"]["frames"]["frames_per_second_on_device"] > 0
+    assert json.loads(json.dumps(table2.summary(dry["measured"]))) == dry["summary"]
+
+
+def test_flops_are_three_times_those_of_the_forward_convolutions(dry):
+    """Less what meets the zeros outside a chip, which XLA leaves out."""
+    forward = []
+
+    def note(call, args, kwargs, context):
+        outputs = call(*args, **kwargs)
+        if isinstance(context.module, nn.Conv):
+            kernel = context.module.variables["params"]["kernel"]
+            forward.append(2 * kernel.size * outputs.shape[1] * outputs.shape[2])
+        return outputs
+
+    with nn.intercept_methods(note):
+        model = create_detector("darknet19", width=gpu.DRY.width)
+        images = jnp.zeros((1, 32, 32, 3))
+        jax.eval_shape(lambda key: model.init(key, images, train=False), jax.random.key(0))
+    found = dry["measured"]["train darknet19 32"]["flops_per_chip"]
+    assert len(forward) == 10 and 0.75 < found / (3 * sum(forward)) < 1
+
+
+def test_the_summary_by_hand():
+    cell = {
+        "backbone": "darknet19",
+        "chip_px": 80,
+        "chips_per_second": 850.1,
+        "flops_per_chip": 2e9,
+    }
+    other = {**cell, "backbone": "efficientnet_b0", "chip_px": 64, "chips_per_second": 1700.2}
+    found = table2.summary(
+        {"matrix": {"flops_per_second": 1e14}, "train a": cell, "losses": {}, "train b": other}
+    )
+    assert found["share_of_attainable"] == pytest.approx({"train a": 0.017002, "train b": 0.034004})
+    # 100 epochs of 85,010 chips are 8,501,000 chips: 10,000 s and 5,000 s.
+    assert found["projected_minutes"] == pytest.approx(
+        {"train a": 10_000 / 60, "train b": 5_000 / 60}
+    )
+    assert found["paper_minutes"] == {"train a": 546, "train b": 722}
+    assert found["cells"] == 2
+    assert found["projected_hours"] == pytest.approx(15_000 / 3600)
+    assert found["paper_hours"] == pytest.approx(1268 / 60)
+
+
+def test_the_papers_table_is_whole():
+    minutes = [value for sizes in table2.MINUTES.values() for value in sizes.values()]
+    assert len(minutes) == 24 and sum(minutes) == 11_436  # 190.6 hours
+    assert set(table2.MINUTES) == set(gpu.BACKBONES)
+
+
+def test_when_the_time_is_up_what_there_is_is_written(tmp_path):
+    out = tmp_path / "gpu.json"
+    gpu.measure(gpu.DRY._replace(budget_s=0.0), out, dry=True)
+    found = json.loads(out.read_text())
+    assert list(found["measured"]) == ["matrix"]
+    assert found["missing"] == [
+        "train darknet19 16", "losses", "frames", "train squeezenet 16",
+    ]  # fmt: skip
+
+
+def test_the_gpu_script_needs_neither_tables_nor_tfds():
+    absent = ["pandas", "pyarrow", "tensorflow_datasets", "array_record", "grain", "ml_collections"]
+    code = f"""
+import sys
+sys.modules.update(dict.fromkeys({absent!r}))
+sys.path[:0] = [{str(BENCHMARKS)!r}, {str(BENCHMARKS.parent)!r}]
+import gpu
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_memory_of_few_chips_is_measured(tmp_path, monkeypatch):
+    out = tmp_path / "memory.json"
+    run = [sys.executable, BENCHMARKS / "memory.py", "--chips=300", "--chip_px=16", f"--out={out}"]
+    monkeypatch.setenv("PYTHONPATH", str(BENCHMARKS.parent))
+    subprocess.run(run, check=True, capture_output=True)
+    found = json.loads(out.read_text())
+    assert found["chip_bytes"] == 300 * 4 * 16 * 16 * 2
+    for kept in ("kept", "streamed"):
+        peaks = list(found[kept]["peak_bytes"].values())
+        assert peaks == sorted(peaks) and peaks[0] > 50e6
+    ratio = found["summary"]["peak / chips' bytes, trained"]
+    assert ratio == found["kept"]["peak_bytes"]["trained"] / found["chip_bytes"]
