@@ -13,6 +13,7 @@ DATA = {"errors", "tables", "labels", "layouts", "decoding", "images", "video", 
 MODEL = {
     "models",
     "losses",
+    "meshes",
     "answers",
     "inputs",
     "detections",
