@@ -44,6 +44,7 @@ def run(config, workdir: str, make_builder: Callable, last: str = "rounds") -> N
             _all_rounds(config, workdir, make_builder, last)
         else:
             for number in distributed.orders():
+                write_config(config, workdir)  # process 0 has: an error where its keys are others
                 train.follow(config, Paths(workdir, number))
 
 
