@@ -29,7 +29,7 @@ from machine import about
 from noise import LEVEL, SIGMA, noise_chips, on_all
 from table2 import EPOCHS, SCORED, TRAINED, summary
 
-from dimjax import training
+from dimjax import meshes, training
 from dimjax.detections import decode, suppress, whole_frame
 from dimjax.inputs import network_input
 from dimjax.models import BACKBONES, create_detector
@@ -144,7 +144,7 @@ def matrix_rate(plan: Plan) -> dict:
 
 def train_rate(plan: Plan, backbone: str, size: int, count: int) -> dict:
     """Training on chips on the device: rate, time to compile, work and memory."""
-    mesh, chips = training.make_mesh(), noise_chips(count, size)
+    mesh, chips = meshes.make_mesh(), noise_chips(count, size)
     state = jax.device_put(_fresh_state(plan.width, backbone), on_all(mesh))
     steps = _steps(plan, backbone, size, mesh)
     order = training.epoch_order(count, plan.batch_size, (0,))
@@ -179,7 +179,7 @@ def train_rate(plan: Plan, backbone: str, size: int, count: int) -> dict:
 def losses_seconds(plan: Plan, backbone: str, size: int) -> dict:
     """The loss of each of the chips of the largest size, as the stage score asks for them."""
     count, chips = plan.most_chips, noise_chips(plan.most_chips, size)
-    variables = jax.device_put(_variables(plan, backbone), on_all(training.make_mesh()))
+    variables = jax.device_put(_variables(plan, backbone), on_all(meshes.make_mesh()))
     query = training.make_losses(_model(plan, backbone, size), **LOSS)
     batch = min(2 * plan.batch_size, count)
     starts = range(0, count, batch)
@@ -232,7 +232,7 @@ def _optimizer():
 def _fresh_state(width: float, backbone: str) -> training.TrainState:
     """On the host; the same for chips of all sizes."""
     model, key = create_detector(backbone, width, STRIDE), jax.random.key(0)
-    mesh = training.make_mesh()
+    mesh = meshes.make_mesh()
     return jax.device_get(training.initial_state(model, _optimizer(), mesh, 3, STRIDE, key))
 
 

@@ -108,9 +108,9 @@ def measure(prepared: Path, most_bytes: float) -> dict:
     import jax
     import tensorflow_datasets  # noqa: F401
 
-    from dimjax import examples, training
+    from dimjax import examples, meshes, training
 
-    mesh, peaks = training.make_mesh(), {}
+    mesh, peaks = meshes.make_mesh(), {}
     jax.block_until_ready(jax.numpy.zeros(1))
     peaks["imported"] = _peak_bytes()
     started = time.perf_counter()

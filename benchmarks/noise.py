@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding
 
-from dimjax import training
+from dimjax import meshes, training
 
 LEVEL, SIGMA = 8000.0, 8.0  # grey levels
 
@@ -26,7 +26,7 @@ def noise_chips(count: int, size: int) -> training.Chips:
     # The same again and again: what is in them does not matter, where they lie does.
     repeated = jax.jit(
         lambda chips: jax.tree.map(lambda values: values[jnp.arange(count) % some], chips),
-        out_shardings=on_all(training.make_mesh()),
+        out_shardings=on_all(meshes.make_mesh()),
     )
     return training.Chips(*jax.block_until_ready(repeated(chips)))
 

@@ -63,6 +63,11 @@ def get_config() -> config_dict.ConfigDict:
     config.refinement.least_probability = 0.05  # of what is put up for review
     config.refinement.most_shown = 0.2  # labels and places put up for review, to one label
 
+    config.distributed = config_dict.ConfigDict()  # of a start, not kept with the run
+    config.distributed.coordinator_address = ""  # host:port of process 0, where there are others
+    config.distributed.num_processes = 1  # that train together: docs/scaling.md
+    config.distributed.process_id = 0  # this process, from 0
+
     config.detection = config_dict.ConfigDict()
     config.detection.match_px = 3.0  # a detection nearer to a truth than this is a hit
     config.detection.suppress_px = 4.0  # of two detections nearer than this the stronger stays

@@ -19,14 +19,29 @@ from dimjax.training import TrainState
 
 
 def open_checkpoints(directory: Path, keep: int = 3) -> ocp.CheckpointManager:
-    """The checkpoints of one training, by epoch; only the newest are kept."""
-    options = ocp.CheckpointManagerOptions(max_to_keep=keep, enable_async_checkpointing=False)
+    """The checkpoints of one training, by epoch; only the newest are kept.
+
+    Where there are several processes this one reads and writes them without the others.
+    """
+    alone = ocp.options.MultiprocessingOptions()
+    if jax.process_count() > 1:
+        own = jax.process_index()
+        alone = ocp.options.MultiprocessingOptions(
+            primary_host=own, active_processes={own}, barrier_sync_key_prefix=f"process {own}"
+        )
+    Path(directory).mkdir(parents=True, exist_ok=True)
+    options = ocp.CheckpointManagerOptions(
+        max_to_keep=keep,
+        create=False,
+        enable_async_checkpointing=False,
+        multiprocessing_options=alone,
+    )
     return ocp.CheckpointManager(
         Path(directory).absolute(),
         options=options,
         item_handlers={
-            "state": ocp.PyTreeCheckpointHandler(),
-            "description": ocp.JsonCheckpointHandler(),
+            "state": ocp.PyTreeCheckpointHandler(multiprocessing_options=alone),
+            "description": ocp.JsonCheckpointHandler(multiprocessing_options=alone),
         },
     )
 
@@ -35,6 +50,8 @@ def save(
     checkpoints: ocp.CheckpointManager, epoch: int, state: TrainState, description: dict
 ) -> None:
     """Save the state after an epoch."""
+    if jax.process_count() > 1:  # an array on this process's devices alone would be refused
+        state = jax.device_get(state)
     checkpoints.save(
         epoch,
         args=ocp.args.Composite(
@@ -85,12 +102,16 @@ def restore_variables(checkpoints: ocp.CheckpointManager, like: dict, epoch: int
 def _restored(checkpoints, like: dict, epoch: int | None, partial: bool) -> dict:
     epoch = _epoch(checkpoints, epoch)
     _same_shapes(checkpoints, epoch, like)
+    together = jax.process_count() > 1
+    if together:
+        like = jax.tree.map(lambda leaf: np.empty(leaf.shape, leaf.dtype), like)
     args = ocp.args.PyTreeRestore(
         item=like,
         restore_args=ocp.checkpoint_utils.construct_restore_args(like),
         partial_restore=partial,
     )
-    return checkpoints.restore(epoch, args=ocp.args.Composite(state=args))["state"]
+    restored = checkpoints.restore(epoch, args=ocp.args.Composite(state=args))["state"]
+    return jax.device_put(restored) if together else restored
 
 
 def _epoch(checkpoints: ocp.CheckpointManager, epoch: int | None) -> int:

@@ -9,7 +9,7 @@ then look for what is wrong and what is missing, and have it reviewed: the next 
 
 from collections.abc import Callable
 
-from dimjax import keys, report
+from dimjax import distributed, keys, report
 from dimjax.errors import InputError
 from dimjax.runs import Paths, write_config
 from dimjax.stages import build, decide, evaluate, mine, predict, refine, simulate, train
@@ -18,7 +18,7 @@ STAGES = ("simulate", "build", "train", "evaluate", "predict", "refine", "mine",
 
 
 def run(config, workdir: str, make_builder: Callable, last: str = "rounds") -> None:
-    """Run the stages of a run.
+    """Run the stages of a run; of several processes, all but the first only train.
 
     Args:
       config: All keys, see configs/default.py.
@@ -37,7 +37,18 @@ def run(config, workdir: str, make_builder: Callable, last: str = "rounds") -> N
             last,
             "Correct it.",
         )
+    distributed.join(config.distributed)
     keys.check(config)
+    with distributed.together():
+        if distributed.is_first():
+            _all_rounds(config, workdir, make_builder, last)
+        else:
+            for number in distributed.orders():
+                write_config(config, workdir)  # process 0 has: an error where its keys are others
+                train.follow(config, Paths(workdir, number))
+
+
+def _all_rounds(config, workdir: str, make_builder: Callable, last: str) -> None:
     paths = Paths(workdir)
     if config.data.folder:
         simulate.data_folder(config, paths)  # a wrong one must not become this directory's own

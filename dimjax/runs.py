@@ -20,7 +20,11 @@ import dimjax
 from dimjax import examples, search, training
 from dimjax.errors import InputError
 from dimjax.labels import CATEGORIES
+from dimjax.meshes import own_mesh
 from dimjax.sequences import Sequence, as_sequence
+
+# Where and with what others a run is started may change; here is one process on its own.
+_OF_A_START = {"distributed": {"coordinator_address": "", "num_processes": 1, "process_id": 0}}
 
 
 class Paths:
@@ -104,8 +108,9 @@ def write_config(config: Mapping[str, Any], workdir: str | Path) -> None:
       InputError: The directory holds a run of another configuration; the keys are named.
     """
     paths = Paths(workdir)
+    plain = {key: value for key, value in _plain(config).items() if key not in _OF_A_START}
     record = {
-        "config": json.loads(json.dumps(dict(_plain(config)))),
+        "config": json.loads(json.dumps(plain)),
         "versions": {"dimjax": dimjax.__version__, "jax": jax.__version__},
     }
     if paths.config.exists():
@@ -136,7 +141,7 @@ def read_config(workdir: str | Path) -> config_dict.ConfigDict:
         raise InputError(
             path, "a run's directory holds config.json", "none", "Give --config to start a run."
         )
-    config = config_dict.ConfigDict(json.loads(path.read_text())["config"])
+    config = config_dict.ConfigDict({**json.loads(path.read_text())["config"], **_OF_A_START})
     return config.lock()
 
 
@@ -179,7 +184,7 @@ class Run:
             a=self.config.loss.a,
             b=self.config.loss.b,
         )
-        chips = training.chips_of(data, training.make_mesh())
+        chips = training.chips_of(data, own_mesh())
         return losses_table(data, chips, query, self.detector.variables, batch_size)
 
     def detect(

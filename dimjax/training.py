@@ -19,15 +19,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+from jax.sharding import Mesh, NamedSharding
 
 from dimjax.answers import at_labels, strongest_stray
 from dimjax.examples import Examples, StoredFrames
 from dimjax.inputs import add_noise, network_input, random_turns, turn, turn_back
 from dimjax.losses import assign, detection_loss
+from dimjax.meshes import BY_EXAMPLE, REPLICATED, on_mesh
 from dimjax.streaming import Streamed, streamed
-
-REPLICATED, BY_EXAMPLE = PartitionSpec(), PartitionSpec("data")
 
 
 class TrainState(NamedTuple):
@@ -48,15 +47,9 @@ class Chips(NamedTuple):
     category: jax.Array  # [N, M]
 
 
-def make_mesh() -> Mesh:
-    """All devices in one row: each takes its share of every batch."""
-    return jax.make_mesh((jax.device_count(),), ("data",), axis_types=(AxisType.Auto,))
-
-
 def on_device(examples: Examples, mesh: Mesh) -> Chips:
     """Put examples on every device of the mesh, where they stay for all epochs."""
-    fields = tuple(getattr(examples, name) for name in Chips._fields)
-    return Chips(*jax.device_put(fields, NamedSharding(mesh, REPLICATED)))
+    return on_mesh(Chips(*(getattr(examples, name) for name in Chips._fields)), mesh)
 
 
 def chips_of(examples: Examples, mesh: Mesh) -> Chips | Streamed:
@@ -109,13 +102,13 @@ def initial_state(
     params = variables["params"]
     step = jnp.zeros((), jnp.int32)
     state = TrainState(step, params, variables["batch_stats"], optimizer.init(params))
-    return jax.device_put(state, NamedSharding(mesh, REPLICATED))
+    return on_mesh(state, mesh)
 
 
 def started_from(state: TrainState, variables: dict, mesh: Mesh) -> TrainState:
     """A fresh state with the weights and statistics {"params", "batch_stats"} of another."""
     state = state._replace(params=variables["params"], batch_stats=variables["batch_stats"])
-    return jax.device_put(state, NamedSharding(mesh, REPLICATED))
+    return on_mesh(state, mesh)
 
 
 def make_train_steps(
@@ -178,7 +171,8 @@ def make_train_steps(
         seen = _seen(outputs, turns, boxes, category, images.shape[1], stride)
         return TrainState(state.step + 1, params, batch_stats, opt_state), {**losses, **seen}
 
-    return _many_steps(prepare, update) if steps_per_call() > 1 else _one_step(prepare, update)
+    steps = _many_steps(prepare, update) if steps_per_call() > 1 else _one_step(prepare, update)
+    return _whole_in_each_process(steps, mesh) if mesh.is_multi_process else steps
 
 
 def _seen(outputs, turns, boxes, category, size: int, stride: int) -> dict[str, jax.Array]:
@@ -213,6 +207,17 @@ def _one_step(prepare: Callable, update: Callable) -> Callable:
         return state, jax.tree.map(lambda values: values[None], losses)
 
     return step
+
+
+def _whole_in_each_process(steps: Callable, mesh: Mesh) -> Callable:
+    # A call of its own: asked for in the step, it might change how the step is shared out.
+    gather = jax.jit(lambda losses: losses, out_shardings=NamedSharding(mesh, REPLICATED))
+
+    def gathered(state: TrainState, chips: Chips, index: np.ndarray):
+        state, losses = steps(state, chips, index)
+        return state, gather(losses)
+
+    return gathered
 
 
 def steps_per_call() -> int:

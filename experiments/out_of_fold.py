@@ -17,7 +17,7 @@ import pandas as pd
 from ml_collections import ConfigDict
 from refinement_ranking import Round
 
-from dimjax import examples, records, rounds, search, training
+from dimjax import examples, meshes, records, rounds, search, training
 from dimjax.answers import at_labels, strongest_stray
 from dimjax.folders import DIMJAX
 from dimjax.inputs import network_input
@@ -103,7 +103,7 @@ def answers(config, detector: search.Detector, data: examples.Examples, rows: np
             "strays": strongest_stray(outputs, batch.boxes, batch.category, stride),
         }
 
-    chips = training.on_device(data, training.make_mesh())
+    chips = training.on_device(data, meshes.make_mesh())
     parts = []
     for start in range(0, len(rows), _BATCH):
         index = np.minimum(np.arange(start, start + _BATCH), len(rows) - 1)

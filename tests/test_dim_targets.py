@@ -1,5 +1,6 @@
 # tfds.testing.DatasetBuilderTestCase needs TensorFlow and dill; what it checks is checked here.
 import dataclasses
+import pickle
 import shutil
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from dimjax import shards
 from dimjax.errors import InputError
 from dimjax.folders import open_folder
 from dimjax.labels import write_table
@@ -131,6 +133,22 @@ def test_ids_are_the_same_in_each_build_and_with_other_shards(built, tmp_path, m
     assert ids(build(tmp_path / "other", seed=1)) != ids(built)
 
 
+def test_a_shard_takes_along_what_its_rows_need_and_no_more():
+    folder = open_folder(DUMMY)
+    plan = pd.DataFrame(
+        [("a", "swift", 1, 60, 50, "label"), ("b", "tern", 0, 0, 0, "background")],
+        columns=["id", "sequence", "frame", "x0", "y0", "reason"],
+    )
+    one_chip = 14 * CHIP_PX**2
+    first, second = shards.split_up(folder, plan, folder.labels, CHIP_PX, 1, most_bytes=one_chip)
+    assert first.folder.names == ["swift"] and second.folder.names == ["tern"]
+    assert set(first.labels.sequence) == {"swift"} and set(second.labels.sequence) == {"tern"}
+    ((name, example),) = pickle.loads(pickle.dumps(first)).examples()
+    assert name == "a" and example["labels"]["box"].tolist() == [[25.5, 11.5, 3.0, 3.0]]
+    (both,) = shards.split_up(folder, plan, folder.labels, CHIP_PX, 1, most_bytes=2 * one_chip)
+    assert [name for name, _ in both.examples()] == ["a", "b"]
+
+
 def test_stride_and_frame_step(tmp_path):
     frames = np.arange(9, dtype=np.uint16)[:, None, None] ** 2 + np.zeros((9, 40, 60), np.uint16)
     (tmp_path / "sequences").mkdir()
@@ -212,7 +230,7 @@ def test_each_frame_is_read_once(stride):
         shape=(30, 84, 100),
         read=lambda t: read.append(t) or np.full((84, 100), t, np.uint8),
     )
-    kept = dim_targets_dataset_builder._each_frame_read_once(longer, stride)
+    kept = shards._each_frame_read_once(longer, stride)
     clips = [kept.clip(t, stride)[:, 0, 0].tolist() for t in range(30)]
     assert sorted(read) == list(range(30))
     assert clips == [longer.clip(t, stride)[:, 0, 0].tolist() for t in range(30)]

@@ -9,10 +9,11 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 DATA = {"errors", "tables", "labels", "layouts", "decoding", "images", "video", "sequences",
-        "folders", "splits", "coordinates", "chips"}  # fmt: skip
+        "folders", "splits", "coordinates", "chips", "shards", "progress"}  # fmt: skip
 MODEL = {
     "models",
     "losses",
+    "meshes",
     "answers",
     "inputs",
     "detections",

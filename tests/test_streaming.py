@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dimjax import examples, runs, training
+from dimjax import examples, meshes, runs, training
 from dimjax.stages import train
 from dimjax.stages.train import _examples
 
@@ -21,7 +21,7 @@ def paths(tiny_run):
 def test_streamed_blocks_hold_the_chips_of_the_order(paths, steps):
     data = examples.load(paths.prepared, "train")
     stored = examples.load(paths.prepared, "train", most_bytes=0)
-    mesh = training.make_mesh()
+    mesh = meshes.make_mesh()
     order = training.epoch_order(len(data), 4, (0, 0))
     blocks = [order[i : i + steps] for i in range(0, len(order), steps)]
     fed = list(training.feed(training.chips_of(stored, mesh), blocks))
@@ -36,7 +36,7 @@ def test_streamed_blocks_hold_the_chips_of_the_order(paths, steps):
 def test_a_stream_that_is_given_up_ends(paths):
     stored = examples.load(paths.prepared, "train", most_bytes=0)
     order = training.epoch_order(len(stored), 4, (0, 0))
-    given_up = training.feed(training.chips_of(stored, training.make_mesh()), list(order[:, None]))
+    given_up = training.feed(training.chips_of(stored, meshes.make_mesh()), list(order[:, None]))
     next(given_up)
     given_up.close()
     with pytest.raises(StopIteration):

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from tensorboardX import SummaryWriter
 
-from dimjax import checkpoints, evaluation, examples, records, search, training
+from dimjax import checkpoints, distributed, evaluation, examples, meshes, records, search, training
 from dimjax.inputs import CHANNELS
 from dimjax.labels import read_table
 from dimjax.losses import PARTS
@@ -35,6 +35,7 @@ class _Training(NamedTuple):
 
     config: object
     paths: Paths
+    mesh: jax.sharding.Mesh  # of all devices of all processes
     data: examples.Examples
     label_rows: np.ndarray  # [N, M], see dimjax.records
     chips: training.Chips | training.Streamed  # the same for the devices
@@ -49,6 +50,7 @@ def run(config, paths: Paths) -> None:
     """Write paths.checkpoints, paths.metrics and, when all is done, paths.losses."""
     if paths.losses.exists():
         return
+    distributed.tell(paths.number)
     setup, state = _prepare(config, paths)
     with (
         checkpoints.open_checkpoints(paths.checkpoints) as saved,
@@ -58,6 +60,7 @@ def run(config, paths: Paths) -> None:
         if saved.latest_step() is not None:
             state = checkpoints.restore(saved, like=state)
             first = saved.latest_step() + 1
+        state, first = _agreed(setup, state, first)
         _drop_metrics_from(paths, first)
         for epoch in range(first, epochs_of(config, paths.number)):
             state, figures = _train_one(setup, state, epoch, forecast=epoch == first)
@@ -67,7 +70,18 @@ def run(config, paths: Paths) -> None:
             if epoch == epochs_of(config, paths.number) - 1:
                 description = {**description, "threshold": _thresholds(setup, state)}
             checkpoints.save(saved, epoch, state, description)
+            distributed.tell()
     records.merge(paths)
+
+
+def follow(config, paths: Paths) -> None:
+    """Take the steps of a training that process 0 runs, and write nothing."""
+    setup, state = _prepare(config, paths)
+    state, first = _agreed(setup, state, 0)
+    for epoch in range(first, epochs_of(config, paths.number)):
+        order = _order(setup, epoch)
+        state, _ = training.train_epoch(setup.train_steps, state, setup.chips, order)
+        distributed.told()  # it validates and writes
 
 
 def epochs_of(config, number: int) -> int:
@@ -93,7 +107,7 @@ def describe(config) -> dict:
 def _prepare(config, paths: Paths) -> tuple[_Training, training.TrainState]:
     data, val = _examples(config, paths)
     description = describe(config)
-    model, mesh = search.create_model(description), training.make_mesh()
+    model, mesh = search.create_model(description), meshes.make_mesh()
     steps, epochs = -(-len(data) // config.training.batch_size), epochs_of(config, paths.number)
     optimizer = training.make_optimizer(
         config.training.optimizer,
@@ -119,17 +133,16 @@ def _prepare(config, paths: Paths) -> tuple[_Training, training.TrainState]:
         key=key,
     )
     channels = CHANNELS[config.model.input]
-    state = training.initial_state(
-        model, optimizer, mesh, channels, config.model.output_stride, key
-    )
+    own = meshes.own_mesh()
+    state = training.initial_state(model, optimizer, own, channels, config.model.output_stride, key)
     chips, query = training.chips_of(data, mesh), training.make_losses(model, **loss)
-    val_chips = None if val is None else training.chips_of(val, mesh)
+    val_chips = None if val is None else training.chips_of(val, own)
     detector = search.make_detector(model, None, description)
     if paths.number and config.rounds.start == "last":
-        state = training.started_from(state, _last_variables(paths), mesh)
+        state = training.started_from(state, _last_variables(paths), own)
     rows = records.label_rows(data, read_table(paths.labels))
     setup = _Training(
-        config, paths, data, rows, chips, val, val_chips, train_steps, query, detector
+        config, paths, mesh, data, rows, chips, val, val_chips, train_steps, query, detector
     )
     return setup, state
 
@@ -152,6 +165,19 @@ def _examples(config, paths: Paths) -> tuple[examples.Examples, examples.Example
     return data, examples.load(paths.prepared, "val", most_bytes=room)
 
 
+def _agreed(setup: _Training, state: training.TrainState, first: int):
+    """The state to begin with, on all devices, and the first epoch, as process 0 has them."""
+    if jax.process_count() == 1:
+        return state, first
+    state, first = distributed.shared((state, first))
+    return meshes.on_mesh(state, setup.mesh), int(first)
+
+
+def _order(setup: _Training, epoch: int) -> np.ndarray:
+    seed = (setup.config.seed, setup.paths.number, epoch)
+    return training.epoch_order(len(setup.data), setup.config.training.batch_size, seed)
+
+
 def _last_variables(paths: Paths) -> dict:
     """The weights with which the round before this one ended."""
     return search.restore_detector(paths.of_round(paths.number - 1).checkpoints).variables
@@ -161,8 +187,7 @@ def _train_one(setup: _Training, state: training.TrainState, epoch: int, forecas
     """One epoch: the next state and the figures that metrics.jsonl gets."""
     number, started = setup.paths.number, time.monotonic()
     epochs = epochs_of(setup.config, number)
-    seed = (setup.config.seed, number, epoch)
-    order = training.epoch_order(len(setup.data), setup.config.training.batch_size, seed)
+    order = _order(setup, epoch)
 
     def progress(blocks):
         if forecast:
@@ -242,7 +267,7 @@ def _thresholds(setup: _Training, state: training.TrainState) -> dict[str, float
 
 
 def _variables(state: training.TrainState) -> dict:
-    return {"params": state.params, "batch_stats": state.batch_stats}
+    return meshes.on_own_devices({"params": state.params, "batch_stats": state.batch_stats})
 
 
 def _drop_metrics_from(paths: Paths, epoch: int) -> None:
