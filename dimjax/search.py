@@ -27,7 +27,7 @@ from dimjax.labels import CATEGORIES
 from dimjax.models import create_detector
 from dimjax.models.folding import apply_folded
 from dimjax.sequences import Sequence, measure_scale
-from dimjax.tracks import Linking, Tracks, link
+from dimjax.tracks import Linking, Tracks, link, vote
 
 COLUMNS = ("sequence", "frame", "x", "y", "w", "h", "category", "score")
 RUNTIMES = ("jax", "onnx")
@@ -55,6 +55,12 @@ class Detector(NamedTuple):
         threshold = self.description["threshold"]
         strong = (threshold["target"], threshold["interference"])
         return link(table, Linking(strong=strong))
+
+    def decided(self, tracks: Tracks) -> pd.DataFrame:
+        """The detections that reach their threshold after their tracks have voted."""
+        table = vote(tracks)
+        thresholds = table.category.map(self.description["track_threshold"]).astype(float)
+        return table[table.score >= thresholds]
 
 
 def create_model(description: dict) -> nn.Module:

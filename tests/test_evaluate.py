@@ -4,6 +4,7 @@ import pandas as pd
 from dimjax import evaluation
 from dimjax.examples import Examples
 from dimjax.stages.evaluate import chip_truth
+from dimjax.stages.train import _some_frames
 
 COLUMNS = ["sequence", "frame", "x", "y", "w", "h", "category", "snr", "visible"]
 
@@ -70,3 +71,10 @@ def test_slices_set_their_hits_against_all_false_alarms():
     assert figures["categories"]["target"]["recall"] == 0.5 and "snr" not in figures
     assert evaluation.choose_thresholds(truth, found, 3.0)["target"] == (0.9 + 0.8) / 2
     assert evaluation.best_f1(truth, found, "target", 3.0) == 2 / 3
+
+
+def test_thresholds_are_chosen_on_rows_of_frames():
+    assert _some_frames(30, share=1.2) == list(range(30))
+    assert _some_frames(100, share=0.3) == list(range(24))
+    assert _some_frames(100, share=0.5) == [*range(24), *range(76, 100)]
+    assert _some_frames(20, share=0.1) == list(range(20))

@@ -42,7 +42,8 @@ def detection(sequence, frame, x, y, score, category="target"):
 
 def figures(truth, found, images=10):
     part = evaluation.evaluate(truth, found, {"a": images}, {"a": 100_000}, 3.0, THRESHOLDS)
-    return {"split": "test", "sequences": ["a"], "parameters": 1, "frames": part, "chips": part}
+    parts = dict.fromkeys(("frames", "tracks", "chips"), part)
+    return {"split": "test", "sequences": ["a"], "parameters": 1, **parts}
 
 
 ONE_OF_TWO = figures(

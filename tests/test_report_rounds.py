@@ -81,7 +81,9 @@ def write_round(paths, epochs, losses, found):
     truth = label_table(passing("test-0"))
     part = evaluation.evaluate(truth, detections, *sizes, 3.0, THRESHOLDS)
     figures = {"split": "test", "sequences": ["test-0"], "parameters": 1}
-    paths.evaluation.write_text(json.dumps({**figures, "frames": part, "chips": part}))
+    paths.evaluation.write_text(
+        json.dumps({**figures, "frames": part, "tracks": part, "chips": part})
+    )
 
 
 def write_ledger(paths, labels):

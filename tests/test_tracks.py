@@ -14,12 +14,14 @@ from dimjax.sequences import as_sequence
 from dimjax.tracks import (
     POINT_TYPES,
     Linking,
+    Tracks,
     agreement,
     camera_shifts,
     follow_and_join,
     kalman,
     link,
     nearest,
+    vote,
 )
 from dimjax.tracks.assignment import assign
 from dimjax.tracks.evidence import trim
@@ -163,6 +165,23 @@ def test_the_vote_of_the_scores_is_the_category():
     points = link(table).points
     assert points.category.unique().tolist() == ["interference"]
     assert points.target_share.tolist() == pytest.approx([2 / 6] * 6)
+
+
+def test_a_track_votes_on_its_detections():
+    table = pd.DataFrame(
+        {"sequence": "a", "frame": [0, 1, 2, 2], "x": 1.0, "y": 1.0, "w": 3.0, "h": 3.0,
+         "category": ["target", "interference", "interference", "target"],
+         "score": [0.9, 0.4, 0.5, 0.3], "track": ["a/0", "a/0", "a/0", ""]}
+    )  # fmt: skip
+    points = pd.DataFrame({"track": ["a/0"] * 3, "target_share": 0.9 / 1.8})
+    voted = vote(Tracks(table, points, ()))
+    assert voted.category.tolist() == ["target"] * 4
+    # The track's mean is 0.6, half of its scores agree; what is in no track stays.
+    expected = [0.5 * np.sqrt(0.9 * 0.6), 0.5 * np.sqrt(0.4 * 0.6), 0.5 * np.sqrt(0.5 * 0.6), 0.3]
+    assert voted.score.tolist() == pytest.approx(expected)
+    voted = vote(Tracks(table, points.assign(target_share=0.25), ()))
+    assert voted.category.tolist() == ["interference"] * 3 + ["target"]
+    assert voted.score[0] == pytest.approx(0.75 * np.sqrt(0.9 * 0.6))
 
 
 def test_ends_are_joined_to_starts_that_fit():

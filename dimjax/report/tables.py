@@ -10,6 +10,7 @@ import numpy as np
 from dimjax.evaluation import RATIOS
 from dimjax.labels import CATEGORIES
 
+_PARTS = {"frames": "full frames", "tracks": "with tracks", "chips": "chips"}
 _RATIO_UNITS = {"snr": "noise sigmas", "scr": "ring sigmas"}
 
 NONE = "\N{EN DASH}"  # where a figure has no meaning, for instance the recall of no truths
@@ -24,7 +25,7 @@ class Table(NamedTuple):
 
 
 def categories(figures: dict) -> Table:
-    """Both categories on full frames and on chips."""
+    """Both categories on full frames, also where tracks have voted, and on chips."""
     radii = list(figures["frames"]["categories"]["target"]["ap"])
     columns = [
         ("on", ""),
@@ -39,7 +40,7 @@ def categories(figures: dict) -> Table:
         ("false alarms", "a megapixel"),
     ]
     rows = []
-    for part, name in (("frames", "full frames"), ("chips", "chips")):
+    for part, name in _PARTS.items():
         for category in CATEGORIES:
             own = figures[part]["categories"][category]
             rows.append([name, category, *_figures(own, radii)])

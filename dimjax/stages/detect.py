@@ -63,7 +63,7 @@ def run(
     tracks = run_.detector.linked(pd.concat(found.values(), ignore_index=True))
     for note in tracks.notes:
         say(note)
-    table = run_.detector.accepted(tracks.detections).drop(columns="strong")
+    table = run_.detector.decided(tracks).drop(columns="strong")
     write_table(table, output / "detections.csv")
     points = tracks.points[tracks.points.confirmed].drop(columns="confirmed")
     write_table(points.round(_DECIMALS), output / "tracks.csv")

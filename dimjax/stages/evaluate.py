@@ -1,6 +1,7 @@
 """Evaluate a round's detector on sequences it has not seen, on chips and on full frames."""
 
 import json
+from functools import partial
 
 import pandas as pd
 
@@ -13,6 +14,7 @@ from dimjax.progress import bar
 from dimjax.runs import Paths, chip_labels, most_bytes, write_whole
 from dimjax.splits import with_validation
 from dimjax.stages.simulate import data_folder
+from dimjax.tracks import vote
 
 
 def run(config, paths: Paths) -> dict:
@@ -28,24 +30,27 @@ def run(config, paths: Paths) -> dict:
     folder = data_folder(config, paths)
     splits = with_validation(folder.splits, config.data.val_share, config.seed)
     split = next(name for name in ("test", "val", "train") if name in splits)
+    found = [
+        search.search(detector, folder.sequence(name))
+        for name in bar(splits[split], "search full frames", "sequence")
+    ]
+    found = pd.concat(found, ignore_index=True)
+    write_table(found, paths.detections)
+    voted, on_tracks = vote(detector.linked(found)), detector.description["track_threshold"]
+    measured = partial(_full_frames, config, folder, splits[split])
     figures = {
         "split": split,
         "sequences": splits[split],
         "parameters": search.count_parameters(detector),
-        "frames": _full_frames(config, paths, detector, folder, splits[split]),
+        "frames": measured(found, detector.description["threshold"]),
+        "tracks": measured(voted, on_tracks),
         "chips": _chips(config, paths, detector, folder, split),
     }
     write_whole(paths.evaluation, json.dumps(figures, indent=1) + "\n")
     return figures
 
 
-def _full_frames(config, paths: Paths, detector, folder: Folder, names: list[str]) -> dict:
-    found = [
-        search.search(detector, folder.sequence(name))
-        for name in bar(names, "search full frames", "sequence")
-    ]
-    found = pd.concat(found, ignore_index=True)
-    write_table(found, paths.detections)
+def _full_frames(config, folder: Folder, names: list[str], found, thresholds) -> dict:
     truth = folder.labels if folder.truth is None else folder.truth
     truth = truth[truth.sequence.isin(names)]
     if folder.truth is None:
@@ -56,7 +61,7 @@ def _full_frames(config, paths: Paths, detector, folder: Folder, names: list[str
         {name: folder.shapes[name][0] for name in names},
         {name: folder.shapes[name][1] * folder.shapes[name][2] for name in names},
         config.detection.match_px,
-        detector.description["threshold"],
+        thresholds,
     )
 
 

@@ -25,9 +25,11 @@ from dimjax.runs import Paths, chip_labels, losses_table, most_bytes, write_whol
 from dimjax.search import Detector
 from dimjax.splits import with_validation
 from dimjax.stages.simulate import data_folder
+from dimjax.tracks import vote
 
 _MEASURED_CALLS = 5
-_THRESHOLD_FRAMES = 200  # of the validation split, evenly spread
+_THRESHOLD_FRAMES = 400  # of the validation split ...
+_FRAMES_IN_A_ROW = 24  # ... in rows of so many, evenly spread: tracks need them in a row
 
 
 class _Training(NamedTuple):
@@ -68,7 +70,7 @@ def run(config, paths: Paths) -> None:
                 board.add_scalar(name, value, epoch)
             description = setup.detector.description
             if epoch == epochs_of(config, paths.number) - 1:
-                description = {**description, "threshold": _thresholds(setup, state)}
+                description = {**description, **_thresholds(setup, state)}
             checkpoints.save(saved, epoch, state, description)
             distributed.tell()
     records.merge(paths)
@@ -100,6 +102,7 @@ def describe(config) -> dict:
         "input": config.model.input,
         "stride": config.data.stride,
         "threshold": {"target": 0.5, "interference": 0.5},
+        "track_threshold": {"target": 0.5, "interference": 0.5},  # after dimjax.tracks.vote
         **config.detection.to_dict(),
     }
 
@@ -244,10 +247,13 @@ def _validate(setup: _Training, state: training.TrainState) -> dict[str, float]:
     return {**means, "val/f1": f1}
 
 
-def _thresholds(setup: _Training, state: training.TrainState) -> dict[str, float]:
+def _thresholds(setup: _Training, state: training.TrainState) -> dict[str, dict[str, float]]:
     """Thresholds of the highest F1 on full frames of the validation split.
 
     Without a validation split it is the training split, which flatters.
+
+    Returns:
+      threshold, and track_threshold: what to ask of detections whose tracks have voted.
     """
     config = setup.config
     folder = data_folder(config, setup.paths)
@@ -255,15 +261,31 @@ def _thresholds(setup: _Training, state: training.TrainState) -> dict[str, float
     names = splits.get("val") or splits["train"]
     if "val" not in splits:
         say("no validation split: the thresholds are chosen on the training split")
-    every = max(1, sum(folder.shapes[name][0] for name in names) // _THRESHOLD_FRAMES)
+    share = _THRESHOLD_FRAMES / sum(folder.shapes[name][0] for name in names)
+    searched = {name: _some_frames(folder.shapes[name][0], share) for name in names}
     detector = setup.detector._replace(variables=_variables(state))
     found = [
-        search.search(detector, folder.sequence(name), range(0, folder.shapes[name][0], every))
-        for name in bar(names, "choose thresholds", "sequence")
+        search.search(detector, folder.sequence(name), frames)
+        for name, frames in bar(searched.items(), "choose thresholds", "sequence")
     ]
-    labels = folder.labels[folder.labels.sequence.isin(names) & (folder.labels.frame % every == 0)]
     found = pd.concat(found, ignore_index=True)
-    return evaluation.choose_thresholds(labels, found, config.detection.match_px)
+    keys = [(name, t) for name, frames in searched.items() for t in frames]
+    labels = folder.labels.merge(pd.DataFrame(keys, columns=["sequence", "frame"]))
+    match_px = config.detection.match_px
+    threshold = evaluation.choose_thresholds(labels, found, match_px)
+    described = {**detector.description, "threshold": threshold}  # from which tracks start
+    voted = vote(detector._replace(description=described).linked(found))
+    on_tracks = evaluation.choose_thresholds(labels, voted, match_px)
+    return {"threshold": threshold, "track_threshold": on_tracks}
+
+
+def _some_frames(length: int, share: float) -> list[int]:
+    """About a share of the frames of a sequence, in rows that are evenly spread."""
+    rows = max(1, round(length * share / _FRAMES_IN_A_ROW))
+    if share >= 1 or rows * _FRAMES_IN_A_ROW >= length:
+        return list(range(length))
+    starts = np.linspace(0, length - _FRAMES_IN_A_ROW, rows).astype(int)
+    return sorted({t for start in starts.tolist() for t in range(start, start + _FRAMES_IN_A_ROW)})
 
 
 def _variables(state: training.TrainState) -> dict:

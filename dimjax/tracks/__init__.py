@@ -7,6 +7,7 @@ starts.
     tracks = link(detections, Linking(strong=(0.69, 0.5)))
     tracks.detections.track                     # name of each detection's track, "" in none
     tracks.points                               # position of each track in each frame, gaps too
+    vote(tracks)                                # detections as their tracks say they are
     agreement(labels, tracks.points)            # how far each label is off its track
     link(detections, shifts={"flight3": camera_shifts(flight3)})    # if the camera moves
 """
@@ -18,6 +19,7 @@ from dimjax.tracks.linking import Linker, Tracks, follow_and_join, link
 from dimjax.tracks.nearness import nearest
 from dimjax.tracks.points import POINT_TYPES
 from dimjax.tracks.settings import Linking
+from dimjax.tracks.voting import vote
 
 __all__ = [
     "POINT_TYPES",
@@ -30,4 +32,5 @@ __all__ = [
     "follow_and_join",
     "link",
     "nearest",
+    "vote",
 ]
