@@ -76,6 +76,18 @@ def main(argv: list[str]) -> None:
             rounds.run(config, workdir, make_builder, verb)
 
 
+def _parsed(argv: list[str]) -> list[str]:
+    """The flags; a key of the configuration that does not exist is bad input like any other."""
+    try:
+        return app.parse_flags_with_usage(argv)
+    except (KeyError, AttributeError) as error:
+        said = error.args[0]  # of an AttributeError the KeyError that it comes from
+        said = said.args[0] if isinstance(said, KeyError) else said
+        key, _, hint = said.partition("\n")
+        rule = "every key must stand in configs/default.py"
+        raise InputError("--config", rule, key, hint or "Correct the key.") from error
+
+
 def _keep_what_is_compiled() -> None:
     """Compiled programs are kept for the next start, unless JAX has been told where."""
     if jax.config.jax_compilation_cache_dir is None:
@@ -97,6 +109,6 @@ if __name__ == "__main__":
     _with_huge_pages()
     flags.mark_flag_as_required("workdir")
     try:
-        app.run(main)
+        app.run(main, flags_parser=_parsed)
     except InputError as error:
         sys.exit(f"error: {error}")

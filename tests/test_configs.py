@@ -70,9 +70,18 @@ def main(*args: str) -> str:
     return run.stderr
 
 
-def test_an_unknown_key_is_named(tmp_path):
-    told = main("--config=configs/demo.py", "--config.model.widht=2", f"--workdir={tmp_path}")
-    assert "widht" in told and "width" in told  # absl names the key and the nearest one
+@pytest.mark.parametrize(
+    ("key", "hint"),
+    [
+        ("model.widht", 'Did you mean "width" instead of "widht"?'),
+        ("modle.width", 'Did you mean "model" instead of "modle"?'),
+    ],
+)
+def test_an_unknown_key_is_named(tmp_path, key, hint):
+    told = main("--config=configs/demo.py", f"--config.{key}=2", f"--workdir={tmp_path}")
+    wrong = hint.split('"')[3]
+    rule = "every key must stand in configs/default.py"
+    assert told == f"error: --config: {rule}; found '{wrong}'. {hint}\n"
 
 
 @pytest.mark.parametrize(
