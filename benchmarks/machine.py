@@ -28,6 +28,13 @@ def about(*packages: str) -> dict[str, object]:
     }
 
 
+def with_huge_pages() -> None:
+    """Start again with huge pages for what is allocated, as main.py does."""
+    if sys.platform == "linux" and "GLIBC_TUNABLES" not in os.environ:
+        os.environ["GLIBC_TUNABLES"] = "glibc.malloc.hugetlb=1"
+        os.execv(sys.executable, [sys.executable, *sys.argv])
+
+
 def _installed(package: str) -> bool:
     try:
         metadata.version(package)
