@@ -29,9 +29,10 @@ def about(*packages: str) -> dict[str, object]:
 
 
 def with_huge_pages() -> None:
-    """Start again with huge pages for what is allocated, as main.py does."""
+    """Start again with huge pages that are kept, as main.py does."""
     if sys.platform == "linux" and "GLIBC_TUNABLES" not in os.environ:
-        os.environ["GLIBC_TUNABLES"] = "glibc.malloc.hugetlb=1"
+        kept = f"glibc.malloc.mmap_threshold={2**34}:glibc.malloc.trim_threshold={2**34}"
+        os.environ["GLIBC_TUNABLES"] = f"glibc.malloc.hugetlb=1:{kept}"
         os.execv(sys.executable, [sys.executable, *sys.argv])
 
 

@@ -9,6 +9,10 @@ channels last, eager and through torch.compile. The loop is train_epoch with aug
 order and the loss of every chip; the bare step has none of these. All take turns in one process
 (A B C A B C ...), with a pause between, since threads of one may still be busy. Memory comes in
 huge pages, as main.py sets it, for all.
+
+Both time on the clock and CPU time of the process are taken. On a machine that is shared the first
+is worth little; bind the process to one core, where no thread waits for another, and compare CPU
+time: taskset -c 0 python benchmarks/training.py ...
 """
 
 import argparse
@@ -34,6 +38,7 @@ from dimjax.parity import planted_frames
 STRIDE = 8
 PAUSE_S = 0.05
 WARM_UP = 1
+CLOCKS = {"CPU": time.process_time, "wall": time.perf_counter}
 LOSS = {"a": 1.0, "b": 1.0}
 
 
@@ -68,24 +73,32 @@ def main() -> None:
 
 
 def measure(backbone: str, size: int, width: float, batch: int, steps: int, rounds: int) -> dict:
-    """Seconds of a step in each turn by contender, with medians and ratios of their speeds."""
+    """Seconds of a step by clock, contender and turn; medians of CPU time; ratios of speeds."""
     calls = _contenders(backbone, size, width, batch, steps)
-    seconds = {name: [] for name in calls}
+    seconds = {clock: {name: [] for name in calls} for clock in CLOCKS}
     for turn in range(WARM_UP + rounds):
         for name, call in calls.items():
             time.sleep(PAUSE_S)
-            start = time.perf_counter()
+            starts = {clock: read() for clock, read in CLOCKS.items()}
             call()
             if turn >= WARM_UP:
-                seconds[name].append((time.perf_counter() - start) / steps)
-    medians = {name: statistics.median(values) for name, values in seconds.items()}
+                for clock, read in CLOCKS.items():
+                    seconds[clock][name].append((read() - starts[clock]) / steps)
+    medians = {
+        clock: {name: statistics.median(values) for name, values in by_name.items()}
+        for clock, by_name in seconds.items()
+    }
     return {
         "backbone": backbone,
         "size": size,
         "width": width,
         "seconds": seconds,
-        "ms": {name: 1000 * value for name, value in medians.items()},
-        "ratios": _ratios(medians),
+        "ms": {name: 1000 * value for name, value in medians["CPU"].items()},
+        "ratios": {
+            f"{name}, {clock}": ratio
+            for clock, by_name in medians.items()
+            for name, ratio in _ratios(by_name).items()
+        },
     }
 
 
@@ -191,7 +204,7 @@ def _summary(cells: list[dict]) -> dict[str, float]:
 
 
 def _table(cells: list[dict]) -> str:
-    times = [f"{name}, ms" for name in cells[0]["ms"]]
+    times = [f"{name}, CPU ms" for name in cells[0]["ms"]]
     columns = ["network", "px", "width", *times, *cells[0]["ratios"]]
     head = ["| " + " | ".join(columns) + " |", "| --- " * len(columns) + "|"]
     return "\n".join([*head, *map(_row, cells)])
