@@ -34,6 +34,7 @@ def make_step(
         return detection_loss(network(images), boxes, category, stride, a, b)
 
     if compiled:
+        torch.compiler.reset()  # else networks before count against its limit of recompilations
         losses = torch.compile(losses, fullgraph=True, dynamic=False)
 
     def step(index: np.ndarray) -> torch.Tensor:

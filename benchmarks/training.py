@@ -7,8 +7,8 @@ A step picks a batch of chips that lie on the device, normalises them, and does 
 backward and AdamW. The rivals are the same network, loss and optimiser in PyTorch (extra compare),
 channels last, eager and through torch.compile. The loop is train_epoch with augmentation, random
 order and the loss of every chip; the bare step has none of these. All take turns in one process
-(A B C A B C ...), with a pause between, since threads of one may still be busy. Memory comes in
-huge pages, as main.py sets it, for all.
+(A B C A B C ...), with a pause and an untimed call before each, since threads of one may still be
+busy and memory goes from one to the other. It comes in huge pages, as main.py sets it, for all.
 
 Both time on the clock and CPU time of the process are taken. On a machine that is shared the first
 is worth little; bind the process to one core, where no thread waits for another, and compare CPU
@@ -60,16 +60,21 @@ def main() -> None:
         for cell in itertools.product(given.backbones, given.sizes, given.widths):
             cells.append(measure(*cell, given.batch, given.steps, given.rounds))
             print(_row(cells[-1]) if cells[1:] else _table(cells), flush=True)
+            _write(given.out, cells, given.batch)
+    print(json.dumps(_summary(cells), indent=2))
+
+
+def _write(path: Path, cells: list[dict], batch: int) -> None:
+    """What has been measured so far; all of it takes long."""
     result = {
         **about("dimjax", "jax", "jaxlib", "torch", "numpy"),
-        "batch": given.batch,
+        "batch": batch,
         "output_stride": STRIDE,
         "cells": cells,
         "summary": _summary(cells),
     }
-    print(json.dumps(result["summary"], indent=2))
-    given.out.parent.mkdir(parents=True, exist_ok=True)
-    given.out.write_text(json.dumps(result, indent=2) + "\n")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(result, indent=2) + "\n")
 
 
 def measure(backbone: str, size: int, width: float, batch: int, steps: int, rounds: int) -> dict:
@@ -79,6 +84,7 @@ def measure(backbone: str, size: int, width: float, batch: int, steps: int, roun
     for turn in range(WARM_UP + rounds):
         for name, call in calls.items():
             time.sleep(PAUSE_S)
+            call()
             starts = {clock: read() for clock, read in CLOCKS.items()}
             call()
             if turn >= WARM_UP:
