@@ -28,6 +28,14 @@ def about(*packages: str) -> dict[str, object]:
     }
 
 
+def with_huge_pages() -> None:
+    """Start again with huge pages that are kept, as main.py does."""
+    if sys.platform == "linux" and "GLIBC_TUNABLES" not in os.environ:
+        kept = f"glibc.malloc.mmap_threshold={2**34}:glibc.malloc.trim_threshold={2**34}"
+        os.environ["GLIBC_TUNABLES"] = f"glibc.malloc.hugetlb=1:{kept}"
+        os.execv(sys.executable, [sys.executable, *sys.argv])
+
+
 def _installed(package: str) -> bool:
     try:
         metadata.version(package)

@@ -14,7 +14,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from dimjax.models.layers import ConvNorm, channels, kept, kernel_init, leaky_relu, max_pool
+from dimjax.models.forms import max_pool
+from dimjax.models.layers import ConvNorm, channels, conv, kept, leaky_relu
 
 # Table 6: filters and kernel size of each convolution, by the stride at which it works. A 2x2
 # max pool of stride 2 stands between one stride and the next.
@@ -51,16 +52,16 @@ class DarkNet19(nn.Module):
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:
         """Features [B, H/s, W/s, F], or logits [B, classes], of x [B, H, W, C]."""
         # The program darknet divides by sigma + 1e-6, its GPU code by sqrt(variance + 1e-5).
-        conv = partial(ConvNorm, activation=leaky_relu, epsilon=1e-5, dtype=self.dtype)
+        layer = partial(ConvNorm, activation=leaky_relu, epsilon=1e-5, dtype=self.dtype)
         number = 0
         for stride, rows in kept(STAGES, self.output_stride).items():
             if stride > 1:
                 x = max_pool(x, 2, 2)
             for filters, kernel in rows:
                 number += 1
-                x = conv(channels(filters, self.width), kernel, name=f"conv{number}")(x, train)
+                x = layer(channels(filters, self.width), kernel, name=f"conv{number}")(x, train)
         return x if self.classes is None else self._logits(x)
 
     def _logits(self, x):
-        x = nn.Conv(self.classes, (1, 1), kernel_init=kernel_init, name="conv19")(x)
+        x = conv(self.classes, 1, name="conv19")(x)
         return x.mean((1, 2))

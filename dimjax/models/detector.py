@@ -21,7 +21,7 @@ from dimjax.errors import InputError
 from dimjax.models.darknet import DarkNet19
 from dimjax.models.efficientnet import EfficientNetB0
 from dimjax.models.googlenet import GoogLeNet
-from dimjax.models.layers import ConvNorm, channels, leaky_relu
+from dimjax.models.layers import ConvNorm, channels, conv, leaky_relu
 from dimjax.models.mobilenet import MobileNet
 from dimjax.models.resnet import ResNet18
 from dimjax.models.squeezenet import SqueezeNet
@@ -95,9 +95,9 @@ class Detector(nn.Module):
         self._check(x.shape)
         x = self.backbone(x, train)
         head = ConvNorm(self.head_channels, 3, 1, leaky_relu, dtype=self.dtype, name="head")
-        return nn.Conv(
+        return conv(
             len(OUTPUTS),
-            (1, 1),
+            1,
             kernel_init=nn.initializers.normal(0.01),
             bias_init=_prior_bias,
             dtype=jnp.float32,

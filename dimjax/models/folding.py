@@ -14,7 +14,8 @@ from typing import Any
 import flax.linen as nn
 import jax
 
-from dimjax.models.layers import ConvNorm, DepthwiseNorm, depthwise
+from dimjax.models.forms import depthwise
+from dimjax.models.layers import ConvNorm, DepthwiseNorm
 from dimjax.models.plain import convolution
 
 

@@ -7,6 +7,8 @@ W/stride, features]. Parameters and batch-norm statistics are float32.
     x = DepthwiseNorm(kernel=3, activation=nn.relu)(x, train)
     x = SqueezeExcitation(squeezed=8, context_cells=10)(x)
 
+What a layer computes is written in dimjax.models.forms.
+
 Padding is SAME everywhere. With stride 2 an odd kernel then has one pixel more of padding at
 the bottom and the right than at the top and the left: output cell i is centred on input pixel
 2i + 1, half a pixel right of and below the middle of the two pixels it stands for. Over a chain
@@ -16,15 +18,14 @@ The shift is the same for chips, tiles and frames, and the location outputs lear
 """
 
 from collections.abc import Callable
-from functools import partial, reduce
+from functools import partial
 from typing import Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from dimjax.models import plain
-from dimjax.models.plain import plainly
+from dimjax.models.forms import convolve, depthwise, normalize, window_mean
 
 Activation = Callable[[jax.Array], jax.Array]
 
@@ -51,6 +52,16 @@ def kept(stages: dict, output_stride: int) -> dict:
     return {stride: rows for stride, rows in stages.items() if stride <= output_stride}
 
 
+def conv(features: int, size: int, stride: int = 1, **kwargs: Any) -> nn.Conv:
+    """Convolution of a square kernel with bias, padding SAME, computed as dimjax.models.forms."""
+    kwargs = {"kernel_init": kernel_init, **kwargs}
+    return nn.Conv(features, (size, size), stride, conv_general_dilated_cls=_convolution, **kwargs)
+
+
+def _convolution() -> Callable:
+    return convolve
+
+
 class ConvNorm(nn.Module):
     """Convolution without bias, batch norm and, unless it is None, an activation."""
 
@@ -64,15 +75,32 @@ class ConvNorm(nn.Module):
     @nn.compact
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:
         """[B, H, W, C] -> [B, H/stride, W/stride, features]."""
-        x = nn.Conv(
-            self.features,
-            (self.kernel, self.kernel),
-            self.stride,
-            use_bias=False,
-            dtype=self.dtype,
-            kernel_init=kernel_init,
-        )(x)
+        x = conv(self.features, self.kernel, self.stride, use_bias=False, dtype=self.dtype)(x)
         return _norm(x, self.activation, self.epsilon, self.dtype, train)
+
+
+class BatchNorm(nn.Module):
+    """Batch norm with a momentum of 0.9; parameters and statistics as nn.BatchNorm has them."""
+
+    epsilon: float = 1e-5
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: jax.Array, train: bool) -> jax.Array:
+        """[B, H, W, C] -> [B, H, W, C]; in training each channel has mean 0 and variance 1."""
+        shape = x.shape[-1:]
+        scale = self.param("scale", nn.initializers.ones, shape)
+        bias = self.param("bias", nn.initializers.zeros, shape)
+        mean = self.variable("batch_stats", "mean", jnp.zeros, shape)
+        variance = self.variable("batch_stats", "var", jnp.ones, shape)
+        if not train:
+            factor = scale * jax.lax.rsqrt(variance.value + self.epsilon)
+            return ((x - mean.value) * factor + bias).astype(self.dtype)
+        y, batch_mean, batch_variance = normalize(x, scale, bias, self.epsilon)
+        if not self.is_initializing():
+            mean.value = 0.9 * mean.value + 0.1 * batch_mean
+            variance.value = 0.9 * variance.value + 0.1 * batch_variance
+        return y.astype(self.dtype)
 
 
 class DepthwiseNorm(nn.Module):
@@ -114,9 +142,9 @@ class SqueezeExcitation(nn.Module):
             weights = jnp.mean(x, (1, 2), keepdims=True)
         else:
             weights = window_mean(x, self.context_cells)
-        conv = partial(nn.Conv, kernel_size=(1, 1), dtype=self.dtype, kernel_init=kernel_init)
-        weights = nn.silu(conv(self.squeezed, name="reduce")(weights))
-        return x * nn.sigmoid(conv(x.shape[-1], name="expand")(weights))
+        one = partial(conv, size=1, dtype=self.dtype)
+        weights = nn.silu(one(self.squeezed, name="reduce")(weights))
+        return x * nn.sigmoid(one(x.shape[-1], name="expand")(weights))
 
 
 class Classifier(nn.Module):
@@ -130,71 +158,6 @@ class Classifier(nn.Module):
         return nn.Dense(self.classes)(x.astype(jnp.float32).mean((1, 2)))
 
 
-@plainly(plain.depthwise)
-def depthwise(
-    x: jax.Array, kernel: jax.Array, stride: int = 1, bias: jax.Array | None = None
-) -> jax.Array:
-    """Each channel of x [B, H, W, C] convolved with its own kernel [k, k, 1, C], padding SAME."""
-    # As k*k shifted multiply-adds: on XLA's CPU a grouped convolution (128 channels, 3x3) takes
-    # some 50 times as long forward and 4 times with its gradients.
-    size, height, width = kernel.shape[0], *(-(-n // stride) for n in x.shape[1:3])
-    pads = jax.lax.padtype_to_pads(x.shape[1:3], (size, size), (stride, stride), "SAME")
-    padded = jnp.pad(x, ((0, 0), *pads, (0, 0)))
-    total = jnp.zeros((), jnp.float32) if bias is None else bias.astype(jnp.float32)
-    for row in range(size):
-        for column in range(size):
-            rows = slice(row, row + stride * (height - 1) + 1, stride)
-            columns = slice(column, column + stride * (width - 1) + 1, stride)
-            total += padded[:, rows, columns].astype(jnp.float32) * kernel[row, column, 0]
-    return total.astype(x.dtype)
-
-
-@plainly(plain.max_pool)
-def max_pool(x: jax.Array, size: int, stride: int) -> jax.Array:
-    """Maximum of each size x size window of x [B, H, W, C], padding SAME."""
-    # As maxima of shifted rows, then columns: nn.max_pool is as fast forward, but on XLA's CPU
-    # its gradient (a scatter) takes 5 to 6 times as long: 42 against 8 ms for 64x64 cells, 16
-    # channels and 64 chips, of a step of 190.
-    for axis in (1, 2):
-        cells = -(-x.shape[axis] // stride)
-        pads = [(0, 0)] * 4
-        (pads[axis],) = jax.lax.padtype_to_pads((x.shape[axis],), (size,), (stride,), "SAME")
-        padded = jnp.pad(x, pads, constant_values=-jnp.inf)
-        last = stride * (cells - 1) + 1
-        shifted = [
-            jax.lax.slice_in_dim(padded, first, first + last, stride, axis) for first in range(size)
-        ]
-        x = reduce(jnp.maximum, shifted)
-    return x
-
-
-@plainly(plain.concatenate)
-def concatenate(parts: list[jax.Array]) -> jax.Array:
-    """Features [B, H, W, C1], [B, H, W, C2], ... side by side: [B, H, W, C1 + C2 + ...]."""
-    return jnp.concatenate(parts, axis=-1)
-
-
-@plainly(plain.window_mean)
-def window_mean(x: jax.Array, cells: int) -> jax.Array:
-    """Mean of x [B, H, W, C] over the cells x cells window round each cell.
-
-    Only cells inside x count. An even window has no centre: it loses a row and a column, so
-    that the windows of the central cells of a chip of that size lie inside the chip.
-    """
-    # As products with band matrices. For 39 cells, 32 channels and 32 chips of 40x40 cells two
-    # CPU cores take 7 ms with gradients; reduce_window takes 41 ms, cumulative sums take 45 ms.
-    # Only for windows of fewer than 20 cells is reduce_window as fast.
-    rows, columns = (_band(n, max(cells - 1, 0) // 2).astype(x.dtype) for n in x.shape[1:3])
-    return jnp.einsum("bhwc,gh,vw->bgvc", x, rows, columns)
-
-
-def _band(size: int, radius: int) -> jax.Array:
-    """Matrix [size, size] whose product with a column is its mean over +-radius neighbours."""
-    index = jnp.arange(size)
-    near = jnp.abs(index[:, None] - index) <= radius
-    return near / near.sum(1, keepdims=True)
-
-
 def _norm(x, activation: Activation | None, epsilon: float, dtype, train: bool) -> jax.Array:
-    x = nn.BatchNorm(not train, momentum=0.9, epsilon=epsilon, dtype=dtype)(x)
+    x = BatchNorm(epsilon, dtype)(x, train)
     return x if activation is None else activation(x)

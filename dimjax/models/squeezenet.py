@@ -16,7 +16,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from dimjax.models.layers import channels, concatenate, kept, kernel_init, max_pool
+from dimjax.models.forms import concatenate, max_pool
+from dimjax.models.layers import channels, conv, kept
 
 # Table 1, the fire modules by their stride: s1x1 (squeeze), e1x1 and e3x3 (expand). A 3x3 max
 # pool of stride 2 stands before each stride.
@@ -55,7 +56,7 @@ class SqueezeNet(nn.Module):
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:
         """Features [B, H/s, W/s, F], or logits [B, classes], of x [B, H, W, C]."""
         pool = partial(max_pool, size=3, stride=2)
-        x = _conv(channels(96, self.width), 7, 2, dtype=self.dtype, name="conv1")(x)
+        x = conv(channels(96, self.width), 7, 2, dtype=self.dtype, name="conv1")(x)
         x = nn.relu(x)
         for fires in kept(STAGES, self.output_stride).values():
             x = pool(x)
@@ -67,10 +68,8 @@ class SqueezeNet(nn.Module):
         return pool(x) if self.output_stride == 32 else x
 
     def _logits(self, x):
-        conv = nn.Conv(
-            self.classes, (1, 1), kernel_init=nn.initializers.normal(0.01), name="conv10"
-        )
-        return nn.relu(conv(x)).mean((1, 2))
+        last = conv(self.classes, 1, kernel_init=nn.initializers.normal(0.01), name="conv10")
+        return nn.relu(last(x)).mean((1, 2))
 
 
 class Fire(nn.Module):
@@ -83,11 +82,7 @@ class Fire(nn.Module):
     def __call__(self, x: jax.Array) -> jax.Array:
         """[B, H, W, C] -> [B, H, W, e1x1 + e3x3]."""
         squeeze, expand1, expand3 = self.filters
-        x = nn.relu(_conv(squeeze, 1, dtype=self.dtype, name="squeeze")(x))
-        one = nn.relu(_conv(expand1, 1, dtype=self.dtype, name="expand1x1")(x))
-        three = nn.relu(_conv(expand3, 3, dtype=self.dtype, name="expand3x3")(x))
+        x = nn.relu(conv(squeeze, 1, dtype=self.dtype, name="squeeze")(x))
+        one = nn.relu(conv(expand1, 1, dtype=self.dtype, name="expand1x1")(x))
+        three = nn.relu(conv(expand3, 3, dtype=self.dtype, name="expand3x3")(x))
         return concatenate([one, three])
-
-
-def _conv(features: int, size: int, stride: int = 1, **kwargs) -> nn.Conv:
-    return nn.Conv(features, (size, size), stride, kernel_init=kernel_init, **kwargs)

@@ -1,0 +1,228 @@
+"""A training step on a CPU: dimjax beside PyTorch, and its training loop beside its bare step.
+
+    python benchmarks/training.py --out=benchmarks/results/training.json
+    python benchmarks/training.py --backbones=mobilenet --sizes=64 --widths=0.25 --out=part.json
+
+A step picks a batch of chips that lie on the device, normalises them, and does forward, loss,
+backward and AdamW. The rivals are the same network, loss and optimiser in PyTorch (extra compare),
+channels last, eager and through torch.compile. The loop is train_epoch with augmentation, random
+order and the loss of every chip; the bare step has none of these. All take turns in one process
+(A B C A B C ...), with a pause and an untimed call before each, since threads of one may still be
+busy and memory goes from one to the other. It comes in huge pages, as main.py sets it, for all.
+
+Both time on the clock and CPU time of the process are taken. On a machine that is shared the first
+is worth little; bind the process to one core, where no thread waits for another, and compare CPU
+time: taskset -c 0 python benchmarks/training.py ...
+"""
+
+import argparse
+import itertools
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from machine import about, with_huge_pages
+
+from dimjax import training
+from dimjax.examples import Examples
+from dimjax.models import BACKBONES, create_detector
+from dimjax.parity import planted_frames
+
+STRIDE = 8
+PAUSE_S = 0.05
+WARM_UP = 1
+CLOCKS = {"CPU": time.process_time, "wall": time.perf_counter}
+LOSS = {"a": 1.0, "b": 1.0}
+
+
+def main() -> None:
+    """Measure, print a table, write the JSON file."""
+    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    arguments.add_argument("--out", type=Path, required=True, help="JSON file to write")
+    arguments.add_argument("--backbones", nargs="+", default=list(BACKBONES), choices=BACKBONES)
+    arguments.add_argument("--sizes", nargs="+", type=int, default=[64, 80], help="of chips, px")
+    arguments.add_argument("--widths", nargs="+", type=float, default=[1.0, 0.25])
+    arguments.add_argument("--batch", type=int, default=32, help="chips of a step")
+    arguments.add_argument("--steps", type=int, default=3, help="steps of each turn")
+    arguments.add_argument("--rounds", type=int, default=9, help="timed turns of each")
+    given = arguments.parse_args()
+
+    cells = []
+    with tempfile.TemporaryDirectory() as folder:  # step and loop are compiled once
+        jax.config.update("jax_compilation_cache_dir", folder)
+        for cell in itertools.product(given.backbones, given.sizes, given.widths):
+            cells.append(measure(*cell, given.batch, given.steps, given.rounds))
+            print(_row(cells[-1]) if cells[1:] else _table(cells), flush=True)
+            _write(given.out, cells, given.batch)
+    print(json.dumps(_summary(cells), indent=2))
+
+
+def _write(path: Path, cells: list[dict], batch: int) -> None:
+    """What has been measured so far; all of it takes long."""
+    result = {
+        **about("dimjax", "jax", "jaxlib", "torch", "numpy"),
+        "batch": batch,
+        "output_stride": STRIDE,
+        "cells": cells,
+        "summary": _summary(cells),
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(result, indent=2) + "\n")
+
+
+def measure(backbone: str, size: int, width: float, batch: int, steps: int, rounds: int) -> dict:
+    """Seconds of a step by clock, contender and turn; medians of CPU time; ratios of speeds."""
+    calls = _contenders(backbone, size, width, batch, steps)
+    seconds = {clock: {name: [] for name in calls} for clock in CLOCKS}
+    for turn in range(WARM_UP + rounds):
+        for name, call in calls.items():
+            time.sleep(PAUSE_S)
+            call()
+            starts = {clock: read() for clock, read in CLOCKS.items()}
+            call()
+            if turn >= WARM_UP:
+                for clock, read in CLOCKS.items():
+                    seconds[clock][name].append((read() - starts[clock]) / steps)
+    medians = {
+        clock: {name: statistics.median(values) for name, values in by_name.items()}
+        for clock, by_name in seconds.items()
+    }
+    return {
+        "backbone": backbone,
+        "size": size,
+        "width": width,
+        "seconds": seconds,
+        "ms": {name: 1000 * value for name, value in medians["CPU"].items()},
+        "ratios": {
+            f"{name}, {clock}": ratio
+            for clock, by_name in medians.items()
+            for name, ratio in _ratios(by_name).items()
+        },
+    }
+
+
+def some_examples(count: int, size: int) -> Examples:
+    """Chips of noise with moving spots, each with one label somewhere."""
+    frames, scale = planted_frames(count, size, size, seed=0)
+    rng = np.random.default_rng(0)
+    boxes = np.column_stack([rng.uniform(0, size, (count, 2)), rng.uniform(2, 5, (count, 2))])
+    names = np.array([f"chip{i}" for i in range(count)])
+    return Examples(
+        id=names,
+        sequence=names,
+        frame=np.zeros(count, np.int32),
+        origin=np.zeros((count, 2), np.int32),
+        reason=names,
+        frames=frames,
+        scale=scale,
+        boxes=boxes[:, None].astype(np.float32),
+        category=rng.integers(-1, 2, (count, 1)).astype(np.int8),
+    )
+
+
+def _contenders(
+    backbone: str, size: int, width: float, batch: int, steps: int
+) -> dict[str, Callable]:
+    """Name -> a call that takes so many steps and ends when they are done."""
+    examples = some_examples(steps * batch, size)
+    model = create_detector(backbone, width, STRIDE, context_px=size)
+    optimizer = training.make_optimizer("adamw", 1e-3, 1e-2, warmup_steps=1, steps=10_000)
+    mesh, key = training.make_mesh(), jax.random.key(0)
+    state = training.initial_state(model, optimizer, mesh, 3, STRIDE, key)
+    make = partial(
+        training.make_train_steps, model, optimizer, mesh, mode="difference", stride=STRIDE, **LOSS,
+        noise=0.0, key=key,
+    )  # fmt: skip
+    chips = training.on_device(examples, mesh)
+    order = np.arange(len(examples)).reshape(steps, batch)
+    variables = jax.device_get({"params": state.params, "batch_stats": state.batch_stats})
+    own = jax.tree.map(jnp.copy, state)
+    rivals = _rivals(backbone, size, width, variables, examples, order)
+    return {
+        "dimjax": _bare(make(augmented=False), own, chips, order),
+        "loop": _loop(make(augmented=True), state, chips, order),
+        **rivals,
+    }
+
+
+def _bare(train_steps: Callable, state, chips, order: np.ndarray) -> Callable:
+    def call():
+        nonlocal state
+        for row in order:
+            state, losses = train_steps(state, chips, row[None])
+        jax.block_until_ready((state, losses))
+
+    return call
+
+
+def _loop(train_steps: Callable, state, chips, order: np.ndarray) -> Callable:
+    epochs = itertools.count()
+
+    def call():
+        nonlocal state
+        shuffled = training.epoch_order(order.size, order.shape[1], (0, next(epochs)))
+        state, _ = jax.block_until_ready(training.train_epoch(train_steps, state, chips, shuffled))
+
+    return call
+
+
+def _rivals(backbone: str, size: int, width: float, variables, examples, order) -> dict:
+    try:
+        from torch_networks import torch_detector
+        from torch_training import make_step
+    except ImportError:
+        return {}
+    description = {
+        "backbone": backbone, "width": width, "output_stride": STRIDE, "context_px": size,
+        "input": "difference",
+    }  # fmt: skip
+
+    def rival(compiled: bool) -> Callable:
+        network = torch_detector(description, variables)
+        step = make_step(network, examples, STRIDE, **LOSS, compiled=compiled)
+        return lambda: [step(index) for index in order]
+
+    return {"torch": rival(compiled=False), "torch compiled": rival(compiled=True)}
+
+
+def _ratios(seconds: dict[str, float]) -> dict[str, float]:
+    """Ratios of speeds; PyTorch's is the better of its two."""
+    ratios = {"loop / step": seconds["dimjax"] / seconds["loop"]}
+    rivals = [value for name, value in seconds.items() if name.startswith("torch")]
+    return {"dimjax / torch": min(rivals) / seconds["dimjax"], **ratios} if rivals else ratios
+
+
+def _summary(cells: list[dict]) -> dict[str, float]:
+    """Geometric means over the cells, and the least."""
+    summary = {}
+    for name in cells[0]["ratios"]:
+        values = [cell["ratios"][name] for cell in cells]
+        summary[name] = statistics.geometric_mean(values)
+        summary[f"{name}, least"] = min(values)
+    return summary
+
+
+def _table(cells: list[dict]) -> str:
+    times = [f"{name}, CPU ms" for name in cells[0]["ms"]]
+    columns = ["network", "px", "width", *times, *cells[0]["ratios"]]
+    head = ["| " + " | ".join(columns) + " |", "| --- " * len(columns) + "|"]
+    return "\n".join([*head, *map(_row, cells)])
+
+
+def _row(cell: dict) -> str:
+    times = [f"{value:.1f}" for value in cell["ms"].values()]
+    ratios = [f"{ratio:.2f}" for ratio in cell["ratios"].values()]
+    values = [cell["backbone"], str(cell["size"]), f"{cell['width']:g}", *times, *ratios]
+    return "| " + " | ".join(values) + " |"
+
+
+if __name__ == "__main__":
+    with_huge_pages()
+    main()
