@@ -29,7 +29,7 @@ def get_config():
     config.model.width = 0.5
     config.training.epochs = 8
     config.training.batch_size = 64
-    config.training.noise = 3.0  # the codec took the noise away: other cameras have some
+    config.training.noise = 10.0  # the codec took the noise away: other cameras have some
     config.training.learning_rate = 3e-3
     config.detection.match_px = 6.0
     config.detection.suppress_px = 8.0

@@ -20,11 +20,11 @@ from dimjax.metrics import (
     Points,
     at_threshold,
     average_precision,
-    best_threshold,
     confusion,
     match,
     sweep,
 )
+from dimjax.thresholds import choose_threshold
 
 AP_RADII_PX = (1.0, 2.0, 3.0)
 RATIOS = ("snr", "scr")  # by which targets are sliced, where the truth has such a column
@@ -80,12 +80,18 @@ def evaluate(
 def choose_thresholds(
     truth: pd.DataFrame, detections: pd.DataFrame, match_px: float
 ) -> dict[str, float]:
-    """For each category the threshold of the highest F1."""
+    """For each category a threshold of high F1, see dimjax.thresholds."""
     truth, found = _numbered(truth, detections)
-    return {
-        category: best_threshold(sweep(match(*_points(truth, found, category), match_px)))
-        for category in CATEGORIES
-    }
+    names = pd.Index(pd.concat([truth.sequence, found.sequence]).unique())
+    chosen = {}
+    for category in CATEGORIES:
+        truths, own = _points(truth, found, category)
+        outcome = match(truths, own, match_px)
+        there = found.sequence[found.category == category].iloc[outcome.detection]
+        wanted = truth.sequence[truth.category == category][truths.weight > 0]
+        count = np.bincount(names.get_indexer(wanted), minlength=len(names))
+        chosen[category] = choose_threshold(outcome, names.get_indexer(there), count)
+    return chosen
 
 
 def best_f1(truth: pd.DataFrame, detections: pd.DataFrame, category: str, match_px: float) -> float:

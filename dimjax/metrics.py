@@ -12,8 +12,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-_LEAST_F1 = 0.1
-
 
 class Points(NamedTuple):
     """Truths or detections of one category over many images."""
@@ -83,19 +81,6 @@ def sweep(outcome: Outcome) -> Curve:
     recall = hits / outcome.truths if outcome.truths else np.zeros(len(hits))
     f1 = 2 * hits / (accepted + outcome.truths)
     return Curve(outcome.score[last], precision, recall, f1, accepted - hits, outcome.truths)
-
-
-def best_threshold(curve: Curve) -> float:
-    """The threshold of the highest F1, halfway to the next lower score.
-
-    Halfway, because at the score itself the last hit would hang by a rounding error. 0.5 where no
-    F1 reaches 0.1: what cannot be told from noise would else be let through with all the noise.
-    """
-    if curve.f1.max(initial=0.0) < _LEAST_F1:
-        return 0.5
-    best = int(curve.f1.argmax())
-    below = curve.threshold[best + 1] if best + 1 < len(curve.threshold) else 0.0
-    return float((curve.threshold[best] + below) / 2)
 
 
 def at_threshold(curve: Curve, threshold: float, images: int, pixels: int) -> dict[str, float]:

@@ -18,6 +18,7 @@ MODEL = {
     "inputs",
     "detections",
     "metrics",
+    "thresholds",
     "streaming",
     "training",
     "checkpoints",

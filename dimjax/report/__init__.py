@@ -111,7 +111,7 @@ def page(config, paths: Paths, figures: dict) -> str:
 
 
 def _chosen_on(figures: dict) -> str:
-    thresholds = "The thresholds give the highest F1 on full frames of the "
+    thresholds = "The thresholds were chosen for a high F1 on full frames of the "
     if figures["split"] == "test":
         return thresholds + "validation split."
     return thresholds + f"{figures['split']} split itself, which flatters."

@@ -248,7 +248,7 @@ def _validate(setup: _Training, state: training.TrainState) -> dict[str, float]:
 
 
 def _thresholds(setup: _Training, state: training.TrainState) -> dict[str, dict[str, float]]:
-    """Thresholds of the highest F1 on full frames of the validation split.
+    """Thresholds of high F1 on full frames of the validation split.
 
     Without a validation split it is the training split, which flatters.
 
