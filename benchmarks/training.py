@@ -30,7 +30,7 @@ import jax.numpy as jnp
 import numpy as np
 from machine import about, with_huge_pages
 
-from dimjax import training
+from dimjax import meshes, training
 from dimjax.examples import Examples
 from dimjax.models import BACKBONES, create_detector
 from dimjax.parity import planted_frames
@@ -134,7 +134,7 @@ def _contenders(
     examples = some_examples(steps * batch, size)
     model = create_detector(backbone, width, STRIDE, context_px=size)
     optimizer = training.make_optimizer("adamw", 1e-3, 1e-2, warmup_steps=1, steps=10_000)
-    mesh, key = training.make_mesh(), jax.random.key(0)
+    mesh, key = meshes.make_mesh(), jax.random.key(0)
     state = training.initial_state(model, optimizer, mesh, 3, STRIDE, key)
     make = partial(
         training.make_train_steps, model, optimizer, mesh, mode="difference", stride=STRIDE, **LOSS,
