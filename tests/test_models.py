@@ -8,7 +8,7 @@ import pytest
 
 from dimjax.errors import InputError
 from dimjax.models import BACKBONES, OUTPUTS, Detector, EfficientNetB0, create_detector
-from dimjax.models.forms import depthwise, max_pool, window_mean
+from dimjax.models.forms import max_pool, window_mean
 from dimjax.models.layers import channels
 
 PUBLISHED_PARAMETERS = {
@@ -176,30 +176,6 @@ def test_training_updates_the_statistics():
 def test_channels_are_multiples_of_8():
     assert [channels(96, width) for width in (1.0, 0.5, 0.25, 0.01)] == [96, 48, 24, 8]
     assert [channels(40, width) for width in (1.0, 0.5, 0.25)] == [40, 24, 8]
-
-
-@pytest.mark.parametrize("size", [3, 5])
-@pytest.mark.parametrize("stride", [1, 2])
-def test_depthwise_is_a_grouped_convolution(size, stride):
-    x, kernel = _images(2, 8, 11, 4), _images(size, size, 1, 4, seed=2)
-
-    def grouped(x, kernel):
-        return jax.lax.conv_general_dilated(
-            x,
-            kernel,
-            (stride, stride),
-            "SAME",
-            dimension_numbers=("NHWC", "HWIO", "NHWC"),
-            feature_group_count=4,
-        )
-
-    def both(convolve):
-        out, pull = jax.vjp(convolve, x, kernel)
-        return out, *pull(jnp.cos(out))
-
-    ours = jax.jit(lambda: both(lambda x, kernel: depthwise(x, kernel, stride)))()
-    for mine, theirs in zip(ours, jax.jit(lambda: both(grouped))(), strict=True):
-        np.testing.assert_allclose(mine, theirs, rtol=1e-4, atol=1e-4)
 
 
 def test_window_mean_counts_only_cells_inside():
