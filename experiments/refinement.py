@@ -1,13 +1,14 @@
 """Label refinement measured: simulated skies whose labels have known errors, and what fixing gives.
 
     python experiments/refinement.py --seeds=0,1,2 --chips=32,64 --out=experiments/results
+    python experiments/refinement.py --seeds=0,1 --wrong=0.3 --out=experiments/results
     python experiments/refinement.py --data=DATA/drone-ir --chips=64 --out=experiments/results
 
-For each seed: a sky whose careless annotator got 5 % of the labels wrong, the four kinds alike.
-Round 0 trains on these labels and ranks them; the oracle decides what is put up for review; round 1
-trains anew on the labels as they then are. Two more trainings, on the wrong labels and on the
-right ones, show what there was to lose. Ranking is measured against what the annotator did. The
-work lies in DIR/refinement.work, and what is done there already is not done again. Writes
+For each seed: a sky whose careless annotator got 5 % of the labels wrong (or --wrong), the four
+kinds alike. Round 0 trains on these labels and ranks them; the oracle decides what is put up for
+review; round 1 trains anew on the labels as they then are. Two more trainings, on the wrong labels
+and on the right ones, show what there was to lose. Ranking is measured against what the annotator
+did. The work lies in DIR/refinement.work, and what is done there already is not done again. Writes
 refinement.json, refinement.md and a picture of each data set into DIR; what was measured on other
 data before stays in them. With --data: clips of drone-ir, whose training labels get such errors.
 With --folds=K: K more trainings, each without the labels that it judges (out_of_fold.py).
@@ -44,9 +45,9 @@ _SEEDS = flags.DEFINE_list("seeds", ["0", "1", "2"], "Seeds of the sky, errors a
 _CHIPS = flags.DEFINE_list("chips", ["32"], "Sizes of the chips, pixels.")
 _DATA = flags.DEFINE_string("data", None, "Folder drone-ir: its clips, not a simulated sky.")
 _FOLDS = flags.DEFINE_integer("folds", 0, "Networks for a ranking out of fold; 0: none.")
+_WRONG = flags.DEFINE_float("wrong", 0.05, "Share of the labels that are wrong.")
 _OUT = flags.DEFINE_string("out", None, "Folder for the results.", required=True)
 
-WRONG = 0.05  # share of the labels that are wrong
 SIZES = {  # sequences (train, val, test), frames, height, width, epochs, width of the network
     "toy": ((4, 1, 1), 12, 128, 160, 2, 0.25),
     "cpu": ((20, 4, 6), 16, 512, 640, 14, 0.5),
@@ -79,12 +80,14 @@ def _with_review(config):
     config.rounds.later_epochs = config.training.epochs
     config.rounds.start = "scratch"
     config.rounds.reviewer = "oracle"
+    # Where many labels are wrong, as many must be looked at.
+    config.refinement.most_shown = max(config.refinement.most_shown, 2 * _WRONG.value)
     return config
 
 
 def sky_configs(size: str, seed: int, chip_px: int, work: Path) -> dict:
     """The runs of a simulated sky: the one that is reviewed, and those with all errors and none."""
-    made = {name: config_of(size, seed, chip_px, WRONG) for name in ("refined", "noisy")}
+    made = {name: config_of(size, seed, chip_px, _WRONG.value) for name in ("refined", "noisy")}
     made["noisy"].data.folder = str(work / "refined" / "sky")
     return {**made, "clean": config_of(size, seed, chip_px, 0.0)}
 
@@ -93,7 +96,7 @@ def clip_configs(size: str, seed: int, chip_px: int, work: Path) -> dict:
     """The same of real clips, whose labels are right but for the errors that are put into them."""
     own, clips = refinement_clips.SIZES[size], work / "clips"
     folder = open_folder(_DATA.value, DRONE_IR)
-    refinement_clips.write(folder, own, seed, WRONG, clips)
+    refinement_clips.write(folder, own, seed, _WRONG.value, clips)
     names = ("refined", "noisy", "clean")
     return {
         name: _with_review(
@@ -161,7 +164,9 @@ def main(_) -> None:
     name, configs = "sky", sky_configs
     if _DATA.value:
         name, configs = refinement_clips.NAME, clip_configs
-    prefix = f"{name}-" if _DATA.value else ""
+    prefix, suffix = f"{name}-" if _DATA.value else "", ""
+    if _WRONG.present:
+        prefix, suffix = f"{prefix}wrong{_WRONG.value:g}-", f", {_WRONG.value:.0%} wrong"
     results = {}
     for chip_px in map(int, _CHIPS.value):
         parts = {
@@ -171,7 +176,7 @@ def main(_) -> None:
             )
             for seed in seeds
         }
-        results[f"{name}, chips of {chip_px} px"] = parts
+        results[f"{name}, chips of {chip_px} px{suffix}"] = parts
     refinement_report.write(results, out, size)
 
 
