@@ -23,6 +23,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from machine import about
+from ratios import summary
 
 from dimjax.export import export_onnx
 from dimjax.models import BACKBONES
@@ -54,7 +55,7 @@ def main() -> None:
         **about("dimjax", "jax", "jaxlib", "onnxruntime", "jax2onnx", "torch", "numpy"),
         "frames": {"height": HEIGHT, "width": WIDTH, "batch": given.batch},
         "networks": networks,
-        "summary": _summary(networks),
+        "summary": summary(networks),
     }
     print(json.dumps(result["summary"], indent=2))
     given.out.parent.mkdir(parents=True, exist_ok=True)
@@ -193,16 +194,6 @@ def _ratios(rates: dict[str, float]) -> dict[str, float]:
     return {
         name: rates[one] / rates[other] for name, (one, other) in pairs.items() if other in rates
     }
-
-
-def _summary(networks: list[dict]) -> dict[str, float]:
-    """Geometric means over the networks, and the least."""
-    summary = {}
-    for name in networks[0]["ratios"]:
-        values = [network["ratios"][name] for network in networks]
-        summary[name] = statistics.geometric_mean(values)
-        summary[f"{name}, least"] = min(values)
-    return summary
 
 
 def _table(networks: list[dict]) -> str:

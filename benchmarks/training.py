@@ -29,6 +29,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from machine import about, with_huge_pages
+from ratios import summary
 
 from dimjax import meshes, training
 from dimjax.examples import Examples
@@ -61,7 +62,7 @@ def main() -> None:
             cells.append(measure(*cell, given.batch, given.steps, given.rounds))
             print(_row(cells[-1]) if cells[1:] else _table(cells), flush=True)
             _write(given.out, cells, given.batch)
-    print(json.dumps(_summary(cells), indent=2))
+    print(json.dumps(summary(cells), indent=2))
 
 
 def _write(path: Path, cells: list[dict], batch: int) -> None:
@@ -71,7 +72,7 @@ def _write(path: Path, cells: list[dict], batch: int) -> None:
         "batch": batch,
         "output_stride": STRIDE,
         "cells": cells,
-        "summary": _summary(cells),
+        "summary": summary(cells),
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(result, indent=2) + "\n")
@@ -197,16 +198,6 @@ def _ratios(seconds: dict[str, float]) -> dict[str, float]:
     ratios = {"loop / step": seconds["dimjax"] / seconds["loop"]}
     rivals = [value for name, value in seconds.items() if name.startswith("torch")]
     return {"dimjax / torch": min(rivals) / seconds["dimjax"], **ratios} if rivals else ratios
-
-
-def _summary(cells: list[dict]) -> dict[str, float]:
-    """Geometric means over the cells, and the least."""
-    summary = {}
-    for name in cells[0]["ratios"]:
-        values = [cell["ratios"][name] for cell in cells]
-        summary[name] = statistics.geometric_mean(values)
-        summary[f"{name}, least"] = min(values)
-    return summary
 
 
 def _table(cells: list[dict]) -> str:

@@ -83,18 +83,19 @@ def test_of_one_sequence_the_middle_of_the_best_thresholds_is_taken():
 
 
 def test_a_threshold_does_not_hang_on_one_sequence():
-    # In nine sequences 0.3 and 0.8 are as good; in the tenth a false alarm of 0.75 speaks for 0.8.
+    # F1 is 20/22 up to 0.4, lower up to 0.45 and 18/19 up to 0.9: one target and two false alarms,
+    # each in a sequence of its own, make the difference.
     truths = points(*[(k, 5, 5, 1) for k in range(10)])
-    found = points(*[(k, 5, 5, 0.9) for k in range(10)], (9, 50, 5, 0.75))
+    hits = [(k, 5, 5, 0.4 if k == 8 else 0.9) for k in range(10)]
+    found = points(*hits, (9, 50, 5, 0.45), (9, 50, 30, 0.45))
     outcome = match(truths, found, 3.0)
-    alone = choose_threshold(outcome, np.zeros(11, int), np.array([10]))
-    assert alone == pytest.approx((0.755 + 0.9) / 2, abs=0.005)
-    threshold = choose_threshold(outcome, outcome.detection % 10, np.ones(10, int))
-    assert threshold == alone  # it is best in every draw: there is no error
-    weak = points(*[(k, 5, 5, 0.9 if k < 5 else 0.4) for k in range(10)], (9, 50, 5, 0.75))
-    outcome = match(truths, weak, 3.0)
-    sequence = weak.image[outcome.detection]
-    assert choose_threshold(outcome, sequence, np.ones(10, int)) < 0.25
+    alone = choose_threshold(outcome, np.zeros(12, int), np.array([10]))
+    assert alone == pytest.approx((0.455 + 0.9) / 2)
+    # 18/19 less its standard error over the sequences is less than 20/22: both ranges count.
+    sequence = found.image[outcome.detection]
+    threshold = choose_threshold(outcome, sequence, np.ones(10, int))
+    accepted = np.append(np.arange(0.005, 0.4025, 0.005), np.arange(0.455, 0.9025, 0.005))
+    assert threshold == pytest.approx(np.median(accepted))
 
 
 def test_equal_scores_are_accepted_together():

@@ -1,5 +1,7 @@
 """Detect: sequences in; detections, tracks, overlay pictures and videos out.
 
+Detections are those that are accepted after their tracks have voted on category and score.
+
 run("runs/demo", "flight3.mp4", pictures=4, video=True)
 
 runs/demo/detect/flight3/detections.csv      sequence, frame, x, y, w, h, category, score, track
