@@ -24,7 +24,8 @@ KIND_OF = {
     "background": "labelled_background",
 }
 
-_LEAST = 10  # errors of each kind
+_LEAST = 10  # errors of each kind, if that is
+_MOST = 0.03  # of the labels or less: the network is trained with them
 _FALSE_PX = 3.0  # width and height of false labels
 
 
@@ -40,7 +41,8 @@ def plant(
     Args:
       labels: Label table; its index holds the labels' ids.
       frames_of: Gives the frames [T, H, W] of a sequence by its name.
-      share: Of all labels; a quarter to each kind, and 10 of each kind at least.
+      share: Of all labels; a quarter to each kind. 10 of each kind at least, unless that were
+        more than 3 % of the labels.
       rng: Source of all choices.
       snr: [N] how far each label stands out, above 0: people overlook what is dim.
 
@@ -50,9 +52,9 @@ def plant(
       the label that is taken away.
 
     Raises:
-      InputError: There are too few labels or too little clutter for so many errors.
+      InputError: The share is too large, or there is too little clutter for so many errors.
     """
-    rate = max(share / 4, _LEAST / max(len(labels), 1))
+    rate = max(share / 4, min(_LEAST / max(len(labels), 1), _MOST))
     # A label without a track stands alone: an error of it touches no other.
     alone = pd.Series([f"alone {k}" for k in range(len(labels))], labels.index, dtype="str")
     named = labels.assign(track=labels.track.where(labels.track != "", alone))

@@ -4,8 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dimjax.errors import InputError
-from dimjax.planting import apply, plant
+from dimjax.planting import KIND_OF, apply, plant
 
 FRAMES = np.random.default_rng(0).normal(1000, 30, (60, 96, 128)).astype(np.uint16)
 
@@ -76,6 +75,13 @@ def test_a_record_of_nothing_leaves_the_labels_as_they_are():
     pd.testing.assert_frame_equal(apply(labels, nothing), labels)
 
 
-def test_too_few_labels_are_refused():
-    with pytest.raises(InputError, match="must be 1 at most; found 3"):
-        _planted(_labels().head(10))
+@pytest.mark.parametrize(("count", "share", "each"), [(240, 0.02, 7), (240, 0.2, 12), (10, 0.2, 0)])
+def test_few_labels_are_not_spoiled_for_the_calibration(count, share, each):
+    planted = _planted(_labels().head(count), share=share)
+    assert planted.kind.value_counts().reindex(KIND_OF.values(), fill_value=0).eq(each).all()
+
+
+def test_of_many_labels_ten_of_each_kind_are_spoiled_at_least():
+    labels = pd.concat([_labels().assign(sequence=name) for name in "abcd"])
+    labels.index = pd.RangeIndex(1, len(labels) + 1, name="label")
+    assert _planted(labels, share=0.004).kind.value_counts().eq(10).all()

@@ -15,7 +15,7 @@ from dimjax.suspects.proposals import PROPOSAL_MEASURES, near
 
 LABEL_KINDS = tuple(MEASURES)
 KINDS = ("unlabelled_target", *LABEL_KINDS)
-LEAST_PLANTED = 5  # of a kind: fewer tell nothing
+LEAST_PLANTED = 3  # of a kind: fewer tell nothing
 
 
 class Planted(NamedTuple):
