@@ -2,7 +2,8 @@
 
     python benchmarks/detection.py --out=benchmarks/results/detection.json
 
-Frames of 640x512 pixels go in, detections come out. The rival is the same network in PyTorch
+Frames of 640x512 pixels of 16 bit go in, detections come out. The rival is the same network in
+PyTorch
 (extra compare), exported by torch.onnx and run by ONNX Runtime too, with its normalisation and
 decoding inside but without the suppression of duplicates. The networks alone, normalised images in
 and grids out, are timed as well. All take turns in one process (A B C A B C ...), with a pause
@@ -116,11 +117,13 @@ def _contenders(detector: Detector, frames, scale) -> dict[str, Callable]:
     except ImportError:
         return calls
     whole, network = _torch_sessions(torch, detector)
-    as_float = frames.astype(np.float32)
-    inputs = {"frames": as_float, "scale": scale}
+
+    def rival():
+        return whole.run(None, {"frames": frames.astype(np.float32), "scale": scale})
+
     if detector.description["backbone"] == "darknet19":
-        _check_rival(through_onnx(frames, scale), whole.run(None, inputs))
-    calls["torch"] = lambda: whole.run(None, inputs)
+        _check_rival(through_onnx(frames, scale), rival())
+    calls["torch"] = rival
     calls["torch network"] = lambda: network.run(None, {"images": images})
     return calls
 
