@@ -111,6 +111,15 @@ def grow(
     return grown.sort_values(["sequence", "frame", "y0", "x0"], ignore_index=True)
 
 
+def lacking(plan: pd.DataFrame, labels: pd.DataFrame, chip_px: int) -> pd.DataFrame:
+    """The labels, of a label table, whose centre lies in no chip of their frame."""
+    places = labels[["sequence", "frame", "x", "y"]].reset_index(drop=True).reset_index(names="row")
+    pairs = places.merge(plan[["sequence", "frame", "x0", "y0"]])
+    across, down = pairs.x - pairs.x0, pairs.y - pairs.y0
+    inside = across.between(0, chip_px, "left") & down.between(0, chip_px, "left")
+    return labels[~places.row.isin(pairs.row[inside]).to_numpy()]
+
+
 def check_size(name: str, shape: tuple[int, int, int], chip_px: int, report: Report = stop) -> None:
     """Report a sequence whose frames, T, H, W, are smaller than a chip."""
     _, height, width = shape

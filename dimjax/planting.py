@@ -9,6 +9,7 @@ shown to a reviewer and never reach the ledger.
 """
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -72,6 +73,12 @@ def plant(
     columns = {name: before[name].fillna(value) for name, value in filled.items()}
     planted = errors.assign(kind=errors.kind.map(KIND_OF), **columns)
     return planted[list(PLANTED_COLUMNS)]
+
+
+def read(path: Path) -> pd.DataFrame:
+    """What was planted, from the file that a round keeps."""
+    texts = {name: "str" for name in ("kind", "sequence", "category", "track", "source")}
+    return pd.read_csv(path, dtype=texts, keep_default_na=False)
 
 
 def apply(labels: pd.DataFrame, planted: pd.DataFrame) -> pd.DataFrame:

@@ -44,6 +44,7 @@ class Paths:
         self.labels = self.round / "labels.csv"
         self.planted = self.round / "planted.csv"
         self.plan = self.round / "plan.csv"
+        self.new = self.round / "new.csv"
         self.examples = self.round / "examples"
         self.checkpoints = self.round / "checkpoints"
         self.metrics = self.round / "metrics.jsonl"

@@ -8,6 +8,7 @@ In come the paths of a round; out comes a row for each chip that it was trained 
 
 import pandas as pd
 
+from dimjax import planting
 from dimjax.runs import Paths
 
 _SHIFT_PX = 4  # a planted error lies so far off its label at most
@@ -24,8 +25,8 @@ def last_losses(paths: Paths, chip_px: int) -> pd.DataFrame:
     """
     losses = pd.read_parquet(paths.losses, columns=["epoch", "id", "total"])
     own = losses[losses.epoch == losses.epoch.max()]
-    plan = pd.read_csv(paths.plan, keep_default_na=False)
-    planted = pd.read_csv(paths.planted, keep_default_na=False)
+    plan = pd.read_csv(paths.plan, dtype={"sequence": "str"}, keep_default_na=False)
+    planted = planting.read(paths.planted)
     touched = chips_near(plan, planted, chip_px, _SHIFT_PX)
     return own.assign(planted=own.id.isin(touched))[["id", "total", "planted"]]
 

@@ -26,7 +26,7 @@ from dimjax.folders import Folder
 from dimjax.labels import COLUMNS, read_table, write_table
 from dimjax.runs import Paths, write_config
 from dimjax.stages import build, evaluate, train
-from dimjax.stages.predict import new_sequences
+from dimjax.stages.intake import new_sequences
 from dimjax.stages.simulate import data_folder
 from dimjax.tables import write_csv
 
@@ -115,7 +115,7 @@ def random_plan(config, mined: Paths, own: Paths, folder: Folder) -> pd.DataFram
         before = chips.read_plan(own.of_round(own.number - 1).plan, folder.shapes, chip_px)
         plan = pd.concat([plan, before[before.sequence.isin(new)]], ignore_index=True)
     rng = np.random.default_rng([config.seed, own.number])
-    share = {name: folder.shapes[name] for name in new_sequences(config, folder, own.number - 1)}
+    share = {name: folder.shapes[name] for name in new_sequences(own.of_round(own.number - 1))}
     # A chip that is there already does not count.
     while (lacking := count - int(plan.sequence.isin(new).sum())) > 0:
         places = random_places(share, lacking, rng)

@@ -129,7 +129,7 @@ def _crops(config, paths: Paths, figures: dict, folder: Folder) -> dict[str, lis
     """For each kind a list of crops, each with its row, its svg and how it is shown."""
     truth = folder.labels if folder.truth is None else folder.truth
     truth = truth[truth.sequence.isin(figures["sequences"])]
-    found = pd.read_csv(paths.detections, dtype={"sequence": "str"})
+    found = pd.read_csv(paths.detections, dtype={"sequence": "str"}, keep_default_na=False)
     frames = figures["frames"]
     thresholds = {name: own["threshold"] for name, own in frames["categories"].items()}
     chosen = crops.choose(truth, found, thresholds, frames["match_px"])

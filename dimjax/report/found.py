@@ -17,7 +17,7 @@ from dimjax.progress import bar
 from dimjax.report import crops, curves, mined, rounds, trajectories
 from dimjax.report.tables import Table
 from dimjax.runs import Paths
-from dimjax.stages.predict import new_sequences
+from dimjax.stages.intake import new_sequences
 from dimjax.stages.refine import linked
 
 
@@ -88,7 +88,7 @@ def _longest(config, paths: Paths, folder: Folder) -> Longest | None:
     found = []
     for number in range(paths.number):
         own = paths.of_round(number)
-        names = new_sequences(config, folder, number)
+        names = new_sequences(own)
         if names:
             points = linked(own, _predictions(own, names)).points
             track = trajectories.longest(points)

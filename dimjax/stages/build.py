@@ -8,6 +8,7 @@ added.
 import contextlib
 import functools
 import io
+import shutil
 from collections.abc import Callable
 
 import numpy as np
@@ -19,6 +20,7 @@ from dimjax.labels import COLUMNS, write_table
 from dimjax.progress import say
 from dimjax.runs import Paths
 from dimjax.splits import with_validation
+from dimjax.stages import intake
 from dimjax.stages.simulate import data_folder
 from dimjax.tables import write_csv
 
@@ -28,7 +30,7 @@ _DIM_SHARE = (
 
 
 def run(config, paths: Paths, make_builder: Callable) -> None:
-    """Write paths.labels, planted, plan and, last, examples.
+    """Write paths.labels, planted, plan, new and, last, examples.
 
     Args:
       config: Of the run.
@@ -41,19 +43,22 @@ def run(config, paths: Paths, make_builder: Callable) -> None:
     folder = data_folder(config, paths)
     paths.round.mkdir(parents=True, exist_ok=True)
     splits = with_validation(folder.splits, config.data.val_share, config.seed)
+    intake.check(config, folder)
     with open_book(config, folder, paths) as book:
         ledger.begin_round(book, paths.number)
         labels = ledger.labels_as_of(book, paths.number)
-        planted = _planted(config, paths, folder, labels, splits["train"])
+        planted = _planted(config, paths, folder, labels, splits)
         plan = _plan(config, paths, folder, labels, planted, splits, book)
     write_csv(planted, paths.planted)
     write_table(planting.apply(labels, planted), paths.labels)
     write_csv(plan, paths.plan)
+    intake.deal(config, folder, paths)
     make_chips(config, folder, paths, make_builder)
 
 
 def make_chips(config, folder: Folder, paths: Paths, make_builder: Callable) -> None:
     """Write paths.examples from the labels and the plan that lie in the round."""
+    shutil.rmtree(paths.examples, ignore_errors=True)  # half a data set, of a build that was killed
     builder = make_builder(
         data_dir=paths.examples,
         name="chips",
@@ -83,12 +88,12 @@ def open_book(config, folder: Folder, paths: Paths) -> ledger.Ledger:
 
 def trained_labels(paths: Paths, book: ledger.Ledger) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The labels that a round was trained on, ids in their index, and what was planted."""
-    planted = pd.read_csv(paths.planted, keep_default_na=False)
+    planted = planting.read(paths.planted)
     return planting.apply(ledger.labels_as_of(book, paths.number), planted), planted
 
 
-def _planted(config, paths, folder: Folder, labels, train: list[str]) -> pd.DataFrame:
-    """Errors planted into the training sequences' labels; none in the last round."""
+def _planted(config, paths, folder: Folder, labels, splits: dict) -> pd.DataFrame:
+    """Errors planted into the labels that are trained on; none in the last round."""
     share = config.refinement.planted_share
     if share == 0 or paths.number == config.rounds.count - 1:
         return pd.DataFrame(columns=planting.PLANTED_COLUMNS)
@@ -99,7 +104,7 @@ def _planted(config, paths, folder: Folder, labels, train: list[str]) -> pd.Data
         return np.stack([sequence.frame(t) for t in range(len(sequence))])
 
     rng = np.random.default_rng([config.seed, paths.number])
-    labels = labels[labels.sequence.isin(train)]
+    labels = labels[~labels.sequence.isin([*splits.get("val", []), *splits.get("test", [])])]
     seen = suspects.look(labels, folder.sequence, config.data.stride)
     snr = seen.image_snr.clip(lower=seen.image_snr.quantile(_DIM_SHARE)).to_numpy()
     return planting.plant(labels, frames_of, share, rng, snr)
@@ -108,26 +113,23 @@ def _planted(config, paths, folder: Folder, labels, train: list[str]) -> pd.Data
 def _plan(config, paths, folder: Folder, labels, planted, splits, book) -> pd.DataFrame:
     """The plan of the round's chips, with their splits."""
     settings = config.chips
+    # As they are trained on: a planted error must look like one of the annotator's.
+    labels = planting.apply(labels, planted)
     if paths.number:
         last = paths.of_round(paths.number - 1)
         before = chips.read_plan(last.plan, folder.shapes, settings.chip_px)
-        places = pd.concat([_reviewed_places(book, paths.number), _taken_back(last, labels)])
-        return chips.grow(before, places, folder.shapes, settings.chip_px, config.seed)
+        places = _reviewed_places(book, paths.number)
+        plan = chips.grow(before, places, folder.shapes, settings.chip_px, config.seed)
+        # Labels were moved, left out on purpose in the last round, or now are wrong on purpose.
+        new = labels.sequence.isin(folder.splits.get("new", []))
+        cut = labels[new | (labels.frame % settings.frame_step == 0)]
+        lacking = chips.lacking(plan, cut, settings.chip_px).assign(reason="label")
+        return chips.grow(plan, lacking, folder.shapes, settings.chip_px, config.seed)
     split_of = {name: split for split, names in splits.items() for name in names}
     shapes = {name: folder.shapes[name] for name in split_of}
     mix = settings.backgrounds_per_label
-    # Of the labels as they are trained on: a planted error must look like one of the annotator's.
-    labels = planting.apply(labels, planted)
     plan = chips.plan(labels, shapes, settings.chip_px, settings.frame_step, mix, config.seed)
     return plan.assign(split=plan.sequence.map(split_of))
-
-
-def _taken_back(last: Paths, labels: pd.DataFrame) -> pd.DataFrame:
-    """Labels that were left out on purpose in the last round: they have no chip yet."""
-    planted = pd.read_csv(last.planted, keep_default_na=False)
-    out = planted.label[planted.kind == "unlabelled_target"]
-    back = labels[labels.index.isin(out)]
-    return back[["sequence", "frame", "x", "y"]].assign(reason="label")
 
 
 def _reviewed_places(book: ledger.Ledger, number: int) -> pd.DataFrame:

@@ -8,7 +8,7 @@ from dimjax.mining import Mining, mine
 from dimjax.progress import say
 from dimjax.runs import Paths
 from dimjax.stages.build import open_book
-from dimjax.stages.predict import new_sequences
+from dimjax.stages.intake import new_sequences
 from dimjax.stages.refine import linked
 from dimjax.stages.simulate import data_folder
 
@@ -18,7 +18,7 @@ def run(config, paths: Paths) -> None:
     if paths.mined.exists():
         return
     folder = data_folder(config, paths)
-    names = new_sequences(config, folder, paths.number)
+    names = new_sequences(paths)
     predictions = pd.read_parquet(paths.predictions)
     with open_book(config, folder, paths) as book:
         labels = ledger.labels_as_of(book, paths.number)

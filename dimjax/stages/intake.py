@@ -1,0 +1,50 @@
+"""Intake: which of the folder's new sequences each round looks at for misses and false alarms.
+
+They are dealt out in equal shares to all rounds but the last. What a round was dealt is kept in
+its directory: a sequence that joins the folder later is dealt out among the rounds to come.
+
+    check(config, folder)
+    deal(config, folder, paths)
+    new_sequences(paths)                                # ["b", "c"]
+"""
+
+import pandas as pd
+
+from dimjax import chips
+from dimjax.errors import InputError
+from dimjax.folders import Folder
+from dimjax.runs import Paths
+from dimjax.sequences import clip_frames
+from dimjax.tables import read_columns, write_csv
+
+
+def check(config, folder: Folder) -> None:
+    """See that every new sequence can be searched and cut, before anything is trained.
+
+    Raises:
+      InputError: There are fewer new sequences than rounds to look at them, or the frames of one
+        are too few or too small.
+    """
+    names, shares = folder.splits.get("new", []), config.rounds.count - 1
+    if names and len(names) < shares:
+        rule = f"each of the {shares} rounds before the last needs a new sequence"
+        remedy = "Give more new sequences, or lower rounds.count."
+        raise InputError("split new", rule, f"{len(names)} sequences", remedy)
+    for name in names:
+        shape = folder.shapes[name]
+        chips.check_size(name, shape, config.chips.chip_px)
+        clip_frames(0, shape[0], config.data.stride, f"sequence {name}")
+
+
+def deal(config, folder: Folder, paths: Paths) -> None:
+    """Write paths.new: a round's share of the new sequences that no round before it was dealt."""
+    before = {name for k in range(paths.number) for name in new_sequences(paths.of_round(k))}
+    rest = sorted(set(folder.splits.get("new", [])) - before)
+    left = config.rounds.count - 1 - paths.number
+    share = rest[: len(rest) // left] if left else []
+    write_csv(pd.DataFrame({"sequence": share}, dtype="str"), paths.new)
+
+
+def new_sequences(paths: Paths) -> list[str]:
+    """The new sequences that a round was dealt."""
+    return read_columns(paths.new, ["sequence"])["sequence"]

@@ -1,0 +1,101 @@
+"""Building rounds: which new sequences they get, and that whatever is trained on has its chip."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import tiny_config
+from main import make_builder
+
+from dimjax import chips
+from dimjax.errors import InputError
+from dimjax.folders import open_folder
+from dimjax.labels import read_table
+from dimjax.layouts import DIMJAX
+from dimjax.runs import Paths
+from dimjax.stages import build, intake, predict
+
+SIZE = (6, 64, 96)
+
+
+def write(folder, splits, sizes=None):
+    """Sequences with names that look like something else, with one object each, and its labels."""
+    for part in ("sequences", "splits"):
+        (folder / part).mkdir(parents=True, exist_ok=True)
+    rng, rows = np.random.default_rng(0), ["sequence,frame,x,y,w,h,category,track"]
+    for split, names in splits.items():
+        (folder / "splits" / f"{split}.txt").write_text("".join(f"{name}\n" for name in names))
+        for name in names:
+            shape = (sizes or {}).get(name, SIZE)
+            np.save(folder / "sequences" / f"{name}.npy", rng.integers(90, 110, shape, np.uint16))
+            if split != "new":
+                rows += [
+                    f"{name},{t},{8 + 9 * k + t},{10 + 2 * k},3,3,target,t{k}"
+                    for t in range(shape[0])
+                    for k in range(6)
+                ]
+    (folder / "labels.csv").write_text("\n".join(rows) + "\n")
+    return folder
+
+
+def config_of(folder, rounds):
+    config = tiny_config()
+    config.data.folder = str(folder)
+    config.data.layout.update(DIMJAX._asdict())
+    config.rounds.count = rounds
+    config.refinement.planted_share = 0.12
+    return config
+
+
+SPLITS = {"train": ["001", "1e3"], "val": ["NA"], "test": ["nan"], "new": ["02", "03", "04"]}
+
+
+def test_all_that_a_later_round_is_trained_on_has_its_chip(tmp_path):
+    config = config_of(write(tmp_path / "data", SPLITS), rounds=3)
+    for number in (0, 1):
+        paths = Paths(tmp_path / "run", number)
+        half = paths.examples / "dim_targets/chips/incomplete.ABC_1.0.0"
+        half.mkdir(parents=True)
+        build.run(config, paths, make_builder)
+        assert not half.exists()
+        labels, folder = read_table(paths.labels), open_folder(config.data.folder, DIMJAX)
+        plan = chips.read_plan(paths.plan, folder.shapes, config.chips.chip_px)
+        assert (labels.source == "planted").sum() == 2  # false labels, a quarter of what is planted
+        assert chips.lacking(plan, labels, config.chips.chip_px).empty
+        assert predict.trained_sequences(paths) == ["001", "1e3"]
+
+
+def test_a_label_has_no_chip_from_the_rim_of_one_on():
+    plan = pd.DataFrame({"sequence": "a", "frame": 3, "x0": [10, 50], "y0": 20})
+    places = [(3, 10.0, 20.0), (3, 41.99, 51.9), (3, 42.0, 30.0), (3, 49.9, 30.0), (4, 12.0, 30.0)]
+    labels = pd.DataFrame([("a", *place) for place in places], columns=["sequence", "frame", *"xy"])
+    assert chips.lacking(plan, labels, chip_px=32).index.tolist() == [2, 3, 4]
+
+
+def test_what_joins_between_rounds_is_dealt_out_to_those_to_come(tmp_path):
+    splits = {**SPLITS, "new": [f"{k:02}" for k in range(3, 10)]}
+    config = config_of(write(tmp_path / "data", splits), rounds=4)
+    dealt = []
+    for number in range(4):
+        if number == 1:
+            splits["new"].insert(0, "01")
+            write(tmp_path / "data", splits)
+        paths = Paths(tmp_path / "run", number)
+        paths.round.mkdir(parents=True)
+        intake.deal(config, open_folder(config.data.folder, DIMJAX), paths)
+        dealt.append(intake.new_sequences(paths))
+    assert dealt == [["03", "04"], ["01", "05", "06"], ["07", "08", "09"], []]
+
+
+@pytest.mark.parametrize(
+    ("rounds", "sizes", "message"),
+    [
+        (5, {}, "split new: each of the 4 rounds before the last needs a new sequence; found 3"),
+        (3, {"03": (6, 20, 96)}, "sequence 03: a chip of chips.chip_px=32 must fit into the frame"),
+        (3, {"04": (3, 64, 96)}, "sequence 04: clips of stride 1 need 4 frames or more; found 3"),
+    ],
+)
+def test_new_sequences_are_looked_at_before_anything_is_built(tmp_path, rounds, sizes, message):
+    config = config_of(write(tmp_path / "data", SPLITS, sizes), rounds)
+    with pytest.raises(InputError, match=message):
+        build.run(config, Paths(tmp_path / "run"), make_builder)
+    assert not Paths(tmp_path / "run").round.joinpath("plan.csv").exists()
