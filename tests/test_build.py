@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import tiny_config
-from main import make_builder
 
 from dimjax import chips
 from dimjax.errors import InputError
@@ -13,6 +12,7 @@ from dimjax.labels import read_table
 from dimjax.layouts import DIMJAX
 from dimjax.runs import Paths
 from dimjax.stages import build, intake, predict
+from main import make_builder
 
 SIZE = (6, 64, 96)
 
