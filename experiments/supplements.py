@@ -115,7 +115,7 @@ def random_plan(config, mined: Paths, own: Paths, folder: Folder) -> pd.DataFram
         before = chips.read_plan(own.of_round(own.number - 1).plan, folder.shapes, chip_px)
         plan = pd.concat([plan, before[before.sequence.isin(new)]], ignore_index=True)
     rng = np.random.default_rng([config.seed, own.number])
-    share = {name: folder.shapes[name] for name in new_sequences(own.of_round(own.number - 1))}
+    share = {name: folder.shapes[name] for name in new_sequences(mined.of_round(own.number - 1))}
     # A chip that is there already does not count.
     while (lacking := count - int(plan.sequence.isin(new).sum())) > 0:
         places = random_places(share, lacking, rng)

@@ -16,6 +16,7 @@ from scipy import optimize, stats
 
 _PENALTY = 50.0  # on squared differences of weights
 _FOLDS = 5
+_MOST = 50.0  # logit: the exponential of a higher one may not be finite
 _SURE = 0.5  # a share of the planted errors that is no longer chance
 
 
@@ -40,9 +41,10 @@ def calibrated(features: np.ndarray, planted: np.ndarray, groups: np.ndarray) ->
     A logistic regression tells the planted errors from all other rows, real errors among them:
     learning from positive and unlabelled examples (Elkan and Noto 2008). Weights are not negative,
     and no row is judged by weights that saw its group. If E of the N rows that were not planted
-    are errors, and errors score as the m planted ones do, the probability at a score is E / m
-    times the odds that a row of this score is planted. E is the least (N(t) + 1) / R(t) of all
-    scores t, N(t) rows and a share R(t) of the planted scoring t or more: no more errors fit.
+    are errors, and errors score as the m planted ones do, then E / m times the odds that a row of
+    some score is planted are expected among such rows for each that is not planted: x errors,
+    which is the probability 1 - exp(-x) of one. E is the least (N(t) + 1) / R(t) of all scores t,
+    N(t) rows and a share R(t) of the planted scoring t or more: no more errors fit.
 
     Args:
       features: [N, K], from tail_features.
@@ -53,13 +55,10 @@ def calibrated(features: np.ndarray, planted: np.ndarray, groups: np.ndarray) ->
       [N] between 0 and 1, rising with the fused score.
     """
     score = _cross_fitted(features, planted, groups)
-    order = np.argsort(score)
-    share = np.empty(len(score))
-    share[order] = optimize.isotonic_regression(planted[order].astype(float)).x
-    odds = share / np.maximum(1 - share, 1e-9)
-    probability = np.minimum(_count_errors(score, planted) / planted.sum() * odds, 1.0)
-    # Within a step of the isotonic fit the score still orders, at the cost of a thousandth.
-    return 0.999 * probability + 0.001 * stats.rankdata(score) / len(score)
+    # The odds are those of the regression: an isotonic fit knows no order among what scores less
+    # than all planted errors, and there lie the last that a review must find.
+    expected = _count_errors(score, planted) / planted.sum() * np.exp(np.minimum(score, _MOST))
+    return -np.expm1(-expected)
 
 
 def cut_off(probability: np.ndarray, planted: np.ndarray, found: float) -> float:
