@@ -6,7 +6,6 @@ run.detect(frames)                    # detections in [T, H, W]
 """
 
 import json
-import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from dimjax.errors import InputError
 from dimjax.labels import CATEGORIES
 from dimjax.meshes import own_mesh
 from dimjax.sequences import Sequence, as_sequence
+from dimjax.writing import written_aside
 
 # Where and with what others a run is started may change; here is one process on its own.
 _OF_A_START = {"distributed": {"coordinator_address": "", "num_processes": 1, "process_id": 0}}
@@ -83,22 +83,15 @@ class Paths:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write a file aside, then rename it: under its name it is there whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(path.name + ".part")
-    with open(aside, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(aside, path)
+    """Write a file; under its name it is there whole or not at all."""
+    with written_aside(path) as aside:
+        aside.write_text(text, encoding="utf-8")
 
 
 def write_parquet(table: pd.DataFrame, path: Path) -> None:
-    """Write a table aside, then rename it, as write_whole does with text."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(path.name + ".part")
-    table.to_parquet(aside, index=False)
-    os.replace(aside, path)
+    """Write a table; under its name it is there whole or not at all."""
+    with written_aside(path) as aside:
+        table.to_parquet(aside, index=False)
 
 
 def write_config(config: Mapping[str, Any], workdir: str | Path) -> None:

@@ -477,7 +477,8 @@ def test_a_killed_server_starts_again_at_its_address(workdir, start):
     assert stat.S_IMODE(saved.stat().st_mode) == 0o600
     first = address.Address(**json.loads(saved.read_text()))
     assert url == first.url and len(first.token) == 32
-    text = f"one review page at a time; found one that is open at {first.page}. Open its addr"
+    found = f"found one of process {server.pid} that is open at {first.page}. Open its addr"
+    text = f"one review page at a time; {found}"
     with pytest.raises(InputError, match=text), address.sole_server(workdir):
         pass
     os.kill(server.pid, signal.SIGKILL)
