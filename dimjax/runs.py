@@ -33,6 +33,7 @@ class Paths:
     def __init__(self, workdir: str | Path, round: int = 0):
         self.workdir = Path(workdir)
         self.config = self.workdir / "config.json"
+        self.lock = self.workdir / "run.lock"
         self.sky = self.workdir / "sky"
         self.report = self.workdir / "report.html"
         self.found = self.workdir / "detect"
