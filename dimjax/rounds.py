@@ -12,8 +12,8 @@ from collections.abc import Callable
 
 from dimjax import distributed, keys, report
 from dimjax.errors import InputError
-from dimjax.runs import Paths, write_config
 from dimjax.stages import build, decide, evaluate, mine, predict, refine, simulate, train
+from dimjax.workdir import Paths, write_config
 from dimjax.writing import sole_holder
 
 STAGES = ("simulate", "build", "train", "evaluate", "predict", "refine", "mine", "report")
@@ -34,12 +34,8 @@ def run(config, workdir: str, make_builder: Callable, last: str = "rounds") -> N
         input.
     """
     if last not in (*STAGES, "rounds"):
-        raise InputError(
-            "verb",
-            f"it must be one of rounds, {', '.join(STAGES)}, check, detect, export, review, score",
-            last,
-            "Correct it.",
-        )
+        rule = f"it must be rounds or one of {', '.join(STAGES)}"
+        raise InputError("last", rule, repr(last), "Correct it.")
     distributed.join(config.distributed)
     keys.check(config)
     with distributed.together():

@@ -108,7 +108,7 @@ def restore_detector(directory: Path, epoch: int | None = None, runtime: str = "
     if runtime not in RUNTIMES:
         rule = f"it must be one of {', '.join(RUNTIMES)}"
         raise InputError("runtime", rule, repr(runtime), "Name one of these.")
-    with checkpoints.open_checkpoints(directory) as saved:
+    with checkpoints.saved_checkpoints(directory) as saved:
         description = checkpoints.describe(saved, epoch)
         model = create_model(description)
         variables = checkpoints.restore_variables(saved, _variables_like(model, description), epoch)

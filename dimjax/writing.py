@@ -5,6 +5,7 @@ or the sole right to do something, which ends with the process.
 
     with written_aside("runs/demo/report.html") as aside:
         aside.write_text("...")
+    write_whole("runs/demo/report.html", "...")         # the same; so write_parquet with tables
     with sole_holder("runs/demo/run.lock", "one at a time", "End it first."):
         ...
 """
@@ -14,6 +15,8 @@ import fcntl
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+
+import pandas as pd
 
 from dimjax.errors import InputError
 
@@ -35,6 +38,18 @@ def written_aside(path: str | Path) -> Iterator[Path]:
         _keep(path.parent)
     finally:
         aside.unlink(missing_ok=True)
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file; under its name it is there whole or not at all."""
+    with written_aside(path) as aside:
+        aside.write_text(text, encoding="utf-8")
+
+
+def write_parquet(table: pd.DataFrame, path: Path) -> None:
+    """Write a table; under its name it is there whole or not at all."""
+    with written_aside(path) as aside:
+        table.to_parquet(aside, index=False)
 
 
 @contextlib.contextmanager

@@ -74,7 +74,7 @@ def test_the_decision_half_is_pure(module):
 def test_only_the_config_and_the_stages_know_configurations():
     for file in (ROOT / "dimjax").rglob("*.py"):
         knows = any(name.startswith("ml_collections") for name in _imports(file))
-        assert not knows or file.name == "runs.py", file
+        assert not knows or file.name == "workdir.py", file
 
 
 def test_nothing_imports_the_folder_datasets():

@@ -192,10 +192,15 @@ def test_a_person_is_waited_for(undisturbed, tmp_path):
     assert "review items wait. Decide them with" in printed and "main.py review --work" in printed
     assert not Paths(tmp_path).reviewed.exists() and not Paths(tmp_path, 1).labels.exists()
     with ledger.open_ledger(Paths(tmp_path).ledger) as book:
+        ledger.decide(book, ledger.get_items(book)[-1].id, "skip", "ann")
         reviewers.auto(book, at_least=0.0, reviewer="ann")
         for item in ledger.get_items(book, states=["open"]):
             ledger.decide(book, item.id, "skip", "ann")
-    run(tmp_path, "build", *human)
+        skipped = len(ledger.get_items(book, states=["skipped"]))
+    printed = run(tmp_path, "build", *human)
+    assert (
+        skipped and f"; skipped ones that lapse, their labels as they are: {skipped}\n" in printed
+    )
     assert Paths(tmp_path).reviewed.exists() and Paths(tmp_path, 1).built
 
 
@@ -248,6 +253,12 @@ def test_a_checkpoint_of_another_model_is_refused(undisturbed, tmp_path):
             InputError, match=r"a checkpoint of epoch 9 is needed; found .*\[0, 1, 2\]"
         ):
             checkpoints.describe(saved, 9)
+
+
+def test_a_question_about_a_round_that_is_not_there_makes_no_folder(undisturbed):
+    with pytest.raises(InputError, match="5/checkpoints: a checkpoint of any epoch is needed; fo"):
+        dimjax.load(undisturbed[0], round=5)
+    assert not Paths(undisturbed[0], 5).round.exists()
 
 
 def test_a_directory_without_a_run_is_refused(tmp_path):
