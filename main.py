@@ -63,7 +63,8 @@ def main(argv: list[str]) -> None:
     _VERBS.get(verb, partial(_go_on, last=verb))(_WORKDIR.value)
 
 
-# Each verb imports what it needs: a page that opens must not wait for JAX.
+# Each verb imports what it needs: a page that opens must not wait for JAX. A configuration's file
+# does load it, with the settings of the sky: `review` without --config takes the run's own keys.
 
 
 def _review(workdir: str) -> None:

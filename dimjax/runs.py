@@ -87,15 +87,16 @@ class Run:
 
         Args:
           frames: [T, H, W] uint8 or uint16, or a sequence from dimjax.sequences.
-          accepted: Only those that reach the threshold chosen on validation data.
+          accepted: Only those that reach the threshold chosen on validation data after their tracks
+            have voted on category and score: what `main.py detect` writes.
           progress: Wraps the batches of frame numbers, e.g. a progress bar.
 
         Returns:
-          Table with sequence, frame, x, y, w, h, category, score.
+          Table with sequence, frame, x, y, w, h, category, score, and of accepted ones track.
         """
         sequence = frames if isinstance(frames, Sequence) else as_sequence(frames)
         table = search.search(self.detector, sequence, progress=progress)
-        return self.detector.accepted(table) if accepted else table
+        return self.detector.decided(self.detector.linked(table)) if accepted else table
 
 
 def load(
