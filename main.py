@@ -20,15 +20,14 @@ Where --workdir holds a run already, --config may be left out.
 
 import os
 import sys
+from functools import partial
 from pathlib import Path
 
-import jax
 from absl import app, flags, logging
 from ml_collections import config_flags
 
-from dimjax import rounds, runs
 from dimjax.errors import InputError
-from dimjax.stages import check, detect, export, review, score
+from dimjax.workdir import Paths, read_config
 
 _CONFIG = config_flags.DEFINE_config_file("config", None, "Configuration, e.g. configs/demo.py.")
 _WORKDIR = flags.DEFINE_string("workdir", None, "The run's directory.")
@@ -56,24 +55,74 @@ def make_builder(data_dir: Path, **config):
 def main(argv: list[str]) -> None:
     """Run the verb; bad input ends with one line that says what to do."""
     logging.set_verbosity(logging.ERROR)  # JAX and TFDS warn of what is meant to be so here
+    if len(argv) > 2:
+        remedy = "Leave the others out; what a verb is to know is told by flags: main.py --help."
+        rule, found = "one word at most says what is done", " ".join(argv[1:])
+        raise InputError("main.py", rule, found, remedy)
+    verb = argv[1] if len(argv) > 1 else "rounds"
+    _VERBS.get(verb, partial(_go_on, last=verb))(_WORKDIR.value)
+
+
+# Each verb imports what it needs: a page that opens must not wait for JAX. A configuration's file
+# does load it, with the settings of the sky: `review` without --config takes the run's own keys.
+
+
+def _review(workdir: str) -> None:
+    from dimjax.stages import review
+
+    review.run(_config(workdir), Paths(workdir), _REVIEWER.value, _PORT.value)
+
+
+def _check(workdir: str) -> None:
+    from dimjax.stages import check
+
+    sys.exit(1 if check.run(_config(workdir), Paths(workdir)) else 0)
+
+
+def _score(workdir: str) -> None:
+    from dimjax.stages import score
+
     _keep_what_is_compiled()
-    verb, workdir = argv[1] if len(argv) > 1 else "rounds", _WORKDIR.value
-    if verb == "detect":
-        detect.run(
-            workdir, _INPUT.value, _OUTPUT.value, _PICTURES.value, _VIDEO.value, _RUNTIME.value
-        )
-    elif verb == "export":
-        export.run(workdir, _OUTPUT.value, _ROUND.value)
-    elif verb == "score":
-        score.run(workdir, _SPLIT.value, _ROUND.value)
-    else:
-        config, paths = _CONFIG.value or runs.read_config(workdir), runs.Paths(workdir)
-        if verb == "check":
-            sys.exit(1 if check.run(config, paths) else 0)
-        elif verb == "review":
-            review.run(config, paths, _REVIEWER.value, _PORT.value)
-        else:
-            rounds.run(config, workdir, make_builder, verb)
+    score.run(workdir, _SPLIT.value, _ROUND.value)
+
+
+def _export(workdir: str) -> None:
+    from dimjax.stages import export
+
+    _keep_what_is_compiled()
+    export.run(workdir, _OUTPUT.value, _ROUND.value)
+
+
+def _detect(workdir: str) -> None:
+    from dimjax.stages import detect
+
+    _keep_what_is_compiled()
+    detect.run(workdir, _INPUT.value, _OUTPUT.value, _PICTURES.value, _VIDEO.value, _RUNTIME.value)
+
+
+_VERBS = {
+    "check": _check,
+    "detect": _detect,
+    "export": _export,
+    "review": _review,
+    "score": _score,
+}
+
+
+def _go_on(workdir: str, last: str) -> None:
+    """The main job, up to a stage."""
+    from dimjax import rounds
+
+    known = ("rounds", *rounds.STAGES, *_VERBS)
+    if last not in known:
+        rule = f"the word after it must be one of {', '.join(known)}"
+        raise InputError("main.py", rule, last, "Correct it.")
+    _keep_what_is_compiled()
+    rounds.run(_config(workdir), workdir, make_builder, last)
+
+
+def _config(workdir: str):
+    return _CONFIG.value or read_config(workdir)
 
 
 def _parsed(argv: list[str]) -> list[str]:
@@ -90,6 +139,8 @@ def _parsed(argv: list[str]) -> list[str]:
 
 def _keep_what_is_compiled() -> None:
     """Compiled programs are kept for the next start, unless JAX has been told where."""
+    import jax
+
     if jax.config.jax_compilation_cache_dir is None:
         cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "dimjax" / "xla"
         jax.config.update("jax_compilation_cache_dir", str(cache))

@@ -18,8 +18,20 @@ from dimjax.errors import InputError
 from dimjax.training import TrainState
 
 
+def saved_checkpoints(directory: Path) -> ocp.CheckpointManager:
+    """The checkpoints of a training, to read; no folder is made.
+
+    Raises:
+      InputError: There is no such folder.
+    """
+    if not Path(directory).is_dir():
+        rule, remedy = "a checkpoint of any epoch is needed", "Train first, or name another round."
+        raise InputError(directory, rule, "no folder", remedy)
+    return open_checkpoints(directory)
+
+
 def open_checkpoints(directory: Path, keep: int = 3) -> ocp.CheckpointManager:
-    """The checkpoints of one training, by epoch; only the newest are kept.
+    """The checkpoints of one training, by epoch, to write; only the newest are kept.
 
     Where there are several processes this one reads and writes them without the others.
     """

@@ -13,7 +13,6 @@ float32, which ONNX Runtime, TensorRT and XLA all take; grey levels of 16 bit ar
 import contextlib
 import hashlib
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -29,6 +28,7 @@ from dimjax.onnx_graph import needed, onnx_graph
 from dimjax.onnx_runtime import Exported, open_onnx
 from dimjax.parity import parity
 from dimjax.search import Detector, create_model, make_detector
+from dimjax.writing import written_aside
 
 TOLERANCE = 1e-4
 CHECKED = ((1, 512, 640), (2, 203, 301))  # images, height and width of the frames of the check
@@ -120,10 +120,8 @@ def _run_by(exported: Exported, detector: Detector) -> Detector:
 
 def _written(detector: Detector, path: Path, content: bytes, opened: Callable, checked) -> float:
     """Write aside, check, then rename."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(path.name + ".part")
-    aside.write_bytes(content)
-    try:
+    with written_aside(path) as aside:
+        aside.write_bytes(content)
         difference = _difference(detector, opened(aside), checked)
         if not difference <= TOLERANCE:  # nor may it be NaN
             raise InputError(
@@ -132,9 +130,6 @@ def _written(detector: Detector, path: Path, content: bytes, opened: Callable, c
                 f"a difference of {difference:.2g}",
                 "Nothing was written; use the detector itself, and report this as an error.",
             )
-        os.replace(aside, path)
-    finally:
-        aside.unlink(missing_ok=True)
     return difference
 
 

@@ -7,12 +7,14 @@ then look for what is wrong and what is missing, and have it reviewed: the next 
     run(config, "runs/demo", make_builder, last="train")   # up to the next training
 """
 
+import contextlib
 from collections.abc import Callable
 
 from dimjax import distributed, keys, report
 from dimjax.errors import InputError
-from dimjax.runs import Paths, write_config
 from dimjax.stages import build, decide, evaluate, mine, predict, refine, simulate, train
+from dimjax.workdir import Paths, write_config
+from dimjax.writing import sole_holder
 
 STAGES = ("simulate", "build", "train", "evaluate", "predict", "refine", "mine", "report")
 
@@ -28,15 +30,12 @@ def run(config, workdir: str, make_builder: Callable, last: str = "rounds") -> N
         all.
 
     Raises:
-      InputError: The stage is unknown, or a stage finds bad input.
+      InputError: The stage is unknown, another process goes on with the run, or a stage finds bad
+        input.
     """
     if last not in (*STAGES, "rounds"):
-        raise InputError(
-            "verb",
-            f"it must be one of rounds, {', '.join(STAGES)}, check, detect, export, review, score",
-            last,
-            "Correct it.",
-        )
+        rule = f"it must be rounds or one of {', '.join(STAGES)}"
+        raise InputError("last", rule, repr(last), "Correct it.")
     distributed.join(config.distributed)
     keys.check(config)
     with distributed.together():
@@ -52,12 +51,23 @@ def _all_rounds(config, workdir: str, make_builder: Callable, last: str) -> None
     paths = Paths(workdir)
     if config.data.folder:
         simulate.data_folder(config, paths)  # a wrong one must not become this directory's own
-    write_config(config, workdir)
-    simulate.run(config, paths)
-    for number in range(config.rounds.count):
-        if last == "simulate" or not _round(config, paths.of_round(number), make_builder, last):
-            return
-    report.run(config, paths.of_round(config.rounds.count - 1))
+    with sole_run(paths):
+        write_config(config, workdir)
+        simulate.run(config, paths)
+        for number in range(config.rounds.count):
+            if last == "simulate" or not _round(config, paths.of_round(number), make_builder, last):
+                return
+        report.run(config, paths.of_round(config.rounds.count - 1))
+
+
+def sole_run(paths: Paths) -> contextlib.AbstractContextManager[None]:
+    """Hold the right to write the stages of a run; other verbs read it, or write beside them.
+
+    Raises:
+      InputError: Another process holds it.
+    """
+    rule = "one process at a time goes on with a run"
+    return sole_holder(paths.lock, rule, "Wait for its end or end it, or choose another --workdir.")
 
 
 def _round(config, paths: Paths, make_builder: Callable, last: str) -> bool:

@@ -1,149 +1,38 @@
-"""A run's directory: where things lie in it, and what can be asked of it from Python.
+"""What can be asked of a run from Python.
 
 run = dimjax.load("runs/demo")
 run.losses("test")                    # loss of each example, in parts
 run.detect(frames)                    # detections in [T, H, W]
 """
 
-import json
-import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
 
 import jax
 import numpy as np
 import pandas as pd
-from ml_collections import config_dict
 
-import dimjax
 from dimjax import examples, search, training
-from dimjax.errors import InputError
 from dimjax.labels import CATEGORIES
 from dimjax.meshes import own_mesh
 from dimjax.sequences import Sequence, as_sequence
+from dimjax.workdir import Paths, newest_round, read_config, write_config
+from dimjax.writing import write_parquet, write_whole
 
-# Where and with what others a run is started may change; here is one process on its own.
-_OF_A_START = {"distributed": {"coordinator_address": "", "num_processes": 1, "process_id": 0}}
-
-
-class Paths:
-    """Where the parts of a run lie; round 0 is the first."""
-
-    def __init__(self, workdir: str | Path, round: int = 0):
-        self.workdir = Path(workdir)
-        self.config = self.workdir / "config.json"
-        self.sky = self.workdir / "sky"
-        self.report = self.workdir / "report.html"
-        self.found = self.workdir / "detect"
-        self.contact_sheet = self.workdir / "contact_sheet.png"
-        self.exported = self.workdir / "export"
-        self.ledger = self.workdir / "ledger.sqlite"
-        self.number = round
-        self.round = self.workdir / "rounds" / str(round)
-        self.labels = self.round / "labels.csv"
-        self.planted = self.round / "planted.csv"
-        self.plan = self.round / "plan.csv"
-        self.new = self.round / "new.csv"
-        self.examples = self.round / "examples"
-        self.checkpoints = self.round / "checkpoints"
-        self.metrics = self.round / "metrics.jsonl"
-        self.epoch_losses = self.round / "losses"
-        self.losses = self.round / "losses.parquet"
-        self.epoch_answers = self.round / "answers"
-        self.answers = self.round / "answers.parquet"
-        self.detections = self.round / "detections.csv"
-        self.evaluation = self.round / "evaluation.json"
-        self.predictions = self.round / "predictions.parquet"
-        self.suspects = self.round / "suspects.csv"
-        self.mined = self.round / "mined.csv"
-        self.reviewed = self.round / "review.json"
-
-    def scores(self, split: str) -> Path:
-        """Where the losses of a split's examples are written."""
-        return self.round / "scores" / f"{split}.parquet"
-
-    def of_round(self, round: int) -> "Paths":
-        """The paths of another round of the run."""
-        return Paths(self.workdir, round)
-
-    @property
-    def built(self) -> list[Path]:
-        """Folders of prepared data sets, with their version: one, or none yet."""
-        # A data set that is still being built lies in a folder incomplete.*
-        found = self.examples.glob("dim_targets/chips/[0-9]*/dataset_info.json")
-        return [info.parent for info in sorted(found)]
-
-    @property
-    def prepared(self) -> Path:
-        """The folder of the prepared data set."""
-        if not self.built:
-            where, rule = self.examples, "a prepared data set is needed"
-            raise InputError(where, rule, "none", "Build it first.")
-        return self.built[0]
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file aside, then rename it: under its name it is there whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(path.name + ".part")
-    with open(aside, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(aside, path)
-
-
-def write_parquet(table: pd.DataFrame, path: Path) -> None:
-    """Write a table aside, then rename it, as write_whole does with text."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(path.name + ".part")
-    table.to_parquet(aside, index=False)
-    os.replace(aside, path)
-
-
-def write_config(config: Mapping[str, Any], workdir: str | Path) -> None:
-    """Save a run's configuration with versions; a run is never continued with other keys.
-
-    Raises:
-      InputError: The directory holds a run of another configuration; the keys are named.
-    """
-    paths = Paths(workdir)
-    plain = {key: value for key, value in _plain(config).items() if key not in _OF_A_START}
-    record = {
-        "config": json.loads(json.dumps(plain)),
-        "versions": {"dimjax": dimjax.__version__, "jax": jax.__version__},
-    }
-    if paths.config.exists():
-        there = _flat(json.loads(paths.config.read_text())["config"])
-        here = _flat(record["config"])
-        differing = sorted(k for k in there.keys() | here.keys() if there.get(k) != here.get(k))
-        if differing:
-            key = differing[0]
-            raise InputError(
-                paths.config,
-                f"a run goes on with its own configuration, {key}={there.get(key)!r}",
-                f"{key}={here.get(key)!r}"
-                + (f" and {len(differing) - 1} more that differ" if differing[1:] else ""),
-                "Choose another --workdir, or leave --config out to go on with the run's own.",
-            )
-        return
-    write_whole(paths.config, json.dumps(record, indent=2) + "\n")
-
-
-def read_config(workdir: str | Path) -> config_dict.ConfigDict:
-    """The configuration of a run.
-
-    Raises:
-      InputError: The directory holds no run.
-    """
-    path = Paths(workdir).config
-    if not path.exists():
-        raise InputError(
-            path, "a run's directory holds config.json", "none", "Give --config to start a run."
-        )
-    config = config_dict.ConfigDict({**json.loads(path.read_text())["config"], **_OF_A_START})
-    return config.lock()
+__all__ = [
+    "Paths",
+    "Run",
+    "chip_labels",
+    "identity",
+    "load",
+    "losses_table",
+    "most_bytes",
+    "newest_round",
+    "read_config",
+    "write_config",
+    "write_parquet",
+    "write_whole",
+]
 
 
 class Run:
@@ -198,15 +87,16 @@ class Run:
 
         Args:
           frames: [T, H, W] uint8 or uint16, or a sequence from dimjax.sequences.
-          accepted: Only those that reach the threshold chosen on validation data.
+          accepted: Only those that reach the threshold chosen on validation data after their tracks
+            have voted on category and score: what `main.py detect` writes.
           progress: Wraps the batches of frame numbers, e.g. a progress bar.
 
         Returns:
-          Table with sequence, frame, x, y, w, h, category, score.
+          Table with sequence, frame, x, y, w, h, category, score, and of accepted ones track.
         """
         sequence = frames if isinstance(frames, Sequence) else as_sequence(frames)
         table = search.search(self.detector, sequence, progress=progress)
-        return self.detector.accepted(table) if accepted else table
+        return self.detector.decided(self.detector.linked(table)) if accepted else table
 
 
 def load(
@@ -220,12 +110,6 @@ def load(
     The other runtime is "onnx"; see dimjax.search.restore_detector.
     """
     return Run(workdir, round, epoch, runtime)
-
-
-def newest_round(workdir: str | Path) -> int:
-    """The newest round whose training is done, or 0."""
-    done = Path(workdir).glob("rounds/*/losses.parquet")
-    return max((int(path.parent.name) for path in done), default=0)
 
 
 def most_bytes(config) -> float:
@@ -267,17 +151,3 @@ def chip_labels(data: examples.Examples) -> pd.DataFrame:
     category = np.array(CATEGORIES, object)[data.category[index, slot]]
     columns = {"sequence": "chips", "frame": index, "x": x, "y": y, "w": w, "h": h}
     return pd.DataFrame({**columns, "category": category})
-
-
-def _plain(config: Any) -> Any:
-    if hasattr(config, "items"):
-        return {key: _plain(value) for key, value in config.items()}
-    return config
-
-
-def _flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat = {}
-    for key, value in config.items():
-        inner = isinstance(value, Mapping)
-        flat.update(_flat(value, f"{prefix}{key}.") if inner else {f"{prefix}{key}": value})
-    return flat

@@ -5,7 +5,7 @@ within each frame, in frame coordinates.
 
     detector = restore_detector("runs/demo/rounds/0/checkpoints")          # or runtime="onnx"
     table = search(detector, open_sequence("flight3.mp4"))
-    detector.accepted(table)                  # those that reach their category's threshold
+    detector.decided(detector.linked(table))  # those that are accepted, with their tracks
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -45,11 +45,6 @@ class Detector(NamedTuple):
     description: dict  # plain values, saved with each checkpoint: see dimjax.stages.train
     detect: Callable  # (variables, frames [B, 4, H, W], scale [B, 2]) -> Detections
 
-    def accepted(self, table: pd.DataFrame) -> pd.DataFrame:
-        """The detections that reach the threshold of their category."""
-        thresholds = table.category.map(self.description["threshold"]).astype(float)
-        return table[table.score >= thresholds]
-
     def linked(self, table: pd.DataFrame) -> Tracks:
         """The tracks of detections at all scores; they start where a threshold is reached."""
         threshold = self.description["threshold"]
@@ -60,7 +55,7 @@ class Detector(NamedTuple):
         """The detections that reach their threshold after their tracks have voted."""
         table = vote(tracks)
         thresholds = table.category.map(self.description["track_threshold"]).astype(float)
-        return table[table.score >= thresholds]
+        return table[table.score >= thresholds].drop(columns="strong").reset_index(drop=True)
 
 
 def create_model(description: dict) -> nn.Module:
@@ -108,7 +103,7 @@ def restore_detector(directory: Path, epoch: int | None = None, runtime: str = "
     if runtime not in RUNTIMES:
         rule = f"it must be one of {', '.join(RUNTIMES)}"
         raise InputError("runtime", rule, repr(runtime), "Name one of these.")
-    with checkpoints.open_checkpoints(directory) as saved:
+    with checkpoints.saved_checkpoints(directory) as saved:
         description = checkpoints.describe(saved, epoch)
         model = create_model(description)
         variables = checkpoints.restore_variables(saved, _variables_like(model, description), epoch)

@@ -11,7 +11,6 @@ the line. Row k of a file is its line k + 2, since a row has one line and no lin
 import csv
 import io
 import math
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -19,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from dimjax.errors import InputError, Report, stop
+from dimjax.writing import written_aside
 
 ROW_REMEDY = "Correct the row or remove it."
 
@@ -91,7 +91,7 @@ def numbers(
 
 
 def write_csv(table: pd.DataFrame, path: str | Path) -> None:
-    """Write a table aside and then under its name, so that no half file is ever seen.
+    """Write a table; under its name it is there whole or not at all.
 
     Raises:
       InputError: A text holds a line break, which would hide which line is which row.
@@ -104,12 +104,8 @@ def write_csv(table: pd.DataFrame, path: str | Path) -> None:
             rule = f"{column} must not hold a line break"
             found = repr(table[column].iloc[row])
             raise InputError(f"{path} line {row + 2}", rule, found, "Take it out.")
-    aside = path.with_name(path.name + ".aside")
-    try:
+    with written_aside(path) as aside:
         table.to_csv(aside, index=False, lineterminator="\n")
-        os.replace(aside, path)
-    finally:
-        aside.unlink(missing_ok=True)
 
 
 def read_text(path: Path) -> str:

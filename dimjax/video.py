@@ -21,7 +21,8 @@ import numpy as np
 from dimjax.decoding import COPY_REMEDY, Frames, grey, readable
 from dimjax.errors import InputError
 
-RECENT_FRAMES = 256
+RECENT_BYTES = 64 * 2**20  # kept of each open video
+LEAST_FRAMES = 32  # kept of it in any case: clips of stride 8 go back so far
 
 _PACKED_COLOUR = {"rgb24": 3, "bgr24": 3, "rgb0": 4, "bgr0": 4}  # bytes of a pixel
 
@@ -72,6 +73,8 @@ class _Reader:
 
     def __init__(self, path: Path, form: _Format, length: int):
         self._path, self._form, self._length = path, form, length
+        frame_bytes = form.height * form.width * form.dtype.itemsize
+        self._kept = max(LEAST_FRAMES, RECENT_BYTES // frame_bytes)
         self._recent: OrderedDict[int, np.ndarray] = OrderedDict()
         self._coming: Iterator[np.ndarray] = iter(())
         self._next = length
@@ -97,7 +100,7 @@ class _Reader:
             self._next = self._length  # a further call decodes from the start and fails again
             raise
         self._next += 1
-        if len(self._recent) > RECENT_FRAMES:
+        if len(self._recent) > self._kept:
             self._recent.popitem(last=False)
 
     def _decode(self) -> Iterator[np.ndarray]:

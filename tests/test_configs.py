@@ -104,5 +104,18 @@ def test_a_wrong_value_is_told_before_anything_starts(tmp_path, override, told):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["score", "extra1"], "one word at most says what is done; found score extra1. Leave the"),
+        (["review", "x", "y"], "one word at most says what is done; found review x y. Leave the"),
+        (["scroe"], "review, score; found scroe. Correct it."),
+    ],
+)
+def test_words_that_mean_nothing_are_refused(tmp_path, words, told):
+    said = main(*words, f"--workdir={tmp_path}")
+    assert said.startswith("error: main.py: ") and told in said and len(said.splitlines()) == 1
+
+
 def test_no_configuration_and_no_run(tmp_path):
     assert "Give --config to start a run." in main(f"--workdir={tmp_path}")

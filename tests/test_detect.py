@@ -1,15 +1,19 @@
+import gc
 import json
 import shutil
+import weakref
 
+import av
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import ImageColor
 
 import dimjax
-from dimjax import overlay, pictures
+from dimjax import overlay, pictures, video
 from dimjax.errors import InputError
 from dimjax.labels import CATEGORIES
+from dimjax.runs import Paths
 from dimjax.sequences import as_sequence, open_sequence
 from dimjax.stages import detect, export
 
@@ -156,14 +160,15 @@ def test_detect_one_sequence(tiny_run, eager_run, tmp_path):
     source = tiny_run / "sky" / "sequences" / "test-0000"
     output = detect.run(tiny_run, source, tmp_path / "out", pictures=3, video=True)
     detector, found = eager_run.detector, eager_run.detect(open_sequence(source), accepted=False)
-    expected = detector.decided(detector.linked(found)).drop(columns=["strong", "track"])
+    expected = detector.decided(detector.linked(found))
     assert len(expected) > 10 and expected.score.min() >= 0.011
     written = pd.read_csv(output / "detections.csv")
-    expected = expected.reset_index(drop=True)
-    found = written.drop(columns="track")
-    pd.testing.assert_frame_equal(found, expected, check_dtype=False)
+    written = written.fillna({"track": ""})
+    pd.testing.assert_frame_equal(written, expected, check_dtype=False)
+    asked = eager_run.detect(open_sequence(source))  # the same without the command
+    pd.testing.assert_frame_equal(asked, expected)
     points = pd.read_csv(output / "tracks.csv")
-    assert set(points.track) <= set(written.track.dropna())
+    assert set(points.track) <= set(written.track)
     assert {"frame", "x", "vx", "sigma_px", "detected"} <= set(points.columns)
     assert len(list(output.glob("test-0000-*.png"))) == 3
     assert len(open_sequence(output / "test-0000.mp4")) == 8
@@ -171,10 +176,90 @@ def test_detect_one_sequence(tiny_run, eager_run, tmp_path):
 
 def test_detect_a_data_folder(tiny_run, tmp_path, capsys):
     detect.run(tiny_run, tiny_run / "sky", tmp_path, pictures=0)
-    assert {path.name for path in tmp_path.iterdir()} == {"detections.csv", "tracks.csv"}
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {"detections.csv", "tracks.csv", "source.json"}
     found = pd.read_csv(tmp_path / "detections.csv")
     assert set(found.sequence) <= {"test-0000", "train-0000", "val-0000"}
     assert "3 sequences, 24 frames; detections: " in capsys.readouterr().out
+
+
+@pytest.fixture
+def videos(tiny_run, tmp_path):
+    """A data folder of four videos; the second is cut, the third is damaged at the end."""
+    frames = open_sequence(tiny_run / "sky" / "sequences" / "test-0000")
+    frames = np.stack([frames.frame(t) for t in range(len(frames))])
+    (tmp_path / "sequences").mkdir()
+    for name in ("a", "b", "c", "d"):
+        file = tmp_path / "sequences" / f"{name}.avi"
+        options = {"level": "3", "slicecrc": "1", "slices": "4"}
+        with av.open(str(file), "w") as container:
+            stream = container.add_stream("ffv1", rate=25, options=options)
+            stream.height, stream.width, stream.pix_fmt = 64, 96, "gray16le"
+            for frame in frames:
+                picture = av.VideoFrame.from_ndarray(frame, format="gray16le")
+                container.mux(stream.encode(picture))
+            container.mux(stream.encode())
+    cut, damaged = (tmp_path / "sequences" / f"{name}.avi" for name in "bc")
+    cut.write_bytes(cut.read_bytes()[: cut.stat().st_size // 2])
+    with av.open(str(damaged)) as container:
+        packet = [packet for packet in container.demux(video=0) if packet.size][-1]
+        middle = packet.pos + packet.size // 2
+    content = bytearray(damaged.read_bytes())
+    content[middle] ^= 255
+    damaged.write_bytes(content)
+    return tmp_path
+
+
+def test_what_cannot_be_read_is_left_out_and_one_video_is_open_at_a_time(
+    tiny_run, eager_run, videos, monkeypatch, capsys
+):
+    alive, most, opened = weakref.WeakSet(), [], video._Reader.__init__
+
+    def noted(reader, *args):
+        gc.collect()
+        alive.add(reader)
+        most.append(len(alive))
+        opened(reader, *args)
+
+    monkeypatch.setattr(video._Reader, "__init__", noted)
+    rule = "all 4 sequences must be readable; found 2 that are not. They are named above; what"
+    with pytest.raises(InputError, match=rule):
+        detect.run(tiny_run, videos, videos / "out", pictures=2, video=True)
+    assert set(most) == {1}
+    said = capsys.readouterr().out
+    assert "left out: " in said and "b.avi: the " in said and "c.avi near frame 7: " in said
+    assert "2 sequences, 16 frames; detections: " in said
+    tables = [pd.read_csv(videos / "out" / name) for name in ("detections.csv", "tracks.csv")]
+    assert set(tables[0].sequence) == {"a", "d"} and set(tables[1].sequence) <= {"a", "d"}
+    first, last = (tables[0][tables[0].sequence == name].score.tolist() for name in "ad")
+    assert first == last and len(first) > 5
+    assert {path.name for path in (videos / "out").glob("*.mp4")} == {"a.mp4", "d.mp4"}
+
+
+def test_a_folder_of_results_belongs_to_one_source(tiny_run, eager_run, tmp_path):
+    whole = tiny_run / "sky" / "sequences" / "test-0000"
+    workdir = shutil.copytree(tiny_run, tmp_path / "run")
+    sources = [tmp_path / "x" / "cam1.2024", tmp_path / "x" / "cam1.2025", tmp_path / "y/cam1.2024"]
+    for source in sources:
+        shutil.copytree(whole, source)
+    eager_run.paths = Paths(workdir)
+    assert detect.run(workdir, sources[1], pictures=0).name == "cam1.2025"
+    output = detect.run(workdir, sources[0], pictures=5, video=True)
+    assert output == workdir / "detect" / "cam1.2024"
+    (output / "notes.txt").write_text("mine")
+    before = {path: path.stat().st_mtime_ns for path in output.iterdir()}
+    rule = rf"cam1.2024: the folder must hold no results but those of {sources[2]}; found .*/x/cam"
+    with pytest.raises(InputError, match=rule):
+        detect.run(workdir, sources[2], pictures=5)
+    assert {path: path.stat().st_mtime_ns for path in output.iterdir()} == before
+    detect.run(workdir, sources[0], pictures=1)
+    names = sorted(path.suffix for path in output.iterdir())
+    assert names == [".csv", ".csv", ".json", ".png", ".txt"]
+    (output / "source.json").unlink()
+    with pytest.raises(InputError, match="found those of an unknown source. Choose another folder"):
+        detect.run(workdir, sources[0])
+    with pytest.raises(InputError, match="--output: the results must not lie among the sequences"):
+        detect.run(workdir, sources[0], tmp_path / "x", video=True)
 
 
 def test_detect_through_onnx_finds_the_same(tiny_run, tmp_path):
@@ -206,7 +291,7 @@ def test_export_writes_both_formats_and_what_they_take(tiny_run, tmp_path, capsy
 
 
 def test_pictures_are_spread_over_frames_with_detections():
-    frames = {"sky": sky(), "other": sky()}
+    frames = {"sky": 8, "other": 8}
     found = table(*[(t, X, Y, 3.0, 3.0, "target", 0.9) for t in (1, 3, 6)])
     assert detect._chosen(frames, found, 2) == [("sky", 1), ("sky", 6)]
     assert detect._chosen(frames, found, 9) == [("sky", 1), ("sky", 3), ("sky", 6)]

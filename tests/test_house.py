@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 DATA = {"errors", "tables", "labels", "layouts", "decoding", "images", "video", "sequences",
-        "folders", "splits", "coordinates", "chips", "shards", "progress"}  # fmt: skip
+        "folders", "splits", "coordinates", "chips", "shards", "progress", "writing"}  # fmt: skip
 MODEL = {
     "models",
     "losses",
@@ -74,7 +74,7 @@ def test_the_decision_half_is_pure(module):
 def test_only_the_config_and_the_stages_know_configurations():
     for file in (ROOT / "dimjax").rglob("*.py"):
         knows = any(name.startswith("ml_collections") for name in _imports(file))
-        assert not knows or file.name == "runs.py", file
+        assert not knows or file.name == "workdir.py", file
 
 
 def test_nothing_imports_the_folder_datasets():

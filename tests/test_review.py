@@ -4,6 +4,7 @@ import asyncio
 import json
 import math
 import os
+import re
 import signal
 import socket
 import stat
@@ -16,6 +17,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from configs.default import get_config
 from dimjax import ledger
 from dimjax.errors import InputError
 from dimjax.folders import open_folder
@@ -26,6 +28,8 @@ from dimjax.review.app import create_app
 from dimjax.review.desk import Desk
 from dimjax.review.frames import Frames, binning, window
 from dimjax.review.reviewers import AWAY_SECONDS, Reviewers
+from dimjax.workdir import Paths, write_config
+from dimjax.writing import sole_holder
 
 HERE = address.Address(8123, "t" * 32)
 COOKIE = f"dimjax-review-8123={HERE.token}"
@@ -337,6 +341,19 @@ def test_decisions_are_in_the_ledger_when_they_are_answered(asker):
     assert set(table.reviewer) == {"ann"} and set(table.reviewer_kind) == {"person"}
 
 
+def test_a_page_that_stayed_open_learns_of_a_new_round_and_undoes_nothing_of_the_old(asker):
+    asker.post("/decide", item=1, verb="accept", changes=None)
+    assert asker.post(**{"path": "/draw", **DRAW})[1]["round"] == 0
+    ledger.begin_round(asker.book, 1)
+    before = asker.dump()
+    status, answer = asker.post("/undo", decision=1)
+    assert status == 400 and "only a decision of round 1, the newest, can be" in answer["error"]
+    assert asker.dump() == before
+    assert asker.post(**{"path": "/draw", **DRAW})[1]["round"] == 1
+    begun = asker.post("/begin", take_over=False)[1]
+    assert (begun["round"], begun["decisions"]) == (1, [])
+
+
 def _levels(asker, path, *shape):
     status, _, body = asker.ask("GET", path)
     assert status == 200
@@ -477,7 +494,8 @@ def test_a_killed_server_starts_again_at_its_address(workdir, start):
     assert stat.S_IMODE(saved.stat().st_mode) == 0o600
     first = address.Address(**json.loads(saved.read_text()))
     assert url == first.url and len(first.token) == 32
-    text = f"one review page at a time; found one that is open at {first.page}. Open its addr"
+    found = f"found one of process {server.pid} that is open at {first.page}. Open its addr"
+    text = f"one review page at a time; {found}"
     with pytest.raises(InputError, match=text), address.sole_server(workdir):
         pass
     os.kill(server.pid, signal.SIGKILL)
@@ -520,6 +538,22 @@ def test_a_damaged_address_is_told(tmp_path, text):
         address.listen(tmp_path)
 
 
-def test_the_stage_serves_without_jax():
-    code = "import sys, dimjax.stages.review; assert not {'jax', 'selenium'} & {*sys.modules}"
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parent.parent)
+def test_the_verb_opens_its_page_without_jax_and_beside_a_run(workdir):
+    config = get_config()
+    config.data.folder = str(workdir)
+    write_config(config, workdir)
+    command = [sys.executable, "main.py", "review", f"--workdir={workdir}"]
+    env = {**os.environ, "PYTHONPROFILEIMPORTTIME": "1"}
+    where = {"cwd": Path(__file__).parent.parent, "env": env}
+    with (
+        sole_holder(Paths(workdir).lock, "", ""),
+        open(workdir / "imports", "w") as imports,
+        subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=imports, text=True, **where
+        ) as server,
+    ):
+        assert server.stdout.readline().startswith("review page: http://127.0.0.1:")
+        server.send_signal(signal.SIGINT)
+        assert server.wait(20) == 0
+    loaded = set(re.findall(r"\| +(\S+)$", (workdir / "imports").read_text(), re.MULTILINE))
+    assert "dimjax.stages.review" in loaded and not {"jax", "selenium"} & loaded

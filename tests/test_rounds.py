@@ -16,6 +16,7 @@ import dimjax
 from dimjax import checkpoints, ledger, reviewers
 from dimjax.errors import InputError
 from dimjax.labels import COLUMNS, read_table
+from dimjax.rounds import sole_run
 from dimjax.runs import Paths, read_config, write_config
 
 ROOT = Path(__file__).parent.parent
@@ -136,12 +137,16 @@ def _kill_at(moment: Path, workdir: Path) -> None:
     process = subprocess.Popen(
         command(workdir), cwd=ROOT, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
-    deadline = time.monotonic() + 240
-    while not moment.exists() and time.monotonic() < deadline:
-        time.sleep(0.02)
+    _wait_for(moment.exists)
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert moment.exists()
+
+
+def _wait_for(holds) -> None:
+    deadline = time.monotonic() + 240
+    while not holds() and time.monotonic() < deadline:
+        time.sleep(0.02)
 
 
 def _leaves(tree) -> list[bytes]:
@@ -187,15 +192,38 @@ def test_a_person_is_waited_for(undisturbed, tmp_path):
     assert "review items wait. Decide them with" in printed and "main.py review --work" in printed
     assert not Paths(tmp_path).reviewed.exists() and not Paths(tmp_path, 1).labels.exists()
     with ledger.open_ledger(Paths(tmp_path).ledger) as book:
+        ledger.decide(book, ledger.get_items(book)[-1].id, "skip", "ann")
         reviewers.auto(book, at_least=0.0, reviewer="ann")
         for item in ledger.get_items(book, states=["open"]):
             ledger.decide(book, item.id, "skip", "ann")
-    run(tmp_path, "build", *human)
+        skipped = len(ledger.get_items(book, states=["skipped"]))
+    printed = run(tmp_path, "build", *human)
+    assert (
+        skipped and f"; skipped ones that lapse, their labels as they are: {skipped}\n" in printed
+    )
     assert Paths(tmp_path).reviewed.exists() and Paths(tmp_path, 1).built
 
 
-def test_scores_are_written_with_the_worst_first(undisturbed):
-    printed = run(undisturbed[0], "score", "--split=test")
+def test_of_two_processes_on_one_directory_the_second_is_refused(undisturbed, tmp_path):
+    lock = Paths(tmp_path).lock
+    first = subprocess.Popen(command(tmp_path, "train"), cwd=ROOT, stdout=subprocess.DEVNULL)
+    try:
+        _wait_for(lambda: lock.exists() and lock.read_text())
+        second = subprocess.run(
+            command(tmp_path, "train"), capture_output=True, text=True, cwd=ROOT
+        )
+        assert first.poll() is None
+        told = f"{lock}: one process at a time goes on with a run; found process {first.pid}. "
+        assert second.returncode == 1 and second.stderr.startswith(f"error: {told}Wait for its end")
+    finally:
+        first.kill()
+        first.wait()
+    run(tmp_path, "simulate")  # a killed process holds nothing
+
+
+def test_scores_are_written_while_a_run_goes_on_with_the_worst_first(undisturbed):
+    with sole_run(Paths(undisturbed[0])):
+        printed = run(undisturbed[0], "score", "--split=test")
     assert "test: mean loss location" in printed
     table = pd.read_parquet(Paths(undisturbed[0], 1).scores("test"))
     assert table.total.is_monotonic_decreasing
@@ -225,6 +253,12 @@ def test_a_checkpoint_of_another_model_is_refused(undisturbed, tmp_path):
             InputError, match=r"a checkpoint of epoch 9 is needed; found .*\[0, 1, 2\]"
         ):
             checkpoints.describe(saved, 9)
+
+
+def test_a_question_about_a_round_that_is_not_there_makes_no_folder(undisturbed):
+    with pytest.raises(InputError, match="5/checkpoints: a checkpoint of any epoch is needed; fo"):
+        dimjax.load(undisturbed[0], round=5)
+    assert not Paths(undisturbed[0], 5).round.exists()
 
 
 def test_a_directory_without_a_run_is_refused(tmp_path):

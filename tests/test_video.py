@@ -72,11 +72,13 @@ def test_bottom_up_rows_are_turned(tmp_path):
 
 
 def test_memory_is_bounded_and_early_frames_are_decoded_again(tmp_path, monkeypatch):
-    monkeypatch.setattr(video, "RECENT_FRAMES", 3)
+    monkeypatch.setattr(video, "LEAST_FRAMES", 2)
+    monkeypatch.setattr(video, "RECENT_BYTES", 3 * DEEP[0].nbytes)
     sequence = open_sequence(write(tmp_path / "v.avi", "ffv1", "gray16le", DEEP, "gray16le"))
     for t in (11, 9, 10, 2, 0, 11):
         np.testing.assert_array_equal(sequence.frame(t), DEEP[t])
         assert len(sequence.read._recent) <= 3
+    assert len(sequence.read._recent) == 3
     sequence.frame(11)[:] = 0
     np.testing.assert_array_equal(sequence.frame(11), DEEP[11])
 

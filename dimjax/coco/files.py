@@ -10,7 +10,6 @@ A bbox of the file is top-left corner and size; a Box is centre and size, as eve
 import hashlib
 import json
 import math
-import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,6 +19,7 @@ from dimjax.errors import InputError
 from dimjax.labels import CATEGORIES
 from dimjax.ledger.values import number, one_of, text, whole
 from dimjax.tables import read_text
+from dimjax.writing import written_aside
 
 _CATEGORIES = [{"id": k, "name": name} for k, name in enumerate(CATEGORIES, start=1)]
 _REMEDY = "Correct the file, or write it anew."
@@ -68,15 +68,12 @@ def annotation(box: Any, key: int, image: int) -> dict[str, Any]:
 
 
 def write(images: list[dict], annotations: list[dict], path: str | Path) -> None:
-    """Write a file aside, then rename it: under its name it is there whole or not at all."""
-    path = Path(path)
+    """Write a file; under its name it is there whole or not at all."""
     info = {"description": "dimjax review items", "digest": _digest(images, annotations)}
     contents = {"info": info, "licenses": [], "categories": _CATEGORIES}
     contents |= {"images": images, "annotations": annotations}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(path.name + ".part")
-    aside.write_text(json.dumps(contents, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-    os.replace(aside, path)
+    with written_aside(path) as aside:
+        aside.write_text(json.dumps(contents, indent=1, allow_nan=False) + "\n", encoding="utf-8")
 
 
 def read(path: str | Path) -> Coco:

@@ -97,7 +97,8 @@ def undo(
       seconds: Length of the lease.
 
     Raises:
-      InputError: There is no such decision, it is undone already, or a later one builds on it.
+      InputError: There is no such decision, it is of an earlier round, it is undone already, or a
+        later one builds on it.
     """
     one_of("undo", "reviewer kind", reviewer_kind, REVIEWERS)
     name_of("undo", "reviewer", reviewer)
@@ -212,6 +213,11 @@ def _check_undoable(book: Ledger, decision: Decision, where: str) -> None:
     undone_by = book.execute(statement, (decision.id,)).fetchone()
     if undone_by is not None:
         raise InputError(where, rule, f"one undone by {undone_by[0]}", "Decide the item again.")
+    round = current_round(book)
+    if decision.round < round:  # its item has lapsed: nobody could decide it again
+        rule = f"only a decision of round {round}, the newest, can be undone"
+        remedy = "The newest round has its labels already: go on with that round's items."
+        raise InputError(where, rule, f"one of round {decision.round}", remedy)
     statement = """SELECT v.label, v.decision FROM versions v JOIN standing s USING (decision)
       WHERE s.undone_in IS NULL AND v.decision > ?
         AND v.label IN (SELECT label FROM versions WHERE decision = ?) ORDER BY v.decision DESC"""

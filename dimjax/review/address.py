@@ -9,7 +9,6 @@ In comes a run's directory; out come the sole right to serve it, a listening soc
 
 import contextlib
 import errno
-import fcntl
 import json
 import os
 import secrets
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dimjax.errors import InputError
+from dimjax.writing import sole_holder, written_aside
 
 _HOST = "127.0.0.1"
 _TOKEN_BYTES = 24
@@ -53,15 +53,14 @@ def sole_server(workdir: Path) -> Iterator[None]:
     Raises:
       InputError: Another process holds it.
     """
-    path = workdir / "review.lock"
-    with open(path, "a", encoding="utf-8") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            saved = _saved(workdir)
-            found = "one that is open" + (f" at {saved.page}" if saved else "")
-            remedy = "Open its address in your browser too, or end it first."
-            raise InputError(path, "a run has one review page at a time", found, remedy) from error
+
+    def found(process: str) -> str:
+        saved = _saved(workdir)
+        return f"one of process {process}" + (f" that is open at {saved.page}" if saved else "")
+
+    rule = "a run has one review page at a time"
+    remedy = "Open its address in your browser too, or end it first."
+    with sole_holder(workdir / "review.lock", rule, remedy, found):
         yield
 
 
@@ -127,10 +126,8 @@ def _saved(workdir: Path) -> Address | None:
 
 
 def _save(workdir: Path, address: Address) -> None:
-    path = _path(workdir)
-    aside = path.with_name(path.name + ".part")
-    aside.unlink(missing_ok=True)  # the mode below is that of a new file only
-    descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with open(descriptor, "w", encoding="utf-8") as file:
-        json.dump(address._asdict(), file)
-    os.replace(aside, path)
+    with written_aside(_path(workdir)) as aside:
+        aside.unlink(missing_ok=True)  # the mode below is that of a new file only
+        descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with open(descriptor, "w", encoding="utf-8") as file:
+            json.dump(address._asdict(), file)

@@ -68,13 +68,15 @@ class Desk:
             return answer
         _check_name(_WHERE, reviewer)
         self._reviewers.hold(reviewer, _page(values), values["take_over"])
-        table = ledger.item_table(self._book, ledger.current_round(self._book))
+        round = ledger.current_round(self._book)
+        table = ledger.item_table(self._book, round)
         return {
             **answer,
             "reviewer": reviewer,
+            "round": round,
             "kinds": [kind for kind in ledger.KINDS if kind in set(table.kind)],
             "sequences": sorted(table.sequence.unique()),
-            "decisions": self._standing(reviewer),
+            "decisions": self._standing(reviewer, round),
         }
 
     def here(self, values: Values) -> dict[str, Any]:
@@ -83,7 +85,7 @@ class Desk:
         return {}
 
     def draw(self, values: Values) -> dict[str, Any]:
-        """The next items, and how far the review is."""
+        """The next items, how far the review is, and of which round."""
         chosen = ("kinds", "sequences", "skipped", "count")
         reviewer = self._held(values, *chosen)
         for name in ("kinds", "sequences"):
@@ -98,9 +100,10 @@ class Desk:
             items = [self._described(item) for item in drawn]
             filters = (values["kinds"], values["sequences"])
             progress = ledger.progress(self._book, *filters, reviewer)._asdict()
+            round = ledger.current_round(self._book)
         progress["leased"] -= len(drawn)  # what is left is in the hands of others
         finite = {k: v if math.isfinite(v) else None for k, v in progress.items()}
-        return {"items": items, "progress": finite}
+        return {"items": items, "progress": finite, "round": round}
 
     def decide(self, values: Values) -> dict[str, Any]:
         """Settle an item; changes are those of dimjax.ledger, or None for none of one's own."""
@@ -145,10 +148,10 @@ class Desk:
         self._reviewers.hold(values["reviewer"], _page(values))
         return values["reviewer"]
 
-    def _standing(self, reviewer: str) -> list[int]:
-        """The reviewer's decisions of this round that can be undone, the newest last."""
+    def _standing(self, reviewer: str, round: int) -> list[int]:
+        """The reviewer's decisions of a round that can be undone, the newest last."""
         table = ledger.decision_table(self._book)
-        own = table.reviewer.eq(reviewer) & table["round"].eq(ledger.current_round(self._book))
+        own = table.reviewer.eq(reviewer) & table["round"].eq(round)
         return table.decision[own & ~table.undone & (table.verb != "undo")].tolist()
 
 

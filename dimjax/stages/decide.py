@@ -12,8 +12,8 @@ from dimjax.stages.simulate import data_folder
 def run(config, paths: Paths) -> bool:
     """Write paths.reviewed when nothing waits any more; whether that is so.
 
-    What a person skipped does not wait. The oracle knows a simulated folder's truth, or else the
-    folder's labels, those of new sequences too.
+    What a person skipped does not wait: it lapses when the next round begins. The oracle knows a
+    simulated folder's truth, or else the folder's labels, those of new sequences too.
     """
     if paths.reviewed.exists():
         return True
@@ -37,11 +37,12 @@ def run(config, paths: Paths) -> bool:
                 "and then give the same command again."
             )
             return False
-        figures = _figures(book, paths.number)
+        figures, skipped = _figures(book, paths.number), ledger.progress(book).skipped
     write_whole(paths.reviewed, json.dumps(figures, indent=1) + "\n")
     say(
         f"round {paths.number}: {figures['decided']} of {figures['items']} items decided, "
         f"{figures['labels_changed']} labels changed"
+        + (f"; skipped ones that lapse, their labels as they are: {skipped}" if skipped else "")
     )
     return True
 

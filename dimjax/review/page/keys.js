@@ -6,7 +6,7 @@ export const GROUPS = [
     ["accept", ["a"], "accept", "take what is suggested (the frames that are not taken out)"],
     ["keep", ["k"], "keep", "leave the labels as they are"],
     ["remove", ["d", "Delete"], "delete", "delete the label (of all frames that are not taken out)"],
-    ["skip", ["s"], "skip", "leave it for later"],
+    ["skip", ["s"], "skip", "leave it as it is; it may be decided until the run goes on"],
     ["decide", ["Enter"], "as edited", "decide as you have edited it"],
     ["undo", ["u"], "undo", "take back your newest decision; its item comes back"],
   ]],

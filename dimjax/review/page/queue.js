@@ -4,7 +4,7 @@
 // is shown when the server has answered that the decision is in the ledger.
 
 import { path } from "./server.js";
-import { insist, post, session } from "./session.js";
+import { begin, insist, post, session } from "./session.js";
 import { show, showEmpty, showProgress } from "./show.js";
 import { find, say, state } from "./state.js";
 import { KINDS } from "./words.js";
@@ -103,6 +103,11 @@ async function fill() {
     }));
     if (state.busy) return; // who is busy refills
     if (asked !== version) continue;
+    if (answer.round !== session.round) {
+      await insist(() => begin(session.reviewer)); // it forgets the decisions of earlier rounds
+      say(`Round ${session.round} has begun: what was decided before stays, and is not undone.`);
+      continue;
+    }
     session.renewed = performance.now();
     showProgress(answer.progress);
     reconcile(answer);

@@ -5,17 +5,31 @@ import { find, say, state } from "./state.js";
 import { KINDS } from "./words.js";
 
 const RETRY_MS = 500;
+const LETTING_GO_MS = 500; // a page that is loaded again may still hold its id for a moment
 
 export const session = {
-  page: pageId(), reviewer: "", workdir: "",
+  page: await pageId(), reviewer: "", workdir: "",
+  round: 0, // whose items and decisions the page knows
   renewed: 0, // when the leases were renewed
   away: null, // a promise while the server does not answer
   lost: () => {}, // is told why the name is no longer this page's
   back: () => {}, // is called when the server is back
 };
 
-function pageId() {
-  const id = sessionStorage.getItem("page") ?? crypto.randomUUID();
+/** The id that this tab had before it was loaded again; not that of a tab it is a copy of. */
+async function pageId() {
+  const own = (id) => new Promise((resolve) => {
+    const hold = () => {
+      resolve(true);
+      return new Promise(() => {}); // held until the tab is closed or loads again
+    };
+    const options = { signal: AbortSignal.timeout(LETTING_GO_MS) };
+    navigator.locks.request(`page ${id}`, options, hold).catch(() => resolve(false));
+  });
+  const before = sessionStorage.getItem("page");
+  if (before && (await own(before))) return before;
+  const id = crypto.randomUUID();
+  await own(id);
   sessionStorage.setItem("page", id);
   return id;
 }
@@ -28,6 +42,7 @@ export async function begin(reviewer, takeOver = false) {
   document.title = `${answer.run}: review`;
   if (answer.reviewer === null) return false;
   session.reviewer = answer.reviewer;
+  session.round = answer.round;
   sessionStorage.setItem("reviewer", answer.reviewer);
   state.decisions = answer.decisions;
   find("who").textContent = answer.reviewer;

@@ -80,6 +80,7 @@ export function nothingLeft(progress, filtered, workdir) {
   const parts = [`${progress.decided} items${which} are decided.`];
   if (progress.leased) parts.push(`${progress.leased} are in the hands of other reviewers.`);
   else if (!filtered) {
+    if (progress.skipped) parts.push(`${progress.skipped} skipped ones are left as they are.`);
     parts.push("End the review with Ctrl-C in its terminal, then go on with:");
     parts.push(`python main.py --workdir=${workdir}`);
   }
