@@ -3,6 +3,7 @@
 check(config)                                   # raises an InputError that names the key
 """
 
+import math
 from collections.abc import Iterator
 
 import jax
@@ -59,6 +60,8 @@ def check(config) -> None:
 
 
 def _broken(config) -> Iterator[tuple[str, str]]:
+    for key in _not_finite(config):
+        yield key, "finite"
     for key, choices in _CHOICES.items():
         if _value(config, key) not in choices:
             yield key, f"one of {', '.join(choices)}"
@@ -81,6 +84,15 @@ def _broken(config) -> Iterator[tuple[str, str]]:
         yield "chips.chip_px", "above 0"
     if 0 < config.detection.tile_px <= 2 * config.detection.margin_px:
         yield "detection.tile_px", "more than twice detection.margin_px, or 0"
+
+
+def _not_finite(config, prefix: str = "") -> Iterator[str]:
+    for key, value in config.items():
+        if hasattr(value, "items"):
+            yield from _not_finite(value, f"{prefix}{key}.")
+        values = value if isinstance(value, list | tuple) else [value]
+        if any(isinstance(one, float) and not math.isfinite(one) for one in values):
+            yield f"{prefix}{key}"
 
 
 def _value(config, key: str):

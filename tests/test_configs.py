@@ -1,6 +1,8 @@
 """Configurations: all cells there are, one set of keys, and a word for what is wrong."""
 
 import importlib.util
+import math
+import operator
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +11,9 @@ import jax
 import jax.numpy as jnp
 import pytest
 
+from dimjax.errors import InputError
 from dimjax.inputs import CHANNELS
+from dimjax.keys import check
 from dimjax.search import create_model
 from dimjax.stages.train import describe
 
@@ -102,6 +106,21 @@ def test_a_wrong_value_is_told_before_anything_starts(tmp_path, override, told):
     said = main("--config=configs/demo.py", f"--config.{override}", f"--workdir={tmp_path}")
     assert said.startswith("error: ") and told in said and len(said.splitlines()) == 1
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize(
+    "key",
+    ["training.learning_rate", "detection.match_px", "refinement.found", "model.width",
+     "data.val_share", "sky.settings.snr"],
+)  # fmt: skip
+def test_what_is_no_finite_number_is_refused(key, value):
+    config = get_config("demo")
+    part, _, name = key.rpartition(".")
+    inner = operator.attrgetter(part)(config)
+    inner[name] = (value, 9.0) if name == "snr" else value
+    with pytest.raises(InputError, match=rf"config\.{key}: it must be finite; found .*{value}"):
+        check(config)
 
 
 def test_no_configuration_and_no_run(tmp_path):

@@ -275,6 +275,18 @@ def test_items_join_the_errors_of_a_track_and_a_ledger_takes_them(tmp_path):
     assert "frames of one track" in reasons and "sigmas in the frames" in reasons
 
 
+def test_a_proposal_at_the_rim_is_rounded_into_the_frame(tmp_path):
+    labels, measures, proposals, _ = _ranked()
+    proposals["x"], proposals["y"] = 63.997, -0.001
+    chosen = rank(labels, measures, proposals)
+    shapes, points = {"a": (60, 64, 64)}, _points().assign(frame=[], x=[], y=[])
+    lone = chosen[(chosen.label == 0) & (chosen.row == 3)]
+    items = to_items(lone, labels, measures, proposals, points, shapes)
+    assert items[0].places[0].fix[:5] == (None, "a", 3, 63.99, 0.0)
+    with ledger.begin(tmp_path / "ledger.sqlite", labels, shapes) as book:
+        assert len(ledger.add_items(book, items, stage="refine")) == 1
+
+
 class _Still:
     """A sequence of noise with a point at (20.5, 12.5) in frame 3 alone."""
 
