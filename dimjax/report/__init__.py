@@ -52,13 +52,13 @@ def table(figures: dict) -> str:
 
 def measured(figures: dict) -> str:
     """What the figures were measured on, and how, in words."""
-    frames, chips = figures["frames"], figures["chips"]
+    frames, chips = figures["frames"], figures.get("chips")
+    on_chips = f"; {chips['images']:,} chips of {_pixels(chips)}" if chips else ""
     count = {name: own["truths"] for name, own in frames["categories"].items()}
     return (
         f"{figures['split'].capitalize()} split: {len(figures['sequences'])} sequences, "
         f"{frames['images']:,} full frames of {_pixels(frames)} with {count['target']:,} targets "
-        f"and {count['interference']:,} interferences; {chips['images']:,} chips of "
-        f"{_pixels(chips)}.\nA detection is a hit if its centre is less than "
+        f"and {count['interference']:,} interferences{on_chips}.\nA detection is a hit if its centre is less than "
         f"{frames['match_px']:g} px from a truth's. {_chosen_on(figures)}"
     )
 
