@@ -58,7 +58,8 @@ def measured(figures: dict) -> str:
     return (
         f"{figures['split'].capitalize()} split: {len(figures['sequences'])} sequences, "
         f"{frames['images']:,} full frames of {_pixels(frames)} with {count['target']:,} targets "
-        f"and {count['interference']:,} interferences{on_chips}.\nA detection is a hit if its centre is less than "
+        f"and {count['interference']:,} interferences{on_chips}.\n"
+        f"A detection is a hit if its centre is less than "
         f"{frames['match_px']:g} px from a truth's. {_chosen_on(figures)}"
     )
 
