@@ -33,6 +33,7 @@ from dimjax.stages import check, detect, export, review, score
 _CONFIG = config_flags.DEFINE_config_file("config", None, "Configuration, e.g. configs/demo.py.")
 _WORKDIR = flags.DEFINE_string("workdir", None, "The run's directory.")
 _ROUND = flags.DEFINE_integer("round", None, "score, export: which round; the newest.")
+_EPOCH = flags.DEFINE_integer("epoch", None, "score: of which epoch the checkpoint is; the newest.")
 _INPUT = flags.DEFINE_string("input", None, "detect: a sequence, or a data folder.")
 _OUTPUT = flags.DEFINE_string("output", None, "detect, export: folder to write to.")
 _PICTURES = flags.DEFINE_integer("pictures", 6, "detect: number of overlay pictures.")
@@ -65,7 +66,7 @@ def main(argv: list[str]) -> None:
     elif verb == "export":
         export.run(workdir, _OUTPUT.value, _ROUND.value)
     elif verb == "score":
-        score.run(workdir, _SPLIT.value, _ROUND.value)
+        score.run(workdir, _SPLIT.value, _ROUND.value, _EPOCH.value)
     else:
         config, paths = _CONFIG.value or runs.read_config(workdir), runs.Paths(workdir)
         if verb == "check":

@@ -23,6 +23,7 @@ from dimjax.suspects import (
 )
 from dimjax.suspects.fusion import calibrated, cut_off, tail_features
 from dimjax.suspects.images import _left_of_noise
+from dimjax.suspects.measures import dynamics
 from dimjax.tracks import Tracks, link
 
 LOSSES = ("location", "confidence", "category", "total")
@@ -90,6 +91,17 @@ def test_measures_of_a_label_by_hand():
     assert first.path_difference == pytest.approx(1.5 * np.sqrt(2))
     assert (first.path_labels, first.path_speed) == (2.0, np.hypot(2, 0.5))
     assert np.isnan(second.path_labels)  # interference is short-lived by its nature
+
+
+def test_a_label_in_two_chips_has_their_mean_and_one_in_none_has_nothing():
+    losses, answers = _history(5, {0: (2.0, 0.0, 1.0, 0.0), 1: (4.0, 0.0, 3.0, 0.0)})
+    losses.loc[losses.id == "chip-1", "total"] = 10.0
+    answers["label"] = 1
+    table = dynamics(losses, answers, np.array([True, True, True]))
+    assert table.loc[[0, 2]].isna().all(axis=None)
+    assert table.loc[1, ["offset_px", "category_margin", "epochs"]].tolist() == [3.0, 2.0, 4.0]
+    assert table.last_loss[1] == (4.0 + 10.0) / 2
+    assert table.offset_sigmas[1] == pytest.approx(3.0 / 1.2)  # sigma of 2 and 4, floor 0.2
 
 
 def test_labels_are_linked_whatever_their_tracks_are_called():

@@ -72,7 +72,8 @@ def find(
       reviewed: Places that were decided before, as ledger.item_table gives them: not shown again.
     """
     names, stride = trained_sequences(paths), config.data.stride
-    losses, answers = pd.read_parquet(paths.losses), pd.read_parquet(paths.answers)
+    losses = pd.read_parquet(paths.losses, columns=list(suspects.LOSS_COLUMNS))
+    answers = pd.read_parquet(paths.answers)
     ids = labels.index
     labels = labels[labels.sequence.isin(names)]
     # The answers count the rows of all labels, those of other splits among them.
