@@ -34,6 +34,7 @@ _AT_LEAST = {
     "training.noise": 0,
     "rounds.count": 1,
     "rounds.later_epochs": 1,
+    "refinement.loss_threshold": 0,
     "detection.most": 1,
     "detection.suppress_px": 0,
     "detection.tile_px": 0,
@@ -74,6 +75,8 @@ def _broken(config) -> Iterator[tuple[str, str]]:
     for key in _ABOVE_ZERO:
         if _value(config, key) <= 0:
             yield key, "above 0"
+    if config.refinement.loss_threshold and not config.refinement.planted_share:
+        yield "refinement.loss_threshold", "0 without a refinement (refinement.planted_share=0)"
     stride = config.model.output_stride
     for key in ("chips.chip_px", "detection.tile_px", "detection.margin_px"):
         if stride > 0 and _value(config, key) % stride:

@@ -123,5 +123,12 @@ def test_what_is_no_finite_number_is_refused(key, value):
         check(config)
 
 
+def test_a_threshold_of_the_loss_needs_a_refinement():
+    config = get_config("demo")
+    config.refinement.loss_threshold, config.refinement.planted_share = 1.0, 0.0
+    with pytest.raises(InputError, match="loss_threshold: it must be 0 without a refinement"):
+        check(config)
+
+
 def test_no_configuration_and_no_run(tmp_path):
     assert "Give --config to start a run." in main(f"--workdir={tmp_path}")

@@ -1,5 +1,7 @@
 """Suspects: measures worked out by hand, ranks, calibration, and the items they become."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -329,3 +331,18 @@ def test_what_was_decided_before_is_not_shown_again():
     )
     seen = refine._seen(shown, proposals, reviewed, match_px=3.0)
     assert seen.tolist() == [False, True, True, False]
+
+
+def test_the_papers_way_is_the_last_loss_above_a_threshold():
+    labels, measures, proposals, planted = _ranked()
+    measures["last_loss"] = np.arange(60.0)[::-1] / 10  # of labels 1, 2, ...
+    told = known(planted, labels, proposals, match_px=3.0)  # labels 1 to 15 are planted
+    worst = worst_kind(rank(labels, measures, proposals, told, found=0.9))
+    settings = SimpleNamespace(loss_threshold=4.15, least_probability=0.05)
+    shown = refine.above(settings, worst, measures)
+    assert shown.label.tolist() == [16, 17, 18] and shown.score.tolist() == [4.4, 4.3, 4.2]
+    settings.loss_threshold = 0.0
+    shown = refine.above(settings, worst, measures)
+    assert (
+        (shown.probability >= shown.cut_off).all() and len(shown) > 0 and (shown.label == 0).any()
+    )

@@ -13,6 +13,7 @@ from dimjax.labels import write_table
 from dimjax.progress import bar, say
 from dimjax.runs import Paths, chip_labels, most_bytes, write_whole
 from dimjax.splits import with_validation
+from dimjax.stages.motion import camera_motion
 from dimjax.stages.simulate import data_folder
 from dimjax.tracks import vote
 
@@ -37,7 +38,8 @@ def run(config, paths: Paths) -> dict:
     ]
     found = pd.concat(found, ignore_index=True)
     write_table(found, paths.detections)
-    voted, on_tracks = vote(detector.linked(found)), detector.description["track_threshold"]
+    shifts = camera_motion(config, folder.sequence, splits[split])
+    voted, on_tracks = vote(detector.linked(found, shifts)), detector.description["track_threshold"]
     measured = partial(_full_frames, config, folder, splits[split])
     figures = {
         "split": split,

@@ -25,6 +25,7 @@ from dimjax.progress import bar, say
 from dimjax.runs import Paths, chip_labels, losses_table, most_bytes, write_whole
 from dimjax.search import Detector
 from dimjax.splits import with_validation
+from dimjax.stages.motion import camera_motion
 from dimjax.stages.simulate import data_folder
 from dimjax.tracks import vote
 
@@ -263,7 +264,8 @@ def _thresholds(setup: _Training, state: training.TrainState) -> dict[str, dict[
     match_px = config.detection.match_px
     threshold = evaluation.choose_thresholds(labels, found, match_px)
     described = {**detector.description, "threshold": threshold}  # from which tracks start
-    voted = vote(detector._replace(description=described).linked(found))
+    shifts = camera_motion(config, folder.sequence, names)
+    voted = vote(detector._replace(description=described).linked(found, shifts))
     on_tracks = evaluation.choose_thresholds(labels, voted, match_px)
     return {"threshold": threshold, "track_threshold": on_tracks}
 

@@ -11,7 +11,7 @@ the frames show. NaN says that a measure knows nothing of a label.
 import numpy as np
 import pandas as pd
 
-from dimjax.tracks import Tracks, agreement, link, nearest
+from dimjax.tracks import Shifts, Tracks, agreement, link, nearest
 
 # For each kind the measures that tell it, and whether high (1) or low (-1) values speak for it.
 MEASURES = {
@@ -92,13 +92,13 @@ def measure(
     return pd.concat([alone, along], axis=1).set_axis(labels.index)
 
 
-def link_labels(labels: pd.DataFrame) -> Tracks:
+def link_labels(labels: pd.DataFrame, shifts: Shifts | None = None) -> Tracks:
     """The labels of each sequence linked to tracks, as if they were sure detections.
 
     Their own names of tracks are not looked at: not all annotators give any.
     """
     columns = ["sequence", "frame", "x", "y", "w", "h", "category"]
-    return link(labels[columns].assign(score=0.99))
+    return link(labels[columns].assign(score=0.99), shifts=shifts)
 
 
 def dynamics(losses: pd.DataFrame, answers: pd.DataFrame, target: np.ndarray) -> pd.DataFrame:
