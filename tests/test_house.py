@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 DATA = {"errors", "tables", "labels", "layouts", "decoding", "images", "video", "sequences",
-        "folders", "splits", "coordinates", "chips", "shards", "progress"}  # fmt: skip
+        "folders", "splits", "twins", "coordinates", "chips", "shards", "progress"}  # fmt: skip
 MODEL = {
     "models",
     "losses",

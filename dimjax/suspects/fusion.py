@@ -38,12 +38,12 @@ def calibrated(features: np.ndarray, planted: np.ndarray, groups: np.ndarray) ->
     """Probability that each row is an error of the kind that the planted ones are.
 
     A logistic regression tells the planted errors from all other rows, real errors among them:
-    learning from positive and unlabelled examples (Elkan and Noto 2008). Weights are not negative,
-    and no row is judged by weights that saw its group, unless all planted errors lie in groups that
-    are judged together with it: with a single group they do, and all rows are fitted. If E of the N rows that were not planted
-    are errors, and errors score as the m planted ones do, the probability at a score is E / m
-    times the odds that a row of this score is planted. E is the least (N(t) + 1) / R(t) of all
-    scores t, N(t) rows and a share R(t) of the planted scoring t or more: no more errors fit.
+    learning from positive and unlabelled examples (Elkan and Noto 2008). Weights are not negative.
+    No row is judged by weights that saw its group, unless all planted errors lie in the groups that
+    are judged with it, as in a single one: then all rows are fitted. If E of the N rows that were
+    not planted are errors, and errors score as the m planted ones do, the probability at a score
+    is E / m times the odds that a row of this score is planted. E is the least (N(t) + 1) / R(t)
+    of all scores t, N(t) rows and a share R(t) of the planted scoring t or more: no more fit.
 
     Args:
       features: [N, K], from tail_features.
