@@ -75,11 +75,8 @@ def find(
     """
     names, stride = trained_sequences(paths), config.data.stride
     losses = pd.read_parquet(paths.losses, columns=list(suspects.LOSS_COLUMNS))
-    answers = pd.read_parquet(paths.answers)
-    ids = labels.index
-    labels = labels[labels.sequence.isin(names)]
-    # The answers count the rows of all labels, those of other splits among them.
-    answers = answers.assign(label=labels.index.get_indexer(ids[answers.label]))
+    all_labels, labels = labels, labels[labels.sequence.isin(names)]
+    answers = _answers(paths, all_labels.index, labels.index)
     predictions = pd.read_parquet(paths.predictions)
     shifts = camera_motion(config, folder.sequence, names)
     tracks = linked(paths, predictions[predictions.sequence.isin(names)], shifts)
@@ -96,6 +93,12 @@ def find(
     shown = shown.head(round(config.refinement.most_shown * len(labels)))
     points = tracks.points[tracks.points.confirmed]
     return Found(ranked, shown, labels, measures, proposals, points)
+
+
+def _answers(paths: Paths, ids: pd.Index, ranked: pd.Index) -> pd.DataFrame:
+    """The answers, which count the rows of all labels, by the rows of those that are ranked."""
+    answers = pd.read_parquet(paths.answers)
+    return answers.assign(label=ranked.get_indexer(ids[answers.label]))
 
 
 def above(settings, worst: pd.DataFrame, measures: pd.DataFrame) -> pd.DataFrame:
