@@ -32,6 +32,7 @@ from dimjax.workdir import Paths, read_config
 _CONFIG = config_flags.DEFINE_config_file("config", None, "Configuration, e.g. configs/demo.py.")
 _WORKDIR = flags.DEFINE_string("workdir", None, "The run's directory.")
 _ROUND = flags.DEFINE_integer("round", None, "score, export: which round; the newest.")
+_EPOCH = flags.DEFINE_integer("epoch", None, "score: of which epoch the checkpoint is; the newest.")
 _INPUT = flags.DEFINE_string("input", None, "detect: a sequence, or a data folder.")
 _OUTPUT = flags.DEFINE_string("output", None, "detect, export: folder to write to.")
 _PICTURES = flags.DEFINE_integer("pictures", 6, "detect: number of overlay pictures.")
@@ -83,7 +84,7 @@ def _score(workdir: str) -> None:
     from dimjax.stages import score
 
     _keep_what_is_compiled()
-    score.run(workdir, _SPLIT.value, _ROUND.value)
+    score.run(workdir, _SPLIT.value, _ROUND.value, _EPOCH.value)
 
 
 def _export(workdir: str) -> None:

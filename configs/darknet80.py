@@ -3,7 +3,8 @@
     python main.py --config=configs/darknet80.py --workdir=runs/darknet80
     python main.py --config=configs/darknet80.py:paper --workdir=runs/darknet80   # rate 1e-6
 
-About 90,000 chips and 100 epochs: for a GPU. The program says what it will take before it starts.
+About 90,000 chips and 100 epochs: for a GPU. After its first steps the program says what it will
+take.
 """
 
 from configs import default

@@ -61,6 +61,7 @@ def get_config() -> config_dict.ConfigDict:
     config.refinement.planted_share = 0.03  # of the labels, to calibrate; 0: no refinement
     config.refinement.found = 0.9  # share of the planted errors that a review would find
     config.refinement.least_probability = 0.05  # of what is put up for review
+    config.refinement.loss_threshold = 0.0  # above 0: put up the labels whose last loss is above
     config.refinement.most_shown = 0.2  # labels and places put up for review, to one label
 
     config.distributed = config_dict.ConfigDict()  # of a start, not kept with the run
@@ -74,4 +75,5 @@ def get_config() -> config_dict.ConfigDict:
     config.detection.most = 100  # detections of a frame, before suppression
     config.detection.tile_px = 0  # detect in tiles of this size; 0: whole frames
     config.detection.margin_px = 64  # overlap of tiles on each side
+    config.detection.camera_motion = False  # measure it, and take it out before linking
     return config

@@ -11,12 +11,44 @@ import jax
 import jax.numpy as jnp
 
 from dimjax.coordinates import decode, encode
+from dimjax.inputs import turn_back
 
 ANSWERS = ("confidence", "target", "interference", "dx", "dy")
 STRAYS = ("stray_score", "stray_x", "stray_y")
 
 # A detection nearer to a label than this is the label's own: the radius of the matcher.
 _APART_PX = 3.0
+
+
+def before_turning(
+    turns: jax.Array,
+    outputs: jax.Array,
+    boxes: jax.Array,
+    category: jax.Array,
+    size: int,
+    stride: int,
+) -> dict[str, jax.Array]:
+    """Answers and strays in the chips as they were before they were turned and flipped.
+
+    Args:
+      turns: [B, 3] bool, see dimjax.inputs.turn.
+      outputs: [B, h, w, 7] on the turned chips.
+      boxes: [B, M, 4] labels in them, pixels.
+      category: [B, M] int, -1 where there is no label.
+      size: Height and width of a chip, pixels.
+      stride: Output stride in pixels.
+
+    Returns:
+      answers [B, M, 5] and strays [B, 3], see at_labels and strongest_stray.
+    """
+    answers = at_labels(outputs, boxes, stride)
+    strays = strongest_stray(outputs, boxes, category, stride)
+    offsets = turn_back(turns, answers[..., 3:])
+    places = turn_back(turns, strays[..., 1:] - size / 2) + size / 2
+    return {
+        "answers": jnp.concatenate([answers[..., :3], offsets], axis=-1),
+        "strays": jnp.concatenate([strays[..., :1], places], axis=-1),
+    }
 
 
 def at_labels(outputs: jax.Array, boxes: jax.Array, stride: int) -> jax.Array:

@@ -36,6 +36,7 @@ from dimjax.layouts import (
     layout_from,
 )
 from dimjax.sequences import OPENERS, Sequence, open_sequence
+from dimjax.splits import CUT
 from dimjax.tables import read_text
 
 __all__ = [
@@ -123,7 +124,8 @@ class Folder:
         """All labels, checked against the sequences, in the order of the files.
 
         Raises:
-          InputError: A file is missing or of an unknown sequence, or a row is wrong.
+          InputError: A file is missing or of an unknown sequence, or a row is wrong. Of label
+            files by sequence only those of sequences to train, validate and test on must be there.
         """
         return self.read_labels(self.shapes)
 
@@ -134,10 +136,13 @@ class Folder:
 
     @cached_property
     def splits(self) -> dict[str, list[str]]:
-        """Sequence names of each split, as its file has them; without files, all in "all".
+        """Sequence names of each split, as its file has them; without any file, all in "all".
+
+        A split without a file is empty, but for "train".
 
         Raises:
-          InputError: A file is missing, or a name in it is unknown or in a split already.
+          InputError: The file of "train" alone is missing, or a name is unknown or in a split
+            already.
         """
         return self.read_splits()
 
@@ -151,8 +156,12 @@ class Folder:
         for file in sorted(there - set(files.values())):
             rule = f"a label file must be that of a sequence at {self.layout.sequences}"
             report(InputError(file, rule, "none", "Add the sequence or remove the file."))
+        splits = self.read_splits(lambda problem: None)  # told of by who asks for the splits
+        needed = {name for split in ("all", *CUT) for name in splits.get(split, [])}
         tables = []
         for name, file in files.items():
+            if name not in needed and not file.exists():
+                continue
             try:
                 table = self._read(name, file, report)
             except InputError as problem:
@@ -172,12 +181,13 @@ class Folder:
 
     def read_splits(self, report: Report = stop) -> dict[str, list[str]]:
         """The splits; report is told of all problems."""
-        if not self.layout.splits:
+        files = {split: self.path / file for split, file in self.layout.splits.items()}
+        if not any(file.exists() for file in files.values()):
             return {"all": self.names}
         seen: dict[str, str] = {}
         return {
-            split: self._split(self.path / file, seen, report)
-            for split, file in self.layout.splits.items()
+            split: self._split(file, seen, report) if split == "train" or file.exists() else []
+            for split, file in files.items()
         }
 
     def _read(self, name: str, file: Path, report: Report) -> pd.DataFrame:

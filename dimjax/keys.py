@@ -3,6 +3,7 @@
 check(config)                                   # raises an InputError that names the key
 """
 
+import math
 from collections.abc import Iterator
 
 import jax
@@ -33,6 +34,7 @@ _AT_LEAST = {
     "training.noise": 0,
     "rounds.count": 1,
     "rounds.later_epochs": 1,
+    "refinement.loss_threshold": 0,
     "detection.most": 1,
     "detection.suppress_px": 0,
     "detection.tile_px": 0,
@@ -59,6 +61,8 @@ def check(config) -> None:
 
 
 def _broken(config) -> Iterator[tuple[str, str]]:
+    for key in _not_finite(config):
+        yield key, "finite"
     for key, choices in _CHOICES.items():
         if _value(config, key) not in choices:
             yield key, f"one of {', '.join(choices)}"
@@ -71,6 +75,8 @@ def _broken(config) -> Iterator[tuple[str, str]]:
     for key in _ABOVE_ZERO:
         if _value(config, key) <= 0:
             yield key, "above 0"
+    if config.refinement.loss_threshold and not config.refinement.planted_share:
+        yield "refinement.loss_threshold", "0 without a refinement (refinement.planted_share=0)"
     stride = config.model.output_stride
     for key in ("chips.chip_px", "detection.tile_px", "detection.margin_px"):
         if stride > 0 and _value(config, key) % stride:
@@ -81,6 +87,15 @@ def _broken(config) -> Iterator[tuple[str, str]]:
         yield "chips.chip_px", "above 0"
     if 0 < config.detection.tile_px <= 2 * config.detection.margin_px:
         yield "detection.tile_px", "more than twice detection.margin_px, or 0"
+
+
+def _not_finite(config, prefix: str = "") -> Iterator[str]:
+    for key, value in config.items():
+        if hasattr(value, "items"):
+            yield from _not_finite(value, f"{prefix}{key}.")
+        values = value if isinstance(value, list | tuple) else [value]
+        if any(isinstance(one, float) and not math.isfinite(one) for one in values):
+            yield f"{prefix}{key}"
 
 
 def _value(config, key: str):

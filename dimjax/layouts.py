@@ -31,14 +31,14 @@ class Layout(NamedTuple):
     """
 
     sequences: str = "sequences/*"  # glob of the files or folders that are sequences
-    labels: str = "labels.csv"  # or one file for each sequence: labels/{sequence}.csv
+    labels: str = "labels.csv"  # or labels/{sequence}.csv: one for each but "new" ones
     label_format: str = "table"  # table, boxes or centroids, the readers of dimjax.labels
     category: dict[str, str] = {}  # pattern -> category, for boxes and centroids
     centroid_order: str = "xy"  # xy or rowcol
     centroid_origin: dict[str, int] = {"*": 0}  # pattern -> number of the first pixel, 0 or 1
     centroid_size_px: float = 3.0  # width and height that centroids get
     surplus_rows: str = "error"  # rows beyond a sequence's end: error, or drop with a warning
-    splits: dict[str, str] = {}  # split -> file with a name a line; none: all sequences in "all"
+    splits: dict[str, str] = {}  # split -> file with a name a line, see `Folder.splits`
 
 
 DIMJAX = Layout(splits={name: f"splits/{name}.txt" for name in ("train", "val", "test", "new")})

@@ -9,16 +9,22 @@ in several chips has several rows.
     rows = label_rows(examples, labels)
     write_epoch(paths, epoch, examples, rows, found)       # found: from training.train_epoch
     merge(paths)                                           # after the last epoch
+    history(paths).loc["train-0003-000012-x48-y96"]        # its loss in each epoch
 """
+
+import os
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 
 from dimjax.answers import ANSWERS, STRAYS
 from dimjax.coordinates import chip_to_frame
 from dimjax.errors import InputError
 from dimjax.examples import Examples
-from dimjax.runs import Paths, identity, write_parquet
+from dimjax.runs import identity
+from dimjax.workdir import Paths
+from dimjax.writing import write_parquet
 
 _SAME_PX = 0.01  # positions in chips are float32
 
@@ -69,7 +75,30 @@ def write_epoch(paths: Paths, epoch: int, data: Examples, rows: np.ndarray, foun
 
 
 def merge(paths: Paths) -> None:
-    """Join the epochs; that the losses are there under their name says that all is done."""
+    """Join the epochs; that the losses are there under their name says that all is done.
+
+    One epoch after the other is read and written, each a row group: who asks for one reads one.
+    """
     for parts, whole in ((paths.epoch_answers, paths.answers), (paths.epoch_losses, paths.losses)):
-        tables = [pd.read_parquet(part) for part in sorted(parts.glob("*.parquet"))]
-        write_parquet(pd.concat(tables, ignore_index=True), whole)
+        files = sorted(parts.glob("*.parquet"))
+        schema, aside = pq.read_schema(files[0]), whole.with_name(whole.name + ".part")
+        with pq.ParquetWriter(aside, schema) as writer:
+            for file in files:
+                writer.write_table(pq.read_table(file).cast(schema))
+        os.replace(aside, whole)
+
+
+def history(paths: Paths) -> pd.DataFrame:
+    """Total loss of every training example in every epoch.
+
+    Args:
+      paths: Of a round whose training is done.
+
+    Returns:
+      Table with the examples' ids as its index and a column for each epoch: epoch_0, epoch_1, ...
+    """
+    losses = pq.read_table(paths.losses, columns=["epoch", "total"])
+    epochs = np.unique(losses["epoch"].to_numpy())
+    ids = pd.read_parquet(paths.losses, columns=["id"], filters=[("epoch", "==", epochs[0])])
+    totals = losses["total"].to_numpy().reshape(len(epochs), len(ids))
+    return pd.DataFrame(totals.T, ids.id, [f"epoch_{epoch}" for epoch in epochs])

@@ -16,23 +16,8 @@ from dimjax import examples, search, training
 from dimjax.labels import CATEGORIES
 from dimjax.meshes import own_mesh
 from dimjax.sequences import Sequence, as_sequence
-from dimjax.workdir import Paths, newest_round, read_config, write_config
-from dimjax.writing import write_parquet, write_whole
-
-__all__ = [
-    "Paths",
-    "Run",
-    "chip_labels",
-    "identity",
-    "load",
-    "losses_table",
-    "most_bytes",
-    "newest_round",
-    "read_config",
-    "write_config",
-    "write_parquet",
-    "write_whole",
-]
+from dimjax.tracks import Tracks, camera_shifts
+from dimjax.workdir import Paths, newest_round, read_config
 
 
 class Run:
@@ -96,7 +81,14 @@ class Run:
         """
         sequence = frames if isinstance(frames, Sequence) else as_sequence(frames)
         table = search.search(self.detector, sequence, progress=progress)
-        return self.detector.decided(self.detector.linked(table)) if accepted else table
+        return self.detector.decided(self.tracks(sequence, table)) if accepted else table
+
+    def tracks(self, sequence: Sequence, found: pd.DataFrame) -> Tracks:
+        """The tracks of what was detected in a sequence, with its camera's motion if so set."""
+        shifts = None
+        if self.config.detection.camera_motion:
+            shifts = {sequence.name: camera_shifts(sequence)}
+        return self.detector.linked(found, shifts)
 
 
 def load(

@@ -27,7 +27,7 @@ from dimjax.labels import CATEGORIES
 from dimjax.models import create_detector
 from dimjax.models.folding import apply_folded
 from dimjax.sequences import Sequence, measure_scale
-from dimjax.tracks import Linking, Tracks, link, vote
+from dimjax.tracks import Linking, Shifts, Tracks, link, vote
 
 COLUMNS = ("sequence", "frame", "x", "y", "w", "h", "category", "score")
 RUNTIMES = ("jax", "onnx")
@@ -45,11 +45,16 @@ class Detector(NamedTuple):
     description: dict  # plain values, saved with each checkpoint: see dimjax.stages.train
     detect: Callable  # (variables, frames [B, 4, H, W], scale [B, 2]) -> Detections
 
-    def linked(self, table: pd.DataFrame) -> Tracks:
-        """The tracks of detections at all scores; they start where a threshold is reached."""
+    def linked(self, table: pd.DataFrame, shifts: Shifts | None = None) -> Tracks:
+        """The tracks of detections at all scores; they start where a threshold is reached.
+
+        Args:
+          table: Of detections.
+          shifts: Motion of the camera in each sequence, see dimjax.tracks.link; None: it stands.
+        """
         threshold = self.description["threshold"]
         strong = (threshold["target"], threshold["interference"])
-        return link(table, Linking(strong=strong))
+        return link(table, Linking(strong=strong), shifts)
 
     def decided(self, tracks: Tracks) -> pd.DataFrame:
         """The detections that reach their threshold after their tracks have voted."""

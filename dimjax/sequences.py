@@ -171,7 +171,8 @@ def measure_scale(sequence: Sequence) -> Scale:
 def _grouped_mad(values: np.ndarray) -> float:
     """Median absolute deviation of integers, each spread evenly over the interval round it."""
     absolute = np.abs(values - int(np.median(values)))
-    middle = int(np.median(absolute))
+    # The lower of the two middle ones: between them there may be no value.
+    middle = int(np.quantile(absolute, 0.5, method="lower"))
     below, at = np.mean(absolute < middle), np.mean(absolute == middle)
     low, width = (middle - 0.5, 1.0) if middle else (0.0, 0.5)
     return low + width * (0.5 - below) / at

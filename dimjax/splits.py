@@ -34,7 +34,7 @@ def with_validation(splits: dict[str, list[str]], val_share: float, seed: int) -
       "train", "val" and "test", in this order, as far as they hold sequences; sorted by name.
 
     Raises:
-      InputError: val_share is out of range, or there is no sequence to cut from.
+      InputError: val_share is out of range, or there is no training sequence.
     """
     if not 0 <= val_share < 1:
         where, rule = "data.val_share", "it must lie in 0 <= val_share < 1"
@@ -42,11 +42,11 @@ def with_validation(splits: dict[str, list[str]], val_share: float, seed: int) -
     chosen = {name: sorted(splits[name]) for name in CUT if splits.get(name)}
     if splits.get("all"):
         chosen["train"] = sorted(splits["all"])
-    if not chosen:
-        found = ", ".join(splits) or "no splits"
-        remedy = "Name sequences in the files of these splits."
-        raise InputError("splits", f"{', '.join(CUT)} must hold a sequence", found, remedy)
-    train = chosen.get("train", [])
+    if "train" not in chosen:
+        found = f"none in {', '.join(splits)}" if splits else "no splits"
+        remedy = "Name sequences in the file of the split train."
+        raise InputError("splits", "train must hold a sequence", found, remedy)
+    train = chosen["train"]
     if val_share and "val" not in chosen and len(train) >= 2:
         count = min(max(1, round(val_share * len(train))), len(train) - 1)
         aside = sorted(train, key=lambda name: _place(name, seed))[:count]

@@ -21,9 +21,9 @@ import numpy as np
 import optax
 from jax.sharding import Mesh, NamedSharding
 
-from dimjax.answers import at_labels, strongest_stray
+from dimjax.answers import before_turning
 from dimjax.examples import Examples, StoredFrames
-from dimjax.inputs import add_noise, network_input, random_turns, turn, turn_back
+from dimjax.inputs import add_noise, network_input, random_turns, turn
 from dimjax.losses import assign, detection_loss
 from dimjax.meshes import BY_EXAMPLE, REPLICATED, on_mesh
 from dimjax.streaming import Streamed, streamed
@@ -170,24 +170,12 @@ def make_train_steps(
         gradients, (losses, outputs, batch_stats) = jax.grad(mean_loss, has_aux=True)(state.params)
         changes, opt_state = optimizer.update(gradients, state.opt_state, state.params)
         params = optax.apply_updates(state.params, changes)
-        seen = _seen(outputs, turns, boxes, category, images.shape[1], stride)
+        seen = before_turning(turns, outputs, boxes, category, images.shape[1], stride)
         return TrainState(state.step + 1, params, batch_stats, opt_state), {**losses, **seen}
 
     in_one_call = _many_steps if steps_per_call() > 1 else _one_step
     steps = in_one_call(look, augment, update)
     return _whole_in_each_process(steps, mesh) if mesh.is_multi_process else steps
-
-
-def _seen(outputs, turns, boxes, category, size: int, stride: int) -> dict[str, jax.Array]:
-    """The answers at the labels and the strongest stray, in the chip as it was before turning."""
-    answers = at_labels(outputs, boxes, stride)
-    strays = strongest_stray(outputs, boxes, category, stride)
-    offsets = turn_back(turns, answers[..., 3:])
-    places = turn_back(turns, strays[..., 1:] - size / 2) + size / 2
-    return {
-        "answers": jnp.concatenate([answers[..., :3], offsets], axis=-1),
-        "strays": jnp.concatenate([strays[..., :1], places], axis=-1),
-    }
 
 
 def _many_steps(look: Callable, augment: Callable, update: Callable) -> Callable:

@@ -92,8 +92,8 @@ def write_config(config: Mapping[str, Any], workdir: str | Path) -> None:
         "versions": {"dimjax": dimjax.__version__, "jax": metadata.version("jax")},
     }
     if paths.config.exists():
-        there = _flat(json.loads(paths.config.read_text())["config"])
-        here = _flat(record["config"])
+        there = flat(json.loads(paths.config.read_text())["config"])
+        here = flat(record["config"])
         differing = sorted(k for k in there.keys() | here.keys() if there.get(k) != here.get(k))
         if differing:
             key = differing[0]
@@ -135,9 +135,10 @@ def _plain(config: Any) -> Any:
     return config
 
 
-def _flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat = {}
+def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Values by their whole keys, such as "training.epochs"; an empty part is a value too."""
+    values = {}
     for key, value in config.items():
-        inner = isinstance(value, Mapping)
-        flat.update(_flat(value, f"{prefix}{key}.") if inner else {f"{prefix}{key}": value})
-    return flat
+        inner = flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else None
+        values |= inner or {prefix + key: value}
+    return values

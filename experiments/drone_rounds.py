@@ -27,7 +27,7 @@ from dimjax.folders import DRONE_IR, Folder, open_folder
 from dimjax.labels import write_table
 from dimjax.layouts import DIMJAX
 from dimjax.progress import bar
-from dimjax.runs import write_whole
+from dimjax.writing import write_whole
 
 VALIDATION = 2  # of the labelled clips
 

@@ -13,8 +13,8 @@ from result_files import as_json, interval, markdown, number, svg_file, versions
 
 from dimjax.mining import Mining
 from dimjax.report.charts import Axis, Series, chart
-from dimjax.runs import write_whole
 from dimjax.tracks import Linking
+from dimjax.writing import write_whole
 
 
 class Goal(NamedTuple):

@@ -23,9 +23,10 @@ from dimjax.folders import DIMJAX
 from dimjax.inputs import network_input
 from dimjax.labels import read_table, write_table
 from dimjax.losses import assign, detection_loss
-from dimjax.runs import Paths, write_parquet
 from dimjax.splits import with_validation
 from dimjax.stages.predict import trained_sequences
+from dimjax.workdir import Paths
+from dimjax.writing import write_parquet
 
 _BATCH = 256
 

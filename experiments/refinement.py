@@ -37,7 +37,8 @@ from calm_sky import CALM
 from configs import default
 from dimjax import rounds
 from dimjax.folders import DRONE_IR, open_folder
-from dimjax.runs import Paths, write_whole
+from dimjax.workdir import Paths
+from dimjax.writing import write_whole
 from main import make_builder
 
 _SIZE = flags.DEFINE_enum("size", "cpu", ["toy", "cpu", "paper"], "How much is simulated.")

@@ -14,11 +14,11 @@ import suspect_scores
 
 from dimjax import ledger, planting
 from dimjax.folders import Folder
-from dimjax.runs import Paths
 from dimjax.splits import with_validation
 from dimjax.stages import refine
 from dimjax.stages.build import open_book, trained_labels
 from dimjax.stages.simulate import data_folder
+from dimjax.workdir import Paths
 
 
 class Round(NamedTuple):

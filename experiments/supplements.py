@@ -24,11 +24,11 @@ from dimjax import chips
 from dimjax.evaluation import LEAST_VISIBLE
 from dimjax.folders import Folder
 from dimjax.labels import COLUMNS, read_table, write_table
-from dimjax.runs import Paths, write_config
 from dimjax.stages import build, evaluate, train
 from dimjax.stages.intake import new_sequences
 from dimjax.stages.simulate import data_folder
 from dimjax.tables import write_csv
+from dimjax.workdir import Paths, write_config
 
 NAMES = ("no-mining", "random", "all")
 

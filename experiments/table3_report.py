@@ -12,7 +12,7 @@ from result_files import NONE, as_json, interval, markdown, number, svg_file, ve
 from round_rows import LEAST_PRECISION
 
 from dimjax.report.charts import Axis, Point, Series, chart
-from dimjax.runs import write_whole
+from dimjax.writing import write_whole
 
 RUNS = {
     "oracle": "mined, oracle",

@@ -10,8 +10,8 @@ from dimjax.errors import InputError
 from dimjax.folders import open_folder
 from dimjax.labels import read_table
 from dimjax.layouts import DIMJAX
-from dimjax.runs import Paths
 from dimjax.stages import build, intake, predict
+from dimjax.workdir import Paths
 from main import make_builder
 
 SIZE = (6, 64, 96)
@@ -84,6 +84,14 @@ def test_what_joins_between_rounds_is_dealt_out_to_those_to_come(tmp_path):
         intake.deal(config, open_folder(config.data.folder, DIMJAX), paths)
         dealt.append(intake.new_sequences(paths))
     assert dealt == [["03", "04"], ["01", "05", "06"], ["07", "08", "09"], []]
+
+
+def test_what_is_trained_on_is_not_new_under_another_name(tmp_path):
+    config = config_of(write(tmp_path / "data", SPLITS), rounds=3)
+    there = tmp_path / "data" / "sequences"
+    (there / "03.npy").write_bytes((there / "1e3.npy").read_bytes())
+    with pytest.raises(InputError, match="sequence 03: a new .* found the frames of sequence 1e3"):
+        build.run(config, Paths(tmp_path / "run"), make_builder)
 
 
 @pytest.mark.parametrize(

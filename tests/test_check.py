@@ -11,8 +11,8 @@ from PIL import Image, ImageColor
 from dimjax import pictures
 from dimjax.errors import InputError, stop
 from dimjax.labels import check, read_boxes, read_centroids, read_table
-from dimjax.runs import Paths
 from dimjax.stages import check as stage
+from dimjax.workdir import Paths
 
 HEADER = "sequence,frame,x,y,w,h,category\n"
 ROWS = ["one,0,20.5,30.5,3,3,target", "one,5,40.5,30.5,3,3,target",
@@ -79,11 +79,12 @@ def test_every_fault_is_listed_with_file_and_line(tmp_path, capsys):
         f"{damaged}: the file must be readable; found ",
         f"{folder}/splits/train.txt line 1: one must be in one split, once; found it in {folder}",
         f"{folder}/splits/train.txt line 2: a split must name sequences at sequences/*; found 'thr",
+        "splits: train must hold a sequence; found none in ",
     ]
     assert count == len(problems) == len(expected), printed
     for text, problem in zip(expected, problems, strict=True):
         assert problem.startswith(text)
-    assert "8 problems" in printed
+    assert "9 problems" in printed
 
 
 def test_faults_of_sequences_are_listed(tmp_path, capsys):
@@ -106,12 +107,12 @@ def test_faults_of_sequences_are_listed(tmp_path, capsys):
 def test_missing_files_are_listed(tmp_path, capsys):
     folder = write_folder(tmp_path / "data", train="", test="")
     (folder / "labels.csv").unlink()
-    (folder / "splits" / "val.txt").unlink()
+    (folder / "splits" / "train.txt").unlink()
     problems, *_ = problems_of(config_of(folder), tmp_path / "run", capsys)
     starts = [
         f"{folder}/labels.csv: the file must exist",
-        f"{folder}/splits/val.txt: the file must exist",
-        "splits: train, val, test must hold a sequence",
+        f"{folder}/splits/train.txt: the file must exist",
+        "splits: train must hold a sequence",
     ]
     assert len(problems) == 3
     assert all(problem.startswith(s) for problem, s in zip(problems, starts, strict=True))

@@ -217,6 +217,24 @@ def test_what_was_decided_is_told_from_what_differs(review, edit, attributes):
     assert set(ledger.decision_table(review.book).reviewer_kind) == {"person"}
 
 
+def test_a_box_that_was_rounded_out_of_the_frame_is_the_same(tmp_path):
+    rim = pd.DataFrame([("a", 0, 59.997, 0.0, 3, 3, T, "", "annotator")], columns=COLUMNS)
+    with ledger.begin(tmp_path / "ledger.sqlite", rim, SHAPES) as book:
+        fix = Change(1, category=I)
+        places = (Place(0, 59.997, 0.0, 1, fix),)
+        ledger.add_items(book, [Item("wrong_category", "a", 0.9, "so", places)], "mine")
+        export_items(book, tmp_path / "items.json")
+        file = json.loads((tmp_path / "items.json").read_text())
+        for box in file["annotations"]:
+            box["bbox"] = [round(value, 2) for value in box["bbox"]]
+            box["bbox"][1] -= 0.01
+            assert box["bbox"][0] + 1.5 == 60  # as CVAT rounds
+        file["annotations"] = [b for b in file["annotations"] if b["attributes"]["role"] != "label"]
+        (tmp_path / "edited.json").write_text(json.dumps(file))
+        made = import_items(book, tmp_path / "edited.json", "ann", tmp_path / "items.json")
+        assert [decision.verb for decision in made] == ["accept"]
+
+
 def test_of_a_track_each_frame_is_told_for_itself(review):
     review.boxes.remove(review.boxes_of("miss")[0])
     assert review.back() == {"miss": "accept"}
@@ -360,7 +378,7 @@ REFUSED = {
     ),
     "no size": (_set(2, 0, "annotations", 2, "bbox"), "bbox must be of a size above 0; found"),
     "outside": (
-        _set(0, 58.5, "annotations", 2, "bbox"),
+        _set(0, 58.6, "annotations", 2, "bbox"),
         r"annotations\[2\]: the centre of bbox mus",
     ),
     "above": (_set(1, -1.6, "annotations", 2, "bbox"), "the frame of 60x40 pixels; found 20, -0.1"),

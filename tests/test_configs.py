@@ -1,6 +1,8 @@
 """Configurations: all cells there are, one set of keys, and a word for what is wrong."""
 
 import importlib.util
+import math
+import operator
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +11,9 @@ import jax
 import jax.numpy as jnp
 import pytest
 
+from dimjax.errors import InputError
 from dimjax.inputs import CHANNELS
+from dimjax.keys import check
 from dimjax.search import create_model
 from dimjax.stages.train import describe
 
@@ -115,6 +119,28 @@ def test_a_wrong_value_is_told_before_anything_starts(tmp_path, override, told):
 def test_words_that_mean_nothing_are_refused(tmp_path, words, told):
     said = main(*words, f"--workdir={tmp_path}")
     assert said.startswith("error: main.py: ") and told in said and len(said.splitlines()) == 1
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize(
+    "key",
+    ["training.learning_rate", "detection.match_px", "refinement.found", "model.width",
+     "data.val_share", "sky.settings.snr"],
+)  # fmt: skip
+def test_what_is_no_finite_number_is_refused(key, value):
+    config = get_config("demo")
+    part, _, name = key.rpartition(".")
+    inner = operator.attrgetter(part)(config)
+    inner[name] = (value, 9.0) if name == "snr" else value
+    with pytest.raises(InputError, match=rf"config\.{key}: it must be finite; found .*{value}"):
+        check(config)
+
+
+def test_a_threshold_of_the_loss_needs_a_refinement():
+    config = get_config("demo")
+    config.refinement.loss_threshold, config.refinement.planted_share = 1.0, 0.0
+    with pytest.raises(InputError, match="loss_threshold: it must be 0 without a refinement"):
+        check(config)
 
 
 def test_no_configuration_and_no_run(tmp_path):

@@ -13,9 +13,9 @@ import dimjax
 from dimjax import overlay, pictures, video
 from dimjax.errors import InputError
 from dimjax.labels import CATEGORIES
-from dimjax.runs import Paths
 from dimjax.sequences import as_sequence, open_sequence
 from dimjax.stages import detect, export
+from dimjax.workdir import Paths
 
 # Far from the centre of a frame that is not square, so that a flip or a swap is seen.
 X, Y, T = 80.5, 20.5, 5

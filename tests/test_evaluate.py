@@ -1,11 +1,19 @@
+import importlib
+import json
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from dimjax import evaluation
+from dimjax import evaluation, report
 from dimjax.examples import Examples
+from dimjax.report import rounds, tables
+from dimjax.stages import build, evaluate
 from dimjax.stages.evaluate import chip_truth
+from dimjax.stages.simulate import data_folder
 from dimjax.stages.train import _some_frames
+from dimjax.workdir import Paths, read_config
 
 COLUMNS = ["sequence", "frame", "x", "y", "w", "h", "category", "snr", "visible"]
 
@@ -32,6 +40,26 @@ def test_truth_of_chips_by_hand():
         ["chips", 2, 0.5, 0.5, 3.0, 3.0, "target", 8.0, 0.3],
         ["chips", 2, 22.0, 0.0, 5.0, 1.0, "interference", 9.0, 1.0],
     ]
+
+
+def test_a_split_without_a_chip_is_evaluated_on_full_frames(tiny_run, tmp_path, capsys):
+    # As with chips.backgrounds_per_label=0 and test sequences without a label.
+    workdir = shutil.copytree(tiny_run, tmp_path / "run")
+    paths, config = Paths(workdir), read_config(workdir)
+    whole = json.loads(paths.evaluation.read_text())
+    plan = pd.read_csv(paths.plan, keep_default_na=False)
+    plan[plan.split != "test"].to_csv(paths.plan, index=False)
+    shutil.rmtree(paths.examples)
+    paths.evaluation.unlink()
+    make_builder = importlib.import_module("main").make_builder
+    build.make_chips(config, data_folder(config, paths), paths, make_builder)
+    capsys.readouterr()
+    figures = evaluate.run(config, paths)
+    assert capsys.readouterr().out == "test split: no chip is of it; measured on full frames only\n"
+    assert "chips" not in figures and figures["frames"] == whole["frames"]
+    text = report.table(figures)
+    assert "full frames" in text and "chips" not in text
+    assert tables.as_text(rounds.table(rounds.read(paths))).count(tables.NONE) == 7
 
 
 def test_curves_are_closest_at_high_thresholds():

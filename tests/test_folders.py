@@ -67,6 +67,14 @@ def test_without_truth_and_splits(data):
     assert folder.truth is None and folder.splits == {"all": NAMES}
 
 
+def test_a_split_without_a_file_is_empty(data):
+    for split in ("val", "test", "new"):
+        (data / "splits" / f"{split}.txt").unlink()
+    assert open_folder(data).splits == {"train": ["s10", "s1"], "val": [], "test": [], "new": []}
+    (data / "splits" / "train.txt").unlink()
+    assert open_folder(data).splits == {"all": NAMES}
+
+
 def test_names_need_no_labels_and_no_frames(data):
     (data / "labels.csv").unlink()
     (data / "sequences" / "s1" / "frames.npy").write_bytes(b"")
@@ -76,7 +84,7 @@ def test_names_need_no_labels_and_no_frames(data):
 @pytest.mark.parametrize(
     ("spoil", "ask", "message"),
     [
-        (lambda d: (d / "splits/new.txt").unlink(), "splits", r"new\.txt: the file must exist"),
+        (lambda d: (d / "splits/train.txt").unlink(), "splits", r"train\.txt: the file must exist"),
         (
             lambda d: (d / "splits/val.txt").write_text("s2\ns3\n"),
             "splits",
@@ -169,6 +177,20 @@ def test_label_files_and_sequences_must_pair(data):
     (data / "labels" / "s1.csv").unlink()
     with pytest.raises(InputError, match=r"s1\.csv: the file must exist"):
         open_folder(data, BOXES).labels  # noqa: B018
+
+
+def test_new_sequences_need_no_label_file(data):
+    box_files(data, s1="0,1,2,2,2\n", s10="0,1,2,2,2\n")
+    (data / "labels" / "s2.csv").unlink()
+    splits = {name: f"splits/{name}.txt" for name in ("train", "new")}
+    (data / "splits" / "new.txt").write_text("s2\n")
+    layout = BOXES._replace(splits=splits)
+    assert open_folder(data, layout).labels.sequence.tolist() == ["s1", "s10"]
+    (data / "labels" / "s2.csv").write_text("frame,x,y,w,h\n0,1,2,2,2\n")
+    assert open_folder(data, layout).labels.sequence.tolist() == NAMES
+    (data / "labels" / "s10.csv").unlink()
+    with pytest.raises(InputError, match=r"s10\.csv: the file must exist"):
+        open_folder(data, layout).labels  # noqa: B018
 
 
 def test_surplus_rows_are_an_error_or_dropped_with_a_warning(data):

@@ -9,7 +9,8 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 DATA = {"errors", "tables", "labels", "layouts", "decoding", "images", "video", "sequences",
-        "folders", "splits", "coordinates", "chips", "shards", "progress", "writing"}  # fmt: skip
+        "folders", "splits", "twins", "coordinates", "chips", "shards", "progress",
+        "writing"}  # fmt: skip
 MODEL = {
     "models",
     "losses",

@@ -11,13 +11,14 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from dimjax import evaluation, report, runs
+from dimjax import evaluation, report
 from dimjax.chips import chip_id
 from dimjax.labels import TRUTH_COLUMNS, read_table, write_table
 from dimjax.pictures import crop
 from dimjax.report import charts, crops, curves, tables
 from dimjax.report.charts import Axis, Point, Series
 from dimjax.sequences import as_sequence
+from dimjax.workdir import Paths, read_config
 
 TRUTH = ["sequence", "frame", "x", "y", "w", "h", "category", "snr", "visible"]
 FOUND = ["sequence", "frame", "x", "y", "w", "h", "category", "score"]
@@ -54,9 +55,9 @@ ONE_OF_TWO = figures(
 
 def page_of(workdir):
     """Runs the report of a run's directory anew and gives its page."""
-    paths = runs.Paths(workdir)
+    paths = Paths(workdir)
     paths.report.unlink(missing_ok=True)
-    report.run(runs.read_config(workdir), paths)
+    report.run(read_config(workdir), paths)
     return paths.report.read_text()
 
 
@@ -116,7 +117,7 @@ def test_a_split_that_flatters_says_so():
 
 def half_found(workdir):
     """Write detections and figures of the test split: half of its targets, one false alarm."""
-    paths = runs.Paths(workdir)
+    paths = Paths(workdir)
     truth = read_table(paths.sky / "truth.csv", TRUTH_COLUMNS)
     truth = truth[truth.sequence == "test-0000"]
     targets = truth[(truth.category == "target") & (truth.visible >= 0.5)]
@@ -155,7 +156,7 @@ def test_page_of_a_run(tiny_run, tmp_path, capsys):
 
 def test_written_anew_only_if_something_is_newer(tiny_run, tmp_path):
     workdir = shutil.copytree(tiny_run, tmp_path / "run")
-    paths, config = runs.Paths(workdir), runs.read_config(workdir)
+    paths, config = Paths(workdir), read_config(workdir)
     paths.report.write_text("old")
     report.run(config, paths)
     assert paths.report.read_text() == "old"
@@ -167,7 +168,7 @@ def test_written_anew_only_if_something_is_newer(tiny_run, tmp_path):
 
 def test_page_without_truth_validation_and_detections(tiny_run, tmp_path):
     workdir = shutil.copytree(tiny_run, tmp_path / "run")
-    paths = runs.Paths(workdir)
+    paths = Paths(workdir)
     (paths.sky / "truth.csv").unlink()
     lines = [json.loads(line) for line in paths.metrics.read_text().splitlines()]
     lines = [{k: v for k, v in line.items() if not k.startswith("val/")} for line in lines]
@@ -184,7 +185,7 @@ def test_page_without_truth_validation_and_detections(tiny_run, tmp_path):
 
 def test_page_without_any_truth(tiny_run, tmp_path):
     workdir = shutil.copytree(tiny_run, tmp_path / "run")
-    paths = runs.Paths(workdir)
+    paths = Paths(workdir)
     empty = {**figures(truth_table(), found_table()), "sequences": ["nowhere"]}
     write_table(found_table(), paths.detections)
     paths.evaluation.write_text(json.dumps(empty))

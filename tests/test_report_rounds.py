@@ -12,7 +12,7 @@ from conftest import tiny_config
 from PIL import Image
 from test_report import Links
 
-from dimjax import evaluation, ledger, report, runs
+from dimjax import evaluation, ledger, report
 from dimjax.chips import chip_id
 from dimjax.labels import COLUMNS, write_table
 from dimjax.ledger import Change, Item, Place
@@ -23,6 +23,7 @@ from dimjax.sequences import as_sequence
 from dimjax.stages import refine
 from dimjax.stages.simulate import data_folder
 from dimjax.tracks import POINT_TYPES
+from dimjax.workdir import Paths, read_config, write_config
 
 SHAPE = (12, 64, 96)
 SEQUENCES = {"train": "train-0", "val": "val-0", "test": "test-0", "new": "new-0"}
@@ -114,8 +115,8 @@ def workdir(tmp_path_factory):
 def write_run(folder, splits):
     config = tiny_config()
     config.rounds.count = 2
-    first, last = runs.Paths(folder), runs.Paths(folder, 1)
-    runs.write_config(config, folder)
+    first, last = Paths(folder), Paths(folder, 1)
+    write_config(config, folder)
     labels = write_folder(first.sky, splits)
     write_round(first, 3, [1.0, 2.0, 4.0, 8.0], range(6))
     write_round(last, 2, [0.5, 0.5, 2.0], range(9))
@@ -136,13 +137,13 @@ def known_thresholds(monkeypatch):
 
 
 def sections_of(workdir):
-    config, paths = runs.read_config(workdir), runs.Paths(workdir, 1)
+    config, paths = read_config(workdir), Paths(workdir, 1)
     return sections(config, paths, data_folder(config, paths))
 
 
 def test_page_of_two_rounds(workdir, capsys):
-    paths = runs.Paths(workdir, 1)
-    report.run(runs.read_config(workdir), paths)
+    paths = Paths(workdir, 1)
+    report.run(read_config(workdir), paths)
     page, links = paths.report.read_text(), Links()
     links.feed(page)
     assert not links.wrong and not links.open and "<script" not in page
@@ -161,7 +162,7 @@ def test_page_of_two_rounds(workdir, capsys):
 
 
 def test_table_of_rounds_by_hand(workdir):
-    table = rounds.table(rounds.read(runs.Paths(workdir, 1)))
+    table = rounds.table(rounds.read(Paths(workdir, 1)))
     first = ["1.000", "0.500", "0.667"]  # 6 of 12 targets are found, without a false alarm
     assert table.rows[0] == ["0", "3", "4", *first, *first, "3.75", "5", "2", "6", "1.5"]
     last = ["1.000", "0.750", "0.857"]
@@ -172,13 +173,13 @@ def test_table_of_rounds_by_hand(workdir):
 
 
 def test_a_review_without_a_decision_has_no_labels_a_decision(workdir):
-    one = rounds.read(runs.Paths(workdir, 1))[0]
+    one = rounds.read(Paths(workdir, 1))[0]
     nothing = {"items": 1, "decided": 0, "worth_it": 0, "labels_changed": 0}
     assert rounds.table([one._replace(review=nothing)]).rows[0][-4:] == ["1", "0", "0", "–"]
 
 
 def test_kinds_by_hand(workdir):
-    with ledger.open_ledger(runs.Paths(workdir).ledger) as book:
+    with ledger.open_ledger(Paths(workdir).ledger) as book:
         table = rounds.kinds(ledger.item_table(book), ledger.decision_table(book))
     assert [name for name, _ in table.columns] == [
         "kind", "put up", "accepted", "skipped", "not decided", "labels changed"]  # fmt: skip
@@ -191,7 +192,7 @@ def test_kinds_by_hand(workdir):
 
 
 def test_one_round_has_no_sections():
-    assert sections(None, runs.Paths("nowhere", 0), None) == {}
+    assert sections(None, Paths("nowhere", 0), None) == {}
 
 
 def test_longest_track_of_the_new_sequences(workdir):
@@ -213,13 +214,13 @@ def test_mined_crops_show_the_telling_frame(workdir):
 
 def test_nothing_confirmed_and_nothing_new(tmp_path):
     workdir = write_run(tmp_path, SEQUENCES)
-    paths = runs.Paths(workdir, 1)
+    paths = Paths(workdir, 1)
     found_table(passing("new-0", [3])).to_parquet(paths.of_round(0).predictions, index=False)
-    report.run(runs.read_config(workdir), paths)
+    report.run(read_config(workdir), paths)
     assert "No track was confirmed in the new sequences." in paths.report.read_text()
     (paths.sky / "splits" / "new.txt").write_text("")
     paths.report.unlink()
-    report.run(runs.read_config(workdir), paths)
+    report.run(read_config(workdir), paths)
     page = paths.report.read_text()
     assert "<h2>Rounds" in page and "<h2>Tracks" not in page and "<h2>Mined" not in page
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 
 import dimjax
@@ -17,7 +18,7 @@ from dimjax import checkpoints, ledger, reviewers
 from dimjax.errors import InputError
 from dimjax.labels import COLUMNS, read_table
 from dimjax.rounds import sole_run
-from dimjax.runs import Paths, read_config, write_config
+from dimjax.workdir import Paths, read_config, write_config
 
 ROOT = Path(__file__).parent.parent
 # One device; compiling costs more than running here.
@@ -105,6 +106,7 @@ def test_every_example_has_its_loss_in_every_epoch(undisturbed):
     table = pd.read_parquet(Paths(undisturbed[0]).losses)
     assert (table.groupby("id").epoch.nunique() == 3).all()
     assert not table.duplicated(["id", "epoch"]).any()
+    assert pq.ParquetFile(Paths(undisturbed[0]).losses).num_row_groups == 3  # one an epoch
     a, b = (read_config(undisturbed[0]).loss[weight] for weight in "ab")
     total = a * table.location + b * (table.confidence + table.category)
     np.testing.assert_allclose(table.total, total, rtol=1e-5)
@@ -227,6 +229,19 @@ def test_scores_are_written_while_a_run_goes_on_with_the_worst_first(undisturbed
     assert "test: mean loss location" in printed
     table = pd.read_parquet(Paths(undisturbed[0], 1).scores("test"))
     assert table.total.is_monotonic_decreasing
+    assert not any(column.startswith("epoch") for column in table)  # it was not trained on
+
+
+def test_scores_of_the_training_split_tell_the_losses_of_all_epochs(undisturbed):
+    paths, tables = Paths(undisturbed[0], 1), []
+    for epoch in (0, 1):
+        run(undisturbed[0], "score", f"--epoch={epoch}")
+        tables.append(pd.read_parquet(paths.scores("train")))
+    assert (tables[0].set_index("id").total - tables[1].set_index("id").total).abs().max() > 0.01
+    assert [c for c in tables[0] if c.startswith("epoch")] == ["epoch_0", "epoch_1"]
+    losses = pd.read_parquet(paths.losses).set_index(["epoch", "id"]).total
+    for epoch in (0, 1):
+        assert (tables[0][f"epoch_{epoch}"] == losses[epoch][tables[0].id].to_numpy()).all()
 
 
 def test_a_run_is_not_continued_with_other_keys(undisturbed):

@@ -260,6 +260,17 @@ def test_scale_is_the_level_and_the_noise(tmp_path, dtype, sigma):
     assert noise_sigma == pytest.approx(np.hypot(sigma, 12**-0.5), rel=0.05)
 
 
+@pytest.mark.parametrize("step", [2, 16])
+def test_noise_of_grey_levels_in_steps_is_a_number(tmp_path, step):
+    # Half of the differences are 0, a quarter each +step and -step: the median lies between.
+    pair = np.full((2, 8, 8), 100, np.uint16)
+    pair[0, :4, ::2] += step
+    pair[1, :4, 1::2] += step
+    np.save(tmp_path / "s.npy", pair)
+    _, noise_sigma = measure_scale(open_sequence(tmp_path / "s.npy"))
+    assert noise_sigma == pytest.approx(1.4826 * 0.5 / np.sqrt(2))  # 0 spreads from 0 to 0.5
+
+
 def test_noise_is_never_below_that_of_quantisation(tmp_path):
     np.save(tmp_path / "s.npy", np.full((3, 4, 5), 7, np.uint8))
     assert measure_scale(open_sequence(tmp_path / "s.npy")) == (7, pytest.approx(12**-0.5))

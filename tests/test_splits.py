@@ -42,9 +42,15 @@ def test_folder_without_splits_is_for_training():
 
 
 def test_nothing_to_cut_from():
-    text = "splits: train, val, test must hold a sequence; found train, new. Name sequences in"
+    text = (
+        "splits: train must hold a sequence; found none in train, new. Name sequences in the file"
+    )
     with pytest.raises(InputError, match=text):
         with_validation({"train": [], "new": ["a"]}, 0.15, seed=0)
+    with pytest.raises(InputError, match="train must hold a sequence; found none in train, test"):
+        with_validation({"train": [], "test": ["a"]}, 0.15, seed=0)
+    with pytest.raises(InputError, match="train must hold a sequence; found no splits"):
+        with_validation({}, 0.15, seed=0)
 
 
 @pytest.mark.parametrize("share", [-0.1, 1.0])

@@ -10,11 +10,12 @@ import pytest
 from dimjax import examples, meshes, runs, training
 from dimjax.stages import train
 from dimjax.stages.train import _examples
+from dimjax.workdir import Paths, read_config
 
 
 @pytest.fixture(scope="module")
 def paths(tiny_run):
-    return runs.Paths(tiny_run)
+    return Paths(tiny_run)
 
 
 @pytest.mark.parametrize("steps", [1, 3])
@@ -52,7 +53,7 @@ def figures_of(paths):
 def test_a_training_that_goes_on_streamed_ends_as_the_resident_one(tiny_run, paths, tmp_path):
     """To the bit, half of its epochs resident and half streamed."""
     workdir = shutil.copytree(tiny_run, tmp_path / "run")
-    config, streamed = runs.read_config(workdir), runs.Paths(workdir)
+    config, streamed = read_config(workdir), Paths(workdir)
     config.training.device_gb = 0.0
     for gone in (2, 3):
         shutil.rmtree(streamed.checkpoints / str(gone))
@@ -66,7 +67,7 @@ def test_a_training_that_goes_on_streamed_ends_as_the_resident_one(tiny_run, pat
 
 
 def test_the_budget_is_for_both_splits(paths, capsys):
-    config = runs.read_config(paths.workdir)
+    config = read_config(paths.workdir)
     held = {name: examples.load(paths.prepared, name).frames.nbytes for name in ("train", "val")}
     assert held["val"] < held["train"] - 1
 
@@ -86,6 +87,6 @@ def test_the_budget_is_for_both_splits(paths, capsys):
 def test_the_losses_of_stored_chips_are_those_of_resident_ones(tiny_run, paths, tmp_path):
     opened = runs.load(tiny_run)
     expected = opened.losses("train", batch_size=7)
-    opened.config = runs.read_config(tiny_run)
+    opened.config = read_config(tiny_run)
     opened.config.training.device_gb = 0.0
     pd.testing.assert_frame_equal(opened.losses("train", batch_size=7), expected, check_exact=True)

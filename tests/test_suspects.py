@@ -1,5 +1,7 @@
 """Suspects: measures worked out by hand, ranks, calibration, and the items they become."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -23,6 +25,7 @@ from dimjax.suspects import (
 )
 from dimjax.suspects.fusion import calibrated, cut_off, tail_features
 from dimjax.suspects.images import _left_of_noise
+from dimjax.suspects.measures import dynamics
 from dimjax.tracks import Tracks, link
 
 LOSSES = ("location", "confidence", "category", "total")
@@ -90,6 +93,17 @@ def test_measures_of_a_label_by_hand():
     assert first.path_difference == pytest.approx(1.5 * np.sqrt(2))
     assert (first.path_labels, first.path_speed) == (2.0, np.hypot(2, 0.5))
     assert np.isnan(second.path_labels)  # interference is short-lived by its nature
+
+
+def test_a_label_in_two_chips_has_their_mean_and_one_in_none_has_nothing():
+    losses, answers = _history(5, {0: (2.0, 0.0, 1.0, 0.0), 1: (4.0, 0.0, 3.0, 0.0)})
+    losses.loc[losses.id == "chip-1", "total"] = 10.0
+    answers["label"] = 1
+    table = dynamics(losses, answers, np.array([True, True, True]))
+    assert table.loc[[0, 2]].isna().all(axis=None)
+    assert table.loc[1, ["offset_px", "category_margin", "epochs"]].tolist() == [3.0, 2.0, 4.0]
+    assert table.last_loss[1] == (4.0 + 10.0) / 2
+    assert table.offset_sigmas[1] == pytest.approx(3.0 / 1.2)  # sigma of 2 and 4, floor 0.2
 
 
 def test_labels_are_linked_whatever_their_tracks_are_called():
@@ -275,6 +289,18 @@ def test_items_join_the_errors_of_a_track_and_a_ledger_takes_them(tmp_path):
     assert "frames of one track" in reasons and "sigmas in the frames" in reasons
 
 
+def test_a_proposal_at_the_rim_is_rounded_into_the_frame(tmp_path):
+    labels, measures, proposals, _ = _ranked()
+    proposals["x"], proposals["y"] = 63.997, -0.001
+    chosen = rank(labels, measures, proposals)
+    shapes, points = {"a": (60, 64, 64)}, _points().assign(frame=[], x=[], y=[])
+    lone = chosen[(chosen.label == 0) & (chosen.row == 3)]
+    items = to_items(lone, labels, measures, proposals, points, shapes)
+    assert items[0].places[0].fix[:5] == (None, "a", 3, 63.99, 0.0)
+    with ledger.begin(tmp_path / "ledger.sqlite", labels, shapes) as book:
+        assert len(ledger.add_items(book, items, stage="refine")) == 1
+
+
 class _Still:
     """A sequence of noise with a point at (20.5, 12.5) in frame 3 alone."""
 
@@ -305,3 +331,18 @@ def test_what_was_decided_before_is_not_shown_again():
     )
     seen = refine._seen(shown, proposals, reviewed, match_px=3.0)
     assert seen.tolist() == [False, True, True, False]
+
+
+def test_the_papers_way_is_the_last_loss_above_a_threshold():
+    labels, measures, proposals, planted = _ranked()
+    measures["last_loss"] = np.arange(60.0)[::-1] / 10  # of labels 1, 2, ...
+    told = known(planted, labels, proposals, match_px=3.0)  # labels 1 to 15 are planted
+    worst = worst_kind(rank(labels, measures, proposals, told, found=0.9))
+    settings = SimpleNamespace(loss_threshold=4.15, least_probability=0.05)
+    shown = refine.above(settings, worst, measures)
+    assert shown.label.tolist() == [16, 17, 18] and shown.score.tolist() == [4.4, 4.3, 4.2]
+    settings.loss_threshold = 0.0
+    shown = refine.above(settings, worst, measures)
+    assert (
+        (shown.probability >= shown.cut_off).all() and len(shown) > 0 and (shown.label == 0).any()
+    )

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from dimjax import chips
-from dimjax.runs import Paths
+from dimjax.workdir import Paths
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "experiments"))
 import drone_rounds

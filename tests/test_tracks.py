@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import tiny_config
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
@@ -10,7 +11,10 @@ from scipy.optimize import linear_sum_assignment
 
 from dimjax.errors import InputError
 from dimjax.labels import COLUMNS
+from dimjax.search import Detector
 from dimjax.sequences import as_sequence
+from dimjax.stages.motion import camera_motion
+from dimjax.suspects import link_labels
 from dimjax.tracks import (
     POINT_TYPES,
     Linking,
@@ -30,6 +34,7 @@ from dimjax.tracks.found import arrange, density_around
 from dimjax.tracks.joining import join
 from dimjax.tracks.rows import lay_out
 
+BOTH = {"target": 0.5, "interference": 0.5}
 HAND = Linking(noise_px=1.0, speed_px=2.0, acceleration_px=1e-9)
 
 
@@ -417,6 +422,26 @@ def test_camera_shifts_of_clouds_behind_a_fixed_pattern():
     shifts = camera_shifts(sequence, progress=list)
     assert shifts.shape == (6, 2) and shifts[0].tolist() == [0, 0]
     np.testing.assert_allclose(shifts, truth, atol=0.15)
+
+
+def test_a_run_links_through_the_motion_of_its_camera():
+    rng = np.random.default_rng(0)
+    clouds = 4000 * ndimage.gaussian_filter(rng.normal(size=(200, 220)), 4.0)
+    place = rng.integers(0, 40, (12, 2))  # of the window, far apart from frame to frame
+    frames = [clouds[y : y + 128, x : x + 160] + 2000 for x, y in place]
+    frames = np.array(frames) + rng.normal(0, 3, (12, 128, 160))
+    sequence = as_sequence(np.rint(frames).astype(np.uint16), "a")
+    shake = place[0] - place
+    table = flight(range(12))
+    table = table.assign(x=table.x + shake[:, 0], y=table.y + shake[:, 1])
+    config, detector = tiny_config(), Detector(None, None, {"threshold": BOTH}, None)
+    for camera_moves in (False, True):
+        config.detection.camera_motion = camera_moves
+        shifts = camera_motion(config, lambda name: sequence, ["a"])
+        found = detector.linked(table, shifts)
+        paths = link_labels(table, shifts)
+        for one in (found, paths):
+            assert (one.detections.track == "a/0").all() == camera_moves
 
 
 def test_camera_shifts_of_a_clear_sky_are_none():

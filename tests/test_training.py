@@ -12,8 +12,8 @@ from jax.sharding import AxisType
 
 from dimjax import training
 from dimjax.examples import Examples
+from dimjax.forecast import Forecast
 from dimjax.models import create_detector
-from dimjax.stages.train import _forecast
 
 STRIDE, SIZE = 8, 16
 
@@ -160,14 +160,27 @@ def test_adam_keeps_its_rate_after_the_warm_up():
     np.testing.assert_allclose(sizes, [0, 0.25, 0.5, 0.5, 0.5, 0.5], rtol=1e-4)
 
 
-def test_the_forecast_tells_compiling_from_training(capsys):
-    blocks = [np.zeros((2, 8), int)] * 8
-    for done, block in enumerate(_forecast(blocks, (16, 8), epochs=1000)):
+@pytest.mark.parametrize("calls", [2, 8])
+def test_the_forecast_tells_compiling_from_training(capsys, calls):
+    forecast = Forecast(epochs=1000, steps=2 * calls)
+    for done, block in enumerate(forecast.watch([np.zeros((2, 8), int)] * calls)):
         assert block.shape == (2, 8)
-        time.sleep(0.02 if done else 1.0)
-    told = re.search(
+        time.sleep(0.02 if done else 0.5)
+    for _ in forecast.watch([np.zeros((2, 8), int)] * calls):  # it is said once
+        pass
+    (told,) = re.findall(
         r"compiling took (.*) s; it will take about (.*), (.*) s a step", capsys.readouterr().out
     )
-    assert 0.8 < float(told[1]) < 1.3
-    assert 0.009 < float(told[3]) < 0.1
-    assert told[2].endswith(("minutes", "seconds"))
+    assert 0.4 < float(told[0]) < 0.7
+    assert 0.009 < float(told[2]) < 0.1
+    assert told[1].endswith(("minutes", "seconds"))
+
+
+def test_where_an_epoch_is_one_call_the_second_gives_the_forecast(capsys):
+    forecast = Forecast(epochs=1000, steps=2)
+    for seconds in (0.3, 0.01, 0.01):
+        for _ in forecast.watch([np.zeros((2, 8), int)]):
+            time.sleep(seconds)
+    bound, told = capsys.readouterr().out.splitlines()
+    assert bound.startswith("compiling and the first 2 steps took 0.3 s; all: less than 5.")
+    assert told.startswith("compiling took 0.") and "it will take about 1" in told

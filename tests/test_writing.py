@@ -10,9 +10,8 @@ import pytest
 
 from dimjax.coco import files
 from dimjax.review import address
-from dimjax.runs import write_parquet, write_whole
 from dimjax.tables import write_csv
-from dimjax.writing import written_aside
+from dimjax.writing import write_parquet, write_whole, written_aside
 
 OTHER = """
 import sys

@@ -17,6 +17,7 @@ UNCHANGED = "Give the file as this run exported it."
 PUT_BACK = "Nothing was imported: correct its boxes, or put them back as they were."
 SAME_PX = 0.02  # CVAT rounds to 0.01
 
+_RIM_PX = 0.01  # what was put out of the frame is put back so far into it
 _NEAR_PX = 3.0  # a box that lost its attributes is the one that was so near
 _ROLES = ("label", "suggestion", "place", "other")
 
@@ -121,16 +122,18 @@ def _in_frames(before: Coco, found: Coco, shapes: Mapping) -> tuple[list[Box], s
             raise InputError(image.where, "a picture must be there once", image.name, remedy)
         present.add(links[key])
     boxes = [box._replace(image=links[box.image]) for box in found.boxes]
-    for box in boxes:
-        _check_inside(box, before.images[box.image], shapes)
-    return boxes, present
+    return [_inside(box, before.images[box.image], shapes) for box in boxes], present
 
 
-def _check_inside(box: Box, image: Image, shapes: Mapping) -> None:
+def _inside(box: Box, image: Image, shapes: Mapping) -> Box:
+    """The box, back in the frame where rounding has put it out."""
     _, height, width = shapes.get(image.values.get("sequence"), (0, 0, 0))
-    if not (0 <= box.x < width and 0 <= box.y < height):
+    x = min(max(box.x, 0.0), width - _RIM_PX)
+    y = min(max(box.y, 0.0), height - _RIM_PX)
+    if max(abs(box.x - x), abs(box.y - y)) > SAME_PX:
         rule = f"the centre of bbox must lie in the frame of {width}x{height} pixels"
         raise InputError(box.where, rule, f"{box.x:g}, {box.y:g}", "Correct the box.")
+    return box if 0 <= box.x < width and 0 <= box.y < height else box._replace(x=x, y=y)
 
 
 def _exported_image(image: Image, known: dict[str, int]) -> int:

@@ -5,8 +5,6 @@ print(table(figures))               # figures: what dimjax.stages.evaluate wrote
 """
 
 import json
-from collections.abc import Mapping
-from typing import Any
 
 import jinja2
 import pandas as pd
@@ -17,8 +15,9 @@ from dimjax.labels import read_table
 from dimjax.progress import bar, say
 from dimjax.report import crops, curves, rounds, tables
 from dimjax.report.found import sections
-from dimjax.runs import Paths, write_whole
 from dimjax.stages.simulate import data_folder
+from dimjax.workdir import Paths, flat
+from dimjax.writing import write_whole
 
 _TITLES = {
     "hit": "Hits, from dim to bright",
@@ -52,13 +51,14 @@ def table(figures: dict) -> str:
 
 def measured(figures: dict) -> str:
     """What the figures were measured on, and how, in words."""
-    frames, chips = figures["frames"], figures["chips"]
+    frames, chips = figures["frames"], figures.get("chips")
+    on_chips = f"; {chips['images']:,} chips of {_pixels(chips)}" if chips else ""
     count = {name: own["truths"] for name, own in frames["categories"].items()}
     return (
         f"{figures['split'].capitalize()} split: {len(figures['sequences'])} sequences, "
         f"{frames['images']:,} full frames of {_pixels(frames)} with {count['target']:,} targets "
-        f"and {count['interference']:,} interferences; {chips['images']:,} chips of "
-        f"{_pixels(chips)}.\nA detection is a hit if its centre is less than "
+        f"and {count['interference']:,} interferences{on_chips}.\n"
+        f"A detection is a hit if its centre is less than "
         f"{frames['match_px']:g} px from a truth's. {_chosen_on(figures)}"
     )
 
@@ -104,7 +104,7 @@ def page(config, paths: Paths, figures: dict) -> str:
         heads=crops.heads(),
         titles=_TITLES,
         least_visible=LEAST_VISIBLE,
-        keys=_flat(record["config"]),
+        keys=flat(record["config"]),
         versions=record["versions"],
         found=sections(config, paths, folder),
     )
@@ -149,11 +149,3 @@ def _crops(config, paths: Paths, figures: dict, folder: Folder) -> dict[str, lis
         kind: [drawn(row, kind) for row in bar(rows.itertuples(), f"draw {kind} crops", "crop")]
         for kind, rows in chosen.items()
     }
-
-
-def _flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat = {}
-    for key, value in config.items():
-        inner = _flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else None
-        flat |= inner or {prefix + key: value}
-    return flat

@@ -16,9 +16,10 @@ from dimjax.folders import Folder
 from dimjax.progress import bar
 from dimjax.report import crops, curves, mined, rounds, trajectories
 from dimjax.report.tables import Table
-from dimjax.runs import Paths
 from dimjax.stages.intake import new_sequences
+from dimjax.stages.motion import camera_motion
 from dimjax.stages.refine import linked
+from dimjax.workdir import Paths
 
 
 class Longest(NamedTuple):
@@ -90,7 +91,8 @@ def _longest(config, paths: Paths, folder: Folder) -> Longest | None:
         own = paths.of_round(number)
         names = new_sequences(own)
         if names:
-            points = linked(own, _predictions(own, names)).points
+            shifts = camera_motion(config, folder.sequence, names)
+            points = linked(own, _predictions(own, names), shifts).points
             track = trajectories.longest(points)
             if track is not None:
                 name = points[points.track == track].sequence.iloc[0]

@@ -13,7 +13,7 @@ import pandas as pd
 
 from dimjax.ledger import KINDS, VERBS
 from dimjax.report.tables import NONE, Table, basic, rate
-from dimjax.runs import Paths
+from dimjax.workdir import Paths
 
 _COLUMNS = [
     ("round", ""),
@@ -107,9 +107,11 @@ def _read(paths: Paths) -> Round:
 
 
 def _row(one: Round) -> list[str]:
-    parts = (one.figures[part]["categories"]["target"] for part in ("frames", "chips"))
     texts = [f"{one.number}", f"{one.epochs}", f"{one.images:,}"]
-    texts += [text for own in parts for text in basic(own)] + [rate(one.loss)]
+    texts += basic(one.figures["frames"]["categories"]["target"])
+    chips = one.figures.get("chips")  # none where the split has no chip
+    texts += basic(chips["categories"]["target"]) if chips else [NONE] * 3
+    texts.append(rate(one.loss))
     if one.review is None:
         return texts + [NONE] * 4
     names = ("items", "worth_it", "labels_changed")

@@ -25,7 +25,7 @@ class Table(NamedTuple):
 
 
 def categories(figures: dict) -> Table:
-    """Both categories on full frames, also where tracks have voted, and on chips."""
+    """Both categories on full frames, also where tracks have voted, and on chips if there are."""
     radii = list(figures["frames"]["categories"]["target"]["ap"])
     columns = [
         ("on", ""),
@@ -40,10 +40,10 @@ def categories(figures: dict) -> Table:
         ("false alarms", "a megapixel"),
     ]
     rows = []
-    for part, name in _PARTS.items():
+    for part in (part for part in _PARTS if part in figures):
         for category in CATEGORIES:
             own = figures[part]["categories"][category]
-            rows.append([name, category, *_figures(own, radii)])
+            rows.append([_PARTS[part], category, *_figures(own, radii)])
     return Table(columns, rows, names=2)
 
 

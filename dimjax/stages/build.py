@@ -18,11 +18,11 @@ from dimjax import chips, ledger, planting, suspects
 from dimjax.folders import Folder
 from dimjax.labels import COLUMNS, write_table
 from dimjax.progress import say
-from dimjax.runs import Paths
 from dimjax.splits import with_validation
 from dimjax.stages import intake
 from dimjax.stages.simulate import data_folder
 from dimjax.tables import write_csv
+from dimjax.workdir import Paths
 
 _DIM_SHARE = (
     0.2  # of the labels are as dim: false labels would be the dimmest, and hovering targets

@@ -20,9 +20,9 @@ from dimjax.folders import Folder, layout_from, natural, open_folder
 from dimjax.labels import CATEGORIES
 from dimjax.progress import bar, say
 from dimjax.report.tables import Table, as_text
-from dimjax.runs import Paths
 from dimjax.sequences import Scale, Sequence, clip_frames, measure_scale
 from dimjax.splits import with_validation
+from dimjax.workdir import Paths
 
 _NO_LIMITS = (np.inf, np.inf, np.inf)  # of a sequence that could not be opened
 _CHIPS = 40

@@ -4,9 +4,10 @@ import json
 
 from dimjax import ledger, reviewers
 from dimjax.progress import say
-from dimjax.runs import Paths, write_whole
 from dimjax.stages.build import open_book
 from dimjax.stages.simulate import data_folder
+from dimjax.workdir import Paths
+from dimjax.writing import write_whole
 
 
 def run(config, paths: Paths) -> bool:

@@ -137,7 +137,7 @@ def _one(run_: runs.Run, path: Path, name: str, output: Path, video: bool) -> _F
     """Search a sequence and add what was found in it to the tables."""
     sequence = open_sequence(path, name)
     found = run_.detect(sequence, False, lambda it: bar(it, f"search {name}"))
-    tracks = run_.detector.linked(found)
+    tracks = run_.tracks(sequence, found)
     for note in tracks.notes:
         say(note)
     table = run_.detector.decided(tracks)

@@ -10,11 +10,14 @@ from dimjax.contrast import measure_scr
 from dimjax.coordinates import frame_to_chip
 from dimjax.folders import Folder
 from dimjax.labels import write_table
-from dimjax.progress import bar
-from dimjax.runs import Paths, chip_labels, most_bytes, write_whole
+from dimjax.progress import bar, say
+from dimjax.runs import chip_labels, most_bytes
 from dimjax.splits import with_validation
+from dimjax.stages.motion import camera_motion
 from dimjax.stages.simulate import data_folder
 from dimjax.tracks import vote
+from dimjax.workdir import Paths
+from dimjax.writing import write_whole
 
 
 def run(config, paths: Paths) -> dict:
@@ -22,7 +25,8 @@ def run(config, paths: Paths) -> dict:
 
     The split is "test", or "val" where there is none (the thresholds were chosen on it: the
     figures then flatter, and say so by their split). A simulated folder's truth is the measure,
-    otherwise its labels.
+    otherwise its labels. Without a chip of the split (no label, and no background wanted) the
+    figures have no part "chips".
     """
     if paths.evaluation.exists():
         return json.loads(paths.evaluation.read_text())
@@ -36,7 +40,8 @@ def run(config, paths: Paths) -> dict:
     ]
     found = pd.concat(found, ignore_index=True)
     write_table(found, paths.detections)
-    voted, on_tracks = vote(detector.linked(found)), detector.description["track_threshold"]
+    shifts = camera_motion(config, folder.sequence, splits[split])
+    voted, on_tracks = vote(detector.linked(found, shifts)), detector.description["track_threshold"]
     measured = partial(_full_frames, config, folder, splits[split])
     figures = {
         "split": split,
@@ -44,8 +49,11 @@ def run(config, paths: Paths) -> dict:
         "parameters": search.count_parameters(detector),
         "frames": measured(found, detector.description["threshold"]),
         "tracks": measured(voted, on_tracks),
-        "chips": _chips(config, paths, detector, folder, split),
     }
+    if split in examples.splits(paths.prepared):
+        figures["chips"] = _chips(config, paths, detector, folder, split)
+    else:
+        say(f"{split} split: no chip is of it; measured on full frames only")
     write_whole(paths.evaluation, json.dumps(figures, indent=1) + "\n")
     return figures
 

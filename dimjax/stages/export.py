@@ -12,6 +12,7 @@ from pathlib import Path
 
 from dimjax import export, runs
 from dimjax.progress import say
+from dimjax.writing import write_whole
 
 _INPUTS = {
     "frames": {
@@ -81,5 +82,5 @@ def run(workdir: str | Path, output: str | Path | None = None, round: int | None
         "units": "Differences are those of scores, of centres in output strides, and of the "
         "logarithms of sizes; detection in float32 on whole frames is the reference.",
     }
-    runs.write_whole(output / "detector.json", json.dumps(record, indent=2) + "\n")
+    write_whole(output / "detector.json", json.dumps(record, indent=2) + "\n")
     return output

@@ -10,20 +10,21 @@ its directory: a sequence that joins the folder later is dealt out among the rou
 
 import pandas as pd
 
-from dimjax import chips
+from dimjax import chips, splits
 from dimjax.errors import InputError
 from dimjax.folders import Folder
-from dimjax.runs import Paths
 from dimjax.sequences import clip_frames
 from dimjax.tables import read_columns, write_csv
+from dimjax.twins import twins
+from dimjax.workdir import Paths
 
 
 def check(config, folder: Folder) -> None:
     """See that every new sequence can be searched and cut, before anything is trained.
 
     Raises:
-      InputError: There are fewer new sequences than rounds to look at them, or the frames of one
-        are too few or too small.
+      InputError: There are fewer new sequences than rounds to look at them, the frames of one
+        are too few or too small, or it is there already under another name.
     """
     names, shares = folder.splits.get("new", []), config.rounds.count - 1
     if names and len(names) < shares:
@@ -34,6 +35,10 @@ def check(config, folder: Folder) -> None:
         shape = folder.shapes[name]
         chips.check_size(name, shape, config.chips.chip_px)
         clip_frames(0, shape[0], config.data.stride, f"sequence {name}")
+    known = {name for split in splits.CUT for name in folder.splits.get(split, [])}
+    for name, same in twins(map(folder.sequence, names), map(folder.sequence, known)).items():
+        rule, remedy = "a new sequence must not be there already", "Leave one of them out."
+        raise InputError(f"sequence {name}", rule, f"the frames of sequence {same}", remedy)
 
 
 def deal(config, folder: Folder, paths: Paths) -> None:

@@ -6,11 +6,12 @@ from dimjax import ledger
 from dimjax.labels import write_table
 from dimjax.mining import Mining, mine
 from dimjax.progress import say
-from dimjax.runs import Paths
 from dimjax.stages.build import open_book
 from dimjax.stages.intake import new_sequences
+from dimjax.stages.motion import camera_motion
 from dimjax.stages.refine import linked
 from dimjax.stages.simulate import data_folder
+from dimjax.workdir import Paths
 
 
 def run(config, paths: Paths) -> None:
@@ -22,7 +23,11 @@ def run(config, paths: Paths) -> None:
     predictions = pd.read_parquet(paths.predictions)
     with open_book(config, folder, paths) as book:
         labels = ledger.labels_as_of(book, paths.number)
-        tracks = linked(paths, predictions[predictions.sequence.isin(names)])
+        tracks = linked(
+            paths,
+            predictions[predictions.sequence.isin(names)],
+            camera_motion(config, folder.sequence, names),
+        )
         mined = mine(
             tracks,
             labels[labels.sequence.isin(names)],

@@ -8,10 +8,11 @@ import pandas as pd
 
 from dimjax import chips, search
 from dimjax.progress import bar
-from dimjax.runs import Paths, write_parquet
 from dimjax.stages.intake import new_sequences
 from dimjax.stages.simulate import data_folder
 from dimjax.tables import read_columns
+from dimjax.workdir import Paths
+from dimjax.writing import write_parquet
 
 
 def run(config, paths: Paths) -> None:

@@ -13,12 +13,13 @@ from dimjax import ledger, suspects
 from dimjax.folders import Folder
 from dimjax.labels import write_table
 from dimjax.progress import say
-from dimjax.runs import Paths
 from dimjax.search import restore_detector
 from dimjax.stages.build import open_book, trained_labels
+from dimjax.stages.motion import camera_motion
 from dimjax.stages.predict import trained_sequences
 from dimjax.stages.simulate import data_folder
-from dimjax.tracks import Tracks
+from dimjax.tracks import Shifts, Tracks
+from dimjax.workdir import Paths
 
 _APART_MATCHES = 2  # a detection within so many matching radii of a label is that label's matter
 
@@ -37,7 +38,8 @@ def run(config, paths: Paths) -> None:
         ledger.add_items(book, items, stage="refine")
     table = suspects.worst_kind(found.ranked[~found.ranked.planted])
     write_table(table.drop(columns="row"), paths.suspects)
-    for kind in found.ranked[found.ranked.cut_off.isna()].kind.unique():
+    unknown = found.ranked[found.ranked.cut_off.isna()].kind.unique()
+    for kind in [] if config.refinement.loss_threshold else unknown:
         say(f"{kind}: too few planted errors among what is ranked, none of this kind is put up")
     say(f"{len(found.shown)} of {len(found.labels)} labels are suspect, in {len(items)} items")
 
@@ -72,14 +74,13 @@ def find(
       reviewed: Places that were decided before, as ledger.item_table gives them: not shown again.
     """
     names, stride = trained_sequences(paths), config.data.stride
-    losses, answers = pd.read_parquet(paths.losses), pd.read_parquet(paths.answers)
-    ids = labels.index
-    labels = labels[labels.sequence.isin(names)]
-    # The answers count the rows of all labels, those of other splits among them.
-    answers = answers.assign(label=labels.index.get_indexer(ids[answers.label]))
+    losses = pd.read_parquet(paths.losses, columns=list(suspects.LOSS_COLUMNS))
+    all_labels, labels = labels, labels[labels.sequence.isin(names)]
+    answers = _answers(paths, all_labels.index, labels.index)
     predictions = pd.read_parquet(paths.predictions)
-    tracks = linked(paths, predictions[predictions.sequence.isin(names)])
-    label_paths = suspects.link_labels(labels)
+    shifts = camera_motion(config, folder.sequence, names)
+    tracks = linked(paths, predictions[predictions.sequence.isin(names)], shifts)
+    label_paths = suspects.link_labels(labels, shifts)
     images = suspects.look(labels, folder.sequence, stride)
     measures = suspects.measure(labels, losses, answers, tracks, label_paths, images)
     apart_px = _APART_MATCHES * config.detection.match_px
@@ -87,14 +88,37 @@ def find(
     proposals = suspects.seen_in(proposals, suspects.look(proposals, folder.sequence, stride))
     known = suspects.known(planted, labels, proposals, config.detection.match_px)
     ranked = suspects.rank(labels, measures, proposals, known, config.refinement.found)
-    worst = suspects.worst_kind(ranked)
-    settings = config.refinement
-    least = worst.cut_off.clip(lower=settings.least_probability)
-    shown = worst[(worst.probability >= least) & ~worst.planted]
+    shown = above(config.refinement, suspects.worst_kind(ranked), measures)
     shown = shown[~_seen(shown, proposals, reviewed, config.detection.match_px)]
-    shown = shown.head(round(settings.most_shown * len(labels)))
+    shown = shown.head(round(config.refinement.most_shown * len(labels)))
     points = tracks.points[tracks.points.confirmed]
     return Found(ranked, shown, labels, measures, proposals, points)
+
+
+def _answers(paths: Paths, ids: pd.Index, ranked: pd.Index) -> pd.DataFrame:
+    """The answers, which count the rows of all labels, by the rows of those that are ranked."""
+    answers = pd.read_parquet(paths.answers)
+    return answers.assign(label=ranked.get_indexer(ids[answers.label]))
+
+
+def above(settings, worst: pd.DataFrame, measures: pd.DataFrame) -> pd.DataFrame:
+    """The suspects above the threshold, the worst first; planted errors are not among them.
+
+    Args:
+      settings: config.refinement. With a loss_threshold it is the paper's: a label's total loss in
+        the last epoch, mean of its chips. Otherwise that of the probability of each kind.
+      worst: From suspects.worst_kind.
+      measures: From suspects.measure, the labels' ids in the index.
+
+    Returns:
+      Rows of `worst`; with a loss_threshold their score is the loss.
+    """
+    worst = worst[~worst.planted]
+    if settings.loss_threshold == 0:
+        return worst[worst.probability >= worst.cut_off.clip(lower=settings.least_probability)]
+    worst = worst.assign(score=worst.label.map(measures.last_loss))  # NaN where there is no label
+    worst = worst[worst.score > settings.loss_threshold]
+    return worst.sort_values("score", ascending=False)
 
 
 def _seen(shown, proposals, reviewed: pd.DataFrame, match_px: float) -> np.ndarray:
@@ -106,9 +130,15 @@ def _seen(shown, proposals, reviewed: pd.DataFrame, match_px: float) -> np.ndarr
     return seen
 
 
-def linked(paths: Paths, detections: pd.DataFrame) -> Tracks:
-    """The tracks of a round's detections, which its own thresholds start."""
-    tracks = restore_detector(paths.checkpoints).linked(detections)
+def linked(paths: Paths, detections: pd.DataFrame, shifts: Shifts | None) -> Tracks:
+    """The tracks of a round's detections, which its own thresholds start.
+
+    Args:
+      paths: Of the round.
+      detections: At all scores.
+      shifts: From dimjax.stages.motion.
+    """
+    tracks = restore_detector(paths.checkpoints).linked(detections, shifts)
     for note in tracks.notes:
         say(note)
     return tracks

@@ -1,13 +1,14 @@
-"""The loss of each example as a table, and the history over the epochs of the worst ones."""
+"""The loss of each example as a table; of the training examples with that of every epoch."""
 
 from pathlib import Path
 
 import pandas as pd
 
-from dimjax import examples, runs
+from dimjax import examples, records, runs
 from dimjax.errors import InputError
 from dimjax.losses import PARTS
 from dimjax.progress import say
+from dimjax.writing import write_parquet
 
 _SHOWN = 10
 
@@ -24,7 +25,8 @@ def run(
       epoch: Of the checkpoint; by default the newest.
 
     Returns:
-      The Parquet file written: id, sequence, frame, location, confidence, category, total.
+      The Parquet file written: id, sequence, frame, location, confidence, category, total; of the
+      training split also epoch_0, epoch_1, ...: the total loss as it was trained on in each epoch.
 
     Raises:
       InputError: There is no such split or checkpoint.
@@ -35,8 +37,10 @@ def run(
         rule = f"it must be one of {', '.join(known)}"
         raise InputError("--split", rule, repr(split), "Name one of these.")
     table = opened.losses(split).sort_values("total", ascending=False, ignore_index=True)
+    if split == "train" and opened.paths.losses.exists():
+        table = table.join(records.history(opened.paths), on="id")
     path = opened.paths.scores(split)
-    runs.write_parquet(table, path)
+    write_parquet(table, path)
     say(_as_text(table, split))
     say(f"\nlosses of {len(table):,} examples: {path}")
     return path

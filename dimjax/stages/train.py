@@ -8,7 +8,7 @@ epoch the detector's thresholds are chosen on full frames of the validation spli
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -17,17 +17,20 @@ import pandas as pd
 from tensorboardX import SummaryWriter
 
 from dimjax import checkpoints, distributed, evaluation, examples, meshes, records, search, training
+from dimjax.forecast import Forecast
 from dimjax.inputs import CHANNELS
 from dimjax.labels import read_table
 from dimjax.losses import PARTS
 from dimjax.progress import bar, say
-from dimjax.runs import Paths, chip_labels, losses_table, most_bytes, write_whole
+from dimjax.runs import chip_labels, losses_table, most_bytes
 from dimjax.search import Detector
 from dimjax.splits import with_validation
+from dimjax.stages.motion import camera_motion
 from dimjax.stages.simulate import data_folder
 from dimjax.tracks import vote
+from dimjax.workdir import Paths
+from dimjax.writing import write_whole
 
-_MEASURED_CALLS = 5
 _THRESHOLD_FRAMES = 400  # of the validation split ...
 _FRAMES_IN_A_ROW = 24  # ... in rows of so many, evenly spread: tracks need them in a row
 
@@ -64,8 +67,9 @@ def run(config, paths: Paths) -> None:
             first = saved.latest_step() + 1
         state, first = _agreed(setup, state, first)
         _drop_metrics_from(paths, first)
+        forecast = _forecast(setup, first)
         for epoch in range(first, epochs_of(config, paths.number)):
-            state, figures = _train_one(setup, state, epoch, forecast=epoch == first)
+            state, figures = _train_one(setup, state, epoch, forecast)
             for name, value in figures.items():
                 board.add_scalar(name, value, epoch)
             description = setup.detector.description
@@ -110,22 +114,11 @@ def describe(config) -> dict:
 def _prepare(config, paths: Paths) -> tuple[_Training, training.TrainState]:
     data, val = _examples(config, paths)
     description = describe(config)
-    model, mesh = search.create_model(description), meshes.make_mesh()
-    steps, epochs = -(-len(data) // config.training.batch_size), epochs_of(config, paths.number)
-    optimizer = training.make_optimizer(
-        config.training.optimizer,
-        config.training.learning_rate,
-        config.training.weight_decay,
-        warmup_steps=round(config.training.warmup_epochs * steps),
-        steps=epochs * steps,
-    )
+    model, mesh, own = search.create_model(description), meshes.make_mesh(), meshes.own_mesh()
+    optimizer = _optimizer(config, paths.number, len(data))
     key = jax.random.fold_in(jax.random.key(config.seed), paths.number)
-    loss = {
-        "mode": config.model.input,
-        "stride": config.model.output_stride,
-        "a": config.loss.a,
-        "b": config.loss.b,
-    }
+    stride = config.model.output_stride
+    loss = {"mode": config.model.input, "stride": stride, "a": config.loss.a, "b": config.loss.b}
     train_steps = training.make_train_steps(
         model,
         optimizer,
@@ -136,18 +129,29 @@ def _prepare(config, paths: Paths) -> tuple[_Training, training.TrainState]:
         key=key,
     )
     channels = CHANNELS[config.model.input]
-    own = meshes.own_mesh()
-    state = training.initial_state(model, optimizer, own, channels, config.model.output_stride, key)
+    state = training.initial_state(model, optimizer, own, channels, stride, key)
+    if paths.number and config.rounds.start == "last":
+        state = training.started_from(state, _last_variables(paths), own)
     chips, query = training.chips_of(data, mesh), training.make_losses(model, **loss)
     val_chips = None if val is None else training.chips_of(val, own)
     detector = search.make_detector(model, None, description)
-    if paths.number and config.rounds.start == "last":
-        state = training.started_from(state, _last_variables(paths), own)
     rows = records.label_rows(data, read_table(paths.labels))
     setup = _Training(
         config, paths, mesh, data, rows, chips, val, val_chips, train_steps, query, detector
     )
     return setup, state
+
+
+def _optimizer(config, number: int, examples: int):
+    settings = config.training
+    steps = -(-examples // settings.batch_size)
+    return training.make_optimizer(
+        settings.optimizer,
+        settings.learning_rate,
+        settings.weight_decay,
+        warmup_steps=round(settings.warmup_epochs * steps),
+        steps=epochs_of(config, number) * steps,
+    )
 
 
 def _examples(config, paths: Paths) -> tuple[examples.Examples, examples.Examples | None]:
@@ -186,16 +190,26 @@ def _last_variables(paths: Paths) -> dict:
     return search.restore_detector(paths.of_round(paths.number - 1).checkpoints).variables
 
 
-def _train_one(setup: _Training, state: training.TrainState, epoch: int, forecast: bool):
+def _forecast(setup: _Training, first: int) -> Forecast:
+    """Say how large the training from an epoch on is; what it takes is said when it has begun."""
+    epochs = epochs_of(setup.config, setup.paths.number) - first
+    steps, batch_size = _order(setup, first).shape
+    say(
+        f"training: {epochs} epochs of {steps} steps of {batch_size} chips, on "
+        f"{jax.device_count()} device(s) of kind {jax.devices()[0].device_kind}, "
+        f"{os.cpu_count()} CPU cores"
+    )
+    return Forecast(epochs, steps)
+
+
+def _train_one(setup: _Training, state: training.TrainState, epoch: int, forecast: Forecast):
     """One epoch: the next state and the figures that metrics.jsonl gets."""
     number, started = setup.paths.number, time.monotonic()
     epochs = epochs_of(setup.config, number)
     order = _order(setup, epoch)
 
     def progress(blocks):
-        if forecast:
-            blocks = _forecast(blocks, order.shape, epochs - epoch)
-        return bar(blocks, f"epoch {epoch + 1}/{epochs}", "step")
+        return forecast.watch(bar(blocks, f"epoch {epoch + 1}/{epochs}", "step"))
 
     state, found = training.train_epoch(setup.train_steps, state, setup.chips, order, progress)
     rate = len(setup.data) / (time.monotonic() - started)
@@ -209,28 +223,6 @@ def _train_one(setup: _Training, state: training.TrainState, epoch: int, forecas
     f1 = f", F1 {figures['val/f1']:.3f}" if "val/f1" in figures else ""
     say(f"epoch {epoch + 1}/{epochs}: loss {figures['train/total']:.3f}{val}{f1}")
     return state, figures
-
-
-def _forecast(blocks: list, shape: tuple[int, int], epochs: int) -> Iterator:
-    """The blocks of steps; after the first measured ones it says what the training will take."""
-    steps, batch_size = shape
-    say(
-        f"training: {epochs} epochs of {steps} steps of {batch_size} chips, on "
-        f"{jax.device_count()} device(s) of kind {jax.devices()[0].device_kind}, "
-        f"{os.cpu_count()} CPU cores"
-    )
-    measured, started = 0, time.monotonic()
-    for done, block in enumerate(blocks):
-        if done == 1:  # the call before compiled
-            first, started = time.monotonic() - started, time.monotonic()
-        if done == 1 + _MEASURED_CALLS:
-            each = (time.monotonic() - started) / measured
-            compiling = max(0.0, first - each * measured / _MEASURED_CALLS)
-            left = _duration(each * steps * epochs)
-            say(f"compiling took {compiling:.1f} s; it will take about {left}, {each:.2g} s a step")
-        if done:
-            measured += len(block)
-        yield block
 
 
 def _validate(setup: _Training, state: training.TrainState) -> dict[str, float]:
@@ -274,7 +266,8 @@ def _thresholds(setup: _Training, state: training.TrainState) -> dict[str, dict[
     match_px = config.detection.match_px
     threshold = evaluation.choose_thresholds(labels, found, match_px)
     described = {**detector.description, "threshold": threshold}  # from which tracks start
-    voted = vote(detector._replace(description=described).linked(found))
+    shifts = camera_motion(config, folder.sequence, names)
+    voted = vote(detector._replace(description=described).linked(found, shifts))
     on_tracks = evaluation.choose_thresholds(labels, voted, match_px)
     return {"threshold": threshold, "track_threshold": on_tracks}
 
@@ -298,10 +291,3 @@ def _drop_metrics_from(paths: Paths, epoch: int) -> None:
     lines = paths.metrics.read_text().splitlines() if paths.metrics.exists() else []
     kept = [line for line in lines if line.endswith("}") and json.loads(line)["epoch"] < epoch]
     write_whole(paths.metrics, "".join(f"{line}\n" for line in kept))
-
-
-def _duration(seconds: float) -> str:
-    for size, unit in ((86_400, "days"), (3_600, "hours"), (60, "minutes")):
-        if seconds >= 2 * size:
-            return f"{seconds / size:.1f} {unit}"
-    return f"{seconds:.0f} seconds"

@@ -15,13 +15,14 @@ the frames show; out come ranked suspects of four kinds, and review items.
 
 from dimjax.suspects.images import look
 from dimjax.suspects.items import to_items
-from dimjax.suspects.measures import MEASURES, link_labels, measure
+from dimjax.suspects.measures import LOSS_COLUMNS, MEASURES, link_labels, measure
 from dimjax.suspects.proposals import PROPOSAL_MEASURES, near, propose, seen_in
 from dimjax.suspects.ranking import KINDS, LABEL_KINDS, Planted, known, rank, worst_kind
 
 __all__ = [
     "KINDS",
     "LABEL_KINDS",
+    "LOSS_COLUMNS",
     "MEASURES",
     "PROPOSAL_MEASURES",
     "Planted",

@@ -39,12 +39,13 @@ def calibrated(features: np.ndarray, planted: np.ndarray, groups: np.ndarray) ->
     """Probability that each row is an error of the kind that the planted ones are.
 
     A logistic regression tells the planted errors from all other rows, real errors among them:
-    learning from positive and unlabelled examples (Elkan and Noto 2008). Weights are not negative,
-    and no row is judged by weights that saw its group. If E of the N rows that were not planted
-    are errors, and errors score as the m planted ones do, then E / m times the odds that a row of
-    some score is planted are expected among such rows for each that is not planted: x errors,
-    which is the probability 1 - exp(-x) of one. E is the least (N(t) + 1) / R(t) of all scores t,
-    N(t) rows and a share R(t) of the planted scoring t or more: no more errors fit.
+    learning from positive and unlabelled examples (Elkan and Noto 2008). Weights are not negative.
+    No row is judged by weights that saw its group, unless all planted errors lie in the groups that
+    are judged with it, as in a single one: then all rows are fitted. If E of the N rows that were
+    not planted are errors, and errors score as the m planted ones do, then E / m times the odds
+    that a row of some score is planted are expected among such rows for each that is not planted:
+    x errors, which is the probability 1 - exp(-x) of one. E is the least (N(t) + 1) / R(t) of all
+    scores t, N(t) rows and a share R(t) of the planted scoring t or more: no more errors fit.
 
     Args:
       features: [N, K], from tail_features.
@@ -67,7 +68,7 @@ def cut_off(probability: np.ndarray, planted: np.ndarray, found: float) -> float
 
 
 def _cross_fitted(features: np.ndarray, planted: np.ndarray, groups: np.ndarray) -> np.ndarray:
-    """Logit of each row, from a fit to the rows of other groups."""
+    """Logit of each row, from a fit to the rows of other groups, or to all (see calibrated)."""
     names, number = np.unique(groups, return_inverse=True)
     score = np.zeros(len(features))
     for fold in range(_FOLDS):

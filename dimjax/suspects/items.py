@@ -11,7 +11,9 @@ import pandas as pd
 
 from dimjax.ledger.values import Change, Item, Place
 
+_RIM_PX = 0.01  # a fix is at least that far from the right and lower border: it is rounded
 _SAME_RUN_FRAMES = 4  # suspects of one track that lie no farther apart are one item
+_SIDES = (("x", 2), ("y", 1))  # axis and its place in T, H, W
 _OTHER = {"target": "interference", "interference": "target"}
 
 
@@ -39,7 +41,7 @@ def to_items(
     places = pd.concat(
         [
             _label_places(chosen[chosen.label > 0], labels, measures, points, shapes),
-            _proposal_places(chosen[chosen.label == 0], proposals),
+            _proposal_places(chosen[chosen.label == 0], proposals, shapes),
         ]
     )
     places = places.sort_values(["sequence", "kind", "track", "frame"], ignore_index=True)
@@ -58,20 +60,26 @@ def _label_places(chosen, labels, measures, points, shapes) -> pd.DataFrame:
     table["track"] = own.track.where(own.track != "", said.track)
     at = points.drop_duplicates(["track", "frame"]).set_index(["track", "frame"])[["x", "y"]]
     there = at.reindex(pd.MultiIndex.from_arrays([said.track, own.frame])).reset_index(drop=True)
-    for axis, side in (("x", 2), ("y", 1)):
-        most = np.array([shapes[name][side] for name in own.sequence], float)
+    for axis, side in _SIDES:
         # The track knows best, then the epochs; what the frames show is all that is left.
         seen = said[f"mean_d{axis}"].fillna(said[f"image_d{axis}"])
         better = there[axis].fillna(own[axis] + seen)
-        table[f"better_{axis}"] = better.clip(0.0, most - 0.01)
+        table[f"better_{axis}"] = _inside(better, own.sequence, shapes, side)
     return table
 
 
-def _proposal_places(chosen, proposals) -> pd.DataFrame:
+def _proposal_places(chosen, proposals, shapes) -> pd.DataFrame:
     own = proposals.iloc[chosen.row].reset_index(drop=True)
     columns = ["x", "y", "w", "h", "track", "track_hits", "labelled_share", "gap", "stray"]
     table = pd.concat([chosen.reset_index(drop=True), own[columns]], axis=1)
-    return table.assign(detection=own.score)
+    place = {axis: _inside(own[axis], own.sequence, shapes, side) for axis, side in _SIDES}
+    return table.assign(detection=own.score, **place)
+
+
+def _inside(values: pd.Series, sequences: pd.Series, shapes, side: int) -> pd.Series:
+    """Coordinates moved so far into their frames that rounding does not put them out again."""
+    most = np.array([shapes[name][side] for name in sequences], float)
+    return values.clip(0.0, most - _RIM_PX)
 
 
 def _item(run: pd.DataFrame) -> Item:

@@ -11,7 +11,7 @@ the frames show. NaN says that a measure knows nothing of a label.
 import numpy as np
 import pandas as pd
 
-from dimjax.tracks import Tracks, agreement, link, nearest
+from dimjax.tracks import Shifts, Tracks, agreement, link, nearest
 
 # For each kind the measures that tell it, and whether high (1) or low (-1) values speak for it.
 MEASURES = {
@@ -44,6 +44,16 @@ MEASURES = {
     },
 }
 
+# Columns of losses.parquet that measures and proposals are made of.
+LOSS_COLUMNS = (
+    *("epoch", "sequence", "frame", "location", "category", "total"),
+    *("stray_score", "stray_x", "stray_y"),
+)
+
+_SUMMED = (
+    *("confidence_margin", "category_margin", "location_loss", "category_loss"),
+    *("mean_dx", "mean_dy", "squared", "total"),
+)
 _WARM_UP = 0.2  # share of the epochs that do not count
 _NEAR_PX = 8.0  # a detection farther away has nothing to do with the label
 
@@ -60,7 +70,7 @@ def measure(
 
     Args:
       labels: Label table that was trained on, with the labels' ids as its index.
-      losses: losses.parquet, see dimjax.records.
+      losses: LOSS_COLUMNS of losses.parquet, see dimjax.records.
       answers: answers.parquet; its column label counts the rows of `labels`.
       tracks: Of the detections in the frames of the labels, at all scores.
       paths: Of the labels, from link_labels.
@@ -72,7 +82,7 @@ def measure(
     """
     target = (labels.category == "target").to_numpy()
     alone = [
-        _dynamics(losses, answers, target),
+        dynamics(losses, answers, target),
         _beside_detections(labels, tracks.detections),
         _beside_tracks(labels, tracks.points[tracks.points.confirmed]),
         images.reset_index(drop=True),
@@ -82,45 +92,58 @@ def measure(
     return pd.concat([alone, along], axis=1).set_axis(labels.index)
 
 
-def link_labels(labels: pd.DataFrame) -> Tracks:
+def link_labels(labels: pd.DataFrame, shifts: Shifts | None = None) -> Tracks:
     """The labels of each sequence linked to tracks, as if they were sure detections.
 
     Their own names of tracks are not looked at: not all annotators give any.
     """
     columns = ["sequence", "frame", "x", "y", "w", "h", "category"]
-    return link(labels[columns].assign(score=0.99))
+    return link(labels[columns].assign(score=0.99), shifts=shifts)
 
 
-def _dynamics(losses: pd.DataFrame, answers: pd.DataFrame, target: np.ndarray) -> pd.DataFrame:
-    """Means over the epochs after the warm-up; AUM (Pleiss et al. 2020) are the two margins."""
-    epochs = int(losses.epoch.max()) + 1
-    losses = losses.assign(example=losses.groupby("epoch").cumcount())
-    answers = answers.merge(losses, on=["epoch", "example"], suffixes=("_logit", "_loss"))
-    late = answers[answers.epoch >= min(round(_WARM_UP * epochs), epochs - 1)]
-    own = np.where(target[late.label], 1.0, -1.0)
-    margin = own * (late.target - late.interference)
-    late = late.assign(margin=margin, squared=late.dx**2 + late.dy**2)
-    mean = late.groupby("label")[
-        ["confidence_logit", "margin", "location", "category", "dx", "dy"]
-    ].mean()
-    offset = np.hypot(mean.dx, mean.dy)
-    squared = late.groupby("label").squared.mean()
+def dynamics(losses: pd.DataFrame, answers: pd.DataFrame, target: np.ndarray) -> pd.DataFrame:
+    """Means over the epochs after the warm-up; AUM (Pleiss et al. 2020) are the two margins.
+
+    Epoch by epoch is added up, so that nothing of a long record is held twice.
+
+    Args:
+      losses: Columns epoch (rising), location, category and total of losses.parquet.
+      answers: answers.parquet; its column label counts the rows of `target`, -1 is none.
+      target: [N] bool, whether each label is a target.
+
+    Returns:
+      N rows, NaN where a label is in no chip.
+    """
+    epochs, size = int(losses.epoch.max()) + 1, len(target)
+    sums, chips, seen = np.zeros((len(_SUMMED), size)), np.zeros(size), np.zeros(size)
+    for epoch in range(min(round(_WARM_UP * epochs), epochs - 1), epochs):
+        said = _of_epoch(answers, epoch)
+        said = said[said.label >= 0]
+        label = said.label.to_numpy()
+        values = _to_sum(_of_epoch(losses, epoch).iloc[said.example], said, target[label])
+        added = np.stack([np.bincount(label, own, size) for own in values])
+        count = np.bincount(label, minlength=size)
+        sums, chips, seen = sums + added, chips + count, seen + (count > 0)
+    with np.errstate(invalid="ignore"):  # 0 / 0 where there is none
+        mean, last = dict(zip(_SUMMED, sums / chips, strict=True)), added[-1] / count
+    offset = np.hypot(mean["mean_dx"], mean["mean_dy"])
     # Of the mean of the epochs, which do not vary independently: a floor keeps it from nothing.
-    spread = np.sqrt(np.maximum(squared - offset**2, 0.0)) + 0.2
-    last = answers[answers.epoch == epochs - 1].groupby("label").total.mean()
-    columns = {
-        "confidence_margin": mean.confidence_logit,
-        "category_margin": mean.margin,
-        "location_loss": mean.location,
-        "category_loss": mean.category,
-        "offset_px": offset,
-        "offset_sigmas": offset / spread,
-        "mean_dx": mean.dx,
-        "mean_dy": mean.dy,
-        "last_loss": last,
-        "epochs": late.groupby("label").epoch.nunique(),
-    }
-    return pd.DataFrame(columns).reindex(range(len(target)))
+    spread = np.sqrt(np.maximum(mean.pop("squared") - offset**2, 0.0)) + 0.2
+    del mean["total"]  # only its last epoch counts: the paper's measure
+    mean |= {"offset_px": offset, "offset_sigmas": offset / spread, "last_loss": last}
+    return pd.DataFrame({**mean, "epochs": np.where(seen, seen, np.nan)})
+
+
+def _of_epoch(table: pd.DataFrame, epoch: int) -> pd.DataFrame:
+    return table.iloc[slice(*np.searchsorted(table.epoch.to_numpy(), (epoch, epoch + 1)))]
+
+
+def _to_sum(losses: pd.DataFrame, said: pd.DataFrame, target: np.ndarray) -> tuple:
+    """The values of _SUMMED, rows as the answers."""
+    margin = np.where(target, 1.0, -1.0) * (said.target - said.interference).to_numpy()
+    parts = (losses[name].to_numpy() for name in ("location", "category"))
+    squared = said.dx**2 + said.dy**2
+    return said.confidence, margin, *parts, said.dx, said.dy, squared, losses.total.to_numpy()
 
 
 def _beside_detections(labels: pd.DataFrame, detections: pd.DataFrame) -> pd.DataFrame:

@@ -15,7 +15,7 @@ starts.
 from dimjax.tracks.agreement import agreement
 from dimjax.tracks.camera import camera_shifts
 from dimjax.tracks.found import Found
-from dimjax.tracks.linking import Linker, Tracks, follow_and_join, link
+from dimjax.tracks.linking import Linker, Shifts, Tracks, follow_and_join, link
 from dimjax.tracks.nearness import nearest
 from dimjax.tracks.points import POINT_TYPES
 from dimjax.tracks.settings import Linking
@@ -26,6 +26,7 @@ __all__ = [
     "Found",
     "Linker",
     "Linking",
+    "Shifts",
     "Tracks",
     "agreement",
     "camera_shifts",

@@ -22,6 +22,7 @@ from dimjax.tracks.settings import Linking, check
 
 COLUMNS = ("sequence", "frame", "x", "y", "w", "h", "category", "score")
 
+Shifts = Mapping[str, np.ndarray]  # sequence -> [T, 2], as camera_shifts gives it, pixels
 Linker = Callable[[Found, Linking], np.ndarray]  # to [D] the number of each one's track, or -1
 
 _NUMBERS = {"frame": "int64", **dict.fromkeys(("x", "y", "w", "h", "score"), "float64")}
@@ -45,7 +46,7 @@ def follow_and_join(found: Found, settings: Linking) -> np.ndarray:
 def link(
     detections: pd.DataFrame,
     settings: Linking = Linking(),  # noqa: B008, since it cannot be changed
-    shifts: Mapping[str, np.ndarray] | None = None,
+    shifts: Shifts | None = None,
     progress: Callable[[Iterable], Iterable] = iter,
     linker: Linker = follow_and_join,
 ) -> Tracks:
@@ -139,7 +140,7 @@ def _check_rows(table: pd.DataFrame, name: str, right: np.ndarray, rule: str) ->
         raise InputError(where, f"{name} {rule}", table[name].iloc[k], _REMEDY)
 
 
-def _shift(shifts: Mapping[str, np.ndarray], name: str, frame: pd.Series) -> np.ndarray:
+def _shift(shifts: Shifts, name: str, frame: pd.Series) -> np.ndarray:
     """Camera motion of a sequence [T, 2]."""
     shift = np.asarray(shifts[name], float) if name in shifts else np.zeros((0, 2))
     needed = int(frame.max()) + 1 if len(frame) else 0

@@ -1,0 +1,101 @@
+"""New sequences as people give them: too short, empty, without anything, full, or known already."""
+
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import tiny_config
+from PIL import Image
+
+from dimjax.errors import InputError
+from dimjax.sequences import as_sequence, open_sequence
+from dimjax.stages import intake, mine, predict, simulate
+from dimjax.twins import twins
+from dimjax.workdir import Paths
+
+NOISE = np.random.default_rng(0).normal(1000, 5, (8, 64, 96)).astype(np.uint16)
+
+
+@pytest.fixture
+def mined(tiny_run, tmp_path):
+    """Predicts and mines frames as the only new sequence of a run of two rounds.
+
+    Another table may take the place of what was predicted in all sequences.
+    """
+    workdir = shutil.copytree(tiny_run, tmp_path / "run")
+    paths, config = Paths(workdir), tiny_config()
+    config.rounds.count = 2
+
+    def stages(frames, instead=None):
+        folder = paths.sky / "sequences" / "added"
+        folder.mkdir()
+        if frames is not None:
+            np.save(folder / "frames.npy", frames)
+        (paths.sky / "splits" / "new.txt").write_text("added\n")
+        opened = simulate.data_folder(config, paths)
+        intake.check(config, opened)
+        intake.deal(config, opened, paths)
+        predict.run(config, paths)
+        predictions = pd.read_parquet(paths.predictions)
+        if instead is not None:
+            predictions = instead(predictions)
+            predictions.to_parquet(paths.predictions)
+        mine.run(config, paths)
+        return predictions[predictions.sequence == "added"], pd.read_csv(paths.mined)
+
+    stages.config = config
+    return stages
+
+
+@pytest.mark.parametrize(
+    ("frames", "text"),
+    [
+        (None, "added: a sequence must have frames; found an empty folder"),
+        (NOISE[:1], "sequence added: clips of stride 1 need 4 frames or more; found 1"),
+        (NOISE[:3], "sequence added: clips of stride 1 need 4 frames or more; found 3"),
+    ],
+)
+def test_a_new_sequence_without_a_clip_is_named(mined, frames, text):
+    with pytest.raises(InputError, match=text):
+        mined(frames)
+
+
+def test_in_a_sequence_without_any_detection_nothing_is_mined(mined):
+    mined.config.refinement.planted_share = 0.0  # of no other sequence either
+    found, items = mined(np.full_like(NOISE, 1000), lambda table: table[:0])
+    assert found.empty and items.empty
+
+
+def test_a_thousand_detections_in_a_frame_are_mined_in_bounded_number_and_said(mined, capsys):
+    rng = np.random.default_rng(0)
+
+    def thousands(table):
+        rows = {"frame": np.repeat(range(8), 1000), "x": rng.uniform(0, 96, 8000)}
+        rows |= {"y": rng.uniform(0, 64, 8000), "score": rng.uniform(0.7, 1, 8000)}
+        return pd.DataFrame({"sequence": "added", **rows, "w": 3.0, "h": 3.0, "category": "target"})
+
+    _, items = mined(NOISE, thousands)
+    assert 0 < items.item.nunique() <= 8 * 200
+    told = capsys.readouterr().out
+    assert "added: 8 frames hold more than 200 detections; the strongest 200 of each" in told
+    assert "mined in 1 new sequences: " in told
+
+
+def test_twins_are_told_by_their_frames(tmp_path):
+    (tmp_path / "pictures").mkdir()
+    for t, frame in enumerate(NOISE):
+        Image.fromarray(frame).save(tmp_path / "pictures" / f"{t}.png")
+    last, first = NOISE.copy(), NOISE.copy()
+    last[-1, 3, 4] += 1
+    first[0, 3, 4] += 1
+    known = [as_sequence(NOISE, "a"), as_sequence(NOISE[:7], "b"), as_sequence(last, "c")]
+    new = [
+        open_sequence(tmp_path / "pictures"),
+        as_sequence(last, "d"),
+        as_sequence(first, "e"),
+        as_sequence(first, "f"),
+        as_sequence(NOISE[1:], "g"),
+    ]
+    assert twins(new, known) == {"pictures": "a", "d": "c", "f": "e"}
+    assert twins(new[2:3], known) == twins([], known) == {}
