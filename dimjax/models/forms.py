@@ -27,11 +27,11 @@ _PIXELS = (0, 1, 2)  # axes that are not the channels
 def convolve(
     x: jax.Array, kernel: jax.Array, strides: tuple[int, int], padding: Any, **kwargs: Any
 ) -> jax.Array:
-    """jax.lax.conv_general_dilated of x [B, H, W, C] and a kernel [k, k, C, F]."""
+    """jax.lax.conv_general_dilated of x [B, H, W, C] and a kernel [k, k, C, F]; padding "SAME"."""
     if kernel.shape[:2] == (1, 1):
         return _product(x, kernel, strides, kwargs["precision"])
-    if jax.default_backend() == "cpu" and kernel.shape[2] <= 4:
-        return _first(x, kernel, tuple(strides), padding, tuple(kwargs.items()))
+    if jax.default_backend() == "cpu":
+        return _on_cpu(x, kernel, tuple(strides), padding, tuple(kwargs.items()))
     return jax.lax.conv_general_dilated(x, kernel, strides, padding, **kwargs)
 
 
@@ -45,13 +45,65 @@ def _product(x: jax.Array, kernel: jax.Array, strides: tuple[int, int], precisio
     return product.reshape(*x.shape[:3], -1)
 
 
-# A first layer, of up to 4 channels, on a CPU: XLA's code for it is fast for some numbers of
-# channels only. 64x64 pixels of 3 channels to 32, 3x3: 8.0 ms, 2.5 with a fourth channel of zeros;
-# to 24, 7x7 of stride 2: 31 and 2.6 ms. To 16, 3x3: 5.6 ms, 2.1 with two pixels taken as one; to
-# 8: 5.7 and 1.6 ms with four. On a GPU that would only be more work. The gradient is that of the
-# convolution itself: 5.9 and 5.8, 3.3 and 2.7 ms, in these forms 9.1 and 7.5, 4.7 and 3.6.
+# The gradients stand apart from the forward form: those of a first layer's forms are slower than
+# those of the convolution itself (3 channels to 16: 3.3 ms, to 8: 2.7; in these forms 4.7 and 3.6).
 @partial(jax.custom_vjp, nondiff_argnums=(2, 3, 4))
-def _first(x, kernel, strides: tuple[int, int], padding, settings: tuple) -> jax.Array:
+def _on_cpu(x, kernel, strides: tuple[int, int], padding, settings: tuple) -> jax.Array:
+    form = _first if kernel.shape[2] <= 4 else jax.lax.conv_general_dilated
+    return form(x, kernel, strides, padding, **dict(settings))
+
+
+def _on_cpu_forward(x, kernel, strides, padding, settings):
+    return _on_cpu(x, kernel, strides, padding, settings), (x, kernel)
+
+
+def _on_cpu_backward(strides, padding, settings, residuals, dy):
+    def convolution(x, kernel):
+        return jax.lax.conv_general_dilated(x, kernel, strides, padding, **dict(settings))
+
+    dx, dkernel = jax.vjp(convolution, *residuals)[1](dy)
+    x, kernel = residuals
+    if kernel.shape[3] > 16 and x.dtype == jnp.float32:
+        dkernel = _kernel_gradient(x, kernel, dy, strides, padding, settings)
+    return dx, dkernel
+
+
+_on_cpu.defvjp(_on_cpu_forward, _on_cpu_backward)
+
+
+def _kernel_gradient(x, kernel, dy, strides, padding, settings) -> jax.Array:
+    """Sum over pixels of x and dy, shifted: a convolution of x [C, H, W, B] by dy [h, w, B, F].
+
+    Rows of both are spread, two apart, and every second row of the result is taken, which changes
+    nothing but the library that XLA calls: of dilated inputs it is Eigen's, else YNNPACK's, which
+    is slow for kernels as large as dy.
+    """
+    spread = (2, 1)
+    pads = jax.lax.padtype_to_pads(x.shape[1:3], kernel.shape[:2], strides, padding)
+    room = []
+    for factor, step, size, cells, n, (low, _) in zip(
+        spread, strides, kernel.shape, dy.shape[1:3], x.shape[1:3], pads, strict=False
+    ):
+        # What the last place of the kernel sees ends so many pixels behind x.
+        behind = step * (cells - 1) + size - low - n
+        room.append((factor * low, factor * behind))
+    return jax.lax.conv_general_dilated(
+        x,
+        dy,
+        spread,
+        room,
+        lhs_dilation=spread,
+        rhs_dilation=tuple(factor * step for factor, step in zip(spread, strides, strict=True)),
+        dimension_numbers=("CHWN", "IHWO", "HWNC"),
+        precision=dict(settings)["precision"],
+    )
+
+
+# A first layer, of up to 4 channels: XLA's code for it is fast for some numbers of channels only.
+# 64x64 pixels of 3 channels to 32, 3x3: 8.0 ms, 2.5 with a fourth channel of zeros; to 24, 7x7 of
+# stride 2: 31 and 2.6 ms. To 16, 3x3: 5.6 ms, 2.1 with two pixels taken as one; to 8: 5.7 and 1.6
+# ms with four. On a GPU that would only be more work.
+def _first(x, kernel, strides: tuple[int, int], padding, **settings) -> jax.Array:
     inputs, outputs = kernel.shape[2:]
     together = 32 // outputs
     if inputs == 3 and 16 < outputs <= 32:
@@ -59,21 +111,7 @@ def _first(x, kernel, strides: tuple[int, int], padding, settings: tuple) -> jax
         x, kernel = jnp.pad(x, ((0, 0), *room)), jnp.pad(kernel, (*room, (0, 0)))
     elif strides == (1, 1) and together > 1 and x.shape[2] % together == 0:
         return _columns_together(x, kernel, together)
-    return jax.lax.conv_general_dilated(x, kernel, strides, padding, **dict(settings))
-
-
-def _first_forward(x, kernel, strides, padding, settings):
-    return _first(x, kernel, strides, padding, settings), (x, kernel)
-
-
-def _first_backward(strides, padding, settings, residuals, dy):
-    def convolution(x, kernel):
-        return jax.lax.conv_general_dilated(x, kernel, strides, padding, **dict(settings))
-
-    return jax.vjp(convolution, *residuals)[1](dy)
-
-
-_first.defvjp(_first_forward, _first_backward)
+    return jax.lax.conv_general_dilated(x, kernel, strides, padding, **settings)
 
 
 def _columns_together(x: jax.Array, kernel: jax.Array, together: int) -> jax.Array:
