@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dimjax.models.forms import convolve, depthwise, normalize
+from dimjax.models.convolutions import convolve
+from dimjax.models.forms import depthwise, normalize
 from dimjax.models.layers import BatchNorm
 
 NHWC = ("NHWC", "HWIO", "NHWC")
@@ -46,7 +47,10 @@ def _assert_convolves(x, kernel, stride):
 
 @pytest.mark.parametrize(
     ("size", "inputs", "outputs", "stride"),
-    [(3, 3, 8, 1), (3, 3, 16, 1), (3, 1, 8, 1), (2, 4, 10, 1), (7, 3, 24, 2), (3, 3, 32, 1)],
+    [
+        *((3, 3, 8, 1), (3, 3, 16, 1), (3, 1, 8, 1), (2, 4, 10, 1), (7, 3, 24, 2), (3, 3, 32, 1)),
+        *((7, 3, 16, 2), (3, 3, 16, 3), (5, 1, 16, 2), (2, 3, 16, 2)),
+    ],
 )
 def test_first_layers_in_every_form_are_convolutions(size, inputs, outputs, stride):
     x, kernel = _random(2, 9, 12, inputs), _random(size, size, inputs, outputs, seed=1)
@@ -59,7 +63,7 @@ def test_first_layers_in_every_form_are_convolutions(size, inputs, outputs, stri
     stride=st.sampled_from([1, 2, 3]),
     height=st.integers(5, 9),
     width=st.integers(5, 12),
-    inputs=st.integers(1, 4),
+    inputs=st.integers(1, 5),
     outputs=st.sampled_from([1, 8, 10, 16, 24, 32, 40]),
 )
 def test_convolutions_of_any_shape_are_convolutions(size, stride, height, width, inputs, outputs):
@@ -73,9 +77,10 @@ def test_convolutions_of_any_shape_are_convolutions(size, stride, height, width,
     stride=st.sampled_from([1, 2, 3]),
     height=st.integers(4, 9),
     width=st.integers(4, 9),
+    chips=st.sampled_from([1, 2, 3, 8, 24]),
 )
-def test_depthwise_of_any_shape_is_a_grouped_convolution(size, stride, height, width):
-    x, kernel = _random(2, height, width, 3), _random(size, size, 1, 3, seed=1)
+def test_depthwise_of_any_shape_is_a_grouped_convolution(size, stride, height, width, chips):
+    x, kernel = _random(chips, height, width, 3), _random(size, size, 1, 3, seed=1)
 
     def grouped(x, kernel):
         return jax.lax.conv_general_dilated(
@@ -86,6 +91,23 @@ def test_depthwise_of_any_shape_is_a_grouped_convolution(size, stride, height, w
         return depthwise(x, kernel, stride)
 
     _assert_alike(_with_gradients(ours, x, kernel), _with_gradients(grouped, x, kernel))
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_gradients_in_bfloat16_are_those_of_float32_but_for_rounding(stride):
+    x, deep = 0.1 * _random(8, 9, 8, 5), 0.3 * _random(3, 3, 1, 5, seed=1)
+    wide = 0.1 * _random(3, 3, 5, 24, seed=2)
+
+    def layers(x, wide, deep):
+        x = depthwise(x, deep, stride)
+        rest = {"dimension_numbers": NHWC, "precision": None}
+        return convolve(x, wide, (stride, stride), "SAME", **rest)
+
+    exact = _with_gradients(layers, x, wide, deep)
+    rounded = _with_gradients(layers, *(values.astype(jnp.bfloat16) for values in (x, wide, deep)))
+    for mine, other in zip(rounded, exact, strict=True):
+        error = jnp.linalg.norm(mine.astype(jnp.float32) - other) / jnp.linalg.norm(other)
+        assert error < 0.05
 
 
 def test_normalize_by_hand():

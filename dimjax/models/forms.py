@@ -2,7 +2,7 @@
 
 In: features [B, H, W, C] in any compute dtype. Out: features of the same dtype; padding is SAME.
 Each form gives what the textbook's gives, but for rounding; the plain forms, which exchange formats
-know, stand in dimjax.models.plain.
+know, stand in dimjax.models.plain; convolutions in dimjax.models.convolutions.
 
     y = depthwise(x, kernel, stride=2)
     y = max_pool(x, size=3, stride=2)
@@ -12,8 +12,8 @@ The figures are CPU time of XLA (jax 0.10.2) on one core of an AMD EPYC of 2.6 G
 without the cost of fresh memory (see main.py).
 """
 
+import math
 from functools import partial, reduce
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -22,77 +22,6 @@ from dimjax.models import plain
 from dimjax.models.plain import plainly
 
 _PIXELS = (0, 1, 2)  # axes that are not the channels
-
-
-def convolve(
-    x: jax.Array, kernel: jax.Array, strides: tuple[int, int], padding: Any, **kwargs: Any
-) -> jax.Array:
-    """jax.lax.conv_general_dilated of x [B, H, W, C] and a kernel [k, k, C, F]."""
-    if kernel.shape[:2] == (1, 1):
-        return _product(x, kernel, strides, kwargs["precision"])
-    if jax.default_backend() == "cpu" and kernel.shape[2] <= 4:
-        return _first(x, kernel, tuple(strides), padding, tuple(kwargs.items()))
-    return jax.lax.conv_general_dilated(x, kernel, strides, padding, **kwargs)
-
-
-def _product(x: jax.Array, kernel: jax.Array, strides: tuple[int, int], precision) -> jax.Array:
-    """A 1x1 convolution as a product of matrices."""
-    # 16x16 cells, 128 to 64 channels: 0.7 ms forward, 1.6 and 0.8 ms for the gradients of kernel
-    # and x; as a convolution 0.8, 5.0 and 1.0 ms. The pixels must be one axis, else the kernel's
-    # gradient takes 2.8 ms.
-    x = x[:, :: strides[0], :: strides[1]]
-    product = jnp.matmul(x.reshape(-1, x.shape[-1]), kernel[0, 0], precision=precision)
-    return product.reshape(*x.shape[:3], -1)
-
-
-# A first layer, of up to 4 channels, on a CPU: XLA's code for it is fast for some numbers of
-# channels only. 64x64 pixels of 3 channels to 32, 3x3: 8.0 ms, 2.5 with a fourth channel of zeros;
-# to 24, 7x7 of stride 2: 31 and 2.6 ms. To 16, 3x3: 5.6 ms, 2.1 with two pixels taken as one; to
-# 8: 5.7 and 1.6 ms with four. On a GPU that would only be more work. The gradient is that of the
-# convolution itself: 5.9 and 5.8, 3.3 and 2.7 ms, in these forms 9.1 and 7.5, 4.7 and 3.6.
-@partial(jax.custom_vjp, nondiff_argnums=(2, 3, 4))
-def _first(x, kernel, strides: tuple[int, int], padding, settings: tuple) -> jax.Array:
-    inputs, outputs = kernel.shape[2:]
-    together = 32 // outputs
-    if inputs == 3 and 16 < outputs <= 32:
-        room = ((0, 0), (0, 0), (0, 1))
-        x, kernel = jnp.pad(x, ((0, 0), *room)), jnp.pad(kernel, (*room, (0, 0)))
-    elif strides == (1, 1) and together > 1 and x.shape[2] % together == 0:
-        return _columns_together(x, kernel, together)
-    return jax.lax.conv_general_dilated(x, kernel, strides, padding, **dict(settings))
-
-
-def _first_forward(x, kernel, strides, padding, settings):
-    return _first(x, kernel, strides, padding, settings), (x, kernel)
-
-
-def _first_backward(strides, padding, settings, residuals, dy):
-    def convolution(x, kernel):
-        return jax.lax.conv_general_dilated(x, kernel, strides, padding, **dict(settings))
-
-    return jax.vjp(convolution, *residuals)[1](dy)
-
-
-_first.defvjp(_first_forward, _first_backward)
-
-
-def _columns_together(x: jax.Array, kernel: jax.Array, together: int) -> jax.Array:
-    """A convolution of stride 1 of so many neighbouring columns at once, as channels."""
-    size, _, inputs, outputs = kernel.shape
-    margin = -(-(size // 2) // together)  # wide columns on each side that the kernel reaches
-    wide = 2 * margin + 1
-    shifted = []
-    for column in range(together):
-        left = margin * together + column - (size - 1) // 2
-        room = (left, wide * together - left - size)
-        shifted.append(jnp.pad(kernel, ((0, 0), room, (0, 0), (0, 0))))
-    kernel = jnp.stack(shifted, axis=3)
-    kernel = kernel.reshape(size, wide, together * inputs, together * outputs)
-    batch, height, width, _ = x.shape
-    folded = x.reshape(batch, height, width // together, together * inputs)
-    dimensions = ("NHWC", "HWIO", "NHWC")
-    y = jax.lax.conv_general_dilated(folded, kernel, (1, 1), "SAME", dimension_numbers=dimensions)
-    return y.reshape(batch, height, width, outputs)
 
 
 @plainly(plain.depthwise)
@@ -119,12 +48,33 @@ def _depthwise_forward(x, kernel, stride: int):
 
 def _depthwise_backward(stride: int, residuals, dy):
     x, kernel = residuals
-    size = kernel.shape[0]
-    products = [jnp.sum(dy * part, _PIXELS, jnp.float32) for part in _shifted(x, size, stride)]
-    return _spread(dy, kernel, stride, x.shape), jnp.stack(products).reshape(kernel.shape)
+    dkernel = _depthwise_kernel_gradient(x, dy, kernel.shape[0], stride)
+    return _spread(dy, kernel, stride, x.shape), dkernel.reshape(kernel.shape)
 
 
 _depthwise.defvjp(_depthwise_forward, _depthwise_backward)
+
+
+def _depthwise_kernel_gradient(x: jax.Array, dy: jax.Array, size: int, stride: int) -> jax.Array:
+    """For each place of the kernel the sum over pixels of dy and what it sees of x: [k*k, C]."""
+    if jax.default_backend() != "cpu":
+        parts = _shifted(x, size, stride)
+        return jnp.stack([jnp.sum(dy * part, _PIXELS, jnp.float32) for part in parts])
+    # XLA's CPU code copies what it gives to a reduction. Eight chips are summed before, all places
+    # as one array, which makes one loop without copies: 20x20 cells of 128 channels, 3x3, 7.1 and
+    # 2.3 ms; 10x10 of 240, 5x5, 11.5 and 2.6 ms. The barrier keeps what x and dy are computed from
+    # out of that loop, which would compute it anew for each place.
+    x, dy = jax.lax.optimization_barrier((x, dy))
+    together = math.gcd(len(x), 8)
+
+    def split(values: jax.Array) -> jax.Array:
+        return values.reshape(-1, together, *values.shape[1:])
+
+    dy, sums = dy.astype(jnp.float32), []
+    for part in _shifted(x, size, stride):
+        products = split(part.astype(jnp.float32) * dy)
+        sums.append(sum(products[:, chip] for chip in range(together)))
+    return jnp.stack(sums).sum((1, 2, 3))
 
 
 def _shifted(x: jax.Array, size: int, stride: int) -> list[jax.Array]:
