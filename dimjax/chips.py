@@ -111,6 +111,40 @@ def grow(
     return grown.sort_values(["sequence", "frame", "y0", "x0"], ignore_index=True)
 
 
+def fill(
+    plan: pd.DataFrame,
+    occupied: pd.DataFrame,
+    shapes: dict[str, tuple[int, int, int]],
+    chip_px: int,
+    backgrounds_per_label: float,
+    seed: int,
+) -> pd.DataFrame:
+    """A plan with background chips where some sequences have fewer than their mix.
+
+    Args:
+      plan: Table with PLAN_COLUMNS; chips of false alarms count as background.
+      occupied: Table with sequence, frame, x, y: labels, and whatever else may be a target.
+      shapes: (T, H, W) of the sequences to fill; those without a chip stay without one.
+      chip_px: Height and width of a chip in pixels.
+      backgrounds_per_label: Background chips to one that was cut for a label.
+      seed: Of the random places, with the sequence's name and the number of its chips.
+
+    Returns:
+      The plan with its new chips, ordered by sequence and frame.
+    """
+    parts = [plan]
+    for name, own in plan[plan.sequence.isin(list(shapes))].groupby("sequence"):
+        empty = int(own.reason.isin(["background", "false_alarm"]).sum())
+        count = round(backgrounds_per_label * (len(own) - empty)) - empty
+        rng = np.random.default_rng([seed, zlib.crc32(name.encode()), len(own)])
+        there = occupied[occupied.sequence == name]
+        rows = _background_chips(name, there, shapes[name], chip_px, 1, max(count, 0), rng)
+        if rows:  # an empty table would have no numbers as its types
+            parts.append(pd.DataFrame(rows, columns=COLUMNS).assign(split=own.split.iloc[0]))
+    filled = pd.concat(parts, ignore_index=True).drop_duplicates("id")
+    return filled.sort_values(["sequence", "frame", "y0", "x0"], ignore_index=True)
+
+
 def lacking(plan: pd.DataFrame, labels: pd.DataFrame, chip_px: int) -> pd.DataFrame:
     """The labels, of a label table, whose centre lies in no chip of their frame."""
     places = labels[["sequence", "frame", "x", "y"]].reset_index(drop=True).reset_index(names="row")

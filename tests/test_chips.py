@@ -197,6 +197,21 @@ def test_chip_holds_what_begins_at_its_rim():
     assert chips.holds(boxes[:0], 10, 5, 16).shape == (0,)
 
 
+def test_new_sequences_are_filled_up_with_backgrounds_clear_of_all_that_may_be_there():
+    labels = label_table(60)
+    there = plan(labels, mix=0.0).assign(split="train")
+    filled = chips.fill(there, labels, {"day": SHAPES["day"]}, 32, 1.5, seed=0)
+    own, cut = filled[filled.sequence == "day"], int((there.sequence == "day").sum())
+    assert own.reason.value_counts().to_dict() == {"label": cut, "background": round(1.5 * cut)}
+    assert len(filled) == len(there) + round(1.5 * cut) and filled.split.eq("train").all()
+    empty = own[own.reason == "background"]
+    assert len(chips.lacking(empty, labels, 32)) == len(labels)  # none is seen
+    # What has its mix stays as it is, and false alarms are background.
+    assert chips.fill(filled, labels, {"day": SHAPES["day"]}, 32, 1.0, seed=0).equals(filled)
+    false = filled.assign(reason=filled.reason.replace("background", "false_alarm"))
+    assert chips.fill(false, labels, {"day": SHAPES["day"]}, 32, 1.5, seed=0).equals(false)
+
+
 def write_plan(path, **changes):
     table = plan(label_table(3)).assign(split="train")
     for name, value in changes.items():

@@ -124,12 +124,26 @@ def _plan(config, paths, folder: Folder, labels, planted, splits, book) -> pd.Da
         new = labels.sequence.isin(folder.splits.get("new", []))
         cut = labels[new | (labels.frame % settings.frame_step == 0)]
         lacking = chips.lacking(plan, cut, settings.chip_px).assign(reason="label")
-        return chips.grow(plan, lacking, folder.shapes, settings.chip_px, config.seed)
+        plan = chips.grow(plan, lacking, folder.shapes, settings.chip_px, config.seed)
+        return _with_backgrounds(config, plan, folder, labels, book)
     split_of = {name: split for split, names in splits.items() for name in names}
     shapes = {name: folder.shapes[name] for name in split_of}
     mix = settings.backgrounds_per_label
     plan = chips.plan(labels, shapes, settings.chip_px, settings.frame_step, mix, config.seed)
     return plan.assign(split=plan.sequence.map(split_of))
+
+
+def _with_backgrounds(config, plan, folder: Folder, labels, book) -> pd.DataFrame:
+    """The plan, with background chips of the new sequences in the mix of the first ones.
+
+    What was mined there and has no label may be a target all the same: it is left out.
+    """
+    items = ledger.item_table(book)
+    columns = ["sequence", "frame", "x", "y"]
+    occupied = pd.concat([labels[columns], items[columns]], ignore_index=True)
+    new = {name: folder.shapes[name] for name in folder.splits.get("new", [])}
+    mix = config.chips.backgrounds_per_label
+    return chips.fill(plan, occupied, new, config.chips.chip_px, mix, config.seed)
 
 
 def _reviewed_places(book: ledger.Ledger, number: int) -> pd.DataFrame:
