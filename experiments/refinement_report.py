@@ -129,7 +129,7 @@ def _with_interval(text: str, limits: list[float]) -> str:
 def _effect_lines(own: dict) -> list[list[str]]:
     f1, limits = own["f1"], own["intervals"]["f1"]
     lost = f1["clean"] - f1["noisy"]
-    back = (f1["fixed"] - f1["noisy"]) / lost if lost else math.nan
+    back = (f1["fixed"] - f1["noisy"]) / lost if lost > 0 else math.nan
     names = ("noisy", "fixed", "clean")
     return [
         ["effect", "value"],
