@@ -120,6 +120,7 @@ def write_run(folder, splits):
     labels = write_folder(first.sky, splits)
     write_round(first, 3, [1.0, 2.0, 4.0, 8.0], range(6))
     write_round(last, 2, [0.5, 0.5, 2.0], range(9))
+    first.new.write_text("sequence\nnew-0\n")
     write_ledger(first, labels)
     seen = passing("new-0", [t for t in range(SHAPE[0]) if t not in GAP])
     weak = found_table(passing("new-0", GAP[:1]), score=0.05)  # too weak to continue a track
