@@ -553,7 +553,6 @@ def test_the_verb_opens_its_page_without_jax_and_beside_a_run(workdir):
         ) as server,
     ):
         assert server.stdout.readline().startswith("review page: http://127.0.0.1:")
-        server.send_signal(signal.SIGINT)
-        assert server.wait(20) == 0
+        server.terminate()
     loaded = set(re.findall(r"\| +(\S+)$", (workdir / "imports").read_text(), re.MULTILINE))
     assert "dimjax.stages.review" in loaded and not {"jax", "selenium"} & loaded
