@@ -188,7 +188,8 @@ def test_a_person_is_waited_for(undisturbed, tmp_path):
     for name in ("sky", "rounds/0/examples", "rounds/0/labels.csv", "rounds/0/planted.csv"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).symlink_to(undisturbed[0] / name)
-    (tmp_path / "rounds/0/plan.csv").symlink_to(undisturbed[0] / "rounds/0/plan.csv")
+    for name in ("plan.csv", "new.csv"):
+        (tmp_path / "rounds/0" / name).symlink_to(undisturbed[0] / "rounds/0" / name)
     human = ["--config.rounds.reviewer=human", "--config.training.epochs=1"]
     printed = run(tmp_path, *human)
     assert "review items wait. Decide them with" in printed and "main.py review --work" in printed

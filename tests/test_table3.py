@@ -196,6 +196,8 @@ def test_random_chips_replace_the_mined_ones_round_by_round(tmp_path):
         mined, own = Paths(tmp_path / "mined", number), Paths(tmp_path / "random", number)
         for paths in (mined, own):
             paths.round.mkdir(parents=True)
+        mined.of_round(number - 1).round.mkdir(exist_ok=True)
+        mined.of_round(number - 1).new.write_text(f"sequence\nnew-{number - 1}\n")
         plan.head(count).to_csv(mined.plan, index=False)
         grown.append(supplements.random_plan(config, mined, own, folder))
         grown[-1].to_csv(own.plan, index=False)
