@@ -107,3 +107,18 @@ def test_new_sequences_are_looked_at_before_anything_is_built(tmp_path, rounds, 
     with pytest.raises(InputError, match=message):
         build.run(config, Paths(tmp_path / "run"), make_builder)
     assert not Paths(tmp_path / "run").round.joinpath("plan.csv").exists()
+
+
+def test_new_sequences_that_no_round_looks_at_are_not_looked_at(tmp_path):
+    folder = open_folder(write(tmp_path / "data", SPLITS, {"03": (2, 20, 96)}), DIMJAX)
+    intake.check(config_of(folder.path, rounds=1), folder, Paths(tmp_path / "run"))
+    with pytest.raises(InputError, match="sequence 03"):
+        intake.check(config_of(folder.path, rounds=2), folder, Paths(tmp_path / "run"))
+
+
+def test_that_all_sequences_are_trained_on_is_said(tmp_path, capsys):
+    config = config_of(write(tmp_path / "data", {"train": ["a", "b"]}), rounds=1)
+    (tmp_path / "data/splits/train.txt").rename(tmp_path / "data/splits/training.txt")
+    build.run(config, Paths(tmp_path / "run"), make_builder)
+    told = f"{tmp_path / 'data'}: no file of splits; all 2 sequences are trained on\n"
+    assert told in capsys.readouterr().out

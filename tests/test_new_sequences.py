@@ -34,7 +34,7 @@ def mined(tiny_run, tmp_path):
             np.save(folder / "frames.npy", frames)
         (paths.sky / "splits" / "new.txt").write_text("added\n")
         opened = simulate.data_folder(config, paths)
-        intake.check(config, opened)
+        intake.check(config, opened, paths)
         intake.deal(config, opened, paths)
         predict.run(config, paths)
         predictions = pd.read_parquet(paths.predictions)

@@ -24,9 +24,8 @@ from dimjax.stages.simulate import data_folder
 from dimjax.tables import write_csv
 from dimjax.workdir import Paths
 
-_DIM_SHARE = (
-    0.2  # of the labels are as dim: false labels would be the dimmest, and hovering targets
-)
+# So many labels count as alike dim: false labels would be the dimmest, and hovering targets.
+_DIM_SHARE = 0.2
 
 
 def run(config, paths: Paths, make_builder: Callable) -> None:
@@ -43,7 +42,9 @@ def run(config, paths: Paths, make_builder: Callable) -> None:
     folder = data_folder(config, paths)
     paths.round.mkdir(parents=True, exist_ok=True)
     splits = with_validation(folder.splits, config.data.val_share, config.seed)
-    intake.check(config, folder)
+    intake.check(config, folder, paths)
+    if "all" in folder.splits and not paths.number:
+        say(f"{folder.path}: no file of splits; all {len(folder.names)} sequences are trained on")
     with open_book(config, folder, paths) as book:
         ledger.begin_round(book, paths.number)
         labels = ledger.labels_as_of(book, paths.number)

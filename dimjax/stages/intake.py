@@ -3,7 +3,7 @@
 They are dealt out in equal shares to all rounds but the last. What a round was dealt is kept in
 its directory: a sequence that joins the folder later is dealt out among the rounds to come.
 
-    check(config, folder)
+    check(config, folder, paths)
     deal(config, folder, paths)
     new_sequences(paths)                                # ["b", "c"]
 """
@@ -19,14 +19,16 @@ from dimjax.twins import twins
 from dimjax.workdir import Paths
 
 
-def check(config, folder: Folder) -> None:
-    """See that every new sequence can be searched and cut, before anything is trained.
+def check(config, folder: Folder, paths: Paths) -> None:
+    """See that every new sequence to come can be searched and cut, before a round is trained.
 
     Raises:
       InputError: There are fewer new sequences than rounds to look at them, the frames of one
         are too few or too small, or it is there already under another name.
     """
-    names, shares = folder.splits.get("new", []), config.rounds.count - 1
+    names, shares = _to_come(folder, paths), config.rounds.count - 1 - paths.number
+    if not shares:
+        return
     if names and len(names) < shares:
         rule = f"each of the {shares} rounds before the last needs a new sequence"
         remedy = "Give more new sequences, or lower rounds.count."
@@ -35,7 +37,8 @@ def check(config, folder: Folder) -> None:
         shape = folder.shapes[name]
         chips.check_size(name, shape, config.chips.chip_px)
         clip_frames(0, shape[0], config.data.stride, f"sequence {name}")
-    known = {name for split in splits.CUT for name in folder.splits.get(split, [])}
+    known = [name for split in (*splits.CUT, "all", "new") for name in folder.splits.get(split, [])]
+    known = [name for name in known if name not in names]
     for name, same in twins(map(folder.sequence, names), map(folder.sequence, known)).items():
         rule, remedy = "a new sequence must not be there already", "Leave one of them out."
         raise InputError(f"sequence {name}", rule, f"the frames of sequence {same}", remedy)
@@ -43,13 +46,17 @@ def check(config, folder: Folder) -> None:
 
 def deal(config, folder: Folder, paths: Paths) -> None:
     """Write paths.new: a round's share of the new sequences that no round before it was dealt."""
-    before = {name for k in range(paths.number) for name in new_sequences(paths.of_round(k))}
-    rest = sorted(set(folder.splits.get("new", [])) - before)
-    left = config.rounds.count - 1 - paths.number
-    share = rest[: len(rest) // left] if left else []
+    rest, shares = _to_come(folder, paths), config.rounds.count - 1 - paths.number
+    share = rest[: len(rest) // shares] if shares else []
     write_csv(pd.DataFrame({"sequence": share}, dtype="str"), paths.new)
 
 
 def new_sequences(paths: Paths) -> list[str]:
     """The new sequences that a round was dealt."""
     return read_columns(paths.new, ["sequence"])["sequence"]
+
+
+def _to_come(folder: Folder, paths: Paths) -> list[str]:
+    """The new sequences that no round before was dealt."""
+    before = {name for k in range(paths.number) for name in new_sequences(paths.of_round(k))}
+    return sorted(set(folder.splits.get("new", [])) - before)
