@@ -70,8 +70,7 @@ def plan(
         own = by_sequence.get(name, labels.iloc[:0])
         parts += _label_chips(own[own.frame % frame_step == 0], shape, chip_px, rng)
         parts += _background_chips(name, own, shape, chip_px, frame_step, counts[name], rng)
-    chips = pd.DataFrame(parts, columns=COLUMNS).drop_duplicates("id")
-    return chips.sort_values(["sequence", "frame", "y0", "x0"], ignore_index=True)
+    return _joined([pd.DataFrame(parts, columns=COLUMNS)])
 
 
 def grow(
@@ -107,8 +106,7 @@ def grow(
             )
         ]
         parts.append(pd.DataFrame(rows, columns=PLAN_COLUMNS))
-    grown = pd.concat(parts, ignore_index=True).drop_duplicates("id")
-    return grown.sort_values(["sequence", "frame", "y0", "x0"], ignore_index=True)
+    return _joined(parts)
 
 
 def fill(
@@ -141,16 +139,15 @@ def fill(
         rows = _background_chips(name, there, shapes[name], chip_px, 1, max(count, 0), rng)
         if rows:  # an empty table would have no numbers as its types
             parts.append(pd.DataFrame(rows, columns=COLUMNS).assign(split=own.split.iloc[0]))
-    filled = pd.concat(parts, ignore_index=True).drop_duplicates("id")
-    return filled.sort_values(["sequence", "frame", "y0", "x0"], ignore_index=True)
+    return _joined(parts)
 
 
 def lacking(plan: pd.DataFrame, labels: pd.DataFrame, chip_px: int) -> pd.DataFrame:
     """The labels, of a label table, whose centre lies in no chip of their frame."""
     places = labels[["sequence", "frame", "x", "y"]].reset_index(drop=True).reset_index(names="row")
     pairs = places.merge(plan[["sequence", "frame", "x0", "y0"]])
-    across, down = pairs.x - pairs.x0, pairs.y - pairs.y0
-    inside = across.between(0, chip_px, "left") & down.between(0, chip_px, "left")
+    corners = (pairs[name].to_numpy() for name in ("x0", "y0"))
+    inside = holds(pairs[["x", "y"]].to_numpy(), *corners, chip_px)
     return labels[~places.row.isin(pairs.row[inside]).to_numpy()]
 
 
@@ -221,8 +218,11 @@ def frames_of(frame: np.ndarray, difference: np.ndarray) -> np.ndarray:
     return frames
 
 
-def holds(boxes: np.ndarray, x0: int, y0: int, chip_px: int) -> np.ndarray:
-    """Which boxes [M, 4] of a frame have their centre in the chip at (x0, y0): [M] bool."""
+def holds(boxes: np.ndarray, x0, y0, chip_px: int) -> np.ndarray:
+    """Which boxes [M, 2 or more] of a frame have their centre in the chip at (x0, y0): [M] bool.
+
+    The corner may be one of each box too: x0, y0 [M].
+    """
     across, down = boxes[:, 0] - x0, boxes[:, 1] - y0
     return (across >= 0) & (across < chip_px) & (down >= 0) & (down < chip_px)
 
@@ -241,6 +241,11 @@ def _plan_rules(plan, shapes, chip_px):
     yield f"split must be one of {CUT}", plan.split.isin(CUT)
     yield "a sequence must be in one split", splits == 1
     yield "an id must be there once", ~plan.id.duplicated()
+
+
+def _joined(parts: list[pd.DataFrame]) -> pd.DataFrame:
+    chips = pd.concat(parts, ignore_index=True).drop_duplicates("id")
+    return chips.sort_values(["sequence", "frame", "y0", "x0"], ignore_index=True)
 
 
 def _shares(total: int, shapes: dict[str, tuple[int, int, int]]) -> dict[str, int]:

@@ -9,10 +9,8 @@ in several chips has several rows.
     rows = label_rows(examples, labels)
     write_epoch(paths, epoch, examples, rows, found)       # found: from training.train_epoch
     merge(paths)                                           # after the last epoch
-    history(paths).loc["train-0003-000012-x48-y96"]        # its loss in each epoch
+    history(paths).loc["flight3/000017/48+96/64"]          # its loss in each epoch
 """
-
-import os
 
 import numpy as np
 import pandas as pd
@@ -24,7 +22,7 @@ from dimjax.errors import InputError
 from dimjax.examples import Examples
 from dimjax.runs import identity
 from dimjax.workdir import Paths
-from dimjax.writing import write_parquet
+from dimjax.writing import write_parquet, written_aside
 
 _SAME_PX = 0.01  # positions in chips are float32
 
@@ -81,11 +79,10 @@ def merge(paths: Paths) -> None:
     """
     for parts, whole in ((paths.epoch_answers, paths.answers), (paths.epoch_losses, paths.losses)):
         files = sorted(parts.glob("*.parquet"))
-        schema, aside = pq.read_schema(files[0]), whole.with_name(whole.name + ".part")
-        with pq.ParquetWriter(aside, schema) as writer:
+        schema = pq.read_schema(files[0])
+        with written_aside(whole) as aside, pq.ParquetWriter(aside, schema) as writer:
             for file in files:
                 writer.write_table(pq.read_table(file).cast(schema))
-        os.replace(aside, whole)
 
 
 def history(paths: Paths) -> pd.DataFrame:

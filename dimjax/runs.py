@@ -16,7 +16,8 @@ from dimjax import examples, search, training
 from dimjax.labels import CATEGORIES
 from dimjax.meshes import own_mesh
 from dimjax.sequences import Sequence, as_sequence
-from dimjax.tracks import Tracks, camera_shifts
+from dimjax.stages.motion import camera_motion
+from dimjax.tracks import Tracks
 from dimjax.workdir import Paths, newest_round, read_config
 
 
@@ -85,9 +86,7 @@ class Run:
 
     def tracks(self, sequence: Sequence, found: pd.DataFrame) -> Tracks:
         """The tracks of what was detected in a sequence, with its camera's motion if so set."""
-        shifts = None
-        if self.config.detection.camera_motion:
-            shifts = {sequence.name: camera_shifts(sequence)}
+        shifts = camera_motion(self.config, lambda name: sequence, [sequence.name])
         return self.detector.linked(found, shifts)
 
 
