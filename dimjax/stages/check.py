@@ -69,7 +69,8 @@ def run(config, paths: Paths) -> int:
     say(as_text(summary(splits, seen, labels)))
     whole = [name for name, own in seen.items() if own and own.scale]
     count = _write_sheet(folder, labels[labels.sequence.isin(whole)], paths)
-    say(f"{len(problems)} problems; {count} labelled chips are shown in {paths.contact_sheet}")
+    sheet = f"; {count} labelled chips are shown in {paths.contact_sheet}" if count else ""
+    say(f"{len(problems)} problems{sheet}")
     return len(problems)
 
 

@@ -194,11 +194,12 @@ def _forecast(setup: _Training, first: int) -> Forecast:
     """Say how large the training from an epoch on is; what it takes is said when it has begun."""
     epochs = epochs_of(setup.config, setup.paths.number) - first
     steps, batch_size = _order(setup, first).shape
-    say(
-        f"training: {epochs} epochs of {steps} steps of {batch_size} chips, on "
-        f"{jax.device_count()} device(s) of kind {jax.devices()[0].device_kind}, "
-        f"{os.cpu_count()} CPU cores"
-    )
+    if epochs:  # none are left where the last one was killed after its checkpoint
+        say(
+            f"training: {epochs} epochs of {steps} steps of {batch_size} chips, on "
+            f"{jax.device_count()} device(s) of kind {jax.devices()[0].device_kind}, "
+            f"{os.cpu_count()} CPU cores"
+        )
     return Forecast(epochs, steps)
 
 
