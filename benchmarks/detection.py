@@ -3,10 +3,9 @@
     python benchmarks/detection.py --out=benchmarks/results/detection.json
 
 Frames of 640x512 pixels of 16 bit go in, detections come out. The rival is the same network in
-PyTorch
-(extra compare), exported by torch.onnx and run by ONNX Runtime too, with its normalisation and
-decoding inside but without the suppression of duplicates. The networks alone, normalised images in
-and grids out, are timed as well. All take turns in one process (A B C A B C ...), with a pause
+PyTorch (extra compare), exported by torch.onnx and run by ONNX Runtime too, with its normalisation
+and decoding inside but without the suppression of duplicates. The networks alone, normalised images
+in and grids out, are timed as well. All take turns in one process (A B C A B C ...), with a pause
 between, since threads of one may still be busy.
 """
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 from machine import about
-from memory import _peak_bytes, in_fresh_process
+from memory import in_fresh_process, peak_bytes
 
 FRAMES = 100  # of a sequence
 
@@ -88,7 +88,7 @@ def measure(folder: Path, what: str, count: int) -> dict[str, float]:
     elif what == "means":
         losses = pd.read_parquet(paths.losses, columns=list(LOSS_COLUMNS))
         dynamics(losses, pd.read_parquet(paths.answers), np.ones(count // 2, bool))
-    return {"seconds": time.perf_counter() - started, "peak_bytes": _peak_bytes()}
+    return {"seconds": time.perf_counter() - started, "peak_bytes": peak_bytes()}
 
 
 if __name__ == "__main__":

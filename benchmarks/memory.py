@@ -112,16 +112,16 @@ def measure(prepared: Path, most_bytes: float) -> dict:
 
     mesh, peaks = meshes.make_mesh(), {}
     jax.block_until_ready(jax.numpy.zeros(1))
-    peaks["imported"] = _peak_bytes()
+    peaks["imported"] = peak_bytes()
     started = time.perf_counter()
     data = examples.load(prepared, "train", most_bytes=most_bytes)
     rate = len(data) / (time.perf_counter() - started)
-    peaks["read"] = _peak_bytes()
+    peaks["read"] = peak_bytes()
     chips = jax.block_until_ready(training.chips_of(data, mesh))
-    peaks["on the device"] = _peak_bytes()
+    peaks["on the device"] = peak_bytes()
     order = training.epoch_order(len(data), BATCH_SIZE, (0,))
     _train(chips, order[:STEPS], mesh)
-    peaks["trained"] = _peak_bytes()
+    peaks["trained"] = peak_bytes()
     figures = {"peak_bytes": peaks, "read_per_second": rate}
     return figures | ({} if most_bytes else {"fed_per_second": _fed(chips, order)})
 
@@ -155,7 +155,8 @@ def _fed(chips, order: np.ndarray) -> float:
     return len(blocks) * order.shape[1] / (time.perf_counter() - started)
 
 
-def _peak_bytes() -> int:
+def peak_bytes() -> int:
+    """Largest resident set of this process until now."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
 
