@@ -39,7 +39,7 @@ def main() -> None:
     """Measure, print a table, write the JSON file."""
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--out", type=Path, required=True, help="JSON file to write")
-    arguments.add_argument("--sequences", type=int, default=40, help="simulated sequences")
+    arguments.add_argument("--sequences", type=int, default=80, help="simulated sequences")
     arguments.add_argument("--frames", type=int, default=48, help="frames of a sequence")
     arguments.add_argument("--shard_mib", type=int, default=64, help="of a shard, uncompressed")
     arguments.add_argument("--rounds", type=int, default=4, help="timed builds of each")
