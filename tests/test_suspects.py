@@ -190,7 +190,7 @@ def test_probabilities_are_calibrated_from_planted_errors():
     real = ~planted
     assert probability.min() >= 0 and probability.max() <= 1
     # As many errors as are expected, and the probable ones are errors.
-    assert probability[real].sum() == pytest.approx(bad[real].sum(), rel=0.3)
+    assert probability[real].sum() == pytest.approx(bad[real].sum(), rel=0.4)
     assert bad[real][probability[real] > 0.9].mean() > 0.9
     cut = cut_off(probability, planted, found=0.9)
     assert (probability[planted] >= cut).mean() >= 0.9
@@ -198,10 +198,29 @@ def test_probabilities_are_calibrated_from_planted_errors():
 
 
 @given(st.integers(0, 50))
-def test_no_row_is_judged_by_its_own_group(seed):
+def test_rows_of_the_same_features_are_as_probable_in_whatever_group(seed):
     features, planted, _, groups = _planted_mixture(seed, errors=5, planted=10, right=60)
+    features[-2], groups[-2:] = features[-1], [0, 1]
     probability = calibrated(features, planted, groups)
-    assert ((probability >= 0) & (probability <= 1)).all()
+    assert ((probability >= 0) & (probability <= 1)).all() and probability[-2] == probability[-1]
+
+
+def test_a_planted_error_is_not_judged_by_what_only_its_own_group_tells():
+    rng = np.random.default_rng(0)
+    features, groups = rng.exponential(size=(200, 2)), np.arange(200) % 2
+    planted, twins = np.arange(200) < 20, slice(20, 40)
+    for group in (0, 1):  # what tells the errors of one group says nothing of the other's
+        features[planted & (groups == group), group] = 6.0
+    features[twins] = features[planted]
+    probability = calibrated(features, planted, groups)
+    assert probability[twins].mean() > 1.3 * probability[planted].mean()
+    assert np.isfinite(calibrated(features, planted, np.zeros(200))).all()
+
+
+def test_where_nothing_tells_the_planted_errors_all_rows_are_as_probable():
+    features = np.random.default_rng(0).exponential(size=(60, 3))
+    planted = features.max(axis=1) < 1.0  # the planted look the best
+    assert planted.sum() > 5 and np.ptp(calibrated(features, planted, np.zeros(60))) == 0
 
 
 def _ranked(count: int = 60):

@@ -14,8 +14,9 @@ import numpy as np
 import pandas as pd
 from scipy import optimize, stats
 
-_PENALTY = 50.0  # on squared differences of weights
+_PENALTY = 20.0  # on squared differences of weights
 _FOLDS = 5
+_ANY = 1e-6  # a weight that changes no order but that of what has no weight at all
 _MOST = 50.0  # logit: the exponential of a higher one may not be finite
 _SURE = 0.5  # a share of the planted errors that is no longer chance
 
@@ -40,8 +41,9 @@ def calibrated(features: np.ndarray, planted: np.ndarray, groups: np.ndarray) ->
 
     A logistic regression tells the planted errors from all other rows, real errors among them:
     learning from positive and unlabelled examples (Elkan and Noto 2008). Weights are not negative.
-    No row is judged by weights that saw its group, unless all planted errors lie in the groups that
-    are judged with it, as in a single one: then all rows are fitted. If E of the N rows that were
+    All rows are ranked by the same weights, but the planted by weights that did not see their
+    group, lest they seem easier to tell than errors that nobody knows; unless all planted errors
+    lie in the groups that are judged with theirs, as in a single one. If E of the N rows that were
     not planted are errors, and errors score as the m planted ones do, then E / m times the odds
     that a row of some score is planted are expected among such rows for each that is not planted:
     x errors, which is the probability 1 - exp(-x) of one. E is the least (N(t) + 1) / R(t) of all
@@ -55,7 +57,9 @@ def calibrated(features: np.ndarray, planted: np.ndarray, groups: np.ndarray) ->
     Returns:
       [N] between 0 and 1, rising with the fused score.
     """
-    score = _cross_fitted(features, planted, groups)
+    fused = _fused(features, planted, groups)
+    intercept, slope = _fit(fused[:, None], planted)
+    score = intercept + slope * fused
     # The odds are those of the regression: an isotonic fit knows no order among what scores less
     # than all planted errors, and there lie the last that a review must find.
     expected = _count_errors(score, planted) / planted.sum() * np.exp(np.minimum(score, _MOST))
@@ -67,16 +71,23 @@ def cut_off(probability: np.ndarray, planted: np.ndarray, found: float) -> float
     return float(np.quantile(probability[planted], 1 - found, method="lower"))
 
 
-def _cross_fitted(features: np.ndarray, planted: np.ndarray, groups: np.ndarray) -> np.ndarray:
-    """Logit of each row, from a fit to the rows of other groups, or to all (see calibrated)."""
-    names, number = np.unique(groups, return_inverse=True)
-    score = np.zeros(len(features))
+def _fused(features: np.ndarray, planted: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """Weighted mean of the features of each row [N]; the weights are those of calibrated."""
+    _, number = np.unique(groups, return_inverse=True)
+    fused = features @ _weights(features, planted)
     for fold in range(_FOLDS):
         held = number % _FOLDS == fold
-        seen = ~held if planted[~held].any() else np.ones(len(held), bool)
-        weights = _fit(features[seen], planted[seen])
-        score[held] = features[held] @ weights[1:] + weights[0]
-    return score
+        own, seen = held & planted, ~held
+        if own.any() and planted[seen].any():
+            fused[own] = features[own] @ _weights(features[seen], planted[seen])
+    return fused
+
+
+def _weights(features: np.ndarray, planted: np.ndarray) -> np.ndarray:
+    """Weights of the features [K], 1 in all."""
+    weights = _fit(features, planted)[1:]
+    # Where nothing tells the planted errors all weights are 0: then all features count alike.
+    return (weights + _ANY) / (weights + _ANY).sum()
 
 
 def _count_errors(score: np.ndarray, planted: np.ndarray) -> float:
