@@ -34,6 +34,7 @@ _AT_LEAST = {
     "training.noise": 0,
     "rounds.count": 1,
     "rounds.later_epochs": 1,
+    "rounds.most_mined": 0,
     "refinement.loss_threshold": 0,
     "detection.most": 1,
     "detection.suppress_px": 0,
@@ -100,5 +101,8 @@ def _not_finite(config, prefix: str = "") -> Iterator[str]:
 
 def _value(config, key: str):
     for name in key.split("."):
+        if name not in config:  # a configuration, or a run, of before the key was there
+            remedy = "Take it over from configs/default.py."
+            raise InputError(f"config.{key}", "it must be there", "no such key", remedy)
         config = config[name]
     return config

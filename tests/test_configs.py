@@ -136,6 +136,15 @@ def test_what_is_no_finite_number_is_refused(key, value):
         check(config)
 
 
+def test_a_key_that_is_not_there_is_named():
+    config = get_config("default")
+    with config.unlocked():
+        del config.rounds.most_mined
+    told = r"config\.rounds\.most_mined: it must be there; found no such key\. Take it over from"
+    with pytest.raises(InputError, match=told):
+        check(config)
+
+
 def test_a_threshold_of_the_loss_needs_a_refinement():
     config = get_config("demo")
     config.refinement.loss_threshold, config.refinement.planted_share = 1.0, 0.0

@@ -9,13 +9,13 @@ from dimjax import ledger
 from dimjax.errors import InputError
 from dimjax.labels import COLUMNS
 from dimjax.ledger.values import Change
-from dimjax.mining import Mining, mine
+from dimjax.mining import Mined, Mining, mine, read_mined, shortlist, write_mined
 from dimjax.mining.strays import probability_of as of_strays
 from dimjax.mining.trajectories import probability_of as of_tracks
 from dimjax.tracks import link
 
 SHAPE = (40, 200, 300)
-SHAPES = {"a": SHAPE, "b": SHAPE}
+SHAPES = {"a": SHAPE, "b": SHAPE, "001": SHAPE}
 NO_LABELS = pd.DataFrame({name: [] for name in COLUMNS})
 
 
@@ -252,6 +252,27 @@ def test_the_order_is_that_of_certainty_and_does_not_depend_on_the_rows():
         probabilities = [item.probability for item in items]
         assert probabilities == sorted(probabilities, reverse=True)
     assert [item.sequence for item in mined.misses] == ["b", "a"]
+
+
+def test_of_equally_sure_false_alarms_the_strongest_is_the_first():
+    lone = detections((10, 50.0, 100.0), (20, 150.0, 100.0), (30, 250.0, 100.0))
+    mined = mined_from(lone.assign(score=[0.7, 0.9, 0.8]))
+    assert [item.score for item in mined.false_alarms] == [0.9, 0.8, 0.7]
+    assert len({item.probability for item in mined.false_alarms}) == 1
+
+
+def test_of_too_much_the_misses_are_put_up_first_and_all_is_kept(tmp_path):
+    false, beside = detections((20, 250.0, 150.0)), detections((7, 71.0, 55.0))
+    mined = mined_from(*(t.assign(sequence="001") for t in (flight(GAPS), false, beside)))
+    assert [len(items) for items in mined] == [1, 1, 1]
+    assert shortlist(mined, 2) == [*mined.misses, *mined.false_alarms]
+    assert shortlist(mined, 0) == [] and shortlist(mined, 9)[-1:] == mined.doubtful
+    write_mined(tmp_path / "mined.csv", mined, shortlist(mined, 2))
+    table = read_mined(tmp_path / "mined.csv")
+    assert table.shown.tolist() == [1] * 15 + [1, 0] and set(table.sequence) == {"001"}
+    assert table[["frame", "x", "y"]].iloc[-1].tolist() == pytest.approx([7, 71, 55])
+    write_mined(tmp_path / "none.csv", Mined([], [], []), [])
+    assert read_mined(tmp_path / "none.csv").empty
 
 
 def test_a_ledger_takes_what_is_mined(tmp_path):

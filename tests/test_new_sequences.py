@@ -1,5 +1,6 @@
 """New sequences as people give them: too short, empty, without anything, full, or known already."""
 
+import re
 import shutil
 
 import numpy as np
@@ -8,11 +9,13 @@ import pytest
 from conftest import tiny_config
 from PIL import Image
 
+from dimjax import ledger
 from dimjax.errors import InputError
 from dimjax.sequences import as_sequence, open_sequence
-from dimjax.stages import intake, mine, predict, simulate
+from dimjax.stages import build, decide, intake, mine, predict, simulate
 from dimjax.twins import twins
 from dimjax.workdir import Paths
+from main import make_builder
 
 NOISE = np.random.default_rng(0).normal(1000, 5, (8, 64, 96)).astype(np.uint16)
 
@@ -44,7 +47,7 @@ def mined(tiny_run, tmp_path):
         mine.run(config, paths)
         return predictions[predictions.sequence == "added"], pd.read_csv(paths.mined)
 
-    stages.config = config
+    stages.config, stages.paths = config, paths
     return stages
 
 
@@ -76,10 +79,38 @@ def test_a_thousand_detections_in_a_frame_are_mined_in_bounded_number_and_said(m
         return pd.DataFrame({"sequence": "added", **rows, "w": 3.0, "h": 3.0, "category": "target"})
 
     _, items = mined(NOISE, thousands)
-    assert 0 < items.item.nunique() <= 8 * 200
     told = capsys.readouterr().out
+    assert (items.shown == 1).any() and (items.shown == 0).any()
+    with ledger.open_ledger(mined.paths.ledger) as book:
+        put_up = ledger.item_table(book)
+    put_up = put_up[put_up.stage == "mine"]
+    assert put_up.item.nunique() == 8 and len(put_up) == items.shown.sum()
+    assert re.search(r"8 of these \d{2,} are put up for review: rounds.most_mined", told)
     assert "added: 8 frames hold more than 200 detections; the strongest 200 of each" in told
     assert "mined in 1 new sequences: " in told
+
+
+def test_what_is_mined_and_not_put_up_is_no_background(mined):
+    """A track is put up; detections all over a frame are not, and any may be a target."""
+    config, paths = mined.config, mined.paths
+    config.rounds.most_mined, config.rounds.reviewer = 1 / 8, "auto"
+    config.rounds.auto_probability, config.chips.backgrounds_per_label = 0.0, 5.0
+
+    def a_track_and_a_full_frame(table):
+        x, y = np.meshgrid(range(6, 96, 12), range(6, 64, 12))
+        frame = np.append(range(8), np.full(x.size, 2))
+        rows = {"x": np.append(np.linspace(20, 76, 8), x), "y": np.append(np.full(8, 36), y)}
+        rows = {"sequence": "added", "frame": frame, **rows, "score": 0.9, "category": "target"}
+        return pd.DataFrame({**rows, "w": 3.0, "h": 3.0})
+
+    _, items = mined(NOISE, a_track_and_a_full_frame)
+    assert items.shown.sum() == 8 and (items.frame[items.shown == 0] == 2).sum() > 20
+    decide.run(config, paths)
+    after = paths.of_round(1)
+    build.run(config, after, make_builder)
+    plan = pd.read_csv(after.plan)
+    background = plan[(plan.sequence == "added") & (plan.reason == "background")]
+    assert {0, 1, 3, 4} & set(background.frame) and 2 not in set(background.frame)
 
 
 def test_twins_are_told_by_their_frames(tmp_path):

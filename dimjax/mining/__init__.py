@@ -8,6 +8,7 @@ track is a miss, a detection without a track is a false alarm (section 5 of the 
     mined = mine(tracks, labels, {"flight3": (100, 512, 640)})
     ledger.add_items(book, mined.misses + mined.false_alarms, stage="mine")
     mined.doubtful                              # either, less likely to be right
+    shortlist(mined, 50)                        # what to put up, where there is too much
 """
 
 import itertools
@@ -17,12 +18,13 @@ import pandas as pd
 
 from dimjax.errors import InputError
 from dimjax.ledger.values import Item
+from dimjax.mining.places import read_mined, write_mined
 from dimjax.mining.settings import Mined, Mining, check
 from dimjax.mining.strays import strays
 from dimjax.mining.trajectories import View, judge
 from dimjax.tracks import Tracks
 
-__all__ = ["Mined", "Mining", "mine"]
+__all__ = ["Mined", "Mining", "mine", "read_mined", "shortlist", "write_mined"]
 
 
 def mine(
@@ -45,7 +47,8 @@ def mine(
 
     The probability of a track is E / (E + 10) with its evidence E (the item's score), that of a
     false alarm 1 - 2 ** -n, with n the frames around in which nothing else was found, or in which
-    the same spot was bright (its score). What is doubtful has half of that.
+    the same spot was bright; its score is that of its strongest detection. What is doubtful has
+    half of the probability.
 
     Args:
       tracks: What link found.
@@ -63,6 +66,15 @@ def mine(
         for whole, own in zip(mined, _mine(view, settings), strict=True):
             whole += own
     return Mined(*(sorted(items, key=_surest_first) for items in mined))
+
+
+def shortlist(mined: Mined, most: int) -> list[Item]:
+    """The items that are most worth a decision, at most so many.
+
+    Misses come first, since each brings the labels of a whole track; then false alarms, and at the
+    end what is doubtful.
+    """
+    return [item for items in mined for item in items][:most]
 
 
 def _mine(view: View, settings: Mining) -> Mined:
@@ -105,4 +117,4 @@ def _names(labels: pd.DataFrame) -> Iterator[str]:
 
 def _surest_first(item: Item) -> tuple:
     place = item.places[0]
-    return -item.probability, item.sequence, place.frame, place.x, place.y
+    return -item.probability, -item.score, item.sequence, place.frame, place.x, place.y

@@ -28,7 +28,7 @@ class Mining(NamedTuple):
 
 
 class Mined(NamedTuple):
-    """Review items, each of one object; in all lists the surest first."""
+    """Review items, each of one object; in all lists the surest first, then the strongest."""
 
     misses: list[Item]  # targets to label, kinds miss and unlabelled_target
     false_alarms: list[Item]  # detections of none, kind false_alarm

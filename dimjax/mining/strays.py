@@ -115,7 +115,8 @@ def _spot_item(spot: pd.DataFrame, track: str, sequence: str) -> Item:
     )
     hits = len(places)
     reason = f"{hits} detections at one place from frame {places[0].frame} to {places[-1].frame}"
-    return Item("false_alarm", sequence, probability_of(hits), reason, places, float(hits))
+    score = float(spot.score.max())
+    return Item("false_alarm", sequence, probability_of(hits), reason, places, score)
 
 
 def _lone_item(row: NamedTuple, view: View, settings: Mining) -> tuple[Item, str]:
@@ -136,4 +137,4 @@ def _lone_item(row: NamedTuple, view: View, settings: Mining) -> tuple[Item, str
     reason = f"a detection of {row.score:.2f} without another on its path"
     place = Place(row.frame, row.x, row.y)
     reason = f"{reason}; {doubt}" if doubt else reason
-    return Item("false_alarm", view.name, probability, reason, (place,), float(room)), doubt
+    return Item("false_alarm", view.name, probability, reason, (place,), float(row.score)), doubt

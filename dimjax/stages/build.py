@@ -17,6 +17,7 @@ import pandas as pd
 from dimjax import chips, ledger, planting, suspects
 from dimjax.folders import Folder
 from dimjax.labels import COLUMNS, write_table
+from dimjax.mining import read_mined
 from dimjax.progress import say
 from dimjax.splits import with_validation
 from dimjax.stages import intake
@@ -126,7 +127,7 @@ def _plan(config, paths, folder: Folder, labels, planted, splits, book) -> pd.Da
         cut = labels[new | (labels.frame % settings.frame_step == 0)]
         lacking = chips.lacking(plan, cut, settings.chip_px).assign(reason="label")
         plan = chips.grow(plan, lacking, folder.shapes, settings.chip_px, config.seed)
-        return _with_backgrounds(config, plan, folder, labels, book)
+        return _with_backgrounds(config, plan, folder, labels, _maybe_targets(paths, book))
     split_of = {name: split for split, names in splits.items() for name in names}
     shapes = {name: folder.shapes[name] for name in split_of}
     mix = settings.backgrounds_per_label
@@ -134,17 +135,19 @@ def _plan(config, paths, folder: Folder, labels, planted, splits, book) -> pd.Da
     return plan.assign(split=plan.sequence.map(split_of))
 
 
-def _with_backgrounds(config, plan, folder: Folder, labels, book) -> pd.DataFrame:
-    """The plan, with background chips of the new sequences in the mix of the first ones.
-
-    What was mined there and has no label may be a target all the same: it is left out.
-    """
-    items = ledger.item_table(book)
+def _with_backgrounds(config, plan, folder: Folder, labels, maybe_targets) -> pd.DataFrame:
+    """The plan, with background chips of the new sequences in the mix of the first ones."""
     columns = ["sequence", "frame", "x", "y"]
-    occupied = pd.concat([labels[columns], items[columns]], ignore_index=True)
+    occupied = pd.concat([labels[columns], maybe_targets[columns]], ignore_index=True)
     new = {name: folder.shapes[name] for name in folder.splits.get("new", [])}
     mix = config.chips.backgrounds_per_label
     return chips.fill(plan, occupied, new, config.chips.chip_px, mix, config.seed)
+
+
+def _maybe_targets(paths: Paths, book: ledger.Ledger) -> pd.DataFrame:
+    """Places that may be of a target though they have no label: what was suspected and mined."""
+    mined = [read_mined(paths.of_round(k).mined) for k in range(paths.number)]
+    return pd.concat([ledger.item_table(book), *mined], ignore_index=True)
 
 
 def _reviewed_places(book: ledger.Ledger, number: int) -> pd.DataFrame:

@@ -3,8 +3,8 @@
 import pandas as pd
 
 from dimjax import ledger
-from dimjax.labels import write_table
-from dimjax.mining import Mining, mine
+from dimjax.ledger.values import Item
+from dimjax.mining import Mined, Mining, mine, shortlist, write_mined
 from dimjax.progress import say
 from dimjax.stages.build import open_book
 from dimjax.stages.intake import new_sequences
@@ -15,7 +15,7 @@ from dimjax.workdir import Paths
 
 
 def run(config, paths: Paths) -> None:
-    """Put review items into the ledger, and write paths.mined: a row for each of their places."""
+    """Put review items into the ledger, and write paths.mined: where they and all others are."""
     if paths.mined.exists():
         return
     folder = data_folder(config, paths)
@@ -34,9 +34,17 @@ def run(config, paths: Paths) -> None:
             {name: folder.shapes[name] for name in names},
             Mining(match_px=config.detection.match_px),
         )
-        ledger.add_items(book, [item for items in mined for item in items], stage="mine")
-        table = ledger.item_table(book, paths.number)
-    write_table(table[table.stage == "mine"], paths.mined)
+        frames = sum(folder.shapes[name][0] for name in names)
+        shown = shortlist(mined, round(config.rounds.most_mined * frames))
+        ledger.add_items(book, shown, stage="mine")
+    write_mined(paths.mined, mined, shown)
     if names:
-        counts = f"{len(mined.misses)} misses, {len(mined.false_alarms)} false alarms"
-        say(f"mined in {len(names)} new sequences: {counts}, {len(mined.doubtful)} doubtful")
+        _tell(mined, shown, names)
+
+
+def _tell(mined: Mined, shown: list[Item], names: list[str]) -> None:
+    counts = f"{len(mined.misses)} misses, {len(mined.false_alarms)} false alarms"
+    say(f"mined in {len(names)} new sequences: {counts}, {len(mined.doubtful)} doubtful")
+    count = sum(map(len, mined))
+    if len(shown) < count:
+        say(f"{len(shown)} of these {count} are put up for review: rounds.most_mined")
