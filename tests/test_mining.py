@@ -134,7 +134,7 @@ def test_beside_a_track_a_lone_detection_is_doubtful(frame, y, sure):
 
 @pytest.mark.parametrize(
     ("frame", "x", "sure"),
-    [(20, 3.9, False), (20, 4.1, True), (20, 296.1, False), (0, 7.9, False), (39, 8.1, True)],
+    [(20, 4.4, False), (20, 4.6, True), (20, 295.6, False), (0, 8.4, False), (39, 8.6, True)],
 )
 def test_at_the_border_a_lone_detection_is_doubtful(frame, x, sure):
     mined = mined_from(detections((frame, x, 100.0)))

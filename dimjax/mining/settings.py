@@ -20,6 +20,7 @@ class Mining(NamedTuple):
     # Lone detections that are doubted.
     beside_px: float = 10.0  # a track that passes nearer may have lost them
     speed_px: float = 8.0  # a target this fast may have clipped the border, pixels a frame
+    place_px: float = 0.5  # a detection may lie so far off
     room_frames: int = 3  # before and after, in which others of the same target are looked for
 
     # Lone detections at the same place.
@@ -39,7 +40,15 @@ def check(settings: Mining) -> None:
     """Raises InputError where a setting is out of its range."""
     for name in ("match_px", "spot_px"):
         _require(settings, name, getattr(settings, name) > 0, "must be above 0")
-    for name in ("few_hits", "still_px", "short_frames", "beside_px", "speed_px", "room_frames"):
+    for name in (
+        "few_hits",
+        "still_px",
+        "short_frames",
+        "beside_px",
+        "speed_px",
+        "place_px",
+        "room_frames",
+    ):
         _require(settings, name, getattr(settings, name) >= 0, "must be 0 or more")
     for name in ("labelled_share", "spot_chance"):
         _require(settings, name, 0 <= getattr(settings, name) <= 1, "must lie between 0 and 1")

@@ -126,6 +126,7 @@ def _lone_item(row: NamedTuple, view: View, settings: Mining) -> tuple[Item, str
     room = min(row.frame, reach) + min(length - 1 - row.frame, reach)
     # A target in the first or last frame may have been there for one step, else for half of one.
     step = settings.speed_px if row.frame in (0, length - 1) else settings.speed_px / 2
+    step += settings.place_px
     doubt = ""
     if room < reach:
         doubt = "the sequence is short"
