@@ -147,9 +147,10 @@ def measure_scale(sequence: Sequence) -> Scale:
     """Grey level and noise of a sequence, from up to 16 pairs of frames spread evenly over it.
 
     The noise is 1.4826 * MAD(F_t - F_{t+1}) / sqrt(2), the median over the pairs, so that neither
-    targets nor a few jumps of the camera count. The MAD is that of grouped data (each integer
-    stands for the interval of width 1 round it): a plain one would step from 1 to 2 grey levels.
-    It is never below the noise of quantisation, 1 / sqrt(12).
+    targets nor a few jumps of the camera count. The MAD is that of grouped data (each grey level
+    stands for the interval of one step round it): a plain one would jump by whole steps. A step is
+    1, or 2 ** n where the lowest n bits are always 0, as in 12 bit frames that lie in the upper
+    bits of 16. The noise is never below that of quantisation, a step / sqrt(12).
 
     Raises:
       InputError: The sequence has a single frame.
@@ -158,14 +159,22 @@ def measure_scale(sequence: Sequence) -> Scale:
         rule = "measuring noise needs 2 frames or more"
         raise InputError(f"sequence {sequence.name}", rule, 1, "Give a longer sequence.")
     starts = np.unique(np.linspace(0, len(sequence) - 2, _PAIRS).round().astype(int))
-    levels, deviations = [], []
+    levels, deviations, steps = [], [], []
     for t in starts:
-        frame = sequence.frame(t).astype(np.int32)
-        difference = frame - sequence.frame(t + 1)
+        frame, other = (sequence.frame(k).astype(np.int32) for k in (t, t + 1))
+        step = _step(frame | other)
         levels.append(np.median(frame))
-        deviations.append(_grouped_mad(difference))
+        deviations.append(step * _grouped_mad((frame - other) // step))
+        steps.append(step)
     noise_sigma = _SIGMAS_PER_MAD * np.median(deviations) / np.sqrt(2)
-    return Scale(float(np.median(levels)), float(max(noise_sigma, _QUANTISATION_SIGMA)))
+    least = min(steps) * _QUANTISATION_SIGMA
+    return Scale(float(np.median(levels)), float(max(noise_sigma, least)))
+
+
+def _step(frame: np.ndarray) -> int:
+    """The lowest bit that is set in any grey level; 1 where all are 0."""
+    bits = int(np.bitwise_or.reduce(frame, axis=None))
+    return bits & -bits or 1
 
 
 def _grouped_mad(values: np.ndarray) -> float:

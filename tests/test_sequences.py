@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from dimjax.errors import InputError
-from dimjax.sequences import clip_frames, measure_scale, open_sequence
+from dimjax.sequences import as_sequence, clip_frames, measure_scale, open_sequence
 
 RNG = np.random.default_rng(0)
 DEEP = RNG.integers(0, 65536, (5, 6, 9), dtype=np.uint16)
@@ -260,10 +260,19 @@ def test_scale_is_the_level_and_the_noise(tmp_path, dtype, sigma):
     assert noise_sigma == pytest.approx(np.hypot(sigma, 12**-0.5), rel=0.05)
 
 
+@pytest.mark.parametrize("sigma", [0.5, 1.5, 25])
+def test_noise_of_frames_in_the_upper_bits(sigma):
+    noise = np.random.default_rng(1).normal(0, sigma, (20, 64, 80))
+    frames = (900 + noise).round().astype(np.uint16)
+    narrow, wide = measure_scale(as_sequence(frames)), measure_scale(as_sequence(frames << 4))
+    assert wide == pytest.approx([16 * value for value in narrow])
+    assert wide.noise_sigma == pytest.approx(16 * np.hypot(sigma, 12**-0.5), rel=0.15)
+
+
 @pytest.mark.parametrize("step", [2, 16])
 def test_noise_of_grey_levels_in_steps_is_a_number(tmp_path, step):
     # Half of the differences are 0, a quarter each +step and -step: the median lies between.
-    pair = np.full((2, 8, 8), 100, np.uint16)
+    pair = np.full((2, 8, 8), 101, np.uint16)
     pair[0, :4, ::2] += step
     pair[1, :4, 1::2] += step
     np.save(tmp_path / "s.npy", pair)
