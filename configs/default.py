@@ -56,7 +56,8 @@ def get_config() -> config_dict.ConfigDict:
     config.rounds.most_mined = 1.0  # items put up for review, to one frame of new sequences
     config.rounds.reviewer = "human"  # or "oracle" (truth or labels of the folder), "auto"
     config.rounds.oracle_error = 0.0  # share of the items that the oracle gets wrong
-    config.rounds.auto_probability = 0.9  # from which on "auto" accepts a suggestion
+    # From which on "auto" accepts a suggestion, and a false alarm not put up is background.
+    config.rounds.auto_probability = 0.9
 
     config.refinement = config_dict.ConfigDict()
     config.refinement.planted_share = 0.03  # of the labels, to calibrate; 0: no refinement

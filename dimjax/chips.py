@@ -112,6 +112,7 @@ def grow(
 def fill(
     plan: pd.DataFrame,
     occupied: pd.DataFrame,
+    likely: pd.DataFrame,
     shapes: dict[str, tuple[int, int, int]],
     chip_px: int,
     backgrounds_per_label: float,
@@ -122,6 +123,7 @@ def fill(
     Args:
       plan: Table with PLAN_COLUMNS; chips of false alarms count as background.
       occupied: Table with sequence, frame, x, y: labels, and whatever else may be a target.
+      likely: The same of likely false alarms, the worst first; chips of these come first.
       shapes: (T, H, W) of the sequences to fill; those without a chip stay without one.
       chip_px: Height and width of a chip in pixels.
       backgrounds_per_label: Background chips to one that was cut for a label.
@@ -135,8 +137,12 @@ def fill(
         empty = int(own.reason.isin(["background", "false_alarm"]).sum())
         count = round(backgrounds_per_label * (len(own) - empty)) - empty
         rng = np.random.default_rng([seed, zlib.crc32(name.encode()), len(own)])
-        there = occupied[occupied.sequence == name]
-        rows = _background_chips(name, there, shapes[name], chip_px, 1, max(count, 0), rng)
+        there, false = (table[table.sequence == name] for table in (occupied, likely))
+        rows = _likely_chips(false, there, shapes[name], chip_px, rng)[: max(count, 0)]
+        there = pd.concat([there, false], ignore_index=True)
+        rows += _background_chips(
+            name, there, shapes[name], chip_px, 1, max(count - len(rows), 0), rng
+        )
         if rows:  # an empty table would have no numbers as its types
             parts.append(pd.DataFrame(rows, columns=COLUMNS).assign(split=own.split.iloc[0]))
     return _joined(parts)
@@ -264,6 +270,18 @@ def _label_chips(labels, shape, chip_px, rng) -> list[tuple]:
     origins = np.clip(low, 0, [width - chip_px, height - chip_px])
     rows = zip(labels.sequence, labels.frame, origins, strict=True)
     return [_row(name, frame, x0, y0, chip_px, "label") for name, frame, (x0, y0) in rows]
+
+
+def _likely_chips(likely, occupied, shape, chip_px, rng) -> list[tuple]:
+    """Chips of likely false alarms, where nothing else is."""
+    centres = dict(tuple(occupied.groupby("frame")[["x", "y"]]))
+    chips = {}
+    for row in _label_chips(likely, shape, chip_px, rng):
+        _, _, frame, x0, y0, _ = row
+        there = centres.get(frame)
+        if there is None or not holds(there.to_numpy(), x0, y0, chip_px).any():
+            chips[row[0]] = (*row[:-1], "false_alarm")
+    return list(chips.values())
 
 
 def _background_chips(name, labels, shape, chip_px, frame_step, count, rng) -> list[tuple]:

@@ -200,16 +200,38 @@ def test_chip_holds_what_begins_at_its_rim():
 def test_new_sequences_are_filled_up_with_backgrounds_clear_of_all_that_may_be_there():
     labels = label_table(60)
     there = plan(labels, mix=0.0).assign(split="train")
-    filled = chips.fill(there, labels, {"day": SHAPES["day"]}, 32, 1.5, seed=0)
+    filled = chips.fill(there, labels, labels[:0], {"day": SHAPES["day"]}, 32, 1.5, seed=0)
     own, cut = filled[filled.sequence == "day"], int((there.sequence == "day").sum())
     assert own.reason.value_counts().to_dict() == {"label": cut, "background": round(1.5 * cut)}
     assert len(filled) == len(there) + round(1.5 * cut) and filled.split.eq("train").all()
     empty = own[own.reason == "background"]
     assert len(chips.lacking(empty, labels, 32)) == len(labels)  # none is seen
     # What has its mix stays as it is, and false alarms are background.
-    assert chips.fill(filled, labels, {"day": SHAPES["day"]}, 32, 1.0, seed=0).equals(filled)
+    assert chips.fill(filled, labels, labels[:0], {"day": SHAPES["day"]}, 32, 1.0, seed=0).equals(
+        filled
+    )
     false = filled.assign(reason=filled.reason.replace("background", "false_alarm"))
-    assert chips.fill(false, labels, {"day": SHAPES["day"]}, 32, 1.5, seed=0).equals(false)
+    assert chips.fill(false, labels, labels[:0], {"day": SHAPES["day"]}, 32, 1.5, seed=0).equals(
+        false
+    )
+
+
+def test_likely_false_alarms_are_the_first_backgrounds_but_not_where_something_else_is():
+    labels = label_table(60)
+    there = plan(labels, mix=0.0).assign(split="train")
+    cut = int((there.sequence == "day").sum())
+    frame, x, y = np.meshgrid(range(1, 40, 3), [20, 80, 140], [20, 80])
+    likely = {"frame": frame.ravel(), "x": x.ravel(), "y": y.ravel()}
+    likely = pd.DataFrame({"sequence": "day", **likely})
+    beside = likely.head(3)[["sequence", "frame", "x", "y"]]  # what a track may be, at the worst
+    occupied = pd.concat([labels[beside.columns], beside], ignore_index=True)
+    filled = chips.fill(there, occupied, likely, {"day": SHAPES["day"]}, 32, 0.5, seed=0)
+    false, count = filled[filled.reason == "false_alarm"], round(0.5 * cut)
+    assert 3 < count < len(likely) - 10 and len(false) == count
+    assert len(chips.lacking(false, likely[3 : 3 + count], 32)) <= 2  # labels may be near some
+    assert len(chips.lacking(false, occupied, 32)) == len(occupied)
+    wide = chips.fill(there, occupied, likely, {"day": SHAPES["day"]}, 32, 5.0, seed=0)
+    assert (wide.reason == "background").sum() + (wide.reason == "false_alarm").sum() == 5 * cut
 
 
 def write_plan(path, **changes):

@@ -270,6 +270,7 @@ def test_of_too_much_the_misses_are_put_up_first_and_all_is_kept(tmp_path):
     write_mined(tmp_path / "mined.csv", mined, shortlist(mined, 2))
     table = read_mined(tmp_path / "mined.csv")
     assert table.shown.tolist() == [1] * 15 + [1, 0] and set(table.sequence) == {"001"}
+    assert table.category.tolist() == ["target"] * 15 + ["", ""]
     assert table[["frame", "x", "y"]].iloc[-1].tolist() == pytest.approx([7, 71, 55])
     write_mined(tmp_path / "none.csv", Mined([], [], []), [])
     assert read_mined(tmp_path / "none.csv").empty

@@ -91,10 +91,10 @@ def test_a_thousand_detections_in_a_frame_are_mined_in_bounded_number_and_said(m
 
 
 def test_what_is_mined_and_not_put_up_is_no_background(mined):
-    """A track is put up; detections all over a frame are not, and any may be a target."""
+    """A track is put up; detections all over a frame are not, and only some are surely false."""
     config, paths = mined.config, mined.paths
     config.rounds.most_mined, config.rounds.reviewer = 1 / 8, "auto"
-    config.rounds.auto_probability, config.chips.backgrounds_per_label = 0.0, 5.0
+    config.rounds.auto_probability, config.chips.backgrounds_per_label = 0.6, 5.0
 
     def a_track_and_a_full_frame(table):
         x, y = np.meshgrid(range(6, 96, 12), range(6, 64, 12))
@@ -111,6 +111,12 @@ def test_what_is_mined_and_not_put_up_is_no_background(mined):
     plan = pd.read_csv(after.plan)
     background = plan[(plan.sequence == "added") & (plan.reason == "background")]
     assert {0, 1, 3, 4} & set(background.frame) and 2 not in set(background.frame)
+    false = plan[(plan.sequence == "added") & (plan.reason == "false_alarm")]
+    sure = items[(items.shown == 0) & (items.probability >= 0.9)]
+    assert 0 < len(false) <= len(sure) < (items.shown == 0).sum() and set(false.frame) == {2}
+    assert (
+        len(background) + len(false) == 5 * (plan.reason[plan.sequence == "added"] == "miss").sum()
+    )
 
 
 def test_twins_are_told_by_their_frames(tmp_path):

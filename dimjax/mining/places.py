@@ -14,20 +14,25 @@ from dimjax.ledger.values import Item
 from dimjax.mining.settings import Mined
 from dimjax.tables import write_csv
 
-COLUMNS = ("shown", "kind", "probability", "score", "sequence", "frame", "x", "y")
+COLUMNS = ("shown", "kind", "category", "probability", "score", "sequence", "frame", "x", "y")
 
 
 def write_mined(path: Path, mined: Mined, shown: Sequence[Item]) -> None:
-    """Write the places of all that was mined; `shown` are the items that were put up."""
+    """Write the places of all that was mined; `shown` are the items that were put up.
+
+    The category is that of the suggested label, "" where none is suggested.
+    """
     put_up = set(shown)
     rows = [
-        (item in put_up, item.kind, item.probability, item.score, item.sequence, *place[:3])
+        (item in put_up, item.kind, place.fix.category if place.fix else "", item.probability,
+         item.score, item.sequence, place.frame, place.x, place.y)
         for item in itertools.chain(*mined)
         for place in item.places
-    ]
+    ]  # fmt: skip
     write_csv(pd.DataFrame(rows, columns=COLUMNS).astype({"shown": int}), path)
 
 
 def read_mined(path: Path) -> pd.DataFrame:
     """The table that write_mined wrote."""
-    return pd.read_csv(path, dtype={"kind": "str", "sequence": "str"}, keep_default_na=False)
+    texts = dict.fromkeys(("kind", "category", "sequence"), "str")
+    return pd.read_csv(path, dtype=texts, keep_default_na=False)

@@ -127,7 +127,7 @@ def _plan(config, paths, folder: Folder, labels, planted, splits, book) -> pd.Da
         cut = labels[new | (labels.frame % settings.frame_step == 0)]
         lacking = chips.lacking(plan, cut, settings.chip_px).assign(reason="label")
         plan = chips.grow(plan, lacking, folder.shapes, settings.chip_px, config.seed)
-        return _with_backgrounds(config, plan, folder, labels, _maybe_targets(paths, book))
+        return _with_backgrounds(config, plan, folder, labels, paths, book)
     split_of = {name: split for split, names in splits.items() for name in names}
     shapes = {name: folder.shapes[name] for name in split_of}
     mix = settings.backgrounds_per_label
@@ -135,19 +135,22 @@ def _plan(config, paths, folder: Folder, labels, planted, splits, book) -> pd.Da
     return plan.assign(split=plan.sequence.map(split_of))
 
 
-def _with_backgrounds(config, plan, folder: Folder, labels, maybe_targets) -> pd.DataFrame:
-    """The plan, with background chips of the new sequences in the mix of the first ones."""
+def _with_backgrounds(config, plan, folder: Folder, labels, paths: Paths, book) -> pd.DataFrame:
+    """The plan, with background chips of the new sequences in the mix of the first ones.
+
+    First those of sure false alarms that were not put up: nothing is as hard to tell. What else was
+    suspected or mined and has no label may be a target all the same: it is left out.
+    """
+    mined = pd.concat([read_mined(paths.of_round(k).mined) for k in range(paths.number)])
+    sure = mined.kind.eq("false_alarm") & mined.category.eq("") & mined.shown.eq(0)
+    sure &= mined.probability >= config.rounds.auto_probability
+    likely = mined[sure].sort_values("score", ascending=False, kind="stable")
     columns = ["sequence", "frame", "x", "y"]
-    occupied = pd.concat([labels[columns], maybe_targets[columns]], ignore_index=True)
+    others = [labels[columns], ledger.item_table(book)[columns], mined[~sure][columns]]
     new = {name: folder.shapes[name] for name in folder.splits.get("new", [])}
     mix = config.chips.backgrounds_per_label
-    return chips.fill(plan, occupied, new, config.chips.chip_px, mix, config.seed)
-
-
-def _maybe_targets(paths: Paths, book: ledger.Ledger) -> pd.DataFrame:
-    """Places that may be of a target though they have no label: what was suspected and mined."""
-    mined = [read_mined(paths.of_round(k).mined) for k in range(paths.number)]
-    return pd.concat([ledger.item_table(book), *mined], ignore_index=True)
+    occupied = pd.concat(others, ignore_index=True)
+    return chips.fill(plan, occupied, likely, new, config.chips.chip_px, mix, config.seed)
 
 
 def _reviewed_places(book: ledger.Ledger, number: int) -> pd.DataFrame:
