@@ -53,7 +53,7 @@ def get_config() -> config_dict.ConfigDict:
     config.rounds.count = 1  # each but the last ends with a review of what it found
     config.rounds.later_epochs = 50  # of the rounds after the first
     config.rounds.start = "last"  # weights of the last round, or "scratch"
-    config.rounds.most_mined = 1.0  # items put up for review, to one frame of new sequences
+    config.rounds.most_mined = 2.0  # items put up for review, to one frame of new sequences
     config.rounds.reviewer = "human"  # or "oracle" (truth or labels of the folder), "auto"
     config.rounds.oracle_error = 0.0  # share of the items that the oracle gets wrong
     # From which on "auto" accepts a suggestion, and a false alarm not put up is background.

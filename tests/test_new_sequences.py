@@ -78,6 +78,7 @@ def test_a_thousand_detections_in_a_frame_are_mined_in_bounded_number_and_said(m
         rows |= {"y": rng.uniform(0, 64, 8000), "score": rng.uniform(0.7, 1, 8000)}
         return pd.DataFrame({"sequence": "added", **rows, "w": 3.0, "h": 3.0, "category": "target"})
 
+    mined.config.rounds.most_mined = 1.0
     _, items = mined(NOISE, thousands)
     told = capsys.readouterr().out
     assert (items.shown == 1).any() and (items.shown == 0).any()
