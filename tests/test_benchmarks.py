@@ -125,3 +125,14 @@ def test_the_memory_of_few_chips_is_measured(tmp_path, monkeypatch):
         assert np.diff(peaks).min() > -1e6 and peaks[0] > 50e6
     ratio = found["summary"]["peak / chips' bytes, trained"]
     assert ratio == found["kept"]["peak_bytes"]["trained"] / found["chip_bytes"]
+
+
+def test_the_layers_of_a_step_are_told_apart(tmp_path):
+    out = tmp_path / "layers.json"
+    command = [sys.executable, BENCHMARKS / "layers.py", f"--out={out}", "--size=32"]
+    command += ["--width=0.25", "--backbones", "mobilenet"]
+    subprocess.run(command, check=True, capture_output=True)
+    (shares,) = json.loads(out.read_text())["shares"].values()
+    assert sum(shares.values()) == pytest.approx(1)
+    for kind in ("convolutions", "depthwise", "batch norm"):
+        assert shares[f"{kind}, forward"] > 0 and shares[f"{kind}, backward"] > 0
