@@ -10,6 +10,7 @@ from dimjax.errors import InputError
 from dimjax.folders import open_folder
 from dimjax.labels import read_table
 from dimjax.layouts import DIMJAX
+from dimjax.mining import Mined, write_mined
 from dimjax.stages import build, intake, predict
 from dimjax.workdir import Paths
 from main import make_builder
@@ -62,6 +63,7 @@ def test_all_that_a_later_round_is_trained_on_has_its_chip(tmp_path):
         assert (labels.source == "planted").sum() == 2  # false labels, a quarter of what is planted
         assert chips.lacking(plan, labels, config.chips.chip_px).empty
         assert predict.trained_sequences(paths) == ["001", "1e3"]
+        write_mined(paths.mined, Mined([], [], []), [])
 
 
 def test_a_label_has_no_chip_from_the_rim_of_one_on():
