@@ -59,8 +59,9 @@ def main() -> None:
 def shares(backbone: str, size: int, width: float) -> dict[str, float]:
     """Share of the operations' time by COLUMNS; XLA must be told by its flags to dump programs."""
     import jax
+    from training import bare_step
 
-    step = _bare_step(backbone, size, width)
+    step = bare_step(backbone, size, width, BATCH)
     step()
     with tempfile.TemporaryDirectory() as folder:
         with jax.profiler.trace(folder):
@@ -73,27 +74,6 @@ def shares(backbone: str, size: int, width: float) -> dict[str, float]:
         if "hlo_op" in (of := event.get("args", {})):
             total[_column(places.get((of["hlo_module"], of["hlo_op"]), ""))] += event["dur"]
     return {name: total[name] / total.total() for name in COLUMNS}
-
-
-def _bare_step(backbone: str, size: int, width: float):
-    import jax
-    import numpy as np
-    from training import LOSS, STRIDE, _bare, some_examples
-
-    from dimjax import meshes, training
-    from dimjax.models import create_detector
-
-    examples = some_examples(BATCH, size)
-    model = create_detector(backbone, width, STRIDE, context_px=size)
-    optimizer = training.make_optimizer("adamw", 1e-3, 1e-2, warmup_steps=1, steps=10_000)
-    mesh, key = meshes.make_mesh(), jax.random.key(0)
-    state = training.initial_state(model, optimizer, mesh, 3, STRIDE, key)
-    train_steps = training.make_train_steps(
-        model, optimizer, mesh, mode="difference", stride=STRIDE, **LOSS, noise=0.0, key=key,
-        augmented=False,
-    )  # fmt: skip
-    chips = training.on_device(examples, mesh)
-    return _bare(train_steps, state, chips, np.arange(BATCH)[None])
 
 
 def _places(dump: Path) -> dict[tuple[str, str], str]:

@@ -133,15 +133,7 @@ def _contenders(
 ) -> dict[str, Callable]:
     """Name -> a call that takes so many steps and ends when they are done."""
     examples = some_examples(steps * batch, size)
-    model = create_detector(backbone, width, STRIDE, context_px=size)
-    optimizer = training.make_optimizer("adamw", 1e-3, 1e-2, warmup_steps=1, steps=10_000)
-    mesh, key = meshes.make_mesh(), jax.random.key(0)
-    state = training.initial_state(model, optimizer, mesh, 3, STRIDE, key)
-    make = partial(
-        training.make_train_steps, model, optimizer, mesh, mode="difference", stride=STRIDE, **LOSS,
-        noise=0.0, key=key,
-    )  # fmt: skip
-    chips = training.on_device(examples, mesh)
+    make, state, chips = _setup(backbone, size, width, examples)
     order = np.arange(len(examples)).reshape(steps, batch)
     variables = jax.device_get({"params": state.params, "batch_stats": state.batch_stats})
     own = jax.tree.map(jnp.copy, state)
@@ -151,6 +143,25 @@ def _contenders(
         "loop": _loop(make(augmented=True), state, chips, order),
         **rivals,
     }
+
+
+def bare_step(backbone: str, size: int, width: float, batch: int) -> Callable:
+    """A call that takes one bare step of dimjax and ends when it is done."""
+    make, state, chips = _setup(backbone, size, width, some_examples(batch, size))
+    return _bare(make(augmented=False), state, chips, np.arange(batch)[None])
+
+
+def _setup(backbone: str, size: int, width: float, examples: Examples) -> tuple:
+    """What makes the steps, but for whether they augment; the first state, and chips."""
+    model = create_detector(backbone, width, STRIDE, context_px=size)
+    optimizer = training.make_optimizer("adamw", 1e-3, 1e-2, warmup_steps=1, steps=10_000)
+    mesh, key = meshes.make_mesh(), jax.random.key(0)
+    make = partial(
+        training.make_train_steps, model, optimizer, mesh, mode="difference", stride=STRIDE, **LOSS,
+        noise=0.0, key=key,
+    )  # fmt: skip
+    state = training.initial_state(model, optimizer, mesh, 3, STRIDE, key)
+    return make, state, training.on_device(examples, mesh)
 
 
 def _bare(train_steps: Callable, state, chips, order: np.ndarray) -> Callable:

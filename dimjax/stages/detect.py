@@ -160,10 +160,8 @@ def _draw(path: Path, name: str, frames: list[int], table: pd.DataFrame, output:
 
 
 def _tell(found: dict[str, _Found], table: pd.DataFrame, output: Path) -> None:
-    frames, tracks = (
-        sum(one.length for one in found.values()),
-        sum(one.tracks for one in found.values()),
-    )
+    frames = sum(one.length for one in found.values())
+    tracks = sum(one.tracks for one in found.values())
     counts = table.category.value_counts() if len(table) else {}
     counts = ", ".join(f"{n:,} of {kind}" for kind, n in counts.items())
     say(
