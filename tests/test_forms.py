@@ -31,7 +31,7 @@ def _with_gradients(function, *arguments):
 
 def _assert_alike(ours, theirs):
     for mine, other in zip(ours, theirs, strict=True):
-        np.testing.assert_allclose(mine, other, rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(mine, other, rtol=1e-4, atol=3e-5 * abs(other).max())
 
 
 def _assert_convolves(x, kernel, stride):
@@ -63,7 +63,7 @@ def test_first_layers_in_every_form_are_convolutions(size, inputs, outputs, stri
     stride=st.sampled_from([1, 2, 3]),
     height=st.integers(5, 9),
     width=st.integers(5, 12),
-    inputs=st.integers(1, 5),
+    inputs=st.sampled_from([1, 3, 4, 5, 17, 20]),
     outputs=st.sampled_from([1, 8, 10, 16, 24, 32, 40]),
 )
 def test_convolutions_of_any_shape_are_convolutions(size, stride, height, width, inputs, outputs):

@@ -40,8 +40,11 @@ def _product(x: jax.Array, kernel: jax.Array, strides: tuple[int, int], precisio
 # those of the convolution itself (3 channels to 16: 3.3 ms, to 8: 2.7; in these forms 4.7 and 3.6).
 @partial(jax.custom_vjp, nondiff_argnums=(2, 3, 4))
 def _on_cpu(x, kernel, strides: tuple[int, int], padding, settings: tuple) -> jax.Array:
-    form = _first if kernel.shape[2] <= 4 else jax.lax.conv_general_dilated
-    return form(x, kernel, strides, padding, **dict(settings))
+    if kernel.shape[2] <= 4:
+        return _first(x, kernel, strides, padding, **dict(settings))
+    if not _suits_eigen(x, kernel):
+        return jax.lax.conv_general_dilated(x, kernel, strides, padding, **dict(settings))
+    return _by_eigen(x, kernel, strides, _pads(x, kernel, strides, padding), **_form(settings))
 
 
 def _on_cpu_forward(x, kernel, strides, padding, settings):
@@ -54,53 +57,73 @@ def _on_cpu_backward(strides, padding, settings, residuals, dy):
 
     x, kernel = residuals
     dx, dkernel = jax.vjp(convolution, x, kernel)[1](dy)
+    pads = _pads(x, kernel, strides, padding)
+    if _suits_eigen(x, kernel) and strides == (1, 1):
+        turned = jnp.flip(kernel, (0, 1)).swapaxes(2, 3)
+        dx = _by_eigen(dy, turned, strides, [pad[::-1] for pad in pads], **_form(settings))
     if kernel.shape[3] > 16 and x.dtype == jnp.float32:
-        dkernel = _kernel_gradient(x, kernel, dy, strides, padding, settings)
+        dkernel = _kernel_gradient(x, kernel, dy, strides, pads, _form(settings)["precision"])
     return dx, dkernel
 
 
 _on_cpu.defvjp(_on_cpu_forward, _on_cpu_backward)
 
 
-def _kernel_gradient(x, kernel, dy, strides, padding, settings) -> jax.Array:
-    """Gradient of the kernel: a convolution of x as [C, H, W, B] by dy as [H', W', B, F]."""
-    # Rows of both are spread, two apart, and every second row of the result is taken. That changes
-    # nothing but the library that XLA (jax 0.10.2) calls: of dilated inputs Eigen's, else
-    # YNNPACK's, which is slow where the kernel is as large as dy. 20x20 cells of 64 channels to 64,
-    # 3x3: 7.5 in place of 12.9 ms; 10x10, 128 to 128: 5.8 and 8.0; 40x40 of 3 to 64, 7x7 of stride
-    # 2: 10.3 and 14.6. Up to 16 channels out YNNPACK is as fast or faster: 1.9 to 2.3 ms.
-    spread = (2, 1)
-    pads = jax.lax.padtype_to_pads(x.shape[1:3], kernel.shape[:2], strides, padding)
-    room = []
-    for factor, step, size, cells, n, (low, _) in zip(
-        spread, strides, kernel.shape[:2], dy.shape[1:3], x.shape[1:3], pads, strict=True
-    ):
-        # What the last place of the kernel sees ends so many pixels behind x.
-        behind = step * (cells - 1) + size - low - n
-        room.append((factor * low, factor * behind))
+def _pads(x, kernel, strides, padding) -> list[tuple[int, int]]:
+    return jax.lax.padtype_to_pads(x.shape[1:3], kernel.shape[:2], strides, padding)
+
+
+def _form(settings: tuple) -> dict:
+    return {name: value for name, value in settings if name in ("dimension_numbers", "precision")}
+
+
+# XLA (jax 0.10.2) gives convolutions to YNNPACK, those of spread inputs to Eigen. The first keeps
+# many on one thread, the second shares all. On two cores, 32 chips, 3x3: 16x16 cells, 64 channels
+# to 128, 6.1 ms and 3.4; 32x32, 32 to 64, 6.6 and 4.4; 8x8, 128 to 256, 3.4 and 3.2; but 16x16, 16
+# to 32, 0.4 and 0.7. On one core both take as long, but for 32x32: 6.3 and 7.4.
+def _suits_eigen(x, kernel) -> bool:
+    return min(kernel.shape[2:]) > 16 and x.dtype == jnp.float32
+
+
+def _by_eigen(
+    x, kernel, strides, pads, dimension_numbers, precision, kernel_dilation=(1, 1)
+) -> jax.Array:
+    """A convolution whose rows are spread, two apart, which changes nothing but the library."""
+    rows, columns = pads
     return jax.lax.conv_general_dilated(
         x,
-        dy,
-        spread,
-        room,
-        lhs_dilation=spread,
-        rhs_dilation=tuple(factor * step for factor, step in zip(spread, strides, strict=True)),
-        dimension_numbers=("CHWN", "IHWO", "HWNC"),
-        precision=dict(settings)["precision"],
+        kernel,
+        (2 * strides[0], strides[1]),
+        [tuple(2 * n for n in rows), columns],
+        lhs_dilation=(2, 1),
+        rhs_dilation=(2 * kernel_dilation[0], kernel_dilation[1]),
+        dimension_numbers=dimension_numbers,
+        precision=precision,
     )
 
 
+def _kernel_gradient(x, kernel, dy, strides, pads, precision) -> jax.Array:
+    """Gradient of the kernel: a convolution of x as [C, H, W, B] by dy as [H', W', B, F]."""
+    # One core, YNNPACK and Eigen: 20x20 cells of 64 channels to 64, 3x3, 12.9 and 7.5 ms; 10x10,
+    # 128 to 128, 8.0 and 5.8; 40x40 of 3 to 64, 7x7 of stride 2, 14.6 and 10.3. Up to 16 channels
+    # out the first is as fast or faster: 1.9 to 2.3 ms.
+    room = []
+    for step, size, cells, n, (low, _) in zip(
+        strides, kernel.shape[:2], dy.shape[1:3], x.shape[1:3], pads, strict=True
+    ):
+        # What the last place of the kernel sees ends so many pixels behind x.
+        room.append((low, step * (cells - 1) + size - low - n))
+    return _by_eigen(x, dy, (1, 1), room, ("CHWN", "IHWO", "HWNC"), precision, strides)
+
+
 # A first layer, of up to 4 channels: XLA's code for it is fast for some numbers of channels only.
-# 64x64 pixels of 3 channels to 32, 3x3: 8.0 ms, 2.5 with a fourth channel of zeros; to 24, 7x7 of
-# stride 2: 31 and 2.6 ms. To 16, 3x3: 5.6 ms, 2.1 with two pixels taken as one; to 8: 5.7 and 1.6
-# ms with four; to 16, 7x7 of stride 2: 3.6 and 1.3 ms. On a GPU that would only be more work.
+# So neighbouring columns are taken as one of more channels. 64x64 pixels of 3 channels to 32, 3x3:
+# 8.0 ms, 3.0 with two columns as one; to 8: 5.6 and 1.3 ms with four; to 16, 7x7 of stride 2: 3.8
+# and 1.4 ms with two. To 64 the convolution itself is the faster. On a GPU that would be more work.
 def _first(x, kernel, strides: tuple[int, int], padding, **settings) -> jax.Array:
-    inputs, outputs = kernel.shape[2:]
-    together = 32 // outputs
-    if inputs == 3 and 16 < outputs <= 32:
-        room = ((0, 0), (0, 0), (0, 1))
-        x, kernel = jnp.pad(x, ((0, 0), *room)), jnp.pad(kernel, (*room, (0, 0)))
-    elif together > 1 and x.shape[2] % (strides[1] * together) == 0:
+    outputs = kernel.shape[3]
+    together = max(2, 32 // outputs)
+    if outputs <= 32 and x.shape[2] % (strides[1] * together) == 0:
         return _columns_together(x, kernel, strides, padding, together)
     return jax.lax.conv_general_dilated(x, kernel, strides, padding, **settings)
 
