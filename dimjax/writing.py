@@ -12,6 +12,7 @@ or the sole right to do something, which ends with the process.
 
 import contextlib
 import fcntl
+import glob
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -26,11 +27,16 @@ def written_aside(path: str | Path) -> Iterator[Path]:
     """Where to write a file that gets its name at the end of the block, when it is on the disk.
 
     Two processes may write the same file: the last one's stays. Missing folders are made. Where
-    the block raises, what stood under the name stays.
+    the block raises, what stood under the name stays. What a killed process of this machine had
+    written aside for the same file is removed.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f"{path.name}.{os.getpid()}.part")
+    machine = f"{path.name}.{os.uname().nodename}"
+    for old in path.parent.glob(f"{glob.escape(machine)}.*.part"):
+        if not _runs(old.name.removeprefix(f"{machine}.").removesuffix(".part")):
+            old.unlink(missing_ok=True)
+    aside = path.with_name(f"{machine}.{os.getpid()}.part")
     try:
         yield aside
         _keep(aside)  # else a power cut may leave the name and lose the contents
@@ -82,6 +88,17 @@ def sole_holder(
         file.write(f"{os.getpid()}\n")
         file.flush()
         yield
+
+
+def _runs(process: str) -> bool:
+    """Whether this machine has a process of that number, as far as can be told."""
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, ValueError, OverflowError):
+        pass
+    return True
 
 
 def _keep(path: Path) -> None:

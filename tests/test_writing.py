@@ -37,6 +37,19 @@ def test_two_processes_write_one_file_and_the_last_one_stays(tmp_path):
     assert [file.name for file in path.parent.iterdir()] == ["a.txt"]
 
 
+def test_what_a_killed_process_left_aside_is_removed_by_the_next_that_writes_the_file(tmp_path):
+    path, near = tmp_path / "a[1].txt", tmp_path / f"a[1].txt.{os.uname().nodename}.mine.part"
+    near.touch()
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen([sys.executable, "-c", OTHER, path], **pipes) as other:
+        assert other.stdout.readline() == "ready\n"
+        write_whole(path, "own")
+        assert len(list(tmp_path.iterdir())) == 3  # the other one still writes
+        other.kill()
+    write_whole(path, "again")
+    assert sorted(tmp_path.iterdir()) == [path, near]
+
+
 def test_where_writing_fails_the_old_file_stays(tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("old")
