@@ -91,19 +91,16 @@ def measure(backbone: str, size: int, width: float, batch: int, steps: int, roun
             if turn >= WARM_UP:
                 for clock, read in CLOCKS.items():
                     seconds[clock][name].append((read() - starts[clock]) / steps)
-    medians = {
-        clock: {name: statistics.median(values) for name, values in by_name.items()}
-        for clock, by_name in seconds.items()
-    }
+    medians = {name: statistics.median(values) for name, values in seconds["CPU"].items()}
     return {
         "backbone": backbone,
         "size": size,
         "width": width,
         "seconds": seconds,
-        "ms": {name: 1000 * value for name, value in medians["CPU"].items()},
+        "ms": {name: 1000 * value for name, value in medians.items()},
         "ratios": {
             f"{name}, {clock}": ratio
-            for clock, by_name in medians.items()
+            for clock, by_name in seconds.items()
             for name, ratio in _ratios(by_name).items()
         },
     }
@@ -204,11 +201,17 @@ def _rivals(backbone: str, size: int, width: float, variables, examples, order) 
     return {"torch": rival(compiled=False), "torch compiled": rival(compiled=True)}
 
 
-def _ratios(seconds: dict[str, float]) -> dict[str, float]:
-    """Ratios of speeds; PyTorch's is the better of its two."""
-    ratios = {"loop / step": seconds["dimjax"] / seconds["loop"]}
-    rivals = [value for name, value in seconds.items() if name.startswith("torch")]
-    return {"dimjax / torch": min(rivals) / seconds["dimjax"], **ratios} if rivals else ratios
+def _ratios(seconds: dict[str, list[float]]) -> dict[str, float]:
+    """Ratios of speeds, the median of those of each turn; PyTorch's is the better of its two."""
+
+    def faster(name: str, than: str) -> float:
+        return statistics.median(np.divide(seconds[than], seconds[name]))
+
+    ratios = {"loop / step": faster("loop", "dimjax")}
+    rivals = [name for name in seconds if name.startswith("torch")]
+    if rivals:
+        ratios = {"dimjax / torch": min(faster("dimjax", rival) for rival in rivals), **ratios}
+    return ratios
 
 
 def _table(cells: list[dict]) -> str:
