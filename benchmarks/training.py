@@ -10,9 +10,9 @@ order and the loss of every chip; the bare step has none of these. All take turn
 (A B C A B C ...), with a pause and an untimed call before each, since threads of one may still be
 busy and memory goes from one to the other. It comes in huge pages, as main.py sets it, for all.
 
-Both time on the clock and CPU time of the process are taken. On a machine that is shared the first
-is worth little; bind the process to one core, where no thread waits for another, and compare CPU
-time: taskset -c 0 python benchmarks/training.py ...
+Both time on the clock and CPU time of the process are taken. On a machine that others load the
+first is worth little; bind the process to one core, where no thread waits for another, and compare
+CPU time: taskset -c 0 python benchmarks/training.py ...
 """
 
 import argparse
@@ -79,7 +79,7 @@ def _write(path: Path, cells: list[dict], batch: int) -> None:
 
 
 def measure(backbone: str, size: int, width: float, batch: int, steps: int, rounds: int) -> dict:
-    """Seconds of a step by clock, contender and turn; medians of CPU time; ratios of speeds."""
+    """Seconds of a step by clock, contender, turn; medians by the wall clock; ratios of speeds."""
     calls = _contenders(backbone, size, width, batch, steps)
     seconds = {clock: {name: [] for name in calls} for clock in CLOCKS}
     for turn in range(WARM_UP + rounds):
@@ -91,7 +91,7 @@ def measure(backbone: str, size: int, width: float, batch: int, steps: int, roun
             if turn >= WARM_UP:
                 for clock, read in CLOCKS.items():
                     seconds[clock][name].append((read() - starts[clock]) / steps)
-    medians = {name: statistics.median(values) for name, values in seconds["CPU"].items()}
+    medians = {name: statistics.median(values) for name, values in seconds["wall"].items()}
     return {
         "backbone": backbone,
         "size": size,
@@ -215,7 +215,7 @@ def _ratios(seconds: dict[str, list[float]]) -> dict[str, float]:
 
 
 def _table(cells: list[dict]) -> str:
-    times = [f"{name}, CPU ms" for name in cells[0]["ms"]]
+    times = [f"{name}, ms" for name in cells[0]["ms"]]
     columns = ["network", "px", "width", *times, *cells[0]["ratios"]]
     head = ["| " + " | ".join(columns) + " |", "| --- " * len(columns) + "|"]
     return "\n".join([*head, *map(_row, cells)])
