@@ -87,7 +87,7 @@ def picture(curve: dict[str, list[float]]) -> str:
         if score in curve
     ]
     x = Axis("looked at, to one label", 0, float(LOOKED_AT[-1]))
-    goal = Point("goal", _SHARE_GOAL, 0.9, _STYLES[RANDOM])
+    goal = Point("goal", _SHARE_GOAL, 0.9, _STYLES[RANDOM], below=True)
     return chart(series, x, Axis("share of the errors found", 0, 1), (goal,))
 
 

@@ -285,6 +285,8 @@ def test_chart_places_points_on_both_kinds_of_axis():
         assert f">{tick}</text>" in svg
     assert 'class="line s0" d="M58.0 254.0' in charts.chart([Series("", [0, 1], [-5, 2])], x, y)
     assert charts.chart([Series("none", [], [])], x, y)
+    below = charts.chart([], x, y, (Point("p", 1.0, 0.5, below=True),))
+    assert 'y="133.0"' in svg and 'y="164.0"' in below
 
 
 def test_a_long_legend_takes_a_second_row_and_moves_the_plot_down():

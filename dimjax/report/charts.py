@@ -48,6 +48,7 @@ class Point(NamedTuple):
     y: float
     style: int = 0
     left: bool = False  # the name stands to the left
+    below: bool = False  # and lower than the point
 
 
 def chart(series: list[Series], x: Axis, y: Axis, points: tuple[Point, ...] = ()) -> Markup:
@@ -150,7 +151,7 @@ def _point(point: Point, x: Axis, y: Axis) -> str:
     left = point.left and across > _LEFT + 40 or across > WIDTH - 50
     name = _text(
         across + (-9 if left else 9),
-        down - 11,
+        down + (20 if point.below else -11),
         point.name,
         "end" if left else "start",
         "label halo",
