@@ -14,6 +14,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+_NHWC = ("NHWC", "HWIO", "NHWC")
+
 
 def convolve(
     x: jax.Array, kernel: jax.Array, strides: tuple[int, int], padding: Any, **kwargs: Any
@@ -22,7 +24,7 @@ def convolve(
     if kernel.shape[:2] == (1, 1):
         return _product(x, kernel, strides, kwargs["precision"])
     if jax.default_backend() == "cpu":
-        return _on_cpu(x, kernel, tuple(strides), padding, tuple(kwargs.items()))
+        return _on_cpu(x, kernel, tuple(strides), padding, kwargs["precision"])
     return jax.lax.conv_general_dilated(x, kernel, strides, padding, **kwargs)
 
 
@@ -39,30 +41,30 @@ def _product(x: jax.Array, kernel: jax.Array, strides: tuple[int, int], precisio
 # The gradients stand apart from the forward form: those of a first layer's forms are slower than
 # those of the convolution itself (3 channels to 16: 3.3 ms, to 8: 2.7; in these forms 4.7 and 3.6).
 @partial(jax.custom_vjp, nondiff_argnums=(2, 3, 4))
-def _on_cpu(x, kernel, strides: tuple[int, int], padding, settings: tuple) -> jax.Array:
+def _on_cpu(x, kernel, strides: tuple[int, int], padding, precision) -> jax.Array:
     if kernel.shape[2] <= 4:
-        return _first(x, kernel, strides, padding, **dict(settings))
+        return _first(x, kernel, strides, padding, precision)
     if not _suits_eigen(x, kernel):
-        return jax.lax.conv_general_dilated(x, kernel, strides, padding, **dict(settings))
-    return _by_eigen(x, kernel, strides, _pads(x, kernel, strides, padding), **_form(settings))
+        return _convolution(x, kernel, strides, padding, precision)
+    return _by_eigen(x, kernel, strides, _pads(x, kernel, strides, padding), precision)
 
 
-def _on_cpu_forward(x, kernel, strides, padding, settings):
-    return _on_cpu(x, kernel, strides, padding, settings), (x, kernel)
+def _on_cpu_forward(x, kernel, strides, padding, precision):
+    return _on_cpu(x, kernel, strides, padding, precision), (x, kernel)
 
 
-def _on_cpu_backward(strides, padding, settings, residuals, dy):
+def _on_cpu_backward(strides, padding, precision, residuals, dy):
     def convolution(x, kernel):
-        return jax.lax.conv_general_dilated(x, kernel, strides, padding, **dict(settings))
+        return _convolution(x, kernel, strides, padding, precision)
 
     x, kernel = residuals
     dx, dkernel = jax.vjp(convolution, x, kernel)[1](dy)
     pads = _pads(x, kernel, strides, padding)
     if _suits_eigen(x, kernel) and strides == (1, 1):
         turned = jnp.flip(kernel, (0, 1)).swapaxes(2, 3)
-        dx = _by_eigen(dy, turned, strides, [pad[::-1] for pad in pads], **_form(settings))
+        dx = _by_eigen(dy, turned, strides, [pad[::-1] for pad in pads], precision)
     if kernel.shape[3] > 16 and x.dtype == jnp.float32:
-        dkernel = _kernel_gradient(x, kernel, dy, strides, pads, _form(settings)["precision"])
+        dkernel = _kernel_gradient(x, kernel, dy, strides, pads, precision)
     return dx, dkernel
 
 
@@ -73,8 +75,10 @@ def _pads(x, kernel, strides, padding) -> list[tuple[int, int]]:
     return jax.lax.padtype_to_pads(x.shape[1:3], kernel.shape[:2], strides, padding)
 
 
-def _form(settings: tuple) -> dict:
-    return {name: value for name, value in settings if name in ("dimension_numbers", "precision")}
+def _convolution(x, kernel, strides, padding, precision) -> jax.Array:
+    return jax.lax.conv_general_dilated(
+        x, kernel, strides, padding, dimension_numbers=_NHWC, precision=precision
+    )
 
 
 # XLA (jax 0.10.2) gives convolutions to YNNPACK, those of spread inputs to Eigen. The first keeps
@@ -86,7 +90,7 @@ def _suits_eigen(x, kernel) -> bool:
 
 
 def _by_eigen(
-    x, kernel, strides, pads, dimension_numbers, precision, kernel_dilation=(1, 1)
+    x, kernel, strides, pads, precision, kernel_dilation=(1, 1), numbers=_NHWC
 ) -> jax.Array:
     """A convolution whose rows are spread, two apart, which changes nothing but the library."""
     rows, columns = pads
@@ -97,7 +101,7 @@ def _by_eigen(
         [tuple(2 * n for n in rows), columns],
         lhs_dilation=(2, 1),
         rhs_dilation=(2 * kernel_dilation[0], kernel_dilation[1]),
-        dimension_numbers=dimension_numbers,
+        dimension_numbers=numbers,
         precision=precision,
     )
 
@@ -113,19 +117,19 @@ def _kernel_gradient(x, kernel, dy, strides, pads, precision) -> jax.Array:
     ):
         # What the last place of the kernel sees ends so many pixels behind x.
         room.append((low, step * (cells - 1) + size - low - n))
-    return _by_eigen(x, dy, (1, 1), room, ("CHWN", "IHWO", "HWNC"), precision, strides)
+    return _by_eigen(x, dy, (1, 1), room, precision, strides, ("CHWN", "IHWO", "HWNC"))
 
 
 # A first layer, of up to 4 channels: XLA's code for it is fast for some numbers of channels only.
 # So neighbouring columns are taken as one of more channels. 64x64 pixels of 3 channels to 32, 3x3:
 # 8.0 ms, 3.0 with two columns as one; to 8: 5.6 and 1.3 ms with four; to 16, 7x7 of stride 2: 3.8
 # and 1.4 ms with two. To 64 the convolution itself is the faster. On a GPU that would be more work.
-def _first(x, kernel, strides: tuple[int, int], padding, **settings) -> jax.Array:
+def _first(x, kernel, strides: tuple[int, int], padding, precision) -> jax.Array:
     outputs = kernel.shape[3]
     together = max(2, 32 // outputs)
     if outputs <= 32 and x.shape[2] % (strides[1] * together) == 0:
         return _columns_together(x, kernel, strides, padding, together)
-    return jax.lax.conv_general_dilated(x, kernel, strides, padding, **settings)
+    return _convolution(x, kernel, strides, padding, precision)
 
 
 def _columns_together(
@@ -152,6 +156,6 @@ def _columns_together(
         kernel,
         (strides[0], 1),
         (rows, (left, right)),
-        dimension_numbers=("NHWC", "HWIO", "NHWC"),
+        dimension_numbers=_NHWC,
     )
     return y.reshape(batch, -1, width // stride, outputs)
