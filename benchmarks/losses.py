@@ -51,7 +51,7 @@ def write(folder: Path, count: int, epochs: int) -> None:
     import math
 
     from dimjax import records
-    from dimjax.examples import Examples
+    from dimjax.chips.examples import Examples
     from dimjax.losses import PARTS
     from dimjax.workdir import Paths
 

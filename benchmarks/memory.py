@@ -108,7 +108,8 @@ def measure(prepared: Path, most_bytes: float) -> dict:
     import jax
     import tensorflow_datasets  # noqa: F401
 
-    from dimjax import examples, meshes, training
+    from dimjax import meshes, training
+    from dimjax.chips import examples
 
     mesh, peaks = meshes.make_mesh(), {}
     jax.block_until_ready(jax.numpy.zeros(1))

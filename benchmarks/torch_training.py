@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from dimjax.examples import Examples
+from dimjax.chips.examples import Examples
 
 
 def make_step(

@@ -32,7 +32,7 @@ from machine import about, with_huge_pages
 from ratios import summary
 
 from dimjax import meshes, training
-from dimjax.examples import Examples
+from dimjax.chips.examples import Examples
 from dimjax.models import BACKBONES, create_detector
 from dimjax.parity import planted_frames
 

@@ -21,6 +21,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import dimjax
+from dimjax.atomic_files import written_aside
 from dimjax.detections import Detections
 from dimjax.errors import InputError
 from dimjax.labels import CATEGORIES
@@ -28,7 +29,6 @@ from dimjax.onnx_graph import needed, onnx_graph
 from dimjax.onnx_runtime import Exported, open_onnx
 from dimjax.parity import parity
 from dimjax.search import Detector, create_model, make_detector
-from dimjax.writing import written_aside
 
 TOLERANCE = 1e-4
 CHECKED = ((1, 512, 640), (2, 203, 301))  # images, height and width of the frames of the check

@@ -30,7 +30,7 @@ class Targets(NamedTuple):
 def assign(boxes: jax.Array, category: jax.Array, grid: tuple[int, int], stride: int) -> Targets:
     """Give each label to the cell that holds its centre.
 
-    Of several labels in one cell the first counts; dimjax.examples puts targets first.
+    Of several labels in one cell the first counts; dimjax.chips.examples puts targets first.
 
     Args:
       boxes: [B, M, 4] x, y, w, h in pixels of the chip.

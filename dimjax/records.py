@@ -17,12 +17,12 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from dimjax.answers import ANSWERS, STRAYS
+from dimjax.atomic_files import write_parquet, written_aside
+from dimjax.chips.examples import Examples
 from dimjax.coordinates import chip_to_frame
 from dimjax.errors import InputError
-from dimjax.examples import Examples
 from dimjax.runs import identity
 from dimjax.workdir import Paths
-from dimjax.writing import write_parquet, written_aside
 
 _SAME_PX = 0.01  # positions in chips are float32
 

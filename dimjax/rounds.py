@@ -11,10 +11,10 @@ import contextlib
 from collections.abc import Callable
 
 from dimjax import distributed, keys, report
+from dimjax.atomic_files import sole_holder
 from dimjax.errors import InputError
 from dimjax.stages import build, decide, evaluate, mine, predict, refine, simulate, train
 from dimjax.workdir import Paths, write_config
-from dimjax.writing import sole_holder
 
 STAGES = ("simulate", "build", "train", "evaluate", "predict", "refine", "mine", "report")
 

@@ -12,7 +12,8 @@ import jax
 import numpy as np
 import pandas as pd
 
-from dimjax import examples, search, training
+from dimjax import search, training
+from dimjax.chips import examples
 from dimjax.labels import CATEGORIES
 from dimjax.meshes import own_mesh
 from dimjax.sequences import Sequence, as_sequence

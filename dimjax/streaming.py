@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from dimjax.examples import Examples, StoredFrames
+from dimjax.chips.examples import Examples, StoredFrames
 
 _NEEDED = ("frames", "scale", "boxes", "category")
 

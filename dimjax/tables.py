@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from dimjax.atomic_files import written_aside
 from dimjax.errors import InputError, Report, stop
-from dimjax.writing import written_aside
 
 ROW_REMEDY = "Correct the row or remove it."
 

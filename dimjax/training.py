@@ -22,7 +22,7 @@ import optax
 from jax.sharding import Mesh, NamedSharding
 
 from dimjax.answers import before_turning
-from dimjax.examples import Examples, StoredFrames
+from dimjax.chips.examples import Examples, StoredFrames
 from dimjax.inputs import add_noise, network_input, random_turns, turn
 from dimjax.losses import assign, detection_loss
 from dimjax.meshes import BY_EXAMPLE, REPLICATED, on_mesh

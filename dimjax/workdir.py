@@ -15,8 +15,8 @@ from typing import Any
 from ml_collections import config_dict
 
 import dimjax
+from dimjax.atomic_files import write_whole
 from dimjax.errors import InputError
-from dimjax.writing import write_whole
 
 # Where and with what others a run is started may change; here is one process on its own.
 _OF_A_START = {"distributed": {"coordinator_address": "", "num_processes": 1, "process_id": 0}}

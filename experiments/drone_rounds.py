@@ -23,11 +23,11 @@ from round_rows import rows_of
 
 from configs import drone_ir
 from dimjax import rounds
+from dimjax.atomic_files import write_whole
 from dimjax.folders import DRONE_IR, Folder, open_folder
 from dimjax.labels import write_table
 from dimjax.layouts import DIMJAX
 from dimjax.progress import bar
-from dimjax.writing import write_whole
 
 VALIDATION = 2  # of the labelled clips
 

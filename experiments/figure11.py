@@ -17,9 +17,9 @@ from absl import app, flags
 from kept_losses import last_losses, same_chips
 from result_files import as_json, interval, markdown, number, svg_file, versions
 
+from dimjax.atomic_files import write_whole
 from dimjax.report.charts import Axis, Series, chart, round_up
 from dimjax.workdir import Paths, newest_round, read_config
-from dimjax.writing import write_whole
 
 _SIZE = flags.DEFINE_enum("size", "cpu", ["toy", "cpu", "paper"], "Which of the kept runs.")
 _SEEDS = flags.DEFINE_list("seeds", ["0", "1", "2"], "Seeds of the kept runs.")

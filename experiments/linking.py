@@ -23,11 +23,11 @@ from planted_detections import HEIGHT, WIDTH, Scene, plant
 from result_files import svg_file
 from rival_linkers import installed
 
+from dimjax.atomic_files import write_whole
 from dimjax.labels import COLUMNS
 from dimjax.mining import Mining, mine
 from dimjax.progress import bar
 from dimjax.tracks import Linker, Linking, follow_and_join, link
-from dimjax.writing import write_whole
 
 _SIZE = flags.DEFINE_enum("size", "cpu", ["toy", "cpu", "paper"], "How much is planted.")
 _SEEDS = flags.DEFINE_list("seeds", ["0", "1", "2", "3", "4"], "Seeds of what is planted.")

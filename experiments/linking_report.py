@@ -11,10 +11,10 @@ from markupsafe import Markup
 from planted_detections import HEIGHT, THRESHOLD, WIDTH, Planted, Scene
 from result_files import as_json, interval, markdown, number, svg_file, versions
 
+from dimjax.atomic_files import write_whole
 from dimjax.mining import Mining
 from dimjax.report.charts import Axis, Series, chart
 from dimjax.tracks import Linking
-from dimjax.writing import write_whole
 
 
 class Goal(NamedTuple):

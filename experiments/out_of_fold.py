@@ -17,8 +17,10 @@ import pandas as pd
 from ml_collections import ConfigDict
 from refinement_ranking import Round
 
-from dimjax import examples, meshes, records, rounds, search, training
+from dimjax import meshes, records, rounds, search, training
 from dimjax.answers import at_labels, strongest_stray
+from dimjax.atomic_files import write_parquet
+from dimjax.chips import examples
 from dimjax.folders import DIMJAX
 from dimjax.inputs import network_input
 from dimjax.labels import read_table, write_table
@@ -26,7 +28,6 @@ from dimjax.losses import assign, detection_loss
 from dimjax.splits import with_validation
 from dimjax.stages.predict import trained_sequences
 from dimjax.workdir import Paths
-from dimjax.writing import write_parquet
 
 _BATCH = 256
 

@@ -36,9 +36,9 @@ from calm_sky import CALM
 
 from configs import default
 from dimjax import rounds
+from dimjax.atomic_files import write_whole
 from dimjax.folders import DRONE_IR, open_folder
 from dimjax.workdir import Paths
-from dimjax.writing import write_whole
 from main import make_builder
 
 _SIZE = flags.DEFINE_enum("size", "cpu", ["toy", "cpu", "paper"], "How much is simulated.")

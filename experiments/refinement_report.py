@@ -10,9 +10,9 @@ from refinement_summary import Results, joined, summarise
 from result_files import as_json, markdown, number, svg_file, versions
 from suspect_scores import DRAWS, LOOKED_AT, OUT_OF_FOLD, RANDOM
 
+from dimjax.atomic_files import write_whole
 from dimjax.report.charts import Axis, Point, Series, chart
 from dimjax.suspects import KINDS
-from dimjax.writing import write_whole
 
 _GOALS = {"all": 0.95, **dict.fromkeys(KINDS, 0.90)}
 _PRECISION_GOAL, _SHARE_GOAL = 0.75, 0.10

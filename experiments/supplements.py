@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from dimjax import chips
+from dimjax.chips import planning
 from dimjax.evaluation import LEAST_VISIBLE
 from dimjax.folders import Folder
 from dimjax.labels import COLUMNS, read_table, write_table
@@ -85,7 +85,7 @@ def fork(source: Path, workdir: Path) -> None:
 
 def first_chips(config, mined: Paths, folder: Folder) -> pd.DataFrame:
     """The part of a mined round's plan that is cut from the first sequences."""
-    plan = chips.read_plan(mined.plan, folder.shapes, config.chips.chip_px)
+    plan = planning.read_plan(mined.plan, folder.shapes, config.chips.chip_px)
     return plan[~plan.sequence.isin(folder.splits["new"])]
 
 
@@ -94,7 +94,7 @@ def all_chips(config, mined: Paths, folder: Folder) -> pd.DataFrame:
     settings, new = config.chips, folder.splits["new"]
     shapes = {name: folder.shapes[name] for name in new}
     mix, seed = settings.backgrounds_per_label, config.seed
-    added = chips.plan(
+    added = planning.plan(
         true_labels(folder), shapes, settings.chip_px, settings.frame_step, mix, seed
     )
     parts = [first_chips(config, mined, folder), added.assign(split="train")]
@@ -108,18 +108,18 @@ def random_plan(config, mined: Paths, own: Paths, folder: Folder) -> pd.DataFram
     first to see; the random chips of earlier rounds stay.
     """
     new, chip_px = folder.splits["new"], config.chips.chip_px
-    plan = chips.read_plan(mined.plan, folder.shapes, chip_px)
+    plan = planning.read_plan(mined.plan, folder.shapes, chip_px)
     count = int(plan.sequence.isin(new).sum())
     plan = plan[~plan.sequence.isin(new)]
     if own.number > 1:
-        before = chips.read_plan(own.of_round(own.number - 1).plan, folder.shapes, chip_px)
+        before = planning.read_plan(own.of_round(own.number - 1).plan, folder.shapes, chip_px)
         plan = pd.concat([plan, before[before.sequence.isin(new)]], ignore_index=True)
     rng = np.random.default_rng([config.seed, own.number])
     share = {name: folder.shapes[name] for name in new_sequences(mined.of_round(own.number - 1))}
     # A chip that is there already does not count.
     while (lacking := count - int(plan.sequence.isin(new).sum())) > 0:
         places = random_places(share, lacking, rng)
-        plan = chips.grow(plan, places, folder.shapes, chip_px, config.seed)
+        plan = planning.grow(plan, places, folder.shapes, chip_px, config.seed)
     return plan
 
 

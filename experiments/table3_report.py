@@ -11,8 +11,8 @@ from typing import NamedTuple
 from result_files import NONE, as_json, interval, markdown, number, svg_file, versions
 from round_rows import LEAST_PRECISION
 
+from dimjax.atomic_files import write_whole
 from dimjax.report.charts import Axis, Point, Series, chart
-from dimjax.writing import write_whole
 
 RUNS = {
     "oracle": "mined, oracle",

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from conftest import tiny_config
 
-from dimjax import chips
+from dimjax.chips import planning
 from dimjax.errors import InputError
 from dimjax.folders import open_folder
 from dimjax.labels import read_table
@@ -59,9 +59,9 @@ def test_all_that_a_later_round_is_trained_on_has_its_chip(tmp_path):
         build.run(config, paths, make_builder)
         assert not half.exists()
         labels, folder = read_table(paths.labels), open_folder(config.data.folder, DIMJAX)
-        plan = chips.read_plan(paths.plan, folder.shapes, config.chips.chip_px)
+        plan = planning.read_plan(paths.plan, folder.shapes, config.chips.chip_px)
         assert (labels.source == "planted").sum() == 2  # false labels, a quarter of what is planted
-        assert chips.lacking(plan, labels, config.chips.chip_px).empty
+        assert planning.lacking(plan, labels, config.chips.chip_px).empty
         assert predict.trained_sequences(paths) == ["001", "1e3"]
         write_mined(paths.mined, Mined([], [], []), [])
 
@@ -70,7 +70,7 @@ def test_a_label_has_no_chip_from_the_rim_of_one_on():
     plan = pd.DataFrame({"sequence": "a", "frame": 3, "x0": [10, 50], "y0": 20})
     places = [(3, 10.0, 20.0), (3, 41.99, 51.9), (3, 42.0, 30.0), (3, 49.9, 30.0), (4, 12.0, 30.0)]
     labels = pd.DataFrame([("a", *place) for place in places], columns=["sequence", "frame", *"xy"])
-    assert chips.lacking(plan, labels, chip_px=32).index.tolist() == [2, 3, 4]
+    assert planning.lacking(plan, labels, chip_px=32).index.tolist() == [2, 3, 4]
 
 
 def test_what_joins_between_rounds_is_dealt_out_to_those_to_come(tmp_path):

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from dimjax import chips
+from dimjax.chips import cutting, planning
 from dimjax.errors import InputError
 
 SHAPES = {"day": (40, 100, 160), "night": (20, 120, 90), "empty": (20, 100, 160)}
@@ -32,7 +32,7 @@ def label_table(count=30, seed=1):
 
 
 def plan(labels, shapes=SHAPES, chip_px=32, frame_step=1, mix=MIX, seed=0):
-    return chips.plan(labels, shapes, chip_px, frame_step, mix, seed)
+    return planning.plan(labels, shapes, chip_px, frame_step, mix, seed)
 
 
 def inside_by_hand(row, label, chip_px=32, rim=0):
@@ -110,14 +110,14 @@ def test_ids_are_unique_and_say_what_a_chip_shows():
     assert planned.id.is_unique
     row = planned.iloc[0]
     assert row.id == f"{row.sequence}/{row.frame:06d}/{row.x0}+{row.y0}/32"
-    assert chips.chip_id("day", 7, 12, 3, 32) == "day/000007/12+3/32"
+    assert cutting.chip_id("day", 7, 12, 3, 32) == "day/000007/12+3/32"
 
 
 def test_plan_is_the_same_again_in_any_order_of_rows():
     labels = label_table()
     first = plan(labels)
     pd.testing.assert_frame_equal(first, plan(labels.sample(frac=1, random_state=3)))
-    assert list(first.columns) == list(chips.COLUMNS)
+    assert list(first.columns) == list(planning.COLUMNS)
     assert first.sequence.is_monotonic_increasing
     assert set(plan(labels, seed=1).id) != set(first.id)
 
@@ -157,14 +157,14 @@ def test_no_labels_give_no_chips():
 
 def test_cut_takes_rows_from_y_and_columns_from_x():
     clip = np.arange(4 * 30 * 50).reshape(4, 30, 50)
-    window = chips.cut(clip, x0=7, y0=2, chip_px=16)
+    window = cutting.cut(clip, x0=7, y0=2, chip_px=16)
     assert window.shape == (4, 16, 16)
     assert window[3, 0, 0] == clip[3, 2, 7] and window[0, 15, 15] == clip[0, 17, 22]
 
 
 def test_differential_of_eq_1_by_hand():
     window = np.array([100, 90, 0, 65_535], np.uint16).reshape(4, 1, 1)
-    frame, difference = chips.differential(window)
+    frame, difference = cutting.differential(window)
     assert frame.tolist() == [[[100]]] and frame.dtype == np.uint16
     assert difference.tolist() == [[[10, 100, -65_435]]] and difference.dtype == np.int32
 
@@ -176,7 +176,7 @@ def test_differential_of_eq_1_by_hand():
     )
 )
 def test_frames_come_back_from_reference_and_difference(window):
-    back = chips.frames_of(*chips.differential(window))
+    back = cutting.frames_of(*cutting.differential(window))
     assert back.dtype == np.uint16
     np.testing.assert_array_equal(back, window)
 
@@ -185,33 +185,33 @@ def test_frames_of_a_batch():
     windows = np.array([0, 65_535, 7, 300], np.uint16).reshape(4, 1, 1) + np.zeros(
         (2, 4, 3, 5), np.uint16
     )
-    parts = [chips.differential(window) for window in windows]
-    back = chips.frames_of(*(np.stack(part) for part in zip(*parts, strict=True)))
+    parts = [cutting.differential(window) for window in windows]
+    back = cutting.frames_of(*(np.stack(part) for part in zip(*parts, strict=True)))
     np.testing.assert_array_equal(back, windows)
 
 
 def test_chip_holds_what_begins_at_its_rim():
     centres = [[9.99, 5.5], [10.0, 5.0], [25.99, 20.9], [26.0, 6.0], [12.0, 21.0]]
     boxes = np.array([[*centre, 3.0, 3.0] for centre in centres])
-    assert chips.holds(boxes, 10, 5, 16).tolist() == [False, True, True, False, False]
-    assert chips.holds(boxes[:0], 10, 5, 16).shape == (0,)
+    assert cutting.holds(boxes, 10, 5, 16).tolist() == [False, True, True, False, False]
+    assert cutting.holds(boxes[:0], 10, 5, 16).shape == (0,)
 
 
 def test_new_sequences_are_filled_up_with_backgrounds_clear_of_all_that_may_be_there():
     labels = label_table(60)
     there = plan(labels, mix=0.0).assign(split="train")
-    filled = chips.fill(there, labels, labels[:0], {"day": SHAPES["day"]}, 32, 1.5, seed=0)
+    filled = planning.fill(there, labels, labels[:0], {"day": SHAPES["day"]}, 32, 1.5, seed=0)
     own, cut = filled[filled.sequence == "day"], int((there.sequence == "day").sum())
     assert own.reason.value_counts().to_dict() == {"label": cut, "background": round(1.5 * cut)}
     assert len(filled) == len(there) + round(1.5 * cut) and filled.split.eq("train").all()
     empty = own[own.reason == "background"]
-    assert len(chips.lacking(empty, labels, 32)) == len(labels)  # none is seen
+    assert len(planning.lacking(empty, labels, 32)) == len(labels)  # none is seen
     # What has its mix stays as it is, and false alarms are background.
-    assert chips.fill(filled, labels, labels[:0], {"day": SHAPES["day"]}, 32, 1.0, seed=0).equals(
-        filled
-    )
+    assert planning.fill(
+        filled, labels, labels[:0], {"day": SHAPES["day"]}, 32, 1.0, seed=0
+    ).equals(filled)
     false = filled.assign(reason=filled.reason.replace("background", "false_alarm"))
-    assert chips.fill(false, labels, labels[:0], {"day": SHAPES["day"]}, 32, 1.5, seed=0).equals(
+    assert planning.fill(false, labels, labels[:0], {"day": SHAPES["day"]}, 32, 1.5, seed=0).equals(
         false
     )
 
@@ -225,12 +225,12 @@ def test_likely_false_alarms_are_the_first_backgrounds_but_not_where_something_e
     likely = pd.DataFrame({"sequence": "day", **likely})
     beside = likely.head(3)[["sequence", "frame", "x", "y"]]  # what a track may be, at the worst
     occupied = pd.concat([labels[beside.columns], beside], ignore_index=True)
-    filled = chips.fill(there, occupied, likely, {"day": SHAPES["day"]}, 32, 0.5, seed=0)
+    filled = planning.fill(there, occupied, likely, {"day": SHAPES["day"]}, 32, 0.5, seed=0)
     false, count = filled[filled.reason == "false_alarm"], round(0.5 * cut)
     assert 3 < count < len(likely) - 10 and len(false) == count
-    assert len(chips.lacking(false, likely[3 : 3 + count], 32)) <= 2  # labels may be near some
-    assert len(chips.lacking(false, occupied, 32)) == len(occupied)
-    wide = chips.fill(there, occupied, likely, {"day": SHAPES["day"]}, 32, 5.0, seed=0)
+    assert len(planning.lacking(false, likely[3 : 3 + count], 32)) <= 2  # labels may be near some
+    assert len(planning.lacking(false, occupied, 32)) == len(occupied)
+    wide = planning.fill(there, occupied, likely, {"day": SHAPES["day"]}, 32, 5.0, seed=0)
     assert (wide.reason == "background").sum() + (wide.reason == "false_alarm").sum() == 5 * cut
 
 
@@ -244,13 +244,13 @@ def write_plan(path, **changes):
 
 
 def test_plan_is_read_as_it_was_written(tmp_path):
-    read = chips.read_plan(write_plan(tmp_path / "plan.csv"), SHAPES, 32)
+    read = planning.read_plan(write_plan(tmp_path / "plan.csv"), SHAPES, 32)
     expected = plan(label_table(3)).assign(split="train")
     pd.testing.assert_frame_equal(read, expected, check_dtype=False)
-    assert list(read.columns) == list(chips.PLAN_COLUMNS)
+    assert list(read.columns) == list(planning.PLAN_COLUMNS)
     empty = tmp_path / "empty.csv"
-    empty.write_text(",".join(chips.PLAN_COLUMNS) + "\n")
-    assert chips.read_plan(empty, SHAPES, 32).empty
+    empty.write_text(",".join(planning.PLAN_COLUMNS) + "\n")
+    assert planning.read_plan(empty, SHAPES, 32).empty
 
 
 @pytest.mark.parametrize(
@@ -268,16 +268,16 @@ def test_plan_is_read_as_it_was_written(tmp_path):
 def test_wrong_row_of_a_plan(tmp_path, changes, rule):
     path = write_plan(tmp_path / "plan.csv", **changes)
     with pytest.raises(InputError, match=rf"plan\.csv line 4: {rule}"):
-        chips.read_plan(path, SHAPES, 32)
+        planning.read_plan(path, SHAPES, 32)
 
 
 def test_plan_with_a_sequence_in_two_splits(tmp_path):
     path = write_plan(tmp_path / "plan.csv", split="test")
     with pytest.raises(InputError, match=r"plan\.csv line \d: a sequence must be in one split"):
-        chips.read_plan(path, SHAPES, 32)
+        planning.read_plan(path, SHAPES, 32)
 
 
 def test_plan_with_an_id_twice(tmp_path):
     path = write_plan(tmp_path / "plan.csv", id=plan(label_table(3)).id[1])
     with pytest.raises(InputError, match=r"plan\.csv line 4: an id must be there once"):
-        chips.read_plan(path, SHAPES, 32)
+        planning.read_plan(path, SHAPES, 32)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dimjax import shards
+from dimjax.chips import shards
 from dimjax.errors import InputError
 from dimjax.folders import open_folder
 from dimjax.labels import write_table

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from dimjax import evaluation, report
-from dimjax.examples import Examples
+from dimjax.chips.examples import Examples
 from dimjax.report import rounds, tables
 from dimjax.stages import build, evaluate
 from dimjax.stages.evaluate import chip_truth

@@ -7,7 +7,8 @@ import jax
 import numpy as np
 import pytest
 
-from dimjax import examples, training
+from dimjax import training
+from dimjax.chips import examples
 from dimjax.folders import open_folder
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "datasets"))

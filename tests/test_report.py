@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from dimjax import evaluation, report
-from dimjax.chips import chip_id
+from dimjax.chips.cutting import chip_id
 from dimjax.labels import TRUTH_COLUMNS, read_table, write_table
 from dimjax.pictures import crop
 from dimjax.report import charts, crops, curves, tables

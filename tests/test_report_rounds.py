@@ -13,7 +13,7 @@ from PIL import Image
 from test_report import Links
 
 from dimjax import evaluation, ledger, report
-from dimjax.chips import chip_id
+from dimjax.chips.cutting import chip_id
 from dimjax.labels import COLUMNS, write_table
 from dimjax.ledger import Change, Item, Place
 from dimjax.report import curves, mined, rounds, tables, trajectories

@@ -19,6 +19,7 @@ import pytest
 
 from configs.default import get_config
 from dimjax import ledger
+from dimjax.atomic_files import sole_holder
 from dimjax.errors import InputError
 from dimjax.folders import open_folder
 from dimjax.labels import COLUMNS
@@ -29,7 +30,6 @@ from dimjax.review.desk import Desk
 from dimjax.review.frames import Frames, binning, window
 from dimjax.review.reviewers import AWAY_SECONDS, Reviewers
 from dimjax.workdir import Paths, write_config
-from dimjax.writing import sole_holder
 
 HERE = address.Address(8123, "t" * 32)
 COOKIE = f"dimjax-review-8123={HERE.token}"

@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dimjax import examples, meshes, runs, training
+from dimjax import meshes, runs, training
+from dimjax.chips import examples
 from dimjax.stages import train
 from dimjax.stages.train import _examples
 from dimjax.workdir import Paths, read_config

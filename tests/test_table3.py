@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dimjax import chips
+from dimjax.chips import cutting
 from dimjax.workdir import Paths
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "experiments"))
@@ -189,7 +189,7 @@ def test_random_chips_replace_the_mined_ones_round_by_round(tmp_path):
     )
     rows = [("old", 3, 8, 8), ("new-0", 2, 0, 0), ("new-0", 4, 0, 0), ("new-1", 5, 0, 0)]
     plan = pd.DataFrame(rows, columns=["sequence", "frame", "x0", "y0"])
-    plan.insert(0, "id", [chips.chip_id(*row, 16) for row in rows])
+    plan.insert(0, "id", [cutting.chip_id(*row, 16) for row in rows])
     plan = plan.assign(reason="miss", split="train")
     grown = []
     for number, count in ((1, 3), (2, 4)):

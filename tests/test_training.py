@@ -11,7 +11,7 @@ import pytest
 from jax.sharding import AxisType
 
 from dimjax import training
-from dimjax.examples import Examples
+from dimjax.chips.examples import Examples
 from dimjax.forecast import Forecast
 from dimjax.models import create_detector
 

@@ -8,14 +8,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from dimjax.atomic_files import write_parquet, write_whole, written_aside
 from dimjax.coco import files
 from dimjax.review import address
 from dimjax.tables import write_csv
-from dimjax.writing import write_parquet, write_whole, written_aside
 
 OTHER = """
 import sys
-from dimjax.writing import written_aside
+from dimjax.atomic_files import written_aside
 with written_aside(sys.argv[1]) as aside:
     aside.write_text("other")
     print("ready", flush=True)

@@ -1,7 +1,7 @@
 """TFDS builder: small chips with differential images, cut from raw infrared sequences.
 
 In comes a data folder (`dimjax.folders`); out goes a prepared data set, one example a chip, that
-`dimjax.examples` reads. Nothing here needs TensorFlow.
+`dimjax.chips.examples` reads. Nothing here needs TensorFlow.
 
     config = DimTargetsConfig(name="chips48", chip_px=48, folder="data")
     Builder(config=config, data_dir="prepared").download_and_prepare()
@@ -18,12 +18,13 @@ import numpy as np
 import pandas as pd
 import tensorflow_datasets as tfds
 
-from dimjax import chips, labels
+from dimjax import labels
+from dimjax.chips import planning
+from dimjax.chips.shard_writing import ShardWriter, write, write_with_beam
+from dimjax.chips.shards import Shard, split_up
 from dimjax.errors import InputError
 from dimjax.folders import Folder, open_folder
 from dimjax.layouts import DIMJAX, layout_from
-from dimjax.shard_writing import ShardWriter, write, write_with_beam
-from dimjax.shards import Shard, split_up
 from dimjax.splits import CUT, with_validation
 
 _NO_FOLDER = (
@@ -48,7 +49,7 @@ class DimTargetsConfig(tfds.core.BuilderConfig):
       folder: Data folder; by default the manual_dir of TFDS.
       layout: Keys of `dimjax.folders.Layout`; by default the layout of dimjax itself.
       labels: Label table (CSV) in place of the folder's own.
-      plan: Chip plan (CSV, `dimjax.chips.PLAN_COLUMNS`) in place of one made here; it also says
+      plan: Chip plan (CSV, `dimjax.chips.planning.PLAN_COLUMNS`) in place of one made here; it also says
         which split a sequence is in.
     """
 
@@ -141,7 +142,7 @@ def _features(chip_px: int) -> tfds.features.FeaturesDict:
             "sequence": tfds.features.Text(doc="Name of the sequence."),
             "frame_number": scalar(np.int32, "Number of the reference frame F1, from 0."),
             "origin": tensor((2,), np.int32, "x, y of the chip's top-left corner, pixels."),
-            "reason": tfds.features.ClassLabel(names=chips.REASONS, doc="Why it was cut."),
+            "reason": tfds.features.ClassLabel(names=planning.REASONS, doc="Why it was cut."),
             "bits": scalar(np.int32, "Depth of the raw frames, 8 or 16 bit."),
             "level": scalar(np.float32, "Median of the sequence, grey levels."),
             "noise_sigma": scalar(np.float32, "Noise of one raw frame, grey levels."),
@@ -186,13 +187,13 @@ def _labels(config: DimTargetsConfig, folder: Folder) -> pd.DataFrame:
 def _plan(config: DimTargetsConfig, folder: Folder, table: pd.DataFrame) -> pd.DataFrame:
     """The plan with its column split, ordered by sequence and frame."""
     if config.plan is not None:
-        plan = chips.read_plan(config.plan, folder.shapes, config.chip_px)
+        plan = planning.read_plan(config.plan, folder.shapes, config.chip_px)
     else:
         splits = with_validation(folder.splits, config.val_share, config.seed)
         split_of = {name: split for split, names in splits.items() for name in names}
         shapes = {name: folder.shapes[name] for name in split_of}
         mix = config.backgrounds_per_label
-        plan = chips.plan(table, shapes, config.chip_px, config.frame_step, mix, config.seed)
+        plan = planning.plan(table, shapes, config.chip_px, config.frame_step, mix, config.seed)
         plan["split"] = plan.sequence.map(split_of)
     if plan.empty:
         where, found = f"config {config.name}", f"no chip, from {len(table)} labels"

@@ -9,6 +9,7 @@ import json
 import jinja2
 import pandas as pd
 
+from dimjax.atomic_files import write_whole
 from dimjax.evaluation import LEAST_VISIBLE
 from dimjax.folders import Folder
 from dimjax.labels import read_table
@@ -17,7 +18,6 @@ from dimjax.report import crops, curves, rounds, tables
 from dimjax.report.found import sections
 from dimjax.stages.simulate import data_folder
 from dimjax.workdir import Paths, flat
-from dimjax.writing import write_whole
 
 _TITLES = {
     "hit": "Hits, from dim to bright",

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
-from dimjax.chips import holds
+from dimjax.chips.cutting import holds
 from dimjax.labels import CATEGORIES
 from dimjax.report.charts import Axis, Point, Series, bars, chart, histogram, round_up
 from dimjax.report.tables import snr_range
@@ -149,7 +149,7 @@ def contents(examples: pd.DataFrame, labels: pd.DataFrame) -> np.ndarray:
     """What each example [N] holds: "target" (and perhaps more), "interference", "background".
 
     Args:
-      examples: With the columns id (of dimjax.chips.chip_id), sequence and frame.
+      examples: With the columns id (of dimjax.chips.cutting.chip_id), sequence and frame.
       labels: The label table that they were cut by.
     """
     boxes = {

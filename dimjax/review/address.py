@@ -17,8 +17,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from dimjax.atomic_files import sole_holder, written_aside
 from dimjax.errors import InputError
-from dimjax.writing import sole_holder, written_aside
 
 _HOST = "127.0.0.1"
 _TOKEN_BYTES = 24

@@ -14,7 +14,8 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from dimjax import chips, ledger, planting, suspects
+from dimjax import ledger, planting, suspects
+from dimjax.chips import planning
 from dimjax.folders import Folder
 from dimjax.labels import COLUMNS, write_table
 from dimjax.mining import read_mined
@@ -119,19 +120,19 @@ def _plan(config, paths, folder: Folder, labels, planted, splits, book) -> pd.Da
     labels = planting.apply(labels, planted)
     if paths.number:
         last = paths.of_round(paths.number - 1)
-        before = chips.read_plan(last.plan, folder.shapes, settings.chip_px)
+        before = planning.read_plan(last.plan, folder.shapes, settings.chip_px)
         places = _reviewed_places(book, paths.number)
-        plan = chips.grow(before, places, folder.shapes, settings.chip_px, config.seed)
+        plan = planning.grow(before, places, folder.shapes, settings.chip_px, config.seed)
         # Labels were moved, left out on purpose in the last round, or now are wrong on purpose.
         new = labels.sequence.isin(folder.splits.get("new", []))
         cut = labels[new | (labels.frame % settings.frame_step == 0)]
-        lacking = chips.lacking(plan, cut, settings.chip_px).assign(reason="label")
-        plan = chips.grow(plan, lacking, folder.shapes, settings.chip_px, config.seed)
+        lacking = planning.lacking(plan, cut, settings.chip_px).assign(reason="label")
+        plan = planning.grow(plan, lacking, folder.shapes, settings.chip_px, config.seed)
         return _with_backgrounds(config, plan, folder, labels, paths, book)
     split_of = {name: split for split, names in splits.items() for name in names}
     shapes = {name: folder.shapes[name] for name in split_of}
     mix = settings.backgrounds_per_label
-    plan = chips.plan(labels, shapes, settings.chip_px, settings.frame_step, mix, config.seed)
+    plan = planning.plan(labels, shapes, settings.chip_px, settings.frame_step, mix, config.seed)
     return plan.assign(split=plan.sequence.map(split_of))
 
 
@@ -150,7 +151,7 @@ def _with_backgrounds(config, plan, folder: Folder, labels, paths: Paths, book) 
     new = {name: folder.shapes[name] for name in folder.splits.get("new", [])}
     mix = config.chips.backgrounds_per_label
     occupied = pd.concat(others, ignore_index=True)
-    return chips.fill(plan, occupied, likely, new, config.chips.chip_px, mix, config.seed)
+    return planning.fill(plan, occupied, likely, new, config.chips.chip_px, mix, config.seed)
 
 
 def _reviewed_places(book: ledger.Ledger, number: int) -> pd.DataFrame:

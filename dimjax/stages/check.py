@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 from PIL import Image, ImageDraw
 
-from dimjax import chips, pictures
+from dimjax import pictures
+from dimjax.chips import planning
 from dimjax.errors import InputError, Report
 from dimjax.folders import Folder, layout_from, natural, open_folder
 from dimjax.labels import CATEGORIES
@@ -85,7 +86,7 @@ def look_over(folder: Folder, name: str, config, report: Report) -> Seen | None:
     used = _brightest(sequence, broken.append).bit_length()
     for problem in broken:
         report(problem)
-    chips.check_size(name, sequence.shape, config.chips.chip_px, report)
+    planning.check_size(name, sequence.shape, config.chips.chip_px, report)
     try:
         clip_frames(0, len(sequence), config.data.stride, f"sequence {name} ({sequence.path})")
         scale = None if broken else measure_scale(sequence)

@@ -3,11 +3,11 @@
 import json
 
 from dimjax import ledger, reviewers
+from dimjax.atomic_files import write_whole
 from dimjax.progress import say
 from dimjax.stages.build import open_book
 from dimjax.stages.simulate import data_folder
 from dimjax.workdir import Paths
-from dimjax.writing import write_whole
 
 
 def run(config, paths: Paths) -> bool:

@@ -23,11 +23,11 @@ import numpy as np
 import pandas as pd
 
 from dimjax import overlay, runs
+from dimjax.atomic_files import write_whole
 from dimjax.errors import InputError
 from dimjax.folders import layout_from, open_folder
 from dimjax.progress import bar, say
 from dimjax.sequences import open_sequence
-from dimjax.writing import write_whole
 
 _DECIMALS = 4
 _TABLES = ("detections.csv", "tracks.csv")

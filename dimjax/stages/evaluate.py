@@ -5,7 +5,9 @@ from functools import partial
 
 import pandas as pd
 
-from dimjax import evaluation, examples, search
+from dimjax import evaluation, search
+from dimjax.atomic_files import write_whole
+from dimjax.chips import examples
 from dimjax.contrast import measure_scr
 from dimjax.coordinates import frame_to_chip
 from dimjax.folders import Folder
@@ -17,7 +19,6 @@ from dimjax.stages.motion import camera_motion
 from dimjax.stages.simulate import data_folder
 from dimjax.tracks import vote
 from dimjax.workdir import Paths
-from dimjax.writing import write_whole
 
 
 def run(config, paths: Paths) -> dict:

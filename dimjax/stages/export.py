@@ -11,8 +11,8 @@ import json
 from pathlib import Path
 
 from dimjax import export, runs
+from dimjax.atomic_files import write_whole
 from dimjax.progress import say
-from dimjax.writing import write_whole
 
 _INPUTS = {
     "frames": {

@@ -10,7 +10,8 @@ its directory: a sequence that joins the folder later is dealt out among the rou
 
 import pandas as pd
 
-from dimjax import chips, splits
+from dimjax import splits
+from dimjax.chips import planning
 from dimjax.errors import InputError
 from dimjax.folders import Folder
 from dimjax.sequences import clip_frames
@@ -35,7 +36,7 @@ def check(config, folder: Folder, paths: Paths) -> None:
         raise InputError("split new", rule, f"{len(names)} sequences", remedy)
     for name in names:
         shape = folder.shapes[name]
-        chips.check_size(name, shape, config.chips.chip_px)
+        planning.check_size(name, shape, config.chips.chip_px)
         clip_frames(0, shape[0], config.data.stride, f"sequence {name}")
     known = [name for split in (*splits.CUT, "all", "new") for name in folder.splits.get(split, [])]
     known = [name for name in known if name not in names]

@@ -6,13 +6,14 @@ the new sequences, for misses and false alarms. What it finds is written at all 
 
 import pandas as pd
 
-from dimjax import chips, search
+from dimjax import search
+from dimjax.atomic_files import write_parquet
+from dimjax.chips import planning
 from dimjax.progress import bar
 from dimjax.stages.intake import new_sequences
 from dimjax.stages.simulate import data_folder
 from dimjax.tables import read_columns
 from dimjax.workdir import Paths
-from dimjax.writing import write_parquet
 
 
 def run(config, paths: Paths) -> None:
@@ -33,6 +34,6 @@ def run(config, paths: Paths) -> None:
 
 def trained_sequences(paths: Paths) -> list[str]:
     """Sequences that a round was trained on."""
-    plan = read_columns(paths.plan, chips.PLAN_COLUMNS)
+    plan = read_columns(paths.plan, planning.PLAN_COLUMNS)
     pairs = zip(plan["sequence"], plan["split"], strict=True)
     return sorted({sequence for sequence, split in pairs if split == "train"})

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from dimjax import examples, records, runs
+from dimjax import records, runs
+from dimjax.atomic_files import write_parquet
+from dimjax.chips import examples
 from dimjax.errors import InputError
 from dimjax.losses import PARTS
 from dimjax.progress import say
-from dimjax.writing import write_parquet
 
 _SHOWN = 10
 

@@ -16,7 +16,9 @@ import numpy as np
 import pandas as pd
 from tensorboardX import SummaryWriter
 
-from dimjax import checkpoints, distributed, evaluation, examples, meshes, records, search, training
+from dimjax import checkpoints, distributed, evaluation, meshes, records, search, training
+from dimjax.atomic_files import write_whole
+from dimjax.chips import examples
 from dimjax.forecast import Forecast
 from dimjax.inputs import CHANNELS
 from dimjax.labels import read_table
@@ -29,7 +31,6 @@ from dimjax.stages.motion import camera_motion
 from dimjax.stages.simulate import data_folder
 from dimjax.tracks import vote
 from dimjax.workdir import Paths
-from dimjax.writing import write_whole
 
 _THRESHOLD_FRAMES = 400  # of the validation split ...
 _FRAMES_IN_A_ROW = 24  # ... in rows of so many, evenly spread: tracks need them in a row

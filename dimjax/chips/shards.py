@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from dimjax import chips
+from dimjax.chips import cutting
 from dimjax.coordinates import frame_to_chip
 from dimjax.folders import Folder
 from dimjax.progress import bar
@@ -103,8 +103,8 @@ def _by_frame(table: pd.DataFrame) -> Callable[[int], tuple[np.ndarray, ...]]:
 
 
 def _example(row, clip: np.ndarray, labelled: tuple[np.ndarray, ...], chip_px: int) -> dict:
-    frame, difference = chips.differential(chips.cut(clip, row.x0, row.y0, chip_px))
-    inside = chips.holds(labelled[0], row.x0, row.y0, chip_px)
+    frame, difference = cutting.differential(cutting.cut(clip, row.x0, row.y0, chip_px))
+    inside = cutting.holds(labelled[0], row.x0, row.y0, chip_px)
     boxes, category, track = (values[inside] for values in labelled)
     origin = np.array([row.x0, row.y0], np.int32)
     return {

@@ -174,7 +174,7 @@ def _values(features, name: str):
 
 def _frames(features, window: tuple[int, int]) -> np.ndarray:
     """F1..F4 [4, h, w] uint16 of a record."""
-    from dimjax.chips import frames_of  # with it comes all that reads tables
+    from dimjax.chips.cutting import frames_of
 
     frame = np.frombuffer(_values(features, "frame")[0], np.uint16)
     difference = np.frombuffer(_values(features, "difference")[0], np.int32)

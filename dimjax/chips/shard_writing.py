@@ -19,7 +19,7 @@ from tensorflow_datasets.core.example_serializer import ExampleSerializer
 from tensorflow_datasets.core.features import FeaturesDict
 from tensorflow_datasets.core.file_adapters import ADAPTER_FOR_FORMAT, FileFormat
 
-from dimjax.shards import Shard
+from dimjax.chips.shards import Shard
 
 
 class ShardWriter(NamedTuple):
