@@ -28,8 +28,8 @@ from machine import about
 sys.path.insert(0, str(Path(__file__).parents[1] / "datasets"))
 from dim_targets import dim_targets_dataset_builder as dim_targets
 
+from dimjax.data.csv_files import write_csv
 from dimjax.sky import ErrorRates, Sky, write_folder
-from dimjax.tables import write_csv
 
 WORKERS = (1, 2)
 CHIP_PX = 80

@@ -2,7 +2,7 @@
 
 from ml_collections import config_dict
 
-from dimjax.layouts import DIMJAX
+from dimjax.data.layouts import DIMJAX
 from dimjax.sky import ErrorRates, Sky
 
 
@@ -13,7 +13,7 @@ def get_config() -> config_dict.ConfigDict:
 
     config.data = config_dict.ConfigDict()
     config.data.folder = ""  # of raw sequences and labels; "" simulates the sky below
-    config.data.layout = config_dict.ConfigDict(DIMJAX._asdict())  # keys: dimjax/layouts.py
+    config.data.layout = config_dict.ConfigDict(DIMJAX._asdict())  # keys: dimjax/data/layouts.py
     config.data.stride = 1  # frames from F1 to F2, F2 to F3, F3 to F4
     config.data.val_share = 0.15  # of the training sequences, where the folder has no val split
 

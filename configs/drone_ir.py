@@ -12,7 +12,7 @@ import os
 from ml_collections import config_dict
 
 from configs import default
-from dimjax.layouts import DRONE_IR
+from dimjax.data.layouts import DRONE_IR
 
 
 def get_config():

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dimjax.sequences import Sequence, clip_frames
+from dimjax.data.sequences import Sequence, clip_frames
 
 
 def clips_of(

@@ -13,7 +13,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from dimjax.labels import CATEGORIES
+from dimjax.data.labels import CATEGORIES
 from dimjax.metrics import (
     Curve,
     Outcome,

@@ -22,9 +22,9 @@ import numpy as np
 
 import dimjax
 from dimjax.atomic_files import written_aside
+from dimjax.data.labels import CATEGORIES
 from dimjax.detections import Detections
 from dimjax.errors import InputError
-from dimjax.labels import CATEGORIES
 from dimjax.onnx_graph import needed, onnx_graph
 from dimjax.onnx_runtime import Exported, open_onnx
 from dimjax.parity import parity

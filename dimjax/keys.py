@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 import jax
 
+from dimjax.data.layouts import layout_from
 from dimjax.errors import InputError
 from dimjax.inputs import CHANNELS
-from dimjax.layouts import layout_from
 from dimjax.models import create_detector
 
 _CHOICES = {

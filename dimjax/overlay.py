@@ -16,8 +16,8 @@ import pandas as pd
 from PIL import Image, ImageDraw
 
 from dimjax import pictures
+from dimjax.data.sequences import Sequence, measure_scale
 from dimjax.pictures import crop, enlarged, grey8, grey_range, labelled, mark
-from dimjax.sequences import Sequence, measure_scale
 
 FRAMES_PER_SECOND = 10
 

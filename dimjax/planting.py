@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from dimjax.labels import COLUMNS
+from dimjax.data.labels import COLUMNS
 from dimjax.sky import ErrorRates, annotate
 
 PLANTED_COLUMNS = ("kind", "label", *COLUMNS)

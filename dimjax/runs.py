@@ -14,9 +14,9 @@ import pandas as pd
 
 from dimjax import search, training
 from dimjax.chips import examples
-from dimjax.labels import CATEGORIES
+from dimjax.data.labels import CATEGORIES
+from dimjax.data.sequences import Sequence, as_sequence
 from dimjax.meshes import own_mesh
-from dimjax.sequences import Sequence, as_sequence
 from dimjax.stages.motion import camera_motion
 from dimjax.tracks import Tracks
 from dimjax.workdir import Paths, newest_round, read_config
@@ -73,7 +73,7 @@ class Run:
         """Detections in raw frames.
 
         Args:
-          frames: [T, H, W] uint8 or uint16, or a sequence from dimjax.sequences.
+          frames: [T, H, W] uint8 or uint16, or a sequence from dimjax.data.sequences.
           accepted: Only those that reach the threshold chosen on validation data after their tracks
             have voted on category and score: what `main.py detect` writes.
           progress: Wraps the batches of frame numbers, e.g. a progress bar.

@@ -24,9 +24,9 @@ from round_rows import rows_of
 from configs import drone_ir
 from dimjax import rounds
 from dimjax.atomic_files import write_whole
-from dimjax.folders import DRONE_IR, Folder, open_folder
-from dimjax.labels import write_table
-from dimjax.layouts import DIMJAX
+from dimjax.data.folders import DRONE_IR, Folder, open_folder
+from dimjax.data.labels import write_table
+from dimjax.data.layouts import DIMJAX
 from dimjax.progress import bar
 
 VALIDATION = 2  # of the labelled clips

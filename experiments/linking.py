@@ -24,7 +24,7 @@ from result_files import svg_file
 from rival_linkers import installed
 
 from dimjax.atomic_files import write_whole
-from dimjax.labels import COLUMNS
+from dimjax.data.labels import COLUMNS
 from dimjax.mining import Mining, mine
 from dimjax.progress import bar
 from dimjax.tracks import Linker, Linking, follow_and_join, link

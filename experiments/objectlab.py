@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from suspect_scores import Rival
 
-from dimjax.labels import CATEGORIES
+from dimjax.data.labels import CATEGORIES
 from dimjax.suspects import LABEL_KINDS
 from dimjax.tracks import nearest
 

@@ -21,11 +21,11 @@ from dimjax import meshes, records, rounds, search, training
 from dimjax.answers import at_labels, strongest_stray
 from dimjax.atomic_files import write_parquet
 from dimjax.chips import examples
-from dimjax.folders import DIMJAX
+from dimjax.data.folders import DIMJAX
+from dimjax.data.labels import read_table, write_table
+from dimjax.data.splits import with_validation
 from dimjax.inputs import network_input
-from dimjax.labels import read_table, write_table
 from dimjax.losses import assign, detection_loss
-from dimjax.splits import with_validation
 from dimjax.stages.predict import trained_sequences
 from dimjax.workdir import Paths
 

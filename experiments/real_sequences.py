@@ -21,9 +21,9 @@ from absl import app, flags, logging
 
 import dimjax
 from dimjax import evaluation, search
-from dimjax.folders import CLOUD_SEQS, SKY_SEQS, Folder, open_folder
+from dimjax.data.folders import CLOUD_SEQS, SKY_SEQS, Folder, open_folder
+from dimjax.data.sequences import Sequence
 from dimjax.progress import bar
-from dimjax.sequences import Sequence
 from dimjax.stages.simulate import data_folder
 
 _RUN = flags.DEFINE_string("run", None, "Directory of a run of configs/drone_ir.py.", required=True)

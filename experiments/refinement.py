@@ -37,7 +37,7 @@ from calm_sky import CALM
 from configs import default
 from dimjax import rounds
 from dimjax.atomic_files import write_whole
-from dimjax.folders import DRONE_IR, open_folder
+from dimjax.data.folders import DRONE_IR, open_folder
 from dimjax.workdir import Paths
 from main import make_builder
 

@@ -13,8 +13,8 @@ import pandas as pd
 import suspect_scores
 
 from dimjax import ledger, planting
-from dimjax.folders import Folder
-from dimjax.splits import with_validation
+from dimjax.data.folders import Folder
+from dimjax.data.splits import with_validation
 from dimjax.stages import refine
 from dimjax.stages.build import open_book, trained_labels
 from dimjax.stages.simulate import data_folder

@@ -21,13 +21,13 @@ import numpy as np
 import pandas as pd
 
 from dimjax.chips import planning
+from dimjax.data.csv_files import write_csv
+from dimjax.data.folders import Folder
+from dimjax.data.labels import COLUMNS, read_table, write_table
 from dimjax.evaluation import LEAST_VISIBLE
-from dimjax.folders import Folder
-from dimjax.labels import COLUMNS, read_table, write_table
 from dimjax.stages import build, evaluate, train
 from dimjax.stages.intake import new_sequences
 from dimjax.stages.simulate import data_folder
-from dimjax.tables import write_csv
 from dimjax.workdir import Paths, write_config
 
 NAMES = ("no-mining", "random", "all")

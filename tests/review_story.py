@@ -14,7 +14,7 @@ from scipy.interpolate import PchipInterpolator
 from selenium.webdriver.common.keys import Keys
 
 from dimjax import ledger
-from dimjax.labels import COLUMNS
+from dimjax.data.labels import COLUMNS
 from dimjax.ledger import Change, Item, Place
 
 SHAPE = (44, 96, 128)

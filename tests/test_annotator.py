@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dimjax.data.labels import COLUMNS as LABEL_COLUMNS
 from dimjax.errors import InputError
-from dimjax.labels import COLUMNS as LABEL_COLUMNS
 from dimjax.sky import ErrorRates, annotate
 
 COLUMNS = list(LABEL_COLUMNS)

@@ -6,10 +6,10 @@ import pytest
 from conftest import tiny_config
 
 from dimjax.chips import planning
+from dimjax.data.folders import open_folder
+from dimjax.data.labels import read_table
+from dimjax.data.layouts import DIMJAX
 from dimjax.errors import InputError
-from dimjax.folders import open_folder
-from dimjax.labels import read_table
-from dimjax.layouts import DIMJAX
 from dimjax.mining import Mined, write_mined
 from dimjax.stages import build, intake, predict
 from dimjax.workdir import Paths

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dimjax.clips import clips_of
+from dimjax.data.sequences import Sequence, as_sequence
 from dimjax.errors import InputError
-from dimjax.sequences import Sequence, as_sequence
 
 
 def _counted(length, shape=(6, 10)):

@@ -12,10 +12,10 @@ from PIL import Image
 
 from dimjax import ledger
 from dimjax.coco import export_items, import_items, write_pictures
+from dimjax.data.labels import COLUMNS
+from dimjax.data.sequences import open_sequence
 from dimjax.errors import InputError
-from dimjax.labels import COLUMNS
 from dimjax.ledger import Change, Item, Place
-from dimjax.sequences import open_sequence
 
 SHAPES = {"a": (10, 40, 60), "b": (4, 40, 60)}
 T, I = "target", "interference"  # noqa: E741

@@ -2,8 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dimjax.contrast import measure_scr, scr
-from dimjax.sequences import as_sequence
+from dimjax.data.scr import measure_scr, scr
+from dimjax.data.sequences import as_sequence
 
 
 def _frame() -> np.ndarray:

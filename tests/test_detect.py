@@ -10,10 +10,11 @@ import pytest
 from PIL import ImageColor
 
 import dimjax
-from dimjax import overlay, pictures, video
+from dimjax import overlay, pictures
+from dimjax.data import video_files
+from dimjax.data.labels import CATEGORIES
+from dimjax.data.sequences import as_sequence, open_sequence
 from dimjax.errors import InputError
-from dimjax.labels import CATEGORIES
-from dimjax.sequences import as_sequence, open_sequence
 from dimjax.stages import detect, export
 from dimjax.workdir import Paths
 
@@ -139,9 +140,9 @@ def test_video_has_all_frames(tmp_path, length):
     overlay.write_video(
         tmp_path / "sky.mp4", sky(length), table((2, X, Y, 3.0, 3.0, "target", 0.9))
     )
-    video = open_sequence(tmp_path / "sky.mp4")
-    assert video.shape == (length, 64 * SCALE, 96 * SCALE)
-    marked, plain = video.frame(2).astype(int), video.frame(3).astype(int)
+    video_files = open_sequence(tmp_path / "sky.mp4")
+    assert video_files.shape == (length, 64 * SCALE, 96 * SCALE)
+    marked, plain = video_files.frame(2).astype(int), video_files.frame(3).astype(int)
     edge = slice(round(SCALE * (Y - 4)), round(SCALE * (Y + 4))), round(SCALE * (X - 4.5)) - 2
     assert np.abs(marked[edge] - plain[edge]).mean() > 20
 
@@ -213,7 +214,7 @@ def videos(tiny_run, tmp_path):
 def test_what_cannot_be_read_is_left_out_and_one_video_is_open_at_a_time(
     tiny_run, eager_run, videos, monkeypatch, capsys
 ):
-    alive, most, opened = weakref.WeakSet(), [], video._Reader.__init__
+    alive, most, opened = weakref.WeakSet(), [], video_files._Reader.__init__
 
     def noted(reader, *args):
         gc.collect()
@@ -221,7 +222,7 @@ def test_what_cannot_be_read_is_left_out_and_one_video_is_open_at_a_time(
         most.append(len(alive))
         opened(reader, *args)
 
-    monkeypatch.setattr(video._Reader, "__init__", noted)
+    monkeypatch.setattr(video_files._Reader, "__init__", noted)
     rule = "all 4 sequences must be readable; found 2 that are not. They are named above; what"
     with pytest.raises(InputError, match=rule):
         detect.run(tiny_run, videos, videos / "out", pictures=2, video=True)

@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 
 from dimjax.chips import shards
+from dimjax.data.folders import open_folder
+from dimjax.data.labels import write_table
+from dimjax.data.sequences import open_sequence
 from dimjax.errors import InputError
-from dimjax.folders import open_folder
-from dimjax.labels import write_table
-from dimjax.sequences import open_sequence
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "datasets"))
 from dim_targets import dim_targets_dataset_builder, sizes

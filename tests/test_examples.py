@@ -9,7 +9,7 @@ import pytest
 
 from dimjax import training
 from dimjax.chips import examples
-from dimjax.folders import open_folder
+from dimjax.data.folders import open_folder
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "datasets"))
 from dim_targets.dim_targets_dataset_builder import Builder, DimTargetsConfig

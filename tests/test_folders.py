@@ -5,8 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dimjax.errors import InputError
-from dimjax.folders import (
+from dimjax.data.folders import (
     CLOUD_SEQS,
     DIMJAX,
     DRONE_IR,
@@ -15,7 +14,8 @@ from dimjax.folders import (
     layout_from,
     open_folder,
 )
-from dimjax.labels import COLUMNS, TRUTH_COLUMNS, write_table
+from dimjax.data.labels import COLUMNS, TRUTH_COLUMNS, write_table
+from dimjax.errors import InputError
 
 NAMES = ["s1", "s2", "s10"]
 BOXES = Layout(

@@ -85,6 +85,6 @@ def test_nothing_imports_the_folder_datasets():
 
 
 def test_reading_data_does_not_load_jax():
-    modules = "dimjax.folders, dimjax.chips.planning, dimjax.splits, dimjax.mining"
+    modules = "dimjax.data.folders, dimjax.chips.planning, dimjax.data.splits, dimjax.mining"
     code = f"import sys, {modules}; assert 'jax' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dimjax.errors import InputError
-from dimjax.labels import (
+from dimjax.data.labels import (
     CATEGORIES,
     COLUMNS,
     TRUTH_COLUMNS,
@@ -17,6 +16,7 @@ from dimjax.labels import (
     read_table,
     write_table,
 )
+from dimjax.errors import InputError
 
 SHAPES = {"flight3": (100, 512, 640)}
 HEADER = "sequence,frame,x,y,w,h,category\n"

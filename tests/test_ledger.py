@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from dimjax import ledger
+from dimjax.data.labels import COLUMNS, read_table
 from dimjax.errors import InputError
-from dimjax.labels import COLUMNS, read_table
 from dimjax.ledger import Change, Item, Place
 
 SHAPES = {"a": (10, 40, 60), "b": (4, 40, 60)}

@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 
 from dimjax import ledger
+from dimjax.data.labels import COLUMNS
 from dimjax.errors import InputError
-from dimjax.labels import COLUMNS
 from dimjax.ledger import Change, Item, Place, schema
 
 SHAPES = {"a": (500, 400, 600)}

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dimjax.labels import COLUMNS
+from dimjax.data.labels import COLUMNS
 from dimjax.mining import Mined, mine
 from dimjax.tracks import link
 

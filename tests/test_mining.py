@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dimjax import ledger
+from dimjax.data.labels import COLUMNS
 from dimjax.errors import InputError
-from dimjax.labels import COLUMNS
 from dimjax.ledger.values import Change
 from dimjax.mining import Mined, Mining, mine, read_mined, shortlist, write_mined
 from dimjax.mining.strays import probability_of as of_strays

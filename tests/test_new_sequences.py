@@ -10,10 +10,10 @@ from conftest import tiny_config
 from PIL import Image
 
 from dimjax import ledger
+from dimjax.data.duplicates import twins
+from dimjax.data.sequences import as_sequence, open_sequence
 from dimjax.errors import InputError
-from dimjax.sequences import as_sequence, open_sequence
 from dimjax.stages import build, decide, intake, mine, predict, simulate
-from dimjax.twins import twins
 from dimjax.workdir import Paths
 from main import make_builder
 

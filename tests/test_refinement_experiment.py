@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dimjax.folders import DIMJAX, open_folder
-from dimjax.labels import COLUMNS, write_table
+from dimjax.data.folders import DIMJAX, open_folder
+from dimjax.data.labels import COLUMNS, write_table
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "experiments"))

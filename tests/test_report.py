@@ -13,11 +13,11 @@ from PIL import Image
 
 from dimjax import evaluation, report
 from dimjax.chips.cutting import chip_id
-from dimjax.labels import TRUTH_COLUMNS, read_table, write_table
+from dimjax.data.labels import TRUTH_COLUMNS, read_table, write_table
+from dimjax.data.sequences import as_sequence
 from dimjax.pictures import crop
 from dimjax.report import charts, crops, curves, tables
 from dimjax.report.charts import Axis, Point, Series
-from dimjax.sequences import as_sequence
 from dimjax.workdir import Paths, read_config
 
 TRUTH = ["sequence", "frame", "x", "y", "w", "h", "category", "snr", "visible"]

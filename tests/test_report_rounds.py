@@ -14,12 +14,12 @@ from test_report import Links
 
 from dimjax import evaluation, ledger, report
 from dimjax.chips.cutting import chip_id
-from dimjax.labels import COLUMNS, write_table
+from dimjax.data.labels import COLUMNS, write_table
+from dimjax.data.sequences import as_sequence
 from dimjax.ledger import Change, Item, Place
 from dimjax.report import curves, mined, rounds, tables, trajectories
 from dimjax.report.found import sections
 from dimjax.search import Detector
-from dimjax.sequences import as_sequence
 from dimjax.stages import refine
 from dimjax.stages.simulate import data_folder
 from dimjax.tracks import POINT_TYPES

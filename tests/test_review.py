@@ -20,9 +20,9 @@ import pytest
 from configs.default import get_config
 from dimjax import ledger
 from dimjax.atomic_files import sole_holder
+from dimjax.data.folders import open_folder
+from dimjax.data.labels import COLUMNS
 from dimjax.errors import InputError
-from dimjax.folders import open_folder
-from dimjax.labels import COLUMNS
 from dimjax.ledger import Change, Item, Place
 from dimjax.review import address, from_losses
 from dimjax.review.app import create_app
@@ -39,7 +39,7 @@ NEW = Change(None, "a", 5, 20.5, 30.5, 3.0, 3.0, "target", "t7")
 
 SERVER = """
 import sys
-from dimjax.folders import open_folder
+from dimjax.data.folders import open_folder
 from dimjax.review import serve
 workdir = sys.argv[1]
 serve(open_folder(workdir), workdir + "/ledger.sqlite", 1, "ann",

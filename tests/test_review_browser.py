@@ -24,7 +24,7 @@ SIZES = ((1280, 720), (1920, 1080))
 SERVER = """
 import os, sys
 from dimjax import ledger
-from dimjax.folders import open_folder
+from dimjax.data.folders import open_folder
 from dimjax.review import from_losses, serve
 workdir, decide = sys.argv[1], ledger.decide
 def decide_and_die(*values, **named):

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dimjax import ledger
+from dimjax.data.labels import COLUMNS, TRUTH_COLUMNS
 from dimjax.errors import InputError
-from dimjax.labels import COLUMNS, TRUTH_COLUMNS
 from dimjax.ledger import Change, Item, Place
 from dimjax.pairing import pairs
 from dimjax.reviewers import auto, oracle, summary

@@ -15,8 +15,8 @@ import pytest
 
 import dimjax
 from dimjax import checkpoints, ledger, reviewers
+from dimjax.data.labels import COLUMNS, read_table
 from dimjax.errors import InputError
-from dimjax.labels import COLUMNS, read_table
 from dimjax.rounds import sole_run
 from dimjax.workdir import Paths, read_config, write_config
 

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from dimjax.data.sequences import as_sequence, clip_frames, measure_scale, open_sequence
 from dimjax.errors import InputError
-from dimjax.sequences import as_sequence, clip_frames, measure_scale, open_sequence
 
 RNG = np.random.default_rng(0)
 DEEP = RNG.integers(0, 65536, (5, 6, 9), dtype=np.uint16)

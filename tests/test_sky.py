@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from dimjax.data.folders import open_folder
 from dimjax.errors import InputError
-from dimjax.folders import open_folder
 from dimjax.sky import ErrorRates, Sky, clouds, motion, objects, simulate, write_folder
 from dimjax.sky.settings import check
 from dimjax.sky.stamps import Objects, add, stamps

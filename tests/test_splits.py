@@ -1,7 +1,7 @@
 import pytest
 
+from dimjax.data.splits import with_validation
 from dimjax.errors import InputError
-from dimjax.splits import with_validation
 
 NAMES = [f"s{k}" for k in range(40)]
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dimjax import ledger
-from dimjax.labels import COLUMNS
+from dimjax.data.labels import COLUMNS
 from dimjax.ledger import Change
 from dimjax.stages import refine
 from dimjax.suspects import (

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from scipy import ndimage
 from scipy.optimize import linear_sum_assignment
 
+from dimjax.data.labels import COLUMNS
+from dimjax.data.sequences import as_sequence
 from dimjax.errors import InputError
-from dimjax.labels import COLUMNS
 from dimjax.search import Detector
-from dimjax.sequences import as_sequence
 from dimjax.stages.motion import camera_motion
 from dimjax.suspects import link_labels
 from dimjax.tracks import (

@@ -4,9 +4,9 @@ import av
 import numpy as np
 import pytest
 
-from dimjax import video
+from dimjax.data import video_files
+from dimjax.data.sequences import open_sequence
 from dimjax.errors import InputError
-from dimjax.sequences import open_sequence
 
 RNG = np.random.default_rng(0)
 DEEP = RNG.integers(0, 65536, (12, 30, 41), dtype=np.uint16)
@@ -72,8 +72,8 @@ def test_bottom_up_rows_are_turned(tmp_path):
 
 
 def test_memory_is_bounded_and_early_frames_are_decoded_again(tmp_path, monkeypatch):
-    monkeypatch.setattr(video, "LEAST_FRAMES", 2)
-    monkeypatch.setattr(video, "RECENT_BYTES", 3 * DEEP[0].nbytes)
+    monkeypatch.setattr(video_files, "LEAST_FRAMES", 2)
+    monkeypatch.setattr(video_files, "RECENT_BYTES", 3 * DEEP[0].nbytes)
     sequence = open_sequence(write(tmp_path / "v.avi", "ffv1", "gray16le", DEEP, "gray16le"))
     for t in (11, 9, 10, 2, 0, 11):
         np.testing.assert_array_equal(sequence.frame(t), DEEP[t])

@@ -1,6 +1,6 @@
 """TFDS builder: small chips with differential images, cut from raw infrared sequences.
 
-In comes a data folder (`dimjax.folders`); out goes a prepared data set, one example a chip, that
+In comes a data folder (`dimjax.data.folders`); out goes a prepared data set, one example a chip, that
 `dimjax.chips.examples` reads. Nothing here needs TensorFlow.
 
     config = DimTargetsConfig(name="chips48", chip_px=48, folder="data")
@@ -18,14 +18,14 @@ import numpy as np
 import pandas as pd
 import tensorflow_datasets as tfds
 
-from dimjax import labels
 from dimjax.chips import planning
 from dimjax.chips.shard_writing import ShardWriter, write, write_with_beam
 from dimjax.chips.shards import Shard, split_up
+from dimjax.data import labels
+from dimjax.data.folders import Folder, open_folder
+from dimjax.data.layouts import DIMJAX, layout_from
+from dimjax.data.splits import CUT, with_validation
 from dimjax.errors import InputError
-from dimjax.folders import Folder, open_folder
-from dimjax.layouts import DIMJAX, layout_from
-from dimjax.splits import CUT, with_validation
 
 _NO_FOLDER = (
     "Give the folder of sequences as --manual_dir=FOLDER or, from Python, as the config's folder; "
@@ -47,7 +47,7 @@ class DimTargetsConfig(tfds.core.BuilderConfig):
       seed: Of the places of chips and of the choice of validation sequences.
       val_share: Share of the training sequences, where the folder has no validation split.
       folder: Data folder; by default the manual_dir of TFDS.
-      layout: Keys of `dimjax.folders.Layout`; by default the layout of dimjax itself.
+      layout: Keys of `dimjax.data.folders.Layout`; by default the layout of dimjax itself.
       labels: Label table (CSV) in place of the folder's own.
       plan: Chip plan (CSV, `dimjax.chips.planning.PLAN_COLUMNS`) in place of one made here; it also says
         which split a sequence is in.

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from dimjax.folders import open_folder
-from dimjax.layouts import DIMJAX, Layout
+from dimjax.data.folders import open_folder
+from dimjax.data.layouts import DIMJAX, Layout
 
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))

@@ -17,9 +17,9 @@ import numpy as np
 import pandas as pd
 
 from dimjax.chips.cutting import chip_id, holds
+from dimjax.data.csv_files import ROW_REMEDY, lines_of, numbers, read_columns
+from dimjax.data.splits import CUT
 from dimjax.errors import InputError, Report, stop
-from dimjax.splits import CUT
-from dimjax.tables import ROW_REMEDY, lines_of, numbers, read_columns
 
 COLUMNS = ("id", "sequence", "frame", "x0", "y0", "reason")
 PLAN_COLUMNS = (*COLUMNS, "split")  # of a plan in a file

@@ -20,9 +20,9 @@ import pandas as pd
 
 from dimjax.chips import cutting
 from dimjax.coordinates import frame_to_chip
-from dimjax.folders import Folder
+from dimjax.data.folders import Folder
+from dimjax.data.sequences import Sequence, measure_scale
 from dimjax.progress import bar
-from dimjax.sequences import Sequence, measure_scale
 
 _BYTES_PER_PIXEL = 2 + 3 * 4  # frame and difference
 

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from dimjax.atomic_files import written_aside
+from dimjax.data.csv_files import read_text
+from dimjax.data.labels import CATEGORIES
 from dimjax.errors import InputError
-from dimjax.labels import CATEGORIES
 from dimjax.ledger.values import number, one_of, text, whole
-from dimjax.tables import read_text
 
 _CATEGORIES = [{"id": k, "name": name} for k, name in enumerate(CATEGORIES, start=1)]
 _REMEDY = "Correct the file, or write it anew."

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from dimjax.data.labels import COLUMNS, check
 from dimjax.errors import InputError
-from dimjax.labels import COLUMNS, check
 from dimjax.ledger.database import Ledger, check_identity, connect, ready
 from dimjax.ledger.schema import STATEMENTS
 from dimjax.ledger.values import name_of, text, whole

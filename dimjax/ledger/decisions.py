@@ -13,8 +13,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from dimjax.data.labels import broken_rule
 from dimjax.errors import InputError
-from dimjax.labels import broken_rule
 from dimjax.ledger.beginning import Shapes, current_round, sequence_shapes
 from dimjax.ledger.changes import check_verb, label_after, wanted_changes
 from dimjax.ledger.database import Ledger

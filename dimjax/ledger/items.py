@@ -14,8 +14,8 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
+from dimjax.data.labels import broken_rule
 from dimjax.errors import InputError
-from dimjax.labels import broken_rule
 from dimjax.ledger.beginning import Shapes, current_round, sequence_shapes
 from dimjax.ledger.changes import label_after
 from dimjax.ledger.database import Ledger

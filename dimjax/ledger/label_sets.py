@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from dimjax.data.labels import COLUMNS, write_table
 from dimjax.errors import InputError
-from dimjax.labels import COLUMNS, write_table
 from dimjax.ledger.beginning import current_round
 from dimjax.ledger.database import Ledger
 from dimjax.ledger.values import Label, text, whole
@@ -37,7 +37,7 @@ def labels_as_of(book: Ledger, round: int | None = None) -> pd.DataFrame:
       round: One that has begun; None: all decisions count, as for the next round.
 
     Returns:
-      Label table with the columns of dimjax.labels and the labels' ids as its index `label`.
+      Label table with the columns of dimjax.data.labels and the labels' ids as its index `label`.
 
     Raises:
       InputError: The round has not begun.

@@ -15,8 +15,8 @@ from collections.abc import Mapping, Sequence
 from numbers import Integral, Real
 from typing import Any, NamedTuple
 
+from dimjax.data.labels import CATEGORIES
 from dimjax.errors import InputError
-from dimjax.labels import CATEGORIES
 
 KINDS = (
     "unlabelled_target",

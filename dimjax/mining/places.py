@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from dimjax.data.csv_files import write_csv
 from dimjax.ledger.values import Item
 from dimjax.mining.settings import Mined
-from dimjax.tables import write_csv
 
 COLUMNS = ("shown", "kind", "category", "probability", "score", "sequence", "frame", "x", "y")
 

@@ -13,7 +13,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 from scipy.special import gammainc
 
-from dimjax.labels import CATEGORIES
+from dimjax.data.labels import CATEGORIES
 from dimjax.ledger.values import Item, Place
 from dimjax.mining.settings import Mining
 from dimjax.mining.trajectories import Verdict, View, new_label

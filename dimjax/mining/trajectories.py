@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from dimjax.labels import CATEGORIES
+from dimjax.data.labels import CATEGORIES
 from dimjax.ledger.values import Change, Item, Place
 from dimjax.mining.settings import Mining
 from dimjax.tracks import nearest

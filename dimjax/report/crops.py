@@ -17,8 +17,8 @@ from markupsafe import Markup
 from PIL import Image
 
 from dimjax import evaluation, pictures
+from dimjax.data.sequences import Sequence, measure_scale
 from dimjax.pictures import crop
-from dimjax.sequences import Sequence, measure_scale
 
 KINDS = ("hit", "miss", "false alarm")
 CROP_PX = 32

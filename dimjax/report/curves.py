@@ -14,7 +14,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from dimjax.chips.cutting import holds
-from dimjax.labels import CATEGORIES
+from dimjax.data.labels import CATEGORIES
 from dimjax.report.charts import Axis, Point, Series, bars, chart, histogram, round_up
 from dimjax.report.tables import snr_range
 

@@ -11,8 +11,8 @@ import pandas as pd
 from PIL import Image
 
 from dimjax import ledger
+from dimjax.data.folders import Folder
 from dimjax.evaluation import LEAST_VISIBLE
-from dimjax.folders import Folder
 from dimjax.progress import bar
 from dimjax.report import crops, curves, mined, rounds, trajectories
 from dimjax.report.tables import Table

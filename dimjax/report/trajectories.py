@@ -18,9 +18,9 @@ from markupsafe import Markup, escape
 from PIL import Image, ImageDraw
 
 from dimjax import pictures
-from dimjax.labels import CATEGORIES
+from dimjax.data.labels import CATEGORIES
+from dimjax.data.sequences import Sequence
 from dimjax.report.crops import png
-from dimjax.sequences import Sequence
 
 MOST_BYTES = 1_000_000  # of a film; as text in a page a third more
 MOST_FRAMES = 40  # of a film

@@ -15,11 +15,11 @@ from functools import lru_cache
 
 import numpy as np
 
+from dimjax.data.folders import Folder, Shapes
+from dimjax.data.sequences import Sequence, clip_frames
 from dimjax.errors import InputError
-from dimjax.folders import Folder, Shapes
 from dimjax.ledger import Place
 from dimjax.pictures import crop
-from dimjax.sequences import Sequence, clip_frames
 
 CHIP_PX = 64
 STRIP_PX = 32

@@ -9,11 +9,11 @@ from collections.abc import Callable
 from typing import Any
 
 from dimjax import ledger
-from dimjax.folders import Shapes
+from dimjax.data.folders import Shapes
+from dimjax.data.sequences import clip_frames
 from dimjax.ledger import Change, Item, Label, Ledger, Place
 from dimjax.review import frames
 from dimjax.review.history import History
-from dimjax.sequences import clip_frames
 
 Histories = Callable[[Item, Place], History | None]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import uvicorn
 
 from dimjax import ledger
-from dimjax.folders import Folder
+from dimjax.data.folders import Folder
 from dimjax.review.address import listen, sole_server
 from dimjax.review.app import create_app
 from dimjax.review.desk import Desk

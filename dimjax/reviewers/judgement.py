@@ -25,9 +25,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from dimjax.data.labels import check
 from dimjax.errors import InputError
 from dimjax.evaluation import LEAST_VISIBLE
-from dimjax.labels import check
 from dimjax.ledger import Change, Item, Label, Ledger, Place, labels_of_frame
 from dimjax.ledger.changes import label_after
 from dimjax.pairing import pairs

@@ -15,8 +15,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from dimjax.data.labels import COLUMNS
 from dimjax.errors import InputError
-from dimjax.labels import COLUMNS
 from dimjax.sky.clutter import RUN_FRAMES, false_labels
 
 ERROR_COLUMNS = ["sequence", "frame", "kind", "x", "y", "category", "track"]

@@ -25,8 +25,8 @@ import numpy as np
 import pandas as pd
 
 import dimjax
+from dimjax.data.labels import write_table
 from dimjax.errors import InputError
-from dimjax.labels import write_table
 from dimjax.progress import bar
 from dimjax.sky.annotator import ErrorRates, annotate, check_rates
 from dimjax.sky.rendering import simulate

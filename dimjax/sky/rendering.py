@@ -21,7 +21,7 @@ import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 
-from dimjax.labels import TRUTH_COLUMNS
+from dimjax.data.labels import TRUTH_COLUMNS
 from dimjax.sky import clouds, motion, objects
 from dimjax.sky.sensor import Sensor, draw_sensor, read_out
 from dimjax.sky.settings import Sky, check

@@ -16,14 +16,14 @@ import pandas as pd
 
 from dimjax import ledger, planting, suspects
 from dimjax.chips import planning
-from dimjax.folders import Folder
-from dimjax.labels import COLUMNS, write_table
+from dimjax.data.csv_files import write_csv
+from dimjax.data.folders import Folder
+from dimjax.data.labels import COLUMNS, write_table
+from dimjax.data.splits import with_validation
 from dimjax.mining import read_mined
 from dimjax.progress import say
-from dimjax.splits import with_validation
 from dimjax.stages import intake
 from dimjax.stages.simulate import data_folder
-from dimjax.tables import write_csv
 from dimjax.workdir import Paths
 
 # So many labels count as alike dim: false labels would be the dimmest, and hovering targets.

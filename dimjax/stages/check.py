@@ -16,13 +16,13 @@ from PIL import Image, ImageDraw
 
 from dimjax import pictures
 from dimjax.chips import planning
+from dimjax.data.folders import Folder, layout_from, natural, open_folder
+from dimjax.data.labels import CATEGORIES
+from dimjax.data.sequences import Scale, Sequence, clip_frames, measure_scale
+from dimjax.data.splits import with_validation
 from dimjax.errors import InputError, Report
-from dimjax.folders import Folder, layout_from, natural, open_folder
-from dimjax.labels import CATEGORIES
 from dimjax.progress import bar, say
 from dimjax.report.tables import Table, as_text
-from dimjax.sequences import Scale, Sequence, clip_frames, measure_scale
-from dimjax.splits import with_validation
 from dimjax.workdir import Paths
 
 _NO_LIMITS = (np.inf, np.inf, np.inf)  # of a sequence that could not be opened

@@ -24,10 +24,10 @@ import pandas as pd
 
 from dimjax import overlay, runs
 from dimjax.atomic_files import write_whole
+from dimjax.data.folders import layout_from, open_folder
+from dimjax.data.sequences import open_sequence
 from dimjax.errors import InputError
-from dimjax.folders import layout_from, open_folder
 from dimjax.progress import bar, say
-from dimjax.sequences import open_sequence
 
 _DECIMALS = 4
 _TABLES = ("detections.csv", "tracks.csv")
@@ -53,7 +53,7 @@ def run(
 
     Args:
       workdir: The run's directory.
-      source: A sequence (see dimjax.sequences), or a data folder in the layout of the run's
+      source: A sequence (see dimjax.data.sequences), or a data folder in the layout of the run's
         configuration, all of whose sequences are searched.
       output: Folder to write to; by default detect/NAME in the run's directory, NAME being that
         of the source. What an earlier search of the same source left there is replaced.

@@ -8,13 +8,13 @@ import pandas as pd
 from dimjax import evaluation, search
 from dimjax.atomic_files import write_whole
 from dimjax.chips import examples
-from dimjax.contrast import measure_scr
 from dimjax.coordinates import frame_to_chip
-from dimjax.folders import Folder
-from dimjax.labels import write_table
+from dimjax.data.folders import Folder
+from dimjax.data.labels import write_table
+from dimjax.data.scr import measure_scr
+from dimjax.data.splits import with_validation
 from dimjax.progress import bar, say
 from dimjax.runs import chip_labels, most_bytes
-from dimjax.splits import with_validation
 from dimjax.stages.motion import camera_motion
 from dimjax.stages.simulate import data_folder
 from dimjax.tracks import vote

@@ -25,7 +25,7 @@ _INPUTS = {
         "shape": ["B", 2],
         "dtype": "float32",
         "meaning": "Of each clip's sequence, one for all of it: the median grey level and the "
-        "noise sigma of one frame in grey levels (dimjax.sequences.measure_scale).",
+        "noise sigma of one frame in grey levels (dimjax.data.sequences.measure_scale).",
     },
 }
 _OUTPUTS = {

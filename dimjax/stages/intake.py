@@ -10,13 +10,13 @@ its directory: a sequence that joins the folder later is dealt out among the rou
 
 import pandas as pd
 
-from dimjax import splits
 from dimjax.chips import planning
+from dimjax.data import splits
+from dimjax.data.csv_files import read_columns, write_csv
+from dimjax.data.duplicates import twins
+from dimjax.data.folders import Folder
+from dimjax.data.sequences import clip_frames
 from dimjax.errors import InputError
-from dimjax.folders import Folder
-from dimjax.sequences import clip_frames
-from dimjax.tables import read_columns, write_csv
-from dimjax.twins import twins
 from dimjax.workdir import Paths
 
 

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
+from dimjax.data.sequences import Sequence
 from dimjax.progress import bar
-from dimjax.sequences import Sequence
 from dimjax.tracks import camera_shifts
 
 

@@ -9,10 +9,10 @@ import pandas as pd
 from dimjax import search
 from dimjax.atomic_files import write_parquet
 from dimjax.chips import planning
+from dimjax.data.csv_files import read_columns
 from dimjax.progress import bar
 from dimjax.stages.intake import new_sequences
 from dimjax.stages.simulate import data_folder
-from dimjax.tables import read_columns
 from dimjax.workdir import Paths
 
 

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from dimjax import ledger, suspects
-from dimjax.folders import Folder
-from dimjax.labels import write_table
+from dimjax.data.folders import Folder
+from dimjax.data.labels import write_table
 from dimjax.progress import say
 from dimjax.search import restore_detector
 from dimjax.stages.build import open_book, trained_labels

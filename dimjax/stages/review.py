@@ -7,7 +7,7 @@ for JAX.
 """
 
 from dimjax import review
-from dimjax.folders import layout_from, open_folder
+from dimjax.data.folders import layout_from, open_folder
 
 
 def run(config, paths, reviewer: str | None = None, port: int = 0) -> None:

@@ -1,6 +1,6 @@
 """Simulate the sky that a run trains on, where the configuration names no folder."""
 
-from dimjax.folders import Folder, layout_from, open_folder
+from dimjax.data.folders import Folder, layout_from, open_folder
 from dimjax.sky import ErrorRates, Sky, write_folder
 from dimjax.workdir import Paths
 

@@ -19,14 +19,14 @@ from tensorboardX import SummaryWriter
 from dimjax import checkpoints, distributed, evaluation, meshes, records, search, training
 from dimjax.atomic_files import write_whole
 from dimjax.chips import examples
+from dimjax.data.labels import read_table
+from dimjax.data.splits import with_validation
 from dimjax.forecast import Forecast
 from dimjax.inputs import CHANNELS
-from dimjax.labels import read_table
 from dimjax.losses import PARTS
 from dimjax.progress import bar, say
 from dimjax.runs import chip_labels, losses_table, most_bytes
 from dimjax.search import Detector
-from dimjax.splits import with_validation
 from dimjax.stages.motion import camera_motion
 from dimjax.stages.simulate import data_folder
 from dimjax.tracks import vote

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import ndimage
 
-from dimjax.sequences import Sequence, measure_scale
+from dimjax.data.sequences import Sequence, measure_scale
 
 _RADIUS_PX = 5  # an object within so many pixels of a place is meant by it
 _RIM_PX = 3  # beyond it, so that the smoothing has neighbours

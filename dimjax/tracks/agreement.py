@@ -7,7 +7,7 @@ labels[table.residual_px > 2.0]                             # those off their tr
 import numpy as np
 import pandas as pd
 
-from dimjax.labels import CATEGORIES
+from dimjax.data.labels import CATEGORIES
 from dimjax.tracks.nearness import nearest
 
 

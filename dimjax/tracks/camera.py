@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 from scipy import fft
 
-from dimjax.sequences import Sequence
+from dimjax.data.sequences import Sequence
 
 _NOISE_FACTOR = 10.0  # a wave counts where its power is that many times the noise's
 _LEAST_WAVES = 100  # with fewer that count, nothing was matched

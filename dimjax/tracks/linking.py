@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from dimjax.data.labels import CATEGORIES
 from dimjax.errors import InputError
-from dimjax.labels import CATEGORIES
 from dimjax.tracks.evidence import trim
 from dimjax.tracks.following import extend, follow
 from dimjax.tracks.found import Found, arrange

@@ -6,7 +6,7 @@ name, points = describe(table, found, track, settings, shift=None)
 import numpy as np
 import pandas as pd
 
-from dimjax.labels import CATEGORIES
+from dimjax.data.labels import CATEGORIES
 from dimjax.tracks import kalman
 from dimjax.tracks.evidence import gains
 from dimjax.tracks.following import renumbered

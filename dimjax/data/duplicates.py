@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from dimjax.sequences import Sequence
+from dimjax.data.sequences import Sequence
 
 
 def twins(new: Iterable[Sequence], known: Iterable[Sequence]) -> dict[str, str]:

@@ -10,8 +10,8 @@ four folders are given: that of this package and those of three public sets.
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from dimjax.data.labels import CATEGORIES, ORDERS, ORIGINS
 from dimjax.errors import InputError
-from dimjax.labels import CATEGORIES, ORDERS, ORIGINS
 
 SEQUENCE = "{sequence}"  # stands for the name of a sequence in `Layout.labels`
 
@@ -32,7 +32,7 @@ class Layout(NamedTuple):
 
     sequences: str = "sequences/*"  # glob of the files or folders that are sequences
     labels: str = "labels.csv"  # or labels/{sequence}.csv: one for each but "new" ones
-    label_format: str = "table"  # table, boxes or centroids, the readers of dimjax.labels
+    label_format: str = "table"  # table, boxes or centroids, the readers of dimjax.data.labels
     category: dict[str, str] = {}  # pattern -> category, for boxes and centroids
     centroid_order: str = "xy"  # xy or rowcol
     centroid_origin: dict[str, int] = {"*": 0}  # pattern -> number of the first pixel, 0 or 1

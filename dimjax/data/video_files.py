@@ -18,7 +18,7 @@ import av
 import av.logging
 import numpy as np
 
-from dimjax.decoding import COPY_REMEDY, Frames, grey, readable
+from dimjax.data.frame_files import COPY_REMEDY, Frames, grey, readable
 from dimjax.errors import InputError
 
 RECENT_BYTES = 64 * 2**20  # kept of each open video

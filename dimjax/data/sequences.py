@@ -19,10 +19,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dimjax.decoding import Frames, open_npy, open_tiff_stack
+from dimjax.data.frame_files import Frames, open_npy, open_tiff_stack
+from dimjax.data.image_folders import open_folder_of_frames
+from dimjax.data.video_files import open_video
 from dimjax.errors import InputError
-from dimjax.images import open_folder_of_frames
-from dimjax.video import open_video
 
 OPENERS = {
     ".npy": open_npy,

@@ -18,8 +18,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from dimjax.data.csv_files import ROW_REMEDY, lines_of, numbers, read_columns, read_text, write_csv
 from dimjax.errors import InputError, Report, stop
-from dimjax.tables import ROW_REMEDY, lines_of, numbers, read_columns, read_text, write_csv
 
 CATEGORIES = ("target", "interference")
 COLUMNS = ("sequence", "frame", "x", "y", "w", "h", "category", "track", "source")

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from dimjax.sequences import Sequence
+from dimjax.data.sequences import Sequence
 
 _RING_PX = 6  # width of the ring of background round a box
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from dimjax import decoding
-from dimjax.decoding import Frames, Header
+from dimjax.data import frame_files
+from dimjax.data.frame_files import Frames, Header
 from dimjax.errors import InputError
 
 SUFFIXES = (".png", ".tif", ".tiff", ".bmp")
@@ -34,7 +34,7 @@ def open_folder_of_frames(path: Path) -> Frames:
     if not entries:
         raise InputError(path, "a sequence must have frames", "an empty folder", "Fill it.")
     if [entry.name for entry in entries] == [STACK]:
-        return decoding.open_npy(entries[0])
+        return frame_files.open_npy(entries[0])
     for entry in entries:
         if entry.is_dir() or entry.suffix.lower() not in SUFFIXES:
             kinds = ", ".join(SUFFIXES)
@@ -75,19 +75,21 @@ def _without_gap(folder: Path, numbered: dict[int, Path]) -> list[Path]:
 
 def _open_images(files: list[Path]) -> Frames:
     tiff = files[0].suffix.lower() in (".tif", ".tiff")
-    headers = [decoding.tiff_header(file) if tiff else _header(file) for file in files]
-    first = decoding.same_header(headers, lambda frame: files[frame])
-    pixels = decoding.tiff_pixels if tiff else _pixels
+    headers = [frame_files.tiff_header(file) if tiff else _header(file) for file in files]
+    first = frame_files.same_header(headers, lambda frame: files[frame])
+    pixels = frame_files.tiff_pixels if tiff else _pixels
     return Frames((len(files), *first.size), first.dtype, lambda frame: pixels(files[frame]))
 
 
 def _header(file: Path) -> Header:
-    with decoding.readable(file), Image.open(file) as image:
+    with frame_files.readable(file), Image.open(file) as image:
         # Pillow would cut a PNG of 16 bits a colour down to 8.
         deep_colour = image.format == "PNG" and image.mode != "I;16" and _png_depth(file) == 16
         if image.mode not in _MODES or deep_colour:
             found = f"{image.format} of mode {image.mode}{', 16 bit' if deep_colour else ''}"
-            raise InputError(file, "an image must be of grey levels", found, decoding.GREY_REMEDY)
+            raise InputError(
+                file, "an image must be of grey levels", found, frame_files.GREY_REMEDY
+            )
         return Header((image.height, image.width), np.dtype(_MODES[image.mode]))
 
 
@@ -97,5 +99,7 @@ def _png_depth(file: Path) -> int:
 
 
 def _pixels(file: Path) -> np.ndarray:
-    with decoding.readable(file), Image.open(file) as image:
-        return decoding.grey(np.array(image.convert("RGB") if image.mode == "P" else image), file)
+    with frame_files.readable(file), Image.open(file) as image:
+        return frame_files.grey(
+            np.array(image.convert("RGB") if image.mode == "P" else image), file
+        )

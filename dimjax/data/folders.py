@@ -23,9 +23,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dimjax import labels as label_files
-from dimjax.errors import InputError, Report, stop
-from dimjax.layouts import (
+from dimjax.data import labels as label_files
+from dimjax.data.csv_files import read_text
+from dimjax.data.layouts import (
     CLOUD_SEQS,
     DIMJAX,
     DRONE_IR,
@@ -35,9 +35,9 @@ from dimjax.layouts import (
     check_layout,
     layout_from,
 )
-from dimjax.sequences import OPENERS, Sequence, open_sequence
-from dimjax.splits import CUT
-from dimjax.tables import read_text
+from dimjax.data.sequences import OPENERS, Sequence, open_sequence
+from dimjax.data.splits import CUT
+from dimjax.errors import InputError, Report, stop
 
 __all__ = [
     "CLOUD_SEQS",
