@@ -20,9 +20,10 @@ import pandas as pd
 from absl import app, flags, logging
 
 import dimjax
-from dimjax import evaluation, search
+from dimjax import search
 from dimjax.data.folders import CLOUD_SEQS, SKY_SEQS, Folder, open_folder
 from dimjax.data.sequences import Sequence
+from dimjax.evaluation import figures
 from dimjax.progress import bar
 from dimjax.stages.simulate import data_folder
 
@@ -62,7 +63,7 @@ def measure(run, folder: Folder, names: list[str], sigma: float, seed: int) -> d
         sequence = with_noise(sequence, sigma, seed) if sigma else sequence
         found.append(search.search(detector, sequence, range(0, len(sequence), every)))
     labels = folder.labels[folder.labels.sequence.isin(names) & (folder.labels.frame % every == 0)]
-    figures = evaluation.evaluate(
+    figures = figures.evaluate(
         labels,
         pd.concat(found, ignore_index=True),
         {name: -(-folder.shapes[name][0] // every) for name in names},

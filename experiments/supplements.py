@@ -24,7 +24,7 @@ from dimjax.chips import planning
 from dimjax.data.csv_files import write_csv
 from dimjax.data.folders import Folder
 from dimjax.data.labels import COLUMNS, read_table, write_table
-from dimjax.evaluation import LEAST_VISIBLE
+from dimjax.evaluation.figures import LEAST_VISIBLE
 from dimjax.stages import build, evaluate, train
 from dimjax.stages.intake import new_sequences
 from dimjax.stages.simulate import data_folder

@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dimjax import evaluation, report
+from dimjax import report
 from dimjax.chips.examples import Examples
+from dimjax.evaluation import figures
 from dimjax.report import rounds, tables
 from dimjax.stages import build, evaluate
 from dimjax.stages.evaluate import chip_truth
@@ -69,7 +70,7 @@ def test_curves_are_closest_at_high_thresholds():
     found = pd.DataFrame({"sequence": "a", "frame": rng.integers(0, 50, 5000), "x": 9.0, "y": 9.0,
                           "category": "target", "score": rng.uniform(0, 1, 5000)})  # fmt: skip
     thresholds = {"target": 0.5, "interference": 0.5}
-    figures = evaluation.evaluate(truth, found, {"a": 50}, {"a": 100}, 3.0, thresholds)
+    figures = figures.evaluate(truth, found, {"a": 50}, {"a": 100}, 3.0, thresholds)
     curve = figures["categories"]["target"]["curve"]
     kept, scores = np.array(curve["threshold"]), np.sort(found.score)[::-1]
     assert len(kept) <= 200 and (np.diff(kept) < 0).all()
@@ -88,7 +89,7 @@ def test_slices_set_their_hits_against_all_false_alarms():
     )
     found = _table(("a", 1, 21.0, 20.0, "target", 0.9), ("a", 1, 50.0, 20.0, "target", 0.8))
     thresholds = {"target": 0.5, "interference": 0.5}
-    figures = evaluation.evaluate(truth, found, {"a": 2}, {"a": 100}, 3.0, thresholds)
+    figures = figures.evaluate(truth, found, {"a": 2}, {"a": 100}, 3.0, thresholds)
     rows = [(r["low"], r["high"], r["truths"], r["recall"], r["precision"]) for r in figures["scr"]]
     assert rows == [
         (0.0, 3.0, 0, 0.0, 0.0),
@@ -99,9 +100,9 @@ def test_slices_set_their_hits_against_all_false_alarms():
     ]
     assert figures["categories"]["target"]["recall"] == 0.5 and "snr" not in figures
     # F1 is 2/3 above 0.8 up to 0.9; 0.5 and 0.5 elsewhere.
-    chosen = evaluation.choose_thresholds(truth, found, 3.0)
+    chosen = figures.choose_thresholds(truth, found, 3.0)
     assert chosen == {"target": pytest.approx(0.8525), "interference": 0.5}
-    assert evaluation.best_f1(truth, found, "target", 3.0) == 2 / 3
+    assert figures.best_f1(truth, found, "target", 3.0) == 2 / 3
 
 
 def test_thresholds_are_chosen_on_rows_of_frames():

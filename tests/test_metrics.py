@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dimjax.metrics import (
+from dimjax.evaluation.metrics import (
     Points,
     at_threshold,
     average_precision,
@@ -13,7 +13,7 @@ from dimjax.metrics import (
     match,
     sweep,
 )
-from dimjax.thresholds import choose_threshold
+from dimjax.evaluation.thresholds import choose_threshold
 
 
 def points(*rows) -> Points:

@@ -11,10 +11,11 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from dimjax import evaluation, report
+from dimjax import report
 from dimjax.chips.cutting import chip_id
 from dimjax.data.labels import TRUTH_COLUMNS, read_table, write_table
 from dimjax.data.sequences import as_sequence
+from dimjax.evaluation import figures
 from dimjax.pictures import crop
 from dimjax.report import charts, crops, curves, tables
 from dimjax.report.charts import Axis, Point, Series
@@ -42,7 +43,7 @@ def detection(sequence, frame, x, y, score, category="target"):
 
 
 def figures(truth, found, images=10):
-    part = evaluation.evaluate(truth, found, {"a": images}, {"a": 100_000}, 3.0, THRESHOLDS)
+    part = figures.evaluate(truth, found, {"a": images}, {"a": 100_000}, 3.0, THRESHOLDS)
     parts = dict.fromkeys(("frames", "tracks", "chips"), part)
     return {"split": "test", "sequences": ["a"], "parameters": 1, **parts}
 
@@ -127,7 +128,7 @@ def half_found(workdir):
     write_table(found, paths.detections)
     evaluated = {**json.loads(paths.evaluation.read_text()), "sequences": ["test-0000"]}
     sizes = {"test-0000": 8}, {"test-0000": 64 * 96}
-    evaluated["frames"] = evaluation.evaluate(truth, found, *sizes, 3.0, THRESHOLDS)
+    evaluated["frames"] = figures.evaluate(truth, found, *sizes, 3.0, THRESHOLDS)
     paths.evaluation.write_text(json.dumps(evaluated))
     return evaluated
 

@@ -12,10 +12,11 @@ from conftest import tiny_config
 from PIL import Image
 from test_report import Links
 
-from dimjax import evaluation, ledger, report
+from dimjax import ledger, report
 from dimjax.chips.cutting import chip_id
 from dimjax.data.labels import COLUMNS, write_table
 from dimjax.data.sequences import as_sequence
+from dimjax.evaluation import figures
 from dimjax.ledger import Change, Item, Place
 from dimjax.report import curves, mined, rounds, tables, trajectories
 from dimjax.report.found import sections
@@ -80,7 +81,7 @@ def write_round(paths, epochs, losses, found):
     write_table(detections, paths.detections)
     sizes = {"test-0": SHAPE[0]}, {"test-0": SHAPE[1] * SHAPE[2]}
     truth = label_table(passing("test-0"))
-    part = evaluation.evaluate(truth, detections, *sizes, 3.0, THRESHOLDS)
+    part = figures.evaluate(truth, detections, *sizes, 3.0, THRESHOLDS)
     figures = {"split": "test", "sequences": ["test-0"], "parameters": 1}
     paths.evaluation.write_text(
         json.dumps({**figures, "frames": part, "tracks": part, "chips": part})

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from dimjax import ledger
 from dimjax.data.labels import COLUMNS, TRUTH_COLUMNS
 from dimjax.errors import InputError
+from dimjax.evaluation.pairing import pairs
 from dimjax.ledger import Change, Item, Place
-from dimjax.pairing import pairs
 from dimjax.reviewers import auto, oracle, summary
 
 SHAPES = {"a": (400, 40, 60)}

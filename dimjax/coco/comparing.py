@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from dimjax.coco.files import Box, Coco, Image, whole_attribute
 from dimjax.errors import InputError
-from dimjax.pairing import pairs
+from dimjax.evaluation.pairing import pairs
 
 UNCHANGED = "Give the file as this run exported it."
 PUT_BACK = "Nothing was imported: correct its boxes, or put them back as they were."

@@ -12,7 +12,7 @@ import pandas as pd
 from dimjax.atomic_files import write_whole
 from dimjax.data.folders import Folder
 from dimjax.data.labels import read_table
-from dimjax.evaluation import LEAST_VISIBLE
+from dimjax.evaluation.figures import LEAST_VISIBLE
 from dimjax.progress import bar, say
 from dimjax.report import crops, curves, rounds, tables
 from dimjax.report.found import sections

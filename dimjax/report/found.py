@@ -12,7 +12,7 @@ from PIL import Image
 
 from dimjax import ledger
 from dimjax.data.folders import Folder
-from dimjax.evaluation import LEAST_VISIBLE
+from dimjax.evaluation.figures import LEAST_VISIBLE
 from dimjax.progress import bar
 from dimjax.report import crops, curves, mined, rounds, trajectories
 from dimjax.report.tables import Table

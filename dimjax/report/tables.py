@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dimjax.data.labels import CATEGORIES
-from dimjax.evaluation import RATIOS
+from dimjax.evaluation.figures import RATIOS
 
 _PARTS = {"frames": "full frames", "tracks": "with tracks", "chips": "chips"}
 _RATIO_UNITS = {"snr": "noise sigmas", "scr": "ring sigmas"}

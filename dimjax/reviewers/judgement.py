@@ -27,10 +27,10 @@ import pandas as pd
 
 from dimjax.data.labels import check
 from dimjax.errors import InputError
-from dimjax.evaluation import LEAST_VISIBLE
+from dimjax.evaluation.figures import LEAST_VISIBLE
+from dimjax.evaluation.pairing import pairs
 from dimjax.ledger import Change, Item, Label, Ledger, Place, labels_of_frame
 from dimjax.ledger.changes import label_after
-from dimjax.pairing import pairs
 
 RIGHT_PX = 1.0
 CLICK_PX = 0.3

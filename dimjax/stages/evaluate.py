@@ -5,7 +5,7 @@ from functools import partial
 
 import pandas as pd
 
-from dimjax import evaluation, search
+from dimjax import search
 from dimjax.atomic_files import write_whole
 from dimjax.chips import examples
 from dimjax.coordinates import frame_to_chip
@@ -13,6 +13,7 @@ from dimjax.data.folders import Folder
 from dimjax.data.labels import write_table
 from dimjax.data.scr import measure_scr
 from dimjax.data.splits import with_validation
+from dimjax.evaluation import figures
 from dimjax.progress import bar, say
 from dimjax.runs import chip_labels, most_bytes
 from dimjax.stages.motion import camera_motion
@@ -64,7 +65,7 @@ def _full_frames(config, folder: Folder, names: list[str], found, thresholds) ->
     truth = truth[truth.sequence.isin(names)]
     if folder.truth is None:
         truth = truth.assign(scr=measure_scr(truth, folder.sequence))
-    return evaluation.evaluate(
+    return figures.evaluate(
         truth,
         found,
         {name: folder.shapes[name][0] for name in names},
@@ -79,7 +80,7 @@ def _chips(config, paths: Paths, detector, folder: Folder, split: str) -> dict:
     chip_px = config.chips.chip_px
     found = search.search_chips(detector, data.frames, data.scale, config.training.batch_size)
     known = folder.truth is not None
-    return evaluation.evaluate(
+    return figures.evaluate(
         chip_truth(data, folder.truth, chip_px) if known else chip_labels(data),
         found,
         {"chips": len(data)},

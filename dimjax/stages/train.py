@@ -16,11 +16,12 @@ import numpy as np
 import pandas as pd
 from tensorboardX import SummaryWriter
 
-from dimjax import checkpoints, distributed, evaluation, meshes, records, search, training
+from dimjax import checkpoints, distributed, meshes, records, search, training
 from dimjax.atomic_files import write_whole
 from dimjax.chips import examples
 from dimjax.data.labels import read_table
 from dimjax.data.splits import with_validation
+from dimjax.evaluation import figures
 from dimjax.forecast import Forecast
 from dimjax.inputs import CHANNELS
 from dimjax.losses import PARTS
@@ -236,7 +237,7 @@ def _validate(setup: _Training, state: training.TrainState) -> dict[str, float]:
     detector = setup.detector._replace(variables=variables)
     found = search.search_chips(detector, setup.val_chips.frames, setup.val_chips.scale, size)
     match_px = setup.config.detection.match_px
-    f1 = evaluation.best_f1(chip_labels(setup.val), found, "target", match_px)
+    f1 = figures.best_f1(chip_labels(setup.val), found, "target", match_px)
     means = {f"val/{part}": float(losses[part].mean()) for part in (*PARTS, "total")}
     return {**means, "val/f1": f1}
 
@@ -266,11 +267,11 @@ def _thresholds(setup: _Training, state: training.TrainState) -> dict[str, dict[
     keys = [(name, t) for name, frames in searched.items() for t in frames]
     labels = folder.labels.merge(pd.DataFrame(keys, columns=["sequence", "frame"]))
     match_px = config.detection.match_px
-    threshold = evaluation.choose_thresholds(labels, found, match_px)
+    threshold = figures.choose_thresholds(labels, found, match_px)
     described = {**detector.description, "threshold": threshold}  # from which tracks start
     shifts = camera_motion(config, folder.sequence, names)
     voted = vote(detector._replace(description=described).linked(found, shifts))
-    on_tracks = evaluation.choose_thresholds(labels, voted, match_px)
+    on_tracks = figures.choose_thresholds(labels, voted, match_px)
     return {"threshold": threshold, "track_threshold": on_tracks}
 
 

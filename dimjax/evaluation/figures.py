@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from dimjax.data.labels import CATEGORIES
-from dimjax.metrics import (
+from dimjax.evaluation.metrics import (
     Curve,
     Outcome,
     Points,
@@ -24,7 +24,7 @@ from dimjax.metrics import (
     match,
     sweep,
 )
-from dimjax.thresholds import choose_threshold
+from dimjax.evaluation.thresholds import choose_threshold
 
 AP_RADII_PX = (1.0, 2.0, 3.0)
 RATIOS = ("snr", "scr")  # by which targets are sliced, where the truth has such a column
@@ -80,7 +80,7 @@ def evaluate(
 def choose_thresholds(
     truth: pd.DataFrame, detections: pd.DataFrame, match_px: float
 ) -> dict[str, float]:
-    """For each category a threshold of high F1, see dimjax.thresholds."""
+    """For each category a threshold of high F1, see dimjax.evaluation.thresholds."""
     truth, found = _numbered(truth, detections)
     names = pd.Index(pd.concat([truth.sequence, found.sequence]).unique())
     chosen = {}

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from dimjax.metrics import Points, match
+from dimjax.evaluation.metrics import Points, match
 
 
 def pairs(points: Sequence[Any], others: Sequence[Any], radius_px: float) -> dict[int, int]:

@@ -10,7 +10,7 @@ and the middle of them is taken. Where there are many sequences, it is that of t
 
 import numpy as np
 
-from dimjax.metrics import Outcome
+from dimjax.evaluation.metrics import Outcome
 
 _LEAST_F1 = 0.1
 _GRID = np.arange(1, 200) / 200
@@ -21,7 +21,7 @@ def choose_threshold(outcome: Outcome, sequence: np.ndarray, truths: np.ndarray)
     """The middle of the thresholds of high F1, Eq. (7).
 
     Args:
-      outcome: Of a category, from dimjax.metrics.match.
+      outcome: Of a category, from dimjax.evaluation.metrics.match.
       sequence: [D] number of the sequence of each detection of the outcome.
       truths: [S] number of truths that count in each sequence.
 
