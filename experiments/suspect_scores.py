@@ -12,7 +12,7 @@ import pandas as pd
 import ranking_figures
 from ranking_figures import Ranking
 
-from dimjax.planting import KIND_OF
+from dimjax.label_noise.planting import KIND_OF
 from dimjax.suspects import KINDS, MEASURES, PROPOSAL_MEASURES
 from dimjax.suspects.fusion import tail_features
 from dimjax.tracks import nearest

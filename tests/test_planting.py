@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dimjax.planting import KIND_OF, apply, plant
+from dimjax.label_noise.planting import KIND_OF, apply, plant
 
 FRAMES = np.random.default_rng(0).normal(1000, 30, (60, 96, 128)).astype(np.uint16)
 

@@ -5,7 +5,7 @@ labels, errors = annotate(truth, lambda name: frames, ErrorRates(position=0.05),
 write_folder("data/sky", Sky(), {"train": 20, "val": 5}, seed=0, error_rates=ErrorRates())
 """
 
-from dimjax.sky.annotator import ErrorRates, annotate
+from dimjax.label_noise.annotator import ErrorRates, annotate
 from dimjax.sky.folder import write_folder
 from dimjax.sky.rendering import simulate
 from dimjax.sky.settings import VERSION, Sky

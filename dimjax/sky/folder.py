@@ -27,8 +27,8 @@ import pandas as pd
 import dimjax
 from dimjax.data.labels import write_table
 from dimjax.errors import InputError
+from dimjax.label_noise.annotator import ErrorRates, annotate, check_rates
 from dimjax.progress import bar
-from dimjax.sky.annotator import ErrorRates, annotate, check_rates
 from dimjax.sky.rendering import simulate
 from dimjax.sky.settings import VERSION, Sky, check
 

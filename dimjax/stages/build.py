@@ -14,12 +14,13 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from dimjax import ledger, planting, suspects
+from dimjax import ledger, suspects
 from dimjax.chips import planning
 from dimjax.data.csv_files import write_csv
 from dimjax.data.folders import Folder
 from dimjax.data.labels import COLUMNS, write_table
 from dimjax.data.splits import with_validation
+from dimjax.label_noise import planting
 from dimjax.mining import read_mined
 from dimjax.progress import say
 from dimjax.stages import intake

@@ -70,7 +70,7 @@ def find(
       paths: Of the round, which has been trained and predicted.
       folder: Of the raw sequences.
       labels: That were trained on, planted errors among them; ids in the index.
-      planted: See dimjax.planting.
+      planted: See dimjax.label_noise.planting.
       reviewed: Places that were decided before, as ledger.item_table gives them: not shown again.
     """
     names, stride = trained_sequences(paths), config.data.stride

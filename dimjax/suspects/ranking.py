@@ -31,7 +31,7 @@ def known(
     """Which of the labels and proposals are planted errors.
 
     Args:
-      planted: Table with kind, label (id), sequence, frame, x, y; see dimjax.planting.
+      planted: Table with kind, label (id), sequence, frame, x, y; see dimjax.label_noise.planting.
       labels: That were trained on, ids in the index.
       proposals: From dimjax.suspects.proposals.
       match_px: A proposal nearer than this to a label that was taken away is that error.

@@ -17,7 +17,7 @@ import pandas as pd
 
 from dimjax.data.labels import COLUMNS
 from dimjax.errors import InputError
-from dimjax.sky.clutter import RUN_FRAMES, false_labels
+from dimjax.label_noise.clutter import RUN_FRAMES, false_labels
 
 ERROR_COLUMNS = ["sequence", "frame", "kind", "x", "y", "category", "track"]
 ERROR_COLUMNS += ["true_x", "true_y", "true_category"]
