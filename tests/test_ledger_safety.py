@@ -210,7 +210,7 @@ def test_wrong_labels_begin_no_ledger(path):
 
 def test_a_begin_that_was_killed_begins_anew(path, monkeypatch):
     broken = [*schema.STATEMENTS[:9], "no SQL"]
-    monkeypatch.setattr("dimjax.ledger.beginning.STATEMENTS", broken)
+    monkeypatch.setattr("dimjax.ledger.creation.STATEMENTS", broken)
     with pytest.raises(sqlite3.OperationalError):
         _begin(path, rows=2)
     with pytest.raises(InputError, match="found another database, or an empty file. Give the dir"):

@@ -13,7 +13,7 @@ was acknowledged survives kill -9, and any number of processes and threads may u
         ledger.labels_as_of(book, 1)                    # what round 1 is trained on
 """
 
-from dimjax.ledger.beginning import (
+from dimjax.ledger.creation import (
     add_sequences,
     begin,
     begin_round,
@@ -23,7 +23,7 @@ from dimjax.ledger.beginning import (
 from dimjax.ledger.database import Ledger, open_ledger
 from dimjax.ledger.decisions import decide, decision_table, undo
 from dimjax.ledger.items import add_items, get_item
-from dimjax.ledger.label_sets import (
+from dimjax.ledger.label_history import (
     diff,
     export,
     label_history,

@@ -15,11 +15,11 @@ import pandas as pd
 
 from dimjax.data.labels import broken_rule
 from dimjax.errors import InputError
-from dimjax.ledger.beginning import Shapes, current_round, sequence_shapes
 from dimjax.ledger.changes import check_verb, label_after, wanted_changes
+from dimjax.ledger.creation import Shapes, current_round, sequence_shapes
 from dimjax.ledger.database import Ledger
 from dimjax.ledger.items import get_item
-from dimjax.ledger.label_sets import label_now, labels_of_frame
+from dimjax.ledger.label_history import label_now, labels_of_frame
 from dimjax.ledger.queue import LEASE_SECONDS
 from dimjax.ledger.values import (
     REVIEWERS,

@@ -16,10 +16,10 @@ from typing import Any
 
 from dimjax.data.labels import broken_rule
 from dimjax.errors import InputError
-from dimjax.ledger.beginning import Shapes, current_round, sequence_shapes
 from dimjax.ledger.changes import label_after
+from dimjax.ledger.creation import Shapes, current_round, sequence_shapes
 from dimjax.ledger.database import Ledger
-from dimjax.ledger.label_sets import label_now
+from dimjax.ledger.label_history import label_now
 from dimjax.ledger.values import (
     KINDS,
     Change,

@@ -18,7 +18,7 @@ from typing import Any
 
 import pandas as pd
 
-from dimjax.ledger.beginning import current_round, sequence_shapes
+from dimjax.ledger.creation import current_round, sequence_shapes
 from dimjax.ledger.database import Ledger
 from dimjax.ledger.items import check_sequence, item_of
 from dimjax.ledger.values import KINDS, STATES, Item, Progress, name_of, number, one_of, whole

@@ -16,7 +16,7 @@ import pandas as pd
 
 from dimjax.data.labels import COLUMNS, write_table
 from dimjax.errors import InputError
-from dimjax.ledger.beginning import current_round
+from dimjax.ledger.creation import current_round
 from dimjax.ledger.database import Ledger
 from dimjax.ledger.values import Label, text, whole
 
