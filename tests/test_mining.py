@@ -10,7 +10,7 @@ from dimjax.data.labels import COLUMNS
 from dimjax.errors import InputError
 from dimjax.ledger.values import Change
 from dimjax.mining import Mined, Mining, mine, read_mined, shortlist, write_mined
-from dimjax.mining.strays import probability_of as of_strays
+from dimjax.mining.isolated import probability_of as of_strays
 from dimjax.mining.trajectories import probability_of as of_tracks
 from dimjax.tracks import link
 

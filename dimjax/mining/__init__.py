@@ -18,9 +18,9 @@ import pandas as pd
 
 from dimjax.errors import InputError
 from dimjax.ledger.values import Item
-from dimjax.mining.places import read_mined, write_mined
+from dimjax.mining.files import read_mined, write_mined
+from dimjax.mining.isolated import strays
 from dimjax.mining.settings import Mined, Mining, check
-from dimjax.mining.strays import strays
 from dimjax.mining.trajectories import View, judge
 from dimjax.tracks import Tracks
 
