@@ -27,12 +27,12 @@ from dimjax.tracks import (
     nearest,
     vote,
 )
+from dimjax.tracks.arrays import arrange, density_around
 from dimjax.tracks.assignment import assign
-from dimjax.tracks.evidence import trim
 from dimjax.tracks.following import extend, follow
-from dimjax.tracks.found import arrange, density_around
 from dimjax.tracks.joining import join
-from dimjax.tracks.rows import lay_out
+from dimjax.tracks.likelihood import trim
+from dimjax.tracks.track_frames import lay_out
 
 BOTH = {"target": 0.5, "interference": 0.5}
 HAND = Linking(noise_px=1.0, speed_px=2.0, acceleration_px=1e-9)

@@ -13,10 +13,10 @@ starts.
 """
 
 from dimjax.tracks.agreement import agreement
+from dimjax.tracks.arrays import Found
 from dimjax.tracks.camera import camera_shifts
-from dimjax.tracks.found import Found
 from dimjax.tracks.linking import Linker, Shifts, Tracks, follow_and_join, link
-from dimjax.tracks.nearness import nearest
+from dimjax.tracks.nearest import nearest
 from dimjax.tracks.points import POINT_TYPES
 from dimjax.tracks.settings import Linking
 from dimjax.tracks.voting import vote

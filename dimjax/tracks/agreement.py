@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from dimjax.data.labels import CATEGORIES
-from dimjax.tracks.nearness import nearest
+from dimjax.tracks.nearest import nearest
 
 
 def agreement(labels: pd.DataFrame, points: pd.DataFrame, gate_px: float = 6.0) -> pd.DataFrame:

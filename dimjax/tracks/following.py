@@ -10,11 +10,11 @@ from typing import NamedTuple
 import numpy as np
 
 from dimjax.tracks import kalman
+from dimjax.tracks.arrays import Found, backwards, density_around, surprise
 from dimjax.tracks.assignment import assign
-from dimjax.tracks.evidence import gains
-from dimjax.tracks.found import Found, backwards, density_around, surprise
-from dimjax.tracks.rows import lay_out
+from dimjax.tracks.likelihood import gains
 from dimjax.tracks.settings import Linking
+from dimjax.tracks.track_frames import lay_out
 
 
 class _Alive(NamedTuple):

@@ -11,10 +11,10 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from dimjax.tracks import kalman
+from dimjax.tracks.arrays import Found, surprise
 from dimjax.tracks.assignment import assign
-from dimjax.tracks.found import Found, surprise
-from dimjax.tracks.rows import Rows, lay_out
 from dimjax.tracks.settings import Linking
+from dimjax.tracks.track_frames import Rows, lay_out
 
 
 def join(found: Found, track: np.ndarray, settings: Linking) -> np.ndarray:

@@ -13,10 +13,10 @@ import pandas as pd
 
 from dimjax.data.labels import CATEGORIES
 from dimjax.errors import InputError
-from dimjax.tracks.evidence import trim
+from dimjax.tracks.arrays import Found, arrange
 from dimjax.tracks.following import extend, follow
-from dimjax.tracks.found import Found, arrange
 from dimjax.tracks.joining import join
+from dimjax.tracks.likelihood import trim
 from dimjax.tracks.points import describe, no_points
 from dimjax.tracks.settings import Linking, check
 

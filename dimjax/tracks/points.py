@@ -8,11 +8,11 @@ import pandas as pd
 
 from dimjax.data.labels import CATEGORIES
 from dimjax.tracks import kalman
-from dimjax.tracks.evidence import gains
+from dimjax.tracks.arrays import Found, density_around
 from dimjax.tracks.following import renumbered
-from dimjax.tracks.found import Found, density_around
-from dimjax.tracks.rows import Rows, lay_out
+from dimjax.tracks.likelihood import gains
 from dimjax.tracks.settings import Linking
+from dimjax.tracks.track_frames import Rows, lay_out
 
 POINT_TYPES = {
     "sequence": "str",

@@ -7,9 +7,9 @@ track = trim(found, track, settings)                # without ends that speak ag
 import numpy as np
 
 from dimjax.tracks import kalman
-from dimjax.tracks.found import Found, backwards, density_around, surprise
-from dimjax.tracks.rows import Rows, lay_out
+from dimjax.tracks.arrays import Found, backwards, density_around, surprise
 from dimjax.tracks.settings import Linking
+from dimjax.tracks.track_frames import Rows, lay_out
 
 
 def gains(rows: Rows, path: kalman.Path, density: np.ndarray, settings: Linking) -> np.ndarray:
