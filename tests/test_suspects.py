@@ -23,8 +23,8 @@ from dimjax.suspects import (
     to_items,
     worst_kind,
 )
+from dimjax.suspects.frame_evidence import _left_of_noise
 from dimjax.suspects.fusion import calibrated, cut_off, tail_features
-from dimjax.suspects.images import _left_of_noise
 from dimjax.suspects.measures import dynamics
 from dimjax.tracks import Tracks, link
 
@@ -331,7 +331,7 @@ class _Still:
 
 
 def test_the_frames_themselves_show_where_a_point_is(monkeypatch):
-    monkeypatch.setattr("dimjax.suspects.images.measure_scale", lambda s: s)
+    monkeypatch.setattr("dimjax.suspects.frame_evidence.measure_scale", lambda s: s)
     _Still.noise_sigma = 5.0
     places = pd.DataFrame({"sequence": "a", "frame": [3, 3, 0], "x": [20.5, 18.5, 20.5], "y": 12.5})
     table = look(places, lambda name: _Still(), stride=1)

@@ -13,7 +13,7 @@ the frames show; out come ranked suspects of four kinds, and review items.
     items = to_items(worst_kind(suspects), labels, measures, proposals, points, shapes)
 """
 
-from dimjax.suspects.images import look
+from dimjax.suspects.frame_evidence import look
 from dimjax.suspects.items import to_items
 from dimjax.suspects.measures import LOSS_COLUMNS, MEASURES, link_labels, measure
 from dimjax.suspects.proposals import PROPOSAL_MEASURES, near, propose, seen_in

@@ -74,7 +74,7 @@ def measure(
       answers: answers.parquet; its column label counts the rows of `labels`.
       tracks: Of the detections in the frames of the labels, at all scores.
       paths: Of the labels, from link_labels.
-      images: From dimjax.suspects.images, rows as the labels.
+      images: From dimjax.suspects.frame_evidence, rows as the labels.
 
     Returns:
       Table with the index of `labels`: the columns of MEASURES, and last_loss (total loss in the

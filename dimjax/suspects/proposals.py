@@ -117,7 +117,7 @@ def seen_in(table: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
 
     Args:
       table: From propose.
-      images: From dimjax.suspects.images, rows as the table.
+      images: From dimjax.suspects.frame_evidence, rows as the table.
 
     Returns:
       The table with image_snr, and track_snr: how far the mean of all proposals of its track stands
