@@ -14,7 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from dimjax.models import OUTPUTS, darknet, efficientnet, googlenet, mobilenet, resnet, squeezenet
+from dimjax.models import OUTPUTS
+from dimjax.models.backbones import darknet, efficientnet, googlenet, mobilenet, resnet, squeezenet
 from dimjax.models.layers import channels, kept
 
 _leaky_relu = partial(F.leaky_relu, negative_slope=0.1)

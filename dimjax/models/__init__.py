@@ -7,13 +7,13 @@ In: [B, H, W, C]. Out: [B, H/s, W/s, 7] = x, y, w, h, confidence, target, interf
     outputs = detector.apply(variables, chips, train=False)
 """
 
-from dimjax.models.darknet import DarkNet19
+from dimjax.models.backbones.darknet import DarkNet19
+from dimjax.models.backbones.efficientnet import EfficientNetB0
+from dimjax.models.backbones.googlenet import GoogLeNet
+from dimjax.models.backbones.mobilenet import MobileNet
+from dimjax.models.backbones.resnet import ResNet18
+from dimjax.models.backbones.squeezenet import SqueezeNet
 from dimjax.models.detector import BACKBONES, OUTPUT_STRIDES, OUTPUTS, Detector, create_detector
-from dimjax.models.efficientnet import EfficientNetB0
-from dimjax.models.googlenet import GoogLeNet
-from dimjax.models.mobilenet import MobileNet
-from dimjax.models.resnet import ResNet18
-from dimjax.models.squeezenet import SqueezeNet
 
 __all__ = [
     "BACKBONES",

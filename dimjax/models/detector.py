@@ -18,13 +18,13 @@ import jax
 import jax.numpy as jnp
 
 from dimjax.errors import InputError
-from dimjax.models.darknet import DarkNet19
-from dimjax.models.efficientnet import EfficientNetB0
-from dimjax.models.googlenet import GoogLeNet
+from dimjax.models.backbones.darknet import DarkNet19
+from dimjax.models.backbones.efficientnet import EfficientNetB0
+from dimjax.models.backbones.googlenet import GoogLeNet
+from dimjax.models.backbones.mobilenet import MobileNet
+from dimjax.models.backbones.resnet import ResNet18
+from dimjax.models.backbones.squeezenet import SqueezeNet
 from dimjax.models.layers import ConvNorm, channels, conv, leaky_relu
-from dimjax.models.mobilenet import MobileNet
-from dimjax.models.resnet import ResNet18
-from dimjax.models.squeezenet import SqueezeNet
 
 BACKBONES = {
     "darknet19": DarkNet19,
