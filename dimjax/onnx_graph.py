@@ -24,7 +24,7 @@ import jax.numpy as jnp
 from dimjax.errors import InputError
 from dimjax.inputs import CHANNELS
 from dimjax.models.folding import apply_folded
-from dimjax.models.plain import written_plainly
+from dimjax.models.ops.export_forms import written_plainly
 from dimjax.search import Detector, create_model
 
 # What the runtimes of 2023 and later know: ONNX Runtime 1.15, TensorRT 10.

@@ -8,9 +8,9 @@ from test_models import _random_variables
 
 from dimjax.models import BACKBONES, create_detector
 from dimjax.models.folding import apply_folded
-from dimjax.models.forms import concatenate, max_pool, window_mean
 from dimjax.models.layers import ConvNorm, DepthwiseNorm
-from dimjax.models.plain import written_plainly
+from dimjax.models.ops.export_forms import written_plainly
+from dimjax.models.ops.pooling import concatenate, max_pool, window_mean
 
 IMAGES = np.random.default_rng(1).normal(size=(2, 40, 24, 3)).astype(np.float32)
 

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dimjax.models.convolutions import convolve
-from dimjax.models.forms import depthwise, normalize
 from dimjax.models.layers import BatchNorm
+from dimjax.models.ops.batch_norm import normalize
+from dimjax.models.ops.convolution import convolve
+from dimjax.models.ops.depthwise import depthwise
 
 NHWC = ("NHWC", "HWIO", "NHWC")
 

@@ -8,8 +8,8 @@ import pytest
 
 from dimjax.errors import InputError
 from dimjax.models import BACKBONES, OUTPUTS, Detector, EfficientNetB0, create_detector
-from dimjax.models.forms import max_pool, window_mean
 from dimjax.models.layers import channels
+from dimjax.models.ops.pooling import max_pool, window_mean
 
 PUBLISHED_PARAMETERS = {
     "darknet19": 20_842_376,

@@ -14,9 +14,9 @@ from typing import Any
 import flax.linen as nn
 import jax
 
-from dimjax.models.forms import depthwise
 from dimjax.models.layers import ConvNorm, DepthwiseNorm
-from dimjax.models.plain import convolution
+from dimjax.models.ops.depthwise import depthwise
+from dimjax.models.ops.export_forms import convolution
 
 
 def apply_folded(model: nn.Module, variables: Any, images: jax.Array) -> jax.Array:

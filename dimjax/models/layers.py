@@ -7,7 +7,7 @@ W/stride, features]. Parameters and batch-norm statistics are float32.
     x = DepthwiseNorm(kernel=3, activation=nn.relu)(x, train)
     x = SqueezeExcitation(squeezed=8, context_cells=10)(x)
 
-What a layer computes is written in dimjax.models.forms and dimjax.models.convolutions.
+What a layer computes is written in dimjax.models.ops.depthwise and dimjax.models.ops.convolution.
 
 Padding is SAME everywhere. With stride 2 an odd kernel then has one pixel more of padding at
 the bottom and the right than at the top and the left: output cell i is centred on input pixel
@@ -25,8 +25,10 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from dimjax.models.convolutions import convolve
-from dimjax.models.forms import depthwise, normalize, window_mean
+from dimjax.models.ops.batch_norm import normalize
+from dimjax.models.ops.convolution import convolve
+from dimjax.models.ops.depthwise import depthwise
+from dimjax.models.ops.pooling import window_mean
 
 Activation = Callable[[jax.Array], jax.Array]
 
@@ -54,7 +56,7 @@ def kept(stages: dict, output_stride: int) -> dict:
 
 
 def conv(features: int, size: int, stride: int = 1, **kwargs: Any) -> nn.Conv:
-    """Convolution of a square kernel with bias, padding SAME, as dimjax.models.convolutions."""
+    """Convolution of a square kernel with bias, padding SAME, as dimjax.models.ops.convolution."""
     kwargs = {"kernel_init": kernel_init, **kwargs}
     return nn.Conv(features, (size, size), stride, conv_general_dilated_cls=_convolution, **kwargs)
 

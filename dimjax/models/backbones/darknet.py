@@ -14,8 +14,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from dimjax.models.forms import max_pool
 from dimjax.models.layers import ConvNorm, channels, conv, kept, leaky_relu
+from dimjax.models.ops.pooling import max_pool
 
 # Table 6: filters and kernel size of each convolution, by the stride at which it works. A 2x2
 # max pool of stride 2 stands between one stride and the next.

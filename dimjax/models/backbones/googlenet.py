@@ -18,8 +18,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from dimjax.models.forms import concatenate, max_pool
 from dimjax.models.layers import Classifier, ConvNorm, channels, kept
+from dimjax.models.ops.pooling import concatenate, max_pool
 
 # Table 1, the inception modules by their stride: #1x1, #3x3 reduce, #3x3, #5x5 reduce, #5x5 and
 # pool proj. A max pool of stride 2 stands before each stride.

@@ -14,8 +14,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from dimjax.models.forms import max_pool
 from dimjax.models.layers import Classifier, ConvNorm, channels, kept
+from dimjax.models.ops.pooling import max_pool
 
 # Table 1, column "18-layer", conv2_x to conv5_x: filters of the blocks, by their stride.
 STAGES = {

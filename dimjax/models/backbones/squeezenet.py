@@ -16,8 +16,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from dimjax.models.forms import concatenate, max_pool
 from dimjax.models.layers import channels, conv, kept
+from dimjax.models.ops.pooling import concatenate, max_pool
 
 # Table 1, the fire modules by their stride: s1x1 (squeeze), e1x1 and e3x3 (expand). A 3x3 max
 # pool of stride 2 stands before each stride.

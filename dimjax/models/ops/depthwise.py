@@ -2,7 +2,7 @@
 
 In: features [B, H, W, C] in any compute dtype. Out: features of the same dtype; padding is SAME.
 Each form gives what the textbook's gives, but for rounding; the plain forms, which exchange formats
-know, stand in dimjax.models.plain; convolutions in dimjax.models.convolutions.
+know, stand in dimjax.models.ops.export_forms; convolutions in dimjax.models.ops.convolution.
 
     y = depthwise(x, kernel, stride=2)
     y = max_pool(x, size=3, stride=2)
@@ -13,18 +13,19 @@ without the cost of fresh memory (see main.py).
 """
 
 import math
-from functools import partial, reduce
+from functools import partial
 
 import jax
 import jax.numpy as jnp
 
-from dimjax.models import plain
-from dimjax.models.plain import plainly
+from dimjax.models.ops import export_forms
+from dimjax.models.ops.batch_norm import _normalize_backward, _normalize_forward, normalize
+from dimjax.models.ops.export_forms import plainly
 
 _PIXELS = (0, 1, 2)  # axes that are not the channels
 
 
-@plainly(plain.depthwise)
+@plainly(export_forms.depthwise)
 def depthwise(
     x: jax.Array, kernel: jax.Array, stride: int = 1, bias: jax.Array | None = None
 ) -> jax.Array:
@@ -125,92 +126,4 @@ def _spread(dy: jax.Array, kernel: jax.Array, stride: int, shape: tuple) -> jax.
     return whole[:, top : top + shape[1], left : left + shape[2]]
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(3,))
-def normalize(
-    x: jax.Array, scale: jax.Array, bias: jax.Array, epsilon: float
-) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Batch norm in training.
-
-    Args:
-      x: [B, H, W, C].
-      scale: [C] float32.
-      bias: [C] float32.
-      epsilon: Added to the variance.
-
-    Returns:
-      The normalised x, float32, and mean and variance [C] of each channel, float32. No gradient
-      flows through the last two.
-    """
-    return _normalize_forward(x, scale, bias, epsilon)[0]
-
-
-# The gradient derived from the forward form passes over x and dy more often: 64x64 cells of 32
-# channels take 8.2 ms forward and back, with the one below 5.3 ms; 16x16 of 128, 2.0 and 1.0 ms.
-def _normalize_forward(x, scale, bias, epsilon: float):
-    as_float = x.astype(jnp.float32)
-    mean = as_float.mean(_PIXELS)
-    variance = jnp.maximum(0.0, jnp.square(as_float).mean(_PIXELS) - jnp.square(mean))
-    inverse = jax.lax.rsqrt(variance + epsilon)
-    y = (as_float - mean) * (inverse * scale) + bias
-    return (y, mean, variance), (x, mean, inverse, scale)
-
-
-def _normalize_backward(epsilon: float, residuals, gradients):
-    x, mean, inverse, scale = residuals
-    dy, as_float = gradients[0], x.astype(jnp.float32)
-    count = x.size // x.shape[-1]
-    dbias = dy.sum(_PIXELS)
-    dscale = ((dy * as_float).sum(_PIXELS) - mean * dbias) * inverse
-    slope = scale * inverse
-    from_variance = slope * inverse * dscale / count
-    dx = dy * slope - (as_float - mean) * from_variance - slope * dbias / count
-    return dx.astype(x.dtype), dscale, dbias
-
-
 normalize.defvjp(_normalize_forward, _normalize_backward)
-
-
-@plainly(plain.max_pool)
-def max_pool(x: jax.Array, size: int, stride: int) -> jax.Array:
-    """Maximum of each size x size window of x [B, H, W, C], padding SAME."""
-    # As maxima of shifted rows, then columns: nn.max_pool is as fast forward, but on XLA's CPU
-    # its gradient (a scatter) takes 5 to 6 times as long: 42 against 8 ms for 64x64 cells, 16
-    # channels and 64 chips, of a step of 190.
-    for axis in (1, 2):
-        cells = -(-x.shape[axis] // stride)
-        pads = [(0, 0)] * 4
-        (pads[axis],) = jax.lax.padtype_to_pads((x.shape[axis],), (size,), (stride,), "SAME")
-        padded = jnp.pad(x, pads, constant_values=-jnp.inf)
-        last = stride * (cells - 1) + 1
-        shifted = [
-            jax.lax.slice_in_dim(padded, first, first + last, stride, axis) for first in range(size)
-        ]
-        x = reduce(jnp.maximum, shifted)
-    return x
-
-
-@plainly(plain.concatenate)
-def concatenate(parts: list[jax.Array]) -> jax.Array:
-    """Features [B, H, W, C1], [B, H, W, C2], ... side by side: [B, H, W, C1 + C2 + ...]."""
-    return jnp.concatenate(parts, axis=-1)
-
-
-@plainly(plain.window_mean)
-def window_mean(x: jax.Array, cells: int) -> jax.Array:
-    """Mean of x [B, H, W, C] over the cells x cells window round each cell.
-
-    Only cells inside x count. An even window has no centre: it loses a row and a column, so
-    that the windows of the central cells of a chip of that size lie inside the chip.
-    """
-    # As products with band matrices. For 39 cells, 32 channels and 32 chips of 40x40 cells two
-    # CPU cores take 7 ms with gradients; reduce_window takes 41 ms, cumulative sums take 45 ms.
-    # Only for windows of fewer than 20 cells is reduce_window as fast.
-    rows, columns = (_band(n, max(cells - 1, 0) // 2).astype(x.dtype) for n in x.shape[1:3])
-    return jnp.einsum("bhwc,gh,vw->bgvc", x, rows, columns)
-
-
-def _band(size: int, radius: int) -> jax.Array:
-    """Matrix [size, size] whose product with a column is its mean over +-radius neighbours."""
-    index = jnp.arange(size)
-    near = jnp.abs(index[:, None] - index) <= radius
-    return near / near.sum(1, keepdims=True)

@@ -5,7 +5,7 @@ Each form gives what jax.lax.conv_general_dilated gives, but for rounding.
 
     y = convolve(x, kernel, (2, 2), "SAME", dimension_numbers=numbers, precision=None)
 
-The figures are measured as those of dimjax.models.forms.
+The figures are measured as those of dimjax.models.ops.depthwise.
 """
 
 from functools import partial
