@@ -57,21 +57,21 @@ def step_seconds(width: float, chip_px: int, batch: int, steps: int) -> list[flo
     import jax
     import numpy as np
 
-    from dimjax import meshes, training
     from dimjax.models import create_detector
+    from dimjax.training import meshes, steps
 
     rng, mesh, key = np.random.default_rng(0), meshes.make_mesh(), jax.random.key(0)
-    chips = training.Chips(
+    chips = steps.Chips(
         frames=rng.integers(0, 4096, (batch, 4, chip_px, chip_px), np.uint16),
         scale=np.tile(np.float32([2048, 20]), (batch, 1)),
         boxes=np.tile(np.float32([chip_px / 2, chip_px / 2, 3, 3]), (batch, 1, 1)),
         category=np.zeros((batch, 1), np.int8),
     )
     model = create_detector("darknet19", width=width, output_stride=8)
-    optimizer = training.make_optimizer("adamw", 1e-3, 1e-2, warmup_steps=0, steps=steps)
-    state = training.initial_state(model, optimizer, mesh, 3, 8, key)
+    optimizer = steps.make_optimizer("adamw", 1e-3, 1e-2, warmup_steps=0, steps=steps)
+    state = steps.initial_state(model, optimizer, mesh, 3, 8, key)
     loss = {"mode": "difference", "stride": 8, "a": 1.0, "b": 1.0}
-    train_steps = training.make_train_steps(
+    train_steps = steps.make_train_steps(
         model, optimizer, mesh, **loss, augmented=True, noise=0.0, key=key
     )
     chips, index = meshes.on_mesh(chips, mesh), np.arange(batch)[None]

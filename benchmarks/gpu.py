@@ -29,11 +29,11 @@ from machine import about
 from noise import LEVEL, SIGMA, noise_chips, on_all
 from table2 import EPOCHS, SCORED, TRAINED, summary
 
-from dimjax import meshes, training
 from dimjax.detections import decode, suppress, whole_frame
-from dimjax.inputs import network_input
 from dimjax.models import BACKBONES, create_detector
 from dimjax.models.folding import apply_folded
+from dimjax.training import meshes, steps
+from dimjax.training.inputs import network_input
 
 STRIDE, LOSS = 8, {"mode": "difference", "stride": 8, "a": 1.0, "b": 1.0}
 
@@ -147,8 +147,8 @@ def train_rate(plan: Plan, backbone: str, size: int, count: int) -> dict:
     mesh, chips = meshes.make_mesh(), noise_chips(count, size)
     state = jax.device_put(_fresh_state(plan.width, backbone), on_all(mesh))
     steps = _steps(plan, backbone, size, mesh)
-    order = training.epoch_order(count, plan.batch_size, (0,))
-    block = np.resize(order, (training.steps_per_call(), plan.batch_size))
+    order = steps.epoch_order(count, plan.batch_size, (0,))
+    block = np.resize(order, (steps.steps_per_call(), plan.batch_size))
     flops, program_bytes = _step_flops(plan, backbone, size, state, chips), None
 
     def call() -> None:
@@ -180,7 +180,7 @@ def losses_seconds(plan: Plan, backbone: str, size: int) -> dict:
     """The loss of each of the chips of the largest size, as the stage score asks for them."""
     count, chips = plan.most_chips, noise_chips(plan.most_chips, size)
     variables = jax.device_put(_variables(plan, backbone), on_all(meshes.make_mesh()))
-    query = training.make_losses(_model(plan, backbone, size), **LOSS)
+    query = steps.make_losses(_model(plan, backbone, size), **LOSS)
     batch = min(2 * plan.batch_size, count)
     starts = range(0, count, batch)
 
@@ -225,15 +225,15 @@ def _model(plan: Plan, backbone: str, size: int):
 
 
 def _optimizer():
-    return training.make_optimizer("adamw", 1e-3, 1e-2, warmup_steps=100, steps=1000)
+    return steps.make_optimizer("adamw", 1e-3, 1e-2, warmup_steps=100, steps=1000)
 
 
 @functools.cache
-def _fresh_state(width: float, backbone: str) -> training.TrainState:
+def _fresh_state(width: float, backbone: str) -> steps.TrainState:
     """On the host; the same for chips of all sizes."""
     model, key = create_detector(backbone, width, STRIDE), jax.random.key(0)
     mesh = meshes.make_mesh()
-    return jax.device_get(training.initial_state(model, _optimizer(), mesh, 3, STRIDE, key))
+    return jax.device_get(steps.initial_state(model, _optimizer(), mesh, 3, STRIDE, key))
 
 
 def _variables(plan: Plan, backbone: str) -> dict:
@@ -243,7 +243,7 @@ def _variables(plan: Plan, backbone: str) -> dict:
 
 def _steps(plan: Plan, backbone: str, size: int, mesh: Mesh) -> Callable:
     model, key = _model(plan, backbone, size), jax.random.key(0)
-    return training.make_train_steps(
+    return steps.make_train_steps(
         model, _optimizer(), mesh, **LOSS, augmented=True, noise=0.0, key=key
     )
 

@@ -108,8 +108,8 @@ def measure(prepared: Path, most_bytes: float) -> dict:
     import jax
     import tensorflow_datasets  # noqa: F401
 
-    from dimjax import meshes, training
     from dimjax.chips import examples
+    from dimjax.training import meshes, steps
 
     mesh, peaks = meshes.make_mesh(), {}
     jax.block_until_ready(jax.numpy.zeros(1))
@@ -118,9 +118,9 @@ def measure(prepared: Path, most_bytes: float) -> dict:
     data = examples.load(prepared, "train", most_bytes=most_bytes)
     rate = len(data) / (time.perf_counter() - started)
     peaks["read"] = peak_bytes()
-    chips = jax.block_until_ready(training.chips_of(data, mesh))
+    chips = jax.block_until_ready(steps.chips_of(data, mesh))
     peaks["on the device"] = peak_bytes()
-    order = training.epoch_order(len(data), BATCH_SIZE, (0,))
+    order = steps.epoch_order(len(data), BATCH_SIZE, (0,))
     _train(chips, order[:STEPS], mesh)
     peaks["trained"] = peak_bytes()
     figures = {"peak_bytes": peaks, "read_per_second": rate}
@@ -130,28 +130,28 @@ def measure(prepared: Path, most_bytes: float) -> dict:
 def _train(chips, order: np.ndarray, mesh) -> None:
     import jax
 
-    from dimjax import training
     from dimjax.models import create_detector
+    from dimjax.training import steps
 
     model, key = create_detector("darknet19", width=0.25, output_stride=8), jax.random.key(0)
-    optimizer = training.make_optimizer("adamw", 1e-3, 1e-2, warmup_steps=1, steps=len(order))
-    state = training.initial_state(model, optimizer, mesh, 3, 8, key)
+    optimizer = steps.make_optimizer("adamw", 1e-3, 1e-2, warmup_steps=1, steps=len(order))
+    state = steps.initial_state(model, optimizer, mesh, 3, 8, key)
     loss = {"mode": "difference", "stride": 8, "a": 1.0, "b": 1.0}
-    steps = training.make_train_steps(
+    steps = steps.make_train_steps(
         model, optimizer, mesh, **loss, augmented=True, noise=0.0, key=key
     )
-    training.train_epoch(steps, state, chips, order)
+    steps.train_epoch(steps, state, chips, order)
 
 
 def _fed(chips, order: np.ndarray) -> float:
     """Chips a second that reach the device, in random order, when nothing is trained."""
     import jax
 
-    from dimjax import training
+    from dimjax.training import steps
 
     blocks = [step[None] for step in order[:STREAMED_STEPS]]
     started = time.perf_counter()
-    for held, _ in training.feed(chips, blocks):
+    for held, _ in steps.feed(chips, blocks):
         jax.block_until_ready(held)
     return len(blocks) * order.shape[1] / (time.perf_counter() - started)
 

@@ -49,7 +49,7 @@ def make_step(
 
 
 def detection_loss(outputs, boxes, category, stride: int, a: float, b: float) -> torch.Tensor:
-    """dimjax.losses in PyTorch, for chips of one label at most.
+    """dimjax.training.losses in PyTorch, for chips of one label at most.
 
     Args:
       outputs: [B, 7, h, w].
@@ -80,7 +80,7 @@ def detection_loss(outputs, boxes, category, stride: int, a: float, b: float) ->
 
 
 def _adamw(network: nn.Module) -> torch.optim.AdamW:
-    """As in dimjax.training: weight decay of kernels only."""
+    """As in dimjax.training.steps: weight decay of kernels only."""
     parameters = list(network.parameters())
     kernels = [values for values in parameters if values.ndim > 1]
     others = [values for values in parameters if values.ndim <= 1]

@@ -31,10 +31,10 @@ import numpy as np
 from machine import about, with_huge_pages
 from ratios import summary
 
-from dimjax import meshes, training
 from dimjax.chips.examples import Examples
 from dimjax.models import BACKBONES, create_detector
 from dimjax.parity import planted_frames
+from dimjax.training import meshes, steps
 
 STRIDE = 8
 PAUSE_S = 0.05
@@ -151,14 +151,14 @@ def bare_step(backbone: str, size: int, width: float, batch: int) -> Callable:
 def _setup(backbone: str, size: int, width: float, examples: Examples) -> tuple:
     """What makes the steps, but for whether they augment; the first state, and chips."""
     model = create_detector(backbone, width, STRIDE, context_px=size)
-    optimizer = training.make_optimizer("adamw", 1e-3, 1e-2, warmup_steps=1, steps=10_000)
+    optimizer = steps.make_optimizer("adamw", 1e-3, 1e-2, warmup_steps=1, steps=10_000)
     mesh, key = meshes.make_mesh(), jax.random.key(0)
     make = partial(
-        training.make_train_steps, model, optimizer, mesh, mode="difference", stride=STRIDE, **LOSS,
+        steps.make_train_steps, model, optimizer, mesh, mode="difference", stride=STRIDE, **LOSS,
         noise=0.0, key=key,
     )  # fmt: skip
-    state = training.initial_state(model, optimizer, mesh, 3, STRIDE, key)
-    return make, state, training.on_device(examples, mesh)
+    state = steps.initial_state(model, optimizer, mesh, 3, STRIDE, key)
+    return make, state, steps.on_device(examples, mesh)
 
 
 def _bare(train_steps: Callable, state, chips, order: np.ndarray) -> Callable:
@@ -176,8 +176,8 @@ def _loop(train_steps: Callable, state, chips, order: np.ndarray) -> Callable:
 
     def call():
         nonlocal state
-        shuffled = training.epoch_order(order.size, order.shape[1], (0, next(epochs)))
-        state, _ = jax.block_until_ready(training.train_epoch(train_steps, state, chips, shuffled))
+        shuffled = steps.epoch_order(order.size, order.shape[1], (0, next(epochs)))
+        state, _ = jax.block_until_ready(steps.train_epoch(train_steps, state, chips, shuffled))
 
     return call
 

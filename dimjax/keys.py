@@ -10,8 +10,8 @@ import jax
 
 from dimjax.data.layouts import layout_from
 from dimjax.errors import InputError
-from dimjax.inputs import CHANNELS
 from dimjax.models import create_detector
+from dimjax.training.inputs import CHANNELS
 
 _CHOICES = {
     "model.input": tuple(CHANNELS),

@@ -2,7 +2,7 @@
 
 The network is converted by jax2onnx; what stands before and after it (normalisation, decoding,
 suppression of duplicates) is written below in ONNX's own notation, with the arithmetic of
-dimjax.inputs and dimjax.detections. All of it is channels first, so that no transpose is left but
+dimjax.training.inputs and dimjax.detections. All of it is channels first, so that no transpose is left but
 that of the boxes.
 
     model = onnx_graph(detector)                    # an onnx.ModelProto, not yet checked
@@ -22,10 +22,10 @@ import jax
 import jax.numpy as jnp
 
 from dimjax.errors import InputError
-from dimjax.inputs import CHANNELS
 from dimjax.models.folding import apply_folded
 from dimjax.models.ops.export_forms import written_plainly
 from dimjax.search import Detector, create_model
+from dimjax.training.inputs import CHANNELS
 
 # What the runtimes of 2023 and later know: ONNX Runtime 1.15, TensorRT 10.
 OPSET, IR_VERSION = 18, 9

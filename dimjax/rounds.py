@@ -10,10 +10,11 @@ then look for what is wrong and what is missing, and have it reviewed: the next 
 import contextlib
 from collections.abc import Callable
 
-from dimjax import distributed, keys, report
+from dimjax import keys, report
 from dimjax.atomic_files import sole_holder
 from dimjax.errors import InputError
 from dimjax.stages import build, decide, evaluate, mine, predict, refine, simulate, train
+from dimjax.training import processes
 from dimjax.workdir import Paths, write_config
 
 STAGES = ("simulate", "build", "train", "evaluate", "predict", "refine", "mine", "report")
@@ -36,13 +37,13 @@ def run(config, workdir: str, make_builder: Callable, last: str = "rounds") -> N
     if last not in (*STAGES, "rounds"):
         rule = f"it must be rounds or one of {', '.join(STAGES)}"
         raise InputError("last", rule, repr(last), "Correct it.")
-    distributed.join(config.distributed)
+    processes.join(config.distributed)
     keys.check(config)
-    with distributed.together():
-        if distributed.is_first():
+    with processes.together():
+        if processes.is_first():
             _all_rounds(config, workdir, make_builder, last)
         else:
-            for number in distributed.orders():
+            for number in processes.orders():
                 write_config(config, workdir)  # process 0 has: an error where its keys are others
                 train.follow(config, Paths(workdir, number))
 

@@ -12,13 +12,14 @@ import jax
 import numpy as np
 import pandas as pd
 
-from dimjax import search, training
+from dimjax import search
 from dimjax.chips import examples
 from dimjax.data.labels import CATEGORIES
 from dimjax.data.sequences import Sequence, as_sequence
-from dimjax.meshes import own_mesh
 from dimjax.stages.motion import camera_motion
 from dimjax.tracks import Tracks
+from dimjax.training import steps
+from dimjax.training.meshes import own_mesh
 from dimjax.workdir import Paths, newest_round, read_config
 
 
@@ -54,14 +55,14 @@ class Run:
         """
         most = most_bytes(self.config)
         data = examples.load(self.paths.prepared, split, most_bytes=most)
-        query = training.make_losses(
+        query = steps.make_losses(
             self.detector.model,
             mode=self.detector.description["input"],
             stride=self.detector.description["output_stride"],
             a=self.config.loss.a,
             b=self.config.loss.b,
         )
-        chips = training.chips_of(data, own_mesh())
+        chips = steps.chips_of(data, own_mesh())
         return losses_table(data, chips, query, self.detector.variables, batch_size)
 
     def detect(
@@ -125,7 +126,7 @@ def losses_table(data: examples.Examples, chips, query, variables, batch_size: i
     size = min(batch_size, len(data))
     starts = np.arange(0, len(data), size)[:, None, None]
     blocks = list(np.minimum(starts + np.arange(size), len(data) - 1))
-    parts = [query(variables, held, index[0]) for held, index in training.feed(chips, blocks)]
+    parts = [query(variables, held, index[0]) for held, index in steps.feed(chips, blocks)]
     parts = jax.device_get(parts)
     columns = {name: np.concatenate([p[name] for p in parts])[: len(data)] for name in parts[0]}
     return pd.DataFrame({**identity(data), **columns})

@@ -18,16 +18,16 @@ import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 
-from dimjax import checkpoints
 from dimjax.clips import clips_of
 from dimjax.data.labels import CATEGORIES
 from dimjax.data.sequences import Sequence, measure_scale
 from dimjax.detections import Detections, decode, suppress, tiled_frame, whole_frame
 from dimjax.errors import InputError
-from dimjax.inputs import CHANNELS, network_input
 from dimjax.models import create_detector
 from dimjax.models.folding import apply_folded
 from dimjax.tracks import Linking, Shifts, Tracks, link, vote
+from dimjax.training import checkpoints
+from dimjax.training.inputs import CHANNELS, network_input
 
 COLUMNS = ("sequence", "frame", "x", "y", "w", "h", "category", "score")
 RUNTIMES = ("jax", "onnx")

@@ -5,7 +5,7 @@
 
 The training sequences of a round are dealt into folds. For each fold a network is trained on the
 labels of the others, errors among them, for as many epochs; what it says of the chips and frames of
-its own fold stands in the record, which has one epoch. All else is as in dimjax.records.
+its own fold stands in the record, which has one epoch. All else is as in dimjax.training.records.
 """
 
 from collections.abc import Callable
@@ -17,16 +17,17 @@ import pandas as pd
 from ml_collections import ConfigDict
 from refinement_ranking import Round
 
-from dimjax import meshes, records, rounds, search, training
-from dimjax.answers import at_labels, strongest_stray
+from dimjax import rounds, search
 from dimjax.atomic_files import write_parquet
 from dimjax.chips import examples
 from dimjax.data.folders import DIMJAX
 from dimjax.data.labels import read_table, write_table
 from dimjax.data.splits import with_validation
-from dimjax.inputs import network_input
-from dimjax.losses import assign, detection_loss
 from dimjax.stages.predict import trained_sequences
+from dimjax.training import meshes, records, steps
+from dimjax.training.inputs import network_input
+from dimjax.training.losses import assign, detection_loss
+from dimjax.training.responses import at_labels, strongest_stray
 from dimjax.workdir import Paths
 
 _BATCH = 256
@@ -94,8 +95,8 @@ def answers(config, detector: search.Detector, data: examples.Examples, rows: np
     stride, mode = config.model.output_stride, config.model.input
 
     @jax.jit
-    def query(variables, chips: training.Chips, index: jax.Array):
-        batch = training.Chips(*(values[index] for values in chips))
+    def query(variables, chips: steps.Chips, index: jax.Array):
+        batch = steps.Chips(*(values[index] for values in chips))
         images = network_input(batch.frames, batch.scale, mode)
         outputs = detector.model.apply(variables, images, train=False)
         targets = assign(batch.boxes, batch.category, outputs.shape[1:3], stride)
@@ -105,7 +106,7 @@ def answers(config, detector: search.Detector, data: examples.Examples, rows: np
             "strays": strongest_stray(outputs, batch.boxes, batch.category, stride),
         }
 
-    chips = training.on_device(data, meshes.make_mesh())
+    chips = steps.on_device(data, meshes.make_mesh())
     parts = []
     for start in range(0, len(rows), _BATCH):
         index = np.minimum(np.arange(start, start + _BATCH), len(rows) - 1)

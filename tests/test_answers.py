@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 import numpy as np
 
-from dimjax.answers import at_labels, strongest_stray
+from dimjax.training.responses import at_labels, strongest_stray
 
 
 def _outputs():

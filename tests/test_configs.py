@@ -12,10 +12,10 @@ import jax.numpy as jnp
 import pytest
 
 from dimjax.errors import InputError
-from dimjax.inputs import CHANNELS
 from dimjax.keys import check
 from dimjax.search import create_model
 from dimjax.stages.train import describe
+from dimjax.training.inputs import CHANNELS
 
 ROOT = Path(__file__).parent.parent
 

@@ -12,8 +12,8 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
-from dimjax import distributed
 from dimjax.errors import InputError
+from dimjax.training import processes
 from dimjax.workdir import Paths, read_config, write_config
 
 ROOT = Path(__file__).parent.parent
@@ -124,7 +124,7 @@ def test_a_process_alone_says_that_the_others_are_missing(index):
 def test_wrong_keys(address, count, index, told):
     keys = SimpleNamespace(coordinator_address=address, num_processes=count, process_id=index)
     with pytest.raises(InputError, match=rf"config\.distributed\.{told}"):
-        distributed.join(keys)
+        processes.join(keys)
 
 
 def test_how_a_run_was_started_is_not_kept_with_it(tiny_run):

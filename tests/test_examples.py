@@ -7,9 +7,9 @@ import jax
 import numpy as np
 import pytest
 
-from dimjax import training
 from dimjax.chips import examples
 from dimjax.data.folders import open_folder
+from dimjax.training import steps
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "datasets"))
 from dim_targets.dim_targets_dataset_builder import Builder, DimTargetsConfig
@@ -132,7 +132,7 @@ def test_one_deep_sequence_makes_all_frames_deep(prepared, monkeypatch):
 
 def test_a_cpu_device_takes_the_frames_without_a_copy(prepared):
     data = examples.load(prepared, "train")
-    chips = training.on_device(data, jax.make_mesh((1,), ("data",)))
+    chips = steps.on_device(data, jax.make_mesh((1,), ("data",)))
     assert chips.frames.unsafe_buffer_pointer() == data.frames.ctypes.data
 
 

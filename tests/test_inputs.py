@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dimjax.inputs import add_noise, network_input, random_turns, turn, turn_back
+from dimjax.training.inputs import add_noise, network_input, random_turns, turn, turn_back
 
 
 def _clip():

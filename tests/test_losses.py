@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dimjax.losses import assign, detection_loss
+from dimjax.training.losses import assign, detection_loss
 
 LN2 = np.log(2)
 

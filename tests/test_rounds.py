@@ -14,10 +14,11 @@ import pyarrow.parquet as pq
 import pytest
 
 import dimjax
-from dimjax import checkpoints, ledger, reviewers
+from dimjax import ledger, reviewers
 from dimjax.data.labels import COLUMNS, read_table
 from dimjax.errors import InputError
 from dimjax.rounds import sole_run
+from dimjax.training import checkpoints
 from dimjax.workdir import Paths, read_config, write_config
 
 ROOT = Path(__file__).parent.parent

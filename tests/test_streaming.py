@@ -7,10 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dimjax import meshes, runs, training
+from dimjax import runs
 from dimjax.chips import examples
 from dimjax.stages import train
 from dimjax.stages.train import _examples
+from dimjax.training import meshes, steps
 from dimjax.workdir import Paths, read_config
 
 
@@ -24,9 +25,9 @@ def test_streamed_blocks_hold_the_chips_of_the_order(paths, steps):
     data = examples.load(paths.prepared, "train")
     stored = examples.load(paths.prepared, "train", most_bytes=0)
     mesh = meshes.make_mesh()
-    order = training.epoch_order(len(data), 4, (0, 0))
+    order = steps.epoch_order(len(data), 4, (0, 0))
     blocks = [order[i : i + steps] for i in range(0, len(order), steps)]
-    fed = list(training.feed(training.chips_of(stored, mesh), blocks))
+    fed = list(steps.feed(steps.chips_of(stored, mesh), blocks))
     assert len(fed) == len(blocks) and len(blocks) > 1
     for (chips, index), block in zip(fed, blocks, strict=True):
         assert index.shape == block.shape and len(chips.frames) == block.size
@@ -37,8 +38,8 @@ def test_streamed_blocks_hold_the_chips_of_the_order(paths, steps):
 
 def test_a_stream_that_is_given_up_ends(paths):
     stored = examples.load(paths.prepared, "train", most_bytes=0)
-    order = training.epoch_order(len(stored), 4, (0, 0))
-    given_up = training.feed(training.chips_of(stored, meshes.make_mesh()), list(order[:, None]))
+    order = steps.epoch_order(len(stored), 4, (0, 0))
+    given_up = steps.feed(steps.chips_of(stored, meshes.make_mesh()), list(order[:, None]))
     next(given_up)
     given_up.close()
     with pytest.raises(StopIteration):

@@ -10,10 +10,10 @@ import optax
 import pytest
 from jax.sharding import AxisType
 
-from dimjax import training
 from dimjax.chips.examples import Examples
-from dimjax.forecast import Forecast
 from dimjax.models import create_detector
+from dimjax.training import steps
+from dimjax.training.forecast import Forecast
 
 STRIDE, SIZE = 8, 16
 
@@ -48,21 +48,21 @@ def mesh_of(devices: int) -> jax.sharding.Mesh:
 def setup(devices: int, dtype=jnp.float32, augmented: bool = True):
     """Chips, a fresh state and the compiled steps on some of the four simulated devices."""
     model = create_detector("darknet19", width=0.25, output_stride=STRIDE, dtype=dtype)
-    optimizer = training.make_optimizer("adamw", 1e-2, 1e-2, warmup_steps=2, steps=24)
+    optimizer = steps.make_optimizer("adamw", 1e-2, 1e-2, warmup_steps=2, steps=24)
     mesh, key = mesh_of(devices), jax.random.key(0)
-    state = training.initial_state(model, optimizer, mesh, 3, STRIDE, key)
+    state = steps.initial_state(model, optimizer, mesh, 3, STRIDE, key)
     loss = {"mode": "difference", "stride": STRIDE, "a": 1.0, "b": 1.0}
-    train_steps = training.make_train_steps(
+    train_steps = steps.make_train_steps(
         model, optimizer, mesh, **loss, augmented=augmented, noise=0.0, key=key
     )
-    return training.on_device(some_examples(24), mesh), state, train_steps
+    return steps.on_device(some_examples(24), mesh), state, train_steps
 
 
 def train(chips, state, train_steps, epochs):
     losses = []
     for epoch in epochs:
-        order = training.epoch_order(24, 8, (0, epoch))
-        state, found = training.train_epoch(train_steps, state, chips, order)
+        order = steps.epoch_order(24, 8, (0, epoch))
+        state, found = steps.train_epoch(train_steps, state, chips, order)
         losses.append(found)
     return state, losses
 
@@ -105,26 +105,26 @@ def test_bfloat16_trains_and_keeps_float32_parameters():
 
 
 def test_scan_and_single_steps_agree(monkeypatch, one_device):
-    monkeypatch.setattr(training, "steps_per_call", lambda: 2)
+    monkeypatch.setattr(steps, "steps_per_call", lambda: 2)
     _, losses = train(*setup(1), range(1))
     np.testing.assert_allclose(losses[0]["total"], one_device[1][0]["total"], rtol=1e-3)
 
 
 def test_an_epoch_takes_each_example_and_fills_the_last_step():
-    order = training.epoch_order(10, 4, (0, 0, 1))
+    order = steps.epoch_order(10, 4, (0, 0, 1))
     assert order.shape == (3, 4)
     assert sorted(order.ravel()[:10].tolist()) == list(range(10))
     assert order.ravel()[10:].tolist() == order.ravel()[:2].tolist()
-    assert (order == training.epoch_order(10, 4, (0, 0, 1))).all()
-    assert (order != training.epoch_order(10, 4, (0, 0, 2))).any()
+    assert (order == steps.epoch_order(10, 4, (0, 0, 1))).all()
+    assert (order != steps.epoch_order(10, 4, (0, 0, 2))).any()
 
 
 def test_the_loss_query_needs_no_labels_to_be_present():
     model = create_detector("darknet19", width=0.25, output_stride=STRIDE)
     images = jnp.zeros((1, SIZE, SIZE, 3))
     variables = jax.jit(lambda key: model.init(key, images, train=False))(jax.random.key(0))
-    query = training.make_losses(model, mode="difference", stride=STRIDE, a=1.0, b=1.0)
-    chips = training.on_device(some_examples(6), mesh_of(1))
+    query = steps.make_losses(model, mode="difference", stride=STRIDE, a=1.0, b=1.0)
+    chips = steps.on_device(some_examples(6), mesh_of(1))
     chips = chips._replace(category=chips.category.at[3].set(-1))
     losses = query(variables, chips, np.array([3, 0]))
     assert losses["location"][0] == 0 and losses["location"][1] > 0
@@ -134,14 +134,14 @@ def test_a_loss_that_is_not_finite_stops_the_training():
     def explode(state, chips, index):
         return state, {"total": np.full(index.shape, np.nan)}
 
-    order = training.epoch_order(4, 2, (0,))
+    order = steps.epoch_order(4, 2, (0,))
     with pytest.raises(FloatingPointError, match="4 examples is not finite. Lower training.lear"):
-        training.train_epoch(explode, None, None, order)
+        steps.train_epoch(explode, None, None, order)
 
 
 def test_weight_decay_spares_biases_and_batch_norm():
     params = {"kernel": jnp.ones((2, 2)), "bias": jnp.ones(2)}
-    optimizer = training.make_optimizer("adamw", 1.0, 0.1, warmup_steps=0, steps=10)
+    optimizer = steps.make_optimizer("adamw", 1.0, 0.1, warmup_steps=0, steps=10)
     zero = jax.tree.map(jnp.zeros_like, params)
     changes, _ = optimizer.update(zero, optimizer.init(params), params)
     np.testing.assert_allclose(changes["kernel"], -0.1)
@@ -149,7 +149,7 @@ def test_weight_decay_spares_biases_and_batch_norm():
 
 
 def test_adam_keeps_its_rate_after_the_warm_up():
-    optimizer = training.make_optimizer("adam", 0.5, 0.1, warmup_steps=2, steps=4)
+    optimizer = steps.make_optimizer("adam", 0.5, 0.1, warmup_steps=2, steps=4)
     params = state = jnp.ones(1)
     state = optimizer.init(params)
     sizes = []

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dimjax.losses import assign, detection_loss
+from dimjax.training.losses import assign, detection_loss
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 

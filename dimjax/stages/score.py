@@ -4,12 +4,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from dimjax import records, runs
+from dimjax import runs
 from dimjax.atomic_files import write_parquet
 from dimjax.chips import examples
 from dimjax.errors import InputError
-from dimjax.losses import PARTS
 from dimjax.progress import say
+from dimjax.training import records
+from dimjax.training.losses import PARTS
 
 _SHOWN = 10
 

@@ -16,21 +16,22 @@ import numpy as np
 import pandas as pd
 from tensorboardX import SummaryWriter
 
-from dimjax import checkpoints, distributed, meshes, records, search, training
+from dimjax import search
 from dimjax.atomic_files import write_whole
 from dimjax.chips import examples
 from dimjax.data.labels import read_table
 from dimjax.data.splits import with_validation
 from dimjax.evaluation import figures
-from dimjax.forecast import Forecast
-from dimjax.inputs import CHANNELS
-from dimjax.losses import PARTS
 from dimjax.progress import bar, say
 from dimjax.runs import chip_labels, losses_table, most_bytes
 from dimjax.search import Detector
 from dimjax.stages.motion import camera_motion
 from dimjax.stages.simulate import data_folder
 from dimjax.tracks import vote
+from dimjax.training import checkpoints, meshes, processes, records, steps
+from dimjax.training.forecast import Forecast
+from dimjax.training.inputs import CHANNELS
+from dimjax.training.losses import PARTS
 from dimjax.workdir import Paths
 
 _THRESHOLD_FRAMES = 400  # of the validation split ...
@@ -44,10 +45,10 @@ class _Training(NamedTuple):
     paths: Paths
     mesh: jax.sharding.Mesh  # of all devices of all processes
     data: examples.Examples
-    label_rows: np.ndarray  # [N, M], see dimjax.records
-    chips: training.Chips | training.Streamed  # the same for the devices
+    label_rows: np.ndarray  # [N, M], see dimjax.training.records
+    chips: steps.Chips | steps.Streamed  # the same for the devices
     val: examples.Examples | None
-    val_chips: training.Chips | training.Streamed | None
+    val_chips: steps.Chips | steps.Streamed | None
     train_steps: Callable
     query: Callable  # from training.make_losses
     detector: Detector  # without variables
@@ -57,7 +58,7 @@ def run(config, paths: Paths) -> None:
     """Write paths.checkpoints, paths.metrics and, when all is done, paths.losses."""
     if paths.losses.exists():
         return
-    distributed.tell(paths.number)
+    processes.tell(paths.number)
     setup, state = _prepare(config, paths)
     with (
         checkpoints.open_checkpoints(paths.checkpoints) as saved,
@@ -78,7 +79,7 @@ def run(config, paths: Paths) -> None:
             if epoch == epochs_of(config, paths.number) - 1:
                 description = {**description, **_thresholds(setup, state)}
             checkpoints.save(saved, epoch, state, description)
-            distributed.tell()
+            processes.tell()
     records.merge(paths)
 
 
@@ -88,8 +89,8 @@ def follow(config, paths: Paths) -> None:
     state, first = _agreed(setup, state, 0)
     for epoch in range(first, epochs_of(config, paths.number)):
         order = _order(setup, epoch)
-        state, _ = training.train_epoch(setup.train_steps, state, setup.chips, order)
-        distributed.told()  # it validates and writes
+        state, _ = steps.train_epoch(setup.train_steps, state, setup.chips, order)
+        processes.told()  # it validates and writes
 
 
 def epochs_of(config, number: int) -> int:
@@ -113,7 +114,7 @@ def describe(config) -> dict:
     }
 
 
-def _prepare(config, paths: Paths) -> tuple[_Training, training.TrainState]:
+def _prepare(config, paths: Paths) -> tuple[_Training, steps.TrainState]:
     data, val = _examples(config, paths)
     description = describe(config)
     model, mesh, own = search.create_model(description), meshes.make_mesh(), meshes.own_mesh()
@@ -121,7 +122,7 @@ def _prepare(config, paths: Paths) -> tuple[_Training, training.TrainState]:
     key = jax.random.fold_in(jax.random.key(config.seed), paths.number)
     stride = config.model.output_stride
     loss = {"mode": config.model.input, "stride": stride, "a": config.loss.a, "b": config.loss.b}
-    train_steps = training.make_train_steps(
+    train_steps = steps.make_train_steps(
         model,
         optimizer,
         mesh,
@@ -131,11 +132,11 @@ def _prepare(config, paths: Paths) -> tuple[_Training, training.TrainState]:
         key=key,
     )
     channels = CHANNELS[config.model.input]
-    state = training.initial_state(model, optimizer, own, channels, stride, key)
+    state = steps.initial_state(model, optimizer, own, channels, stride, key)
     if paths.number and config.rounds.start == "last":
-        state = training.started_from(state, _last_variables(paths), own)
-    chips, query = training.chips_of(data, mesh), training.make_losses(model, **loss)
-    val_chips = None if val is None else training.chips_of(val, own)
+        state = steps.started_from(state, _last_variables(paths), own)
+    chips, query = steps.chips_of(data, mesh), steps.make_losses(model, **loss)
+    val_chips = None if val is None else steps.chips_of(val, own)
     detector = search.make_detector(model, None, description)
     rows = records.label_rows(data, read_table(paths.labels))
     setup = _Training(
@@ -147,7 +148,7 @@ def _prepare(config, paths: Paths) -> tuple[_Training, training.TrainState]:
 def _optimizer(config, number: int, examples: int):
     settings = config.training
     steps = -(-examples // settings.batch_size)
-    return training.make_optimizer(
+    return steps.make_optimizer(
         settings.optimizer,
         settings.learning_rate,
         settings.weight_decay,
@@ -174,17 +175,17 @@ def _examples(config, paths: Paths) -> tuple[examples.Examples, examples.Example
     return data, examples.load(paths.prepared, "val", most_bytes=room)
 
 
-def _agreed(setup: _Training, state: training.TrainState, first: int):
+def _agreed(setup: _Training, state: steps.TrainState, first: int):
     """The state to begin with, on all devices, and the first epoch, as process 0 has them."""
     if jax.process_count() == 1:
         return state, first
-    state, first = distributed.shared((state, first))
+    state, first = processes.shared((state, first))
     return meshes.on_mesh(state, setup.mesh), int(first)
 
 
 def _order(setup: _Training, epoch: int) -> np.ndarray:
     seed = (setup.config.seed, setup.paths.number, epoch)
-    return training.epoch_order(len(setup.data), setup.config.training.batch_size, seed)
+    return steps.epoch_order(len(setup.data), setup.config.training.batch_size, seed)
 
 
 def _last_variables(paths: Paths) -> dict:
@@ -205,7 +206,7 @@ def _forecast(setup: _Training, first: int) -> Forecast:
     return Forecast(epochs, steps)
 
 
-def _train_one(setup: _Training, state: training.TrainState, epoch: int, forecast: Forecast):
+def _train_one(setup: _Training, state: steps.TrainState, epoch: int, forecast: Forecast):
     """One epoch: the next state and the figures that metrics.jsonl gets."""
     number, started = setup.paths.number, time.monotonic()
     epochs = epochs_of(setup.config, number)
@@ -214,7 +215,7 @@ def _train_one(setup: _Training, state: training.TrainState, epoch: int, forecas
     def progress(blocks):
         return forecast.watch(bar(blocks, f"epoch {epoch + 1}/{epochs}", "step"))
 
-    state, found = training.train_epoch(setup.train_steps, state, setup.chips, order, progress)
+    state, found = steps.train_epoch(setup.train_steps, state, setup.chips, order, progress)
     rate = len(setup.data) / (time.monotonic() - started)
     figures = {f"train/{part}": float(found[part].mean()) for part in (*PARTS, "total")}
     figures |= _validate(setup, state)
@@ -228,7 +229,7 @@ def _train_one(setup: _Training, state: training.TrainState, epoch: int, forecas
     return state, figures
 
 
-def _validate(setup: _Training, state: training.TrainState) -> dict[str, float]:
+def _validate(setup: _Training, state: steps.TrainState) -> dict[str, float]:
     if setup.val is None:
         return {}
     variables = _variables(state)
@@ -242,7 +243,7 @@ def _validate(setup: _Training, state: training.TrainState) -> dict[str, float]:
     return {**means, "val/f1": f1}
 
 
-def _thresholds(setup: _Training, state: training.TrainState) -> dict[str, dict[str, float]]:
+def _thresholds(setup: _Training, state: steps.TrainState) -> dict[str, dict[str, float]]:
     """Thresholds of high F1 on full frames of the validation split.
 
     Without a validation split it is the training split, which flatters.
@@ -284,7 +285,7 @@ def _some_frames(length: int, share: float) -> list[int]:
     return sorted({t for start in starts.tolist() for t in range(start, start + _FRAMES_IN_A_ROW)})
 
 
-def _variables(state: training.TrainState) -> dict:
+def _variables(state: steps.TrainState) -> dict:
     return meshes.on_own_devices({"params": state.params, "batch_stats": state.batch_stats})
 
 

@@ -70,7 +70,7 @@ def measure(
 
     Args:
       labels: Label table that was trained on, with the labels' ids as its index.
-      losses: LOSS_COLUMNS of losses.parquet, see dimjax.records.
+      losses: LOSS_COLUMNS of losses.parquet, see dimjax.training.records.
       answers: answers.parquet; its column label counts the rows of `labels`.
       tracks: Of the detections in the frames of the labels, at all scores.
       paths: Of the labels, from link_labels.

@@ -15,7 +15,7 @@ import numpy as np
 import orbax.checkpoint as ocp
 
 from dimjax.errors import InputError
-from dimjax.training import TrainState
+from dimjax.training.steps import TrainState
 
 
 def saved_checkpoints(directory: Path) -> ocp.CheckpointManager:

@@ -21,12 +21,12 @@ import numpy as np
 import optax
 from jax.sharding import Mesh, NamedSharding
 
-from dimjax.answers import before_turning
 from dimjax.chips.examples import Examples, StoredFrames
-from dimjax.inputs import add_noise, network_input, random_turns, turn
-from dimjax.losses import assign, detection_loss
-from dimjax.meshes import BY_EXAMPLE, REPLICATED, on_mesh
-from dimjax.streaming import Streamed, streamed
+from dimjax.training.inputs import add_noise, network_input, random_turns, turn
+from dimjax.training.losses import assign, detection_loss
+from dimjax.training.meshes import BY_EXAMPLE, REPLICATED, on_mesh
+from dimjax.training.responses import before_turning
+from dimjax.training.streaming import Streamed, streamed
 
 
 class TrainState(NamedTuple):
@@ -130,7 +130,7 @@ def make_train_steps(
       model: Detector, [B, h, w, C] -> [B, h/s, w/s, 7].
       optimizer: Of the parameters.
       mesh: The devices; B is a multiple of their number.
-      mode: Input mode, a key of dimjax.inputs.CHANNELS.
+      mode: Input mode, a key of dimjax.training.inputs.CHANNELS.
       stride: Output stride of the model in pixels.
       a: Weight of the location loss.
       b: Weight of the classification loss.
@@ -140,7 +140,7 @@ def make_train_steps(
 
     Returns:
       (state, chips, index [S, B]) -> (state, dict of losses [S, B], and of what the network said:
-      answers [S, B, M, 5] and strays [S, B, 3], see dimjax.answers). The state is given away.
+      answers [S, B, M, 5] and strays [S, B, 3], see dimjax.training.responses). The state is given away.
     """
 
     def look(chips: Chips, index: jax.Array, step: jax.Array):
@@ -248,7 +248,7 @@ def train_epoch(
 
     Returns:
       The next state, and a dict of losses [N] of each example as it was trained on, with the
-      answers [N, M, 5] and strays [N, 3] of dimjax.answers.
+      answers [N, M, 5] and strays [N, 3] of dimjax.training.responses.
 
     Raises:
       FloatingPointError: A loss is not finite.

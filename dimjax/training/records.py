@@ -3,7 +3,7 @@
 losses.parquet: epoch, id, sequence, frame, location, confidence, category, total, and the
 strongest thing seen apart from all labels: stray_score, stray_x, stray_y (frame coordinates).
 answers.parquet: epoch, example (its row among those of the epoch in losses.parquet), label (row
-of the label table that was trained on, from 0), and the columns of dimjax.answers.ANSWERS; a label
+of the label table that was trained on, from 0), and the columns of dimjax.training.responses.ANSWERS; a label
 in several chips has several rows.
 
     rows = label_rows(examples, labels)
@@ -16,12 +16,12 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
-from dimjax.answers import ANSWERS, STRAYS
 from dimjax.atomic_files import write_parquet, written_aside
 from dimjax.chips.examples import Examples
 from dimjax.coordinates import chip_to_frame
 from dimjax.errors import InputError
 from dimjax.runs import identity
+from dimjax.training.responses import ANSWERS, STRAYS
 from dimjax.workdir import Paths
 
 _SAME_PX = 0.01  # positions in chips are float32

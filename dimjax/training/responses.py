@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from dimjax.coordinates import decode, encode
-from dimjax.inputs import turn_back
+from dimjax.training.inputs import turn_back
 
 ANSWERS = ("confidence", "target", "interference", "dx", "dy")
 STRAYS = ("stray_score", "stray_x", "stray_y")
@@ -31,7 +31,7 @@ def before_turning(
     """Answers and strays in the chips as they were before they were turned and flipped.
 
     Args:
-      turns: [B, 3] bool, see dimjax.inputs.turn.
+      turns: [B, 3] bool, see dimjax.training.inputs.turn.
       outputs: [B, h, w, 7] on the turned chips.
       boxes: [B, M, 4] labels in them, pixels.
       category: [B, M] int, -1 where there is no label.
