@@ -29,7 +29,7 @@ from machine import about
 from noise import LEVEL, SIGMA, noise_chips, on_all
 from table2 import EPOCHS, SCORED, TRAINED, summary
 
-from dimjax.detections import decode, suppress, whole_frame
+from dimjax.detection.grid import decode, suppress, whole_frame
 from dimjax.models import BACKBONES, create_detector
 from dimjax.models.folding import apply_folded
 from dimjax.training import meshes, steps

@@ -23,12 +23,12 @@ import numpy as np
 import dimjax
 from dimjax.atomic_files import written_aside
 from dimjax.data.labels import CATEGORIES
-from dimjax.detections import Detections
+from dimjax.detection.grid import Detections
+from dimjax.detection.inference import Detector, create_model, make_detector
 from dimjax.errors import InputError
 from dimjax.onnx_graph import needed, onnx_graph
 from dimjax.onnx_runtime import Exported, open_onnx
 from dimjax.parity import parity
-from dimjax.search import Detector, create_model, make_detector
 
 TOLERANCE = 1e-4
 CHECKED = ((1, 512, 640), (2, 203, 301))  # images, height and width of the frames of the check

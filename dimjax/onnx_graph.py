@@ -2,7 +2,7 @@
 
 The network is converted by jax2onnx; what stands before and after it (normalisation, decoding,
 suppression of duplicates) is written below in ONNX's own notation, with the arithmetic of
-dimjax.training.inputs and dimjax.detections. All of it is channels first, so that no transpose is left but
+dimjax.training.inputs and dimjax.detection.grid. All of it is channels first, so that no transpose is left but
 that of the boxes.
 
     model = onnx_graph(detector)                    # an onnx.ModelProto, not yet checked
@@ -21,10 +21,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from dimjax.detection.inference import Detector, create_model
 from dimjax.errors import InputError
 from dimjax.models.folding import apply_folded
 from dimjax.models.ops.export_forms import written_plainly
-from dimjax.search import Detector, create_model
 from dimjax.training.inputs import CHANNELS
 
 # What the runtimes of 2023 and later know: ONNX Runtime 1.15, TensorRT 10.
@@ -159,7 +159,7 @@ def onnx_graph(detector: Detector) -> Any:
     """The detector as an onnx.ModelProto, in float32 and for whole frames.
 
     Inputs: frames [B, 4, H, W] float32, scale [B, 2] float32. Outputs: boxes [B, K, 4] float32,
-    score [B, K] float32, category [B, K] int32, as dimjax.detections.Detections has them. B, H and
+    score [B, K] float32, category [B, K] int32, as dimjax.detection.grid.Detections has them. B, H and
     W are dynamic, K is the description's `most`.
 
     Raises:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dimjax.detections import Detections
+from dimjax.detection.grid import Detections
 from dimjax.errors import InputError
 from dimjax.onnx_graph import needed
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from dimjax.detections import Detections
+from dimjax.detection.grid import Detections
 
 LEVEL, NOISE_SIGMA = 1000.0, 10.0
 

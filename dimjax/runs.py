@@ -12,10 +12,10 @@ import jax
 import numpy as np
 import pandas as pd
 
-from dimjax import search
 from dimjax.chips import examples
 from dimjax.data.labels import CATEGORIES
 from dimjax.data.sequences import Sequence, as_sequence
+from dimjax.detection import inference
 from dimjax.stages.motion import camera_motion
 from dimjax.tracks import Tracks
 from dimjax.training import steps
@@ -41,7 +41,7 @@ class Run:
     ):
         self.config = read_config(workdir)
         self.paths = Paths(workdir, newest_round(workdir) if round is None else round)
-        self.detector = search.restore_detector(self.paths.checkpoints, epoch, runtime)
+        self.detector = inference.restore_detector(self.paths.checkpoints, epoch, runtime)
 
     def losses(self, split: str = "train", batch_size: int = 256) -> pd.DataFrame:
         """Loss of each example of a split, as the checkpoint's network sees it.
@@ -83,7 +83,7 @@ class Run:
           Table with sequence, frame, x, y, w, h, category, score, and of accepted ones track.
         """
         sequence = frames if isinstance(frames, Sequence) else as_sequence(frames)
-        table = search.search(self.detector, sequence, progress=progress)
+        table = inference.search(self.detector, sequence, progress=progress)
         return self.detector.decided(self.tracks(sequence, table)) if accepted else table
 
     def tracks(self, sequence: Sequence, found: pd.DataFrame) -> Tracks:
@@ -100,7 +100,7 @@ def load(
 ) -> Run:
     """Open a run's directory; by default its newest round and checkpoint, for JAX to detect with.
 
-    The other runtime is "onnx"; see dimjax.search.restore_detector.
+    The other runtime is "onnx"; see dimjax.detection.inference.restore_detector.
     """
     return Run(workdir, round, epoch, runtime)
 

@@ -17,12 +17,13 @@ import pandas as pd
 from ml_collections import ConfigDict
 from refinement_ranking import Round
 
-from dimjax import rounds, search
+from dimjax import rounds
 from dimjax.atomic_files import write_parquet
 from dimjax.chips import examples
 from dimjax.data.folders import DIMJAX
 from dimjax.data.labels import read_table, write_table
 from dimjax.data.splits import with_validation
+from dimjax.detection import inference
 from dimjax.stages.predict import trained_sequences
 from dimjax.training import meshes, records, steps
 from dimjax.training.inputs import network_input
@@ -61,7 +62,7 @@ def write(config, own: Round, folds: int, work: Path, make_builder: Callable) ->
         for name, values in answers(config, detector, data, mine).items():
             said.setdefault(name, np.zeros((len(data), *values.shape[1:]), values.dtype))
             said[name][mine] = values
-        predictions += [search.search(detector, own.folder.sequence(name)) for name in held]
+        predictions += [inference.search(detector, own.folder.sequence(name)) for name in held]
     rows = records.label_rows(data, read_table(own.paths.labels))
     records.write_epoch(record, 0, data, rows, said)
     records.merge(record)
@@ -69,7 +70,7 @@ def write(config, own: Round, folds: int, work: Path, make_builder: Callable) ->
     return record
 
 
-def train(config, own: Round, held: list[str], work: Path, make_builder) -> search.Detector:
+def train(config, own: Round, held: list[str], work: Path, make_builder) -> inference.Detector:
     """The detector of a training on a round's labels without those of some sequences."""
     folder = work / "data"
     splits = with_validation(own.folder.splits, config.data.val_share, config.seed)
@@ -87,10 +88,12 @@ def train(config, own: Round, held: list[str], work: Path, make_builder) -> sear
     config.refinement.planted_share = 0.0  # they are among the labels
     config.rounds.count = 1
     rounds.run(config, str(work / "run"), make_builder, last="train")
-    return search.restore_detector(Paths(work / "run").checkpoints)
+    return inference.restore_detector(Paths(work / "run").checkpoints)
 
 
-def answers(config, detector: search.Detector, data: examples.Examples, rows: np.ndarray) -> dict:
+def answers(
+    config, detector: inference.Detector, data: examples.Examples, rows: np.ndarray
+) -> dict:
     """Losses, answers and strays of some examples in evaluation mode, as train_epoch gives them."""
     stride, mode = config.model.output_stride, config.model.input
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dimjax.clips import clips_of
 from dimjax.data.sequences import Sequence, as_sequence
+from dimjax.detection.clips import clips_of
 from dimjax.errors import InputError
 
 

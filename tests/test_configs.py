@@ -11,9 +11,9 @@ import jax
 import jax.numpy as jnp
 import pytest
 
+from dimjax.detection.inference import create_model
 from dimjax.errors import InputError
 from dimjax.keys import check
-from dimjax.search import create_model
 from dimjax.stages.train import describe
 from dimjax.training.inputs import CHANNELS
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dimjax.coordinates import encode
-from dimjax.detections import Detections, decode, suppress, tiled_frame, whole_frame
+from dimjax.detection.grid import Detections, decode, suppress, tiled_frame, whole_frame
 from dimjax.models import create_detector
 
 

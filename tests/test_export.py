@@ -10,11 +10,11 @@ from test_models import _random_variables
 
 from dimjax import export, onnx_graph
 from dimjax.data.sequences import as_sequence
+from dimjax.detection.inference import create_model, make_detector, search
 from dimjax.errors import InputError
 from dimjax.models import BACKBONES
 from dimjax.onnx_runtime import open_onnx
 from dimjax.parity import greatest_difference, planted_frames
-from dimjax.search import create_model, make_detector, search
 from dimjax.training.inputs import CHANNELS
 
 SMALL = ((1, 40, 56), (2, 21, 75))

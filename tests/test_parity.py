@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from dimjax.detections import Detections
+from dimjax.detection.grid import Detections
 from dimjax.parity import greatest_difference, parity, planted_frames
 
 BOXES = [[100.0, 50.0, 3.0, 4.0], [20.0, 30.0, 3.0, 3.0], [300.0, 200.0, 5.0, 5.0]]

@@ -16,11 +16,11 @@ from dimjax import ledger, report
 from dimjax.chips.cutting import chip_id
 from dimjax.data.labels import COLUMNS, write_table
 from dimjax.data.sequences import as_sequence
+from dimjax.detection.inference import Detector
 from dimjax.evaluation import figures
 from dimjax.ledger import Change, Item, Place
 from dimjax.report import curves, mined, rounds, tables, trajectories
 from dimjax.report.found import sections
-from dimjax.search import Detector
 from dimjax.stages import refine
 from dimjax.stages.simulate import data_folder
 from dimjax.tracks import POINT_TYPES

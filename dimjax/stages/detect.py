@@ -59,7 +59,7 @@ def run(
         of the source. What an earlier search of the same source left there is replaced.
       pictures: Number of overlay pictures, spread evenly over the frames with detections.
       video: Whether to write an overlay video of each sequence too.
-      runtime: "jax" or "onnx"; see dimjax.search.restore_detector.
+      runtime: "jax" or "onnx"; see dimjax.detection.inference.restore_detector.
 
     Returns:
       The folder written to.

@@ -5,7 +5,6 @@ from functools import partial
 
 import pandas as pd
 
-from dimjax import search
 from dimjax.atomic_files import write_whole
 from dimjax.chips import examples
 from dimjax.coordinates import frame_to_chip
@@ -13,6 +12,7 @@ from dimjax.data.folders import Folder
 from dimjax.data.labels import write_table
 from dimjax.data.scr import measure_scr
 from dimjax.data.splits import with_validation
+from dimjax.detection import inference
 from dimjax.evaluation import figures
 from dimjax.progress import bar, say
 from dimjax.runs import chip_labels, most_bytes
@@ -32,12 +32,12 @@ def run(config, paths: Paths) -> dict:
     """
     if paths.evaluation.exists():
         return json.loads(paths.evaluation.read_text())
-    detector = search.restore_detector(paths.checkpoints)
+    detector = inference.restore_detector(paths.checkpoints)
     folder = data_folder(config, paths)
     splits = with_validation(folder.splits, config.data.val_share, config.seed)
     split = next(name for name in ("test", "val", "train") if name in splits)
     found = [
-        search.search(detector, folder.sequence(name))
+        inference.search(detector, folder.sequence(name))
         for name in bar(splits[split], "search full frames", "sequence")
     ]
     found = pd.concat(found, ignore_index=True)
@@ -48,7 +48,7 @@ def run(config, paths: Paths) -> dict:
     figures = {
         "split": split,
         "sequences": splits[split],
-        "parameters": search.count_parameters(detector),
+        "parameters": inference.count_parameters(detector),
         "frames": measured(found, detector.description["threshold"]),
         "tracks": measured(voted, on_tracks),
     }
@@ -78,7 +78,7 @@ def _full_frames(config, folder: Folder, names: list[str], found, thresholds) ->
 def _chips(config, paths: Paths, detector, folder: Folder, split: str) -> dict:
     data = examples.load(paths.prepared, split, most_bytes=most_bytes(config))
     chip_px = config.chips.chip_px
-    found = search.search_chips(detector, data.frames, data.scale, config.training.batch_size)
+    found = inference.search_chips(detector, data.frames, data.scale, config.training.batch_size)
     known = folder.truth is not None
     return figures.evaluate(
         chip_truth(data, folder.truth, chip_px) if known else chip_labels(data),

@@ -6,10 +6,10 @@ the new sequences, for misses and false alarms. What it finds is written at all 
 
 import pandas as pd
 
-from dimjax import search
 from dimjax.atomic_files import write_parquet
 from dimjax.chips import planning
 from dimjax.data.csv_files import read_columns
+from dimjax.detection import inference
 from dimjax.progress import bar
 from dimjax.stages.intake import new_sequences
 from dimjax.stages.simulate import data_folder
@@ -24,11 +24,12 @@ def run(config, paths: Paths) -> None:
     names = new_sequences(paths)
     if config.refinement.planted_share:
         names = trained_sequences(paths) + names
-    detector = search.restore_detector(paths.checkpoints)
+    detector = inference.restore_detector(paths.checkpoints)
     found = [
-        search.search(detector, folder.sequence(name)) for name in bar(names, "predict", "sequence")
+        inference.search(detector, folder.sequence(name))
+        for name in bar(names, "predict", "sequence")
     ]
-    columns = pd.DataFrame(columns=search.COLUMNS)
+    columns = pd.DataFrame(columns=inference.COLUMNS)
     write_parquet(pd.concat(found or [columns], ignore_index=True), paths.predictions)
 
 

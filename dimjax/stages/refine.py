@@ -12,8 +12,8 @@ import pandas as pd
 from dimjax import ledger, suspects
 from dimjax.data.folders import Folder
 from dimjax.data.labels import write_table
+from dimjax.detection.inference import restore_detector
 from dimjax.progress import say
-from dimjax.search import restore_detector
 from dimjax.stages.build import open_book, trained_labels
 from dimjax.stages.motion import camera_motion
 from dimjax.stages.predict import trained_sequences

@@ -16,15 +16,15 @@ import numpy as np
 import pandas as pd
 from tensorboardX import SummaryWriter
 
-from dimjax import search
 from dimjax.atomic_files import write_whole
 from dimjax.chips import examples
 from dimjax.data.labels import read_table
 from dimjax.data.splits import with_validation
+from dimjax.detection import inference
+from dimjax.detection.inference import Detector
 from dimjax.evaluation import figures
 from dimjax.progress import bar, say
 from dimjax.runs import chip_labels, losses_table, most_bytes
-from dimjax.search import Detector
 from dimjax.stages.motion import camera_motion
 from dimjax.stages.simulate import data_folder
 from dimjax.tracks import vote
@@ -117,7 +117,7 @@ def describe(config) -> dict:
 def _prepare(config, paths: Paths) -> tuple[_Training, steps.TrainState]:
     data, val = _examples(config, paths)
     description = describe(config)
-    model, mesh, own = search.create_model(description), meshes.make_mesh(), meshes.own_mesh()
+    model, mesh, own = inference.create_model(description), meshes.make_mesh(), meshes.own_mesh()
     optimizer = _optimizer(config, paths.number, len(data))
     key = jax.random.fold_in(jax.random.key(config.seed), paths.number)
     stride = config.model.output_stride
@@ -137,7 +137,7 @@ def _prepare(config, paths: Paths) -> tuple[_Training, steps.TrainState]:
         state = steps.started_from(state, _last_variables(paths), own)
     chips, query = steps.chips_of(data, mesh), steps.make_losses(model, **loss)
     val_chips = None if val is None else steps.chips_of(val, own)
-    detector = search.make_detector(model, None, description)
+    detector = inference.make_detector(model, None, description)
     rows = records.label_rows(data, read_table(paths.labels))
     setup = _Training(
         config, paths, mesh, data, rows, chips, val, val_chips, train_steps, query, detector
@@ -190,7 +190,7 @@ def _order(setup: _Training, epoch: int) -> np.ndarray:
 
 def _last_variables(paths: Paths) -> dict:
     """The weights with which the round before this one ended."""
-    return search.restore_detector(paths.of_round(paths.number - 1).checkpoints).variables
+    return inference.restore_detector(paths.of_round(paths.number - 1).checkpoints).variables
 
 
 def _forecast(setup: _Training, first: int) -> Forecast:
@@ -236,7 +236,7 @@ def _validate(setup: _Training, state: steps.TrainState) -> dict[str, float]:
     size = setup.config.training.batch_size
     losses = losses_table(setup.val, setup.val_chips, setup.query, variables, size)
     detector = setup.detector._replace(variables=variables)
-    found = search.search_chips(detector, setup.val_chips.frames, setup.val_chips.scale, size)
+    found = inference.search_chips(detector, setup.val_chips.frames, setup.val_chips.scale, size)
     match_px = setup.config.detection.match_px
     f1 = figures.best_f1(chip_labels(setup.val), found, "target", match_px)
     means = {f"val/{part}": float(losses[part].mean()) for part in (*PARTS, "total")}
@@ -261,7 +261,7 @@ def _thresholds(setup: _Training, state: steps.TrainState) -> dict[str, dict[str
     searched = {name: _some_frames(folder.shapes[name][0], share) for name in names}
     detector = setup.detector._replace(variables=_variables(state))
     found = [
-        search.search(detector, folder.sequence(name), frames)
+        inference.search(detector, folder.sequence(name), frames)
         for name, frames in bar(searched.items(), "choose thresholds", "sequence")
     ]
     found = pd.concat(found, ignore_index=True)

@@ -18,10 +18,10 @@ import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 
-from dimjax.clips import clips_of
 from dimjax.data.labels import CATEGORIES
 from dimjax.data.sequences import Sequence, measure_scale
-from dimjax.detections import Detections, decode, suppress, tiled_frame, whole_frame
+from dimjax.detection.clips import clips_of
+from dimjax.detection.grid import Detections, decode, suppress, tiled_frame, whole_frame
 from dimjax.errors import InputError
 from dimjax.models import create_detector
 from dimjax.models.folding import apply_folded
