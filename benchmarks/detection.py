@@ -26,11 +26,11 @@ from machine import about
 from ratios import summary
 
 from dimjax.detection.inference import Detector, create_model, make_detector
-from dimjax.export import export_onnx
+from dimjax.export.files import export_onnx
+from dimjax.export.onnx_graph import needed, network_graph
+from dimjax.export.onnx_runtime import open_onnx
+from dimjax.export.parity import planted_frames
 from dimjax.models import BACKBONES
-from dimjax.onnx_graph import needed, network_graph
-from dimjax.onnx_runtime import open_onnx
-from dimjax.parity import planted_frames
 
 HEIGHT, WIDTH = 512, 640
 PAUSE_S = 0.05

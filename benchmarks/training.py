@@ -32,8 +32,8 @@ from machine import about, with_huge_pages
 from ratios import summary
 
 from dimjax.chips.examples import Examples
+from dimjax.export.parity import planted_frames
 from dimjax.models import BACKBONES, create_detector
-from dimjax.parity import planted_frames
 from dimjax.training import meshes, steps
 
 STRIDE = 8

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from test_models import _random_variables
 
-from dimjax import export, onnx_graph
 from dimjax.data.sequences import as_sequence
 from dimjax.detection.inference import create_model, make_detector, search
 from dimjax.errors import InputError
+from dimjax.export import files, onnx_graph
+from dimjax.export.onnx_runtime import open_onnx
+from dimjax.export.parity import greatest_difference, planted_frames
 from dimjax.models import BACKBONES
-from dimjax.onnx_runtime import open_onnx
-from dimjax.parity import greatest_difference, planted_frames
 from dimjax.training.inputs import CHANNELS
 
 SMALL = ((1, 40, 56), (2, 21, 75))
@@ -47,8 +47,8 @@ def _same(detector, detect, shape):
 def test_all_backbones_in_both_formats(backbone, tmp_path):
     detector = _detector(backbone)
     onnx, stablehlo = tmp_path / "a.onnx", tmp_path / "a.stablehlo"
-    assert export.export_onnx(detector, onnx, SMALL[1:]) < 1e-4
-    assert export.export_stablehlo(detector, stablehlo, SMALL[1:]) < 1e-4
+    assert files.export_onnx(detector, onnx, SMALL[1:]) < 1e-4
+    assert files.export_stablehlo(detector, stablehlo, SMALL[1:]) < 1e-4
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.onnx", "a.stablehlo"]
 
 
@@ -61,14 +61,14 @@ def test_all_backbones_in_both_formats(backbone, tmp_path):
     ],
 )
 def test_other_inputs_strides_tiles_and_types(changes, tmp_path):
-    assert export.export_onnx(_detector(**changes), tmp_path / "a.onnx", SMALL[1:]) < 1e-4
+    assert files.export_onnx(_detector(**changes), tmp_path / "a.onnx", SMALL[1:]) < 1e-4
 
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory):
     path = tmp_path_factory.mktemp("exported") / "detector.onnx"
     detector = _detector()
-    export.export_onnx(detector, path, SMALL)
+    files.export_onnx(detector, path, SMALL)
     return detector, path
 
 
@@ -87,7 +87,7 @@ def test_batch_height_and_width_are_free(exported):
 def test_the_file_says_what_it_holds(exported):
     detector, path = exported
     facts = open_onnx(path).facts
-    assert facts == export.facts(detector)
+    assert facts == files.facts(detector)
     assert facts["categories"] == ["target", "interference"]
     assert facts["threshold"] == {"target": 0.3, "interference": 0.5}
     assert (facts["output_stride"], facts["input"], facts["dimjax"]) == (8, "difference", "0.1.0")
@@ -110,27 +110,27 @@ def test_a_bad_export_is_refused(exported, tmp_path, monkeypatch):
         variables = jax.tree.map(lambda a: a + 0.001 if a is kernel else a, detector.variables)
         return onnx_graph.onnx_graph(detector._replace(variables=variables))
 
-    monkeypatch.setattr(export, "onnx_graph", spoilt)
+    monkeypatch.setattr(files, "onnx_graph", spoilt)
     path = tmp_path / "a.onnx"
     path.write_text("what was there before")
     with pytest.raises(
         InputError, match="must find what the detector finds, to 0.0001; found a di"
     ):
-        export.export_onnx(exported[0], path, SMALL[:1])
+        files.export_onnx(exported[0], path, SMALL[:1])
     assert [file.name for file in tmp_path.iterdir()] == ["a.onnx"]
     assert path.read_text() == "what was there before"
 
 
 def test_a_difference_that_is_no_number_is_refused(exported, tmp_path, monkeypatch):
-    monkeypatch.setattr(export, "parity", lambda *_: float("nan"))
+    monkeypatch.setattr(files, "parity", lambda *_: float("nan"))
     with pytest.raises(InputError, match="found a difference of nan"):
-        export.export_stablehlo(exported[0], tmp_path / "a.stablehlo")
+        files.export_stablehlo(exported[0], tmp_path / "a.stablehlo")
     assert not list(tmp_path.iterdir())
 
 
 def test_search_through_onnx_finds_the_same(tmp_path):
     detector = _detector()
-    runs = export.through_onnx(detector, tmp_path / "detector.onnx")
+    runs = files.through_onnx(detector, tmp_path / "detector.onnx")
     frames = planted_frames(1, 48, 64, seed=2)[0][0]
     sequence = as_sequence(np.concatenate([frames, frames]))
     expected, found = (search(one, sequence).round(3) for one in (detector, runs))
@@ -146,11 +146,11 @@ def test_an_exported_file_is_used_until_the_weights_change(exported, tmp_path, m
     path = tmp_path / "detector.onnx"
     path.write_bytes(source.read_bytes())
     written = []
-    monkeypatch.setattr(export, "export_onnx", lambda *given: written.append(given))
-    export.through_onnx(detector, path)
+    monkeypatch.setattr(files, "export_onnx", lambda *given: written.append(given))
+    files.through_onnx(detector, path)
     assert not written
     other = _detector(seed=1)
-    export.through_onnx(other, path)
+    files.through_onnx(other, path)
     assert written == [(other, path)]
 
 
@@ -172,5 +172,5 @@ def test_a_missing_extra_is_named(missing, tmp_path, monkeypatch):
     with pytest.raises(
         InputError, match=rf"found no {missing}. Type: pip install 'dimjax\[export\]"
     ):
-        export.export_onnx(_detector(), tmp_path / "a.onnx", SMALL)
+        files.export_onnx(_detector(), tmp_path / "a.onnx", SMALL)
     assert not list(tmp_path.iterdir())

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dimjax.detection.grid import Detections
-from dimjax.parity import greatest_difference, parity, planted_frames
+from dimjax.export.parity import greatest_difference, parity, planted_frames
 
 BOXES = [[100.0, 50.0, 3.0, 4.0], [20.0, 30.0, 3.0, 3.0], [300.0, 200.0, 5.0, 5.0]]
 

@@ -115,7 +115,7 @@ def restore_detector(directory: Path, epoch: int | None = None, runtime: str = "
     detector = make_detector(model, variables, description)
     if runtime == "jax":
         return detector
-    from dimjax.export import through_onnx  # builds on this module
+    from dimjax.export.files import through_onnx  # builds on this module
 
     return through_onnx(detector, Path(directory).parent / "detector.onnx")
 

@@ -10,8 +10,9 @@ runs/demo/export/detector.json           inputs, outputs, thresholds, versions, 
 import json
 from pathlib import Path
 
-from dimjax import export, runs
+from dimjax import runs
 from dimjax.atomic_files import write_whole
+from dimjax.export import files
 from dimjax.progress import say
 
 _INPUTS = {
@@ -68,7 +69,7 @@ def run(workdir: str | Path, output: str | Path | None = None, round: int | None
     """
     run_ = runs.load(workdir, round)
     output = Path(output) if output else run_.paths.exported
-    writers = {"detector.onnx": export.export_onnx, "detector.stablehlo": export.export_stablehlo}
+    writers = {"detector.onnx": files.export_onnx, "detector.stablehlo": files.export_stablehlo}
     differences = {}
     for name, write in writers.items():
         differences[name] = write(run_.detector, output / name)
@@ -76,7 +77,7 @@ def run(workdir: str | Path, output: str | Path | None = None, round: int | None
     record = {
         "inputs": _INPUTS,
         "outputs": _OUTPUTS,
-        "detector": export.facts(run_.detector),
+        "detector": files.facts(run_.detector),
         "use": _USE,
         "greatest_difference": differences,
         "units": "Differences are those of scores, of centres in output strides, and of the "

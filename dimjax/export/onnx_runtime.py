@@ -1,4 +1,4 @@
-"""Detection through ONNX Runtime, from a file that dimjax.export wrote.
+"""Detection through ONNX Runtime, from a file that dimjax.export.files wrote.
 
 In come raw frames, whole ones of any size; out come the detections, as the file's detector gives
 them.
@@ -17,7 +17,7 @@ import numpy as np
 
 from dimjax.detection.grid import Detections
 from dimjax.errors import InputError
-from dimjax.onnx_graph import needed
+from dimjax.export.onnx_graph import needed
 
 
 class Exported(NamedTuple):

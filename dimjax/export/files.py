@@ -26,9 +26,9 @@ from dimjax.data.labels import CATEGORIES
 from dimjax.detection.grid import Detections
 from dimjax.detection.inference import Detector, create_model, make_detector
 from dimjax.errors import InputError
-from dimjax.onnx_graph import needed, onnx_graph
-from dimjax.onnx_runtime import Exported, open_onnx
-from dimjax.parity import parity
+from dimjax.export.onnx_graph import needed, onnx_graph
+from dimjax.export.onnx_runtime import Exported, open_onnx
+from dimjax.export.parity import parity
 
 TOLERANCE = 1e-4
 CHECKED = ((1, 512, 640), (2, 203, 301))  # images, height and width of the frames of the check
@@ -46,7 +46,7 @@ def export_onnx(
       checked: Shapes of the frames that it must find the same in.
 
     Returns:
-      The greatest difference, in the units of dimjax.parity.
+      The greatest difference, in the units of dimjax.export.parity.
 
     Raises:
       InputError: The file finds something else, or the extra export is not installed.
