@@ -18,7 +18,7 @@ from kept_losses import last_losses, same_chips
 from result_files import as_json, interval, markdown, number, svg_file, versions
 
 from dimjax.atomic_files import write_whole
-from dimjax.report.charts import Axis, Series, chart, round_up
+from dimjax.drawing.charts import Axis, Series, chart, round_up
 from dimjax.workdir import Paths, newest_round, read_config
 
 _SIZE = flags.DEFINE_enum("size", "cpu", ["toy", "cpu", "paper"], "Which of the kept runs.")

@@ -12,8 +12,8 @@ from planted_detections import HEIGHT, THRESHOLD, WIDTH, Planted, Scene
 from result_files import as_json, interval, markdown, number, svg_file, versions
 
 from dimjax.atomic_files import write_whole
+from dimjax.drawing.charts import Axis, Series, chart
 from dimjax.mining import Mining
-from dimjax.report.charts import Axis, Series, chart
 from dimjax.tracks import Linking
 
 

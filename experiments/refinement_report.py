@@ -11,7 +11,7 @@ from result_files import as_json, markdown, number, svg_file, versions
 from suspect_scores import DRAWS, LOOKED_AT, OUT_OF_FOLD, RANDOM
 
 from dimjax.atomic_files import write_whole
-from dimjax.report.charts import Axis, Point, Series, chart
+from dimjax.drawing.charts import Axis, Point, Series, chart
 from dimjax.suspects import KINDS
 
 _GOALS = {"all": 0.95, **dict.fromkeys(KINDS, 0.90)}

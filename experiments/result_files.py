@@ -67,7 +67,7 @@ def number(value: float, digits: int = 3) -> str:
 
 
 def svg_file(markup: str) -> str:
-    """A chart of dimjax.report.charts as a file of its own, with its colours."""
+    """A chart of dimjax.drawing.charts as a file of its own, with its colours."""
     first, rest = str(markup).removeprefix("<svg").split(">", 1)
     head = f'<svg xmlns="http://www.w3.org/2000/svg"{first}>'
     return f'{head}<style>{_STYLE}</style><rect width="100%" height="100%" fill="#fff"/>{rest}'

@@ -12,7 +12,7 @@ from result_files import NONE, as_json, interval, markdown, number, svg_file, ve
 from round_rows import LEAST_PRECISION
 
 from dimjax.atomic_files import write_whole
-from dimjax.report.charts import Axis, Point, Series, chart
+from dimjax.drawing.charts import Axis, Point, Series, chart
 
 RUNS = {
     "oracle": "mined, oracle",

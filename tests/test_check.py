@@ -8,8 +8,8 @@ import pytest
 from conftest import ROOT, tiny_config
 from PIL import Image, ImageColor
 
-from dimjax import pictures
 from dimjax.data.labels import check, read_boxes, read_centroids, read_table
+from dimjax.drawing import pictures
 from dimjax.errors import InputError, stop
 from dimjax.stages import check as stage
 from dimjax.workdir import Paths

@@ -10,10 +10,10 @@ import pytest
 from PIL import ImageColor
 
 import dimjax
-from dimjax import overlay, pictures
 from dimjax.data import video_files
 from dimjax.data.labels import CATEGORIES
 from dimjax.data.sequences import as_sequence, open_sequence
+from dimjax.drawing import overlay, pictures
 from dimjax.errors import InputError
 from dimjax.stages import detect, export
 from dimjax.workdir import Paths

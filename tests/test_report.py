@@ -15,10 +15,11 @@ from dimjax import report
 from dimjax.chips.cutting import chip_id
 from dimjax.data.labels import TRUTH_COLUMNS, read_table, write_table
 from dimjax.data.sequences import as_sequence
+from dimjax.drawing import charts
+from dimjax.drawing.charts import Axis, Point, Series
+from dimjax.drawing.pictures import crop
 from dimjax.evaluation import figures
-from dimjax.pictures import crop
-from dimjax.report import charts, crops, curves, tables
-from dimjax.report.charts import Axis, Point, Series
+from dimjax.report import crops, curves, tables
 from dimjax.workdir import Paths, read_config
 
 TRUTH = ["sequence", "frame", "x", "y", "w", "h", "category", "snr", "visible"]

@@ -16,10 +16,10 @@ import pandas as pd
 from markupsafe import Markup
 from PIL import Image
 
-from dimjax import pictures
 from dimjax.data.sequences import Sequence, measure_scale
+from dimjax.drawing import pictures
+from dimjax.drawing.pictures import crop
 from dimjax.evaluation import figures
-from dimjax.pictures import crop
 
 KINDS = ("hit", "miss", "false alarm")
 CROP_PX = 32

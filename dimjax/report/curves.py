@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from dimjax.chips.cutting import holds
 from dimjax.data.labels import CATEGORIES
-from dimjax.report.charts import Axis, Point, Series, bars, chart, histogram, round_up
+from dimjax.drawing.charts import Axis, Point, Series, bars, chart, histogram, round_up
 from dimjax.report.tables import snr_range
 
 _PARTS = ("total", "confidence", "location", "category")

@@ -17,9 +17,9 @@ import pandas as pd
 from markupsafe import Markup, escape
 from PIL import Image, ImageDraw
 
-from dimjax import pictures
 from dimjax.data.labels import CATEGORIES
 from dimjax.data.sequences import Sequence
+from dimjax.drawing import pictures
 from dimjax.report.crops import png
 
 MOST_BYTES = 1_000_000  # of a film; as text in a page a third more

@@ -17,9 +17,9 @@ import numpy as np
 
 from dimjax.data.folders import Folder, Shapes
 from dimjax.data.sequences import Sequence, clip_frames
+from dimjax.drawing.pictures import crop
 from dimjax.errors import InputError
 from dimjax.ledger import Place
-from dimjax.pictures import crop
 
 CHIP_PX = 64
 STRIP_PX = 32

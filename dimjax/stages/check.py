@@ -14,12 +14,12 @@ import numpy as np
 import pandas as pd
 from PIL import Image, ImageDraw
 
-from dimjax import pictures
 from dimjax.chips import planning
 from dimjax.data.folders import Folder, layout_from, natural, open_folder
 from dimjax.data.labels import CATEGORIES
 from dimjax.data.sequences import Scale, Sequence, clip_frames, measure_scale
 from dimjax.data.splits import with_validation
+from dimjax.drawing import pictures
 from dimjax.errors import InputError, Report
 from dimjax.progress import bar, say
 from dimjax.report.tables import Table, as_text

@@ -22,10 +22,11 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from dimjax import overlay, runs
+from dimjax import runs
 from dimjax.atomic_files import write_whole
 from dimjax.data.folders import layout_from, open_folder
 from dimjax.data.sequences import open_sequence
+from dimjax.drawing import overlay
 from dimjax.errors import InputError
 from dimjax.progress import bar, say
 

@@ -15,9 +15,9 @@ import numpy as np
 import pandas as pd
 from PIL import Image, ImageDraw
 
-from dimjax import pictures
 from dimjax.data.sequences import Sequence, measure_scale
-from dimjax.pictures import crop, enlarged, grey8, grey_range, labelled, mark
+from dimjax.drawing import pictures
+from dimjax.drawing.pictures import crop, enlarged, grey8, grey_range, labelled, mark
 
 FRAMES_PER_SECOND = 10
 
