@@ -9,7 +9,7 @@ import pytest
 from dimjax import report
 from dimjax.chips.examples import Examples
 from dimjax.evaluation import figures
-from dimjax.report import rounds, tables
+from dimjax.report import round_table, tables
 from dimjax.stages import build, evaluate
 from dimjax.stages.evaluate import chip_truth
 from dimjax.stages.simulate import data_folder
@@ -60,7 +60,7 @@ def test_a_split_without_a_chip_is_evaluated_on_full_frames(tiny_run, tmp_path, 
     assert "chips" not in figures and figures["frames"] == whole["frames"]
     text = report.table(figures)
     assert "full frames" in text and "chips" not in text
-    assert tables.as_text(rounds.table(rounds.read(paths))).count(tables.NONE) == 7
+    assert tables.as_text(round_table.table(round_table.read(paths))).count(tables.NONE) == 7
 
 
 def test_curves_are_closest_at_high_thresholds():

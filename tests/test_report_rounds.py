@@ -19,8 +19,8 @@ from dimjax.data.sequences import as_sequence
 from dimjax.detection.inference import Detector
 from dimjax.evaluation import figures
 from dimjax.ledger import Change, Item, Place
-from dimjax.report import curves, mined, rounds, tables, trajectories
-from dimjax.report.found import sections
+from dimjax.report import curves, mined_examples, round_table, tables, trajectories
+from dimjax.report.round_sections import sections
 from dimjax.stages import refine
 from dimjax.stages.simulate import data_folder
 from dimjax.tracks import POINT_TYPES
@@ -160,11 +160,11 @@ def test_page_of_two_rounds(workdir, capsys):
     assert "10 &lt;detections&gt; on one path" in page
     assert "detected in 10 of the frames 0 to 11" in page
     printed = capsys.readouterr().out
-    assert tables.as_text(rounds.table(rounds.read(paths))) in printed
+    assert tables.as_text(round_table.table(round_table.read(paths))) in printed
 
 
 def test_table_of_rounds_by_hand(workdir):
-    table = rounds.table(rounds.read(Paths(workdir, 1)))
+    table = round_table.table(round_table.read(Paths(workdir, 1)))
     first = ["1.000", "0.500", "0.667"]  # 6 of 12 targets are found, without a false alarm
     assert table.rows[0] == ["0", "3", "4", *first, *first, "3.75", "5", "2", "6", "1.5"]
     last = ["1.000", "0.750", "0.857"]
@@ -175,14 +175,14 @@ def test_table_of_rounds_by_hand(workdir):
 
 
 def test_a_review_without_a_decision_has_no_labels_a_decision(workdir):
-    one = rounds.read(Paths(workdir, 1))[0]
+    one = round_table.read(Paths(workdir, 1))[0]
     nothing = {"items": 1, "decided": 0, "worth_it": 0, "labels_changed": 0}
-    assert rounds.table([one._replace(review=nothing)]).rows[0][-4:] == ["1", "0", "0", "–"]
+    assert round_table.table([one._replace(review=nothing)]).rows[0][-4:] == ["1", "0", "0", "–"]
 
 
 def test_kinds_by_hand(workdir):
     with ledger.open_ledger(Paths(workdir).ledger) as book:
-        table = rounds.kinds(ledger.item_table(book), ledger.decision_table(book))
+        table = round_table.kinds(ledger.item_table(book), ledger.decision_table(book))
     assert [name for name, _ in table.columns] == [
         "kind", "put up", "accepted", "skipped", "not decided", "labels changed"]  # fmt: skip
     assert table.rows == [
@@ -323,7 +323,7 @@ def test_choice_of_mined_items_takes_turns():
     later = [(22, 1, "mine", "miss", 0.1, "b", 0, "accept")]
     suspect = [(23, 0, "refine", "miss", 1.0, "a", 0, "accept")]
     table = item_rows(*many, *refused, *later, *suspect, many[0])
-    chosen = mined.choose(table)
+    chosen = mined_examples.choose(table)
     misses = chosen["miss"]
     assert misses.item.tolist() == [0, 0, 1, 2, 3, 4, 20, 21, 22]  # two places of the first
     assert chosen["false alarm"].empty

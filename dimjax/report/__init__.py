@@ -14,8 +14,8 @@ from dimjax.data.folders import Folder
 from dimjax.data.labels import read_table
 from dimjax.evaluation.figures import LEAST_VISIBLE
 from dimjax.progress import bar, say
-from dimjax.report import crops, curves, rounds, tables
-from dimjax.report.found import sections
+from dimjax.report import crops, curves, round_table, tables
+from dimjax.report.round_sections import sections
 from dimjax.stages.simulate import data_folder
 from dimjax.workdir import Paths, flat
 
@@ -36,7 +36,7 @@ def run(config, paths: Paths) -> None:
         write_whole(paths.report, page(config, paths, figures))
     say(table(figures))
     if paths.number:
-        say("\nrounds\n" + tables.as_text(rounds.table(rounds.read(paths))))
+        say("\nrounds\n" + tables.as_text(round_table.table(round_table.read(paths))))
     say(f"\nreport: {paths.report}")
 
 

@@ -14,7 +14,7 @@ from dimjax import ledger
 from dimjax.data.folders import Folder
 from dimjax.evaluation.figures import LEAST_VISIBLE
 from dimjax.progress import bar
-from dimjax.report import crops, curves, mined, rounds, trajectories
+from dimjax.report import crops, curves, mined_examples, round_table, trajectories
 from dimjax.report.tables import Table
 from dimjax.stages.intake import new_sequences
 from dimjax.stages.motion import camera_motion
@@ -34,14 +34,14 @@ def sections(config, paths: Paths, folder: Folder) -> dict:
     """What the page shows of the rounds; empty if there is only one."""
     if paths.number == 0:
         return {}
-    told = rounds.read(paths)
+    told = round_table.read(paths)
     losses = {
-        f"round {number}": rounds.last_losses(paths.of_round(number))
+        f"round {number}": round_table.last_losses(paths.of_round(number))
         for number in (0, paths.number)
     }
     with ledger.open_ledger(paths.ledger) as book:
         return {
-            "rounds": rounds.table(told),
+            "rounds": round_table.table(told),
             "loss_change": curves.loss_change(losses),
             "reviewed": _reviewed(book),
             "has_new": bool(folder.splits.get("new")),
@@ -52,7 +52,7 @@ def sections(config, paths: Paths, folder: Folder) -> dict:
 
 def _reviewed(book: ledger.Ledger) -> Table | None:
     items = ledger.item_table(book)
-    return None if items.empty else rounds.kinds(items, ledger.decision_table(book))
+    return None if items.empty else round_table.kinds(items, ledger.decision_table(book))
 
 
 def _tracks(config, paths: Paths, folder: Folder) -> dict | None:
@@ -107,7 +107,7 @@ def _longest(config, paths: Paths, folder: Folder) -> Longest | None:
 def _mined(config, paths: Paths, folder: Folder, book, told) -> dict[str, list[dict]]:
     """For each of mined.KINDS a list of crops, each with its row and what became of it."""
     items, decisions = ledger.item_table(book), ledger.decision_table(book)
-    chosen = mined.choose(items[items["round"] < paths.number])
+    chosen = mined_examples.choose(items[items["round"] < paths.number])
     standing = decisions[~decisions.undone & (decisions.verb != "undo")]
     changed = standing.groupby("item").labels.sum()
     truth = folder.labels if folder.truth is None else folder.truth
@@ -117,7 +117,7 @@ def _mined(config, paths: Paths, folder: Folder, book, told) -> dict[str, list[d
     def drawn(places: pd.DataFrame) -> dict:
         number, name = places["round"].iloc[0], places.sequence.iloc[0]
         predictions = _predictions(paths.of_round(number), [name])
-        row = mined.telling(places, predictions, config.detection.match_px)
+        row = mined_examples.telling(places, predictions, config.detection.match_px)
         marks = [
             *crops.marks("asked", pd.DataFrame([row])),
             *crops.marks("truth", _of_frame(truth, row)),
@@ -126,7 +126,7 @@ def _mined(config, paths: Paths, folder: Folder, book, told) -> dict[str, list[d
         return {
             "row": row,
             "reason": ledger.get_item(book, int(row["item"])).reason,
-            "verdict": rounds.verdict(row.verb),
+            "verdict": round_table.verdict(row.verb),
             "labels": int(changed.get(row["item"], 0)),
             **crops.draw(folder.sequence(name), row, marks, config.data.stride),
         }
@@ -141,7 +141,7 @@ def _of_frame(table: pd.DataFrame, row) -> pd.DataFrame:
     return table[(table.sequence == row.sequence) & (table.frame == row.frame)]
 
 
-def _accepted(detections: pd.DataFrame, told: rounds.Round) -> pd.DataFrame:
+def _accepted(detections: pd.DataFrame, told: round_table.Round) -> pd.DataFrame:
     """The detections that reach their round's thresholds."""
     categories = told.figures["frames"]["categories"]
     thresholds = {name: own["threshold"] for name, own in categories.items()}
