@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from dimjax import ledger
-from dimjax.coco import export_items, import_items, write_pictures
 from dimjax.data.labels import COLUMNS
 from dimjax.data.sequences import open_sequence
 from dimjax.errors import InputError
 from dimjax.ledger import Change, Item, Place
+from dimjax.review.coco import export_items, import_items, write_pictures
 
 SHAPES = {"a": (10, 40, 60), "b": (4, 40, 60)}
 T, I = "target", "interference"  # noqa: E741
@@ -521,7 +521,7 @@ def test_a_name_that_would_leave_the_folder_is_refused(tmp_path):
 
 
 def test_the_exchange_does_not_load_jax():
-    code = "import sys, dimjax.coco; assert 'jax' not in sys.modules"
+    code = "import sys, dimjax.review.coco; assert 'jax' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 

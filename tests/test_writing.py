@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 
 from dimjax.atomic_files import write_parquet, write_whole, written_aside
-from dimjax.coco import files
 from dimjax.data.csv_files import write_csv
 from dimjax.review import address
+from dimjax.review.coco import files
 
 OTHER = """
 import sys

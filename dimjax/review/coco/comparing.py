@@ -9,9 +9,9 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
-from dimjax.coco.files import Box, Coco, Image, whole_attribute
 from dimjax.errors import InputError
 from dimjax.evaluation.pairing import pairs
+from dimjax.review.coco.files import Box, Coco, Image, whole_attribute
 
 UNCHANGED = "Give the file as this run exported it."
 PUT_BACK = "Nothing was imported: correct its boxes, or put them back as they were."

@@ -26,7 +26,7 @@ Boxes are known again by their attribute `box`; where a program drops it, as Lab
 their places. Pictures are known by their names, with or without what Label Studio sets before them.
 """
 
-from dimjax.coco.exporting import export_items, write_pictures
-from dimjax.coco.importing import import_items
+from dimjax.review.coco.exporting import export_items, write_pictures
+from dimjax.review.coco.importing import import_items
 
 __all__ = ["export_items", "import_items", "write_pictures"]

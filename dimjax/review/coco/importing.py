@@ -7,7 +7,10 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from dimjax.coco.comparing import (
+from dimjax.errors import InputError
+from dimjax.ledger import Change, Decision, Item, Ledger, Place, decide, get_item, sequence_shapes
+from dimjax.ledger.values import name_of
+from dimjax.review.coco.comparing import (
     PUT_BACK,
     SAME_PX,
     UNCHANGED,
@@ -17,11 +20,8 @@ from dimjax.coco.comparing import (
     is_same,
     is_sized_alike,
 )
-from dimjax.coco.exporting import drawn
-from dimjax.coco.files import Box, read
-from dimjax.errors import InputError
-from dimjax.ledger import Change, Decision, Item, Ledger, Place, decide, get_item, sequence_shapes
-from dimjax.ledger.values import name_of
+from dimjax.review.coco.exporting import drawn
+from dimjax.review.coco.files import Box, read
 from dimjax.reviewers import as_decision
 
 _WAITING = ("open", "skipped")
@@ -30,7 +30,7 @@ _WAITING = ("open", "skipped")
 def import_items(
     book: Ledger, path: str | Path, reviewer: str, exported: str | Path, finished: bool = False
 ) -> list[Decision]:
-    """Append the decisions that an edited file holds, all or none; dimjax.coco says how.
+    """Append the decisions that an edited file holds, all or none; dimjax.review.coco says how.
 
     Args:
       book: The ledger.

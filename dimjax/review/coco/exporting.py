@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 
 from PIL import Image
 
-from dimjax.coco.files import annotation, read, write
 from dimjax.data.sequences import Sequence
 from dimjax.drawing.pictures import grey8, grey_range
 from dimjax.errors import InputError
@@ -26,6 +25,7 @@ from dimjax.ledger import (
 )
 from dimjax.ledger.changes import label_after
 from dimjax.ledger.values import text, whole
+from dimjax.review.coco.files import annotation, read, write
 
 _APART_PX = 3.0  # places nearer than this are one case
 _PLACE_PX = 3.0  # size of the box of a place without label
