@@ -15,7 +15,7 @@ from dimjax.data.labels import COLUMNS, TRUTH_COLUMNS
 from dimjax.errors import InputError
 from dimjax.evaluation.pairing import pairs
 from dimjax.ledger import Change, Item, Place
-from dimjax.reviewers import auto, oracle, summary
+from dimjax.review.simulated import auto, oracle, summary
 
 SHAPES = {"a": (400, 40, 60)}
 GONE = "gone"

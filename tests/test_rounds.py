@@ -14,9 +14,10 @@ import pyarrow.parquet as pq
 import pytest
 
 import dimjax
-from dimjax import ledger, reviewers
+from dimjax import ledger
 from dimjax.data.labels import COLUMNS, read_table
 from dimjax.errors import InputError
+from dimjax.review import simulated
 from dimjax.rounds import sole_run
 from dimjax.training import checkpoints
 from dimjax.workdir import Paths, read_config, write_config
@@ -197,7 +198,7 @@ def test_a_person_is_waited_for(undisturbed, tmp_path):
     assert not Paths(tmp_path).reviewed.exists() and not Paths(tmp_path, 1).labels.exists()
     with ledger.open_ledger(Paths(tmp_path).ledger) as book:
         ledger.decide(book, ledger.get_items(book)[-1].id, "skip", "ann")
-        reviewers.auto(book, at_least=0.0, reviewer="ann")
+        simulated.auto(book, at_least=0.0, reviewer="ann")
         for item in ledger.get_items(book, states=["open"]):
             ledger.decide(book, item.id, "skip", "ann")
         skipped = len(ledger.get_items(book, states=["skipped"]))

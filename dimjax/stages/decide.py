@@ -2,9 +2,10 @@
 
 import json
 
-from dimjax import ledger, reviewers
+from dimjax import ledger
 from dimjax.atomic_files import write_whole
 from dimjax.progress import say
+from dimjax.review import simulated
 from dimjax.stages.build import open_book
 from dimjax.stages.simulate import data_folder
 from dimjax.workdir import Paths
@@ -22,7 +23,7 @@ def run(config, paths: Paths) -> bool:
     with open_book(config, folder, paths) as book:
         if config.rounds.reviewer == "oracle":
             truth = folder.labels if folder.truth is None else folder.truth
-            reviewers.oracle(
+            simulated.oracle(
                 book,
                 truth,
                 config.detection.match_px,
@@ -30,7 +31,7 @@ def run(config, paths: Paths) -> bool:
                 config.seed,
             )
         elif config.rounds.reviewer == "auto":
-            reviewers.auto(book, config.rounds.auto_probability)
+            simulated.auto(book, config.rounds.auto_probability)
         elif (waiting := ledger.progress(book).open) > 0:
             say(
                 f"round {paths.number}: {waiting} review items wait. Decide them with\n"

@@ -22,7 +22,7 @@ from dimjax.review.coco.comparing import (
 )
 from dimjax.review.coco.exporting import drawn
 from dimjax.review.coco.files import Box, read
-from dimjax.reviewers import as_decision
+from dimjax.review.simulated import as_decision
 
 _WAITING = ("open", "skipped")
 

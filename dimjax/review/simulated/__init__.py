@@ -10,7 +10,7 @@ and ends with the same ledger: each choice depends on (seed, round, item) and th
     summary(book, "ann")                            # the same figures of anybody
 """
 
-from dimjax.reviewers.judgement import CLICK_PX, RIGHT_PX
-from dimjax.reviewers.reviewing import Review, as_decision, auto, oracle, summary
+from dimjax.review.simulated.ground_truth import CLICK_PX, RIGHT_PX
+from dimjax.review.simulated.reviewers import Review, as_decision, auto, oracle, summary
 
 __all__ = ["CLICK_PX", "RIGHT_PX", "Review", "as_decision", "auto", "oracle", "summary"]

@@ -29,7 +29,7 @@ from dimjax.ledger import (
     sequence_shapes,
 )
 from dimjax.ledger.values import name_of, number, whole
-from dimjax.reviewers.judgement import click, right_changes, truths_by_frame
+from dimjax.review.simulated.ground_truth import click, right_changes, truths_by_frame
 
 _INVENTED = (3.0, 3.0, "target")  # w, h and category of a label where nothing is
 
