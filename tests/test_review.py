@@ -24,11 +24,11 @@ from dimjax.data.folders import open_folder
 from dimjax.data.labels import COLUMNS
 from dimjax.errors import InputError
 from dimjax.ledger import Change, Item, Place
-from dimjax.review import address, from_losses
-from dimjax.review.app import create_app
-from dimjax.review.desk import Desk
-from dimjax.review.frames import Frames, binning, window
-from dimjax.review.reviewers import AWAY_SECONDS, Reviewers
+from dimjax.review.web import address, from_losses
+from dimjax.review.web.app import create_app
+from dimjax.review.web.frames import Frames, binning, window
+from dimjax.review.web.handlers import Desk
+from dimjax.review.web.name_locks import AWAY_SECONDS, Reviewers
 from dimjax.workdir import Paths, write_config
 
 HERE = address.Address(8123, "t" * 32)
@@ -40,7 +40,7 @@ NEW = Change(None, "a", 5, 20.5, 30.5, 3.0, 3.0, "target", "t7")
 SERVER = """
 import sys
 from dimjax.data.folders import open_folder
-from dimjax.review import serve
+from dimjax.review.web import serve
 workdir = sys.argv[1]
 serve(open_folder(workdir), workdir + "/ledger.sqlite", 1, "ann",
       opened=lambda url: print(url, flush=True))

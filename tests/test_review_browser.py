@@ -25,7 +25,7 @@ SERVER = """
 import os, sys
 from dimjax import ledger
 from dimjax.data.folders import open_folder
-from dimjax.review import from_losses, serve
+from dimjax.review.web import from_losses, serve
 workdir, decide = sys.argv[1], ledger.decide
 def decide_and_die(*values, **named):
     decide(*values, **named)

@@ -17,7 +17,7 @@ import dimjax
 from dimjax import ledger
 from dimjax.data.labels import COLUMNS, read_table
 from dimjax.errors import InputError
-from dimjax.review import simulated
+from dimjax.review.web import simulated
 from dimjax.rounds import sole_run
 from dimjax.training import checkpoints
 from dimjax.workdir import Paths, read_config, write_config

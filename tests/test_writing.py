@@ -10,8 +10,8 @@ import pytest
 
 from dimjax.atomic_files import write_parquet, write_whole, written_aside
 from dimjax.data.csv_files import write_csv
-from dimjax.review import address
 from dimjax.review.coco import files
+from dimjax.review.web import address
 
 OTHER = """
 import sys

@@ -6,8 +6,8 @@ It reads the data folder and the ledger, and writes decisions into the ledger. N
 for JAX.
 """
 
-from dimjax import review
 from dimjax.data.folders import layout_from, open_folder
+from dimjax.review import web
 
 
 def run(config, paths, reviewer: str | None = None, port: int = 0) -> None:
@@ -24,9 +24,9 @@ def run(config, paths, reviewer: str | None = None, port: int = 0) -> None:
     """
     layout = layout_from(config.data.layout.to_dict(), "config.data.layout")
     folder = open_folder(config.data.folder or paths.sky, layout)
-    history = review.from_losses(lambda round: paths.of_round(round).losses)
+    history = web.from_losses(lambda round: paths.of_round(round).losses)
     stride, reviewer = config.data.stride, reviewer or ""
-    review.serve(folder, paths.ledger, stride, reviewer, port, history, _tell)
+    web.serve(folder, paths.ledger, stride, reviewer, port, history, _tell)
 
 
 def _tell(url: str) -> None:

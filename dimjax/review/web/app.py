@@ -3,7 +3,7 @@
     GET  /                          the page, and /NAME the files beside it
     POST /begin /here /draw         a page opens, is still open, asks for the next items
     POST /decide /undo              a decision; answered when it is on the disk
-    GET  /items/ID/PLACE/chip       grey levels of dimjax.review.frames; so too
+    GET  /items/ID/PLACE/chip       grey levels of dimjax.review.web.frames; so too
          /items/ID/PLACE/surroundings, /items/ID/strip
 
 What a request gets wrong is answered with 400 and {"error": text}, and has changed nothing.
@@ -22,9 +22,9 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from dimjax.errors import InputError
-from dimjax.review.address import Address
-from dimjax.review.desk import Desk
-from dimjax.review.gate import Gate
+from dimjax.review.web.access import Gate
+from dimjax.review.web.handlers import Desk
+from dimjax.review.web.server_file import Address
 
 _PAGE = Path(__file__).parent / "page"
 _TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css"}

@@ -16,9 +16,9 @@ from dimjax import ledger
 from dimjax.errors import InputError
 from dimjax.ledger import Change, Ledger
 from dimjax.ledger.values import name_of, text, whole
-from dimjax.review.frames import Frames
-from dimjax.review.items import Histories, described
-from dimjax.review.reviewers import Reviewers
+from dimjax.review.web.frames import Frames
+from dimjax.review.web.items import Histories, described
+from dimjax.review.web.name_locks import Reviewers
 
 Values = Mapping[str, Any]
 

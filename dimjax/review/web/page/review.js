@@ -1,6 +1,6 @@
 // The review page begins here: what each key does, who reviews, and that the page is still open.
 //
-// The way of an item: queue.js gets it, show.js draws it (view.js, film.js, around.js, curve.js),
+// The way of an item: queue.js gets it, show.js draws it (view.js, film.js, surroundings.js, curve.js),
 // editing.js and edits.js hold what the reviewer does to it, and queue.js posts the decision.
 // session.js and server.js talk with the server.
 

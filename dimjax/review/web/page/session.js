@@ -2,7 +2,7 @@
 
 import { ask, Away } from "./server.js";
 import { find, say, state } from "./state.js";
-import { KINDS } from "./words.js";
+import { KINDS } from "./text.js";
 
 const RETRY_MS = 500;
 const LETTING_GO_MS = 500; // a page that is loaded again may still hold its id for a moment

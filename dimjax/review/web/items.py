@@ -12,8 +12,8 @@ from dimjax import ledger
 from dimjax.data.folders import Shapes
 from dimjax.data.sequences import clip_frames
 from dimjax.ledger import Change, Item, Label, Ledger, Place
-from dimjax.review import frames
-from dimjax.review.history import History
+from dimjax.review.web import frames
+from dimjax.review.web.history import History
 
 Histories = Callable[[Item, Place], History | None]
 

@@ -5,7 +5,7 @@ import { adjusted, clipOf, imageOf, VIEWS } from "./grey.js";
 import { COLOURS, fitted, MARGIN_PX, Pen, spot } from "./marks.js";
 import { path } from "./server.js";
 import { find } from "./state.js";
-import * as words from "./words.js";
+import * as words from "./text.js";
 
 const FAINT = 0.5;
 

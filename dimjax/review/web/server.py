@@ -11,11 +11,11 @@ import uvicorn
 
 from dimjax import ledger
 from dimjax.data.folders import Folder
-from dimjax.review.address import listen, sole_server
-from dimjax.review.app import create_app
-from dimjax.review.desk import Desk
-from dimjax.review.frames import Frames
-from dimjax.review.items import Histories
+from dimjax.review.web.app import create_app
+from dimjax.review.web.frames import Frames
+from dimjax.review.web.handlers import Desk
+from dimjax.review.web.items import Histories
+from dimjax.review.web.server_file import listen, sole_server
 
 
 def serve(
@@ -38,7 +38,7 @@ def serve(
       stride: Frames from F1 to F2, F2 to F3, F3 to F4.
       reviewer: Name of who opens the page first; "" asks on the page.
       port: On loopback; 0 for that of last time, or a free one.
-      history: Loss history of a place, see dimjax.review.from_losses.
+      history: Loss history of a place, see dimjax.review.web.from_losses.
       opened: Is told the URL once the page can be opened.
 
     Raises:

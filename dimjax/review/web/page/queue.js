@@ -7,7 +7,7 @@ import { path } from "./server.js";
 import { begin, insist, post, session } from "./session.js";
 import { show, showEmpty, showProgress } from "./show.js";
 import { find, say, state } from "./state.js";
-import { KINDS } from "./words.js";
+import { KINDS } from "./text.js";
 
 const AHEAD = 4; // items held at once, the current one included
 const NEAR = { chip: 12, surroundings: 3 }; // places of the current track that are fetched ahead

@@ -1,12 +1,12 @@
 // Showing the current item: all of it, or what has changed.
 
-import { drawFrame } from "./around.js";
+import { drawFrame } from "./surroundings.js";
 import { drawCurve } from "./curve.js";
 import { fresh } from "./edits.js";
 import { buildFilm, drawFilm } from "./film.js";
 import { find, state } from "./state.js";
 import * as view from "./view.js";
-import * as words from "./words.js";
+import * as words from "./text.js";
 
 /** The views that blink together. */
 export const GROUPS = { frames: [0, 1, 2, 3], differences: [4, 5, 6], all: [0, 1, 2, 3, 4, 5, 6] };
