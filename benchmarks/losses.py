@@ -53,7 +53,7 @@ def write(folder: Path, count: int, epochs: int) -> None:
     from dimjax.chips.examples import Examples
     from dimjax.training import records
     from dimjax.training.losses import PARTS
-    from dimjax.workdir import Paths
+    from dimjax.runs.workdir import Paths
 
     rng, number = np.random.default_rng(0), np.arange(count)
     sequence = np.array([f"train-{k:04d}" for k in range(math.ceil(count / (8 * FRAMES)))])
@@ -78,7 +78,7 @@ def measure(folder: Path, what: str, count: int) -> dict[str, float]:
 
     from dimjax.suspects.measures import LOSS_COLUMNS, dynamics
     from dimjax.training import records
-    from dimjax.workdir import Paths
+    from dimjax.runs.workdir import Paths
 
     paths, started = Paths(folder), time.perf_counter()
     if what == "merge":

@@ -11,7 +11,7 @@ __version__ = "0.1.0"
 
 
 def load(workdir, round=None, epoch=None, runtime="jax"):
-    """Open a run's directory: `dimjax.runs.load`."""
-    from dimjax import runs  # what only reads data must not wait for JAX
+    """Open a run's directory: `dimjax.runs.run.load`."""
+    from dimjax.runs import run  # what only reads data must not wait for JAX
 
-    return runs.load(workdir, round, epoch, runtime)
+    return run.load(workdir, round, epoch, runtime)

@@ -10,12 +10,13 @@ then look for what is wrong and what is missing, and have it reviewed: the next 
 import contextlib
 from collections.abc import Callable
 
-from dimjax import keys, report
+from dimjax import report
+from dimjax.runs import config_rules
 from dimjax.atomic_files import sole_holder
 from dimjax.errors import InputError
 from dimjax.stages import build, decide, evaluate, mine, predict, refine, simulate, train
 from dimjax.training import processes
-from dimjax.workdir import Paths, write_config
+from dimjax.runs.workdir import Paths, write_config
 
 STAGES = ("simulate", "build", "train", "evaluate", "predict", "refine", "mine", "report")
 
@@ -38,7 +39,7 @@ def run(config, workdir: str, make_builder: Callable, last: str = "rounds") -> N
         rule = f"it must be rounds or one of {', '.join(STAGES)}"
         raise InputError("last", rule, repr(last), "Correct it.")
     processes.join(config.distributed)
-    keys.check(config)
+    config_rules.check(config)
     with processes.together():
         if processes.is_first():
             _all_rounds(config, workdir, make_builder, last)

@@ -20,7 +20,7 @@ from dimjax.stages.motion import camera_motion
 from dimjax.tracks import Tracks
 from dimjax.training import steps
 from dimjax.training.meshes import own_mesh
-from dimjax.workdir import Paths, newest_round, read_config
+from dimjax.runs.workdir import Paths, newest_round, read_config
 
 
 class Run:

@@ -19,7 +19,7 @@ from result_files import as_json, interval, markdown, number, svg_file, versions
 
 from dimjax.atomic_files import write_whole
 from dimjax.drawing.charts import Axis, Series, chart, round_up
-from dimjax.workdir import Paths, newest_round, read_config
+from dimjax.runs.workdir import Paths, newest_round, read_config
 
 _SIZE = flags.DEFINE_enum("size", "cpu", ["toy", "cpu", "paper"], "Which of the kept runs.")
 _SEEDS = flags.DEFINE_list("seeds", ["0", "1", "2"], "Seeds of the kept runs.")

@@ -29,7 +29,7 @@ from dimjax.training import meshes, records, steps
 from dimjax.training.inputs import network_input
 from dimjax.training.losses import assign, detection_loss
 from dimjax.training.responses import at_labels, strongest_stray
-from dimjax.workdir import Paths
+from dimjax.runs.workdir import Paths
 
 _BATCH = 256
 

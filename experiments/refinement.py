@@ -38,7 +38,7 @@ from configs import default
 from dimjax import rounds
 from dimjax.atomic_files import write_whole
 from dimjax.data.folders import DRONE_IR, open_folder
-from dimjax.workdir import Paths
+from dimjax.runs.workdir import Paths
 from main import make_builder
 
 _SIZE = flags.DEFINE_enum("size", "cpu", ["toy", "cpu", "paper"], "How much is simulated.")

@@ -19,7 +19,7 @@ from dimjax.label_noise import planting
 from dimjax.stages import refine
 from dimjax.stages.build import open_book, trained_labels
 from dimjax.stages.simulate import data_folder
-from dimjax.workdir import Paths
+from dimjax.runs.workdir import Paths
 
 
 class Round(NamedTuple):

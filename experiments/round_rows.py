@@ -15,7 +15,7 @@ from kept_losses import last_losses, same_chips
 
 from dimjax import ledger
 from dimjax.stages.train import epochs_of
-from dimjax.workdir import Paths, newest_round, read_config
+from dimjax.runs.workdir import Paths, newest_round, read_config
 
 LEAST_PRECISION = 0.95
 REVIEW = (

@@ -28,7 +28,7 @@ from dimjax.evaluation.figures import LEAST_VISIBLE
 from dimjax.stages import build, evaluate, train
 from dimjax.stages.intake import new_sequences
 from dimjax.stages.simulate import data_folder
-from dimjax.workdir import Paths, write_config
+from dimjax.runs.workdir import Paths, write_config
 
 NAMES = ("no-mining", "random", "all")
 

@@ -32,7 +32,7 @@ from calm_sky import CALM
 
 from configs import default
 from dimjax import rounds
-from dimjax.workdir import Paths
+from dimjax.runs.workdir import Paths
 from main import make_builder
 
 _SIZE = flags.DEFINE_enum("size", "cpu", ["toy", "cpu", "paper"], "How much is simulated.")

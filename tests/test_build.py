@@ -12,7 +12,7 @@ from dimjax.data.layouts import DIMJAX
 from dimjax.errors import InputError
 from dimjax.mining import Mined, write_mined
 from dimjax.stages import build, intake, predict
-from dimjax.workdir import Paths
+from dimjax.runs.workdir import Paths
 from main import make_builder
 
 SIZE = (6, 64, 96)

@@ -13,7 +13,7 @@ import pytest
 
 from dimjax.detection.inference import create_model
 from dimjax.errors import InputError
-from dimjax.keys import check
+from dimjax.runs.config_rules import check
 from dimjax.stages.train import describe
 from dimjax.training.inputs import CHANNELS
 

@@ -16,7 +16,7 @@ from dimjax.data.sequences import as_sequence, open_sequence
 from dimjax.drawing import overlay, pictures
 from dimjax.errors import InputError
 from dimjax.stages import detect, export
-from dimjax.workdir import Paths
+from dimjax.runs.workdir import Paths
 
 # Far from the centre of a frame that is not square, so that a flip or a swap is seen.
 X, Y, T = 80.5, 20.5, 5

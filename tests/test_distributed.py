@@ -14,7 +14,7 @@ import pytest
 
 from dimjax.errors import InputError
 from dimjax.training import processes
-from dimjax.workdir import Paths, read_config, write_config
+from dimjax.runs.workdir import Paths, read_config, write_config
 
 ROOT = Path(__file__).parent.parent
 # Two processes of two simulated devices, as tiny_run has four in one.
@@ -31,7 +31,7 @@ keys = {"coordinator_address": address, "num_processes": 2, "process_id": int(in
 """
 TRAIN = """
 from dimjax import rounds
-from dimjax.workdir import read_config
+from dimjax.runs.workdir import read_config
 from dimjax.stages import train
 
 config = read_config(rest[0])

@@ -14,7 +14,7 @@ from dimjax.stages import build, evaluate
 from dimjax.stages.evaluate import chip_truth
 from dimjax.stages.simulate import data_folder
 from dimjax.stages.train import _some_frames
-from dimjax.workdir import Paths, read_config
+from dimjax.runs.workdir import Paths, read_config
 
 COLUMNS = ["sequence", "frame", "x", "y", "w", "h", "category", "snr", "visible"]
 

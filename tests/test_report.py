@@ -20,7 +20,7 @@ from dimjax.drawing.charts import Axis, Point, Series
 from dimjax.drawing.pictures import crop
 from dimjax.evaluation import figures
 from dimjax.report import crops, curves, tables
-from dimjax.workdir import Paths, read_config
+from dimjax.runs.workdir import Paths, read_config
 
 TRUTH = ["sequence", "frame", "x", "y", "w", "h", "category", "snr", "visible"]
 FOUND = ["sequence", "frame", "x", "y", "w", "h", "category", "score"]

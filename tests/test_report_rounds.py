@@ -24,7 +24,7 @@ from dimjax.report.round_sections import sections
 from dimjax.stages import refine
 from dimjax.stages.simulate import data_folder
 from dimjax.tracks import POINT_TYPES
-from dimjax.workdir import Paths, read_config, write_config
+from dimjax.runs.workdir import Paths, read_config, write_config
 
 SHAPE = (12, 64, 96)
 SEQUENCES = {"train": "train-0", "val": "val-0", "test": "test-0", "new": "new-0"}

@@ -20,7 +20,7 @@ from dimjax.errors import InputError
 from dimjax.review.web import simulated
 from dimjax.rounds import sole_run
 from dimjax.training import checkpoints
-from dimjax.workdir import Paths, read_config, write_config
+from dimjax.runs.workdir import Paths, read_config, write_config
 
 ROOT = Path(__file__).parent.parent
 # One device; compiling costs more than running here.

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from dimjax.chips import cutting
-from dimjax.workdir import Paths
+from dimjax.runs.workdir import Paths
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "experiments"))
 import drone_rounds

@@ -17,7 +17,7 @@ from dimjax.progress import bar, say
 from dimjax.report import crops, curves, round_table, tables
 from dimjax.report.round_sections import sections
 from dimjax.stages.simulate import data_folder
-from dimjax.workdir import Paths, flat
+from dimjax.runs.workdir import Paths, flat
 
 _TITLES = {
     "hit": "Hits, from dim to bright",

@@ -19,7 +19,7 @@ from dimjax.report.tables import Table
 from dimjax.stages.intake import new_sequences
 from dimjax.stages.motion import camera_motion
 from dimjax.stages.refine import linked
-from dimjax.workdir import Paths
+from dimjax.runs.workdir import Paths
 
 
 class Longest(NamedTuple):

@@ -13,7 +13,7 @@ import pandas as pd
 
 from dimjax.ledger import KINDS, VERBS
 from dimjax.report.tables import NONE, Table, basic, rate
-from dimjax.workdir import Paths
+from dimjax.runs.workdir import Paths
 
 _COLUMNS = [
     ("round", ""),

@@ -25,7 +25,7 @@ from dimjax.mining import read_mined
 from dimjax.progress import say
 from dimjax.stages import intake
 from dimjax.stages.simulate import data_folder
-from dimjax.workdir import Paths
+from dimjax.runs.workdir import Paths
 
 # So many labels count as alike dim: false labels would be the dimmest, and hovering targets.
 _DIM_SHARE = 0.2

@@ -23,7 +23,7 @@ from dimjax.drawing import pictures
 from dimjax.errors import InputError, Report
 from dimjax.progress import bar, say
 from dimjax.report.tables import Table, as_text
-from dimjax.workdir import Paths
+from dimjax.runs.workdir import Paths
 
 _NO_LIMITS = (np.inf, np.inf, np.inf)  # of a sequence that could not be opened
 _CHIPS = 40

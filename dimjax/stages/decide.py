@@ -8,7 +8,7 @@ from dimjax.progress import say
 from dimjax.review.web import simulated
 from dimjax.stages.build import open_book
 from dimjax.stages.simulate import data_folder
-from dimjax.workdir import Paths
+from dimjax.runs.workdir import Paths
 
 
 def run(config, paths: Paths) -> bool:

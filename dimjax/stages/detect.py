@@ -22,7 +22,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from dimjax import runs
+from dimjax.runs import run
 from dimjax.atomic_files import write_whole
 from dimjax.data.folders import layout_from, open_folder
 from dimjax.data.sequences import open_sequence
@@ -73,7 +73,7 @@ def run(
     if source is None:
         remedy = "Give --input=PATH."
         raise InputError("--input", "it must be a sequence or a data folder", "nothing", remedy)
-    run_, source = runs.load(workdir, runtime=runtime), Path(source)
+    run_, source = run.load(workdir, runtime=runtime), Path(source)
     files = _files(run_.config, source)
     output = Path(output) if output else run_.paths.found / _name(source)
     _begin(output, source, files)
@@ -134,7 +134,7 @@ def _begin(output: Path, source: Path, files: dict[str, Path]) -> None:
     write_whole(record, json.dumps({"source": own, "sequences": list(files)}, indent=1) + "\n")
 
 
-def _one(run_: runs.Run, path: Path, name: str, output: Path, video: bool) -> _Found:
+def _one(run_: run.Run, path: Path, name: str, output: Path, video: bool) -> _Found:
     """Search a sequence and add what was found in it to the tables."""
     sequence = open_sequence(path, name)
     found = run_.detect(sequence, False, lambda it: bar(it, f"search {name}"))

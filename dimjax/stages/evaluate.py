@@ -15,11 +15,11 @@ from dimjax.data.splits import with_validation
 from dimjax.detection import inference
 from dimjax.evaluation import figures
 from dimjax.progress import bar, say
-from dimjax.runs import chip_labels, most_bytes
+from dimjax.runs.run import chip_labels, most_bytes
 from dimjax.stages.motion import camera_motion
 from dimjax.stages.simulate import data_folder
 from dimjax.tracks import vote
-from dimjax.workdir import Paths
+from dimjax.runs.workdir import Paths
 
 
 def run(config, paths: Paths) -> dict:
@@ -91,7 +91,7 @@ def _chips(config, paths: Paths, detector, folder: Folder, split: str) -> dict:
 
 
 def chip_truth(data: examples.Examples, truth: pd.DataFrame, chip_px: int) -> pd.DataFrame:
-    """The truths whose centre lies in a chip, as the table of dimjax.runs.chip_labels."""
+    """The truths whose centre lies in a chip, as the table of dimjax.runs.run.chip_labels."""
     x0, y0 = data.origin.T
     chips = {"sequence": data.sequence, "frame": data.frame, "chip": range(len(data))}
     pairs = truth.merge(pd.DataFrame({**chips, "x0": x0, "y0": y0}), on=["sequence", "frame"])

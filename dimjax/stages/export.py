@@ -10,7 +10,7 @@ runs/demo/export/detector.json           inputs, outputs, thresholds, versions, 
 import json
 from pathlib import Path
 
-from dimjax import runs
+from dimjax.runs import run
 from dimjax.atomic_files import write_whole
 from dimjax.export import files
 from dimjax.progress import say
@@ -67,7 +67,7 @@ def run(workdir: str | Path, output: str | Path | None = None, round: int | None
       InputError: There is no checkpoint, an exported file finds something else than the detector,
         or the extra export is not installed.
     """
-    run_ = runs.load(workdir, round)
+    run_ = run.load(workdir, round)
     output = Path(output) if output else run_.paths.exported
     writers = {"detector.onnx": files.export_onnx, "detector.stablehlo": files.export_stablehlo}
     differences = {}

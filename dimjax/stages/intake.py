@@ -17,7 +17,7 @@ from dimjax.data.duplicates import twins
 from dimjax.data.folders import Folder
 from dimjax.data.sequences import clip_frames
 from dimjax.errors import InputError
-from dimjax.workdir import Paths
+from dimjax.runs.workdir import Paths
 
 
 def check(config, folder: Folder, paths: Paths) -> None:

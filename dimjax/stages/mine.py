@@ -11,7 +11,7 @@ from dimjax.stages.intake import new_sequences
 from dimjax.stages.motion import camera_motion
 from dimjax.stages.refine import linked
 from dimjax.stages.simulate import data_folder
-from dimjax.workdir import Paths
+from dimjax.runs.workdir import Paths
 
 
 def run(config, paths: Paths) -> None:

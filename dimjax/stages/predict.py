@@ -13,7 +13,7 @@ from dimjax.detection import inference
 from dimjax.progress import bar
 from dimjax.stages.intake import new_sequences
 from dimjax.stages.simulate import data_folder
-from dimjax.workdir import Paths
+from dimjax.runs.workdir import Paths
 
 
 def run(config, paths: Paths) -> None:

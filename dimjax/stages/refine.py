@@ -19,7 +19,7 @@ from dimjax.stages.motion import camera_motion
 from dimjax.stages.predict import trained_sequences
 from dimjax.stages.simulate import data_folder
 from dimjax.tracks import Shifts, Tracks
-from dimjax.workdir import Paths
+from dimjax.runs.workdir import Paths
 
 _APART_MATCHES = 2  # a detection within so many matching radii of a label is that label's matter
 

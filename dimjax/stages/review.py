@@ -15,7 +15,7 @@ def run(config, paths, reviewer: str | None = None, port: int = 0) -> None:
 
     Args:
       config: Of the run: data.folder, data.layout and data.stride.
-      paths: dimjax.workdir.Paths of the run, of any round.
+      paths: dimjax.runs.workdir.Paths of the run, of any round.
       reviewer: Name of who opens the page first; else the page asks.
       port: On loopback; 0 for that of last time, or a free one.
 

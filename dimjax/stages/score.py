@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from dimjax import runs
+from dimjax.runs import run
 from dimjax.atomic_files import write_parquet
 from dimjax.chips import examples
 from dimjax.errors import InputError
@@ -33,7 +33,7 @@ def run(
     Raises:
       InputError: There is no such split or checkpoint.
     """
-    opened = runs.load(workdir, round, epoch)
+    opened = run.load(workdir, round, epoch)
     known = examples.splits(opened.paths.prepared)
     if split not in known:
         rule = f"it must be one of {', '.join(known)}"

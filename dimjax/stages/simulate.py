@@ -2,7 +2,7 @@
 
 from dimjax.data.folders import Folder, layout_from, open_folder
 from dimjax.sky import ErrorRates, Sky, write_folder
-from dimjax.workdir import Paths
+from dimjax.runs.workdir import Paths
 
 
 def run(config, paths: Paths) -> None:

@@ -20,9 +20,9 @@ from dimjax.atomic_files import write_parquet, written_aside
 from dimjax.chips.examples import Examples
 from dimjax.coordinates import chip_to_frame
 from dimjax.errors import InputError
-from dimjax.runs import identity
+from dimjax.runs.run import identity
 from dimjax.training.responses import ANSWERS, STRAYS
-from dimjax.workdir import Paths
+from dimjax.runs.workdir import Paths
 
 _SAME_PX = 0.01  # positions in chips are float32
 
