@@ -50,10 +50,11 @@ def write(folder: Path, count: int, epochs: int) -> None:
     """What a training of noise would write in its epochs."""
     import math
 
+    from dimjax.runs.workdir import Paths
+
     from dimjax.chips.examples import Examples
     from dimjax.training import records
     from dimjax.training.losses import PARTS
-    from dimjax.runs.workdir import Paths
 
     rng, number = np.random.default_rng(0), np.arange(count)
     sequence = np.array([f"train-{k:04d}" for k in range(math.ceil(count / (8 * FRAMES)))])
@@ -75,10 +76,10 @@ def write(folder: Path, count: int, epochs: int) -> None:
 def measure(folder: Path, what: str, count: int) -> dict[str, float]:
     """Seconds of a step and the peak of this process, bytes."""
     import pandas as pd
+    from dimjax.runs.workdir import Paths
 
     from dimjax.suspects.measures import LOSS_COLUMNS, dynamics
     from dimjax.training import records
-    from dimjax.runs.workdir import Paths
 
     paths, started = Paths(folder), time.perf_counter()
     if what == "merge":

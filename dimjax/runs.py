@@ -16,11 +16,11 @@ from dimjax.chips import examples
 from dimjax.data.labels import CATEGORIES
 from dimjax.data.sequences import Sequence, as_sequence
 from dimjax.detection import inference
+from dimjax.runs.workdir import Paths, newest_round, read_config
 from dimjax.stages.motion import camera_motion
 from dimjax.tracks import Tracks
 from dimjax.training import steps
 from dimjax.training.meshes import own_mesh
-from dimjax.runs.workdir import Paths, newest_round, read_config
 
 
 class Run:

@@ -22,12 +22,12 @@ from result_files import as_json, interval, markdown, number, versions
 from round_rows import rows_of
 
 from configs import drone_ir
-from dimjax import rounds
 from dimjax.atomic_files import write_whole
 from dimjax.data.folders import DRONE_IR, Folder, open_folder
 from dimjax.data.labels import write_table
 from dimjax.data.layouts import DIMJAX
 from dimjax.progress import bar
+from dimjax.stages import rounds
 
 VALIDATION = 2  # of the labelled clips
 

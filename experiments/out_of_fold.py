@@ -14,22 +14,22 @@ from pathlib import Path
 import jax
 import numpy as np
 import pandas as pd
+from dimjax.runs.workdir import Paths
 from ml_collections import ConfigDict
 from refinement_ranking import Round
 
-from dimjax import rounds
 from dimjax.atomic_files import write_parquet
 from dimjax.chips import examples
 from dimjax.data.folders import DIMJAX
 from dimjax.data.labels import read_table, write_table
 from dimjax.data.splits import with_validation
 from dimjax.detection import inference
+from dimjax.stages import rounds
 from dimjax.stages.predict import trained_sequences
 from dimjax.training import meshes, records, steps
 from dimjax.training.inputs import network_input
 from dimjax.training.losses import assign, detection_loss
 from dimjax.training.responses import at_labels, strongest_stray
-from dimjax.runs.workdir import Paths
 
 _BATCH = 256
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import objectlab
 import pandas as pd
 import suspect_scores
+from dimjax.runs.workdir import Paths
 
 from dimjax import ledger
 from dimjax.data.folders import Folder
@@ -19,7 +20,6 @@ from dimjax.label_noise import planting
 from dimjax.stages import refine
 from dimjax.stages.build import open_book, trained_labels
 from dimjax.stages.simulate import data_folder
-from dimjax.runs.workdir import Paths
 
 
 class Round(NamedTuple):

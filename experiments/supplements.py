@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from dimjax.runs.workdir import Paths, write_config
 
 from dimjax.chips import planning
 from dimjax.data.csv_files import write_csv
@@ -28,7 +29,6 @@ from dimjax.evaluation.figures import LEAST_VISIBLE
 from dimjax.stages import build, evaluate, train
 from dimjax.stages.intake import new_sequences
 from dimjax.stages.simulate import data_folder
-from dimjax.runs.workdir import Paths, write_config
 
 NAMES = ("no-mining", "random", "all")
 

@@ -29,10 +29,10 @@ from round_rows import rows_of
 sys.path.insert(0, str(Path(__file__).parents[1]))
 import drone_rounds
 from calm_sky import CALM
+from dimjax.runs.workdir import Paths
 
 from configs import default
-from dimjax import rounds
-from dimjax.runs.workdir import Paths
+from dimjax.stages import rounds
 from main import make_builder
 
 _SIZE = flags.DEFINE_enum("size", "cpu", ["toy", "cpu", "paper"], "How much is simulated.")

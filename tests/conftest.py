@@ -44,7 +44,7 @@ def tiny_run(tmp_path_factory):
     Its sequences are 64x96 pixels and 8 frames long, one a split; copy it before changing it.
     """
     config = tiny_config()
-    from dimjax import rounds
+    from dimjax.stages import rounds
 
     workdir = tmp_path_factory.mktemp("tiny_run")
     rounds.run(config, str(workdir), importlib.import_module("main").make_builder)

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import tiny_config
+from dimjax.runs.workdir import Paths
 
 from dimjax.chips import planning
 from dimjax.data.folders import open_folder
@@ -12,7 +13,6 @@ from dimjax.data.layouts import DIMJAX
 from dimjax.errors import InputError
 from dimjax.mining import Mined, write_mined
 from dimjax.stages import build, intake, predict
-from dimjax.runs.workdir import Paths
 from main import make_builder
 
 SIZE = (6, 64, 96)

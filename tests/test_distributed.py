@@ -11,10 +11,10 @@ from types import SimpleNamespace
 
 import pandas as pd
 import pytest
+from dimjax.runs.workdir import Paths, read_config, write_config
 
 from dimjax.errors import InputError
 from dimjax.training import processes
-from dimjax.runs.workdir import Paths, read_config, write_config
 
 ROOT = Path(__file__).parent.parent
 # Two processes of two simulated devices, as tiny_run has four in one.

@@ -5,6 +5,7 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
+from dimjax.runs.workdir import Paths, read_config
 
 from dimjax import report
 from dimjax.chips.examples import Examples
@@ -14,7 +15,6 @@ from dimjax.stages import build, evaluate
 from dimjax.stages.evaluate import chip_truth
 from dimjax.stages.simulate import data_folder
 from dimjax.stages.train import _some_frames
-from dimjax.runs.workdir import Paths, read_config
 
 COLUMNS = ["sequence", "frame", "x", "y", "w", "h", "category", "snr", "visible"]
 

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import tiny_config
+from dimjax.runs.workdir import Paths
 from PIL import Image
 
 from dimjax import ledger
@@ -14,7 +15,6 @@ from dimjax.data.duplicates import twins
 from dimjax.data.sequences import as_sequence, open_sequence
 from dimjax.errors import InputError
 from dimjax.stages import build, decide, intake, mine, predict, simulate
-from dimjax.runs.workdir import Paths
 from main import make_builder
 
 NOISE = np.random.default_rng(0).normal(1000, 5, (8, 64, 96)).astype(np.uint16)

@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pandas as pd
 import pytest
+from dimjax.runs.workdir import Paths, read_config
 from PIL import Image
 
 from dimjax import report
@@ -20,7 +21,6 @@ from dimjax.drawing.charts import Axis, Point, Series
 from dimjax.drawing.pictures import crop
 from dimjax.evaluation import figures
 from dimjax.report import crops, curves, tables
-from dimjax.runs.workdir import Paths, read_config
 
 TRUTH = ["sequence", "frame", "x", "y", "w", "h", "category", "snr", "visible"]
 FOUND = ["sequence", "frame", "x", "y", "w", "h", "category", "score"]

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import tiny_config
+from dimjax.runs.workdir import Paths, read_config, write_config
 from PIL import Image
 from test_report import Links
 
@@ -24,7 +25,6 @@ from dimjax.report.round_sections import sections
 from dimjax.stages import refine
 from dimjax.stages.simulate import data_folder
 from dimjax.tracks import POINT_TYPES
-from dimjax.runs.workdir import Paths, read_config, write_config
 
 SHAPE = (12, 64, 96)
 SEQUENCES = {"train": "train-0", "val": "val-0", "test": "test-0", "new": "new-0"}

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from dimjax.runs.workdir import Paths, write_config
 
 from configs.default import get_config
 from dimjax import ledger
@@ -29,7 +30,6 @@ from dimjax.review.web.app import create_app
 from dimjax.review.web.frames import Frames, binning, window
 from dimjax.review.web.handlers import Desk
 from dimjax.review.web.name_locks import AWAY_SECONDS, Reviewers
-from dimjax.runs.workdir import Paths, write_config
 
 HERE = address.Address(8123, "t" * 32)
 COOKIE = f"dimjax-review-8123={HERE.token}"

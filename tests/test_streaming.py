@@ -6,13 +6,13 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
+from dimjax.runs.workdir import Paths, read_config
 
-from dimjax.runs import run
 from dimjax.chips import examples
+from dimjax.runs import run
 from dimjax.stages import train
 from dimjax.stages.train import _examples
 from dimjax.training import meshes, steps
-from dimjax.runs.workdir import Paths, read_config
 
 
 @pytest.fixture(scope="module")

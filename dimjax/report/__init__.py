@@ -16,8 +16,8 @@ from dimjax.evaluation.figures import LEAST_VISIBLE
 from dimjax.progress import bar, say
 from dimjax.report import crops, curves, round_table, tables
 from dimjax.report.round_sections import sections
-from dimjax.stages.simulate import data_folder
 from dimjax.runs.workdir import Paths, flat
+from dimjax.stages.simulate import data_folder
 
 _TITLES = {
     "hit": "Hits, from dim to bright",

@@ -16,10 +16,10 @@ from dimjax.evaluation.figures import LEAST_VISIBLE
 from dimjax.progress import bar
 from dimjax.report import crops, curves, mined_examples, round_table, trajectories
 from dimjax.report.tables import Table
+from dimjax.runs.workdir import Paths
 from dimjax.stages.intake import new_sequences
 from dimjax.stages.motion import camera_motion
 from dimjax.stages.refine import linked
-from dimjax.runs.workdir import Paths
 
 
 class Longest(NamedTuple):

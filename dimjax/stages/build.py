@@ -23,9 +23,9 @@ from dimjax.data.splits import with_validation
 from dimjax.label_noise import planting
 from dimjax.mining import read_mined
 from dimjax.progress import say
+from dimjax.runs.workdir import Paths
 from dimjax.stages import intake
 from dimjax.stages.simulate import data_folder
-from dimjax.runs.workdir import Paths
 
 # So many labels count as alike dim: false labels would be the dimmest, and hovering targets.
 _DIM_SHARE = 0.2

@@ -6,9 +6,9 @@ from dimjax import ledger
 from dimjax.atomic_files import write_whole
 from dimjax.progress import say
 from dimjax.review.web import simulated
+from dimjax.runs.workdir import Paths
 from dimjax.stages.build import open_book
 from dimjax.stages.simulate import data_folder
-from dimjax.runs.workdir import Paths
 
 
 def run(config, paths: Paths) -> bool:

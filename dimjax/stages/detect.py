@@ -22,13 +22,13 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from dimjax.runs import run
 from dimjax.atomic_files import write_whole
 from dimjax.data.folders import layout_from, open_folder
 from dimjax.data.sequences import open_sequence
 from dimjax.drawing import overlay
 from dimjax.errors import InputError
 from dimjax.progress import bar, say
+from dimjax.runs import run
 
 _DECIMALS = 4
 _TABLES = ("detections.csv", "tracks.csv")

@@ -16,10 +16,10 @@ from dimjax.detection import inference
 from dimjax.evaluation import figures
 from dimjax.progress import bar, say
 from dimjax.runs.run import chip_labels, most_bytes
+from dimjax.runs.workdir import Paths
 from dimjax.stages.motion import camera_motion
 from dimjax.stages.simulate import data_folder
 from dimjax.tracks import vote
-from dimjax.runs.workdir import Paths
 
 
 def run(config, paths: Paths) -> dict:

@@ -10,10 +10,10 @@ runs/demo/export/detector.json           inputs, outputs, thresholds, versions, 
 import json
 from pathlib import Path
 
-from dimjax.runs import run
 from dimjax.atomic_files import write_whole
 from dimjax.export import files
 from dimjax.progress import say
+from dimjax.runs import run
 
 _INPUTS = {
     "frames": {

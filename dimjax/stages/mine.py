@@ -6,12 +6,12 @@ from dimjax import ledger
 from dimjax.ledger.values import Item
 from dimjax.mining import Mined, Mining, mine, shortlist, write_mined
 from dimjax.progress import say
+from dimjax.runs.workdir import Paths
 from dimjax.stages.build import open_book
 from dimjax.stages.intake import new_sequences
 from dimjax.stages.motion import camera_motion
 from dimjax.stages.refine import linked
 from dimjax.stages.simulate import data_folder
-from dimjax.runs.workdir import Paths
 
 
 def run(config, paths: Paths) -> None:

@@ -11,9 +11,9 @@ from dimjax.chips import planning
 from dimjax.data.csv_files import read_columns
 from dimjax.detection import inference
 from dimjax.progress import bar
+from dimjax.runs.workdir import Paths
 from dimjax.stages.intake import new_sequences
 from dimjax.stages.simulate import data_folder
-from dimjax.runs.workdir import Paths
 
 
 def run(config, paths: Paths) -> None:

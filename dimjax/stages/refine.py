@@ -14,12 +14,12 @@ from dimjax.data.folders import Folder
 from dimjax.data.labels import write_table
 from dimjax.detection.inference import restore_detector
 from dimjax.progress import say
+from dimjax.runs.workdir import Paths
 from dimjax.stages.build import open_book, trained_labels
 from dimjax.stages.motion import camera_motion
 from dimjax.stages.predict import trained_sequences
 from dimjax.stages.simulate import data_folder
 from dimjax.tracks import Shifts, Tracks
-from dimjax.runs.workdir import Paths
 
 _APART_MATCHES = 2  # a detection within so many matching radii of a label is that label's matter
 

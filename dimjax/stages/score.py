@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from dimjax.runs import run
 from dimjax.atomic_files import write_parquet
 from dimjax.chips import examples
 from dimjax.errors import InputError
 from dimjax.progress import say
+from dimjax.runs import run
 from dimjax.training import records
 from dimjax.training.losses import PARTS
 

@@ -1,8 +1,8 @@
 """Simulate the sky that a run trains on, where the configuration names no folder."""
 
 from dimjax.data.folders import Folder, layout_from, open_folder
-from dimjax.sky import ErrorRates, Sky, write_folder
 from dimjax.runs.workdir import Paths
+from dimjax.sky import ErrorRates, Sky, write_folder
 
 
 def run(config, paths: Paths) -> None:

@@ -25,6 +25,7 @@ from dimjax.detection.inference import Detector
 from dimjax.evaluation import figures
 from dimjax.progress import bar, say
 from dimjax.runs.run import chip_labels, losses_table, most_bytes
+from dimjax.runs.workdir import Paths
 from dimjax.stages.motion import camera_motion
 from dimjax.stages.simulate import data_folder
 from dimjax.tracks import vote
@@ -32,7 +33,6 @@ from dimjax.training import checkpoints, meshes, processes, records, steps
 from dimjax.training.forecast import Forecast
 from dimjax.training.inputs import CHANNELS
 from dimjax.training.losses import PARTS
-from dimjax.runs.workdir import Paths
 
 _THRESHOLD_FRAMES = 400  # of the validation split ...
 _FRAMES_IN_A_ROW = 24  # ... in rows of so many, evenly spread: tracks need them in a row

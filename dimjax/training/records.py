@@ -21,8 +21,8 @@ from dimjax.chips.examples import Examples
 from dimjax.coordinates import chip_to_frame
 from dimjax.errors import InputError
 from dimjax.runs.run import identity
-from dimjax.training.responses import ANSWERS, STRAYS
 from dimjax.runs.workdir import Paths
+from dimjax.training.responses import ANSWERS, STRAYS
 
 _SAME_PX = 0.01  # positions in chips are float32
 

@@ -11,12 +11,12 @@ import contextlib
 from collections.abc import Callable
 
 from dimjax import report
-from dimjax.runs import config_rules
 from dimjax.atomic_files import sole_holder
 from dimjax.errors import InputError
+from dimjax.runs import config_rules
+from dimjax.runs.workdir import Paths, write_config
 from dimjax.stages import build, decide, evaluate, mine, predict, refine, simulate, train
 from dimjax.training import processes
-from dimjax.runs.workdir import Paths, write_config
 
 STAGES = ("simulate", "build", "train", "evaluate", "predict", "refine", "mine", "report")
 
