@@ -69,33 +69,33 @@ def main(argv: list[str]) -> None:
 
 
 def _review(workdir: str) -> None:
-    from dimjax.stages import review
+    from dimjax.commands import review
 
     review.run(_config(workdir), Paths(workdir), _REVIEWER.value, _PORT.value)
 
 
 def _check(workdir: str) -> None:
-    from dimjax.stages import check
+    from dimjax.commands import check
 
     sys.exit(1 if check.run(_config(workdir), Paths(workdir)) else 0)
 
 
 def _score(workdir: str) -> None:
-    from dimjax.stages import score
+    from dimjax.commands import score
 
     _keep_what_is_compiled()
     score.run(workdir, _SPLIT.value, _ROUND.value, _EPOCH.value)
 
 
 def _export(workdir: str) -> None:
-    from dimjax.stages import export
+    from dimjax.commands import export
 
     _keep_what_is_compiled()
     export.run(workdir, _OUTPUT.value, _ROUND.value)
 
 
 def _detect(workdir: str) -> None:
-    from dimjax.stages import detect
+    from dimjax.commands import detect
 
     _keep_what_is_compiled()
     detect.run(workdir, _INPUT.value, _OUTPUT.value, _PICTURES.value, _VIDEO.value, _RUNTIME.value)

@@ -9,10 +9,10 @@ from conftest import ROOT, tiny_config
 from dimjax.runs.workdir import Paths
 from PIL import Image, ImageColor
 
+from dimjax.commands import check as stage
 from dimjax.data.labels import check, read_boxes, read_centroids, read_table
 from dimjax.drawing import pictures
 from dimjax.errors import InputError, stop
-from dimjax.stages import check as stage
 
 HEADER = "sequence,frame,x,y,w,h,category\n"
 ROWS = ["one,0,20.5,30.5,3,3,target", "one,5,40.5,30.5,3,3,target",

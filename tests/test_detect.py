@@ -11,12 +11,12 @@ from dimjax.runs.workdir import Paths
 from PIL import ImageColor
 
 import dimjax
+from dimjax.commands import detect, export
 from dimjax.data import video_files
 from dimjax.data.labels import CATEGORIES
 from dimjax.data.sequences import as_sequence, open_sequence
 from dimjax.drawing import overlay, pictures
 from dimjax.errors import InputError
-from dimjax.stages import detect, export
 
 # Far from the centre of a frame that is not square, so that a flip or a swap is seen.
 X, Y, T = 80.5, 20.5, 5

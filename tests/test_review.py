@@ -555,4 +555,4 @@ def test_the_verb_opens_its_page_without_jax_and_beside_a_run(workdir):
         assert server.stdout.readline().startswith("review page: http://127.0.0.1:")
         server.terminate()
     loaded = set(re.findall(r"\| +(\S+)$", (workdir / "imports").read_text(), re.MULTILINE))
-    assert "dimjax.stages.review" in loaded and not {"jax", "selenium"} & loaded
+    assert "dimjax.commands.review" in loaded and not {"jax", "selenium"} & loaded
