@@ -24,10 +24,10 @@ from functools import partial
 from pathlib import Path
 
 from absl import app, flags, logging
-from dimjax.runs.workdir import Paths, read_config
 from ml_collections import config_flags
 
 from dimjax.errors import InputError
+from dimjax.runs.workdir import Paths, read_config
 
 _CONFIG = config_flags.DEFINE_config_file("config", None, "Configuration, e.g. configs/demo.py.")
 _WORKDIR = flags.DEFINE_string("workdir", None, "The run's directory.")

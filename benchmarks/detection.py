@@ -25,10 +25,11 @@ import numpy as np
 from machine import about
 from ratios import summary
 
-from dimjax.detection.inference import Detector, create_model, make_detector
+from dimjax.detection.detector import Detector, create_model, make_detector
 from dimjax.export.files import export_onnx
-from dimjax.export.onnx_graph import needed, network_graph
+from dimjax.export.onnx_graph import network_graph
 from dimjax.export.onnx_runtime import open_onnx
+from dimjax.export.packages import needed
 from dimjax.export.parity import planted_frames
 from dimjax.models import BACKBONES
 

@@ -32,7 +32,7 @@ from table2 import EPOCHS, SCORED, TRAINED, summary
 from dimjax.detection.grid import decode, suppress, whole_frame
 from dimjax.models import BACKBONES, create_detector
 from dimjax.models.folding import apply_folded
-from dimjax.training import meshes, steps
+from dimjax.training import loss_query, meshes, steps
 from dimjax.training.inputs import network_input
 
 STRIDE, LOSS = 8, {"mode": "difference", "stride": 8, "a": 1.0, "b": 1.0}
@@ -180,7 +180,7 @@ def losses_seconds(plan: Plan, backbone: str, size: int) -> dict:
     """The loss of each of the chips of the largest size, as the stage score asks for them."""
     count, chips = plan.most_chips, noise_chips(plan.most_chips, size)
     variables = jax.device_put(_variables(plan, backbone), on_all(meshes.make_mesh()))
-    query = steps.make_losses(_model(plan, backbone, size), **LOSS)
+    query = loss_query.make_losses(_model(plan, backbone, size), **LOSS)
     batch = min(2 * plan.batch_size, count)
     starts = range(0, count, batch)
 

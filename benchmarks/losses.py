@@ -4,7 +4,8 @@
 
 Writes the losses and answers of a training of 100,000 examples and 100 epochs as a training does,
 half of the examples with a label, into a temporary folder (1 GB). Then it measures in a fresh
-process each: dimjax.training.records.merge, dimjax.training.records.history, and what a refinement does with the
+process each: dimjax.training.records.merge,
+dimjax.training.records.history, and what a refinement does with the
 record: reading it and the means over the epochs. A peak is of the whole process, which starts
 with some 300 MB of imports.
 """
@@ -50,9 +51,8 @@ def write(folder: Path, count: int, epochs: int) -> None:
     """What a training of noise would write in its epochs."""
     import math
 
-    from dimjax.runs.workdir import Paths
-
     from dimjax.chips.examples import Examples
+    from dimjax.runs.workdir import Paths
     from dimjax.training import records
     from dimjax.training.losses import PARTS
 
@@ -76,8 +76,8 @@ def write(folder: Path, count: int, epochs: int) -> None:
 def measure(folder: Path, what: str, count: int) -> dict[str, float]:
     """Seconds of a step and the peak of this process, bytes."""
     import pandas as pd
-    from dimjax.runs.workdir import Paths
 
+    from dimjax.runs.workdir import Paths
     from dimjax.suspects.measures import LOSS_COLUMNS, dynamics
     from dimjax.training import records
 

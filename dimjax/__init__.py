@@ -12,6 +12,6 @@ __version__ = "0.1.0"
 
 def load(workdir, round=None, epoch=None, runtime="jax"):
     """Open a run's directory: `dimjax.runs.run.load`."""
-    from dimjax.runs import run  # what only reads data must not wait for JAX
+    from dimjax.runs import run
 
     return run.load(workdir, round, epoch, runtime)

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import numpy as np
 from absl import app, flags
-from dimjax.runs.workdir import Paths, newest_round, read_config
 from kept_losses import last_losses, same_chips
 from result_files import as_json, interval, markdown, number, svg_file, versions
 
 from dimjax.atomic_files import write_whole
 from dimjax.drawing.charts import Axis, Series, chart, round_up
+from dimjax.runs.workdir import Paths, newest_round, read_config
 
 _SIZE = flags.DEFINE_enum("size", "cpu", ["toy", "cpu", "paper"], "Which of the kept runs.")
 _SEEDS = flags.DEFINE_list("seeds", ["0", "1", "2"], "Seeds of the kept runs.")

@@ -7,9 +7,9 @@ In come the paths of a round; out comes a row for each chip that it was trained 
 """
 
 import pandas as pd
-from dimjax.runs.workdir import Paths
 
 from dimjax.label_noise import planting
+from dimjax.runs.workdir import Paths
 
 _SHIFT_PX = 4  # a planted error lies so far off its label at most
 

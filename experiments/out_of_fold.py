@@ -14,7 +14,6 @@ from pathlib import Path
 import jax
 import numpy as np
 import pandas as pd
-from dimjax.runs.workdir import Paths
 from ml_collections import ConfigDict
 from refinement_ranking import Round
 
@@ -23,7 +22,9 @@ from dimjax.chips import examples
 from dimjax.data.folders import DIMJAX
 from dimjax.data.labels import read_table, write_table
 from dimjax.data.splits import with_validation
-from dimjax.detection import inference
+from dimjax.detection.detector import Detector, restore_detector
+from dimjax.detection.inference import search
+from dimjax.runs.workdir import Paths
 from dimjax.stages import rounds
 from dimjax.stages.predict import trained_sequences
 from dimjax.training import meshes, records, steps
@@ -62,7 +63,7 @@ def write(config, own: Round, folds: int, work: Path, make_builder: Callable) ->
         for name, values in answers(config, detector, data, mine).items():
             said.setdefault(name, np.zeros((len(data), *values.shape[1:]), values.dtype))
             said[name][mine] = values
-        predictions += [inference.search(detector, own.folder.sequence(name)) for name in held]
+        predictions += [search(detector, own.folder.sequence(name)) for name in held]
     rows = records.label_rows(data, read_table(own.paths.labels))
     records.write_epoch(record, 0, data, rows, said)
     records.merge(record)
@@ -70,7 +71,7 @@ def write(config, own: Round, folds: int, work: Path, make_builder: Callable) ->
     return record
 
 
-def train(config, own: Round, held: list[str], work: Path, make_builder) -> inference.Detector:
+def train(config, own: Round, held: list[str], work: Path, make_builder) -> Detector:
     """The detector of a training on a round's labels without those of some sequences."""
     folder = work / "data"
     splits = with_validation(own.folder.splits, config.data.val_share, config.seed)
@@ -88,12 +89,10 @@ def train(config, own: Round, held: list[str], work: Path, make_builder) -> infe
     config.refinement.planted_share = 0.0  # they are among the labels
     config.rounds.count = 1
     rounds.run(config, str(work / "run"), make_builder, last="train")
-    return inference.restore_detector(Paths(work / "run").checkpoints)
+    return restore_detector(Paths(work / "run").checkpoints)
 
 
-def answers(
-    config, detector: inference.Detector, data: examples.Examples, rows: np.ndarray
-) -> dict:
+def answers(config, detector: Detector, data: examples.Examples, rows: np.ndarray) -> dict:
     """Losses, answers and strays of some examples in evaluation mode, as train_epoch gives them."""
     stride, mode = config.model.output_stride, config.model.input
 

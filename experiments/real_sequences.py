@@ -22,8 +22,9 @@ from absl import app, flags, logging
 import dimjax
 from dimjax.data.folders import CLOUD_SEQS, SKY_SEQS, Folder, open_folder
 from dimjax.data.sequences import Sequence
-from dimjax.detection import inference
-from dimjax.evaluation import figures
+from dimjax.detection.detector import count_parameters, make_detector
+from dimjax.detection.inference import search
+from dimjax.evaluation.figures import evaluate
 from dimjax.progress import bar
 from dimjax.stages.simulate import data_folder
 
@@ -55,15 +56,15 @@ def measure(run, folder: Folder, names: list[str], sigma: float, seed: int) -> d
     every = EVERY[_SIZE.value]
     stride = STRIDES.get(folder.path.name, run.config.data.stride)
     description = {**run.detector.description, "stride": stride}
-    detector = inference.make_detector(run.detector.model, run.detector.variables, description)
+    detector = make_detector(run.detector.model, run.detector.variables, description)
     names = names[:2] if _SIZE.value == "toy" else names
     found = []
     for name in bar(names, f"{folder.path.name}, noise {sigma:g}", "sequence"):
         sequence = folder.sequence(name)
         sequence = with_noise(sequence, sigma, seed) if sigma else sequence
-        found.append(inference.search(detector, sequence, range(0, len(sequence), every)))
+        found.append(search(detector, sequence, range(0, len(sequence), every)))
     labels = folder.labels[folder.labels.sequence.isin(names) & (folder.labels.frame % every == 0)]
-    figures = figures.evaluate(
+    figures = evaluate(
         labels,
         pd.concat(found, ignore_index=True),
         {name: -(-folder.shapes[name][0] // every) for name in names},
@@ -101,7 +102,7 @@ def main(_) -> None:
     record = {
         "config": config,
         "threshold": run.detector.description["threshold"],
-        "parameters": inference.count_parameters(run.detector),
+        "parameters": count_parameters(run.detector),
         "size": _SIZE.value,
         "rows": rows,
     }

@@ -33,11 +33,11 @@ from result_files import as_json
 sys.path.insert(0, str(Path(__file__).parents[1]))
 import refinement_clips
 from calm_sky import CALM
-from dimjax.runs.workdir import Paths
 
 from configs import default
 from dimjax.atomic_files import write_whole
 from dimjax.data.folders import DRONE_IR, open_folder
+from dimjax.runs.workdir import Paths
 from dimjax.stages import rounds
 from main import make_builder
 

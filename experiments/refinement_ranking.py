@@ -11,12 +11,12 @@ from typing import NamedTuple
 import objectlab
 import pandas as pd
 import suspect_scores
-from dimjax.runs.workdir import Paths
 
 from dimjax import ledger
 from dimjax.data.folders import Folder
 from dimjax.data.splits import with_validation
 from dimjax.label_noise import planting
+from dimjax.runs.workdir import Paths
 from dimjax.stages import refine
 from dimjax.stages.build import open_book, trained_labels
 from dimjax.stages.simulate import data_folder

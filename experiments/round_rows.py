@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
-from dimjax.runs.workdir import Paths, newest_round, read_config
 from kept_losses import last_losses, same_chips
 
 from dimjax import ledger
+from dimjax.runs.workdir import Paths, newest_round, read_config
 from dimjax.stages.train import epochs_of
 
 LEAST_PRECISION = 0.95

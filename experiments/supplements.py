@@ -19,13 +19,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from dimjax.runs.workdir import Paths, write_config
 
 from dimjax.chips import planning
 from dimjax.data.csv_files import write_csv
 from dimjax.data.folders import Folder
 from dimjax.data.labels import COLUMNS, read_table, write_table
 from dimjax.evaluation.figures import LEAST_VISIBLE
+from dimjax.runs.workdir import Paths, write_config
 from dimjax.stages import build, evaluate, train
 from dimjax.stages.intake import new_sequences
 from dimjax.stages.simulate import data_folder

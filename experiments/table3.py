@@ -29,9 +29,9 @@ from round_rows import rows_of
 sys.path.insert(0, str(Path(__file__).parents[1]))
 import drone_rounds
 from calm_sky import CALM
-from dimjax.runs.workdir import Paths
 
 from configs import default
+from dimjax.runs.workdir import Paths
 from dimjax.stages import rounds
 from main import make_builder
 

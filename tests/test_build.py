@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import tiny_config
-from dimjax.runs.workdir import Paths
 
 from dimjax.chips import planning
 from dimjax.data.folders import open_folder
@@ -12,6 +11,7 @@ from dimjax.data.labels import read_table
 from dimjax.data.layouts import DIMJAX
 from dimjax.errors import InputError
 from dimjax.mining import Mined, write_mined
+from dimjax.runs.workdir import Paths
 from dimjax.stages import build, intake, predict
 from main import make_builder
 

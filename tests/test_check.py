@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import ROOT, tiny_config
-from dimjax.runs.workdir import Paths
 from PIL import Image, ImageColor
 
 from dimjax.commands import check as stage
 from dimjax.data.labels import check, read_boxes, read_centroids, read_table
 from dimjax.drawing import pictures
 from dimjax.errors import InputError, stop
+from dimjax.runs.workdir import Paths
 
 HEADER = "sequence,frame,x,y,w,h,category\n"
 ROWS = ["one,0,20.5,30.5,3,3,target", "one,5,40.5,30.5,3,3,target",

@@ -10,10 +10,10 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import pytest
-from dimjax.runs.config_rules import check
 
-from dimjax.detection.inference import create_model
+from dimjax.detection.detector import create_model
 from dimjax.errors import InputError
+from dimjax.runs.config_rules import check
 from dimjax.stages.train import describe
 from dimjax.training.inputs import CHANNELS
 

@@ -7,7 +7,6 @@ import av
 import numpy as np
 import pandas as pd
 import pytest
-from dimjax.runs.workdir import Paths
 from PIL import ImageColor
 
 import dimjax
@@ -17,6 +16,7 @@ from dimjax.data.labels import CATEGORIES
 from dimjax.data.sequences import as_sequence, open_sequence
 from dimjax.drawing import overlay, pictures
 from dimjax.errors import InputError
+from dimjax.runs.workdir import Paths
 
 # Far from the centre of a frame that is not square, so that a flip or a swap is seen.
 X, Y, T = 80.5, 20.5, 5

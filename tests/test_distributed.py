@@ -11,9 +11,9 @@ from types import SimpleNamespace
 
 import pandas as pd
 import pytest
-from dimjax.runs.workdir import Paths, read_config, write_config
 
 from dimjax.errors import InputError
+from dimjax.runs.workdir import Paths, read_config, write_config
 from dimjax.training import processes
 
 ROOT = Path(__file__).parent.parent
@@ -24,13 +24,13 @@ FLAGS = (
 )
 JOIN = """
 import os, signal, sys, types
-from dimjax import distributed
+from dimjax.training import processes
 
 index, address, *rest = sys.argv[1:]
 keys = {"coordinator_address": address, "num_processes": 2, "process_id": int(index)}
 """
 TRAIN = """
-from dimjax import rounds
+from dimjax.stages import rounds
 from dimjax.runs.workdir import read_config
 from dimjax.stages import train
 
@@ -42,17 +42,17 @@ if index == "1":  # it could not write if it tried
 rounds.run(config, rest[0], None, "train")
 """
 END = """
-distributed.join(types.SimpleNamespace(**keys))
-with distributed.together():
-    if distributed.is_first():
-        distributed.tell(7)
+processes.join(types.SimpleNamespace(**keys))
+with processes.together():
+    if processes.is_first():
+        processes.tell(7)
         {end}
-    for order in distributed.orders():
+    for order in processes.orders():
         print("told", order, flush=True)
 """
 
 
-def processes(code: str, *args: object, indices=(0, 1)) -> list[tuple[int, str]]:
+def run_processes(code: str, *args: object, indices=(0, 1)) -> list[tuple[int, str]]:
     """Exit status and all that was said of processes that run the code together."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -78,7 +78,7 @@ def test_two_processes_go_on_and_end_with_the_losses_of_one(tiny_run, tmp_path):
         shutil.rmtree(paths.checkpoints / str(epoch))
         for kept in (paths.epoch_losses, paths.epoch_answers):
             (kept / f"{epoch:04d}.parquet").unlink()
-    for status, said in processes(TRAIN, paths.workdir):
+    for status, said in run_processes(TRAIN, paths.workdir):
         assert status == 0, said
     found = pd.read_parquet(paths.losses)
     assert found.epoch.tolist() == whole.epoch.tolist() and found.id.tolist() == whole.id.tolist()
@@ -89,7 +89,7 @@ def test_two_processes_go_on_and_end_with_the_losses_of_one(tiny_run, tmp_path):
 
 
 def test_where_process_0_stops_the_others_do():
-    first, second = processes(END.format(end="raise SystemExit('the disk is full')"))
+    first, second = run_processes(END.format(end="raise SystemExit('the disk is full')"))
     assert first[0] == 1 and first[1].endswith("the disk is full\n")
     assert second[0] == 1 and "told 7" in second[1]
     told = "process 1: process 0 goes on to the end of the run; found that it stopped. See what it"
@@ -97,15 +97,15 @@ def test_where_process_0_stops_the_others_do():
 
 
 def test_where_a_process_dies_the_others_end():
-    first, second = processes(END.format(end="os.kill(os.getpid(), signal.SIGKILL)"))
+    first, second = run_processes(END.format(end="os.kill(os.getpid(), signal.SIGKILL)"))
     assert first[0] == -9 and second[0] not in (0, None)
     assert "told 7" in second[1] and "another task died" in second[1]
 
 
 @pytest.mark.parametrize("index", [0, 1])
 def test_a_process_alone_says_that_the_others_are_missing(index):
-    code = "distributed.join(types.SimpleNamespace(**keys), join_s=2)"
-    ((status, said),) = processes(code, indices=[index])
+    code = "processes.join(types.SimpleNamespace(**keys), join_s=2)"
+    ((status, said),) = run_processes(code, indices=[index])
     assert status == 1 and said.startswith(f"error: process {index} at 127.0.0.1:")
     assert "all 2 processes must be started within 2 s; found fewer. Give each the same" in said
 

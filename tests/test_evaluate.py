@@ -5,14 +5,16 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
-from dimjax.runs.workdir import Paths, read_config
 
 from dimjax import report
 from dimjax.chips.examples import Examples
-from dimjax.evaluation import figures
-from dimjax.report import round_table, tables
-from dimjax.stages import build, evaluate
-from dimjax.stages.evaluate import chip_truth
+from dimjax.drawing import text_tables
+from dimjax.evaluation.chip_tables import chip_truth
+from dimjax.evaluation.figures import best_f1, choose_thresholds, evaluate
+from dimjax.report import round_table
+from dimjax.runs.workdir import Paths, read_config
+from dimjax.stages import build
+from dimjax.stages import evaluate as evaluation_stage
 from dimjax.stages.simulate import data_folder
 from dimjax.stages.train import _some_frames
 
@@ -55,12 +57,14 @@ def test_a_split_without_a_chip_is_evaluated_on_full_frames(tiny_run, tmp_path, 
     make_builder = importlib.import_module("main").make_builder
     build.make_chips(config, data_folder(config, paths), paths, make_builder)
     capsys.readouterr()
-    figures = evaluate.run(config, paths)
+    figures = evaluation_stage.run(config, paths)
     assert capsys.readouterr().out == "test split: no chip is of it; measured on full frames only\n"
     assert "chips" not in figures and figures["frames"] == whole["frames"]
     text = report.table(figures)
     assert "full frames" in text and "chips" not in text
-    assert tables.as_text(round_table.table(round_table.read(paths))).count(tables.NONE) == 7
+    assert (
+        text_tables.as_text(round_table.table(round_table.read(paths))).count(text_tables.NONE) == 7
+    )
 
 
 def test_curves_are_closest_at_high_thresholds():
@@ -70,7 +74,7 @@ def test_curves_are_closest_at_high_thresholds():
     found = pd.DataFrame({"sequence": "a", "frame": rng.integers(0, 50, 5000), "x": 9.0, "y": 9.0,
                           "category": "target", "score": rng.uniform(0, 1, 5000)})  # fmt: skip
     thresholds = {"target": 0.5, "interference": 0.5}
-    figures = figures.evaluate(truth, found, {"a": 50}, {"a": 100}, 3.0, thresholds)
+    figures = evaluate(truth, found, {"a": 50}, {"a": 100}, 3.0, thresholds)
     curve = figures["categories"]["target"]["curve"]
     kept, scores = np.array(curve["threshold"]), np.sort(found.score)[::-1]
     assert len(kept) <= 200 and (np.diff(kept) < 0).all()
@@ -89,7 +93,7 @@ def test_slices_set_their_hits_against_all_false_alarms():
     )
     found = _table(("a", 1, 21.0, 20.0, "target", 0.9), ("a", 1, 50.0, 20.0, "target", 0.8))
     thresholds = {"target": 0.5, "interference": 0.5}
-    figures = figures.evaluate(truth, found, {"a": 2}, {"a": 100}, 3.0, thresholds)
+    figures = evaluate(truth, found, {"a": 2}, {"a": 100}, 3.0, thresholds)
     rows = [(r["low"], r["high"], r["truths"], r["recall"], r["precision"]) for r in figures["scr"]]
     assert rows == [
         (0.0, 3.0, 0, 0.0, 0.0),
@@ -100,9 +104,9 @@ def test_slices_set_their_hits_against_all_false_alarms():
     ]
     assert figures["categories"]["target"]["recall"] == 0.5 and "snr" not in figures
     # F1 is 2/3 above 0.8 up to 0.9; 0.5 and 0.5 elsewhere.
-    chosen = figures.choose_thresholds(truth, found, 3.0)
+    chosen = choose_thresholds(truth, found, 3.0)
     assert chosen == {"target": pytest.approx(0.8525), "interference": 0.5}
-    assert figures.best_f1(truth, found, "target", 3.0) == 2 / 3
+    assert best_f1(truth, found, "target", 3.0) == 2 / 3
 
 
 def test_thresholds_are_chosen_on_rows_of_frames():

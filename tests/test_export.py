@@ -9,7 +9,8 @@ import pytest
 from test_models import _random_variables
 
 from dimjax.data.sequences import as_sequence
-from dimjax.detection.inference import create_model, make_detector, search
+from dimjax.detection.detector import create_model, make_detector
+from dimjax.detection.inference import search
 from dimjax.errors import InputError
 from dimjax.export import files, onnx_graph
 from dimjax.export.onnx_runtime import open_onnx

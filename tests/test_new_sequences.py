@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import tiny_config
-from dimjax.runs.workdir import Paths
 from PIL import Image
 
 from dimjax import ledger
 from dimjax.data.duplicates import twins
 from dimjax.data.sequences import as_sequence, open_sequence
 from dimjax.errors import InputError
+from dimjax.runs.workdir import Paths
 from dimjax.stages import build, decide, intake, mine, predict, simulate
 from main import make_builder
 

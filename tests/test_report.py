@@ -9,7 +9,6 @@ from html.parser import HTMLParser
 import numpy as np
 import pandas as pd
 import pytest
-from dimjax.runs.workdir import Paths, read_config
 from PIL import Image
 
 from dimjax import report
@@ -19,8 +18,9 @@ from dimjax.data.sequences import as_sequence
 from dimjax.drawing import charts
 from dimjax.drawing.charts import Axis, Point, Series
 from dimjax.drawing.pictures import crop
-from dimjax.evaluation import figures
+from dimjax.evaluation.figures import evaluate
 from dimjax.report import crops, curves, tables
+from dimjax.runs.workdir import Paths, read_config
 
 TRUTH = ["sequence", "frame", "x", "y", "w", "h", "category", "snr", "visible"]
 FOUND = ["sequence", "frame", "x", "y", "w", "h", "category", "score"]
@@ -44,7 +44,7 @@ def detection(sequence, frame, x, y, score, category="target"):
 
 
 def figures(truth, found, images=10):
-    part = figures.evaluate(truth, found, {"a": images}, {"a": 100_000}, 3.0, THRESHOLDS)
+    part = evaluate(truth, found, {"a": images}, {"a": 100_000}, 3.0, THRESHOLDS)
     parts = dict.fromkeys(("frames", "tracks", "chips"), part)
     return {"split": "test", "sequences": ["a"], "parameters": 1, **parts}
 
@@ -129,7 +129,7 @@ def half_found(workdir):
     write_table(found, paths.detections)
     evaluated = {**json.loads(paths.evaluation.read_text()), "sequences": ["test-0000"]}
     sizes = {"test-0000": 8}, {"test-0000": 64 * 96}
-    evaluated["frames"] = figures.evaluate(truth, found, *sizes, 3.0, THRESHOLDS)
+    evaluated["frames"] = evaluate(truth, found, *sizes, 3.0, THRESHOLDS)
     paths.evaluation.write_text(json.dumps(evaluated))
     return evaluated
 

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import tiny_config
-from dimjax.runs.workdir import Paths, read_config, write_config
 from PIL import Image
 from test_report import Links
 
@@ -17,11 +16,13 @@ from dimjax import ledger, report
 from dimjax.chips.cutting import chip_id
 from dimjax.data.labels import COLUMNS, write_table
 from dimjax.data.sequences import as_sequence
-from dimjax.detection.inference import Detector
-from dimjax.evaluation import figures
+from dimjax.detection.detector import Detector
+from dimjax.drawing import text_tables
+from dimjax.evaluation.figures import evaluate
 from dimjax.ledger import Change, Item, Place
-from dimjax.report import curves, mined_examples, round_table, tables, trajectories
+from dimjax.report import curves, mined_examples, round_table, trajectories
 from dimjax.report.round_sections import sections
+from dimjax.runs.workdir import Paths, read_config, write_config
 from dimjax.stages import refine
 from dimjax.stages.simulate import data_folder
 from dimjax.tracks import POINT_TYPES
@@ -81,7 +82,7 @@ def write_round(paths, epochs, losses, found):
     write_table(detections, paths.detections)
     sizes = {"test-0": SHAPE[0]}, {"test-0": SHAPE[1] * SHAPE[2]}
     truth = label_table(passing("test-0"))
-    part = figures.evaluate(truth, detections, *sizes, 3.0, THRESHOLDS)
+    part = evaluate(truth, detections, *sizes, 3.0, THRESHOLDS)
     figures = {"split": "test", "sequences": ["test-0"], "parameters": 1}
     paths.evaluation.write_text(
         json.dumps({**figures, "frames": part, "tracks": part, "chips": part})
@@ -160,7 +161,7 @@ def test_page_of_two_rounds(workdir, capsys):
     assert "10 &lt;detections&gt; on one path" in page
     assert "detected in 10 of the frames 0 to 11" in page
     printed = capsys.readouterr().out
-    assert tables.as_text(round_table.table(round_table.read(paths))) in printed
+    assert text_tables.as_text(round_table.table(round_table.read(paths))) in printed
 
 
 def test_table_of_rounds_by_hand(workdir):

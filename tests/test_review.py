@@ -16,7 +16,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from dimjax.runs.workdir import Paths, write_config
 
 from configs.default import get_config
 from dimjax import ledger
@@ -25,13 +24,14 @@ from dimjax.data.folders import open_folder
 from dimjax.data.labels import COLUMNS
 from dimjax.errors import InputError
 from dimjax.ledger import Change, Item, Place
-from dimjax.review.web import address, from_losses
+from dimjax.review.web import from_losses, server_file
 from dimjax.review.web.app import create_app
 from dimjax.review.web.frames import Frames, binning, window
 from dimjax.review.web.handlers import Desk
 from dimjax.review.web.name_locks import AWAY_SECONDS, Reviewers
+from dimjax.runs.workdir import Paths, write_config
 
-HERE = address.Address(8123, "t" * 32)
+HERE = server_file.Address(8123, "t" * 32)
 COOKIE = f"dimjax-review-8123={HERE.token}"
 WHO = {"reviewer": "ann", "page": "p1"}
 DRAW = {**WHO, "kinds": [], "sequences": [], "skipped": False, "count": 9}
@@ -492,11 +492,11 @@ def test_a_killed_server_starts_again_at_its_address(workdir, start):
     server, url = start()
     saved = workdir / "review.json"
     assert stat.S_IMODE(saved.stat().st_mode) == 0o600
-    first = address.Address(**json.loads(saved.read_text()))
+    first = server_file.Address(**json.loads(saved.read_text()))
     assert url == first.url and len(first.token) == 32
     found = f"found one of process {server.pid} that is open at {first.page}. Open its addr"
     text = f"one review page at a time; {found}"
-    with pytest.raises(InputError, match=text), address.sole_server(workdir):
+    with pytest.raises(InputError, match=text), server_file.sole_server(workdir):
         pass
     os.kill(server.pid, signal.SIGKILL)
     server.wait()
@@ -510,7 +510,7 @@ def test_a_killed_server_starts_again_at_its_address(workdir, start):
 
 def test_the_address_is_kept_where_it_can_be(tmp_path):
     def listen(port=0):
-        listener, found = address.listen(tmp_path, port)
+        listener, found = server_file.listen(tmp_path, port)
         listener.close()
         return found
 
@@ -535,7 +535,7 @@ def test_a_damaged_address_is_told(tmp_path, text):
     path.write_text(text)
     path.chmod(0o600)
     with pytest.raises(InputError, match="review.json: it must hold port and token of the review"):
-        address.listen(tmp_path)
+        server_file.listen(tmp_path)
 
 
 def test_the_verb_opens_its_page_without_jax_and_beside_a_run(workdir):

@@ -23,13 +23,14 @@ GONE = "gone"
 REVIEWER = """
 import sys
 import pandas as pd
-from dimjax import ledger, reviewers
+from dimjax import ledger
+from dimjax.review import simulated
 assert "jax" not in sys.modules
 truth = pd.read_csv(sys.argv[2], keep_default_na=False)
 with ledger.open_ledger(sys.argv[1]) as book:
     print("ready", flush=True)
     sys.stdin.readline()
-    review = reviewers.oracle(book, truth, error_rate=0.3, seed=5)
+    review = simulated.oracle(book, truth, error_rate=0.3, seed=5)
     print(review.shown, flush=True)
 """
 

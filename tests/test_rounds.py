@@ -12,13 +12,13 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from dimjax.runs.workdir import Paths, read_config, write_config
 
 import dimjax
 from dimjax import ledger
 from dimjax.data.labels import COLUMNS, read_table
 from dimjax.errors import InputError
-from dimjax.review.web import simulated
+from dimjax.review import simulated
+from dimjax.runs.workdir import Paths, read_config, write_config
 from dimjax.stages.rounds import sole_run
 from dimjax.training import checkpoints
 

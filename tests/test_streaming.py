@@ -6,10 +6,10 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
-from dimjax.runs.workdir import Paths, read_config
 
 from dimjax.chips import examples
-from dimjax.runs import run
+from dimjax.runs.run import load
+from dimjax.runs.workdir import Paths, read_config
 from dimjax.stages import train
 from dimjax.stages.train import _examples
 from dimjax.training import meshes, steps
@@ -87,7 +87,7 @@ def test_the_budget_is_for_both_splits(paths, capsys):
 
 
 def test_the_losses_of_stored_chips_are_those_of_resident_ones(tiny_run, paths, tmp_path):
-    opened = run.load(tiny_run)
+    opened = load(tiny_run)
     expected = opened.losses("train", batch_size=7)
     opened.config = read_config(tiny_run)
     opened.config.training.device_gb = 0.0

@@ -11,9 +11,9 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-from dimjax.runs.workdir import Paths
 
 from dimjax.chips import cutting
+from dimjax.runs.workdir import Paths
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "experiments"))
 import drone_rounds

@@ -11,7 +11,7 @@ from scipy.optimize import linear_sum_assignment
 
 from dimjax.data.labels import COLUMNS
 from dimjax.data.sequences import as_sequence
-from dimjax.detection.inference import Detector
+from dimjax.detection.detector import Detector
 from dimjax.errors import InputError
 from dimjax.stages.motion import camera_motion
 from dimjax.suspects import link_labels

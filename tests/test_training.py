@@ -12,7 +12,7 @@ from jax.sharding import AxisType
 
 from dimjax.chips.examples import Examples
 from dimjax.models import create_detector
-from dimjax.training import steps
+from dimjax.training import loss_query, steps
 from dimjax.training.forecast import Forecast
 
 STRIDE, SIZE = 8, 16
@@ -123,7 +123,7 @@ def test_the_loss_query_needs_no_labels_to_be_present():
     model = create_detector("darknet19", width=0.25, output_stride=STRIDE)
     images = jnp.zeros((1, SIZE, SIZE, 3))
     variables = jax.jit(lambda key: model.init(key, images, train=False))(jax.random.key(0))
-    query = steps.make_losses(model, mode="difference", stride=STRIDE, a=1.0, b=1.0)
+    query = loss_query.make_losses(model, mode="difference", stride=STRIDE, a=1.0, b=1.0)
     chips = steps.on_device(some_examples(6), mesh_of(1))
     chips = chips._replace(category=chips.category.at[3].set(-1))
     losses = query(variables, chips, np.array([3, 0]))

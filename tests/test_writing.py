@@ -11,7 +11,7 @@ import pytest
 from dimjax.atomic_files import write_parquet, write_whole, written_aside
 from dimjax.data.csv_files import write_csv
 from dimjax.review.coco import files
-from dimjax.review.web import address
+from dimjax.review.web import server_file
 
 OTHER = """
 import sys
@@ -66,7 +66,7 @@ def test_where_writing_fails_the_old_file_stays(tmp_path):
         lambda path: write_parquet(pd.DataFrame({"a": np.arange(3)}), path),
         lambda path: write_csv(pd.DataFrame({"a": [1]}), path),
         lambda path: files.write([], [], path),
-        lambda path: address.listen(path.parent)[0].close(),
+        lambda path: server_file.listen(path.parent)[0].close(),
     ],
 )
 def test_a_file_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch, write):

@@ -1,7 +1,7 @@
 """TFDS builder: small chips with differential images, cut from raw infrared sequences.
 
-In comes a data folder (`dimjax.data.folders`); out goes a prepared data set, one example a chip, that
-`dimjax.chips.examples` reads. Nothing here needs TensorFlow.
+Turns a data folder (`dimjax.data.folders`) into a prepared data set with one example per chip,
+which `dimjax.chips.examples` reads. Nothing here needs TensorFlow.
 
     config = DimTargetsConfig(name="chips48", chip_px=48, folder="data")
     Builder(config=config, data_dir="prepared").download_and_prepare()
@@ -49,8 +49,8 @@ class DimTargetsConfig(tfds.core.BuilderConfig):
       folder: Data folder; by default the manual_dir of TFDS.
       layout: Keys of `dimjax.data.folders.Layout`; by default the layout of dimjax itself.
       labels: Label table (CSV) in place of the folder's own.
-      plan: Chip plan (CSV, `dimjax.chips.planning.PLAN_COLUMNS`) in place of one made here; it also says
-        which split a sequence is in.
+      plan: Chip plan (CSV, `dimjax.chips.planning.PLAN_COLUMNS`) in place of one made here; it also
+        assigns each sequence to a split.
     """
 
     chip_px: int = 80

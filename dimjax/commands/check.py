@@ -12,25 +12,20 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from PIL import Image, ImageDraw
 
 from dimjax.chips import planning
 from dimjax.data.folders import Folder, layout_from, natural, open_folder
 from dimjax.data.labels import CATEGORIES
 from dimjax.data.sequences import Scale, Sequence, clip_frames, measure_scale
 from dimjax.data.splits import with_validation
-from dimjax.drawing import pictures
+from dimjax.drawing.contact_sheet import contact_sheet
+from dimjax.drawing.text_tables import Table, as_text
 from dimjax.errors import InputError, Report
 from dimjax.progress import bar, say
-from dimjax.report.tables import Table, as_text
 from dimjax.runs.workdir import Paths
 
 _NO_LIMITS = (np.inf, np.inf, np.inf)  # of a sequence that could not be opened
 _CHIPS = 40
-_COLUMNS = 8
-_CHIP_PX = 40
-_SCALE = 4
-_CAPTION_PX = 40
 
 
 class Seen(NamedTuple):
@@ -116,28 +111,6 @@ def summary(
     return Table(columns, rows, names=1)
 
 
-def contact_sheet(folder: Folder, labels: pd.DataFrame) -> Image.Image:
-    """Labels in the middle of small windows of their frames, each stretched by itself."""
-    rows = -(-len(labels) // _COLUMNS)
-    side, gap = _CHIP_PX * _SCALE, 8
-    size = (_COLUMNS * (side + gap) + gap, rows * (side + gap + _CAPTION_PX) + gap)
-    sheet = Image.new("RGB", size, pictures.BACKGROUND)
-    draw = ImageDraw.Draw(sheet)
-    sequences = {name: folder.sequence(name) for name in labels.sequence.unique()}
-    for k, label in enumerate(labels.itertuples()):
-        left = gap + k % _COLUMNS * (side + gap)
-        top = gap + k // _COLUMNS * (side + gap + _CAPTION_PX)
-        sheet.paste(_chip(sequences[label.sequence].frame(label.frame), label), (left, top))
-        draw.text(
-            (left, top + side + 2), label.sequence[:24], pictures.FOREGROUND, pictures.font(13)
-        )
-        text = f"frame {label.frame}  {label.w:.3g}x{label.h:.3g} px"
-        draw.text(
-            (left, top + side + 18), text, pictures.COLOURS[label.category], pictures.font(13)
-        )
-    return sheet
-
-
 def _brightest(sequence: Sequence, report: Report) -> int:
     """The brightest grey level; each frame that cannot be decoded is reported."""
     brightest = 0
@@ -217,11 +190,3 @@ def _write_sheet(folder: Folder, labels: pd.DataFrame, paths: Paths) -> int:
     chosen = pd.concat(parts)
     contact_sheet(folder, chosen).save(paths.contact_sheet)
     return len(chosen)
-
-
-def _chip(frame: np.ndarray, label) -> Image.Image:
-    window, (x0, y0) = pictures.crop(frame, label.x, label.y, _CHIP_PX)
-    image = pictures.enlarged(pictures.grey8(window, *pictures.grey_range(window)), _SCALE)
-    box = (label.x - x0, label.y - y0, label.w, label.h)
-    pictures.mark(image, box, label.category, _SCALE, margin_px=0.0)
-    return image

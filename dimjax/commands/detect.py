@@ -28,7 +28,7 @@ from dimjax.data.sequences import open_sequence
 from dimjax.drawing import overlay
 from dimjax.errors import InputError
 from dimjax.progress import bar, say
-from dimjax.runs import run
+from dimjax.runs.run import Run, load
 
 _DECIMALS = 4
 _TABLES = ("detections.csv", "tracks.csv")
@@ -60,7 +60,7 @@ def run(
         of the source. What an earlier search of the same source left there is replaced.
       pictures: Number of overlay pictures, spread evenly over the frames with detections.
       video: Whether to write an overlay video of each sequence too.
-      runtime: "jax" or "onnx"; see dimjax.detection.inference.restore_detector.
+      runtime: "jax" or "onnx"; see dimjax.runs.run.load.
 
     Returns:
       The folder written to.
@@ -73,7 +73,7 @@ def run(
     if source is None:
         remedy = "Give --input=PATH."
         raise InputError("--input", "it must be a sequence or a data folder", "nothing", remedy)
-    run_, source = run.load(workdir, runtime=runtime), Path(source)
+    run_, source = load(workdir, runtime=runtime), Path(source)
     files = _files(run_.config, source)
     output = Path(output) if output else run_.paths.found / _name(source)
     _begin(output, source, files)
@@ -134,7 +134,7 @@ def _begin(output: Path, source: Path, files: dict[str, Path]) -> None:
     write_whole(record, json.dumps({"source": own, "sequences": list(files)}, indent=1) + "\n")
 
 
-def _one(run_: run.Run, path: Path, name: str, output: Path, video: bool) -> _Found:
+def _one(run_: Run, path: Path, name: str, output: Path, video: bool) -> _Found:
     """Search a sequence and add what was found in it to the tables."""
     sequence = open_sequence(path, name)
     found = run_.detect(sequence, False, lambda it: bar(it, f"search {name}"))

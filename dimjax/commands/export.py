@@ -13,7 +13,7 @@ from pathlib import Path
 from dimjax.atomic_files import write_whole
 from dimjax.export import files
 from dimjax.progress import say
-from dimjax.runs import run
+from dimjax.runs.run import load
 
 _INPUTS = {
     "frames": {
@@ -67,7 +67,7 @@ def run(workdir: str | Path, output: str | Path | None = None, round: int | None
       InputError: There is no checkpoint, an exported file finds something else than the detector,
         or the extra export is not installed.
     """
-    run_ = run.load(workdir, round)
+    run_ = load(workdir, round)
     output = Path(output) if output else run_.paths.exported
     writers = {"detector.onnx": files.export_onnx, "detector.stablehlo": files.export_stablehlo}
     differences = {}

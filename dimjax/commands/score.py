@@ -8,7 +8,7 @@ from dimjax.atomic_files import write_parquet
 from dimjax.chips import examples
 from dimjax.errors import InputError
 from dimjax.progress import say
-from dimjax.runs import run
+from dimjax.runs.run import load
 from dimjax.training import records
 from dimjax.training.losses import PARTS
 
@@ -33,7 +33,7 @@ def run(
     Raises:
       InputError: There is no such split or checkpoint.
     """
-    opened = run.load(workdir, round, epoch)
+    opened = load(workdir, round, epoch)
     known = examples.splits(opened.paths.prepared)
     if split not in known:
         rule = f"it must be one of {', '.join(known)}"

@@ -23,11 +23,12 @@ import numpy as np
 import dimjax
 from dimjax.atomic_files import written_aside
 from dimjax.data.labels import CATEGORIES
+from dimjax.detection.detector import Detector, create_model, make_detector
 from dimjax.detection.grid import Detections
-from dimjax.detection.inference import Detector, create_model, make_detector
 from dimjax.errors import InputError
-from dimjax.export.onnx_graph import needed, onnx_graph
+from dimjax.export.onnx_graph import onnx_graph
 from dimjax.export.onnx_runtime import Exported, open_onnx
+from dimjax.export.packages import needed
 from dimjax.export.parity import parity
 
 TOLERANCE = 1e-4

@@ -2,27 +2,20 @@
 
 The network is converted by jax2onnx; what stands before and after it (normalisation, decoding,
 suppression of duplicates) is written below in ONNX's own notation, with the arithmetic of
-dimjax.training.inputs and dimjax.detection.grid. All of it is channels first, so that no transpose is left but
-that of the boxes.
+dimjax.training.inputs and dimjax.detection.grid. All of it is channels first, so that
+the only transpose left is that of the boxes.
 
     model = onnx_graph(detector)                    # an onnx.ModelProto, not yet checked
 """
 
-import contextlib
-import importlib
-import io
-import logging
-import warnings
-from collections.abc import Iterator
 from string import Template
-from types import ModuleType
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from dimjax.detection.inference import Detector, create_model
-from dimjax.errors import InputError
+from dimjax.detection.detector import Detector, create_model
+from dimjax.export.packages import _quiet, needed
 from dimjax.models.folding import apply_folded
 from dimjax.models.ops.export_forms import written_plainly
 from dimjax.training.inputs import CHANNELS
@@ -159,8 +152,8 @@ def onnx_graph(detector: Detector) -> Any:
     """The detector as an onnx.ModelProto, in float32 and for whole frames.
 
     Inputs: frames [B, 4, H, W] float32, scale [B, 2] float32. Outputs: boxes [B, K, 4] float32,
-    score [B, K] float32, category [B, K] int32, as dimjax.detection.grid.Detections has them. B, H and
-    W are dynamic, K is the description's `most`.
+    score [B, K] float32, category [B, K] int32, as in dimjax.detection.grid.Detections. B, H and W
+    are dynamic, K is the description's `most`.
 
     Raises:
       InputError: The extra export is not installed.
@@ -184,24 +177,6 @@ def onnx_graph(detector: Detector) -> Any:
     model.graph.name = "detector"
     del model.graph.value_info[:]  # jax2onnx's are wrong where height and width are dynamic
     return model
-
-
-def needed(name: str) -> ModuleType:
-    """A module of the extra export.
-
-    Raises:
-      InputError: It is not installed.
-    """
-    try:
-        with _quiet():
-            return importlib.import_module(name)
-    except ImportError as missing:
-        raise InputError(
-            "export",
-            "ONNX needs the packages of the extra export",
-            f"no {missing.name}",
-            "Type: pip install 'dimjax[export]'",
-        ) from missing
 
 
 def network_graph(detector: Detector) -> Any:
@@ -228,17 +203,3 @@ def network_graph(detector: Detector) -> Any:
         )
     network.ir_version = IR_VERSION
     return network
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """jax2onnx prints each layer, and logs plugins for libraries that are of no use here."""
-    logger = logging.getLogger("jax2onnx")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
-    try:
-        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(level)

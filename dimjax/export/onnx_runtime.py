@@ -17,7 +17,7 @@ import numpy as np
 
 from dimjax.detection.grid import Detections
 from dimjax.errors import InputError
-from dimjax.export.onnx_graph import needed
+from dimjax.export.packages import needed
 
 
 class Exported(NamedTuple):

@@ -12,6 +12,7 @@ import pandas as pd
 from dimjax.atomic_files import write_whole
 from dimjax.data.folders import Folder
 from dimjax.data.labels import read_table
+from dimjax.drawing import text_tables
 from dimjax.evaluation.figures import LEAST_VISIBLE
 from dimjax.progress import bar, say
 from dimjax.report import crops, curves, round_table, tables
@@ -36,16 +37,18 @@ def run(config, paths: Paths) -> None:
         write_whole(paths.report, page(config, paths, figures))
     say(table(figures))
     if paths.number:
-        say("\nrounds\n" + tables.as_text(round_table.table(round_table.read(paths))))
+        say("\nrounds\n" + text_tables.as_text(round_table.table(round_table.read(paths))))
     say(f"\nreport: {paths.report}")
 
 
 def table(figures: dict) -> str:
     """The figures of an evaluation as plain text: what was measured, then the tables."""
-    texts = [measured(figures), tables.as_text(tables.categories(figures))]
+    texts = [measured(figures), text_tables.as_text(tables.categories(figures))]
     slices = tables.ratio_slices(figures)
     if slices is not None:
-        texts.append("targets on full frames by how far they stand out\n" + tables.as_text(slices))
+        texts.append(
+            "targets on full frames by how far they stand out\n" + text_tables.as_text(slices)
+        )
     return "\n\n".join(texts)
 
 
@@ -118,7 +121,7 @@ def _chosen_on(figures: dict) -> str:
 
 
 def _percent(share: float | None) -> str:
-    return tables.NONE if share is None else f"{100 * share:.1f} %"
+    return text_tables.NONE if share is None else f"{100 * share:.1f} %"
 
 
 def _pixels(part: dict) -> str:

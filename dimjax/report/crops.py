@@ -19,7 +19,7 @@ from PIL import Image
 from dimjax.data.sequences import Sequence, measure_scale
 from dimjax.drawing import pictures
 from dimjax.drawing.pictures import crop
-from dimjax.evaluation import figures
+from dimjax.evaluation.figures import LEAST_VISIBLE, outcome_of
 
 KINDS = ("hit", "miss", "false alarm")
 CROP_PX = 32
@@ -46,7 +46,7 @@ def choose(
       For each of KINDS a table with sequence, frame, x, y, score, snr, spread over sequences.
       The score of a miss is that of the detection too weak to be accepted, NaN without one.
     """
-    outcome, truths, own = figures.outcome_of(truth, found, "target", match_px)
+    outcome, truths, own = outcome_of(truth, found, "target", match_px)
     own = own.assign(snr=np.nan)
     accepted = outcome.score >= thresholds["target"]
     alarms = own.iloc[outcome.detection[accepted & ~outcome.hit]]
@@ -55,7 +55,7 @@ def choose(
     scores[outcome.truth[outcome.hit]] = outcome.score[outcome.hit]
     truths = truths.assign(score=scores)
     if "visible" in truths:
-        truths = truths[truths.visible >= figures.LEAST_VISIBLE]
+        truths = truths[truths.visible >= LEAST_VISIBLE]
     is_hit = truths.score >= thresholds["target"]
     return {
         "hit": _over_range(truths[is_hit])[_COLUMNS],

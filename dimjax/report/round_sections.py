@@ -12,10 +12,10 @@ from PIL import Image
 
 from dimjax import ledger
 from dimjax.data.folders import Folder
+from dimjax.drawing.text_tables import Table
 from dimjax.evaluation.figures import LEAST_VISIBLE
 from dimjax.progress import bar
 from dimjax.report import crops, curves, mined_examples, round_table, trajectories
-from dimjax.report.tables import Table
 from dimjax.runs.workdir import Paths
 from dimjax.stages.intake import new_sequences
 from dimjax.stages.motion import camera_motion

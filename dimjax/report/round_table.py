@@ -11,8 +11,9 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from dimjax.drawing.text_tables import NONE, Table
 from dimjax.ledger import KINDS, VERBS
-from dimjax.report.tables import NONE, Table, basic, rate
+from dimjax.report.tables import basic, rate
 from dimjax.runs.workdir import Paths
 
 _COLUMNS = [

@@ -5,7 +5,7 @@ import json
 from dimjax import ledger
 from dimjax.atomic_files import write_whole
 from dimjax.progress import say
-from dimjax.review.web import simulated
+from dimjax.review import simulated
 from dimjax.runs.workdir import Paths
 from dimjax.stages.build import open_book
 from dimjax.stages.simulate import data_folder

@@ -7,15 +7,16 @@ import pandas as pd
 
 from dimjax.atomic_files import write_whole
 from dimjax.chips import examples
-from dimjax.coordinates import frame_to_chip
 from dimjax.data.folders import Folder
 from dimjax.data.labels import write_table
 from dimjax.data.scr import measure_scr
 from dimjax.data.splits import with_validation
-from dimjax.detection import inference
-from dimjax.evaluation import figures
+from dimjax.detection.detector import count_parameters, restore_detector
+from dimjax.detection.inference import search, search_chips
+from dimjax.evaluation.chip_tables import chip_labels, chip_truth
+from dimjax.evaluation.figures import evaluate
 from dimjax.progress import bar, say
-from dimjax.runs.run import chip_labels, most_bytes
+from dimjax.runs.run import most_bytes
 from dimjax.runs.workdir import Paths
 from dimjax.stages.motion import camera_motion
 from dimjax.stages.simulate import data_folder
@@ -32,12 +33,12 @@ def run(config, paths: Paths) -> dict:
     """
     if paths.evaluation.exists():
         return json.loads(paths.evaluation.read_text())
-    detector = inference.restore_detector(paths.checkpoints)
+    detector = restore_detector(paths.checkpoints)
     folder = data_folder(config, paths)
     splits = with_validation(folder.splits, config.data.val_share, config.seed)
     split = next(name for name in ("test", "val", "train") if name in splits)
     found = [
-        inference.search(detector, folder.sequence(name))
+        search(detector, folder.sequence(name))
         for name in bar(splits[split], "search full frames", "sequence")
     ]
     found = pd.concat(found, ignore_index=True)
@@ -48,7 +49,7 @@ def run(config, paths: Paths) -> dict:
     figures = {
         "split": split,
         "sequences": splits[split],
-        "parameters": inference.count_parameters(detector),
+        "parameters": count_parameters(detector),
         "frames": measured(found, detector.description["threshold"]),
         "tracks": measured(voted, on_tracks),
     }
@@ -65,7 +66,7 @@ def _full_frames(config, folder: Folder, names: list[str], found, thresholds) ->
     truth = truth[truth.sequence.isin(names)]
     if folder.truth is None:
         truth = truth.assign(scr=measure_scr(truth, folder.sequence))
-    return figures.evaluate(
+    return evaluate(
         truth,
         found,
         {name: folder.shapes[name][0] for name in names},
@@ -78,9 +79,9 @@ def _full_frames(config, folder: Folder, names: list[str], found, thresholds) ->
 def _chips(config, paths: Paths, detector, folder: Folder, split: str) -> dict:
     data = examples.load(paths.prepared, split, most_bytes=most_bytes(config))
     chip_px = config.chips.chip_px
-    found = inference.search_chips(detector, data.frames, data.scale, config.training.batch_size)
+    found = search_chips(detector, data.frames, data.scale, config.training.batch_size)
     known = folder.truth is not None
-    return figures.evaluate(
+    return evaluate(
         chip_truth(data, folder.truth, chip_px) if known else chip_labels(data),
         found,
         {"chips": len(data)},
@@ -88,14 +89,3 @@ def _chips(config, paths: Paths, detector, folder: Folder, split: str) -> dict:
         config.detection.match_px,
         detector.description["threshold"],
     )
-
-
-def chip_truth(data: examples.Examples, truth: pd.DataFrame, chip_px: int) -> pd.DataFrame:
-    """The truths whose centre lies in a chip, as the table of dimjax.runs.run.chip_labels."""
-    x0, y0 = data.origin.T
-    chips = {"sequence": data.sequence, "frame": data.frame, "chip": range(len(data))}
-    pairs = truth.merge(pd.DataFrame({**chips, "x0": x0, "y0": y0}), on=["sequence", "frame"])
-    box = ["x", "y", "w", "h"]
-    pairs[box] = frame_to_chip(pairs[box].to_numpy(), pairs[["x0", "y0"]].to_numpy())
-    inside = pairs[["x", "y"]].ge(0).all(axis=1) & pairs[["x", "y"]].lt(chip_px).all(axis=1)
-    return pairs[inside].assign(sequence="chips", frame=pairs.chip)[list(truth.columns)]

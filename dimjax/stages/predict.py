@@ -9,7 +9,8 @@ import pandas as pd
 from dimjax.atomic_files import write_parquet
 from dimjax.chips import planning
 from dimjax.data.csv_files import read_columns
-from dimjax.detection import inference
+from dimjax.detection.detector import restore_detector
+from dimjax.detection.inference import COLUMNS, search
 from dimjax.progress import bar
 from dimjax.runs.workdir import Paths
 from dimjax.stages.intake import new_sequences
@@ -24,12 +25,9 @@ def run(config, paths: Paths) -> None:
     names = new_sequences(paths)
     if config.refinement.planted_share:
         names = trained_sequences(paths) + names
-    detector = inference.restore_detector(paths.checkpoints)
-    found = [
-        inference.search(detector, folder.sequence(name))
-        for name in bar(names, "predict", "sequence")
-    ]
-    columns = pd.DataFrame(columns=inference.COLUMNS)
+    detector = restore_detector(paths.checkpoints)
+    found = [search(detector, folder.sequence(name)) for name in bar(names, "predict", "sequence")]
+    columns = pd.DataFrame(columns=COLUMNS)
     write_parquet(pd.concat(found or [columns], ignore_index=True), paths.predictions)
 
 

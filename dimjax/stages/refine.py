@@ -12,7 +12,7 @@ import pandas as pd
 from dimjax import ledger, suspects
 from dimjax.data.folders import Folder
 from dimjax.data.labels import write_table
-from dimjax.detection.inference import restore_detector
+from dimjax.detection.detector import restore_detector
 from dimjax.progress import say
 from dimjax.runs.workdir import Paths
 from dimjax.stages.build import open_book, trained_labels

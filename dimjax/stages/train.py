@@ -20,18 +20,20 @@ from dimjax.atomic_files import write_whole
 from dimjax.chips import examples
 from dimjax.data.labels import read_table
 from dimjax.data.splits import with_validation
-from dimjax.detection import inference
-from dimjax.detection.inference import Detector
-from dimjax.evaluation import figures
+from dimjax.detection.detector import Detector, create_model, make_detector, restore_detector
+from dimjax.detection.inference import search, search_chips
+from dimjax.evaluation.chip_tables import chip_labels
+from dimjax.evaluation.figures import best_f1, choose_thresholds
 from dimjax.progress import bar, say
-from dimjax.runs.run import chip_labels, losses_table, most_bytes
+from dimjax.runs.run import most_bytes
 from dimjax.runs.workdir import Paths
 from dimjax.stages.motion import camera_motion
 from dimjax.stages.simulate import data_folder
 from dimjax.tracks import vote
-from dimjax.training import checkpoints, meshes, processes, records, steps
+from dimjax.training import checkpoints, loss_query, meshes, processes, records, steps
 from dimjax.training.forecast import Forecast
 from dimjax.training.inputs import CHANNELS
+from dimjax.training.loss_query import losses_table
 from dimjax.training.losses import PARTS
 
 _THRESHOLD_FRAMES = 400  # of the validation split ...
@@ -117,7 +119,7 @@ def describe(config) -> dict:
 def _prepare(config, paths: Paths) -> tuple[_Training, steps.TrainState]:
     data, val = _examples(config, paths)
     description = describe(config)
-    model, mesh, own = inference.create_model(description), meshes.make_mesh(), meshes.own_mesh()
+    model, mesh, own = create_model(description), meshes.make_mesh(), meshes.own_mesh()
     optimizer = _optimizer(config, paths.number, len(data))
     key = jax.random.fold_in(jax.random.key(config.seed), paths.number)
     stride = config.model.output_stride
@@ -135,9 +137,9 @@ def _prepare(config, paths: Paths) -> tuple[_Training, steps.TrainState]:
     state = steps.initial_state(model, optimizer, own, channels, stride, key)
     if paths.number and config.rounds.start == "last":
         state = steps.started_from(state, _last_variables(paths), own)
-    chips, query = steps.chips_of(data, mesh), steps.make_losses(model, **loss)
+    chips, query = steps.chips_of(data, mesh), loss_query.make_losses(model, **loss)
     val_chips = None if val is None else steps.chips_of(val, own)
-    detector = inference.make_detector(model, None, description)
+    detector = make_detector(model, None, description)
     rows = records.label_rows(data, read_table(paths.labels))
     setup = _Training(
         config, paths, mesh, data, rows, chips, val, val_chips, train_steps, query, detector
@@ -190,7 +192,7 @@ def _order(setup: _Training, epoch: int) -> np.ndarray:
 
 def _last_variables(paths: Paths) -> dict:
     """The weights with which the round before this one ended."""
-    return inference.restore_detector(paths.of_round(paths.number - 1).checkpoints).variables
+    return restore_detector(paths.of_round(paths.number - 1).checkpoints).variables
 
 
 def _forecast(setup: _Training, first: int) -> Forecast:
@@ -236,9 +238,9 @@ def _validate(setup: _Training, state: steps.TrainState) -> dict[str, float]:
     size = setup.config.training.batch_size
     losses = losses_table(setup.val, setup.val_chips, setup.query, variables, size)
     detector = setup.detector._replace(variables=variables)
-    found = inference.search_chips(detector, setup.val_chips.frames, setup.val_chips.scale, size)
+    found = search_chips(detector, setup.val_chips.frames, setup.val_chips.scale, size)
     match_px = setup.config.detection.match_px
-    f1 = figures.best_f1(chip_labels(setup.val), found, "target", match_px)
+    f1 = best_f1(chip_labels(setup.val), found, "target", match_px)
     means = {f"val/{part}": float(losses[part].mean()) for part in (*PARTS, "total")}
     return {**means, "val/f1": f1}
 
@@ -261,18 +263,18 @@ def _thresholds(setup: _Training, state: steps.TrainState) -> dict[str, dict[str
     searched = {name: _some_frames(folder.shapes[name][0], share) for name in names}
     detector = setup.detector._replace(variables=_variables(state))
     found = [
-        inference.search(detector, folder.sequence(name), frames)
+        search(detector, folder.sequence(name), frames)
         for name, frames in bar(searched.items(), "choose thresholds", "sequence")
     ]
     found = pd.concat(found, ignore_index=True)
     keys = [(name, t) for name, frames in searched.items() for t in frames]
     labels = folder.labels.merge(pd.DataFrame(keys, columns=["sequence", "frame"]))
     match_px = config.detection.match_px
-    threshold = figures.choose_thresholds(labels, found, match_px)
+    threshold = choose_thresholds(labels, found, match_px)
     described = {**detector.description, "threshold": threshold}  # from which tracks start
     shifts = camera_motion(config, folder.sequence, names)
     voted = vote(detector._replace(description=described).linked(found, shifts))
-    on_tracks = figures.choose_thresholds(labels, voted, match_px)
+    on_tracks = choose_thresholds(labels, voted, match_px)
     return {"threshold": threshold, "track_threshold": on_tracks}
 
 

@@ -3,8 +3,8 @@
 losses.parquet: epoch, id, sequence, frame, location, confidence, category, total, and the
 strongest thing seen apart from all labels: stray_score, stray_x, stray_y (frame coordinates).
 answers.parquet: epoch, example (its row among those of the epoch in losses.parquet), label (row
-of the label table that was trained on, from 0), and the columns of dimjax.training.responses.ANSWERS; a label
-in several chips has several rows.
+of the label table that was trained on, from 0), and the columns of
+dimjax.training.responses.ANSWERS; a label in several chips has several rows.
 
     rows = label_rows(examples, labels)
     write_epoch(paths, epoch, examples, rows, found)       # found: from training.train_epoch
@@ -20,8 +20,8 @@ from dimjax.atomic_files import write_parquet, written_aside
 from dimjax.chips.examples import Examples
 from dimjax.coordinates import chip_to_frame
 from dimjax.errors import InputError
-from dimjax.runs.run import identity
 from dimjax.runs.workdir import Paths
+from dimjax.training.loss_query import identity
 from dimjax.training.responses import ANSWERS, STRAYS
 
 _SAME_PX = 0.01  # positions in chips are float32

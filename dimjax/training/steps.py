@@ -140,7 +140,8 @@ def make_train_steps(
 
     Returns:
       (state, chips, index [S, B]) -> (state, dict of losses [S, B], and of what the network said:
-      answers [S, B, M, 5] and strays [S, B, 3], see dimjax.training.responses). The state is given away.
+      answers [S, B, M, 5] and strays [S, B, 3], see dimjax.training.responses).
+      `state` is donated; do not use it after the call.
     """
 
     def look(chips: Chips, index: jax.Array, step: jax.Array):
@@ -267,22 +268,6 @@ def train_epoch(
             "Lower training.learning_rate."
         )
     return state, _by_example(order, found)
-
-
-def make_losses(model: nn.Module, *, mode: str, stride: int, a: float, b: float) -> Callable:
-    """Compile the loss query: (variables, chips, index [B]) -> dict of losses [B].
-
-    In evaluation mode: running statistics of batch norm, no augmentation.
-    """
-
-    def losses(variables, chips: Chips, index: jax.Array):
-        batch = Chips(*(values[index] for values in chips))
-        images = network_input(batch.frames, batch.scale, mode)
-        outputs = model.apply(variables, images, train=False)
-        targets = assign(batch.boxes, batch.category, outputs.shape[1:3], stride)
-        return detection_loss(outputs, targets, a, b)
-
-    return jax.jit(losses)
 
 
 def _by_example(order: np.ndarray, losses: dict) -> dict[str, np.ndarray]:

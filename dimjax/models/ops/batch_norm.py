@@ -5,7 +5,7 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 
-from dimjax.models.ops.depthwise import _PIXELS
+_PIXELS = (0, 1, 2)  # axes other than channels
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(3,))
@@ -48,3 +48,6 @@ def _normalize_backward(epsilon: float, residuals, gradients):
     from_variance = slope * inverse * dscale / count
     dx = dy * slope - (as_float - mean) * from_variance - slope * dbias / count
     return dx.astype(x.dtype), dscale, dbias
+
+
+normalize.defvjp(_normalize_forward, _normalize_backward)

@@ -8,19 +8,22 @@ run.detect(frames)                    # detections in [T, H, W]
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-import jax
 import numpy as np
 import pandas as pd
 
 from dimjax.chips import examples
-from dimjax.data.labels import CATEGORIES
 from dimjax.data.sequences import Sequence, as_sequence
-from dimjax.detection import inference
+from dimjax.detection.detector import restore_detector
+from dimjax.detection.inference import search
+from dimjax.errors import InputError
 from dimjax.runs.workdir import Paths, newest_round, read_config
 from dimjax.stages.motion import camera_motion
 from dimjax.tracks import Tracks
-from dimjax.training import steps
+from dimjax.training import loss_query, steps
+from dimjax.training.loss_query import losses_table
 from dimjax.training.meshes import own_mesh
+
+RUNTIMES = ("jax", "onnx")
 
 
 class Run:
@@ -41,7 +44,15 @@ class Run:
     ):
         self.config = read_config(workdir)
         self.paths = Paths(workdir, newest_round(workdir) if round is None else round)
-        self.detector = inference.restore_detector(self.paths.checkpoints, epoch, runtime)
+        if runtime not in RUNTIMES:
+            rule = f"it must be one of {', '.join(RUNTIMES)}"
+            raise InputError("runtime", rule, repr(runtime), "Name one of these.")
+        detector = restore_detector(self.paths.checkpoints, epoch)
+        if runtime == "onnx":
+            from dimjax.export.files import through_onnx  # needs the extra export
+
+            detector = through_onnx(detector, self.paths.round / "detector.onnx")
+        self.detector = detector
 
     def losses(self, split: str = "train", batch_size: int = 256) -> pd.DataFrame:
         """Loss of each example of a split, as the checkpoint's network sees it.
@@ -55,7 +66,7 @@ class Run:
         """
         most = most_bytes(self.config)
         data = examples.load(self.paths.prepared, split, most_bytes=most)
-        query = steps.make_losses(
+        query = loss_query.make_losses(
             self.detector.model,
             mode=self.detector.description["input"],
             stride=self.detector.description["output_stride"],
@@ -83,7 +94,7 @@ class Run:
           Table with sequence, frame, x, y, w, h, category, score, and of accepted ones track.
         """
         sequence = frames if isinstance(frames, Sequence) else as_sequence(frames)
-        table = inference.search(self.detector, sequence, progress=progress)
+        table = search(self.detector, sequence, progress=progress)
         return self.detector.decided(self.tracks(sequence, table)) if accepted else table
 
     def tracks(self, sequence: Sequence, found: pd.DataFrame) -> Tracks:
@@ -98,9 +109,18 @@ def load(
     epoch: int | None = None,
     runtime: str = "jax",
 ) -> Run:
-    """Open a run's directory; by default its newest round and checkpoint, for JAX to detect with.
+    """Open a run's directory.
 
-    The other runtime is "onnx"; see dimjax.detection.inference.restore_detector.
+    Args:
+      workdir: The run's directory.
+      round: Round to open; None for the newest.
+      epoch: Epoch of the checkpoint; None for the newest.
+      runtime: Library that computes detections: "jax", or "onnx" for ONNX Runtime on the CPU, in
+        float32 and on whole frames. The latter reads the round's detector.onnx and writes it first
+        if necessary.
+
+    Raises:
+      InputError: There is no such run, checkpoint or runtime, or the extra export is not installed.
     """
     return Run(workdir, round, epoch, runtime)
 
@@ -108,39 +128,3 @@ def load(
 def most_bytes(config) -> float:
     """Chips that need more than this are not kept on the devices, nor in memory."""
     return config.training.device_gb * 1e9
-
-
-def losses_table(data: examples.Examples, chips, query, variables, batch_size: int) -> pd.DataFrame:
-    """Loss of each example in evaluation mode.
-
-    Args:
-      data: Examples.
-      chips: The same from training.chips_of.
-      query: From training.make_losses.
-      variables: {"params", "batch_stats"}.
-      batch_size: Examples to a call.
-
-    Returns:
-      Table with id, sequence, frame and the losses location, confidence, category, total.
-    """
-    size = min(batch_size, len(data))
-    starts = np.arange(0, len(data), size)[:, None, None]
-    blocks = list(np.minimum(starts + np.arange(size), len(data) - 1))
-    parts = [query(variables, held, index[0]) for held, index in steps.feed(chips, blocks)]
-    parts = jax.device_get(parts)
-    columns = {name: np.concatenate([p[name] for p in parts])[: len(data)] for name in parts[0]}
-    return pd.DataFrame({**identity(data), **columns})
-
-
-def identity(data: examples.Examples) -> dict[str, np.ndarray]:
-    """The columns that say which example a row is of."""
-    return {"id": data.id, "sequence": data.sequence, "frame": data.frame}
-
-
-def chip_labels(data: examples.Examples) -> pd.DataFrame:
-    """The labels of examples as a table in chip coordinates; frame is the example's index."""
-    index, slot = np.nonzero(data.category >= 0)
-    x, y, w, h = data.boxes[index, slot].astype(float).T
-    category = np.array(CATEGORIES, object)[data.category[index, slot]]
-    columns = {"sequence": "chips", "frame": index, "x": x, "y": y, "w": w, "h": h}
-    return pd.DataFrame({**columns, "category": category})

@@ -1,0 +1,101 @@
+"""A detector: a model with its weights and all that is needed to use it."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import pandas as pd
+
+from dimjax.detection.grid import Detections, decode, suppress, tiled_frame, whole_frame
+from dimjax.models import create_detector
+from dimjax.models.folding import apply_folded
+from dimjax.tracks import Linking, Shifts, Tracks, link, vote
+from dimjax.training import checkpoints
+from dimjax.training.inputs import CHANNELS, network_input
+
+
+class Detector(NamedTuple):
+    """A model with its weights and all that is needed to use it."""
+
+    model: nn.Module
+    variables: Any  # {"params": ..., "batch_stats": ...}
+    description: dict  # plain values, saved with each checkpoint: see dimjax.stages.train
+    detect: Callable  # (variables, frames [B, 4, H, W], scale [B, 2]) -> Detections
+
+    def linked(self, table: pd.DataFrame, shifts: Shifts | None = None) -> Tracks:
+        """The tracks of detections at all scores; they start where a threshold is reached.
+
+        Args:
+          table: Of detections.
+          shifts: Motion of the camera in each sequence, see dimjax.tracks.link; None: it stands.
+        """
+        threshold = self.description["threshold"]
+        strong = (threshold["target"], threshold["interference"])
+        return link(table, Linking(strong=strong), shifts)
+
+    def decided(self, tracks: Tracks) -> pd.DataFrame:
+        """The detections that reach their threshold after their tracks have voted."""
+        table = vote(tracks)
+        thresholds = table.category.map(self.description["track_threshold"]).astype(float)
+        return table[table.score >= thresholds].drop(columns="strong").reset_index(drop=True)
+
+
+def create_model(description: dict) -> nn.Module:
+    """The model that a description speaks of."""
+    return create_detector(
+        description["backbone"],
+        width=description["width"],
+        output_stride=description["output_stride"],
+        context_px=description["context_px"],
+        dtype=jnp.bfloat16 if description["bf16"] else jnp.float32,
+    )
+
+
+def make_detector(model: nn.Module, variables: Any, description: dict) -> Detector:
+    """A detector of a model in memory."""
+    stride, tile_px = description["output_stride"], description["tile_px"]
+
+    def detect(variables, frames: jax.Array, scale: jax.Array) -> Detections:
+        images = network_input(frames, scale, description["input"])
+
+        def apply(images):
+            return apply_folded(model, variables, images)
+
+        if tile_px:
+            outputs = tiled_frame(apply, images, stride, tile_px, description["margin_px"])
+        else:
+            outputs = whole_frame(apply, images, stride)
+        return suppress(decode(outputs, stride, description["most"]), description["suppress_px"])
+
+    return Detector(model, variables, description, jax.jit(detect))
+
+
+def restore_detector(directory: Path, epoch: int | None = None) -> Detector:
+    """Restore the detector of a checkpoint, by default the newest.
+
+    Args:
+      directory: Checkpoints of a training.
+      epoch: Epoch of the checkpoint; None for the newest.
+
+    Raises:
+      InputError: There is no such checkpoint.
+    """
+    with checkpoints.saved_checkpoints(directory) as saved:
+        description = checkpoints.describe(saved, epoch)
+        model = create_model(description)
+        variables = checkpoints.restore_variables(saved, _variables_like(model, description), epoch)
+    return make_detector(model, variables, description)
+
+
+def count_parameters(detector: Detector) -> int:
+    """Number of trained parameters."""
+    return sum(values.size for values in jax.tree.leaves(detector.variables["params"]))
+
+
+def _variables_like(model: nn.Module, description: dict):
+    side = 4 * description["output_stride"]
+    images = jnp.zeros((1, side, side, CHANNELS[description["input"]]))
+    return jax.eval_shape(lambda key: model.init(key, images, train=False), jax.random.key(0))
