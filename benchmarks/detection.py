@@ -90,7 +90,7 @@ def _detector(backbone: str, width: float) -> Detector:
     description = {
         "backbone": backbone, "width": width, "output_stride": 8, "context_px": 80, "bf16": False,
         "input": "difference", "stride": 1, "threshold": {"target": 0.5, "interference": 0.5},
-        "match_px": 3.0, "suppress_px": 4.0, "most": 100, "tile_px": 0, "margin_px": 64,
+        "match_px": 3.0, "suppress_px": 4.0, "max_detections": 100, "tile_px": 0, "margin_px": 64,
     }  # fmt: skip
     model = create_model(description)
     images = jnp.zeros((1, 80, 80, 3))
@@ -133,7 +133,7 @@ def _torch_sessions(torch, detector: Detector):
     from torch_networks import torch_detector
 
     network = torch_detector(detector.description, jax.device_get(detector.variables))
-    most, stride = detector.description["most"], detector.description["output_stride"]
+    most, stride = detector.description["max_detections"], detector.description["output_stride"]
 
     class Whole(torch.nn.Module):
         def __init__(self):

@@ -35,8 +35,8 @@ def get_config() -> config_dict.ConfigDict:
     config.model.bf16 = False  # compute in bfloat16; parameters and losses stay float32
 
     config.loss = config_dict.ConfigDict()
-    config.loss.a = 1.0  # weight of the location, Eq. (2)
-    config.loss.b = 1.0  # weight of the classification, Eq. (2)
+    config.loss.location_weight = 1.0  # weight of the location, Eq. (2)
+    config.loss.classification_weight = 1.0  # weight of the classification, Eq. (2)
 
     config.training = config_dict.ConfigDict()
     config.training.epochs = 100
@@ -53,7 +53,9 @@ def get_config() -> config_dict.ConfigDict:
     config.rounds.count = 1  # each but the last ends with a review of what it found
     config.rounds.later_epochs = 50  # of the rounds after the first
     config.rounds.start = "last"  # weights of the last round, or "scratch"
-    config.rounds.most_mined = 2.0  # items put up for review, to one frame of new sequences
+    config.rounds.max_items_per_frame = (
+        2.0  # items put up for review, to one frame of new sequences
+    )
     config.rounds.reviewer = "human"  # or "oracle" (truth or labels of the folder), "auto"
     config.rounds.oracle_error = 0.0  # share of the items that the oracle gets wrong
     # From which on "auto" accepts a suggestion, and a false alarm not put up is background.
@@ -61,10 +63,10 @@ def get_config() -> config_dict.ConfigDict:
 
     config.refinement = config_dict.ConfigDict()
     config.refinement.planted_share = 0.03  # of the labels, to calibrate; 0: no refinement
-    config.refinement.found = 0.9  # share of the planted errors that a review would find
-    config.refinement.least_probability = 0.05  # of what is put up for review
+    config.refinement.target_recall = 0.9  # share of the planted errors that a review would find
+    config.refinement.min_probability = 0.05  # of what is put up for review
     config.refinement.loss_threshold = 0.0  # above 0: put up the labels whose last loss is above
-    config.refinement.most_shown = 0.2  # labels and places put up for review, to one label
+    config.refinement.max_items_per_label = 0.2  # labels and places put up for review, to one label
 
     config.distributed = config_dict.ConfigDict()  # of a start, not kept with the run
     config.distributed.coordinator_address = ""  # host:port of process 0, where there are others
@@ -74,7 +76,7 @@ def get_config() -> config_dict.ConfigDict:
     config.detection = config_dict.ConfigDict()
     config.detection.match_px = 3.0  # a detection nearer to a truth than this is a hit
     config.detection.suppress_px = 4.0  # of two detections nearer than this the stronger stays
-    config.detection.most = 100  # detections of a frame, before suppression
+    config.detection.max_detections = 100  # detections of a frame, before suppression
     config.detection.tile_px = 0  # detect in tiles of this size; 0: whole frames
     config.detection.margin_px = 64  # overlap of tiles on each side
     config.detection.camera_motion = False  # measure it, and take it out before linking

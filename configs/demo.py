@@ -28,7 +28,9 @@ def get_config():
     config.chips.chip_px = 64
     config.chips.frame_step = 4
     config.model.width = 0.5
-    config.loss.a = 10.0  # else an error of a pixel, an eighth of a cell, would hardly count
+    config.loss.location_weight = (
+        10.0  # else an error of a pixel, an eighth of a cell, would hardly count
+    )
     config.training.epochs = 20
     config.training.batch_size = 64
     config.training.learning_rate = 3e-3

@@ -103,7 +103,9 @@ def answers(config, detector: Detector, data: examples.Examples, rows: np.ndarra
         outputs = detector.model.apply(variables, images, train=False)
         targets = assign(batch.boxes, batch.category, outputs.shape[1:3], stride)
         return {
-            **detection_loss(outputs, targets, config.loss.a, config.loss.b),
+            **detection_loss(
+                outputs, targets, config.loss.location_weight, config.loss.classification_weight
+            ),
             "answers": at_labels(outputs, batch.boxes, stride),
             "strays": strongest_stray(outputs, batch.boxes, batch.category, stride),
         }

@@ -68,7 +68,7 @@ def config_of(size: str, seed: int, chip_px: int, wrong: float):
     config.chips.chip_px = chip_px
     config.chips.backgrounds_per_label = 1.0
     config.model.width = factor
-    config.loss.a = 10.0
+    config.loss.location_weight = 10.0
     config.training.epochs = epochs
     config.training.batch_size = 64
     config.training.learning_rate = 3e-3
@@ -82,7 +82,9 @@ def _with_review(config):
     config.rounds.start = "scratch"
     config.rounds.reviewer = "oracle"
     # Where many labels are wrong, as many must be looked at.
-    config.refinement.most_shown = max(config.refinement.most_shown, 2 * _WRONG.value)
+    config.refinement.max_items_per_label = max(
+        config.refinement.max_items_per_label, 2 * _WRONG.value
+    )
     return config
 
 

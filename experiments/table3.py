@@ -103,7 +103,7 @@ def config_of(size: Size, seed: int):
     if size.chip_px < 64:  # in a small chip there is little but the target
         config.chips.backgrounds_per_label = 1.0
     config.model.width = size.width
-    config.loss.a = 10.0
+    config.loss.location_weight = 10.0
     config.training.epochs = size.epochs
     config.training.batch_size = size.batch_size
     config.training.learning_rate = 3e-3

@@ -124,7 +124,7 @@ def test_words_that_mean_nothing_are_refused(tmp_path, words, told):
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 @pytest.mark.parametrize(
     "key",
-    ["training.learning_rate", "detection.match_px", "refinement.found", "model.width",
+    ["training.learning_rate", "detection.match_px", "refinement.target_recall", "model.width",
      "data.val_share", "sky.settings.snr"],
 )  # fmt: skip
 def test_what_is_no_finite_number_is_refused(key, value):
@@ -139,8 +139,8 @@ def test_what_is_no_finite_number_is_refused(key, value):
 def test_a_key_that_is_not_there_is_named():
     config = get_config("default")
     with config.unlocked():
-        del config.rounds.most_mined
-    told = r"config\.rounds\.most_mined: it must be there; found no such key\. Take it over from"
+        del config.rounds.max_items_per_frame
+    told = r"config\.rounds\.max_items_per_frame: it must be there; found no such key\. Take it over from"
     with pytest.raises(InputError, match=told):
         check(config)
 

@@ -78,7 +78,7 @@ def test_a_thousand_detections_in_a_frame_are_mined_in_bounded_number_and_said(m
         rows |= {"y": rng.uniform(0, 64, 8000), "score": rng.uniform(0.7, 1, 8000)}
         return pd.DataFrame({"sequence": "added", **rows, "w": 3.0, "h": 3.0, "category": "target"})
 
-    mined.config.rounds.most_mined = 1.0
+    mined.config.rounds.max_items_per_frame = 1.0
     _, items = mined(NOISE, thousands)
     told = capsys.readouterr().out
     assert (items.shown == 1).any() and (items.shown == 0).any()
@@ -86,7 +86,7 @@ def test_a_thousand_detections_in_a_frame_are_mined_in_bounded_number_and_said(m
         put_up = ledger.item_table(book)
     put_up = put_up[put_up.stage == "mine"]
     assert put_up.item.nunique() == 8 and len(put_up) == items.shown.sum()
-    assert re.search(r"8 of these \d{2,} are put up for review: rounds.most_mined", told)
+    assert re.search(r"8 of these \d{2,} are put up for review: rounds.max_items_per_frame", told)
     assert "added: 8 frames hold more than 200 detections; the strongest 200 of each" in told
     assert "mined in 1 new sequences: " in told
 
@@ -94,7 +94,7 @@ def test_a_thousand_detections_in_a_frame_are_mined_in_bounded_number_and_said(m
 def test_what_is_mined_and_not_put_up_is_no_background(mined):
     """A track is put up; detections all over a frame are not, and only some are surely false."""
     config, paths = mined.config, mined.paths
-    config.rounds.most_mined, config.rounds.reviewer = 1 / 8, "auto"
+    config.rounds.max_items_per_frame, config.rounds.reviewer = 1 / 8, "auto"
     config.rounds.auto_probability, config.chips.backgrounds_per_label = 0.6, 5.0
 
     def a_track_and_a_full_frame(table):

@@ -252,8 +252,11 @@ def test_a_run_is_not_continued_with_other_keys(undisturbed):
     write_config(config, undisturbed[0])
     config = config.copy_and_resolve_references()
     config.unlock()
-    config.loss.a = 7.0
-    with pytest.raises(InputError, match=r"its own configuration, loss.a=10.0; found loss.a=7.0"):
+    config.loss.location_weight = 7.0
+    with pytest.raises(
+        InputError,
+        match=r"its own configuration, loss.location_weight=10.0; found loss.location_weight=7.0",
+    ):
         write_config(config, undisturbed[0])
 
 

@@ -357,7 +357,7 @@ def test_the_papers_way_is_the_last_loss_above_a_threshold():
     measures["last_loss"] = np.arange(60.0)[::-1] / 10  # of labels 1, 2, ...
     told = known(planted, labels, proposals, match_px=3.0)  # labels 1 to 15 are planted
     worst = worst_kind(rank(labels, measures, proposals, told, found=0.9))
-    settings = SimpleNamespace(loss_threshold=4.15, least_probability=0.05)
+    settings = SimpleNamespace(loss_threshold=4.15, min_probability=0.05)
     shown = refine.above(settings, worst, measures)
     assert shown.label.tolist() == [16, 17, 18] and shown.score.tolist() == [4.4, 4.3, 4.2]
     settings.loss_threshold = 0.0

@@ -68,7 +68,9 @@ def make_detector(model: nn.Module, variables: Any, description: dict) -> Detect
             outputs = tiled_frame(apply, images, stride, tile_px, description["margin_px"])
         else:
             outputs = whole_frame(apply, images, stride)
-        return suppress(decode(outputs, stride, description["most"]), description["suppress_px"])
+        return suppress(
+            decode(outputs, stride, description["max_detections"]), description["suppress_px"]
+        )
 
     return Detector(model, variables, description, jax.jit(detect))
 

@@ -79,7 +79,7 @@ before (float[b, 4, h, w] frames, float[b, 2] scale) => (float[b, $channels, hs,
 }
 """
 
-# Cells are added whose score is 0, since a small frame may have fewer than `most`.
+# Cells are added whose score is 0, since a small frame may have fewer than `max_detections`.
 _AFTER = """
 after (float[b, 7, gh, gw] grid)
     => (float[b, $most, 4] boxes, float[b, $most] score, int32[b, $most] category)
@@ -153,7 +153,7 @@ def onnx_graph(detector: Detector) -> Any:
 
     Inputs: frames [B, 4, H, W] float32, scale [B, 2] float32. Outputs: boxes [B, K, 4] float32,
     score [B, K] float32, category [B, K] int32, as in dimjax.detection.grid.Detections. B, H and W
-    are dynamic, K is the description's `most`.
+    are dynamic, K is the description's `max_detections`.
 
     Raises:
       InputError: The extra export is not installed.
@@ -166,7 +166,7 @@ def onnx_graph(detector: Detector) -> Any:
         stride=description["output_stride"],
     )
     after = Template(_AFTER).substitute(
-        most=description["most"],
+        most=description["max_detections"],
         stride=description["output_stride"],
         radius=description["suppress_px"],
     )

@@ -70,8 +70,8 @@ class Run:
             self.detector.model,
             mode=self.detector.description["input"],
             stride=self.detector.description["output_stride"],
-            a=self.config.loss.a,
-            b=self.config.loss.b,
+            a=self.config.loss.location_weight,
+            b=self.config.loss.classification_weight,
         )
         chips = steps.chips_of(data, own_mesh())
         return losses_table(data, chips, query, self.detector.variables, batch_size)

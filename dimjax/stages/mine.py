@@ -35,7 +35,7 @@ def run(config, paths: Paths) -> None:
             Mining(match_px=config.detection.match_px),
         )
         frames = sum(folder.shapes[name][0] for name in names)
-        shown = shortlist(mined, round(config.rounds.most_mined * frames))
+        shown = shortlist(mined, round(config.rounds.max_items_per_frame * frames))
         ledger.add_items(book, shown, stage="mine")
     write_mined(paths.mined, mined, shown)
     if names:
@@ -47,4 +47,4 @@ def _tell(mined: Mined, shown: list[Item], names: list[str]) -> None:
     say(f"mined in {len(names)} new sequences: {counts}, {len(mined.doubtful)} doubtful")
     count = sum(map(len, mined))
     if len(shown) < count:
-        say(f"{len(shown)} of these {count} are put up for review: rounds.most_mined")
+        say(f"{len(shown)} of these {count} are put up for review: rounds.max_items_per_frame")

@@ -87,10 +87,10 @@ def find(
     proposals = suspects.propose(labels, losses, tracks, label_paths, folder.shapes, apart_px)
     proposals = suspects.seen_in(proposals, suspects.look(proposals, folder.sequence, stride))
     known = suspects.known(planted, labels, proposals, config.detection.match_px)
-    ranked = suspects.rank(labels, measures, proposals, known, config.refinement.found)
+    ranked = suspects.rank(labels, measures, proposals, known, config.refinement.target_recall)
     shown = above(config.refinement, suspects.worst_kind(ranked), measures)
     shown = shown[~_seen(shown, proposals, reviewed, config.detection.match_px)]
-    shown = shown.head(round(config.refinement.most_shown * len(labels)))
+    shown = shown.head(round(config.refinement.max_items_per_label * len(labels)))
     points = tracks.points[tracks.points.confirmed]
     return Found(ranked, shown, labels, measures, proposals, points)
 
@@ -115,7 +115,7 @@ def above(settings, worst: pd.DataFrame, measures: pd.DataFrame) -> pd.DataFrame
     """
     worst = worst[~worst.planted]
     if settings.loss_threshold == 0:
-        return worst[worst.probability >= worst.cut_off.clip(lower=settings.least_probability)]
+        return worst[worst.probability >= worst.cut_off.clip(lower=settings.min_probability)]
     worst = worst.assign(score=worst.label.map(measures.last_loss))  # NaN where there is no label
     worst = worst[worst.score > settings.loss_threshold]
     return worst.sort_values("score", ascending=False)

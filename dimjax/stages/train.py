@@ -123,7 +123,12 @@ def _prepare(config, paths: Paths) -> tuple[_Training, steps.TrainState]:
     optimizer = _optimizer(config, paths.number, len(data))
     key = jax.random.fold_in(jax.random.key(config.seed), paths.number)
     stride = config.model.output_stride
-    loss = {"mode": config.model.input, "stride": stride, "a": config.loss.a, "b": config.loss.b}
+    loss = {
+        "mode": config.model.input,
+        "stride": stride,
+        "a": config.loss.location_weight,
+        "b": config.loss.classification_weight,
+    }
     train_steps = steps.make_train_steps(
         model,
         optimizer,
