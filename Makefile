@@ -1,6 +1,6 @@
 # make demo     the whole job on a small simulated sky, in minutes on two cores: see runs/demo
 # make test     the tests
-# make check    format, lint, and nothing that is left to do
+# make check    format, lint, language of the prose, and no task left open
 #
 # Each sets up what it needs in .venv first. PYTHON=python3.12 chooses another Python.
 
@@ -19,8 +19,9 @@ test: .venv/installed-dev
 	.venv/bin/pytest -q -n 2 --dist loadfile
 
 check: .venv/installed-dev
-	.venv/bin/ruff format --check
-	.venv/bin/ruff check
+	.venv/bin/ruff format --check . .ci/prose
+	.venv/bin/ruff check . .ci/prose
+	.venv/bin/python .ci/prose
 	@git grep -n 'TO[D]O\|NotImplemented[E]rror'; test $$? = 1
 
 .venv/bin/pip:

@@ -1,4 +1,4 @@
-"""dimjax: from raw infrared sequences to a light detector of dim, small targets.
+"""dimjax: from raw infrared sequences to a lightweight detector of dim, small targets.
 
     python main.py --config=configs/demo.py --workdir=runs/demo        all rounds, all stages
     python main.py train --workdir=runs/demo                            up to a stage of a run
@@ -6,16 +6,16 @@
     python main.py review --workdir=runs/demo --reviewer=ann
     python main.py detect --workdir=runs/demo --input=flight3.mp4 --video
 
-A word after main.py chooses what is done: up to a stage, simulate, build, train, evaluate, predict,
-refine, mine or report; or one of
+A word after main.py chooses the verb. A stage stops the main job after it: simulate, build, train,
+evaluate, predict, refine, mine or report. The other verbs are
 
-    check       look a data folder over: all that is wrong in it, and some labels as a picture
-    score       the loss of each example of a split as a table
-    review      the page on which a person decides what waits for him
-    detect      sequences in; detections, overlay pictures and videos out
-    export      the detector as ONNX and StableHLO
+    check       list every problem of a data folder, and draw some of its labels
+    score       write the loss of each example of a split as a table
+    review      serve the page on which a person decides the items that wait
+    detect      write detections, overlay pictures and videos of sequences
+    export      write the detector as ONNX and StableHLO
 
-Where --workdir holds a run already, --config may be left out.
+If --workdir holds a run already, --config may be left out.
 """
 
 import os
@@ -31,20 +31,20 @@ from dimjax.runs.workdir import Paths, read_config
 
 _CONFIG = config_flags.DEFINE_config_file("config", None, "Configuration, e.g. configs/demo.py.")
 _WORKDIR = flags.DEFINE_string("workdir", None, "The run's directory.")
-_ROUND = flags.DEFINE_integer("round", None, "score, export: which round; the newest.")
-_EPOCH = flags.DEFINE_integer("epoch", None, "score: of which epoch the checkpoint is; the newest.")
+_ROUND = flags.DEFINE_integer("round", None, "score, export: the round; default: the newest.")
+_EPOCH = flags.DEFINE_integer("epoch", None, "score: checkpoint's epoch; default: the newest.")
 _INPUT = flags.DEFINE_string("input", None, "detect: a sequence, or a data folder.")
 _OUTPUT = flags.DEFINE_string("output", None, "detect, export: folder to write to.")
 _PICTURES = flags.DEFINE_integer("pictures", 6, "detect: number of overlay pictures.")
 _VIDEO = flags.DEFINE_bool("video", False, "detect: write an overlay video of each sequence.")
-_RUNTIME = flags.DEFINE_enum("runtime", "jax", ["jax", "onnx"], "detect: what runs the network.")
+_RUNTIME = flags.DEFINE_enum("runtime", "jax", ["jax", "onnx"], "detect: library to compute with.")
 _SPLIT = flags.DEFINE_string("split", "train", "score: train, val or test.")
-_REVIEWER = flags.DEFINE_string("reviewer", None, "review: your name; else the page asks.")
+_REVIEWER = flags.DEFINE_string("reviewer", None, "review: your name; default: the page asks.")
 _PORT = flags.DEFINE_integer("port", 0, "review: port on this machine; 0 takes a free one.")
 
 
 def make_builder(data_dir: Path, **config):
-    """The TFDS builder of datasets/dim_targets."""
+    """Make the TFDS builder of datasets/dim_targets."""
     sys.path.insert(0, str(Path(__file__).parent / "datasets"))
     import tensorflow_datasets as tfds  # takes seconds
     from dim_targets import dim_targets_dataset_builder as dim_targets
@@ -54,18 +54,18 @@ def make_builder(data_dir: Path, **config):
 
 
 def main(argv: list[str]) -> None:
-    """Run the verb; bad input ends with one line that says what to do."""
-    logging.set_verbosity(logging.ERROR)  # JAX and TFDS warn of what is meant to be so here
+    """Run a verb; bad input ends with one line that says how to go on."""
+    logging.set_verbosity(logging.ERROR)  # JAX and TFDS warn about intended behaviour
     if len(argv) > 2:
-        remedy = "Leave the others out; what a verb is to know is told by flags: main.py --help."
-        rule, found = "one word at most says what is done", " ".join(argv[1:])
-        raise InputError("main.py", rule, found, remedy)
+        rule, value = "at most one word names a verb", " ".join(argv[1:])
+        remedy = "Pass options as flags; see main.py --help."
+        raise InputError("main.py", rule, value, remedy)
     verb = argv[1] if len(argv) > 1 else "rounds"
-    _VERBS.get(verb, partial(_go_on, last=verb))(_WORKDIR.value)
+    _VERBS.get(verb, partial(_rounds, last=verb))(_WORKDIR.value)
 
 
-# Each verb imports what it needs: a page that opens must not wait for JAX. A configuration's file
-# does load it, with the settings of the sky: `review` without --config takes the run's own keys.
+# Each verb imports its own modules: a page must open without waiting for JAX. A configuration file
+# loads JAX with the settings of the sky; `review` without --config reads the run's own keys.
 
 
 def _review(workdir: str) -> None:
@@ -83,21 +83,21 @@ def _check(workdir: str) -> None:
 def _score(workdir: str) -> None:
     from dimjax.commands import score
 
-    _keep_what_is_compiled()
+    _cache_compiled_programs()
     score.run(workdir, _SPLIT.value, _ROUND.value, _EPOCH.value)
 
 
 def _export(workdir: str) -> None:
     from dimjax.commands import export
 
-    _keep_what_is_compiled()
+    _cache_compiled_programs()
     export.run(workdir, _OUTPUT.value, _ROUND.value)
 
 
 def _detect(workdir: str) -> None:
     from dimjax.commands import detect
 
-    _keep_what_is_compiled()
+    _cache_compiled_programs()
     detect.run(workdir, _INPUT.value, _OUTPUT.value, _PICTURES.value, _VIDEO.value, _RUNTIME.value)
 
 
@@ -110,15 +110,15 @@ _VERBS = {
 }
 
 
-def _go_on(workdir: str, last: str) -> None:
-    """The main job, up to a stage."""
+def _rounds(workdir: str, last: str) -> None:
+    """Run the main job, up to a stage."""
     from dimjax.stages import rounds
 
-    known = ("rounds", *rounds.STAGES, *_VERBS)
-    if last not in known:
-        rule = f"the word after it must be one of {', '.join(known)}"
+    verbs = ("rounds", *rounds.STAGES, *_VERBS)
+    if last not in verbs:
+        rule = f"the word after it must be one of {', '.join(verbs)}"
         raise InputError("main.py", rule, last, "Correct it.")
-    _keep_what_is_compiled()
+    _cache_compiled_programs()
     rounds.run(_config(workdir), workdir, make_builder, last)
 
 
@@ -126,20 +126,20 @@ def _config(workdir: str):
     return _CONFIG.value or read_config(workdir)
 
 
-def _parsed(argv: list[str]) -> list[str]:
-    """The flags; a key of the configuration that does not exist is bad input like any other."""
+def _parse_flags(argv: list[str]) -> list[str]:
+    """Parse the flags; an unknown key of the configuration is reported like other bad input."""
     try:
         return app.parse_flags_with_usage(argv)
     except (KeyError, AttributeError) as error:
-        said = error.args[0]  # of an AttributeError the KeyError that it comes from
-        said = said.args[0] if isinstance(said, KeyError) else said
-        key, _, hint = said.partition("\n")
+        message = error.args[0]  # an AttributeError holds the KeyError that it comes from
+        message = message.args[0] if isinstance(message, KeyError) else message
+        key, _, hint = message.partition("\n")
         rule = "every key must stand in configs/default.py"
         raise InputError("--config", rule, key, hint or "Correct the key.") from error
 
 
-def _keep_what_is_compiled() -> None:
-    """Compiled programs are kept for the next start, unless JAX has been told where."""
+def _cache_compiled_programs() -> None:
+    """Cache compiled programs for the next start, unless JAX has a cache directory already."""
     import jax
 
     if jax.config.jax_compilation_cache_dir is None:
@@ -147,11 +147,11 @@ def _keep_what_is_compiled() -> None:
         jax.config.update("jax_compilation_cache_dir", str(cache))
 
 
-def _with_huge_pages() -> None:
-    """Start again with huge pages that are kept for what is allocated later.
+def _restart_with_huge_pages() -> None:
+    """Restart with huge pages that glibc keeps for later allocations.
 
-    Only at a start glibc takes such settings. A training step on a CPU otherwise spends a quarter
-    of its time on page faults; with huge pages that are given back after each step still up to a
+    glibc reads such settings only at its start. Without them a training step on a CPU spends a
+    quarter of its time on page faults; with huge pages that are returned after each step, up to a
     sixth.
     """
     if sys.platform == "linux" and "GLIBC_TUNABLES" not in os.environ:
@@ -161,9 +161,9 @@ def _with_huge_pages() -> None:
 
 
 if __name__ == "__main__":
-    _with_huge_pages()
+    _restart_with_huge_pages()
     flags.mark_flag_as_required("workdir")
     try:
-        app.run(main, flags_parser=_parsed)
+        app.run(main, flags_parser=_parse_flags)
     except InputError as error:
         sys.exit(f"error: {error}")

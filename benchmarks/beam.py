@@ -1,18 +1,17 @@
-"""Building chips with the workers of Apache Beam: seconds with one worker and with two.
+"""Building a data set with Apache Beam: seconds with one worker and with two.
 
     pip install -e '.[tfds]'
     python benchmarks/beam.py --out=benchmarks/results/beam.json
 
-Simulated sequences of 640x512 pixels go in, the data set of dim_targets comes out, as `tfds build`
-writes it through Beam's direct runner with processes for workers. What a start costs is measured
-apart, on a data set of one chip. All take turns (start 1, start 2, 1, 2, start 1, ...). Seconds of
-CPU, of all processes, are told too: on a machine that does other work they change less, and two
-workers get a larger share of it than one.
+Builds the data set of dim_targets from simulated sequences of 640x512 pixels, as `tfds build` does
+with Beam's direct runner and processes as workers. The cost of a start is measured separately, on a
+data set of one chip. All take turns (start 1, start 2, 1, 2, start 1, ...). CPU seconds of all
+processes are recorded too: on a machine that does other work they vary less, and two workers get a
+larger share of it than one.
 """
 
 import argparse
 import itertools
-import json
 import resource
 import shutil
 import statistics
@@ -22,37 +21,48 @@ import time
 from pathlib import Path
 
 import apache_beam as beam
+import pandas as pd
 import tensorflow_datasets as tfds
-from machine import about
+from machine import describe, write_record
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "datasets"))
 from dim_targets import dim_targets_dataset_builder as dim_targets
 
+from dimjax.chips.planning import plan_chips
 from dimjax.data.csv_files import write_csv
-from dimjax.sky import ErrorRates, Sky, write_folder
+from dimjax.data.folders import open_folder
+from dimjax.data.splits import with_validation
+from dimjax.label_noise import ErrorRates
+from dimjax.sky import SkyConfig, write_folder
 
 WORKERS = (1, 2)
 CHIP_PX = 80
 
 
 def main() -> None:
-    """Measure, print a table, write the JSON file."""
+    """Measure, print a table and write the JSON file."""
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--out", type=Path, required=True, help="JSON file to write")
-    arguments.add_argument("--sequences", type=int, default=80, help="simulated sequences")
-    arguments.add_argument("--frames", type=int, default=48, help="frames of a sequence")
-    arguments.add_argument("--shard_mib", type=int, default=64, help="of a shard, uncompressed")
-    arguments.add_argument("--rounds", type=int, default=4, help="timed builds of each")
+    arguments.add_argument(
+        "--sequences", type=int, default=80, help="number of simulated sequences"
+    )
+    arguments.add_argument("--frames", type=int, default=48, help="frames per sequence")
+    arguments.add_argument(
+        "--shard_mib", type=int, default=64, help="largest shard before compression, MiB"
+    )
+    arguments.add_argument(
+        "--rounds", type=int, default=4, help="timed builds per number of workers"
+    )
     given = arguments.parse_args()
 
-    dim_targets._SHARD_BYTES = given.shard_mib * 2**20
+    dim_targets.SHARD_BYTES = given.shard_mib * 2**20
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
-        sky = Sky(frames=given.frames)
+        sky = SkyConfig(frames=given.frames)
         write_folder(folder / "sky", sky, {"train": given.sequences}, 0, ErrorRates())
         seconds, cpu_s, start_s, info = measure(folder, given.rounds)
-    result = {
-        **about("dimjax", "apache-beam", "tensorflow-datasets", "numpy"),
+    record = {
+        **describe("dimjax", "apache-beam", "tensorflow-datasets", "numpy"),
         "sequences": given.sequences,
         "frames": given.frames,
         "chip_px": CHIP_PX,
@@ -63,16 +73,13 @@ def main() -> None:
         "seconds_to_start": start_s,
         "summary": _summary(info.splits.total_num_examples, seconds, cpu_s, start_s),
     }
-    print(_table(result))
-    given.out.parent.mkdir(parents=True, exist_ok=True)
-    given.out.write_text(json.dumps(result, indent=2) + "\n")
+    print(_table(record))
+    write_record(given.out, record)
 
 
 def measure(folder: Path, rounds: int) -> tuple[dict, dict, dict, tfds.core.DatasetInfo]:
-    """By the number of workers: seconds and CPU seconds of builds, seconds of starts; the info."""
-    sky, one_chip = folder / "sky", folder / "one.csv"
-    first = dim_targets.DimTargetsConfig(name="first", folder=str(sky), chip_px=CHIP_PX)
-    plan = dim_targets._plan(first, *_read(sky))
+    """Measure seconds and CPU seconds of builds, and seconds of starts, by number of workers."""
+    plan, one_chip = _plan(folder / "sky"), folder / "one.csv"
     write_csv(plan, folder / "plan.csv")
     write_csv(plan.head(1), one_chip)
     seconds, cpu_s, start_s = ({str(workers): [] for workers in WORKERS} for _ in range(3))
@@ -85,9 +92,16 @@ def measure(folder: Path, rounds: int) -> tuple[dict, dict, dict, tfds.core.Data
     return seconds, cpu_s, start_s, info
 
 
-def _read(sky: Path) -> tuple:
-    folder = dim_targets.open_folder(sky)
-    return folder, folder.labels
+def _plan(sky: Path) -> pd.DataFrame:
+    """Plan the chips that the builder's default configuration would cut."""
+    folder, config = open_folder(sky), dim_targets.DimTargetsConfig(name="default")
+    splits = with_validation(folder.splits, config.val_share, config.seed)
+    split_of = {name: split for split, names in splits.items() for name in names}
+    shapes = {name: folder.shapes[name] for name in split_of}
+    plan = plan_chips(
+        folder.labels, shapes, CHIP_PX, config.frame_step, config.backgrounds_per_label, config.seed
+    )
+    return plan.assign(split=plan.sequence.map(split_of))
 
 
 def _build(folder: Path, plan: Path, workers: int) -> tuple[float, float, tfds.core.DatasetInfo]:
@@ -107,30 +121,31 @@ def _build(folder: Path, plan: Path, workers: int) -> tuple[float, float, tfds.c
 
 
 def _cpu_seconds() -> float:
-    """Of this process and of the workers that have ended."""
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(own.ru_utime + own.ru_stime for own in used)
+    """CPU seconds of this process and of the workers that have ended."""
+    usages = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
 
 def _summary(chips: int, seconds: dict, cpu_s: dict, start_s: dict) -> dict[str, float]:
-    """Medians; the gain with and without what a start costs, of each round and in the middle."""
-    whole = {name: statistics.median(own) for name, own in seconds.items()}
-    start = {name: statistics.median(own) for name, own in start_s.items()}
-    net = {name: whole[name] - start[name] for name in whole}
+    """Summarise medians and the gain of two workers, with and without the cost of a start."""
+    total = {name: statistics.median(values) for name, values in seconds.items()}
+    start = {name: statistics.median(values) for name, values in start_s.items()}
+    net = {name: total[name] - start[name] for name in total}
     return {
-        **{f"chips_per_second_{name}": chips / own for name, own in whole.items()},
-        **{f"cpu_seconds_{name}": statistics.median(own) for name, own in cpu_s.items()},
-        **{f"seconds_to_start_{name}": own for name, own in start.items()},
-        "gain": whole["1"] / whole["2"],
-        "gain_least": min(a / b for a, b in zip(seconds["1"], seconds["2"], strict=True)),
+        **{f"chips_per_second_{name}": chips / value for name, value in total.items()},
+        **{f"cpu_seconds_{name}": statistics.median(values) for name, values in cpu_s.items()},
+        **{f"seconds_to_start_{name}": value for name, value in start.items()},
+        "gain": total["1"] / total["2"],
+        "gain_lowest": min(a / b for a, b in zip(seconds["1"], seconds["2"], strict=True)),
         "gain_without_start": net["1"] / net["2"],
     }
 
 
-def _table(result: dict) -> str:
-    rows = [("chips", f"{result['chips']:,}"), ("shards", str(result["shards"]))]
-    rows += [(name.replace("_", " "), f"{own:.2f}") for name, own in result["summary"].items()]
-    return "\n".join(["| what | value |", "| --- | ---: |", *(f"| {a} | {b} |" for a, b in rows)])
+def _table(record: dict) -> str:
+    rows = [("chips", f"{record['chips']:,}"), ("shards", str(record["shards"]))]
+    rows += [(name.replace("_", " "), f"{value:.2f}") for name, value in record["summary"].items()]
+    lines = [f"| {name} | {value} |" for name, value in rows]
+    return "\n".join(["| quantity | value |", "| --- | ---: |", *lines])
 
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
-"""Full-frame detection on a CPU: dimjax through JAX and through ONNX Runtime, beside PyTorch.
+"""Full-frame detection on a CPU: dimjax by JAX and by ONNX Runtime, compared with PyTorch.
 
     python benchmarks/detection.py --out=benchmarks/results/detection.json
 
-Frames of 640x512 pixels of 16 bit go in, detections come out. The rival is the same network in
-PyTorch (extra compare), exported by torch.onnx and run by ONNX Runtime too, with its normalisation
-and decoding inside but without the suppression of duplicates. The networks alone, normalised images
-in and grids out, are timed as well. All take turns in one process (A B C A B C ...), with a pause
-between, since threads of one may still be busy.
+Measures detections from frames of 640x512 pixels with 16 bits. The rival is the same network in
+PyTorch (extra compare), exported by torch.onnx and also computed by ONNX Runtime, with
+normalisation and decoding but without the suppression of duplicates. The networks alone, from
+normalised images to grids, are timed as well. All take turns in one process (A B C A B C ...), with
+a pause before each, because threads of one may still be busy.
 """
 
 import argparse
@@ -22,15 +22,14 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import numpy as np
-from machine import about
+from machine import describe, write_record
 from ratios import summary
 
 from dimjax.detection.detector import Detector, create_model, make_detector
-from dimjax.export.files import export_onnx
+from dimjax.export.detector_files import export_onnx
 from dimjax.export.onnx_graph import network_graph
-from dimjax.export.onnx_runtime import open_onnx
-from dimjax.export.packages import needed
-from dimjax.export.parity import planted_frames
+from dimjax.export.onnx_runtime import create_session, open_onnx
+from dimjax.export.parity import frames_with_targets
 from dimjax.models import BACKBONES
 
 HEIGHT, WIDTH = 512, 640
@@ -39,34 +38,33 @@ WARM_UP = 2
 
 
 def main() -> None:
-    """Measure, print a table, write the JSON file."""
+    """Measure, print a table and write the JSON file."""
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--out", type=Path, required=True, help="JSON file to write")
     arguments.add_argument("--backbones", nargs="+", default=list(BACKBONES), choices=BACKBONES)
     arguments.add_argument("--widths", nargs="+", type=float, default=[1.0, 0.25])
-    arguments.add_argument("--batch", type=int, default=4, help="frames of a call")
-    arguments.add_argument("--rounds", type=int, default=15, help="timed calls of each")
+    arguments.add_argument("--batch", type=int, default=4, help="frames per call")
+    arguments.add_argument("--rounds", type=int, default=15, help="timed calls of each contender")
     given = arguments.parse_args()
 
     networks = []
     for backbone, width in itertools.product(given.backbones, given.widths):
         networks.append(measure(backbone, width, given.batch, given.rounds))
         print(_row(networks[-1]) if networks[1:] else _table(networks), flush=True)
-    result = {
-        **about("dimjax", "jax", "jaxlib", "onnxruntime", "jax2onnx", "torch", "numpy"),
+    record = {
+        **describe("dimjax", "jax", "jaxlib", "onnxruntime", "jax2onnx", "torch", "numpy"),
         "frames": {"height": HEIGHT, "width": WIDTH, "batch": given.batch},
         "networks": networks,
         "summary": summary(networks),
     }
-    print(json.dumps(result["summary"], indent=2))
-    given.out.parent.mkdir(parents=True, exist_ok=True)
-    given.out.write_text(json.dumps(result, indent=2) + "\n")
+    print(json.dumps(record["summary"], indent=2))
+    write_record(given.out, record)
 
 
 def measure(backbone: str, width: float, batch: int, rounds: int) -> dict:
-    """Seconds of each call by contender, with medians and ratios."""
+    """Measure the seconds of each call by contender, with medians and ratios."""
     detector = _detector(backbone, width)
-    frames, scale = planted_frames(batch, HEIGHT, WIDTH, seed=0)
+    frames, scale = frames_with_targets(batch, HEIGHT, WIDTH, seed=0)
     calls = _contenders(detector, frames, scale)
     seconds = {name: [] for name in calls}
     for turn in range(WARM_UP + rounds):
@@ -99,17 +97,17 @@ def _detector(backbone: str, width: float) -> Detector:
 
 
 def _contenders(detector: Detector, frames, scale) -> dict[str, Callable]:
-    """Name -> a call that ends when the result is there."""
+    """Name -> a call that returns when its result is ready."""
     shape = (len(frames), 3, HEIGHT, WIDTH)
     images = np.random.default_rng(0).normal(size=shape).astype(np.float32)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "detector.onnx"
-        export_onnx(detector, path, checked=((1, 64, 96),))
-        through_onnx = open_onnx(path).detect
-    alone = _session(network_graph(detector).SerializeToString())
+        export_onnx(detector, path, check_shapes=((1, 64, 96),))
+        detect_by_onnx = open_onnx(path).detect
+    alone = create_session(network_graph(detector).SerializeToString())
     calls = {
         "jax": lambda: jax.block_until_ready(detector.detect(detector.variables, frames, scale)),
-        "onnx": lambda: through_onnx(frames, scale),
+        "onnx": lambda: detect_by_onnx(frames, scale),
         "onnx network": lambda: alone.run(None, {"images": images}),
     }
     try:
@@ -122,18 +120,18 @@ def _contenders(detector: Detector, frames, scale) -> dict[str, Callable]:
         return whole.run(None, {"frames": frames.astype(np.float32), "scale": scale})
 
     if detector.description["backbone"] == "darknet19":
-        _check_rival(through_onnx(frames, scale), rival())
+        _check_rival(detect_by_onnx(frames, scale), rival())
     calls["torch"] = rival
     calls["torch network"] = lambda: network.run(None, {"images": images})
     return calls
 
 
 def _torch_sessions(torch, detector: Detector):
-    """ONNX Runtime on what torch.onnx exports: the detector, and the network alone."""
+    """ONNX Runtime sessions of torch.onnx exports: the detector, and the network alone."""
     from torch_networks import torch_detector
 
     network = torch_detector(detector.description, jax.device_get(detector.variables))
-    most, stride = detector.description["max_detections"], detector.description["output_stride"]
+    count, stride = detector.description["max_detections"], detector.description["output_stride"]
 
     class Whole(torch.nn.Module):
         def __init__(self):
@@ -142,16 +140,16 @@ def _torch_sessions(torch, detector: Detector):
 
         def forward(self, frames, scale):
             sigmas = (frames[:, :1] - frames[:, 1:]) / scale[:, 1, None, None, None]
-            # The exporter knows no asinh.
+            # The exporter does not support asinh.
             logarithm = torch.log(sigmas.abs() + torch.sqrt(sigmas * sigmas + 1))
             cells = self.network(torch.sign(sigmas) * logarithm)
             columns, cells = cells.shape[3], cells.flatten(2)
             odds = torch.sigmoid(cells[:, 4:])
             best, category = (odds[:, :1] * odds[:, 1:]).max(dim=1)
-            score, index = best.topk(most)
+            score, index = best.topk(count)
             chosen = cells[:, :4].gather(2, index[:, None].expand(-1, 4, -1))
-            place = torch.stack([index % columns, index // columns], dim=1)
-            centre = (chosen[:, :2] + place + 0.5) * stride
+            cell = torch.stack([index % columns, index // columns], dim=1)
+            centre = (chosen[:, :2] + cell + 0.5) * stride
             boxes = torch.cat([centre, torch.exp(chosen[:, 2:]) * stride], dim=1)
             return boxes.transpose(1, 2), score, category.gather(1, index)
 
@@ -171,23 +169,14 @@ def _exported(torch, module, example: tuple, names: list[str], detector: Detecto
             module, example, str(path), input_names=names, dynamic_axes=axes, opset_version=18,
             dynamo=False,
         )  # fmt: skip
-        return _session(path.read_bytes())
+        return create_session(path.read_bytes())
 
 
-def _session(model: bytes):
-    """As dimjax opens its own."""
-    runtime = needed("onnxruntime")
-    options = runtime.SessionOptions()
-    options.log_severity_level = 3
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    return runtime.InferenceSession(model, options, ["CPUExecutionProvider"])
-
-
-def _check_rival(own, others: list) -> None:
-    """Of DarkNet-19 the rival must find the same, before duplicates are suppressed."""
-    kept = own.score > 0
-    np.testing.assert_allclose(others[0][kept], own.boxes[kept], rtol=1e-3)
-    np.testing.assert_allclose(others[1][kept], own.score[kept], atol=1e-4)
+def _check_rival(detections, outputs: list) -> None:
+    """Check that the rival's boxes and scores of DarkNet-19 equal those that are not suppressed."""
+    kept = detections.score > 0
+    np.testing.assert_allclose(outputs[0][kept], detections.boxes[kept], rtol=1e-3)
+    np.testing.assert_allclose(outputs[1][kept], detections.score[kept], atol=1e-4)
 
 
 def _ratios(rates: dict[str, float]) -> dict[str, float]:

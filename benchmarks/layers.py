@@ -1,10 +1,11 @@
-"""Where the time of a training step goes on a CPU: shares of the kinds of work, for each backbone.
+"""The time of a training step on a CPU, divided into kinds of work, for each backbone.
 
     taskset -c 0 python benchmarks/layers.py --out=benchmarks/results/layers.json
 
-A profiler takes down how long each operation of some bare steps runs (those of training.py); what
-XLA wrote of its programs says where in the network each comes from. What XLA made one operation of
-several is counted as it names it. Bind the process to one core, so that no two run at once.
+A profiler records the duration of each operation in some bare steps (those of training.py). The
+programs that XLA dumps name the part of the network that each operation belongs to; a fused
+operation counts as the part that XLA names it after. Bind the process to one core, so that no two
+operations run at once.
 """
 
 import argparse
@@ -18,28 +19,30 @@ import sys
 import tempfile
 from pathlib import Path
 
-from machine import about, with_huge_pages
+from machine import describe, write_record
+
+from dimjax.training.memory import restart_with_huge_pages
 
 BATCH, STEPS = 32, 3
-PLACE = re.compile(r"^\s*(?:ROOT )?%?([\w.-]+) = .*op_name=\"([^\"]+)\"", re.MULTILINE)
-KINDS = {  # the first whose words are found in the name of an operation
+OP_NAME = re.compile(r"^\s*(?:ROOT )?%?([\w.-]+) = .*op_name=\"([^\"]+)\"", re.MULTILINE)
+KINDS = {  # the first pattern that matches the name of an operation decides
     "convolutions": r"conv_general_dilated|dot_general",
     "depthwise": r"[Dd]epthwise",
     "batch norm": r"BatchNorm",
     "activations": r"relu|silu|swish|sigmoid|leaky",
     "pools, pads, joins": r"/(pad|max|select_n|concatenate|reduce_window|slice|add_any)\b",
 }
-COLUMNS = [f"{kind}, {way}" for kind in KINDS for way in ("forward", "backward")]
+COLUMNS = [f"{kind}, {direction}" for kind in KINDS for direction in ("forward", "backward")]
 COLUMNS += ["other, forward", "other, backward", "outside the network"]
 
 
 def main() -> None:
-    """Measure each backbone in a process of its own, print a table, write the JSON file."""
+    """Measure each backbone in its own process, print a table and write the JSON file."""
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--out", type=Path, required=True, help="JSON file to write")
     arguments.add_argument("--size", type=int, default=80, help="of chips, px")
     arguments.add_argument("--width", type=float, default=1.0)
-    arguments.add_argument("--backbones", nargs="+", help="all six, if not given")
+    arguments.add_argument("--backbones", nargs="+", help="default: all six")
     arguments.add_argument("--inner", action="store_true", help=argparse.SUPPRESS)
     given = arguments.parse_args()
     if given.inner:
@@ -47,17 +50,17 @@ def main() -> None:
         return
     from dimjax.models import BACKBONES
 
-    found = {}
+    by_backbone = {}
     for backbone in given.backbones or BACKBONES:
-        found[backbone] = _in_fresh_process(backbone, given)
-        print(backbone, {name: round(share, 2) for name, share in found[backbone].items()})
-    record = {**about("dimjax", "jax", "jaxlib"), "size": given.size, "width": given.width}
-    given.out.write_text(json.dumps({**record, "shares": found}, indent=2) + "\n")
-    print(_table(found))
+        by_backbone[backbone] = _in_fresh_process(backbone, given)
+        print(backbone, {name: round(share, 2) for name, share in by_backbone[backbone].items()})
+    record = {**describe("dimjax", "jax", "jaxlib"), "size": given.size, "width": given.width}
+    write_record(given.out, {**record, "shares": by_backbone})
+    print(_table(by_backbone))
 
 
 def shares(backbone: str, size: int, width: float) -> dict[str, float]:
-    """Share of the operations' time by COLUMNS; XLA must be told by its flags to dump programs."""
+    """Measure the share of the operations' time by COLUMNS; XLA_FLAGS must request dumps."""
     import jax
     from training import bare_step
 
@@ -69,28 +72,29 @@ def shares(backbone: str, size: int, width: float) -> dict[str, float]:
                 step()
         (trace,) = Path(folder).rglob("*.trace.json.gz")
         events = json.loads(gzip.decompress(trace.read_bytes()))["traceEvents"]
-    places, total = _places(Path(os.environ["DIMJAX_DUMP"])), collections.Counter()
+    op_names, total = _op_names(Path(os.environ["DIMJAX_DUMP"])), collections.Counter()
     for event in events:
-        if "hlo_op" in (of := event.get("args", {})):
-            total[_column(places.get((of["hlo_module"], of["hlo_op"]), ""))] += event["dur"]
+        if "hlo_op" in (args := event.get("args", {})):
+            op_name = op_names.get((args["hlo_module"], args["hlo_op"]), "")
+            total[_column(op_name)] += event["dur"]
     return {name: total[name] / total.total() for name in COLUMNS}
 
 
-def _places(dump: Path) -> dict[tuple[str, str], str]:
-    """Module and operation -> the place in the program that XLA says it is from."""
-    found = {}
+def _op_names(dump: Path) -> dict[tuple[str, str], str]:
+    """Module and operation -> the name stack of the JAX operation that XLA compiled it from."""
+    names = {}
     for file in dump.glob("*after_optimizations.txt"):
         module = re.search(r"module_\d+\.(.+?)\.cpu_after", file.name).group(1)
-        found |= {(module, name): place for name, place in PLACE.findall(file.read_text())}
-    return found
+        names |= {(module, op): name for op, name in OP_NAME.findall(file.read_text())}
+    return names
 
 
-def _column(place: str) -> str:
-    if "jvp(" not in place:
+def _column(op_name: str) -> str:
+    if "jvp(" not in op_name:
         return "outside the network"
-    way = "backward" if "transpose(jvp(" in place else "forward"
-    kind = next((kind for kind, words in KINDS.items() if re.search(words, place)), "other")
-    return f"{kind}, {way}"
+    direction = "backward" if "transpose(jvp(" in op_name else "forward"
+    kind = next((kind for kind, pattern in KINDS.items() if re.search(pattern, op_name)), "other")
+    return f"{kind}, {direction}"
 
 
 def _in_fresh_process(backbone: str, given: argparse.Namespace) -> dict[str, float]:
@@ -104,15 +108,15 @@ def _in_fresh_process(backbone: str, given: argparse.Namespace) -> dict[str, flo
         return json.loads(out.read_text())
 
 
-def _table(found: dict[str, dict[str, float]]) -> str:
-    lines = [["%", *found], ["---", *["---:"] * len(found)]]
+def _table(by_backbone: dict[str, dict[str, float]]) -> str:
+    lines = [["%", *by_backbone], ["---", *["---:"] * len(by_backbone)]]
     for column in COLUMNS:
-        own = [f"{100 * each[column]:.0f}" for each in found.values()]
-        if set(own) != {"0"}:
-            lines.append([column, *own])
+        values = [f"{100 * shares[column]:.0f}" for shares in by_backbone.values()]
+        if set(values) != {"0"}:
+            lines.append([column, *values])
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 if __name__ == "__main__":
-    with_huge_pages()
+    restart_with_huge_pages()
     main()

@@ -1,13 +1,11 @@
-"""Memory and seconds of a long record: joining its epochs, asking it for histories, ranking by it.
+"""Memory and seconds of a long training log: loss histories, and the measures of a refinement.
 
     python benchmarks/losses.py --out=benchmarks/results/losses.json
 
-Writes the losses and answers of a training of 100,000 examples and 100 epochs as a training does,
-half of the examples with a label, into a temporary folder (1 GB). Then it measures in a fresh
-process each: dimjax.training.records.merge,
-dimjax.training.records.history, and what a refinement does with the
-record: reading it and the means over the epochs. A peak is of the whole process, which starts
-with some 300 MB of imports.
+Writes the log of a training of 100,000 examples and 100 epochs into a temporary folder (1 GB), half
+of the examples with a label. Then it measures, each in a fresh process,
+dimjax.training.training_log.TrainingLog.loss_history, and the work of a refinement: reading the log
+and taking means over its epochs. Peaks are those of the whole process, imports included.
 """
 
 import argparse
@@ -17,14 +15,14 @@ import time
 from pathlib import Path
 
 import numpy as np
-from machine import about
+from machine import describe, write_record
 from memory import in_fresh_process, peak_bytes
 
 FRAMES = 100  # of a sequence
 
 
 def main() -> None:
-    """Write a record, measure, print, write the JSON file."""
+    """Write a log, measure, print the figures and write the JSON file."""
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--out", type=Path, required=True, help="JSON file to write")
     arguments.add_argument("--examples", type=int, default=100_000)
@@ -34,61 +32,56 @@ def main() -> None:
         in_fresh_process(write, Path(folder), given.examples, given.epochs)
         measured = {
             name: in_fresh_process(measure, Path(folder), name, given.examples)
-            for name in ("nothing", "merge", "history", "means")
+            for name in ("nothing", "history", "means")
         }
-    result = {
-        **about("dimjax", "numpy", "pandas", "pyarrow"),
+    record = {
+        **describe("dimjax", "numpy", "pandas", "pyarrow"),
         "examples": given.examples,
         "epochs": given.epochs,
         **measured,
     }
     print(json.dumps(measured, indent=2))
-    given.out.parent.mkdir(parents=True, exist_ok=True)
-    given.out.write_text(json.dumps(result, indent=2) + "\n")
+    write_record(given.out, record)
 
 
 def write(folder: Path, count: int, epochs: int) -> None:
-    """What a training of noise would write in its epochs."""
+    """Write the log of a training with random losses."""
     import math
 
     from dimjax.chips.examples import Examples
-    from dimjax.runs.workdir import Paths
-    from dimjax.training import records
     from dimjax.training.losses import PARTS
+    from dimjax.training.training_log import TrainingLog
 
     rng, number = np.random.default_rng(0), np.arange(count)
     sequence = np.array([f"train-{k:04d}" for k in range(math.ceil(count / (8 * FRAMES)))])
     fields = dict.fromkeys(Examples._fields) | {
-        "frames": number,  # their number is all that counts here
+        "frames": number,  # only their number matters here
         "sequence": sequence[number // (8 * FRAMES)],
         "frame": (number // 8 % FRAMES).astype(np.int32),
         "id": np.array([f"train-{k // 800:04d}-{k // 8 % FRAMES:06d}-x{k:06d}" for k in number]),
         "origin": np.zeros((count, 2), np.int32),
     }
     rows = np.where(number % 2, -1, number // 2).astype(np.int32)[:, None]
+    log = TrainingLog(folder)
     for epoch in range(epochs):
-        found = {name: rng.random(count, np.float32) for name in (*PARTS, "total")}
-        found["answers"] = rng.random((count, 1, 5), np.float32)
-        found["strays"] = rng.random((count, 3), np.float32)
-        records.write_epoch(Paths(folder), epoch, Examples(**fields), rows, found)
+        recorded = {name: rng.random(count, np.float32) for name in (*PARTS, "total")}
+        recorded["label_outputs"] = rng.random((count, 1, 5), np.float32)
+        recorded["unmatched_peak"] = rng.random((count, 3), np.float32)
+        log.write_epoch(epoch, Examples(**fields), rows, recorded)
+    log.finish(epochs)
 
 
-def measure(folder: Path, what: str, count: int) -> dict[str, float]:
-    """Seconds of a step and the peak of this process, bytes."""
-    import pandas as pd
-
-    from dimjax.runs.workdir import Paths
+def measure(folder: Path, task: str, count: int) -> dict[str, float]:
+    """Measure the seconds of a task and the peak memory of this process in bytes."""
     from dimjax.suspects.measures import LOSS_COLUMNS, dynamics
-    from dimjax.training import records
+    from dimjax.training.training_log import TrainingLog
 
-    paths, started = Paths(folder), time.perf_counter()
-    if what == "merge":
-        records.merge(paths)
-    elif what == "history":
-        records.history(paths)
-    elif what == "means":
-        losses = pd.read_parquet(paths.losses, columns=list(LOSS_COLUMNS))
-        dynamics(losses, pd.read_parquet(paths.answers), np.ones(count // 2, bool))
+    log, started = TrainingLog(folder), time.perf_counter()
+    if task == "history":
+        log.loss_history()
+    elif task == "means":
+        losses, outputs = log.read_losses(LOSS_COLUMNS), log.read_label_outputs()
+        dynamics(losses, outputs, np.ones(count // 2, bool))
     return {"seconds": time.perf_counter() - started, "peak_bytes": peak_bytes()}
 
 

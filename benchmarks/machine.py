@@ -1,8 +1,10 @@
-"""What every benchmark says of itself: command, machine and versions, ready for JSON.
+"""The record of a benchmark: its command, machine and versions, as a JSON file.
 
-record = {**about("jax", "onnxruntime"), "summary": ...}
+record = {**describe("jax", "onnxruntime"), "summary": ...}
+write_record(Path("benchmarks/results/detection.json"), record)
 """
 
+import json
 import os
 import platform
 import shlex
@@ -11,8 +13,8 @@ from importlib import metadata
 from pathlib import Path
 
 
-def about(*packages: str) -> dict[str, object]:
-    """The command, the machine, and the versions of Python and of packages that are installed."""
+def describe(*packages: str) -> dict[str, object]:
+    """Describe the command, the machine, and the versions of Python and of installed packages."""
     return {
         "command": shlex.join([Path(sys.executable).name, *sys.argv]),
         "machine": {
@@ -23,20 +25,20 @@ def about(*packages: str) -> dict[str, object]:
         },
         "versions": {
             "python": platform.python_version(),
-            **{name: metadata.version(name) for name in packages if _installed(name)},
+            **{name: metadata.version(name) for name in packages if _is_installed(name)},
         },
     }
 
 
-def with_huge_pages() -> None:
-    """Start again with huge pages that are kept, as main.py does."""
-    if sys.platform == "linux" and "GLIBC_TUNABLES" not in os.environ:
-        kept = f"glibc.malloc.mmap_threshold={2**34}:glibc.malloc.trim_threshold={2**34}"
-        os.environ["GLIBC_TUNABLES"] = f"glibc.malloc.hugetlb=1:{kept}"
-        os.execv(sys.executable, [sys.executable, *sys.argv])
+def write_record(path: Path, record: dict) -> None:
+    """Write a record under a temporary name, then rename it: a killed benchmark spoils no file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".part")
+    partial.write_text(json.dumps(record, indent=2) + "\n")
+    os.replace(partial, path)
 
 
-def _installed(package: str) -> bool:
+def _is_installed(package: str) -> bool:
     try:
         metadata.version(package)
     except metadata.PackageNotFoundError:
@@ -45,7 +47,7 @@ def _installed(package: str) -> bool:
 
 
 def _processor() -> str:
-    names = Path("/proc/cpuinfo")
-    lines = names.read_text().splitlines() if names.exists() else []
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
     models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
     return models[0] if models else platform.processor()

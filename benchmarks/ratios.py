@@ -1,4 +1,4 @@
-"""Ratios of speeds over many networks, as the benchmarks sum them up.
+"""Ratios of speeds, summarised over networks.
 
 summary([{"ratios": {"onnx / torch": 0.97}}, {"ratios": {"onnx / torch": 1.02}}])
 """
@@ -7,10 +7,10 @@ import statistics
 
 
 def summary(cells: list[dict]) -> dict[str, float]:
-    """Geometric means over the cells, and the least, of each of their `ratios`."""
-    found = {}
+    """Compute the geometric mean over cells, and the lowest value, of each of their `ratios`."""
+    result = {}
     for name in cells[0]["ratios"]:
         values = [cell["ratios"][name] for cell in cells]
-        found[name] = statistics.geometric_mean(values)
-        found[f"{name}, least"] = min(values)
-    return found
+        result[name] = statistics.geometric_mean(values)
+        result[f"{name}, lowest"] = min(values)
+    return result

@@ -1,11 +1,10 @@
-"""The paper's Table 2, how long 24 trainings took, beside what measured rates would take.
+"""Times of the paper's Table 2 (24 trainings), compared with projections of measured rates.
 
-In come the figures of benchmarks/gpu.py; out come shares, projected and published times.
-
-    summary({"matrix": {...}, "train darknet19 80": {...}})["projected_minutes"]
+figures = summary({"matrix": {...}, "train darknet19 80": {...}})       # from benchmarks/gpu.py
+figures["projected_minutes"], figures["paper_minutes"]
 """
 
-EPOCHS, TRAINED, SCORED = 100, 85_010, 89_510  # chips of an epoch, and of the last round
+EPOCHS, TRAINED, SCORED = 100, 85_010, 89_510  # chips in an epoch, and in the last round
 
 # Minutes for 100 epochs on a GV100, by backbone and chip size in pixels.
 MINUTES = {
@@ -19,10 +18,10 @@ MINUTES = {
 
 
 def summary(measured: dict[str, dict]) -> dict:
-    """Shares of the attainable rate and the projected time of the paper's Table 2.
+    """Compute shares of the attainable rate and projected times of the paper's trainings.
 
     Args:
-      measured: Name of a part -> its figures; "matrix" is there.
+      measured: Name of a part -> its figures; must contain "matrix".
     """
     cells = {name: cell for name, cell in measured.items() if name.startswith("train ")}
     attainable = measured["matrix"]["flops_per_second"]

@@ -1,8 +1,8 @@
 """The six detectors in PyTorch, with the weights of a dimjax detector: the rival in benchmarks.
 
-Layers, channels and names are those of dimjax.models. Padding is symmetric, as PyTorch users have
-it: of networks with a convolution of stride 2 the outputs are then not the same, their cost is.
-DarkNet-19 has none, so that its outputs are the same.
+Layers, channels and names are those of dimjax.models. Padding is symmetric, as usual in PyTorch.
+Networks with convolutions of stride 2 therefore have other outputs, at the same cost; those of
+DarkNet-19, which has none, are equal.
 
     network = torch_detector(description, variables)       # images [B, C, H, W] -> [B, 7, h, w]
 """
@@ -16,14 +16,14 @@ from torch import nn
 
 from dimjax.models import OUTPUTS
 from dimjax.models.backbones import darknet, efficientnet, googlenet, mobilenet, resnet, squeezenet
-from dimjax.models.layers import channels, kept
+from dimjax.models.layers import scaled_channels, stages_up_to
 
 _leaky_relu = partial(F.leaky_relu, negative_slope=0.1)
 _max_pool = partial(F.max_pool2d, kernel_size=3, stride=2, padding=1)
 
 
 def torch_detector(description: dict, variables: dict) -> nn.Module:
-    """The network of a description with these variables, in evaluation mode."""
+    """Create the network of a description with these variables, in evaluation mode."""
     width, stride = description["width"], description["output_stride"]
     inputs = variables["params"]["outputs"]["kernel"].shape[2]
     make = {
@@ -53,7 +53,7 @@ class _Detector(nn.Module):
 
 
 class _ConvNorm(nn.Module):
-    """Convolution, batch norm, activation; with groups, a depthwise convolution."""
+    """Convolution, batch norm and activation; depthwise if `groups` is the number of channels."""
 
     def __init__(
         self, inputs, outputs, kernel=3, stride=1, activation=F.relu, epsilon=1e-5, groups=1
@@ -71,7 +71,7 @@ class _ConvNorm(nn.Module):
 
 
 class _Backbone(nn.Module):
-    """Layers in the order of `self.steps`: names of modules, or functions."""
+    """Layers applied in the order of `self.steps`: names of modules, or functions."""
 
     def forward(self, x):
         for step in self.steps:
@@ -88,11 +88,11 @@ class _DarkNet19(_Backbone):
     def __init__(self, inputs, width, output_stride):
         super().__init__()
         self.steps, self.out, number = [], inputs, 0
-        for stride, rows in kept(darknet.STAGES, output_stride).items():
+        for stride, rows in stages_up_to(output_stride, darknet.STAGES).items():
             if stride > 1:
                 self.steps.append(partial(F.max_pool2d, kernel_size=2))
             for filters, kernel in rows:
-                number, out = number + 1, channels(filters, width)
+                number, out = number + 1, scaled_channels(filters, width)
                 layer = _ConvNorm(self.out, out, kernel, activation=_leaky_relu)
                 self._add(f"conv{number}", layer, out)
 
@@ -100,12 +100,13 @@ class _DarkNet19(_Backbone):
 class _ResNet18(_Backbone):
     def __init__(self, inputs, width, output_stride):
         super().__init__()
-        self.steps, out = [], channels(64, width)
+        self.steps, out = [], scaled_channels(64, width)
         self._add("conv1", _ConvNorm(inputs, out, 7, 2), out)
         self.steps.append(_max_pool)
-        for stage, (stride, rows) in enumerate(kept(resnet.STAGES, output_stride).items(), start=2):
+        stages = stages_up_to(output_stride, resnet.STAGES)
+        for stage, (stride, rows) in enumerate(stages.items(), start=2):
             for index, filters in enumerate(rows):
-                step, out = 2 if index == 0 and stride > 4 else 1, channels(filters, width)
+                step, out = 2 if index == 0 and stride > 4 else 1, scaled_channels(filters, width)
                 self._add(f"conv{stage}_{index + 1}", _BasicBlock(self.out, out, step), out)
 
 
@@ -126,16 +127,16 @@ class _GoogLeNet(_Backbone):
     def __init__(self, inputs, width, output_stride):
         super().__init__()
         conv, self.steps = partial(_ConvNorm, epsilon=1e-3), []
-        first, last = channels(64, width), channels(192, width)
+        first, last = scaled_channels(64, width), scaled_channels(192, width)
         self._add("conv1", conv(inputs, first, 7, 2), first)
         self.steps.append(_max_pool)
         self._add("conv2_reduce", conv(first, first, 1), first)
         self._add("conv2", conv(first, last, 3), last)
-        for stride, modules in kept(googlenet.STAGES, output_stride).items():
+        for stride, modules in stages_up_to(output_stride, googlenet.STAGES).items():
             small = partial(F.max_pool2d, kernel_size=2)
             self.steps.append(small if stride == 32 else _max_pool)
             for name, filters in modules.items():
-                scaled = [channels(count, width) for count in filters]
+                scaled = [scaled_channels(count, width) for count in filters]
                 out = scaled[0] + scaled[2] + scaled[4] + scaled[5]
                 self._add(f"inception{name}", _Inception(self.out, scaled), out)
 
@@ -171,13 +172,13 @@ class _Inception(nn.Module):
 class _SqueezeNet(_Backbone):
     def __init__(self, inputs, width, output_stride):
         super().__init__()
-        self.steps, out = [], channels(96, width)
+        self.steps, out = [], scaled_channels(96, width)
         self._add("conv1", nn.Conv2d(inputs, out, 7, 2, 3), out)
         self.steps.append(F.relu)
-        for fires in kept(squeezenet.STAGES, output_stride).values():
+        for fires in stages_up_to(output_stride, squeezenet.STAGES).values():
             self.steps.append(_max_pool)
             for name, filters in fires.items():
-                scaled = [channels(count, width) for count in filters]
+                scaled = [scaled_channels(count, width) for count in filters]
                 self._add(name, _Fire(self.out, scaled), scaled[1] + scaled[2])
         if output_stride == 32:
             self.steps.append(_max_pool)
@@ -200,11 +201,11 @@ class _MobileNet(_Backbone):
     def __init__(self, inputs, width, output_stride):
         super().__init__()
         conv, self.steps, number = partial(_ConvNorm, epsilon=1e-3), [], 0
-        first = channels(32, width)
+        first = scaled_channels(32, width)
         self._add("conv1", conv(inputs, first, 3, 2), first)
-        for stride, rows in kept(mobilenet.STAGES, output_stride).items():
+        for stride, rows in stages_up_to(output_stride, mobilenet.STAGES).items():
             for index, filters in enumerate(rows):
-                number, out = number + 1, channels(filters, width)
+                number, out = number + 1, scaled_channels(filters, width)
                 step = 2 if index == 0 and stride > 2 else 1
                 deep = conv(self.out, self.out, 3, step, groups=self.out)
                 self._add(f"depthwise{number}", deep, self.out)
@@ -215,17 +216,18 @@ class _EfficientNetB0(_Backbone):
     def __init__(self, inputs, width, output_stride, context_px):
         super().__init__()
         conv, self.steps = partial(_ConvNorm, epsilon=1e-3, activation=F.silu), []
-        first = channels(32, width)
+        first = scaled_channels(32, width)
         self._add("stem", conv(inputs, first, 3, 2), first)
-        for stride, rows in kept(efficientnet.STAGES, output_stride).items():
+        for stride, rows in stages_up_to(output_stride, efficientnet.STAGES).items():
             cells = None if context_px is None else context_px // stride
             blocks = [row[:3] for row in rows for _ in range(row[3])]
             for index, (expansion, kernel, filters) in enumerate(blocks):
-                step, out = 2 if index == 0 and stride > 2 else 1, channels(filters, width)
+                step, out = 2 if index == 0 and stride > 2 else 1, scaled_channels(filters, width)
                 block = _MBConv(self.out, out, expansion, kernel, step, cells)
                 self._add(f"stride{stride}_block{index + 1}", block, out)
         if output_stride == 32:
-            self._add("top", conv(self.out, channels(1280, width), 1), channels(1280, width))
+            last = scaled_channels(1280, width)
+            self._add("top", conv(self.out, last, 1), last)
 
 
 class _MBConv(nn.Module):
@@ -254,7 +256,7 @@ class _Excitation(nn.Module):
     def forward(self, x):
         if self.radius is None:
             mean = x.mean((2, 3), keepdim=True)
-        else:  # one axis after the other, as dimjax does it
+        else:  # one axis after the other, as in dimjax
             size, pad = 2 * self.radius + 1, self.radius
             mean = F.avg_pool2d(x, (size, 1), 1, (pad, 0), count_include_pad=False)
             mean = F.avg_pool2d(mean, (1, size), 1, (0, pad), count_include_pad=False)
@@ -262,7 +264,7 @@ class _Excitation(nn.Module):
 
 
 def _load(network: nn.Module, variables: dict) -> None:
-    """Copy the variables into the modules of the same names."""
+    """Copy variables into the modules of the same names."""
     state = {}
     for tree in (variables["params"], variables["batch_stats"]):
         _flatten(tree, (), state)
@@ -281,8 +283,8 @@ def _flatten(tree: dict, path: tuple, state: dict) -> None:
         if isinstance(value, dict):
             _flatten(value, (*path, _NAMES.get(key, key)), state)
         elif key == "kernel":
-            bare = "BatchNorm_0" in tree  # a depthwise convolution keeps its kernel beside the norm
-            name = ".".join((*path, *(["conv"] if bare else []), "weight"))
+            is_depthwise = "BatchNorm_0" in tree  # its kernel is beside the norm
+            name = ".".join((*path, *(["conv"] if is_depthwise else []), "weight"))
             state[name] = np.transpose(value, (3, 2, 0, 1))
         else:
             state[".".join((*path, _NAMES.get(key, key)))] = value

@@ -1,7 +1,7 @@
 """The training step in PyTorch, for the networks of torch_networks: the rival in training.py.
 
-The same work as a step of dimjax: chips that lie in memory are picked, differenced and normalised,
-labels are assigned to cells, then come the network, the loss and AdamW. Channels last.
+It does the same work as a step of dimjax: it gathers chips in memory, takes their differences,
+normalises them, assigns labels to cells, and computes network, loss and AdamW. Channels last.
 
     step = make_step(network, chips, stride=8, a=1.0, b=1.0, compiled=False)
     losses = step(index)                                # [B], total loss of each chip
@@ -20,7 +20,7 @@ from dimjax.chips.examples import Examples
 def make_step(
     network: nn.Module, examples: Examples, stride: int, a: float, b: float, compiled: bool
 ) -> Callable[[np.ndarray], torch.Tensor]:
-    """A step on the examples of an index [B]; it changes the network."""
+    """Create a step on the examples of an index [B]; it updates the network in place."""
     network.train().to(memory_format=torch.channels_last)
     optimizer = _adamw(network)
     frames = torch.from_numpy(examples.frames.astype(np.int32))
@@ -34,7 +34,7 @@ def make_step(
         return detection_loss(network(images), boxes, category, stride, a, b)
 
     if compiled:
-        torch.compiler.reset()  # else networks before count against its limit of recompilations
+        torch.compiler.reset()  # earlier networks count towards the limit of recompilations
         losses = torch.compile(losses, fullgraph=True, dynamic=False)
 
     def step(index: np.ndarray) -> torch.Tensor:
@@ -49,18 +49,18 @@ def make_step(
 
 
 def detection_loss(outputs, boxes, category, stride: int, a: float, b: float) -> torch.Tensor:
-    """dimjax.training.losses in PyTorch, for chips of one label at most.
+    """Compute dimjax.training.losses in PyTorch, for chips with at most one label.
 
     Args:
       outputs: [B, 7, h, w].
       boxes: [B, 1, 4] x, y, w, h, pixels.
-      category: [B, 1] 0 target, 1 interference, -1 where there is no label.
+      category: [B, 1] 0 target, 1 interference, -1 no label.
       stride: Output stride, pixels.
-      a: Weight of the location.
-      b: Weight of the classification.
+      a: Weight of the location in Eq. (2).
+      b: Weight of the classification in Eq. (2).
 
     Returns:
-      [B], total loss of each chip.
+      Total loss of each chip, [B].
     """
     boxes, category = boxes[:, 0], category[:, 0]
     exists = (category >= 0).float()
@@ -68,19 +68,19 @@ def detection_loss(outputs, boxes, category, stride: int, a: float, b: float) ->
     size = torch.where(exists[:, None] > 0, boxes[:, 2:], 1.0)
     location = torch.cat([boxes[:, :2] / stride - cell - 0.5, torch.log(size / stride)], dim=1)
     columns = outputs.shape[3]
-    place = (cell[:, 1] * columns + cell[:, 0]).long()
+    index = (cell[:, 1] * columns + cell[:, 0]).long()
     cells = outputs.flatten(2)
-    own = cells.gather(2, place[:, None, None].expand(-1, 7, 1))[..., 0]
-    distance = F.huber_loss(own[:, :4], location, reduction="none").sum(1)
+    at_label = cells.gather(2, index[:, None, None].expand(-1, 7, 1))[..., 0]
+    distance = F.huber_loss(at_label[:, :4], location, reduction="none").sum(1)
     one_hot = F.one_hot(category.clamp(min=0), 2).float()
-    entropy = F.binary_cross_entropy_with_logits(own[:, 5:], one_hot, reduction="none").sum(1)
-    filled = torch.zeros_like(cells[:, 4]).scatter(1, place[:, None], exists[:, None])
+    entropy = F.binary_cross_entropy_with_logits(at_label[:, 5:], one_hot, reduction="none").sum(1)
+    filled = torch.zeros_like(cells[:, 4]).scatter(1, index[:, None], exists[:, None])
     confidence = F.binary_cross_entropy_with_logits(cells[:, 4], filled, reduction="none").sum(1)
     return a * exists * distance + b * (confidence + exists * entropy)
 
 
 def _adamw(network: nn.Module) -> torch.optim.AdamW:
-    """As in dimjax.training.steps: weight decay of kernels only."""
+    """Create the optimiser of dimjax.training.steps, with weight decay of kernels only."""
     parameters = list(network.parameters())
     kernels = [values for values in parameters if values.ndim > 1]
     others = [values for values in parameters if values.ndim <= 1]

@@ -1,18 +1,19 @@
-"""A training step on a CPU: dimjax beside PyTorch, and its training loop beside its bare step.
+"""A training step on a CPU, compared with PyTorch; the training loop, compared with its bare step.
 
     python benchmarks/training.py --out=benchmarks/results/training.json
     python benchmarks/training.py --backbones=mobilenet --sizes=64 --widths=0.25 --out=part.json
 
-A step picks a batch of chips that lie on the device, normalises them, and does forward, loss,
-backward and AdamW. The rivals are the same network, loss and optimiser in PyTorch (extra compare),
-channels last, eager and through torch.compile. The loop is train_epoch with augmentation, random
-order and the loss of every chip; the bare step has none of these. All take turns in one process
-(A B C A B C ...), with a pause and an untimed call before each, since threads of one may still be
-busy and memory goes from one to the other. It comes in huge pages, as main.py sets it, for all.
+A step gathers a batch from chips on the device, normalises it, and computes forward pass, loss,
+backward pass and AdamW. The rivals are the same network, loss and optimiser in PyTorch (extra
+compare), channels last, eager and compiled by torch.compile. The loop is train_epoch with
+augmentation, random order and the loss of every chip; the bare step has none of these. All take
+turns in one process (A B C A B C ...), with a pause and an untimed call before each, because
+threads of one may still be busy and memory passes from one to the other. All use the huge pages
+that main.py uses.
 
-Both time on the clock and CPU time of the process are taken. On a machine that others load the
-first is worth little; bind the process to one core, where no thread waits for another, and compare
-CPU time: taskset -c 0 python benchmarks/training.py ...
+Both wall-clock time and CPU time of the process are recorded. On a machine that others use, wall
+time means little; bind the process to one core, where no thread waits for another, and compare CPU
+times: taskset -c 0 python benchmarks/training.py ...
 """
 
 import argparse
@@ -28,35 +29,37 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import numpy as np
-from machine import about, with_huge_pages
+from machine import describe, write_record
 from ratios import summary
 
 from dimjax.chips.examples import Examples
-from dimjax.export.parity import planted_frames
+from dimjax.export.parity import frames_with_targets
 from dimjax.models import BACKBONES, create_detector
-from dimjax.training import meshes, steps
+from dimjax.training import meshes, steps, train_state
+from dimjax.training.chip_feed import on_device
+from dimjax.training.memory import restart_with_huge_pages
 
 STRIDE = 8
 PAUSE_S = 0.05
 WARM_UP = 1
 CLOCKS = {"CPU": time.process_time, "wall": time.perf_counter}
-LOSS = {"a": 1.0, "b": 1.0}
+LOSS = {"location_weight": 1.0, "classification_weight": 1.0}
 
 
 def main() -> None:
-    """Measure, print a table, write the JSON file."""
+    """Measure, print a table and write the JSON file."""
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--out", type=Path, required=True, help="JSON file to write")
     arguments.add_argument("--backbones", nargs="+", default=list(BACKBONES), choices=BACKBONES)
     arguments.add_argument("--sizes", nargs="+", type=int, default=[64, 80], help="of chips, px")
     arguments.add_argument("--widths", nargs="+", type=float, default=[1.0, 0.25])
-    arguments.add_argument("--batch", type=int, default=32, help="chips of a step")
-    arguments.add_argument("--steps", type=int, default=3, help="steps of each turn")
-    arguments.add_argument("--rounds", type=int, default=9, help="timed turns of each")
+    arguments.add_argument("--batch", type=int, default=32, help="chips per step")
+    arguments.add_argument("--steps", type=int, default=3, help="steps per turn")
+    arguments.add_argument("--rounds", type=int, default=9, help="timed turns of each contender")
     given = arguments.parse_args()
 
     cells = []
-    with tempfile.TemporaryDirectory() as folder:  # step and loop are compiled once
+    with tempfile.TemporaryDirectory() as folder:  # step and loop share compiled programs
         jax.config.update("jax_compilation_cache_dir", folder)
         for cell in itertools.product(given.backbones, given.sizes, given.widths):
             cells.append(measure(*cell, given.batch, given.steps, given.rounds))
@@ -66,20 +69,19 @@ def main() -> None:
 
 
 def _write(path: Path, cells: list[dict], batch: int) -> None:
-    """What has been measured so far; all of it takes long."""
-    result = {
-        **about("dimjax", "jax", "jaxlib", "torch", "numpy"),
+    """Write the cells measured so far; a full run takes long."""
+    record = {
+        **describe("dimjax", "jax", "jaxlib", "torch", "numpy"),
         "batch": batch,
         "output_stride": STRIDE,
         "cells": cells,
         "summary": summary(cells),
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(result, indent=2) + "\n")
+    write_record(path, record)
 
 
 def measure(backbone: str, size: int, width: float, batch: int, steps: int, rounds: int) -> dict:
-    """Seconds of a step by clock, contender, turn; medians by the wall clock; ratios of speeds."""
+    """Measure a cell: seconds per step by clock, contender and turn, medians, ratios of speeds."""
     calls = _contenders(backbone, size, width, batch, steps)
     seconds = {clock: {name: [] for name in calls} for clock in CLOCKS}
     for turn in range(WARM_UP + rounds):
@@ -106,9 +108,9 @@ def measure(backbone: str, size: int, width: float, batch: int, steps: int, roun
     }
 
 
-def some_examples(count: int, size: int) -> Examples:
-    """Chips of noise with moving spots, each with one label somewhere."""
-    frames, scale = planted_frames(count, size, size, seed=0)
+def noise_examples(count: int, size: int) -> Examples:
+    """Create chips of noise with moving spots, each with one label at a random position."""
+    frames, scale = frames_with_targets(count, size, size, seed=0)
     rng = np.random.default_rng(0)
     boxes = np.column_stack([rng.uniform(0, size, (count, 2)), rng.uniform(2, 5, (count, 2))])
     names = np.array([f"chip{i}" for i in range(count)])
@@ -128,37 +130,37 @@ def some_examples(count: int, size: int) -> Examples:
 def _contenders(
     backbone: str, size: int, width: float, batch: int, steps: int
 ) -> dict[str, Callable]:
-    """Name -> a call that takes so many steps and ends when they are done."""
-    examples = some_examples(steps * batch, size)
+    """Name -> a call that takes `steps` steps and returns when they are done."""
+    examples = noise_examples(steps * batch, size)
     make, state, chips = _setup(backbone, size, width, examples)
     order = np.arange(len(examples)).reshape(steps, batch)
     variables = jax.device_get({"params": state.params, "batch_stats": state.batch_stats})
-    own = jax.tree.map(jnp.copy, state)
+    copied = jax.tree.map(jnp.copy, state)
     rivals = _rivals(backbone, size, width, variables, examples, order)
     return {
-        "dimjax": _bare(make(augmented=False), own, chips, order),
+        "dimjax": _bare(make(augmented=False), copied, chips, order),
         "loop": _loop(make(augmented=True), state, chips, order),
         **rivals,
     }
 
 
 def bare_step(backbone: str, size: int, width: float, batch: int) -> Callable:
-    """A call that takes one bare step of dimjax and ends when it is done."""
-    make, state, chips = _setup(backbone, size, width, some_examples(batch, size))
+    """Create a call that takes one bare step of dimjax and returns when it is done."""
+    make, state, chips = _setup(backbone, size, width, noise_examples(batch, size))
     return _bare(make(augmented=False), state, chips, np.arange(batch)[None])
 
 
 def _setup(backbone: str, size: int, width: float, examples: Examples) -> tuple:
-    """What makes the steps, but for whether they augment; the first state, and chips."""
+    """Create the factory of training steps, their initial state, and chips on the device."""
     model = create_detector(backbone, width, STRIDE, context_px=size)
-    optimizer = steps.make_optimizer("adamw", 1e-3, 1e-2, warmup_steps=1, steps=10_000)
+    optimizer = train_state.make_optimizer("adamw", 1e-3, 1e-2, warmup_steps=1, steps=10_000)
     mesh, key = meshes.make_mesh(), jax.random.key(0)
     make = partial(
         steps.make_train_steps, model, optimizer, mesh, mode="difference", stride=STRIDE, **LOSS,
-        noise=0.0, key=key,
+        noise=0.0, match_px=3.0, key=key,
     )  # fmt: skip
-    state = steps.initial_state(model, optimizer, mesh, 3, STRIDE, key)
-    return make, state, steps.on_device(examples, mesh)
+    state = train_state.initial_state(model, optimizer, mesh, 3, STRIDE, key)
+    return make, state, on_device(examples, mesh)
 
 
 def _bare(train_steps: Callable, state, chips, order: np.ndarray) -> Callable:
@@ -195,22 +197,22 @@ def _rivals(backbone: str, size: int, width: float, variables, examples, order) 
 
     def rival(compiled: bool) -> Callable:
         network = torch_detector(description, variables)
-        step = make_step(network, examples, STRIDE, **LOSS, compiled=compiled)
+        step = make_step(network, examples, STRIDE, 1.0, 1.0, compiled=compiled)
         return lambda: [step(index) for index in order]
 
     return {"torch": rival(compiled=False), "torch compiled": rival(compiled=True)}
 
 
 def _ratios(seconds: dict[str, list[float]]) -> dict[str, float]:
-    """Ratios of speeds, the median of those of each turn; PyTorch's is the better of its two."""
+    """Ratios of speeds: the median over turns, against the faster of the two PyTorch contenders."""
 
-    def faster(name: str, than: str) -> float:
+    def speed_ratio(name: str, than: str) -> float:
         return statistics.median(np.divide(seconds[than], seconds[name]))
 
-    ratios = {"loop / step": faster("loop", "dimjax")}
+    ratios = {"loop / step": speed_ratio("loop", "dimjax")}
     rivals = [name for name in seconds if name.startswith("torch")]
     if rivals:
-        ratios = {"dimjax / torch": min(faster("dimjax", rival) for rival in rivals), **ratios}
+        ratios = {"dimjax / torch": min(speed_ratio("dimjax", rival) for rival in rivals), **ratios}
     return ratios
 
 
@@ -229,5 +231,5 @@ def _row(cell: dict) -> str:
 
 
 if __name__ == "__main__":
-    with_huge_pages()
+    restart_with_huge_pages()
     main()

@@ -10,12 +10,19 @@ CHIP_PX = (16, 32, 64, 80)
 
 
 def get_config(cell: str = "darknet19,80"):
-    """The default run with the backbone and chip size of a cell, "backbone,pixels"."""
+    """Return the default configuration with the backbone and chip size of a cell.
+
+    Args:
+      cell: "backbone,pixels".
+
+    Raises:
+      ValueError: There is no such cell.
+    """
     backbone, _, chip_px = cell.partition(",")
     if backbone not in BACKBONES or chip_px not in map(str, CHIP_PX):
         raise ValueError(
-            f"configs/backbone.py:{cell}: name a cell as backbone,pixels, the backbone one of "
-            f"{', '.join(BACKBONES)} and the pixels one of {', '.join(map(str, CHIP_PX))}."
+            f"configs/backbone.py:{cell}: name a cell as backbone,pixels, with a backbone among "
+            f"{', '.join(BACKBONES)} and pixels among {', '.join(map(str, CHIP_PX))}."
         )
     config = default.get_config()
     config.model.backbone = backbone

@@ -1,13 +1,14 @@
-"""Every key of a run, with its unit. The other configurations call this one and change a few."""
+"""All keys of a run, with their units. The other configurations call this one and change a few."""
 
 from ml_collections import config_dict
 
 from dimjax.data.layouts import DIMJAX
-from dimjax.sky import ErrorRates, Sky
+from dimjax.label_noise import ErrorRates
+from dimjax.sky import SkyConfig
 
 
 def get_config() -> config_dict.ConfigDict:
-    """The simulated sky, DarkNet-19 at width 1 on chips of 80 px, sizes as in the paper."""
+    """Return the paper's run: simulated sky, DarkNet-19 at width 1, chips of 80 px."""
     config = config_dict.ConfigDict()
     config.seed = 0
 
@@ -15,22 +16,22 @@ def get_config() -> config_dict.ConfigDict:
     config.data.folder = ""  # of raw sequences and labels; "" simulates the sky below
     config.data.layout = config_dict.ConfigDict(DIMJAX._asdict())  # keys: dimjax/data/layouts.py
     config.data.stride = 1  # frames from F1 to F2, F2 to F3, F3 to F4
-    config.data.val_share = 0.15  # of the training sequences, where the folder has no val split
+    config.data.val_share = 0.15  # of the training sequences, if the folder has no val split
 
-    config.sky = config_dict.ConfigDict()  # simulated where data.folder is ""
+    config.sky = config_dict.ConfigDict()  # simulated if data.folder is ""
     config.sky.sequences = config_dict.ConfigDict({"train": 100, "val": 5, "test": 5, "new": 0})
-    config.sky.settings = config_dict.ConfigDict(Sky()._asdict())  # units: dimjax/sky/settings.py
+    config.sky.settings = config_dict.ConfigDict(SkyConfig()._asdict())  # dimjax/sky/settings.py
     config.sky.errors = config_dict.ConfigDict(ErrorRates()._asdict())  # shares of all labels
 
     config.chips = config_dict.ConfigDict()
     config.chips.chip_px = 80  # height and width, pixels
-    config.chips.frame_step = 1  # chips are cut at each frame_step-th frame
+    config.chips.frame_step = 1  # chips are cut from every frame_step-th frame
     config.chips.backgrounds_per_label = 54_489 / 35_021  # the paper's mix
 
     config.model = config_dict.ConfigDict()
     config.model.backbone = "darknet19"
     config.model.width = 1.0  # factor on all channels
-    config.model.output_stride = 8  # pixels a cell of the output grid
+    config.model.output_stride = 8  # pixels per cell of the output grid
     config.model.input = "difference"  # or "sequence", "single"
     config.model.bf16 = False  # compute in bfloat16; parameters and losses stay float32
 
@@ -45,39 +46,38 @@ def get_config() -> config_dict.ConfigDict:
     config.training.learning_rate = 1e-3
     config.training.weight_decay = 1e-2
     config.training.warmup_epochs = 1.0
-    config.training.augment = True  # turn and flip chips at random
+    config.training.augment = True  # rotate and flip chips at random
     config.training.device_gb = 8.0  # 10^9 bytes of chips kept on each device; more are streamed
-    config.training.noise = 0.0  # most noise added to a chip at random, in its own noise sigmas
+    config.training.noise = 0.0  # largest random noise added to a chip, in its own noise sigmas
 
     config.rounds = config_dict.ConfigDict()
-    config.rounds.count = 1  # each but the last ends with a review of what it found
+    config.rounds.count = 1  # all but the last end with a review
     config.rounds.later_epochs = 50  # of the rounds after the first
     config.rounds.start = "last"  # weights of the last round, or "scratch"
-    config.rounds.max_items_per_frame = (
-        2.0  # items put up for review, to one frame of new sequences
-    )
+    config.rounds.max_items_per_frame = 2.0  # mined items queued per frame of new sequences
     config.rounds.reviewer = "human"  # or "oracle" (truth or labels of the folder), "auto"
     config.rounds.oracle_error = 0.0  # share of the items that the oracle gets wrong
-    # From which on "auto" accepts a suggestion, and a false alarm not put up is background.
+    # Probability from which "auto" accepts a suggestion, and from which a false alarm that was not
+    # queued becomes a background chip.
     config.rounds.auto_probability = 0.9
 
     config.refinement = config_dict.ConfigDict()
-    config.refinement.planted_share = 0.03  # of the labels, to calibrate; 0: no refinement
-    config.refinement.target_recall = 0.9  # share of the planted errors that a review would find
-    config.refinement.min_probability = 0.05  # of what is put up for review
-    config.refinement.loss_threshold = 0.0  # above 0: put up the labels whose last loss is above
-    config.refinement.max_items_per_label = 0.2  # labels and places put up for review, to one label
+    config.refinement.planted_share = 0.03  # of the labels, for calibration; 0: no refinement
+    config.refinement.target_recall = 0.9  # share of the planted errors that a review finds
+    config.refinement.min_probability = 0.05  # of an item queued for review
+    config.refinement.loss_threshold = 0.0  # above 0: queue labels with a higher last loss
+    config.refinement.max_items_per_label = 0.2  # labels and places queued, per label
 
-    config.distributed = config_dict.ConfigDict()  # of a start, not kept with the run
-    config.distributed.coordinator_address = ""  # host:port of process 0, where there are others
-    config.distributed.num_processes = 1  # that train together: docs/scaling.md
+    config.distributed = config_dict.ConfigDict()  # of one start, not saved with the run
+    config.distributed.coordinator_address = ""  # host:port of process 0, if there are others
+    config.distributed.num_processes = 1  # processes that train together: docs/scaling.md
     config.distributed.process_id = 0  # this process, from 0
 
     config.detection = config_dict.ConfigDict()
-    config.detection.match_px = 3.0  # a detection nearer to a truth than this is a hit
-    config.detection.suppress_px = 4.0  # of two detections nearer than this the stronger stays
-    config.detection.max_detections = 100  # detections of a frame, before suppression
+    config.detection.match_px = 3.0  # a detection nearer than this to a truth is a hit
+    config.detection.suppress_px = 4.0  # of two detections nearer than this, keep the stronger
+    config.detection.max_detections = 100  # detections per frame, before suppression
     config.detection.tile_px = 0  # detect in tiles of this size; 0: whole frames
     config.detection.margin_px = 64  # overlap of tiles on each side
-    config.detection.camera_motion = False  # measure it, and take it out before linking
+    config.detection.camera_motion = False  # measure and compensate it before linking
     return config

@@ -2,18 +2,18 @@
 
     make demo
 
-F1..F4 lie 2 frames apart, so that slow targets move too; many short sequences, since a network
-learns more from other clouds than from more frames of the same. The camera is steadier, the clouds
-are fainter, targets are more and interference is rarer than the simulator's default. Targets move
-at half a pixel a frame or more: what stands still is not seen in differential images, for which
-config.model.input = "sequence" is made.
+F1..F4 are 2 frames apart, so that slow targets move too. There are many short sequences, because a
+network learns more from different clouds than from more frames of the same ones. Compared with the
+simulator's defaults the camera is steadier, the clouds are fainter, targets are more frequent and
+interference is rarer. Targets move at half a pixel per frame or more: stationary ones are not
+visible in differential images, and need config.model.input = "sequence".
 """
 
 from configs import default
 
 
 def get_config():
-    """The default with fewer and shorter sequences and DarkNet-19 at half its width."""
+    """Return the default with fewer and shorter sequences and DarkNet-19 at half width."""
     config = default.get_config()
     config.data.stride = 2
     config.sky.sequences = {"train": 64, "val": 8, "test": 8, "new": 0}
@@ -28,9 +28,7 @@ def get_config():
     config.chips.chip_px = 64
     config.chips.frame_step = 4
     config.model.width = 0.5
-    config.loss.location_weight = (
-        10.0  # else an error of a pixel, an eighth of a cell, would hardly count
-    )
+    config.loss.location_weight = 10.0  # with 1 an error of a pixel, 1/8 cell, hardly counts
     config.training.epochs = 20
     config.training.batch_size = 64
     config.training.learning_rate = 3e-3

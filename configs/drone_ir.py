@@ -3,8 +3,8 @@
     python main.py --config=configs/drone_ir.py --config.data.folder=DIR --workdir=runs/drone_ir
 
 DIR is a folder like drone-ir: videos/*.mp4, labels/NAME.csv, splits/train.txt and val.txt. The
-split to report on, val.txt, is this run's test split; 15 % of the training clips are its
-validation split, on which the thresholds are chosen.
+clips of val.txt are the test split of this run, on which results are reported. 15 % of the training
+clips are its validation split, on which the thresholds are chosen.
 """
 
 import os
@@ -16,7 +16,7 @@ from dimjax.data.layouts import DRONE_IR
 
 
 def get_config():
-    """The default on raw frames 8 apart: here drones hover, and differences do not show them."""
+    """Return the default for raw frames 8 apart: differences do not show hovering drones."""
     config = default.get_config()
     config.data.folder = os.path.join(os.environ.get("DIMJAX_DATA", "../shared/data"), "drone-ir")
     config.data.layout = config_dict.ConfigDict(DRONE_IR._asdict())
@@ -29,7 +29,7 @@ def get_config():
     config.model.width = 0.5
     config.training.epochs = 8
     config.training.batch_size = 64
-    config.training.noise = 10.0  # the codec took the noise away: other cameras have some
+    config.training.noise = 10.0  # the codec removed the noise; other cameras have some
     config.training.learning_rate = 3e-3
     config.detection.match_px = 6.0
     config.detection.suppress_px = 8.0

@@ -1,99 +1,115 @@
-"""Writing that outlasts kills, power cuts and other processes.
+"""Atomic writes and exclusive locks: files that survive kills, power cuts and other processes.
 
-In comes a path; out come a file that stands under its name whole and on the disk or not at all,
-or the sole right to do something, which ends with the process.
+A file written here appears under its name complete and on the disk, or not at all. A lock is held
+by one process at a time and ends with it.
 
-    with written_aside("runs/demo/report.html") as aside:
-        aside.write_text("...")
-    write_whole("runs/demo/report.html", "...")         # the same; so write_parquet with tables
-    with sole_holder("runs/demo/run.lock", "one at a time", "End it first."):
+    with atomic_write("runs/demo/report.html") as partial:
+        partial.write_text("...")
+    write_text("runs/demo/report.html", "...")          # the same; write_parquet for tables
+    with exclusive_lock("runs/demo/run.lock", "one at a time", "End it first."):
         ...
 """
 
 import contextlib
-import fcntl
 import glob
 import os
+import platform
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pandas as pd
+from filelock import FileLock, Timeout
 
 from dimjax.errors import InputError
 
 
 @contextlib.contextmanager
-def written_aside(path: str | Path) -> Iterator[Path]:
-    """Where to write a file that gets its name at the end of the block, when it is on the disk.
+def atomic_write(path: str | Path) -> Iterator[Path]:
+    """Yield the path of a temporary file, which replaces a file at the end of the block.
 
-    Two processes may write the same file: the last one's stays. Missing folders are made. Where
-    the block raises, what stood under the name stays. What a killed process of this machine had
-    written aside for the same file is removed.
+    The temporary file is flushed to the disk first. If two processes write the same file, the last
+    one wins. If the block raises, an existing file stays as it was. Missing folders are created.
+    Temporary files for the same path that killed processes of this machine left are removed.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    machine = f"{path.name}.{os.uname().nodename}"
-    for old in path.parent.glob(f"{glob.escape(machine)}.*.part"):
-        if not _runs(old.name.removeprefix(f"{machine}.").removesuffix(".part")):
-            old.unlink(missing_ok=True)
-    aside = path.with_name(f"{machine}.{os.getpid()}.part")
+    prefix = f"{path.name}.{platform.node()}."
+    for leftover in path.parent.glob(f"{glob.escape(prefix)}*.part"):
+        if not _is_running(leftover.name.removeprefix(prefix).removesuffix(".part")):
+            leftover.unlink(missing_ok=True)
+    partial = path.with_name(f"{prefix}{os.getpid()}.part")
     try:
-        yield aside
-        _keep(aside)  # else a power cut may leave the name and lose the contents
-        os.replace(aside, path)
-        _keep(path.parent)
+        yield partial
+        _flush(partial, os.O_RDWR)  # else a power cut may keep the name and lose the contents
+        os.replace(partial, path)
+        if os.name != "nt":  # Windows cannot open a folder
+            _flush(path.parent, os.O_RDONLY)
     finally:
-        aside.unlink(missing_ok=True)
+        partial.unlink(missing_ok=True)
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a file; under its name it is there whole or not at all."""
-    with written_aside(path) as aside:
-        aside.write_text(text, encoding="utf-8")
+def write_text(path: str | Path, text: str) -> None:
+    """Write a UTF-8 text file atomically."""
+    with atomic_write(path) as partial:
+        partial.write_text(text, encoding="utf-8")
 
 
-def write_parquet(table: pd.DataFrame, path: Path) -> None:
-    """Write a table; under its name it is there whole or not at all."""
-    with written_aside(path) as aside:
-        table.to_parquet(aside, index=False)
+def write_parquet(table: pd.DataFrame, path: str | Path) -> None:
+    """Write a table to a Parquet file atomically, without its index."""
+    with atomic_write(path) as partial:
+        table.to_parquet(partial, index=False)
 
 
 @contextlib.contextmanager
-def sole_holder(
+def exclusive_lock(
     path: str | Path,
     rule: str,
     remedy: str,
-    found: Callable[[str], str] = "process {}".format,
+    describe_holder: Callable[[str], str] = "process {}".format,
 ) -> Iterator[None]:
-    """Hold a lock file; it is let go with the block or the process, however that ends.
+    """Hold a lock file. The lock ends with the block or the process, however that ends.
 
     Args:
-      path: The lock file; it holds the number of the process that has or had it, and stays.
-      rule: What an error says must hold.
-      remedy: What it says is to be done.
-      found: The number of the process that holds it -> what an error says was found.
+      path: The lock file. It contains the process ID of its present or last holder, and stays.
+      rule: The rule in the error.
+      remedy: The remedy in the error.
+      describe_holder: Process ID of the holder -> description of the holder in the error.
 
     Raises:
-      InputError: Another process holds it.
+      InputError: Another process holds the lock.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "a+", encoding="utf-8") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            file.seek(0)
-            raise InputError(path, rule, found(file.read().strip()), remedy) from error
-        file.truncate(0)
-        file.write(f"{os.getpid()}\n")
-        file.flush()
-        yield
-
-
-def _runs(process: str) -> bool:
-    """Whether this machine has a process of that number, as far as can be told."""
+    lock = FileLock(path, blocking=False, on_acquired=_write_process_id)
     try:
-        os.kill(int(process), 0)
+        lock.acquire()
+    except Timeout as error:
+        raise InputError(path, rule, describe_holder(_holder(path)), remedy) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _write_process_id(descriptor: int) -> None:
+    os.ftruncate(descriptor, 0)
+    os.write(descriptor, f"{os.getpid()}\n".encode())
+
+
+def _holder(lock_file: Path) -> str:
+    """Process ID in a lock file."""
+    try:
+        return lock_file.read_text(encoding="utf-8").strip()
+    except PermissionError:  # on Windows a lock forbids reading as well
+        return "unknown"
+
+
+def _is_running(process_id: str) -> bool:
+    """Whether this machine may have a process of that ID."""
+    if os.name == "nt":  # there os.kill(..., 0) sends Ctrl+C
+        return True
+    try:
+        os.kill(int(process_id), 0)
     except ProcessLookupError:
         return False
     except (PermissionError, ValueError, OverflowError):
@@ -101,9 +117,9 @@ def _runs(process: str) -> bool:
     return True
 
 
-def _keep(path: Path) -> None:
+def _flush(path: Path, mode: int) -> None:
     """Wait until a file or folder is on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
+    descriptor = os.open(path, mode)
     try:
         os.fsync(descriptor)
     finally:

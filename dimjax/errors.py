@@ -1,32 +1,32 @@
-"""The one error for bad input: it says where, the rule, what was found, what to do.
+"""The error for bad input: it names the subject, the rule, the value found and the remedy.
 
 raise InputError("labels.csv line 17", "x must lie in 0 <= x < 640", 640.2,
                  "Correct the row or remove it.")
 
-Who checks many things takes a `report` and gives it each problem. By default it is `stop`, which
-raises the first; `problems.append` collects all, and what is wrong is left out.
+Functions that check many values take a callback `on_error`. The default, `raise_error`, raises the
+first error. Pass `errors.append` to collect all of them; invalid values are then left out.
 """
 
 from collections.abc import Callable
 
 
 class InputError(ValueError):
-    """Something a user gave is wrong.
+    """A file, configuration key or argument from the user is invalid.
 
     Args:
-      where: File (and line), configuration key or sequence that is wrong.
-      rule: What holds for right input.
-      found: The value that breaks the rule.
-      remedy: A sentence that says what to do.
+      subject: File (and line), configuration key or sequence that is invalid.
+      rule: The rule that valid input follows.
+      value: The value that breaks the rule.
+      remedy: A sentence that tells the user how to correct it.
     """
 
-    def __init__(self, where: object, rule: str, found: object, remedy: str):
-        super().__init__(f"{where}: {rule}; found {found}. {remedy}")
+    def __init__(self, subject: object, rule: str, value: object, remedy: str):
+        super().__init__(f"{subject}: {rule}; found {value}. {remedy}")
 
 
-Report = Callable[[InputError], None]
+OnError = Callable[[InputError], None]
 
 
-def stop(problem: InputError) -> None:
-    """The usual report of a problem."""
-    raise problem
+def raise_error(error: InputError) -> None:
+    """Raise the error: the default of `on_error`."""
+    raise error

@@ -1,4 +1,4 @@
-"""Progress bars and lines of text that get along with them.
+"""Progress bars, and lines of text that do not disturb them.
 
 for batch in bar(batches, "search"):
     say("half way")
@@ -9,12 +9,12 @@ from collections.abc import Iterable
 from tqdm import tqdm
 
 
-def bar(items: Iterable, what: str, unit: str = "it") -> tqdm:
-    """A progress bar with rate and time left, from the second second on.
+def bar(items: Iterable, description: str, unit: str = "it") -> tqdm:
+    """Wrap an iterable in a progress bar with rate and time left.
 
-    Silent where stderr is no terminal.
+    The bar is shown after two seconds, on stderr, and only if that is a terminal.
     """
-    return tqdm(items, desc=what, unit=unit, delay=2, disable=None, leave=False)
+    return tqdm(items, desc=description, unit=unit, delay=2, disable=None, leave=False)
 
 
 def say(text: str) -> None:

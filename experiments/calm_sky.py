@@ -2,7 +2,8 @@
 
 config.sky.settings.update({**CALM, "frames": 16})
 
-Targets are of SNR 4 and more: dimmer ones nobody labels, nor finds in four frames.
+All targets have an SNR of 4 or more: dimmer ones would neither be labelled nor detected in four
+frames.
 """
 
 from configs import demo

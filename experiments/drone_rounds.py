@@ -2,11 +2,11 @@
 
     main(Path("DATA/drone-ir"), "cpu", [0], Path("experiments/results"), make_builder)
 
-The first frames of the clips are written out as a data folder. A tenth of the training clips, their
-kinds in turn, begins with its labels, two of them for validation; the reviewer has the labels of
-the others. Beside it: a training on all clips' labels. F1 is that of targets on full frames of the
-clips of val.txt. Sizes: 12 clips (toy), all clips' first 80 frames (cpu), all frames (paper).
-Writes table3_drone.json and .md.
+The first frames of the clips are written to a data folder. A tenth of the training clips, chosen by
+kind in turn, start with their labels, two of them for validation; the reviewer has the labels of
+the others. For comparison, a network is trained on the labels of all clips. F1 is that of targets
+on full frames of the clips of val.txt. Sizes: 12 clips (toy), the first 80 frames of all clips
+(cpu), all frames (paper). Writes table3_drone.json and .md.
 """
 
 import os
@@ -22,7 +22,7 @@ from result_files import as_json, interval, markdown, number, versions
 from round_rows import rows_of
 
 from configs import drone_ir
-from dimjax.atomic_files import write_whole
+from dimjax.atomic_files import write_text
 from dimjax.data.folders import DRONE_IR, Folder, open_folder
 from dimjax.data.labels import write_table
 from dimjax.data.layouts import DIMJAX
@@ -33,15 +33,15 @@ VALIDATION = 2  # of the labelled clips
 
 
 class Size(NamedTuple):
-    """How much of the clips is used, and how it is trained."""
+    """Clips, frames and training of a size."""
 
     clips: int  # of the training split
     test_clips: int
-    frames: int | None  # the first ones of each clip; None: all
+    frames: int | None  # number of first frames of each clip; None: all
     rounds: int
     epochs: int  # of the first round
     later_epochs: int
-    all_epochs: int  # where all clips are labelled, with ten times the chips
+    all_epochs: int  # of the training on all clips, with ten times the chips
 
 
 SIZES = {
@@ -53,7 +53,7 @@ _COLUMNS = ("round", "epochs", "images", "precision", "recall", "f1", "changed",
 
 
 def main(data: Path, name: str, seeds: list[int], out: Path, make_builder: Callable) -> None:
-    """Run each seed, write the table and print it."""
+    """Run each seed; write and print the table."""
     size, folder = SIZES[name], open_folder(data, DRONE_IR)
     results = {}
     for seed in seeds:
@@ -63,22 +63,22 @@ def main(data: Path, name: str, seeds: list[int], out: Path, make_builder: Calla
     summary = {
         part: [
             {column: interval(row[column] for row in rows) for column in _COLUMNS}
-            for rows in zip(*(own[part] for own in results.values()), strict=True)
+            for rows in zip(*(parts[part] for parts in results.values()), strict=True)
         ]
         for part in first
     }
     record = {"size": name, "frames": size.frames, "versions": versions(("dimjax", "jax"))}
     record |= {"results": results, "summary": summary}
-    write_whole(out / "table3_drone.json", as_json(record))
+    write_text(out / "table3_drone.json", as_json(record))
     text = as_markdown(summary, list(results), name)
-    write_whole(out / "table3_drone.md", text)
+    write_text(out / "table3_drone.md", text)
     print(text)
 
 
 def run(
     folder: Folder, size: Size, seed: int, work: Path, make_builder: Callable
 ) -> dict[str, list[dict]]:
-    """Rows of the rounds from a tenth of the labels, and of a training on all of them."""
+    """Compute the rows of the rounds from a tenth of the labels, and of a training on all."""
     clips = by_turns(sorted(folder.splits["train"]), np.random.default_rng(seed))[: size.clips]
     test = by_turns(sorted(folder.splits["val"]), np.random.default_rng(seed))[: size.test_clips]
     labelled = max(VALIDATION + 1, round(len(clips) / 10))
@@ -87,23 +87,23 @@ def run(
         "tenth": {"train": few, "val": val, "test": test, "new": rest},
         "all": {"train": few + rest, "val": val, "test": test, "new": []},
     }
-    found = {}
-    for name, own in splits.items():
-        write_clips(folder, own, size.frames, work / f"{name}-clips")
+    rows = {}
+    for name, names_of in splits.items():
+        write_clips(folder, names_of, size.frames, work / f"{name}-clips")
         config = config_of(size, seed, work / f"{name}-clips", mined=name == "tenth")
         rounds.run(config, str(work / name), make_builder)
-        found[name] = rows_of(work / name)
-    return found
+        rows[name] = rows_of(work / name)
+    return rows
 
 
 def config_of(size: Size, seed: int, clips: Path, mined: bool):
-    """The run of configs/drone_ir.py on a folder of clips, in rounds or all at once."""
+    """Return configs/drone_ir.py for a folder of clips, in rounds or all at once."""
     config = drone_ir.get_config()
     config.seed = seed
     config.data.folder = str(clips)
     config.data.layout = ConfigDict(DIMJAX._asdict())
     config.chips.frame_step = 2
-    config.refinement.planted_share = 0.0  # the reviewer has nothing better than these labels
+    config.refinement.planted_share = 0.0  # the reviewer has no better labels
     config.rounds.count = size.rounds if mined else 1
     config.training.epochs = size.epochs if mined else size.all_epochs
     config.rounds.later_epochs = size.later_epochs
@@ -112,7 +112,7 @@ def config_of(size: Size, seed: int, clips: Path, mined: bool):
 
 
 def by_turns(names: list[str], rng: np.random.Generator) -> list[str]:
-    """Names IR_KIND_NUMBER in random order, each kind in turn."""
+    """Order names IR_KIND_NUMBER at random, taking each kind in turn."""
     kinds: dict[str, list[str]] = {}
     for k in rng.permutation(len(names)):
         kinds.setdefault(names[k].split("_")[1], []).append(names[k])
@@ -123,27 +123,27 @@ def by_turns(names: list[str], rng: np.random.Generator) -> list[str]:
 def write_clips(
     folder: Folder, splits: dict[str, list[str]], frames: int | None, path: Path
 ) -> None:
-    """Write the first frames of the clips of some splits as a folder in dimjax's own layout."""
+    """Write the first frames of the clips of some splits to a folder in dimjax's own layout."""
     if path.exists():
         return
     aside = path.with_name(path.name + ".part")
     shutil.rmtree(aside, ignore_errors=True)
-    names = [name for own in splits.values() for name in own]
+    names = [name for names_of in splits.values() for name in names_of]
     for name in bar(names, "write clips", "clip"):
         sequence = folder.sequence(name)
         (aside / "sequences" / name).mkdir(parents=True)
         stack = np.stack([sequence.frame(t) for t in range(min(len(sequence), frames or 10**9))])
         np.save(aside / "sequences" / name / "frames.npy", stack)
     (aside / "splits").mkdir()
-    for split, own in splits.items():
-        (aside / "splits" / f"{split}.txt").write_text("".join(f"{name}\n" for name in own))
+    for split, names_of in splits.items():
+        (aside / "splits" / f"{split}.txt").write_text("".join(f"{name}\n" for name in names_of))
     labels = folder.labels[folder.labels.sequence.isin(names)]
     write_table(labels[labels.frame < (frames or 10**9)], aside / "labels.csv")
     os.replace(aside, path)
 
 
 def as_markdown(summary: dict, seeds: list[str], size: str) -> str:
-    """The rounds, and the training on all labels as the last line."""
+    """Format the rounds, with the training on all labels as the last line."""
     lines = [["labelled", *_COLUMNS]]
     for part, rows in summary.items():
         for row in rows:

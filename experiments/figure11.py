@@ -1,13 +1,13 @@
-"""The losses of the first and the last round, as in the paper's Fig. 11.
+"""Losses of the first and the last round, as in the paper's Fig. 11.
 
     python experiments/table3.py --size=cpu --seeds=0,1,2 --out=experiments/results
     python experiments/figure11.py --size=cpu --seeds=0,1,2 --out=experiments/results
 
-Reads the runs that table3.py kept in DIR/table3.work: the total loss of each chip in the last epoch
-of a round, with the oracle as reviewer. All chips are what the paper shows, whose mean fell by
-30.94 %; but the first round has errors that dimjax planted, and the last one has more chips, and
-hard ones. So the chips that both rounds have stand beside them, without those near planted errors.
-Writes figure11.json, .md and figure11-*.svg into DIR.
+Reads the runs that table3.py left in DIR/table3.work: the total loss of each chip in the last epoch
+of a round, with the oracle as reviewer. The paper shows all chips; their mean fell by 30.94 %. In
+dimjax the first round contains planted errors, and the last one has more and harder chips. The
+chips of both rounds, without those near planted errors, are therefore shown too. Writes
+figure11.json, .md and figure11-*.svg into DIR.
 """
 
 from pathlib import Path
@@ -15,10 +15,12 @@ from pathlib import Path
 import numpy as np
 from absl import app, flags
 from kept_losses import last_losses, same_chips
-from result_files import as_json, interval, markdown, number, svg_file, versions
+from matplotlib.figure import Figure
+from result_files import as_json, interval, markdown, number, versions
 
-from dimjax.atomic_files import write_whole
-from dimjax.drawing.charts import Axis, Series, chart, round_up
+from dimjax.atomic_files import write_text
+from dimjax.drawing.charts import Axis, Series, chart, to_svg
+from dimjax.runs.context import RoundContext
 from dimjax.runs.workdir import Paths, newest_round, read_config
 
 _SIZE = flags.DEFINE_enum("size", "cpu", ["toy", "cpu", "paper"], "Which of the kept runs.")
@@ -30,11 +32,9 @@ _BINS = 40
 
 
 def losses_of(workdir: Path) -> dict[str, dict[str, np.ndarray]]:
-    """What is looked at -> first and last round -> losses of the chips of a run."""
-    chip_px = read_config(workdir).chips.chip_px
-    first, last = (
-        last_losses(Paths(workdir, number), chip_px) for number in (0, newest_round(workdir))
-    )
+    """Read group of chips -> first and last round -> losses of a run."""
+    context = RoundContext(read_config(workdir), Paths(workdir))
+    first, last = last_losses(context), last_losses(context.of_round(newest_round(workdir)))
     same = same_chips(first, last)
     return {
         "all chips": {"first": first.total.to_numpy(), "last": last.total.to_numpy()},
@@ -43,7 +43,7 @@ def losses_of(workdir: Path) -> dict[str, dict[str, np.ndarray]]:
 
 
 def figures(losses: dict[str, np.ndarray]) -> dict:
-    """Numbers, means and quantiles of first and last round, and the fall of the mean, a share."""
+    """Compute counts, means and quantiles of both rounds, and the relative fall of the mean."""
     parts = {
         name: {
             "chips": len(values),
@@ -56,53 +56,53 @@ def figures(losses: dict[str, np.ndarray]) -> dict:
 
 
 def summarise(results: dict[str, dict]) -> dict:
-    """What is looked at -> means and intervals over the seeds."""
+    """Compute group of chips -> means and intervals over the seeds."""
     seeds = list(results.values())
     return {
         name: {
-            "first": interval(own[name]["first"]["mean"] for own in seeds),
-            "last": interval(own[name]["last"]["mean"] for own in seeds),
-            "fall": interval(own[name]["fall"] for own in seeds),
+            "first": interval(seed[name]["first"]["mean"] for seed in seeds),
+            "last": interval(seed[name]["last"]["mean"] for seed in seeds),
+            "fall": interval(seed[name]["fall"] for seed in seeds),
         }
         for name in seeds[0]
     }
 
 
-def picture(losses: dict[str, np.ndarray]) -> str:
-    """The share of the chips by their loss, both rounds as outlines."""
-    together = np.concatenate(list(losses.values()))
-    low, high = np.quantile(together, (0.001, 0.999)).clip(1e-6)
+def picture(losses: dict[str, np.ndarray]) -> Figure:
+    """Draw the share of the chips by their loss, both rounds as outlines."""
+    pooled = np.concatenate(list(losses.values()))
+    low, high = np.quantile(pooled, (0.001, 0.999)).clip(1e-6)
     edges = np.geomspace(low, max(high, 1.01 * low), _BINS + 1)
     series = []
     for style, (name, values) in enumerate(losses.items()):
         counts, _ = np.histogram(values.clip(edges[0], edges[-1]), edges)
         shares = [0.0, *(counts / len(values)).repeat(2).tolist(), 0.0]
         series.append(Series(f"{name} round", edges.repeat(2).tolist(), shares, style, style == 1))
-    most = round_up(max(max(line.y) for line in series))
     x = Axis("loss of a chip, last epoch", edges[0], edges[-1], log=True)
-    return chart(series, x, Axis("share of the chips", 0, most))
+    return chart(series, x, Axis("share of the chips", 0))
 
 
 def as_markdown(summary: dict, seeds: list[str], size: str) -> str:
-    """Mean losses and their fall."""
+    """Format the mean losses and their fall."""
     lines = [["chips", "mean loss, first round", "last round", "fall", "95 % interval"]]
-    for name, own in summary.items():
-        fall = own["fall"]
-        spread = f"{number(fall['low'])} to {number(fall['high'])}"
-        means = [number(own[part]["mean"]) for part in ("first", "last", "fall")]
-        lines.append([name, *means, spread])
+    for name, parts in summary.items():
+        fall = parts["fall"]
+        limits = f"{number(fall['low'])} to {number(fall['high'])}"
+        means = [number(parts[part]["mean"]) for part in ("first", "last", "fall")]
+        lines.append([name, *means, limits])
     head = f"# Losses of the first and the last round\n\nSize {size}, seeds {', '.join(seeds)}.\n"
     return f"{head}\n{markdown(lines)}"
 
 
 def main(_) -> None:
-    """Read the kept runs, and write what they say."""
+    """Read the kept runs and write the results."""
     out, size = Path(_OUT.value), _SIZE.value
     kept = {
         seed: losses_of(out / "table3.work" / f"{size}-{seed}" / "oracle") for seed in _SEEDS.value
     }
     results = {
-        seed: {name: figures(losses) for name, losses in own.items()} for seed, own in kept.items()
+        seed: {name: figures(losses) for name, losses in groups.items()}
+        for seed, groups in kept.items()
     }
     summary = summarise(results)
     record = {
@@ -111,16 +111,16 @@ def main(_) -> None:
         "results": results,
         "summary": summary,
     }
-    write_whole(out / "figure11.json", as_json(record))
+    write_text(out / "figure11.json", as_json(record))
     text = as_markdown(summary, list(results), size)
-    write_whole(out / "figure11.md", text)
+    write_text(out / "figure11.md", text)
     for name in summary:
         pooled = {
-            part: np.concatenate([own[name][part] for own in kept.values()])
+            part: np.concatenate([groups[name][part] for groups in kept.values()])
             for part in ("first", "last")
         }
         file = out / f"figure11-{name.split()[0]}.svg"
-        write_whole(file, svg_file(picture(pooled)))
+        write_text(file, to_svg(picture(pooled)))
     print(text)
 
 

@@ -1,38 +1,37 @@
-"""Losses that a kept round ended with, and which of them planted errors inflate.
+"""Final losses of the chips of a kept round, with a mark for those near planted errors.
 
-In come the paths of a round; out comes a row for each chip that it was trained on.
-
-    first, last = (last_losses(Paths("table3.work/cpu-0/oracle", k), chip_px=32) for k in (0, 5))
-    same_chips(first, last)[["first", "last"]].mean()
+context = RoundContext(read_config(workdir), Paths(workdir))
+first, last = last_losses(context), last_losses(context.of_round(5))
+same_chips(first, last)[["first", "last"]].mean()
 """
 
 import pandas as pd
 
 from dimjax.label_noise import planting
-from dimjax.runs.workdir import Paths
+from dimjax.runs.context import RoundContext
 
-_SHIFT_PX = 4  # a planted error lies so far off its label at most
+_SHIFT_PX = 4  # largest distance of a planted error from its label
 
 
-def last_losses(paths: Paths, chip_px: int) -> pd.DataFrame:
-    """The total loss of each chip in the last epoch, as it was trained on.
+def last_losses(context: RoundContext) -> pd.DataFrame:
+    """Read the total loss of each chip in the last epoch of a round's training.
 
-    Errors that dimjax itself planted, which the last round has none of, are no part of the data:
-    their chips, most of which hold a label, are marked.
+    Planted errors are not part of the data, and the last round has none. Chips near them, most of
+    which contain a label, are therefore marked.
 
     Returns:
       Table with id, total, and planted: whether a planted error lies in or near the chip.
     """
-    losses = pd.read_parquet(paths.losses, columns=["epoch", "id", "total"])
-    own = losses[losses.epoch == losses.epoch.max()]
+    paths = context.paths
+    losses = paths.training_log.read_losses(["id", "total"], last=True)
     plan = pd.read_csv(paths.plan, dtype={"sequence": "str"}, keep_default_na=False)
     planted = planting.read(paths.planted)
-    touched = chips_near(plan, planted, chip_px, _SHIFT_PX)
-    return own.assign(planted=own.id.isin(touched))[["id", "total", "planted"]]
+    near = chips_near(plan, planted, context.config.chips.chip_px, _SHIFT_PX)
+    return losses.assign(planted=losses.id.isin(near))
 
 
 def same_chips(first: pd.DataFrame, last: pd.DataFrame) -> pd.DataFrame:
-    """The chips that two rounds have, but for those near an error planted in one of them.
+    """Select the chips of both rounds that are not near an error planted in either.
 
     Args:
       first: From last_losses.
@@ -48,18 +47,18 @@ def same_chips(first: pd.DataFrame, last: pd.DataFrame) -> pd.DataFrame:
     return parts[0].merge(parts[1], on="id")
 
 
-def chips_near(plan: pd.DataFrame, places: pd.DataFrame, chip_px: int, margin_px: float) -> set:
-    """Ids of the chips of a plan that hold a place, or have one at most margin_px outside.
+def chips_near(plan: pd.DataFrame, points: pd.DataFrame, chip_px: int, margin_px: float) -> set:
+    """Return the ids of the chips that contain a point or have one within a margin.
 
     Args:
-      plan: With id, sequence, frame, x0, y0.
-      places: With sequence, frame, x, y.
+      plan: Table with id, sequence, frame, x0, y0.
+      points: Table with sequence, frame, x, y.
       chip_px: Height and width of a chip, pixels.
-      margin_px: Width of the rim around it.
+      margin_px: Width of the margin, pixels.
     """
-    if places.empty:
+    if points.empty:
         return set()
-    pairs = plan.merge(places[["sequence", "frame", "x", "y"]], on=["sequence", "frame"])
+    pairs = plan.merge(points[["sequence", "frame", "x", "y"]], on=["sequence", "frame"])
     across, down = pairs.x - pairs.x0, pairs.y - pairs.y0
     near = across.between(-margin_px, chip_px + margin_px)
     return set(pairs.id[near & down.between(-margin_px, chip_px + margin_px)])

@@ -1,11 +1,12 @@
-"""A record of labels by networks that were not trained on them.
+"""Training log and predictions of networks that were not trained on the labels they judge.
 
-    record = write(config, own, folds=3, work=Path("work/folds-3"), make_builder=make_builder)
-    record.losses, record.answers, record.predictions
+    record = write(reviewed, folds=3, work=Path("work/folds-3"), make_builder=make_builder)
+    record.paths.training_log.read_losses(), record.paths.training_log.read_label_outputs()
+    pd.read_parquet(record.paths.predictions)
 
-The training sequences of a round are dealt into folds. For each fold a network is trained on the
-labels of the others, errors among them, for as many epochs; what it says of the chips and frames of
-its own fold stands in the record, which has one epoch. All else is as in dimjax.training.records.
+The training sequences of a round are divided into folds. For each fold a network is trained on the
+labels of the other folds, including their errors, for the same number of epochs, and applied to the
+chips and frames of its own fold. The log of all folds together has one epoch.
 """
 
 from collections.abc import Callable
@@ -15,104 +16,124 @@ import jax
 import numpy as np
 import pandas as pd
 from ml_collections import ConfigDict
-from refinement_ranking import Round
+from refinement_ranking import ReviewedRound
 
+import dimjax
 from dimjax.atomic_files import write_parquet
 from dimjax.chips import examples
-from dimjax.data.folders import DIMJAX
 from dimjax.data.labels import read_table, write_table
-from dimjax.data.splits import with_validation
-from dimjax.detection.detector import Detector, restore_detector
-from dimjax.detection.inference import search
+from dimjax.data.layouts import DIMJAX
+from dimjax.detection.detector import Detector
+from dimjax.detection.inference import detect_in_sequence
+from dimjax.runs.context import RoundContext
 from dimjax.runs.workdir import Paths
 from dimjax.stages import rounds
-from dimjax.stages.predict import trained_sequences
-from dimjax.training import meshes, records, steps
+from dimjax.training import meshes
+from dimjax.training.chip_feed import Chips, on_device
 from dimjax.training.inputs import network_input
+from dimjax.training.label_outputs import outputs_at_labels, unmatched_peak
 from dimjax.training.losses import assign, detection_loss
-from dimjax.training.responses import at_labels, strongest_stray
+from dimjax.training.training_log import label_rows
 
 _BATCH = 256
 
 
-def write(config, own: Round, folds: int, work: Path, make_builder: Callable) -> Paths:
-    """Train the networks and write what they say; what is there already is not done again.
+def write(reviewed: ReviewedRound, folds: int, work: Path, make_builder: Callable) -> RoundContext:
+    """Train the networks and write their results; finished parts are not repeated.
 
     Args:
-      config: Of the run.
-      own: Its round; the folder of its sequences has dimjax's own layout.
+      reviewed: The round; the folder of its sequences has dimjax's own layout.
       folds: Number of networks.
       work: Folder for the trainings and the record.
       make_builder: See dimjax.stages.build.
 
     Returns:
-      Where losses, answers and predictions lie; plan and checkpoints are those of the round.
+      Context with the training log and the predictions; plan and checkpoints are links to those of
+      the round.
     """
-    record = Paths(work)
-    record.plan, record.checkpoints = own.paths.plan, own.paths.checkpoints
-    if record.predictions.exists():
+    source = reviewed.context
+    record = _linked_context(source, work)
+    if record.paths.predictions.exists():
         return record
-    names = trained_sequences(own.paths)
-    data = examples.load(own.paths.prepared, "train")
-    said: dict[str, np.ndarray] = {}
+    data = examples.load(source.paths.prepared, "train")
+    recorded: dict[str, np.ndarray] = {}
     predictions = []
     for fold in range(folds):
-        held = names[fold::folds]
-        detector = train(config, own, held, work / str(fold), make_builder)
-        mine = np.flatnonzero(np.isin(data.sequence, held))
-        for name, values in answers(config, detector, data, mine).items():
-            said.setdefault(name, np.zeros((len(data), *values.shape[1:]), values.dtype))
-            said[name][mine] = values
-        predictions += [search(detector, own.folder.sequence(name)) for name in held]
-    rows = records.label_rows(data, read_table(own.paths.labels))
-    records.write_epoch(record, 0, data, rows, said)
-    records.merge(record)
-    write_parquet(pd.concat(predictions, ignore_index=True), record.predictions)
+        held_out = source.trained_sequences[fold::folds]
+        detector = train(reviewed, held_out, work / str(fold), make_builder)
+        rows = np.flatnonzero(np.isin(data.sequence, held_out))
+        for name, values in outputs_of(source.config, detector, data, rows).items():
+            recorded.setdefault(name, np.zeros((len(data), *values.shape[1:]), values.dtype))
+            recorded[name][rows] = values
+        sequences = map(source.folder.sequence, held_out)
+        predictions += [detect_in_sequence(detector, sequence) for sequence in sequences]
+    log = record.paths.training_log
+    log.write_epoch(0, data, label_rows(data, read_table(source.paths.labels)), recorded)
+    log.finish(epochs=1)
+    write_parquet(pd.concat(predictions, ignore_index=True), record.paths.predictions)
     return record
 
 
-def train(config, own: Round, held: list[str], work: Path, make_builder) -> Detector:
-    """The detector of a training on a round's labels without those of some sequences."""
-    folder = work / "data"
-    splits = with_validation(own.folder.splits, config.data.val_share, config.seed)
-    kept = [name for name in trained_sequences(own.paths) if name not in held]
-    lists = {"train": kept, "val": splits.get("val", []), "test": [], "new": []}
+def train(
+    reviewed: ReviewedRound, held_out: list[str], work: Path, make_builder: Callable
+) -> Detector:
+    """Train a detector on a round's labels without those of some sequences."""
+    source, folder = reviewed.context, work / "data"
+    kept = [name for name in source.trained_sequences if name not in held_out]
+    splits = {"train": kept, "val": source.splits.get("val", []), "test": [], "new": []}
     (folder / "splits").mkdir(parents=True, exist_ok=True)
-    for split, names in lists.items():
+    for split, names in splits.items():
         (folder / "splits" / f"{split}.txt").write_text("".join(f"{name}\n" for name in names))
-    write_table(read_table(own.paths.labels), folder / DIMJAX.labels)
-    if not (folder / "sequences").exists():
-        (folder / "sequences").symlink_to((own.folder.path / "sequences").resolve())
-    config = config.copy_and_resolve_references()
+    write_table(read_table(source.paths.labels), folder / DIMJAX.labels)
+    _link(folder / "sequences", source.folder.path / "sequences")
+    config = source.config.copy_and_resolve_references()
     config.data.folder = str(folder)
     config.data.layout = ConfigDict(DIMJAX._asdict())
-    config.refinement.planted_share = 0.0  # they are among the labels
+    config.refinement.planted_share = 0.0  # the planted errors are among the labels
     config.rounds.count = 1
     rounds.run(config, str(work / "run"), make_builder, last="train")
-    return restore_detector(Paths(work / "run").checkpoints)
+    return dimjax.load(work / "run").detector
 
 
-def answers(config, detector: Detector, data: examples.Examples, rows: np.ndarray) -> dict:
-    """Losses, answers and strays of some examples in evaluation mode, as train_epoch gives them."""
-    stride, mode = config.model.output_stride, config.model.input
+def outputs_of(config, detector: Detector, data: examples.Examples, rows: np.ndarray) -> dict:
+    """Compute what train_epoch records of some examples, in evaluation mode."""
+    stride = config.model.output_stride
+    weights = config.loss.location_weight, config.loss.classification_weight
 
     @jax.jit
-    def query(variables, chips: steps.Chips, index: jax.Array):
-        batch = steps.Chips(*(values[index] for values in chips))
-        images = network_input(batch.frames, batch.scale, mode)
+    def query(variables, chips: Chips, index: jax.Array):
+        batch = chips.take(index)
+        images = network_input(batch.frames, batch.scale, config.model.input)
         outputs = detector.model.apply(variables, images, train=False)
         targets = assign(batch.boxes, batch.category, outputs.shape[1:3], stride)
         return {
-            **detection_loss(
-                outputs, targets, config.loss.location_weight, config.loss.classification_weight
+            **detection_loss(outputs, targets, *weights),
+            "label_outputs": outputs_at_labels(outputs, batch.boxes, stride),
+            "unmatched_peak": unmatched_peak(
+                outputs, batch.boxes, batch.category, stride, config.detection.match_px
             ),
-            "answers": at_labels(outputs, batch.boxes, stride),
-            "strays": strongest_stray(outputs, batch.boxes, batch.category, stride),
         }
 
-    chips = steps.on_device(data, meshes.make_mesh())
+    chips = on_device(data, meshes.make_mesh())
     parts = []
     for start in range(0, len(rows), _BATCH):
         index = np.minimum(np.arange(start, start + _BATCH), len(rows) - 1)
         parts.append(jax.device_get(query(detector.variables, chips, rows[index])))
-    return {name: np.concatenate([own[name] for own in parts])[: len(rows)] for name in parts[0]}
+    return {name: np.concatenate([p[name] for p in parts])[: len(rows)] for name in parts[0]}
+
+
+def _linked_context(source: RoundContext, work: Path) -> RoundContext:
+    """Make a context for another log of a round: its folder, plan and checkpoints are the same."""
+    config = source.config.copy_and_resolve_references()
+    config.data.folder = str(source.folder.path)
+    config.data.layout = ConfigDict(source.folder.layout._asdict())
+    paths = Paths(work)
+    paths.round.mkdir(parents=True, exist_ok=True)
+    _link(paths.plan, source.paths.plan)
+    _link(paths.checkpoints, source.paths.checkpoints)
+    return RoundContext(config, paths)
+
+
+def _link(path: Path, target: Path) -> None:
+    if not path.exists():
+        path.symlink_to(target.resolve())

@@ -1,15 +1,15 @@
-"""Planted detections: what a detector might find of targets whose paths are known.
+"""Planted detections: simulated output of a detector, for targets with known paths.
 
-In come a scene's settings and a seed; out come the truth and a table of detections in which it is
-known what each one is.
+`plant` takes the settings of a scene and a seed. It returns the truth and a table of detections,
+each with the target that it belongs to.
 
-    planted = plant(Scene(false_alarms=3.0, sort="edges"), seed=0)
+    planted = plant(Scene(false_alarms=3.0, clutter="edges"), seed=0)
     planted.detections          # sequence, frame, x, y, w, h, category, score, truth ("" if false)
     planted.truth               # sequence, frame, x, y, track, detected (with a strong score)
 
-Targets fly straight or turn, half of them in pairs that cross, and come into the frame and leave
-it; some only clip its border for one frame. They are detected with a chance, but not in planted
-gaps; there they may have a weak score. Of two targets nearer than SUPPRESS_PX one is detected.
+Targets fly straight or turn, cross each other in pairs, and enter and leave the frame; some only
+clip its border for one frame. They are detected with a given probability, except in planted gaps,
+where they may have a weak score. Of two targets nearer than SUPPRESS_PX only one is detected.
 """
 
 from typing import NamedTuple
@@ -20,43 +20,43 @@ import pandas as pd
 WIDTH, HEIGHT = 640, 512
 THRESHOLD = 0.5
 SUPPRESS_PX = 4.0
-SORTS = ("uniform", "edges", "persistent")
+CLUTTER = ("uniform", "edges", "persistent")
 
 _NOISE_PX, _WEAK_NOISE_PX = 0.75, 1.0  # as measured on the demo's network
-_FRAMES_PER_GAP = 30  # a gap is planted that often in a target's life
-_GAPS = (1, 7)  # shortest gap in frames, and one more than the longest
-_WEAK_SHARE = 0.4  # of the frames in which a target is missed
-_WEAK_CLUTTER = 1.5  # weak false detections for each strong one
-_CLIPPING = 0.02  # targets a frame that only clip the border
+_FRAMES_PER_GAP = 30  # mean number of frames of a target per planted gap
+_GAPS = (1, 7)  # gap lengths in frames, upper end excluded
+_WEAK_SHARE = 0.4  # of the frames in which a target has no strong detection
+_WEAK_CLUTTER = 1.5  # weak false detections per strong one
+_CLIPPING = 0.02  # targets per frame that only clip the border
 
 
 class Scene(NamedTuple):
-    """What is planted into one sequence."""
+    """Settings of the detections of one sequence."""
 
     frames: int = 100
-    targets: int = 5  # of which each is in the frame at some time
-    speed_px: tuple[float, float] = (0.0, 8.0)  # pixels a frame
-    pd: float = 0.8  # chance of a strong detection, outside the planted gaps
-    false_alarms: float = 3.0  # strong ones, a frame
-    sort: str = "uniform"  # of the false alarms, one of SORTS
+    targets: int = 5  # each is in the frame at some time
+    speed_px: tuple[float, float] = (0.0, 8.0)  # pixels per frame
+    pd: float = 0.8  # probability of a strong detection, outside the planted gaps
+    false_alarms: float = 3.0  # strong ones, per frame
+    clutter: str = "uniform"  # type of the false alarms, one of CLUTTER
 
 
 class Planted(NamedTuple):
-    """A scene's truth, and what a detector might find of it."""
+    """Truth of a scene, and the detections."""
 
     truth: pd.DataFrame
     detections: pd.DataFrame
 
 
 def plant(scene: Scene, seed: int) -> Planted:
-    """Plant the detections of one sequence, which is called "planted"."""
+    """Plant the detections of one sequence, which is named "planted"."""
     rng = np.random.default_rng(seed)
     truth = pd.concat([*_targets(rng, scene), *_clipping(rng, scene)], ignore_index=True)
     truth = truth.sort_values(["frame", "track"], ignore_index=True)
     truth["detected"] = ~_hidden(rng, truth) & (rng.random(len(truth)) < scene.pd)
     truth["detected"] &= ~_gaps(rng, truth)
-    found = [_found(rng, truth), _false(rng, scene), _weak_clutter(rng, scene)]
-    table = pd.concat(found, ignore_index=True)
+    parts = [_true_detections(rng, truth), _false_alarms(rng, scene), _weak_clutter(rng, scene)]
+    table = pd.concat(parts, ignore_index=True)
     inside = table.x.between(0, WIDTH, "left") & table.y.between(0, HEIGHT, "left")
     table = table[inside].sort_values(["frame", "score"], ascending=[True, False])
     table = table.assign(sequence="planted", w=3.0, h=3.0, category="target")
@@ -65,18 +65,18 @@ def plant(scene: Scene, seed: int) -> Planted:
 
 
 def _targets(rng: np.random.Generator, scene: Scene) -> list[pd.DataFrame]:
-    """Paths of all targets; each second one crosses that before it."""
-    paths, meeting, place = [], 0, np.zeros(2)
+    """Draw the paths of all targets; every second one crosses the one before it."""
+    paths, meeting, point = [], 0, np.zeros(2)
     for k in range(scene.targets):
         if k % 2 == 0:
             meeting = rng.integers(scene.frames)
-            place = rng.uniform((0, 0), (WIDTH, HEIGHT))
-        paths.append(_path(rng, scene, meeting, place).assign(track=f"target-{k}"))
+            point = rng.uniform((0, 0), (WIDTH, HEIGHT))
+        paths.append(_path(rng, scene, meeting, point).assign(track=f"target-{k}"))
     return paths
 
 
-def _path(rng: np.random.Generator, scene: Scene, meeting: int, place: np.ndarray) -> pd.DataFrame:
-    """A path through a place at a time; half of the paths turn and change their speed."""
+def _path(rng: np.random.Generator, scene: Scene, meeting: int, point: np.ndarray) -> pd.DataFrame:
+    """Draw a path through a point at a time; half of the paths turn and change their speed."""
     t = np.arange(scene.frames)
     speed = np.full(scene.frames, rng.uniform(*scene.speed_px))
     heading = np.full(scene.frames, rng.uniform(0, 2 * np.pi))
@@ -87,13 +87,13 @@ def _path(rng: np.random.Generator, scene: Scene, meeting: int, place: np.ndarra
         speed *= 1 + rng.uniform(-0.5, 0.5) * turn
     velocity = speed[:, None] * np.stack([np.cos(heading), np.sin(heading)], axis=-1)
     travelled = np.cumsum(velocity, axis=0)
-    x, y = (place + travelled - travelled[meeting]).T
+    x, y = (point + travelled - travelled[meeting]).T
     inside = (x >= 0) & (x < WIDTH) & (y >= 0) & (y < HEIGHT)
     return pd.DataFrame({"frame": t[inside], "x": x[inside], "y": y[inside]})
 
 
 def _clipping(rng: np.random.Generator, scene: Scene) -> list[pd.DataFrame]:
-    """Targets that are in the frame once, as deep in it as a step of theirs can take them."""
+    """Draw targets that are in the frame once, no deeper than one step takes them."""
     rows = []
     for k in range(rng.poisson(_CLIPPING * scene.frames)):
         depth = rng.uniform(0, max(scene.speed_px[1] / 2, 1.0))
@@ -106,7 +106,7 @@ def _clipping(rng: np.random.Generator, scene: Scene) -> list[pd.DataFrame]:
 
 
 def _hidden(rng: np.random.Generator, truth: pd.DataFrame) -> np.ndarray:
-    """Which rows are suppressed by another target that is too near."""
+    """Mark the rows that a target too near suppresses."""
     hidden = np.zeros(len(truth), bool)
     for rows in truth.groupby("frame").indices.values():
         xy = truth[["x", "y"]].to_numpy()[rows]
@@ -116,7 +116,7 @@ def _hidden(rng: np.random.Generator, truth: pd.DataFrame) -> np.ndarray:
 
 
 def _gaps(rng: np.random.Generator, truth: pd.DataFrame) -> np.ndarray:
-    """Which rows lie in a planted gap."""
+    """Mark the rows in planted gaps."""
     inside = np.zeros(len(truth), bool)
     for rows in truth.groupby("track").indices.values():
         for _ in range(rng.poisson(len(rows) / _FRAMES_PER_GAP)):
@@ -125,22 +125,22 @@ def _gaps(rng: np.random.Generator, truth: pd.DataFrame) -> np.ndarray:
     return inside
 
 
-def _found(rng: np.random.Generator, truth: pd.DataFrame) -> pd.DataFrame:
-    """Strong and weak detections of the targets."""
+def _true_detections(rng: np.random.Generator, truth: pd.DataFrame) -> pd.DataFrame:
+    """Draw strong and weak detections of the targets."""
     strong = truth.detected.to_numpy()
-    seen = strong | (rng.random(len(truth)) < _WEAK_SHARE)
+    detected = strong | (rng.random(len(truth)) < _WEAK_SHARE)
     sigma = np.where(strong, _NOISE_PX, _WEAK_NOISE_PX)
     x = (truth.x + rng.normal(0, sigma)).clip(0, WIDTH - 0.01)
     y = (truth.y + rng.normal(0, sigma)).clip(0, HEIGHT - 0.01)
     high = THRESHOLD + (1 - THRESHOLD) * rng.beta(3, 1.5, len(truth))
     score = np.where(strong, high, _weak_scores(rng, len(truth)))
     table = pd.DataFrame({"frame": truth.frame, "x": x, "y": y, "score": score})
-    return table.assign(truth=truth.track)[seen]
+    return table.assign(truth=truth.track)[detected]
 
 
-def _false(rng: np.random.Generator, scene: Scene) -> pd.DataFrame:
-    """Strong detections of nothing."""
-    draw = {"uniform": _uniform, "edges": _at_edges, "persistent": _persistent}[scene.sort]
+def _false_alarms(rng: np.random.Generator, scene: Scene) -> pd.DataFrame:
+    """Draw strong detections without a target."""
+    draw = {"uniform": _uniform, "edges": _at_edges, "persistent": _persistent}[scene.clutter]
     frame, x, y = draw(rng, scene.frames, scene.false_alarms)
     score = THRESHOLD + (1 - THRESHOLD) * rng.beta(1.5, 3, len(frame))
     return pd.DataFrame({"frame": frame, "x": x, "y": y, "score": score, "truth": ""})
@@ -163,20 +163,20 @@ def _uniform(rng: np.random.Generator, frames: int, rate: float):
 
 
 def _at_edges(rng: np.random.Generator, frames: int, rate: float):
-    """Anywhere along three edges of clouds, 200 pixels long, that drift slowly."""
+    """Draw false alarms along three slowly drifting cloud edges of 200 pixels."""
     count = rng.poisson(rate * frames)
     frame, edge = rng.integers(frames, size=count), rng.integers(3, size=count)
     start = rng.uniform((100, 100), (WIDTH - 100, HEIGHT - 100), (3, 2))
     angle = rng.uniform(0, np.pi, 3)
     along = np.stack([np.cos(angle), np.sin(angle)], axis=-1)
     drift = rng.uniform(-0.15, 0.15, (3, 2))
-    place = start[edge] + along[edge] * rng.uniform(-100, 100, (count, 1))
-    place = place + drift[edge] * frame[:, None] + rng.normal(0, 2, (count, 2))
-    return frame, *place.T
+    xy = start[edge] + along[edge] * rng.uniform(-100, 100, (count, 1))
+    xy = xy + drift[edge] * frame[:, None] + rng.normal(0, 2, (count, 2))
+    return frame, *xy.T
 
 
 def _persistent(rng: np.random.Generator, frames: int, rate: float):
-    """Glints that last 2 to 6 frames and drift with a cloud; half come back at their place."""
+    """Draw glints of 2 to 6 frames that drift with a cloud; half of them recur at their place."""
     rows = []
     while len(rows) < rate * frames:
         x, y = rng.uniform((0, 0), (WIDTH, HEIGHT))

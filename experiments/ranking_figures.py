@@ -1,11 +1,11 @@
-"""Figures of a ranking, and how far they vary with the sequences that they were measured on.
+"""Figures of a ranking, and their bootstrap over sequences.
 
     ranking = Ranking(score, error)
-    auroc(ranking.steps()), looked_at(ranking.steps(), 0.9)
+    auroc(ranking.steps()), units_reviewed(ranking.steps(), 0.9)
     [auroc(ranking.steps(copies)) for copies in draws(sequence, 200, rng)]      # a bootstrap
 
-Units of one score stand in random order, and all figures are expected values over these orders.
-So a random order of all is a score that is the same for all.
+Units of equal score are in random order, and all figures are expected values over these orders. A
+random ranking is therefore one in which all units have the same score.
 """
 
 import math
@@ -16,17 +16,17 @@ import numpy as np
 
 
 class Steps(NamedTuple):
-    """A ranking as steps of one score each, the worst first."""
+    """A ranking as groups of equal score, the worst first."""
 
     units: np.ndarray  # [G] number of units
-    errors: np.ndarray  # [G] how many of them are errors
+    errors: np.ndarray  # [G] number of errors among them
 
 
 class Ranking:
-    """Units in the order of a score.
+    """Units ordered by a score.
 
     Args:
-      score: [N], high is bad; what is NaN is looked at last.
+      score: [N], high is bad; NaN comes last.
       error: [N] bool.
     """
 
@@ -38,49 +38,52 @@ class Ranking:
         self._error = np.asarray(error, bool)[self._order]
 
     def steps(self, copies: np.ndarray | None = None) -> Steps:
-        """The steps, each unit counted as often as copies [N] says, or else once."""
-        own = np.ones(len(self._order)) if copies is None else copies[self._order]
-        units = np.add.reduceat(own, self._starts)
-        return Steps(units, np.add.reduceat(own * self._error, self._starts))
+        """Return the groups of equal score; each unit counts once, or copies [N] times."""
+        weight = np.ones(len(self._order)) if copies is None else copies[self._order]
+        units = np.add.reduceat(weight, self._starts)
+        return Steps(units, np.add.reduceat(weight * self._error, self._starts))
 
 
 def auroc(steps: Steps) -> float:
-    """Area under the receiver operating characteristic; NaN without errors or without others."""
+    """Compute the area under the ROC curve; NaN if all units or none are errors."""
     others = steps.units - steps.errors
     pairs = steps.errors.sum() * others.sum()
     below = others.sum() - np.cumsum(others) + others / 2
     return float((steps.errors * below).sum() / pairs) if pairs else float("nan")
 
 
-def found(steps: Steps, looked: np.ndarray | float) -> np.ndarray | float:
-    """Share of the errors that are among the first so many units; NaN without errors."""
+def recall_at(steps: Steps, reviewed: np.ndarray | float) -> np.ndarray | float:
+    """Compute the share of the errors among the first `reviewed` units; NaN without errors."""
     count = steps.errors.sum()
     if not count:
-        return np.full_like(np.asarray(looked, float), np.nan)
-    units, errors = (np.append(0.0, np.cumsum(own)) for own in steps)
-    return np.interp(looked, units, errors) / count
+        return np.full_like(np.asarray(reviewed, float), np.nan)
+    units, errors = (np.append(0.0, np.cumsum(counts)) for counts in steps)
+    return np.interp(reviewed, units, errors) / count
 
 
 def precision(steps: Steps) -> float:
-    """Share of errors among the first K units, K the number of errors."""
-    return float(found(steps, steps.errors.sum()))
+    """Compute the share of errors among the first K units, with K errors in all."""
+    return float(recall_at(steps, steps.errors.sum()))
 
 
-def looked_at(steps: Steps, share: float) -> float:
-    """Units looked at until a share of the errors is found; NaN without errors."""
+def units_reviewed(steps: Steps, share: float) -> float:
+    """Compute the number of units to review until a share of the errors is found.
+
+    NaN without errors.
+    """
     needed = np.ceil(share * steps.errors.sum() - 1e-9)
     if not needed:
         return float("nan")
     errors = np.cumsum(steps.errors)
     last = int(np.searchsorted(errors, needed))
     before = steps.units[:last].sum()
-    # The j-th of p errors stands at j (n + 1) / (p + 1) in a random order of n units.
+    # In a random order of n units, the j-th of p errors is at j (n + 1) / (p + 1).
     within = needed - (errors[last] - steps.errors[last])
     return float(before + within * (steps.units[last] + 1) / (steps.errors[last] + 1))
 
 
 def draws(sequence: np.ndarray, count: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
-    """How often each unit is there when as many sequences as there are are drawn with replacement.
+    """Draw the sequences with replacement, as many as there are.
 
     Args:
       sequence: [N] the sequence of each unit.
@@ -88,7 +91,7 @@ def draws(sequence: np.ndarray, count: int, rng: np.random.Generator) -> Iterato
       rng: Source of the draws.
 
     Yields:
-      [N] copies of each unit.
+      [N] number of copies of each unit.
     """
     names, number = np.unique(np.asarray(sequence, str), return_inverse=True)
     for _ in range(count):
@@ -96,17 +99,24 @@ def draws(sequence: np.ndarray, count: int, rng: np.random.Generator) -> Iterato
 
 
 def intervals(drawn: list) -> dict | list[float]:
-    """Figures of the draws, dictionaries of one shape -> the same of [low, high] of 95 %."""
+    """Compute 95 % intervals over draws.
+
+    Args:
+      drawn: The figures of each draw, as nested dictionaries of one structure.
+
+    Returns:
+      The same structure with [low, high] as values.
+    """
     if isinstance(drawn[0], dict):
-        return {key: intervals([own[key] for own in drawn]) for key in drawn[0]}
-    known = [value for value in drawn if not math.isnan(value)]
-    return np.quantile(known, [0.025, 0.975]).tolist() if known else [math.nan, math.nan]
+        return {key: intervals([figures[key] for figures in drawn]) for key in drawn[0]}
+    values = [value for value in drawn if not math.isnan(value)]
+    return np.quantile(values, [0.025, 0.975]).tolist() if values else [math.nan, math.nan]
 
 
 def interval_of_mean(values: list[float], limits: list[list[float]]) -> list[float]:
-    """Interval of a mean of independent figures from their own intervals (Zou and Donner 2008).
+    """Combine the intervals of independent figures to that of their mean (Zou and Donner 2008).
 
-    The distances from each figure to its limits add as standard errors do.
+    The distances from the figures to their limits add like standard errors.
     """
     value, (low, high) = np.array(values), np.array(limits).T
     mean, count = value.mean(), len(value)

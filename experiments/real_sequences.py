@@ -1,12 +1,12 @@
-"""What the detector of configs/drone_ir.py finds on real sequences that it was not trained on.
+"""The detector of configs/drone_ir.py on real sequences that it was not trained on.
 
     python main.py --config=configs/drone_ir.py --config.data.folder=DATA/drone-ir \
         --workdir=runs/drone_ir
     python experiments/real_sequences.py --run=runs/drone_ir --data=DATA --out=DIR
 
-Rows: the validation clips of drone-ir as they are and with sensor noise added (sigma 1 and 3 grey
-levels, since their codec took the noise away), and the sets cloud-seqs and sky-seqs, which other
-cameras took at lower rates: there F1..F4 lie 2 frames apart. The matching distance is the run's.
+Rows: the validation clips of drone-ir as they are and with added sensor noise (sigma 1 and 3 grey
+levels, because their codec removed the noise), and the sets cloud-seqs and sky-seqs, recorded by
+other cameras at lower frame rates, with F1..F4 2 frames apart. The matching distance is the run's.
 Sizes: every frame (paper), every 8th (cpu), every 100th of two clips (toy). Writes
 real_sequences.json and .md into DIR.
 """
@@ -23,10 +23,9 @@ import dimjax
 from dimjax.data.folders import CLOUD_SEQS, SKY_SEQS, Folder, open_folder
 from dimjax.data.sequences import Sequence
 from dimjax.detection.detector import count_parameters, make_detector
-from dimjax.detection.inference import search
+from dimjax.detection.inference import detect_in_sequence
 from dimjax.evaluation.figures import evaluate
 from dimjax.progress import bar
-from dimjax.stages.simulate import data_folder
 
 _RUN = flags.DEFINE_string("run", None, "Directory of a run of configs/drone_ir.py.", required=True)
 _DATA = flags.DEFINE_string("data", None, "Folder with cloud-seqs and sky-seqs.", required=True)
@@ -40,7 +39,7 @@ FIGURES = ("precision", "recall", "f1", "false_alarms_per_frame", "truths")
 
 
 def with_noise(sequence: Sequence, sigma: float, seed: int) -> Sequence:
-    """The sequence with white noise of sigma grey levels, rounded and clipped to its depth."""
+    """Add white noise of sigma grey levels to a sequence, rounded and clipped to its depth."""
 
     def read(t: int) -> np.ndarray:
         rng = np.random.default_rng([seed, t])
@@ -51,22 +50,29 @@ def with_noise(sequence: Sequence, sigma: float, seed: int) -> Sequence:
     return dataclasses.replace(sequence, read=read)
 
 
-def measure(run, folder: Folder, names: list[str], sigma: float, seed: int) -> dict:
-    """Figures of the class target on full frames of some sequences."""
-    every = EVERY[_SIZE.value]
+def measure(run, folder: Folder, names: list[str], every: int, sigma: float, seed: int) -> dict:
+    """Compute the figures of the class target on full frames of some sequences.
+
+    Args:
+      run: From dimjax.load.
+      folder: Data folder.
+      names: Sequences of it.
+      every: Measure every n-th frame.
+      sigma: Added noise, grey levels.
+      seed: Seed of the noise.
+    """
     stride = STRIDES.get(folder.path.name, run.config.data.stride)
     description = {**run.detector.description, "stride": stride}
     detector = make_detector(run.detector.model, run.detector.variables, description)
-    names = names[:2] if _SIZE.value == "toy" else names
-    found = []
+    tables = []
     for name in bar(names, f"{folder.path.name}, noise {sigma:g}", "sequence"):
         sequence = folder.sequence(name)
         sequence = with_noise(sequence, sigma, seed) if sigma else sequence
-        found.append(search(detector, sequence, range(0, len(sequence), every)))
+        tables.append(detect_in_sequence(detector, sequence, range(0, len(sequence), every)))
     labels = folder.labels[folder.labels.sequence.isin(names) & (folder.labels.frame % every == 0)]
     figures = evaluate(
         labels,
-        pd.concat(found, ignore_index=True),
+        pd.concat(tables, ignore_index=True),
         {name: -(-folder.shapes[name][0] // every) for name in names},
         {name: folder.shapes[name][1] * folder.shapes[name][2] for name in names},
         run.config.detection.match_px,
@@ -78,10 +84,11 @@ def measure(run, folder: Folder, names: list[str], sigma: float, seed: int) -> d
 
 
 def main(_) -> None:
-    """Measure all rows, for each seed where noise is added, and write them."""
+    """Measure all rows and write them; rows with noise are measured for each seed."""
     logging.set_verbosity(logging.ERROR)
-    run = dimjax.load(_RUN.value)
-    drone_ir = data_folder(run.config, run.paths)
+    run, size = dimjax.load(_RUN.value), _SIZE.value
+    drone_ir, every = run.context.folder, EVERY[size]
+    clips = 2 if size == "toy" else None  # of each data set; None: all
     others = {
         name: open_folder(Path(_DATA.value) / name, layout)
         for name, layout in (("cloud-seqs", CLOUD_SEQS), ("sky-seqs", SKY_SEQS))
@@ -89,21 +96,21 @@ def main(_) -> None:
     rows = []
     for sigma in (0.0, 1.0, 3.0):
         for seed in map(int, _SEEDS.value if sigma else _SEEDS.value[:1]):
-            figures = measure(run, drone_ir, drone_ir.splits["test"], sigma, seed)
+            names = drone_ir.splits["test"][:clips]
+            figures = measure(run, drone_ir, names, every, sigma, seed)
             rows.append({"data": "drone-ir val", "noise": sigma, "seed": seed, **figures})
     for name, folder in others.items():
-        rows.append(
-            {"data": name, "noise": 0.0, "seed": 0, **measure(run, folder, folder.names, 0.0, 0)}
-        )
+        figures = measure(run, folder, folder.names[:clips], every, 0.0, 0)
+        rows.append({"data": name, "noise": 0.0, "seed": 0, **figures})
     out = Path(_OUT.value)
     out.mkdir(parents=True, exist_ok=True)
     config = run.config.to_dict()
-    del config["data"]["folder"]  # a path of one machine
+    del config["data"]["folder"]  # differs between machines
     record = {
         "config": config,
         "threshold": run.detector.description["threshold"],
         "parameters": count_parameters(run.detector),
-        "size": _SIZE.value,
+        "size": size,
         "rows": rows,
     }
     (out / "real_sequences.json").write_text(json.dumps(record, indent=1) + "\n")
@@ -113,7 +120,7 @@ def main(_) -> None:
 
 
 def as_markdown(rows: list[dict]) -> str:
-    """The rows as a table."""
+    """Format the rows as a table."""
     names = list(rows[0])
     lines = [names, ["---"] * len(names)]
     lines += [[f"{v:.3f}" if isinstance(v, float) else str(v) for v in r.values()] for r in rows]

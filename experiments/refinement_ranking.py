@@ -1,7 +1,8 @@
-"""How well a run of experiments/refinement.py ranks the labels of its first round.
+"""Ranking of the labels of the first round of a run of experiments/refinement.py.
 
-figures = ranking(config, "work/refined")
-figures = beside(figures, out_of_fold_figures(config, "work/refined", folded, ...))
+reviewed = open_round("work/refined")
+figures = ranking(reviewed)
+figures = with_score(figures, ranking_by(reviewed, record), "out of fold")
 """
 
 import json
@@ -13,99 +14,100 @@ import pandas as pd
 import suspect_scores
 
 from dimjax import ledger
-from dimjax.data.folders import Folder
-from dimjax.data.splits import with_validation
 from dimjax.label_noise import planting
-from dimjax.runs.workdir import Paths
-from dimjax.stages import refine
-from dimjax.stages.build import open_book, trained_labels
-from dimjax.stages.simulate import data_folder
+from dimjax.runs.context import RoundContext
+from dimjax.runs.workdir import Paths, read_config
+from dimjax.stages.refine import RefinementResult, find_suspects
 
 
-class Round(NamedTuple):
-    """A round 0 that has been reviewed, and what is wrong with the labels that it trained on."""
+class ReviewedRound(NamedTuple):
+    """Round 0 after its review, with the errors in the labels that it was trained on."""
 
-    paths: Paths
-    folder: Folder
+    context: RoundContext
     labels: pd.DataFrame
     planted: pd.DataFrame
-    items: pd.DataFrame  # that were put up
+    items: pd.DataFrame  # frames of the items that were queued for review
     errors: pd.DataFrame  # of the annotator, in the training sequences
 
 
-def open_round(config, workdir: Path) -> Round:
-    """Read round 0 of a run."""
-    paths = Paths(workdir)
-    folder = data_folder(config, paths)
-    splits = with_validation(folder.splits, config.data.val_share, config.seed)
-    with open_book(config, folder, paths) as book:
-        labels, planted = trained_labels(paths, book)
-        items = ledger.item_table(book, 0)
-    errors = pd.read_csv(folder.path / "errors.csv", keep_default_na=False)
+def open_round(workdir: Path) -> ReviewedRound:
+    """Open round 0 of a run."""
+    context = RoundContext(read_config(workdir), Paths(workdir))
+    with context.open_ledger() as db:
+        labels, planted = context.trained_labels(db)
+        items = ledger.item_table(db, 0)
+    errors = pd.read_csv(context.folder.path / "errors.csv", keep_default_na=False)
     errors[["true_x", "true_y"]] = errors[["true_x", "true_y"]].apply(pd.to_numeric)
-    errors = errors[errors.sequence.isin(splits["train"])]
-    return Round(paths, folder, labels, planted, items, errors)
+    errors = errors[errors.sequence.isin(context.splits["train"])]
+    return ReviewedRound(context, labels, planted, items, errors)
 
 
-def ranking(config, own: Round) -> dict:
-    """The figures of the ranking, and what the review looked at."""
-    found = _find(config, own, own.paths)
-    table = units(config, own, own.paths, found, rival_scores(own.paths, found))
-    table.to_parquet(own.paths.workdir / "units.parquet")
-    labels, items = len(own.items), own.items["item"].nunique()
+def ranking(reviewed: ReviewedRound) -> dict:
+    """Compute the figures of the ranking and of the review."""
+    paths = reviewed.context.paths
+    result = _find_suspects(reviewed, reviewed.context)
+    table = units(reviewed, reviewed.context, result, rival_scores(paths, result))
+    table.to_parquet(paths.workdir / "units.parquet")
+    labels, items = len(reviewed.items), reviewed.items["item"].nunique()
     return {
         **suspect_scores.figures(table),
-        "labels": len(found.labels),
-        "errors": int(own.errors.kind.isin(planting.KIND_OF).sum()),
-        "shown_share": labels / len(found.labels),
+        "labels": len(result.labels),
+        "errors": int(reviewed.errors.kind.isin(planting.KIND_OF).sum()),
+        "shown_share": labels / len(result.labels),
         "labels_per_item": labels / max(items, 1),
-        "review": json.loads(own.paths.reviewed.read_text()),
+        "review": json.loads(paths.reviewed.read_text()),
     }
 
 
-def ranking_by(config, own: Round, record: Paths) -> dict:
-    """The figures of the calibrated ranking by another record of the same labels.
+def ranking_by(reviewed: ReviewedRound, record: RoundContext) -> dict:
+    """Compute the figures of the calibrated ranking from another record of the same labels.
 
     Args:
-      config: Of the run.
-      own: Its round.
-      record: Losses, answers and predictions; plan and checkpoints are those of the round.
+      reviewed: The round.
+      record: Context of the training log and the predictions to use, from out_of_fold.write.
     """
-    table = units(config, own, record, _find(config, own, record), {})
+    table = units(reviewed, record, _find_suspects(reviewed, record), {})
     return suspect_scores.figures(table)
 
 
-def beside(figures: dict, others: dict, name: str, score: str = "calibrated") -> dict:
-    """Figures with a score of other figures among theirs, under a name."""
+def with_score(figures: dict, others: dict, name: str, score: str = "calibrated") -> dict:
+    """Add a score of other figures to figures of the same structure, under a new name."""
     if score in others:
         return {**figures, name: others[score]}
     return {
-        key: beside(value, others[key], name, score) if isinstance(others.get(key), dict) else value
+        key: with_score(value, others[key], name, score)
+        if isinstance(others.get(key), dict)
+        else value
         for key, value in figures.items()
     }
 
 
-def rival_scores(paths: Paths, found: refine.Found) -> dict[str, suspect_scores.Rival]:
-    """What others say of the same labels: cleanlab, where it is installed."""
+def rival_scores(paths: Paths, result: RefinementResult) -> dict[str, suspect_scores.Rival]:
+    """Compute cleanlab's scores of the same labels, if it is installed."""
     if not objectlab.INSTALLED:
         return {}
     detections = pd.read_parquet(paths.predictions)
-    detections = detections[detections.sequence.isin(found.labels.sequence.unique())]
-    return {"cleanlab": objectlab.rival(found.labels, found.proposals, detections)}
+    detections = detections[detections.sequence.isin(result.labels.sequence.unique())]
+    return {"cleanlab": objectlab.rival(result.labels, result.proposals, detections)}
 
 
 def units(
-    config,
-    own: Round,
-    record: Paths,
-    found: refine.Found,
+    reviewed: ReviewedRound,
+    record: RoundContext,
+    result: RefinementResult,
     rivals: dict[str, suspect_scores.Rival],
 ) -> pd.DataFrame:
-    """See suspect_scores.units."""
-    losses, match_px = pd.read_parquet(record.losses), config.detection.match_px
-    return suspect_scores.units(found, own.errors, own.folder.truth, losses, rivals, match_px)
+    """Tabulate labels and proposals with their errors and scores, see suspect_scores.units."""
+    return suspect_scores.units(
+        result,
+        reviewed.errors,
+        reviewed.context.folder.truth,
+        record.paths.training_log.read_losses(),
+        rivals,
+        record.config.detection.match_px,
+    )
 
 
-def _find(config, own: Round, record: Paths) -> refine.Found:
-    """The ranking; nothing counts as reviewed before."""
-    return refine.find(config, record, own.folder, own.labels, own.planted, own.items.iloc[:0])
+def _find_suspects(reviewed: ReviewedRound, record: RoundContext) -> RefinementResult:
+    """Rank the labels as if no item had been decided."""
+    return find_suspects(record, reviewed.labels, reviewed.planted, reviewed.items.iloc[:0])

@@ -1,6 +1,6 @@
-"""Figures of several seeds and data sets of experiments/refinement.py as one record.
+"""Summary of experiments/refinement.py over seeds and data sets.
 
-results = joined(known, {"sky, chips of 32 px": {"1": figures}})
+results = merged(previous, {"sky, chips of 32 px": {"1": figures}})
 summary = {name: summarise(list(seeds.values())) for name, seeds in results.items()}
 """
 
@@ -14,28 +14,28 @@ Figures = dict[str, dict]  # of one seed, as experiments/refinement.py measures 
 Results = dict[str, dict[str, Figures]]  # data set -> seed -> figures
 
 
-def joined(known: Results, found: Results) -> Results:
-    """All results; what is found anew takes the place of what is known of the same seed."""
-    names = [*known, *(name for name in found if name not in known)]
-    return {name: {**known.get(name, {}), **found.get(name, {})} for name in names}
+def merged(previous: Results, new: Results) -> Results:
+    """Merge two sets of results; new ones replace previous ones of the same seed."""
+    names = [*previous, *(name for name in new if name not in previous)]
+    return {name: {**previous.get(name, {}), **new.get(name, {})} for name in names}
 
 
 def summarise(seeds: list[Figures]) -> dict:
-    """Means over the seeds of all figures.
+    """Compute the means of all figures over the seeds.
 
     Returns:
-      The figures' own shape; intervals: [low, high] of 95 % of the means, by the bootstrap over
-      sequences, and of f1 by what the seeds differ (Student's t).
+      The structure of the figures. `intervals` holds [low, high] of 95 % of the means, by the
+      bootstrap over sequences, and for f1 by the variation of the seeds (Student's t).
     """
-    means = _means([{k: v for k, v in own.items() if k != "intervals"} for own in seeds])
+    means = _means([{k: v for k, v in seed.items() if k != "intervals"} for seed in seeds])
     limits = {
-        name: _limits([own[name] for own in seeds], [own["intervals"][name] for own in seeds])
+        name: _limits([seed[name] for seed in seeds], [seed["intervals"][name] for seed in seeds])
         for name in seeds[0]["intervals"]
     }
     limits["f1"] = {
-        key: [spread["low"], spread["high"]]
+        key: [f1["low"], f1["high"]]
         for key in seeds[0]["f1"]
-        for spread in [interval(_numbers([own["f1"][key] for own in seeds]))]
+        for f1 in [interval(_without_none([seed["f1"][key] for seed in seeds]))]
     }
     return {**means, "intervals": limits}
 
@@ -46,26 +46,26 @@ def _means(parts: list):
         keys = dict.fromkeys(key for part in parts for key in part)
         return {key: _means([part[key] for part in parts if key in part]) for key in keys}
     if isinstance(first, list):
-        return [_means(list(own)) for own in zip(*parts, strict=True)]
-    return interval(_numbers(parts))["mean"]
+        return [_means(list(values)) for values in zip(*parts, strict=True)]
+    return interval(_without_none(parts))["mean"]
 
 
 def _limits(values: list, limits: list):
     if isinstance(limits[0], Mapping):
-        keys = dict.fromkeys(key for own in limits for key in own)
+        keys = dict.fromkeys(key for part in limits for key in part)
         return {
             key: _limits(
-                [own[key] for own in values if key in own],
-                [own[key] for own in limits if key in own],
+                [part[key] for part in values if key in part],
+                [part[key] for part in limits if key in part],
             )
             for key in keys
         }
-    known = [k for k, value in enumerate(values) if None not in (value, *limits[k])]
-    if not known:
+    complete = [k for k, value in enumerate(values) if None not in (value, *limits[k])]
+    if not complete:
         return [math.nan, math.nan]
-    return interval_of_mean([values[k] for k in known], [limits[k] for k in known])
+    return interval_of_mean([values[k] for k in complete], [limits[k] for k in complete])
 
 
-def _numbers(values: list) -> list[float]:
-    """JSON has no NaN: there it is None."""
+def _without_none(values: list) -> list[float]:
+    """Turn None, which JSON has in place of NaN, back into NaN."""
     return [math.nan if value is None else value for value in values]

@@ -1,7 +1,10 @@
-"""How well scores rank label errors: what is right for each label and place is known here.
+"""Evaluation of scores that rank labels by how likely they are wrong, against known errors.
 
-A unit is a label, or a place that is proposed for a label that lacks. Shifts of less than 2 px
-count neither as errors nor as right labels, and no more do second proposals for one error.
+A unit is a label, or a location proposed for a missing label. Shifts of less than 2 px count
+neither as errors nor as correct labels; neither do second proposals for one error.
+
+    table = units(result, errors, truth, losses, rivals={}, match_px=3.0)
+    figures(table)["auroc"]["all"]["calibrated"]
 """
 
 from collections.abc import Mapping
@@ -12,176 +15,183 @@ import pandas as pd
 import ranking_figures
 from ranking_figures import Ranking
 
+from dimjax.chips.cutting import lies_in_chip, parse_chip_id
+from dimjax.data.labels import MIN_VISIBLE
 from dimjax.label_noise.planting import KIND_OF
 from dimjax.suspects import KINDS, MEASURES, PROPOSAL_MEASURES
 from dimjax.suspects.fusion import tail_features
 from dimjax.tracks import nearest
 
-LEAST_SHIFT_PX = 2.0
-OWN = ("calibrated", "mean rank", "last loss")  # of all kinds; the others are single measures
-SCORES = (*OWN, "cleanlab")
+MIN_SHIFT_PX = 2.0
+ALL_KIND_SCORES = ("calibrated", "mean rank", "last loss")  # the others are single measures
+SCORES = (*ALL_KIND_SCORES, "cleanlab")
 OUT_OF_FOLD = "out of fold"
-RANDOM = "random order"  # of the labels and of those that lack, but of no place where nothing is
-LOOKED_AT = np.linspace(0.0, 0.5, 101)  # units to one label, at which the curve has its points
+RANDOM = "random order"  # of labels and missing labels, without proposals on background
+REVIEWED = np.linspace(0.0, 0.5, 101)  # units reviewed per label, at the points of the curve
 DRAWS = 200  # of the bootstrap
 
 
 class Rival(NamedTuple):
-    """What another way of scoring says; high is bad, NaN is looked at last."""
+    """Scores of another method; high is bad, NaN is ranked last."""
 
-    labels: pd.DataFrame  # a column for each kind of error of labels, rows as the labels
+    labels: pd.DataFrame  # a column for each kind of label error, rows as the labels
     proposals: np.ndarray  # [P]
 
 
 def units(
-    found,
+    result,
     errors: pd.DataFrame,
     truth: pd.DataFrame,
     losses: pd.DataFrame,
     rivals: Mapping[str, Rival],
     match_px: float,
 ) -> pd.DataFrame:
-    """One row for each label and proposal: its error, and every score of it.
+    """Tabulate each label and proposal with its error and all its scores.
 
     Args:
-      found: What dimjax.stages.refine.find found.
-      errors: errors.csv of the sky: what the annotator did wrong.
-      truth: truth.csv of the sky.
-      losses: losses.parquet, for the paper's measure of proposals.
-      rivals: Other scores of found.labels and found.proposals, by their names.
-      match_px: A proposal nearer than this to a target without a label is that target.
+      result: From dimjax.stages.refine.find_suspects.
+      errors: errors.csv of the data: the errors of the annotator.
+      truth: truth.csv of the data.
+      losses: Recorded losses, for the paper's measure of proposals.
+      rivals: Scores of result.labels and result.proposals by other methods, by their names.
+      match_px: A proposal nearer than this to an unlabelled target is that target.
 
     Returns:
-      Table with sequence, frame, is_label, kind (of the error; "" right, "unknown" counts as
-      neither), planted, and a score for each kind and for "all" in columns such as calibrated/all.
+      Table with sequence, frame, is_label, kind (of the error; "" for a correct label, "unknown"
+      if it counts as neither), planted, and a score for each kind and for "all" in columns such as
+      calibrated/all.
     """
-    labels = _of_labels(found, errors, rivals)
-    places = _of_proposals(found, errors, truth, losses, rivals, match_px)
-    lost = _lost(found, errors, places, match_px)
-    table = pd.concat([labels, places, lost], ignore_index=True)
+    labels = _label_units(result, errors, rivals)
+    proposals = _proposal_units(result, errors, truth, losses, rivals, match_px)
+    unproposed = _unproposed_targets(result, errors, match_px)
+    table = pd.concat([labels, proposals, unproposed], ignore_index=True)
     return table[~table.planted.astype(bool)].reset_index(drop=True)
 
 
-def _of_labels(found, errors: pd.DataFrame, rivals: Mapping[str, Rival]) -> pd.DataFrame:
-    labels, measures = found.labels, found.measures
-    table = labels[["sequence", "frame", "x", "y", "category"]].copy()
-    own = errors[errors.kind != "unlabelled"].drop_duplicates(["sequence", "frame", "x", "y"])
-    shift = np.hypot(own.x - own.true_x, own.y - own.true_y)
-    small = (own.kind == "position") & (shift < LEAST_SHIFT_PX)
-    own = own.assign(error=own.kind.map(KIND_OF).where(~small, "unknown"))
-    merged = table.merge(own[["sequence", "frame", "x", "y", "error"]], "left")
-    table = table.assign(kind=merged.error.fillna("").to_numpy(), is_label=True)
-    ranked = found.ranked[found.ranked.label != 0]
-    for kind in MEASURES:
-        rows = ranked[ranked.kind == kind].set_index("label")
-        rows = rows[~rows.index.duplicated()].reindex(labels.index)
-        features = tail_features(measures, MEASURES[kind])
-        table[f"calibrated/{kind}"] = rows.probability
-        table[f"mean rank/{kind}"] = features.mean(axis=1)
-        for name, feature in zip(MEASURES[kind], features.T, strict=True):
-            table[f"{name}/{kind}"] = feature
-        table[f"last loss/{kind}"] = measures.last_loss
-        for name, rival in rivals.items():
-            table[f"{name}/{kind}"] = rival.labels[kind].to_numpy()
-        table["planted"] = rows.planted
-    for score in (*OWN, *rivals):
-        table[f"{score}/all"] = table[[f"{score}/{kind}" for kind in MEASURES]].max(axis=1)
-    return table
-
-
-def _of_proposals(found, errors, truth, losses, rivals, match_px: float) -> pd.DataFrame:
-    places, kind = found.proposals, KINDS[0]
-    rows = found.ranked[found.ranked.label == 0].set_index("row").reindex(range(len(places)))
-    table = places[["sequence", "frame", "x", "y"]].assign(
-        kind="", category="target", is_label=False
-    )
-    table["planted"] = rows.planted.to_numpy()
-    features = tail_features(places, PROPOSAL_MEASURES)
-    scores = {
-        "calibrated": rows.probability.to_numpy(),
-        "mean rank": features.mean(axis=1),
-        "last loss": _chip_losses(places, losses),
-        **dict(zip(PROPOSAL_MEASURES, features.T, strict=True)),
-        **{name: rival.proposals for name, rival in rivals.items()},
-    }
-    for name, values in scores.items():
-        table[f"{name}/{kind}"] = values
-        if name in SCORES:
-            table[f"{name}/all"] = values
-    hidden = truth[(truth.visible < 0.5) & (truth.category == "target")]
-    table.loc[_near(table, hidden, match_px) >= 0, "kind"] = "unknown"
-    absent = errors[errors.kind == "unlabelled"].reset_index(drop=True)
-    index = _near(table, absent, match_px)
-    near = pd.Series(scores["calibrated"])[index >= 0]
-    strongest = near.groupby(index[index >= 0]).idxmax()
-    table.loc[index >= 0, "kind"] = "unknown"
-    table.loc[strongest, "kind"] = kind
-    return table
-
-
-def _lost(found, errors, places: pd.DataFrame, match_px: float) -> pd.DataFrame:
-    """Unlabelled targets that no proposal is near: they are ranked last by every score."""
-    names = found.labels.sequence.unique()
-    absent = errors[(errors.kind == "unlabelled") & errors.sequence.isin(names)]
-    lost = absent[_near(absent, places, match_px) < 0][["sequence", "frame", "x", "y", "category"]]
-    return lost.assign(kind=KINDS[0], is_label=False, planted=False)
-
-
-def _near(table: pd.DataFrame, others: pd.DataFrame, radius_px: float) -> np.ndarray:
-    index = np.full(len(table), -1)
-    for name in table.sequence.unique():
-        mine = np.flatnonzero(table.sequence == name)
-        those = np.flatnonzero(others.sequence == name)
-        found, _ = nearest(table.iloc[mine], others.iloc[those], radius_px)
-        index[mine[found >= 0]] = those[found[found >= 0]]
-    return index
-
-
-def _chip_losses(places: pd.DataFrame, losses: pd.DataFrame) -> np.ndarray:
-    """Mean total loss in the last epoch of the chips that hold each place; NaN if none does."""
-    last = losses[losses.epoch == losses.epoch.max()]
-    corner = last.id.str.extract(r"/(\d+)\+(\d+)/(\d+)$").astype(int)
-    last = last.assign(x0=corner[0], y0=corner[1], size=corner[2])
-    pairs = places[["sequence", "frame", "x", "y"]].reset_index(drop=True).reset_index(names="row")
-    pairs = pairs.merge(last[["sequence", "frame", "x0", "y0", "size", "total"]])
-    inside = (pairs.x >= pairs.x0) & (pairs.x < pairs.x0 + pairs["size"])
-    inside &= (pairs.y >= pairs.y0) & (pairs.y < pairs.y0 + pairs["size"])
-    return pairs[inside].groupby("row").total.mean().reindex(range(len(places))).to_numpy()
-
-
 def figures(table: pd.DataFrame) -> dict:
-    """AUROC and precision in the top K by kind and score, and shares to be reviewed.
+    """Compute AUROC and precision in the top K by kind and score, and the shares to be reviewed.
 
     Args:
       table: From units.
 
     Returns:
       auroc, precision_at_k: {kind or "all": {score: value}}; reviewed_share_at_80 and _at_90:
-      {score: units looked at, to one label}; curve: {score: shares of the errors found at
-      LOOKED_AT}; intervals: of SCORES the same but the curve, with [low, high] of 95 % as values.
+      {score: units reviewed per label}; curve: {score: shares of the errors found at REVIEWED};
+      intervals: the same figures for SCORES, without the curve, with [low, high] of 95 % as values.
     """
-    known = table[table.kind != "unknown"]
-    orders, is_label = _orders(known), known.is_label.to_numpy(bool)
+    judged = table[table.kind != "unknown"]
+    orders, is_label = _orders(judged), judged.is_label.to_numpy(bool)
     claimed = [order for order in orders if order.score in SCORES]
     rng = np.random.default_rng(0)
     drawn = [
         _figures(claimed, is_label, copies)
-        for copies in ranking_figures.draws(known.sequence, DRAWS, rng)
+        for copies in ranking_figures.draws(judged.sequence, DRAWS, rng)
     ]
     curve = {
-        order.score: ranking_figures.found(order.ranking.steps(), LOOKED_AT * is_label.sum())
+        order.score: ranking_figures.recall_at(order.ranking.steps(), REVIEWED * is_label.sum())
         for order in orders
         if order.kind == "all"
     }
     return {
-        **_figures(orders, is_label, np.ones(len(known))),
+        **_figures(orders, is_label, np.ones(len(judged))),
         "curve": {score: shares.tolist() for score, shares in curve.items()},
         "intervals": ranking_figures.intervals(drawn),
     }
 
 
+def _label_units(result, errors: pd.DataFrame, rivals: Mapping[str, Rival]) -> pd.DataFrame:
+    table = result.labels[["sequence", "frame", "x", "y", "category"]].copy()
+    wrong = errors[errors.kind != "unlabelled"].drop_duplicates(["sequence", "frame", "x", "y"])
+    shift = np.hypot(wrong.x - wrong.true_x, wrong.y - wrong.true_y)
+    small = (wrong.kind == "position") & (shift < MIN_SHIFT_PX)
+    wrong = wrong.assign(error=wrong.kind.map(KIND_OF).where(~small, "unknown"))
+    merged = table.merge(wrong[["sequence", "frame", "x", "y", "error"]], "left")
+    table = table.assign(kind=merged.error.fillna("").to_numpy(), is_label=True)
+    for kind in MEASURES:
+        for name, values in _label_scores(result, kind, rivals).items():
+            table[f"{name}/{kind}"] = values
+        table["planted"] = _ranked(result, kind).planted
+    for score in (*ALL_KIND_SCORES, *rivals):
+        table[f"{score}/all"] = table[[f"{score}/{kind}" for kind in MEASURES]].max(axis=1)
+    return table
+
+
+def _ranked(result, kind: str) -> pd.DataFrame:
+    """Select the rows of a kind from the ranking, in the order of the labels."""
+    rows = result.ranked[(result.ranked.label != 0) & (result.ranked.kind == kind)]
+    rows = rows.set_index("label")
+    return rows[~rows.index.duplicated()].reindex(result.labels.index)
+
+
+def _label_scores(result, kind: str, rivals: Mapping[str, Rival]) -> dict:
+    """Score name -> how likely each label has an error of a kind."""
+    features = tail_features(result.measures, MEASURES[kind])
+    return {
+        "calibrated": _ranked(result, kind).probability,
+        "mean rank": features.mean(axis=1),
+        **dict(zip(MEASURES[kind], features.T, strict=True)),
+        "last loss": result.measures.last_loss,
+        **{name: rival.labels[kind].to_numpy() for name, rival in rivals.items()},
+    }
+
+
+def _proposal_units(result, errors, truth, losses, rivals, match_px: float) -> pd.DataFrame:
+    proposals, kind = result.proposals, KINDS[0]
+    table = proposals[["sequence", "frame", "x", "y"]].assign(
+        kind="", category="target", is_label=False
+    )
+    ranked = result.ranked[result.ranked.label == 0].set_index("row").reindex(range(len(proposals)))
+    table["planted"] = ranked.planted.to_numpy()
+    probability = ranked.probability.to_numpy()
+    for name, values in _proposal_scores(proposals, probability, losses, rivals).items():
+        table[f"{name}/{kind}"] = values
+        if name in SCORES:
+            table[f"{name}/all"] = values
+    hidden = truth[(truth.visible < MIN_VISIBLE) & (truth.category == "target")]
+    table.loc[nearest(table, hidden, match_px)[0] >= 0, "kind"] = "unknown"
+    index = nearest(table, errors[errors.kind == "unlabelled"], match_px)[0]
+    matched = index >= 0
+    most_probable = pd.Series(probability)[matched].groupby(index[matched]).idxmax()
+    table.loc[matched, "kind"] = "unknown"
+    table.loc[most_probable, "kind"] = kind
+    return table
+
+
+def _proposal_scores(proposals, probability: np.ndarray, losses, rivals) -> dict[str, np.ndarray]:
+    features = tail_features(proposals, PROPOSAL_MEASURES)
+    return {
+        "calibrated": probability,
+        "mean rank": features.mean(axis=1),
+        "last loss": _chip_losses(proposals, losses),
+        **dict(zip(PROPOSAL_MEASURES, features.T, strict=True)),
+        **{name: rival.proposals for name, rival in rivals.items()},
+    }
+
+
+def _unproposed_targets(result, errors: pd.DataFrame, match_px: float) -> pd.DataFrame:
+    """Select the unlabelled targets without a proposal nearby, which every score ranks last."""
+    names = result.labels.sequence.unique()
+    missing = errors[(errors.kind == "unlabelled") & errors.sequence.isin(names)]
+    missing = missing[nearest(missing, result.proposals, match_px)[0] < 0]
+    columns = ["sequence", "frame", "x", "y", "category"]
+    return missing[columns].assign(kind=KINDS[0], is_label=False, planted=False)
+
+
+def _chip_losses(proposals: pd.DataFrame, losses: pd.DataFrame) -> np.ndarray:
+    """Mean total loss in the last epoch of the chips that contain each proposal, NaN for none."""
+    last = losses[losses.epoch == losses.epoch.max()]
+    chips = pd.DataFrame(
+        [parse_chip_id(chip) for chip in last.id],
+        columns=["sequence", "frame", "x0", "y0", "chip_px"],
+    ).assign(total=last.total.to_numpy())
+    points = proposals[["sequence", "frame", "x", "y"]].reset_index(drop=True)
+    pairs = points.reset_index(names="row").merge(chips, on=["sequence", "frame"])
+    inside = lies_in_chip(pairs[["x", "y"]].to_numpy(), pairs.x0, pairs.y0, pairs.chip_px)
+    return pairs[inside].groupby("row").total.mean().reindex(range(len(proposals))).to_numpy()
+
+
 class _Order(NamedTuple):
-    """The order in which one score puts some of the units."""
+    """The order in which one score ranks some of the units."""
 
     kind: str
     score: str
@@ -189,17 +199,17 @@ class _Order(NamedTuple):
     ranking: Ranking
 
 
-def _orders(known: pd.DataFrame) -> list[_Order]:
-    right, is_label = (known.kind == "").to_numpy(), known.is_label.to_numpy(bool)
+def _orders(judged: pd.DataFrame) -> list[_Order]:
+    correct, is_label = (judged.kind == "").to_numpy(), judged.is_label.to_numpy(bool)
     orders = []
     for kind in (*KINDS, "all"):
-        columns = [name for name in known if name.endswith(f"/{kind}")]
-        error = ~right if kind == "all" else (known.kind == kind).to_numpy()
-        rows = error | (right & known[columns].notna().any(axis=1).to_numpy())
+        columns = [name for name in judged if name.endswith(f"/{kind}")]
+        error = ~correct if kind == "all" else (judged.kind == kind).to_numpy()
+        rows = error | (correct & judged[columns].notna().any(axis=1).to_numpy())
         if not rows.any():
             continue
         for name in columns:
-            ranking = Ranking(known[name][rows], error[rows])
+            ranking = Ranking(judged[name][rows], error[rows])
             orders.append(_Order(kind, name.split("/")[0], rows, ranking))
         if kind == "all":
             rows = rows & (error | is_label)
@@ -208,7 +218,7 @@ def _orders(known: pd.DataFrame) -> list[_Order]:
 
 
 def _figures(orders: list[_Order], is_label: np.ndarray, copies: np.ndarray) -> dict:
-    """The figures where each unit is there so many times."""
+    """Compute the figures with each unit counted `copies` [N] times."""
     names = ("auroc", "precision_at_k", "reviewed_share_at_80", "reviewed_share_at_90")
     result: dict[str, dict] = {name: {} for name in names}
     labels = copies[is_label].sum()
@@ -218,6 +228,6 @@ def _figures(orders: list[_Order], is_label: np.ndarray, copies: np.ndarray) -> 
         result["precision_at_k"].setdefault(kind, {})[score] = ranking_figures.precision(steps)
         if kind == "all":
             for share in (80, 90):
-                looked = ranking_figures.looked_at(steps, share / 100) / labels
-                result[f"reviewed_share_at_{share}"][score] = looked
+                reviewed = ranking_figures.units_reviewed(steps, share / 100) / labels
+                result[f"reviewed_share_at_{share}"][score] = reviewed
     return result

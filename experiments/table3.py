@@ -1,19 +1,18 @@
-"""Rounds with mining, as in the paper's Table 3, and what else could have been done.
+"""Rounds with mining, as in the paper's Table 3, compared with other ways to add data.
 
-    export GLIBC_TUNABLES=glibc.malloc.hugetlb=1        # a fifth faster on a CPU
     python experiments/table3.py --size=cpu --seeds=0,1,2 --out=experiments/results
     python experiments/figure11.py --size=cpu --seeds=0,1,2 --out=experiments/results
     python experiments/table3.py --data=DATA/drone-ir --seeds=0 --out=experiments/results
 
-For each seed: a sky with few labelled sequences, 5 % of whose labels are wrong, and new sequences
-without labels. A network is trained; its suspects, misses and false alarms are reviewed, and it
-is trained again on what then is known, six times. Once with an oracle, once with a reviewer who
-errs in 5 % of the items. Beside them, from the same first round: no mining, random chips and all
-new data (supplements.py). With --data, the same on drone-ir instead of the sky (drone_rounds.py).
+Each seed has a sky with few labelled sequences, 5 % of whose labels are wrong, and new sequences
+without labels. A network is trained; its suspects, misses and false alarms are reviewed, and it is
+trained again on the result, in six rounds: once with an oracle, once with a reviewer who errs in
+5 % of the items. For comparison, from the same first round: no mining, random chips, and all new
+data (supplements.py). With --data, the same on drone-ir instead of the sky (drone_rounds.py).
 
 Sizes: toy (2 rounds on frames of 160x128), cpu (6 rounds, two cores), paper (about 74,000 images in
-the first round and 90,000 in the last: for a GPU). The work lies in DIR/table3.work, and what is
-done there is not done again. Writes table3.json, .md and table3-*.svg into DIR.
+the first round and 90,000 in the last: for a GPU). The runs lie in DIR/table3.work, where finished
+parts are not repeated. Writes table3.json, .md and table3-*.svg into DIR.
 """
 
 import sys
@@ -33,23 +32,24 @@ from calm_sky import CALM
 from configs import default
 from dimjax.runs.workdir import Paths
 from dimjax.stages import rounds
+from dimjax.training.memory import restart_with_huge_pages
 from main import make_builder
 
-_SIZE = flags.DEFINE_enum("size", "cpu", ["toy", "cpu", "paper"], "How much is simulated.")
+_SIZE = flags.DEFINE_enum("size", "cpu", ["toy", "cpu", "paper"], "Size of the simulation.")
 _SEEDS = flags.DEFINE_list("seeds", ["0", "1", "2"], "Seeds of the sky, errors and training.")
 _OUT = flags.DEFINE_string("out", None, "Folder for the results.", required=True)
-_DATA = flags.DEFINE_string("data", None, "Folder drone-ir, to be measured in place of the sky.")
+_DATA = flags.DEFINE_string("data", None, "Folder drone-ir, measured instead of the sky.")
 
 WRONG = 0.05  # share of the first labels that are wrong, the four kinds alike
-ERRORS = 0.05  # share of the items that the erring reviewer gets wrong
+REVIEW_ERRORS = 0.05  # share of the items that the erring reviewer decides wrongly
 
 
 class Size(NamedTuple):
-    """How much is simulated and trained."""
+    """Simulation and training of a size."""
 
     rounds: int
-    sequences: dict[str, int]  # by split; "new" in equal shares for all rounds but the last
-    sky: dict  # settings that differ from the default's
+    sequences: dict[str, int]  # by split; "new" are divided equally among all rounds but the last
+    sky: dict  # settings that differ from the defaults
     epochs: int  # of the first round
     later_epochs: int
     chip_px: int
@@ -71,7 +71,7 @@ SIZES = {
     "cpu": Size(
         rounds=6,
         sequences={"train": 1, "val": 3, "test": 5, "new": 15},
-        # Birds, a tenth of it, are told from targets by nothing that so short a training learns.
+        # Birds, a tenth of the interference, are not distinguished from targets in this time.
         sky={**CALM, "frames": 16, "interference_per_frame": 0.5},
         epochs=24,
         later_epochs=8,
@@ -92,7 +92,7 @@ SIZES = {
 
 
 def config_of(size: Size, seed: int):
-    """The run with mining, reviewed by the oracle."""
+    """Return the configuration with mining, reviewed by the oracle."""
     config = default.get_config()
     config.seed = seed
     config.data.stride = 2
@@ -100,7 +100,7 @@ def config_of(size: Size, seed: int):
     config.sky.settings.update(size.sky)
     config.sky.errors.update(dict.fromkeys(config.sky.errors, WRONG / 4))
     config.chips.chip_px = size.chip_px
-    if size.chip_px < 64:  # in a small chip there is little but the target
+    if size.chip_px < 64:  # a small chip has little room for background beside its target
         config.chips.backgrounds_per_label = 1.0
     config.model.width = size.width
     config.loss.location_weight = 10.0
@@ -114,26 +114,26 @@ def config_of(size: Size, seed: int):
 
 
 def run(size: Size, seed: int, work: Path) -> dict[str, list[dict]]:
-    """Run all that is to be compared; the rows of each run, one a round."""
-    config, mined = config_of(size, seed), work / "oracle"
+    """Run all methods of a seed; return the rows of each run, one per round."""
+    config, mined_workdir = config_of(size, seed), work / "oracle"
     erring = config_of(size, seed)
-    erring.rounds.oracle_error = ERRORS
-    erring.data.folder = str(mined / "sky")
-    if not Paths(mined).mined.exists():
-        rounds.run(config, str(mined), make_builder, last="mine")
-    supplements.fork(mined, work / "erring")
-    for own, workdir in ((config, mined), (erring, work / "erring")):
-        rounds.run(own, str(workdir), make_builder)
-    supplements.run(config, mined, make_builder)
+    erring.rounds.oracle_error = REVIEW_ERRORS
+    erring.data.folder = str(mined_workdir / "sky")
+    if not Paths(mined_workdir).mined.exists():
+        rounds.run(config, str(mined_workdir), make_builder, last="mine")
+    supplements.fork(mined_workdir, work / "erring")
+    rounds.run(config, str(mined_workdir), make_builder)
+    rounds.run(erring, str(work / "erring"), make_builder)
+    supplements.run(config, mined_workdir, make_builder)
     return {name: rows_of(work / name) for name in ("oracle", "erring", *supplements.NAMES)}
 
 
 def main(_) -> None:
-    """Run each seed, then write the table and the pictures."""
+    """Run each seed; write the table and the pictures."""
     logging.set_verbosity(logging.ERROR)
     out, seeds = Path(_OUT.value), [int(seed) for seed in _SEEDS.value]
     work = out / "table3.work"
-    # What all rounds search with is compiled once.
+    # The detection programs are the same in all rounds and are compiled once.
     jax.config.update("jax_compilation_cache_dir", str((work / "compiled").absolute()))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     if _DATA.value:
@@ -145,4 +145,5 @@ def main(_) -> None:
 
 
 if __name__ == "__main__":
+    restart_with_huge_pages()
     app.run(main)

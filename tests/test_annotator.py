@@ -1,3 +1,5 @@
+"""The careless annotator: rates, runs and positions of its errors."""
+
 import functools
 
 import numpy as np
@@ -8,7 +10,7 @@ from hypothesis import strategies as st
 
 from dimjax.data.labels import COLUMNS as LABEL_COLUMNS
 from dimjax.errors import InputError
-from dimjax.sky import ErrorRates, annotate
+from dimjax.label_noise import ErrorRates, annotate
 
 COLUMNS = list(LABEL_COLUMNS)
 FRAMES, HEIGHT, WIDTH = 30, 96, 128
@@ -24,9 +26,9 @@ def make_truth():
         for kind, category, count in (("target", "target", 20), ("flicker", "interference", 10)):
             for index in range(count):
                 start, speed = rng.uniform((10, 10), (80, 60)), rng.uniform(0, 1, 2)
-                place = start + np.arange(FRAMES)[:, None] * speed
-                table = pd.DataFrame({"frame": np.arange(FRAMES), "x": place[:, 0]})
-                table = table.assign(y=place[:, 1], track=f"{kind}-{index}", category=category)
+                path = start + np.arange(FRAMES)[:, None] * speed
+                table = pd.DataFrame({"frame": np.arange(FRAMES), "x": path[:, 0]})
+                table = table.assign(y=path[:, 1], track=f"{kind}-{index}", category=category)
                 tables.append(table.assign(sequence=sequence, snr=3.0 if index % 2 else 12.0))
     truth = pd.concat(tables, ignore_index=True)
     truth = truth.assign(w=3.0, h=3.0, source="simulator", visible=1.0).round(4)
@@ -36,7 +38,7 @@ def make_truth():
 
 @functools.cache
 def frames_of(name):
-    """Noise with one bright dot that moves to the right, where no object is."""
+    """Noise with one bright dot away from all objects, which moves to the right."""
     frames = np.random.default_rng(ord(name)).normal(1000, 5, (FRAMES, HEIGHT, WIDTH))
     for t in range(FRAMES):
         frames[t, 91, 20 + t] += 500
@@ -66,14 +68,14 @@ def test_the_same_generator_makes_the_same_errors():
 
 @settings(max_examples=10, deadline=None)
 @given(*(st.floats(0, 0.2) for _ in range(3)), st.integers(0, 99))
-def test_the_share_of_each_error_is_the_one_asked_for(unlabelled, position, category, seed):
+def test_each_kind_of_error_has_its_rate(unlabelled, position, category, seed):
     _, errors = carelessly(ErrorRates(unlabelled, position, category, 0.0), seed)
     counts = errors.kind.value_counts()
     for kind, rate in (("unlabelled", unlabelled), ("position", position), ("category", category)):
         assert counts.get(kind, 0) == round(rate * len(VISIBLE))
 
 
-def test_the_record_undoes_all_errors():
+def test_all_errors_can_be_undone_from_the_record():
     labels, errors = carelessly()
     assert (errors.kind == "background").sum() == round(0.04 * len(VISIBLE))
     labels = labels.merge(errors[[*KEY, "kind", "true_x", "true_y", "true_category"]], "left", KEY)
@@ -110,7 +112,7 @@ def test_wrong_positions_are_one_to_four_pixels_off_and_inside_the_frame():
     assert labels.x.between(0, WIDTH, "left").all() and labels.y.between(0, HEIGHT, "left").all()
 
 
-def test_false_labels_follow_bright_clutter_and_keep_clear_of_objects():
+def test_false_labels_follow_bright_clutter_away_from_objects():
     labels, errors = carelessly(NONE._replace(background=0.1))
     false = errors[errors.kind == "background"]
     assert len(labels) == len(VISIBLE) + len(false) and false.true_x.isna().all()
@@ -122,7 +124,7 @@ def test_false_labels_follow_bright_clutter_and_keep_clear_of_objects():
     assert np.median(brightness) > 1005
 
 
-def test_tracks_of_false_labels_are_new_ones():
+def test_false_labels_have_new_tracks():
     _, errors = carelessly(NONE._replace(background=0.1))
     assert not set(zip(errors.sequence, errors.track, strict=True)) & set(
         zip(TRUTH.sequence, TRUTH.track, strict=True)
@@ -132,13 +134,13 @@ def test_tracks_of_false_labels_are_new_ones():
 @pytest.mark.parametrize(
     ("rates", "message"),
     [
-        (NONE._replace(position=1.5), "error rate `position`: must lie between 0 and 1; found 1.5"),
+        (NONE._replace(position=1.5), "error rate `position`: must be between 0 and 1; found 1.5"),
         (NONE._replace(unlabelled=0.9), "must leave out no more than the 1160 labelled targets"),
-        (ErrorRates(0.5, 0.4, 0.4, 0.0), r"unlabelled \+ position \+ category must be 1 at"),
+        (ErrorRates(0.5, 0.4, 0.4, 0.0), r"unlabelled \+ position \+ category must be at most 1"),
         (NONE._replace(background=1.0), "error rate `background`: needs clutter for 1740 false"),
     ],
 )
-def test_impossible_rates_are_refused(rates, message):
+def test_impossible_rates_are_reported(rates, message):
     crowded = TRUTH
     if rates.background:
         grid = np.mgrid[3:HEIGHT:6, 3:WIDTH:6].reshape(2, -1)

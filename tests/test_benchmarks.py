@@ -1,4 +1,4 @@
-"""The benchmarks' rehearsals: that they run through, and their arithmetic."""
+"""Dry runs of the benchmarks at toy size, and their arithmetic."""
 
 import importlib
 import json
@@ -24,7 +24,7 @@ def dry(tmp_path_factory):
     out = tmp_path_factory.mktemp("gpu") / "dry.json"
     plan = gpu.DRY._replace(backbones=("darknet19",), sizes=(32, 16))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(gpu.training, "steps_per_call", lambda: 2)  # as on a GPU: one program
+        patch.setattr(gpu.steps, "steps_per_call", lambda: 2)  # as on a GPU: one program
         gpu.measure(plan, out, dry=True)
     return json.loads(out.read_text())
 
@@ -45,22 +45,22 @@ def test_the_dry_run_measures_every_part(dry):
 
 
 def test_flops_are_three_times_those_of_the_forward_convolutions(dry):
-    """Less what meets the zeros outside a chip, which XLA leaves out."""
+    """Minus the products with zeros outside a chip, which XLA does not count."""
     forward = []
 
-    def note(call, args, kwargs, context):
+    def count(call, args, kwargs, context):
         outputs = call(*args, **kwargs)
         if isinstance(context.module, nn.Conv):
             kernel = context.module.variables["params"]["kernel"]
             forward.append(2 * kernel.size * outputs.shape[1] * outputs.shape[2])
         return outputs
 
-    with nn.intercept_methods(note):
+    with nn.intercept_methods(count):
         model = create_detector("darknet19", width=gpu.DRY.width)
         images = jnp.zeros((1, 32, 32, 3))
         jax.eval_shape(lambda key: model.init(key, images, train=False), jax.random.key(0))
-    found = dry["measured"]["train darknet19 32"]["flops_per_chip"]
-    assert len(forward) == 10 and 0.75 < found / (3 * sum(forward)) < 1
+    flops = dry["measured"]["train darknet19 32"]["flops_per_chip"]
+    assert len(forward) == 10 and 0.75 < flops / (3 * sum(forward)) < 1
 
 
 def test_the_summary_by_hand():
@@ -71,32 +71,34 @@ def test_the_summary_by_hand():
         "flops_per_chip": 2e9,
     }
     other = {**cell, "backbone": "efficientnet_b0", "chip_px": 64, "chips_per_second": 1700.2}
-    found = table2.summary(
+    summary = table2.summary(
         {"matrix": {"flops_per_second": 1e14}, "train a": cell, "losses": {}, "train b": other}
     )
-    assert found["share_of_attainable"] == pytest.approx({"train a": 0.017002, "train b": 0.034004})
+    assert summary["share_of_attainable"] == pytest.approx(
+        {"train a": 0.017002, "train b": 0.034004}
+    )
     # 100 epochs of 85,010 chips are 8,501,000 chips: 10,000 s and 5,000 s.
-    assert found["projected_minutes"] == pytest.approx(
+    assert summary["projected_minutes"] == pytest.approx(
         {"train a": 10_000 / 60, "train b": 5_000 / 60}
     )
-    assert found["paper_minutes"] == {"train a": 546, "train b": 722}
-    assert found["cells"] == 2
-    assert found["projected_hours"] == pytest.approx(15_000 / 3600)
-    assert found["paper_hours"] == pytest.approx(1268 / 60)
+    assert summary["paper_minutes"] == {"train a": 546, "train b": 722}
+    assert summary["cells"] == 2
+    assert summary["projected_hours"] == pytest.approx(15_000 / 3600)
+    assert summary["paper_hours"] == pytest.approx(1268 / 60)
 
 
-def test_the_papers_table_is_whole():
+def test_the_table_of_the_paper_is_complete():
     minutes = [value for sizes in table2.MINUTES.values() for value in sizes.values()]
     assert len(minutes) == 24 and sum(minutes) == 11_436  # 190.6 hours
     assert set(table2.MINUTES) == set(gpu.BACKBONES)
 
 
-def test_when_the_time_is_up_what_there_is_is_written(tmp_path):
+def test_if_the_time_runs_out_the_measured_parts_are_written(tmp_path):
     out = tmp_path / "gpu.json"
     gpu.measure(gpu.DRY._replace(budget_s=0.0), out, dry=True)
-    found = json.loads(out.read_text())
-    assert list(found["measured"]) == ["matrix"]
-    assert found["missing"] == [
+    record = json.loads(out.read_text())
+    assert list(record["measured"]) == ["matrix"]
+    assert record["missing"] == [
         "train darknet19 16", "losses", "frames", "train squeezenet 16",
     ]  # fmt: skip
 
@@ -117,17 +119,17 @@ def test_the_memory_of_few_chips_is_measured(tmp_path, monkeypatch):
     run = [sys.executable, BENCHMARKS / "memory.py", "--chips=300", "--chip_px=16", f"--out={out}"]
     monkeypatch.setenv("PYTHONPATH", str(BENCHMARKS.parent))
     subprocess.run(run, check=True, capture_output=True)
-    found = json.loads(out.read_text())
-    assert found["chip_bytes"] == 300 * 4 * 16 * 16 * 2
-    for kept in ("kept", "streamed"):
-        peaks = list(found[kept]["peak_bytes"].values())
+    record = json.loads(out.read_text())
+    assert record["chip_bytes"] == 300 * 4 * 16 * 16 * 2
+    for way in ("kept", "streamed"):
+        peaks = list(record[way]["peak_bytes"].values())
         # Linux counts some pages late.
         assert np.diff(peaks).min() > -1e6 and peaks[0] > 50e6
-    ratio = found["summary"]["peak / chips' bytes, trained"]
-    assert ratio == found["kept"]["peak_bytes"]["trained"] / found["chip_bytes"]
+    ratio = record["summary"]["peak / chips' bytes, trained"]
+    assert ratio == record["kept"]["peak_bytes"]["trained"] / record["chip_bytes"]
 
 
-def test_the_layers_of_a_step_are_told_apart(tmp_path):
+def test_the_time_of_a_step_is_divided_by_kind_of_layer(tmp_path):
     out = tmp_path / "layers.json"
     command = [sys.executable, BENCHMARKS / "layers.py", f"--out={out}", "--size=32"]
     command += ["--width=0.25", "--backbones", "mobilenet"]
@@ -136,3 +138,18 @@ def test_the_layers_of_a_step_are_told_apart(tmp_path):
     assert sum(shares.values()) == pytest.approx(1)
     for kind in ("convolutions", "depthwise", "batch norm"):
         assert shares[f"{kind}, forward"] > 0 and shares[f"{kind}, backward"] > 0
+
+
+def test_the_kernel_gradients_are_compared_and_decide_the_exit_status(tmp_path):
+    out = tmp_path / "kernel_gradient.json"
+    command = [sys.executable, BENCHMARKS / "kernel_gradient.py", f"--out={out}"]
+    command += ["--cells=darknet19:16:0.05:2", "--turns=2", "--steps=1"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    record = json.loads(out.read_text())
+    (cell,) = record["cells"]
+    plain, dilated = (np.array(cell["seconds"]["CPU"][form]) for form in ("plain", "dilated"))
+    assert len(plain) == len(dilated) == 2
+    ratio = record["summary"]["dilated / plain, CPU"]
+    assert ratio == pytest.approx(np.median(plain / dilated))
+    assert done.returncode == (ratio < 1)
+    assert ("the plain kernel gradient is faster" in done.stderr) == (ratio < 1)

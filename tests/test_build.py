@@ -1,4 +1,4 @@
-"""Building rounds: which new sequences they get, and that whatever is trained on has its chip."""
+"""Building rounds: the new sequences of each round, and a chip for every label trained on."""
 
 import numpy as np
 import pandas as pd
@@ -11,8 +11,10 @@ from dimjax.data.labels import read_table
 from dimjax.data.layouts import DIMJAX
 from dimjax.errors import InputError
 from dimjax.mining import Mined, write_mined
+from dimjax.runs import intake
+from dimjax.runs.context import RoundContext
 from dimjax.runs.workdir import Paths
-from dimjax.stages import build, intake, predict
+from dimjax.stages import build
 from main import make_builder
 
 SIZE = (6, 64, 96)
@@ -50,19 +52,22 @@ def config_of(folder, rounds):
 SPLITS = {"train": ["001", "1e3"], "val": ["NA"], "test": ["nan"], "new": ["02", "03", "04"]}
 
 
-def test_all_that_a_later_round_is_trained_on_has_its_chip(tmp_path):
+def test_every_label_of_a_later_round_has_a_chip(tmp_path):
     config = config_of(write(tmp_path / "data", SPLITS), rounds=3)
     for number in (0, 1):
         paths = Paths(tmp_path / "run", number)
         half = paths.examples / "dim_targets/chips/incomplete.ABC_1.0.0"
         half.mkdir(parents=True)
-        build.run(config, paths, make_builder)
+        context = RoundContext(config, paths)
+        build.run(context, make_builder)
         assert not half.exists()
         labels, folder = read_table(paths.labels), open_folder(config.data.folder, DIMJAX)
         plan = planning.read_plan(paths.plan, folder.shapes, config.chips.chip_px)
-        assert (labels.source == "planted").sum() == 2  # false labels, a quarter of what is planted
-        assert planning.lacking(plan, labels, config.chips.chip_px).empty
-        assert predict.trained_sequences(paths) == ["001", "1e3"]
+        assert (
+            labels.source == "planted"
+        ).sum() == 2  # false labels, a quarter of the planted errors
+        assert planning.uncovered_labels(plan, labels, config.chips.chip_px).empty
+        assert context.trained_sequences == ["001", "1e3"]
         write_mined(paths.mined, Mined([], [], []), [])
 
 
@@ -70,30 +75,31 @@ def test_a_label_has_no_chip_from_the_rim_of_one_on():
     plan = pd.DataFrame({"sequence": "a", "frame": 3, "x0": [10, 50], "y0": 20})
     places = [(3, 10.0, 20.0), (3, 41.99, 51.9), (3, 42.0, 30.0), (3, 49.9, 30.0), (4, 12.0, 30.0)]
     labels = pd.DataFrame([("a", *place) for place in places], columns=["sequence", "frame", *"xy"])
-    assert planning.lacking(plan, labels, chip_px=32).index.tolist() == [2, 3, 4]
+    assert planning.uncovered_labels(plan, labels, chip_px=32).index.tolist() == [2, 3, 4]
 
 
-def test_what_joins_between_rounds_is_dealt_out_to_those_to_come(tmp_path):
+def test_a_sequence_that_joins_between_rounds_is_assigned_to_a_remaining_round(tmp_path):
     splits = {**SPLITS, "new": [f"{k:02}" for k in range(3, 10)]}
     config = config_of(write(tmp_path / "data", splits), rounds=4)
-    dealt = []
+    assigned = []
     for number in range(4):
         if number == 1:
             splits["new"].insert(0, "01")
             write(tmp_path / "data", splits)
         paths = Paths(tmp_path / "run", number)
         paths.round.mkdir(parents=True)
-        intake.deal(config, open_folder(config.data.folder, DIMJAX), paths)
-        dealt.append(intake.new_sequences(paths))
-    assert dealt == [["03", "04"], ["01", "05", "06"], ["07", "08", "09"], []]
+        context = RoundContext(config, paths)
+        intake.assign_to_round(context)
+        assigned.append(context.new_sequences)
+    assert assigned == [["03", "04"], ["01", "05", "06"], ["07", "08", "09"], []]
 
 
-def test_what_is_trained_on_is_not_new_under_another_name(tmp_path):
+def test_a_training_sequence_is_not_new_under_another_name(tmp_path):
     config = config_of(write(tmp_path / "data", SPLITS), rounds=3)
     there = tmp_path / "data" / "sequences"
     (there / "03.npy").write_bytes((there / "1e3.npy").read_bytes())
     with pytest.raises(InputError, match="sequence 03: a new .* found the frames of sequence 1e3"):
-        build.run(config, Paths(tmp_path / "run"), make_builder)
+        build.run(RoundContext(config, Paths(tmp_path / "run")), make_builder)
 
 
 @pytest.mark.parametrize(
@@ -104,23 +110,23 @@ def test_what_is_trained_on_is_not_new_under_another_name(tmp_path):
         (3, {"04": (3, 64, 96)}, "sequence 04: clips of stride 1 need 4 frames or more; found 3"),
     ],
 )
-def test_new_sequences_are_looked_at_before_anything_is_built(tmp_path, rounds, sizes, message):
+def test_new_sequences_are_checked_before_anything_is_built(tmp_path, rounds, sizes, message):
     config = config_of(write(tmp_path / "data", SPLITS, sizes), rounds)
     with pytest.raises(InputError, match=message):
-        build.run(config, Paths(tmp_path / "run"), make_builder)
+        build.run(RoundContext(config, Paths(tmp_path / "run")), make_builder)
     assert not Paths(tmp_path / "run").round.joinpath("plan.csv").exists()
 
 
-def test_new_sequences_that_no_round_looks_at_are_not_looked_at(tmp_path):
-    folder = open_folder(write(tmp_path / "data", SPLITS, {"03": (2, 20, 96)}), DIMJAX)
-    intake.check(config_of(folder.path, rounds=1), folder, Paths(tmp_path / "run"))
+def test_new_sequences_that_no_round_mines_are_not_checked(tmp_path):
+    folder, paths = write(tmp_path / "data", SPLITS, {"03": (2, 20, 96)}), Paths(tmp_path / "run")
+    intake.check(RoundContext(config_of(folder, rounds=1), paths))
     with pytest.raises(InputError, match="sequence 03"):
-        intake.check(config_of(folder.path, rounds=2), folder, Paths(tmp_path / "run"))
+        intake.check(RoundContext(config_of(folder, rounds=2), paths))
 
 
-def test_that_all_sequences_are_trained_on_is_said(tmp_path, capsys):
+def test_training_on_all_sequences_is_reported(tmp_path, capsys):
     config = config_of(write(tmp_path / "data", {"train": ["a", "b"]}), rounds=1)
     (tmp_path / "data/splits/train.txt").rename(tmp_path / "data/splits/training.txt")
-    build.run(config, Paths(tmp_path / "run"), make_builder)
-    told = f"{tmp_path / 'data'}: no file of splits; all 2 sequences are trained on\n"
-    assert told in capsys.readouterr().out
+    build.run(RoundContext(config, Paths(tmp_path / "run")), make_builder)
+    message = f"{tmp_path / 'data'}: no split files; all 2 sequences are trained on\n"
+    assert message in capsys.readouterr().out

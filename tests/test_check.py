@@ -8,10 +8,10 @@ import pytest
 from conftest import ROOT, tiny_config
 from PIL import Image, ImageColor
 
-from dimjax.commands import check as stage
-from dimjax.data.labels import check, read_boxes, read_centroids, read_table
+from dimjax.commands import check
+from dimjax.data.labels import check_labels, read_boxes, read_centroids, read_table
 from dimjax.drawing import pictures
-from dimjax.errors import InputError, stop
+from dimjax.errors import InputError, raise_error
 from dimjax.runs.workdir import Paths
 
 HEADER = "sequence,frame,x,y,w,h,category\n"
@@ -41,29 +41,29 @@ def config_of(folder: Path):
 
 
 def problems_of(config, workdir, capsys):
-    """The lines that check prints, without the mark before them, and what it returns."""
-    count = stage.run(config, Paths(workdir))
+    """The problems that the command prints, the count that it returns, and all of its output."""
+    count = check.run(config, Paths(workdir))
     printed = capsys.readouterr().out
     lines = [line for line in printed.splitlines() if line.startswith("problem: ")]
     return [line.removeprefix("problem: ") for line in lines], count, printed
 
 
-def test_a_sound_folder_and_its_table(tmp_path, capsys):
+def test_a_valid_folder_has_no_problems_and_is_summarised(tmp_path, capsys):
     folder = write_folder(tmp_path / "data")
     problems, count, printed = problems_of(config_of(folder), tmp_path / "run", capsys)
     assert not problems and count == 0
     cells = [line.split() for line in printed.splitlines()]
     train = next(line for line in cells if line[:1] == ["train"])
-    assert train[1:6] == ["1", "6", "64x48", "16", "11"]  # 1099 takes 11 of 16 bits
+    assert train[1:6] == ["1", "6", "64x48", "16", "11"]  # 1099 needs 11 of 16 bits
     sigma, level, *labels = train[6:]
     assert 20 < float(sigma) < 45 and 1040 < float(level) < 1060  # uniform noise over 100 levels
     assert labels == ["2", "0", "2"]
     test = next(line for line in cells if line[:1] == ["test"])
     assert test[-3:] == ["0", "1", "1"]
-    assert not (tmp_path / "run" / "config.json").exists()  # it starts no run
+    assert not (tmp_path / "run" / "config.json").exists()  # no run is started
 
 
-def test_every_fault_is_listed_with_file_and_line(tmp_path, capsys):
+def test_every_problem_is_listed_with_file_and_line(tmp_path, capsys):
     rows = [*ROWS, "one,1,64.0,30.5,3,3,target", "one,2,20.5,thirty,3,3,target", "one,3,1",
             "one,7,20.5,30.5,3,3,target", ROWS[0]]  # fmt: skip
     folder = write_folder(tmp_path / "data", rows, train="one\nthree\n", test="two\none\n")
@@ -75,11 +75,11 @@ def test_every_fault_is_listed_with_file_and_line(tmp_path, capsys):
         f"{folder}/labels.csv line 6: y must be a finite number; found 'thirty'.",
         f"{folder}/labels.csv line 7: a row must have 7 fields as the header has; found 3 fields.",
         f"{folder}/labels.csv line 8: frame must lie in 0 <= frame < 6; found 7.",
-        f"{folder}/labels.csv line 9: a label must not be there twice with the same",
+        f"{folder}/labels.csv line 9: a label must not occur twice with the same",
         f"{damaged}: the file must be readable; found ",
         f"{folder}/splits/train.txt line 1: one must be in one split, once; found it in {folder}",
         f"{folder}/splits/train.txt line 2: a split must name sequences at sequences/*; found 'thr",
-        "splits: train must hold a sequence; found none in ",
+        "splits: train must contain a sequence; found none in ",
     ]
     assert count == len(problems) == len(expected), printed
     for text, problem in zip(expected, problems, strict=True):
@@ -87,7 +87,7 @@ def test_every_fault_is_listed_with_file_and_line(tmp_path, capsys):
     assert "9 problems" in printed
 
 
-def test_faults_of_sequences_are_listed(tmp_path, capsys):
+def test_problems_of_sequences_are_listed(tmp_path, capsys):
     folder = write_folder(tmp_path / "data")
     (folder / "sequences" / "notes.txt").write_text("no sequence")
     (folder / "sequences" / "two" / "3.png").unlink()
@@ -96,12 +96,12 @@ def test_faults_of_sequences_are_listed(tmp_path, capsys):
     config.chips.chip_px = 56
     problems, *_ = problems_of(config, tmp_path / "run", capsys)
     assert [problem.split(";")[0] for problem in problems] == [
-        f"{folder}/sequences/notes.txt: sequences/* must match folders or files of kind .npy, "
+        f"{folder}/sequences/notes.txt: sequences/* must match folders or files of type .npy, "
         ".tif, .tiff, .mp4, .avi",
         f"{folder}/sequences/two: frames must be numbered without a gap, 3 follows 2",
         f"sequence one ({folder}/sequences/one): clips of stride 2 need 9 frames or more",
         "sequence one: a chip of chips.chip_px=56 must fit into the frame",
-    ]  # and nothing is said of the labels of the sequence that could not be opened
+    ]  # and none of the labels of the sequence that could not be opened
 
 
 def test_missing_files_are_listed(tmp_path, capsys):
@@ -112,14 +112,14 @@ def test_missing_files_are_listed(tmp_path, capsys):
     starts = [
         f"{folder}/labels.csv: the file must exist",
         f"{folder}/splits/train.txt: the file must exist",
-        "splits: train must hold a sequence",
+        "splits: train must contain a sequence",
     ]
     assert len(problems) == 3
     assert all(problem.startswith(s) for problem, s in zip(problems, starts, strict=True))
     assert not (tmp_path / "run" / "contact_sheet.png").exists()
 
 
-def test_contact_sheet_shows_each_label_in_its_colour(tmp_path, capsys):
+def test_the_contact_sheet_shows_each_label_in_its_colour(tmp_path, capsys):
     folder = write_folder(tmp_path / "data")
     *_, printed = problems_of(config_of(folder), tmp_path / "run", capsys)
     assert "3 labelled chips are shown in" in printed
@@ -135,57 +135,64 @@ def test_contact_sheet_shows_each_label_in_its_colour(tmp_path, capsys):
     assert (rows.min(), rows.max()) == (4 * 9 - 3, 4 * 12 + 2)
 
 
-def test_no_folder_is_an_error(tmp_path):
+def test_a_missing_folder_is_an_error(tmp_path):
     with pytest.raises(InputError, match="a data folder must exist; found no folder"):
-        stage.run(config_of(tmp_path / "nowhere"), Paths(tmp_path))
+        check.run(config_of(tmp_path / "nowhere"), Paths(tmp_path))
 
 
-@pytest.mark.parametrize(("rows", "code"), [(ROWS, 0), ([*ROWS, "one,9,1,1,3,3,target"], 1)])
-def test_exit_code(tmp_path, rows, code):
-    folder = write_folder(tmp_path / "data", rows)
-    command = [sys.executable, ROOT / "main.py", "check", f"--config={ROOT}/configs/default.py",
-               f"--config.data.folder={folder}", "--config.chips.chip_px=32",
-               f"--workdir={tmp_path}/run"]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == code, done.stderr
-    assert ("labels.csv line 5" in done.stdout) == (code == 1)
+def test_the_exit_code_is_1_if_there_are_problems(tmp_path):
+    commands = []
+    for code, rows in enumerate((ROWS, [*ROWS, "one,9,1,1,3,3,target"])):
+        folder = write_folder(tmp_path / str(code), rows)
+        command = [sys.executable, ROOT / "main.py", "check", f"--config={ROOT}/configs/default.py",
+                   f"--config.data.folder={folder}", "--config.chips.chip_px=32",
+                   f"--workdir={tmp_path}/run{code}"]  # fmt: skip
+        commands.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
+    for code, process in enumerate(commands):
+        printed, _ = process.communicate()
+        assert process.returncode == code
+        assert ("labels.csv line 5" in printed) == (code == 1)
+
+
+def line_of(error):
+    """The line that an error names."""
+    return int(str(error).split(":")[0].rpartition(" line ")[2])
 
 
 def test_rows_keep_their_lines_when_others_are_left_out(tmp_path):
     file = tmp_path / "labels.csv"
     file.write_text(HEADER + "\n".join(["one,0.5,1,1,3,3,target", *ROWS, "one,1,2", ROWS[1]]))
-    found = []
-    table = read_table(file, report=found.append)
+    errors = []
+    table = read_table(file, on_error=errors.append)
     assert table.index.tolist() == [3, 4, 5, 7] and table.index.name == "line"
     assert table.frame.dtype == np.int64 and table.x.tolist() == [20.5, 40.5, 20.5, 40.5]
-    assert [str(problem).split(":")[0][-6:] for problem in found] == ["line 6", "line 2"]
+    assert [line_of(error) for error in errors] == [6, 2]
     shapes = {"one": (6, 48, 64), "two": (2, 48, 64)}
-    assert check(table, shapes, "labels.csv", found.append).index.tolist() == [3, 4]
-    assert [str(problem).split(":")[0] for problem in found[2:]] == [
-        "labels.csv line 5", "labels.csv line 7"
-    ]  # fmt: skip
+    errors.clear()
+    assert check_labels(table, shapes, "labels.csv", errors.append).index.tolist() == [3, 4]
+    assert [line_of(error) for error in errors] == [5, 7]
 
 
-def test_all_wrong_lines_of_boxes_and_centroids(tmp_path):
+def test_all_invalid_lines_of_boxes_and_centroids_are_reported(tmp_path):
     file = tmp_path / "one.csv"
     file.write_text("frame,x,y,w,h\n0,1,1,2,2\n1,?,1,2,!\n2,1,1,2,2\n")
-    found = []
-    assert read_boxes(file, "one", "target", found.append).index.tolist() == [2, 4]
-    assert len(found) == 2  # two values of one line
+    errors = []
+    assert read_boxes(file, "one", "target", errors.append).index.tolist() == [2, 4]
+    assert [line_of(error) for error in errors] == [3, 3]  # two values of one line
     file.write_text("5 6\n7\n8 nine\n1 2 3 4\n")
-    found = []
-    table = read_centroids(file, "one", "target", "xy", 0, 3.0, found.append)
+    errors = []
+    table = read_centroids(file, "one", "target", "xy", 0, 3.0, errors.append)
     assert table.frame.tolist() == [0, 3, 3] and table.index.tolist() == [1, 4, 4]
-    assert [str(problem).split(":")[0][-6:] for problem in found] == ["line 2", "line 3"]
+    assert [line_of(error) for error in errors] == [2, 3]
     file.write_text("frame,x,y,score\n0,5,6,1\n1,5\n2,none,none,1\n")
-    found = []
-    table = read_centroids(file, "one", "target", "xy", 0, 3.0, found.append)
-    assert table.frame.tolist() == [0] and len(found) == 1
+    errors = []
+    table = read_centroids(file, "one", "target", "xy", 0, 3.0, errors.append)
+    assert table.frame.tolist() == [0] and [line_of(error) for error in errors] == [3]
 
 
-def test_by_default_the_first_problem_is_raised(tmp_path):
-    problem = InputError("file line 3", "x must be above 0", -1, "Correct it.")
+def test_by_default_the_first_error_is_raised():
+    error = InputError("file line 3", "x must be above 0", -1, "Correct it.")
     with pytest.raises(InputError, match="file line 3: x must be above 0; found -1. Correct it."):
-        stop(problem)
+        raise_error(error)
     table = pd.DataFrame(columns=["sequence", "frame", "x", "y", "category"])
-    assert check(table, {}, "labels.csv").empty
+    assert check_labels(table, {}, "labels.csv").empty

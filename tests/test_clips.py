@@ -1,4 +1,4 @@
-"""Clips are those of the sequence, though each frame is read once."""
+"""Clips equal those of the sequence, and each frame is read once."""
 
 from collections import Counter
 
@@ -13,7 +13,7 @@ from dimjax.errors import InputError
 
 
 def _counted(length, shape=(6, 10)):
-    """A sequence, and how often each of its frames was read."""
+    """A sequence and the number of reads of each of its frames."""
     frames = np.random.default_rng(0).integers(0, 4000, (length, *shape)).astype(np.uint16)
     inner, reads = as_sequence(frames), Counter()
 
@@ -32,9 +32,9 @@ def _batches(numbers, size):
 def test_each_frame_is_read_once(length, stride, size):
     sequence, reads = _counted(length)
     batches = _batches(np.arange(length), size)
-    found = list(clips_of(sequence, batches, stride, size))
+    batches_of_clips = list(clips_of(sequence, batches, stride, size))
     assert reads == Counter(range(length))
-    for numbers, clips in zip(batches, found, strict=True):
+    for numbers, clips in zip(batches, batches_of_clips, strict=True):
         assert clips.shape == (size, 4, 6, 10) and clips.dtype == np.uint16
         expected = [sequence.clip(t, stride) for t in numbers]
         np.testing.assert_array_equal(clips[: len(numbers)], expected)
@@ -45,7 +45,7 @@ def test_each_frame_is_read_once(length, stride, size):
     st.sampled_from([1, 3]),
     st.sampled_from([1, 2, 7]),
 )
-def test_any_frames_in_any_order(numbers, size, stride):
+def test_frames_may_come_in_any_order(numbers, size, stride):
     sequence, _ = _counted(40)
     batches = _batches(np.array(numbers), size)
     for chosen, clips in zip(batches, clips_of(sequence, batches, stride, size), strict=True):
@@ -54,7 +54,7 @@ def test_any_frames_in_any_order(numbers, size, stride):
         np.testing.assert_array_equal(clips, expected)
 
 
-def test_too_short_a_sequence_is_named():
+def test_a_sequence_that_is_too_short_is_named():
     sequence, _ = _counted(7)
     with pytest.raises(InputError, match="sequence counted: clips of stride 2 need 9 frames"):
         next(clips_of(sequence, [[0]], stride=2, size=1))

@@ -8,14 +8,15 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from ledger_tools import create
 from PIL import Image
 
 from dimjax import ledger
 from dimjax.data.labels import COLUMNS
 from dimjax.data.sequences import open_sequence
 from dimjax.errors import InputError
-from dimjax.ledger import Change, Item, Place
-from dimjax.review.coco import export_items, import_items, write_pictures
+from dimjax.ledger import Change, Item, ItemFrame
+from dimjax.review.coco import export_items, import_items, write_images
 
 SHAPES = {"a": (10, 40, 60), "b": (4, 40, 60)}
 T, I = "target", "interference"  # noqa: E741
@@ -28,7 +29,7 @@ def _labels(count=4):
 
 
 def _at(label, fix=None):
-    return Place(label - 1, 10.0 * label, 20.5, label, fix)
+    return ItemFrame(label - 1, 10.0 * label, 20.5, label, fix)
 
 
 def _fix(frame, x=30.0, category=T):
@@ -36,9 +37,8 @@ def _fix(frame, x=30.0, category=T):
 
 
 def _miss(*frames):
-    return Item(
-        "miss", "a", 0.5, "a gap", tuple(Place(f, 30.0, 30.0, None, _fix(f)) for f in frames)
-    )
+    item_frames = tuple(ItemFrame(f, 30.0, 30.0, None, _fix(f)) for f in frames)
+    return Item("miss", "a", 0.5, "a gap", item_frames)
 
 
 ITEMS = {
@@ -46,37 +46,37 @@ ITEMS = {
     "background": Item("labelled_background", "a", 0.8, "dark", (_at(2, Change(2, removed=True)),)),
     "category": Item("wrong_category", "a", 0.7, "flickers", (_at(3, Change(3, category=I)),)),
     "miss": _miss(4, 5, 6),
-    "false": Item("false_alarm", "b", 0.3, "alone", (Place(1, 12.0, 8.0),)),
+    "false": Item("false_alarm", "b", 0.3, "alone", (ItemFrame(1, 12.0, 8.0),)),
 }
-NUMBERS = {name: k for k, name in enumerate(ITEMS, start=1)}
+IDS = {name: k for k, name in enumerate(ITEMS, start=1)}
 
 
 class Review:
-    """A ledger with one item of each kind, and the file of them, to be edited."""
+    """A ledger with one item of each kind, and the exported file, to be edited."""
 
     def __init__(self, folder):
-        self.book = ledger.begin(folder / "ledger.sqlite", _labels(), SHAPES)
-        ledger.add_items(self.book, ITEMS.values(), "mine")
+        self.db = create(folder / "ledger.sqlite", _labels(), SHAPES)
+        ledger.add_items(self.db, ITEMS.values(), "mine")
         self.exported, self.path = folder / "items.json", folder / "edited.json"
-        assert export_items(self.book, self.exported) == list(NUMBERS.values())
+        assert export_items(self.db, self.exported) == list(IDS.values())
         self.file = json.loads(self.exported.read_text())
         self.boxes = self.file["annotations"]
 
     def boxes_of(self, name, role=None):
-        own = [box for box in self.boxes if box["attributes"].get("item") == NUMBERS[name]]
-        return [box for box in own if role in (None, box["attributes"]["role"])]
+        boxes = [box for box in self.boxes if box["attributes"].get("item") == IDS[name]]
+        return [box for box in boxes if role in (None, box["attributes"]["role"])]
 
     def delete(self, name, role=None):
         for box in self.boxes_of(name, role):
             self.boxes.remove(box)
 
     def draw(self, image, x, y, **attributes):
-        """A new 2 x 2 box with its centre at x, y."""
+        """Draw a new 2 x 2 box with its centre at x, y."""
         box = {"id": 99, "image_id": image, "category_id": 1, "bbox": [x - 1, y - 1, 2, 2]}
         self.boxes.append(box | {"attributes": attributes})
 
     def forget_attributes(self):
-        """As Label Studio does; it numbers from 0 and names its uploads anew."""
+        """Drop attributes as Label Studio does, which also renumbers boxes and renames images."""
         for k, box in enumerate(self.boxes):
             del box["attributes"]
             box["id"] = k
@@ -85,15 +85,15 @@ class Review:
             image["id"] += 50
             image["file_name"] = f"images/0a1b2c3d-{image['file_name']}"
 
-    def back(self, finished=False):
-        """Item, verb of the decisions that the edited file holds."""
+    def import_edited(self, finished=False):
+        """Import the edited file; return item and verb of its decisions."""
         self.path.write_text(json.dumps(self.file))
-        made = import_items(self.book, self.path, "ann", self.exported, finished)
-        names = list(NUMBERS)
-        return {names[decision.item - 1]: decision.verb for decision in made}
+        decisions = import_items(self.db, self.path, "ann", self.exported, finished)
+        names = list(IDS)
+        return {names[decision.item - 1]: decision.verb for decision in decisions}
 
     def label(self, label):
-        row = ledger.labels_as_of(self.book).loc[label]
+        row = ledger.labels_as_of(self.db).loc[label]
         return row.frame, row.x, row.y, row.w, row.h, row.category
 
 
@@ -101,21 +101,21 @@ class Review:
 def review(tmp_path):
     review = Review(tmp_path)
     yield review
-    review.book.close()
+    review.db.close()
 
 
-def test_the_file_shows_each_place_in_pixels_from_the_top_left_corner(review):
+def test_the_file_has_boxes_in_pixels_from_the_top_left_corner(review):
     roles = [(b["attributes"]["role"], b["attributes"].get("item")) for b in review.boxes]
     assert roles == [
         ("label", 1), ("suggestion", 1), ("label", 2), ("label", 3), ("suggestion", 3),
-        *[("suggestion", 4)] * 3, ("place", 5),
+        *[("suggestion", 4)] * 3, ("location", 5),
     ]  # fmt: skip
     assert review.boxes[0]["bbox"] == [8.5, 19.0, 3.0, 3.0]
     assert review.boxes[1]["bbox"] == [11.5, 23.0, 3.0, 3.0]
     assert review.boxes[5]["bbox"] == [28.0, 29.0, 4.0, 2.0] and review.boxes[5]["area"] == 8
     assert [box["category_id"] for box in review.boxes[3:5]] == [1, 2]
     assert review.boxes[1]["attributes"] == {
-        "box": 2, "role": "suggestion", "item": 1, "place": 0, "label": 1,
+        "box": 2, "role": "suggestion", "item": 1, "frame_index": 0, "label": 1,
         "kind": "wrong_position", "probability": 0.9, "reason": "off",
     }  # fmt: skip
     images = {image["id"]: image for image in review.file["images"]}
@@ -124,31 +124,51 @@ def test_the_file_shows_each_place_in_pixels_from_the_top_left_corner(review):
     assert {c["id"]: c["name"] for c in review.file["categories"]} == {1: T, 2: I}
 
 
-def test_labels_that_no_item_concerns_are_shown_and_must_stay(tmp_path):
-    with ledger.begin(tmp_path / "ledger.sqlite", _labels(), SHAPES) as book:
-        fix = _fix(3)
-        ledger.add_items(book, [Item("miss", "a", 0.5, "r", (Place(3, 30, 30, None, fix),))], "s")
-        export_items(book, tmp_path / "items.json")
+def test_labels_of_no_item_are_exported_and_must_stay_unchanged(tmp_path):
+    with create(tmp_path / "ledger.sqlite", _labels(), SHAPES) as db:
+        ledger.add_items(db, [_miss(3)], "mine")
+        export_items(db, tmp_path / "items.json")
         file = json.loads((tmp_path / "items.json").read_text())
         assert file["annotations"][1]["attributes"] == {"box": 2, "role": "other", "label": 4}
         file["annotations"][1]["bbox"][0] += 2
         for boxes in (file["annotations"], file["annotations"][:1]):
             (tmp_path / "edited.json").write_text(json.dumps({**file, "annotations": boxes}))
-            with pytest.raises(InputError, match="a label that no item concerns must stay as it i"):
-                import_items(book, tmp_path / "edited.json", "ann", tmp_path / "items.json")
+            with pytest.raises(InputError, match="a label of no exported item must stay unchanged"):
+                import_items(db, tmp_path / "edited.json", "ann", tmp_path / "items.json")
 
 
-def test_of_items_about_one_case_the_most_probable_is_shown(review):
+def test_of_items_about_one_object_the_most_probable_is_exported(review):
     removed = Item("labelled_background", "a", 0.95, "r", (_at(1, Change(1, removed=True)),))
-    near = Item("miss", "a", 0.4, "r", (Place(5, 30, 30, None, _fix(5, x=32.9)),))
-    apart = Item("miss", "a", 0.2, "r", (Place(5, 33.5, 30, None, _fix(5, x=33.5)),))
-    ids = ledger.add_items(review.book, [removed, near, apart], "other")
+    near = Item("miss", "a", 0.4, "r", (ItemFrame(5, 30, 30, None, _fix(5, x=32.9)),))
+    apart = Item("miss", "a", 0.2, "r", (ItemFrame(5, 33.5, 30, None, _fix(5, x=33.5)),))
+    ids = ledger.add_items(review.db, [removed, near, apart], "other")
     expected = [ids[0], 2, 3, 4, 5, ids[2]]
-    assert export_items(review.book, review.path) == expected
-    ledger.decide(review.book, 2, "skip", "ann")
-    ledger.decide(review.book, 3, "keep", "ann")
+    assert export_items(review.db, review.path) == expected
+    ledger.decide(review.db, 2, "skip", "ann")
+    ledger.decide(review.db, 3, "keep", "ann")
     expected.remove(3)
-    assert export_items(review.book, review.path) == expected
+    assert export_items(review.db, review.path) == expected
+
+
+@pytest.mark.parametrize("match_px, exported", [(3.0, [1, 2]), (3.1, [1])])
+def test_items_within_the_matching_radius_are_about_one_object(tmp_path, match_px, exported):
+    with create(tmp_path / "ledger.sqlite", _labels(0), SHAPES, match_px) as db:
+        near = Item("miss", "a", 0.4, "r", (ItemFrame(5, 33, 30, None, _fix(5, x=33)),))
+        ledger.add_items(db, [_miss(5), near], "mine")
+        assert export_items(db, tmp_path / "items.json") == exported
+
+
+@pytest.mark.parametrize("match_px, verb", [(3.0, "delete"), (3.1, "move")])
+def test_boxes_without_attributes_are_matched_within_the_radius(tmp_path, match_px, verb):
+    exported, edited = tmp_path / "items.json", tmp_path / "edited.json"
+    with create(tmp_path / "ledger.sqlite", _labels(1), SHAPES, match_px) as db:
+        ledger.add_items(db, [ITEMS["position"]], "mine")
+        export_items(db, exported)
+        file = json.loads(exported.read_text())
+        box = {"id": 1, "image_id": 1, "category_id": 1, "bbox": [11.5, 19.0, 3.0, 3.0]}
+        edited.write_text(json.dumps({**file, "annotations": [box]}))  # 3 px from the label
+        (decision,) = import_items(db, edited, "ann", exported)
+        assert decision.verb == verb
 
 
 def _shift(name, role, x=0.0, y=0.0):
@@ -173,7 +193,7 @@ def _draw(review):
     review.draw(review.boxes_of("background")[0]["image_id"], 50, 10)
 
 
-# Edits, the item, its verb, a label, and what that is then (None: gone).
+# Edits, the item, its verb, a label, and that label afterwards (None: removed).
 EDITS = {
     "accept a position": (["-position label"], "position", "accept", 1, (0, 13, 24.5, 3, 3, T)),
     "keep a position": (["-position suggestion"], "position", "keep", 1, (0, 10, 20.5, 3, 3, T)),
@@ -192,7 +212,7 @@ EDITS = {
     "draw": ([_draw], "background", "add", 5, (1, 50, 10, 2, 2, T)),
     "accept a category": (["-category label"], "category", "accept", 3, (2, 30, 20.5, 3, 3, I)),
     "move a miss": ([_shift("miss", None, 1, 2)], "miss", "add", 5, (4, 31, 32, 4, 2, T)),
-    "keep a miss": (["-miss"], "miss", "keep", 4, (3, 40, 20.5, 3, 3, T)),
+    "decline a miss": (["-miss"], "miss", "keep", 4, (3, 40, 20.5, 3, 3, T)),
     "nothing is there": (["-false"], "false", "accept", 4, (3, 40, 20.5, 3, 3, T)),
     "something is there": ([_shift("false", None, 1)], "false", "add", 5, (1, 13, 8, 3, 3, T)),
 }
@@ -200,8 +220,8 @@ EDITS = {
 
 @pytest.mark.parametrize("attributes", [True, False])
 @pytest.mark.parametrize("edit", EDITS)
-def test_what_was_decided_is_told_from_what_differs(review, edit, attributes):
-    edits, name, verb, label, then = EDITS[edit]
+def test_decisions_are_derived_from_the_differences(review, edit, attributes):
+    edits, name, verb, label, result = EDITS[edit]
     for change in edits:
         if isinstance(change, str):
             review.delete(*change.removeprefix("-").split())
@@ -209,21 +229,21 @@ def test_what_was_decided_is_told_from_what_differs(review, edit, attributes):
             change(review)
     if not attributes:
         review.forget_attributes()
-    assert review.back() == {name: verb}
-    if then is None:
-        assert label not in ledger.labels_as_of(review.book).index
+    assert review.import_edited() == {name: verb}
+    if result is None:
+        assert label not in ledger.labels_as_of(review.db).index
     else:
-        assert review.label(label) == then
-    assert set(ledger.decision_table(review.book).reviewer_kind) == {"person"}
+        assert review.label(label) == result
+    assert set(ledger.decision_table(review.db).reviewer_kind) == {"person"}
 
 
-def test_a_box_that_was_rounded_out_of_the_frame_is_the_same(tmp_path):
+def test_a_box_that_rounding_puts_outside_the_frame_is_unchanged(tmp_path):
     rim = pd.DataFrame([("a", 0, 59.997, 0.0, 3, 3, T, "", "annotator")], columns=COLUMNS)
-    with ledger.begin(tmp_path / "ledger.sqlite", rim, SHAPES) as book:
+    with create(tmp_path / "ledger.sqlite", rim, SHAPES) as db:
         fix = Change(1, category=I)
-        places = (Place(0, 59.997, 0.0, 1, fix),)
-        ledger.add_items(book, [Item("wrong_category", "a", 0.9, "so", places)], "mine")
-        export_items(book, tmp_path / "items.json")
+        frames = (ItemFrame(0, 59.997, 0.0, 1, fix),)
+        ledger.add_items(db, [Item("wrong_category", "a", 0.9, "flickers", frames)], "mine")
+        export_items(db, tmp_path / "items.json")
         file = json.loads((tmp_path / "items.json").read_text())
         for box in file["annotations"]:
             box["bbox"] = [round(value, 2) for value in box["bbox"]]
@@ -231,50 +251,52 @@ def test_a_box_that_was_rounded_out_of_the_frame_is_the_same(tmp_path):
             assert box["bbox"][0] + 1.5 == 60  # as CVAT rounds
         file["annotations"] = [b for b in file["annotations"] if b["attributes"]["role"] != "label"]
         (tmp_path / "edited.json").write_text(json.dumps(file))
-        made = import_items(book, tmp_path / "edited.json", "ann", tmp_path / "items.json")
-        assert [decision.verb for decision in made] == ["accept"]
+        decisions = import_items(db, tmp_path / "edited.json", "ann", tmp_path / "items.json")
+        assert [decision.verb for decision in decisions] == ["accept"]
 
 
-def test_of_a_track_each_frame_is_told_for_itself(review):
+def test_each_frame_of_a_track_is_decided_separately(review):
     review.boxes.remove(review.boxes_of("miss")[0])
-    assert review.back() == {"miss": "accept"}
-    table = ledger.labels_as_of(review.book).loc[5:]
+    assert review.import_edited() == {"miss": "accept"}
+    table = ledger.labels_as_of(review.db).loc[5:]
     assert table.frame.tolist() == [5, 6] and set(table.track) == {"t7"}
     assert set(table.source) == {"person"}
 
 
-def test_without_edits_nothing_is_decided(review):
-    before = ledger.labels_as_of(review.book)
-    assert review.back() == {}
-    for box in review.boxes:  # CVAT rounds, numbers anew, and makes texts and floats of numbers
+def test_unedited_items_stay_open(review):
+    before = ledger.labels_as_of(review.db)
+    assert review.import_edited() == {}
+    for box in review.boxes:  # CVAT rounds, renumbers, and turns numbers into text and floats
         box["bbox"] = [round(value + 0.004, 2) for value in box["bbox"]]
         box["attributes"] |= {"box": float(box["attributes"]["box"]), "item": "1"}
         box["attributes"]["item"] = ""
-    assert review.back() == {}
+    assert review.import_edited() == {}
     review.forget_attributes()
-    assert review.back() == {}
-    pd.testing.assert_frame_equal(ledger.labels_as_of(review.book), before)
-    assert ledger.progress(review.book).open == 5
+    assert review.import_edited() == {}
+    pd.testing.assert_frame_equal(ledger.labels_as_of(review.db), before)
+    assert ledger.progress(review.db).open == 5
 
 
-def test_finished_means_that_what_stands_is_right(review):
-    assert review.back(finished=True) == {"background": "keep", "miss": "accept"}
-    assert len(ledger.labels_as_of(review.book)) == 7
-    open_items = {item.id for item in ledger.get_items(review.book, ["open"])}
-    assert open_items == {NUMBERS[name] for name in ("position", "category", "false")}
-    assert review.back(finished=True) == {}  # those decided since are not touched
+def test_finished_decides_unambiguous_items_as_they_are(review):
+    assert review.import_edited(finished=True) == {"background": "keep", "miss": "accept"}
+    assert len(ledger.labels_as_of(review.db)) == 7
+    open_items = {item.id for item in ledger.get_items(review.db, ["open"])}
+    assert open_items == {IDS[name] for name in ("position", "category", "false")}
+    assert review.import_edited(finished=True) == {}  # decided items are left out
 
 
-def test_items_whose_pictures_lack_stay_open(review):
-    gone = [box["image_id"] for box in review.boxes_of("background") + review.boxes_of("miss")[:1]]
+def test_items_without_all_their_images_stay_open(review):
+    removed = [
+        box["image_id"] for box in review.boxes_of("background") + review.boxes_of("miss")[:1]
+    ]
     for key in ("images", "annotations"):
         name = {"images": "id", "annotations": "image_id"}[key]
-        review.file[key] = [row for row in review.file[key] if row[name] not in gone]
+        review.file[key] = [row for row in review.file[key] if row[name] not in removed]
     review.boxes = review.file["annotations"]
-    assert review.back(finished=True) == {}
+    assert review.import_edited(finished=True) == {}
     review.boxes.remove(review.boxes_of("miss")[0])
-    with pytest.raises(InputError, match="item 4: all pictures of an item that was touched must b"):
-        review.back()
+    with pytest.raises(InputError, match="item 4: all images of a touched item must be present; f"):
+        review.import_edited()
 
 
 def test_a_copy_of_a_box_is_a_new_one(review):
@@ -284,38 +306,38 @@ def test_a_copy_of_a_box_is_a_new_one(review):
     moved_on = copy.deepcopy(review.boxes_of("position")[0])
     moved_on["image_id"] = review.boxes_of("background")[0]["image_id"]
     review.boxes += [other, moved_on]
-    assert review.back() == {"position": "add", "background": "add"}
-    table = ledger.labels_as_of(review.book)
+    assert review.import_edited() == {"position": "add", "background": "add"}
+    table = ledger.labels_as_of(review.db)
     assert review.label(1) == (0, 10, 20.5, 3, 3, T)
     assert table.loc[5:, ["frame", "x"]].values.tolist() == [[0, 40], [1, 10]]
 
 
-def test_a_box_in_another_picture_is_a_new_one(review):
+def test_a_box_in_another_image_is_a_new_one(review):
     review.delete("position", "suggestion")
     (box,) = review.boxes_of("position")
     box["image_id"] = review.boxes_of("background")[0]["image_id"]
-    assert review.back() == {"position": "delete", "background": "add"}
+    assert review.import_edited() == {"position": "delete", "background": "add"}
 
 
-def test_all_of_a_file_is_taken_or_nothing(review):
+def test_a_file_is_imported_as_a_whole_or_not_at_all(review):
     review.delete("position", "label")
     review.delete("false")
-    ledger.draw(review.book, "bob", kinds=["false_alarm"])
-    with pytest.raises(InputError, match="edited.json item 5: the ledger must take it"):
-        review.back()
-    assert ledger.decision_table(review.book).empty
-    ledger.draw(review.book, "bob", count=0)
-    assert review.back() == {"position": "accept", "false": "accept"}
+    ledger.lease_items(review.db, "bob", kinds=["false_alarm"])
+    with pytest.raises(InputError, match="edited.json item 5: the ledger must accept it"):
+        review.import_edited()
+    assert ledger.decision_table(review.db).empty
+    ledger.lease_items(review.db, "bob", count=0)
+    assert review.import_edited() == {"position": "accept", "false": "accept"}
 
 
 def test_a_new_box_belongs_to_the_item_it_names(review):
-    review.draw(review.boxes_of("miss")[1]["image_id"], 5, 5, item=NUMBERS["miss"])
-    assert review.back() == {"miss": "add"}
-    assert ledger.labels_as_of(review.book).frame.tolist()[4:] == [4, 5, 6, 5]
+    review.draw(review.boxes_of("miss")[1]["image_id"], 5, 5, item=IDS["miss"])
+    assert review.import_edited() == {"miss": "add"}
+    assert ledger.labels_as_of(review.db).frame.tolist()[4:] == [4, 5, 6, 5]
 
 
 def _set(key, value, *path):
-    """An edit that sets, or takes out, a key of what lies at a path of keys."""
+    """An edit that sets a key of the object at a path of keys, or deletes it."""
 
     def edit(review):
         row = review.file
@@ -331,23 +353,23 @@ def _set(key, value, *path):
 
 def _decide_position(review):
     review.delete("position", "label")
-    ledger.decide(review.book, NUMBERS["position"], "keep", "bob")
+    ledger.decide(review.db, IDS["position"], "keep", "bob")
 
 
 def _make_stale(review):
     review.delete("position", "label")
-    gone = Item("labelled_background", "a", 0.9, "r", (_at(1, Change(1, removed=True)),))
-    ledger.decide(review.book, ledger.add_items(review.book, [gone], "o")[0], "accept", "bob")
+    removed = Item("labelled_background", "a", 0.9, "r", (_at(1, Change(1, removed=True)),))
+    ledger.decide(review.db, ledger.add_items(review.db, [removed], "o")[0], "accept", "bob")
 
 
 def _lapse(review):
     review.delete("position", "label")
-    ledger.begin_round(review.book, 1)
+    ledger.begin_round(review.db, 1)
 
 
 def _lease(review):
     review.delete("position", "label")
-    ledger.draw(review.book, "bob")
+    ledger.lease_items(review.db, "bob")
 
 
 def _double(review):
@@ -376,43 +398,43 @@ REFUSED = {
         _set(2, 1e999, "annotations", 2, "bbox"),
         "must be strict JSON; found the numbe",
     ),
-    "no size": (_set(2, 0, "annotations", 2, "bbox"), "bbox must be of a size above 0; found"),
+    "no size": (_set(2, 0, "annotations", 2, "bbox"), "bbox must have a size above 0; found"),
     "outside": (
         _set(0, 58.6, "annotations", 2, "bbox"),
         r"annotations\[2\]: the centre of bbox mus",
     ),
     "above": (_set(1, -1.6, "annotations", 2, "bbox"), "the frame of 60x40 pixels; found 20, -0.1"),
-    "unknown image": (_set("image_id", 70, "annotations", 2), "image_id must be one of the file's"),
+    "unknown image": (_set("image_id", 70, "annotations", 2), "image_id must occur in the file"),
     "text as image": (
         _set("image_id", "1", "annotations", 2),
-        "image_id must be a whole number fr",
+        "image_id must be a non-negative int",
     ),
     "unknown category": (
         _set("category_id", 3, "annotations", 2),
-        "category_id must be one of the",
+        "category_id must occur in the f",
     ),
     "bird": (_set("name", "bird", "categories", 0), r"categories\[0\]: name must be one of target"),
-    "other picture": (
+    "other image": (
         _set("file_name", "c-000001.png", "images", 1),
-        "must be one of those exported; fo",
+        "each image must be an exported on",
     ),
     "number as name": (
         _set("file_name", 7, "images", 1),
         "file_name must be a line of printable t",
     ),
-    "same id": (_set("id", 1, "images", 1), r"images\[1\]: an id must be there once; found 1"),
-    "same picture": (_twice, "a picture must be there once; found a-000000.png"),
+    "same id": (_set("id", 1, "images", 1), r"images\[1\]: each id must occur once; found 1"),
+    "same image": (_twice, "each image must occur once; found a-000000.png"),
     "unknown item": (
         _set("item", 88, "annotations", 2, "attributes"),
-        "attributes.item must be one",
+        "attributes.item must be an e",
     ),
     "unknown box": (
         _set("box", 88, "annotations", 2, "attributes"),
-        "attributes.box must be one of",
+        "attributes.box must be an expo",
     ),
     "broken item": (
         _set("item", "x", "annotations", 2, "attributes"),
-        "attributes.item must be a w",
+        "attributes.item must be a n",
     ),
     "list of attributes": (
         _set("attributes", [], "annotations", 2),
@@ -420,38 +442,38 @@ REFUSED = {
     ),
     "both stand": (
         _shift("position", "label", 1),
-        "edited.json item 1: of a label and its suggest",
+        "edited.json item 1: in a touched item, each la",
     ),
     "decided": (
         _decide_position,
-        "item 1: only an item that waits can be decided; found a decided",
+        "item 1: only an open or skipped item can be decided; found a deci",
     ),
     "stale": (
         _make_stale,
-        "item 1: only an item that waits can be decided; found a stale one. Noth",
+        "item 1: only an open or skipped item can be decided; found a stale one",
     ),
-    "lapsed": (_lapse, "item 1: only an item that waits can be decided; found a lapsed one"),
+    "lapsed": (_lapse, "item 1: only an open or skipped item can be decided; found a lapsed"),
     "leased": (
         _lease,
-        "item 1: the ledger must take it; found .* somebody else than ann; found bob",
+        "item 1: the ledger must accept it; found .* other than ann; found bob",
     ),
-    "twice": (_double, "the ledger must take it; found .* two labels of one place and category"),
+    "twice": (_double, "the ledger must accept it; found .* two labels with one location and"),
     "nobody's": (
         lambda review: review.draw(1, 5, 5, item=4),
-        "a new box must be in a picture of it",
+        "a new box must be in an image of the",
     ),
 }
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_a_wrong_file_is_refused_and_changes_nothing(review, case):
+def test_an_invalid_file_is_refused_and_changes_nothing(review, case):
     edit, message = REFUSED[case]
-    review.delete("false")  # a right edit, which must not be taken either
+    review.delete("false")  # a valid edit, which must not be imported either
     edit(review)
-    before = ledger.decision_table(review.book)
+    before = ledger.decision_table(review.db)
     with pytest.raises(InputError, match=message):
-        review.back()
-    pd.testing.assert_frame_equal(ledger.decision_table(review.book), before)
+        review.import_edited()
+    pd.testing.assert_frame_equal(ledger.decision_table(review.db), before)
 
 
 @pytest.mark.parametrize(
@@ -463,33 +485,29 @@ def test_a_wrong_file_is_refused_and_changes_nothing(review, case):
         ("[]", "edited.json: it must be an object; found list"),
     ],
 )
-def test_what_is_no_json_is_refused(review, text, message):
+def test_a_file_that_is_not_strict_json_is_refused(review, text, message):
     review.path.write_text(text)
     with pytest.raises(InputError, match=message):
-        import_items(review.book, review.path, "ann", review.exported)
+        import_items(review.db, review.path, "ann", review.exported)
 
 
 def test_other_exported_files_are_refused(review, tmp_path):
     review.delete("position", "label")
     review.path.write_text(json.dumps(review.file))
     with pytest.raises(InputError, match="edited.json: it must be as it was exported; found a cha"):
-        import_items(review.book, review.path, "ann", review.path)
+        import_items(review.db, review.path, "ann", review.path)
     with pytest.raises(InputError, match="reviewer must not be empty"):
-        import_items(review.book, review.path, "", review.exported)
+        import_items(review.db, review.path, "", review.exported)
     labels = _labels().assign(x=_labels().x + 1)
-    with ledger.begin(tmp_path / "other.sqlite", labels, SHAPES) as other:
-        with pytest.raises(
-            InputError, match="edited.json item 1: the ledger must take it; found .*"
-        ):
+    with create(tmp_path / "other.sqlite", labels, SHAPES) as other:
+        with pytest.raises(InputError, match="edited.json item 1: the ledger must accept it; foun"):
             import_items(other, review.path, "ann", review.exported)
         ledger.add_items(other, ITEMS.values(), "mine")
-        with pytest.raises(
-            InputError, match="items.json item 1: its items must be as the ledger h"
-        ):
+        with pytest.raises(InputError, match="items.json item 1: its items must equal those of th"):
             import_items(other, review.path, "ann", review.exported)
 
 
-def test_pictures_are_the_frames_stretched_to_8_bits(review, tmp_path):
+def test_images_are_the_frames_stretched_to_8_bits(review, tmp_path):
     frames = {}
     for name, (length, height, width) in SHAPES.items():
         frames[name] = np.arange(length * height * width, dtype=np.uint16).reshape(
@@ -501,26 +519,26 @@ def test_pictures_are_the_frames_stretched_to_8_bits(review, tmp_path):
         return open_sequence(tmp_path / f"{name}.npy", name)
 
     names = {image["file_name"] for image in review.file["images"]}
-    assert write_pictures(review.exported, sequence_of, tmp_path / "pictures") == len(names) == 7
-    assert {path.name for path in (tmp_path / "pictures").iterdir()} == names
-    picture = np.asarray(Image.open(tmp_path / "pictures" / "a-000002.png"))
-    assert picture.shape == (40, 60) and picture.dtype == np.uint8
-    assert (picture.min(), picture.max()) == (0, 255) and picture[20, 0] in (127, 128)
+    assert write_images(review.exported, sequence_of, tmp_path / "images") == len(names) == 7
+    assert {path.name for path in (tmp_path / "images").iterdir()} == names
+    image = np.asarray(Image.open(tmp_path / "images" / "a-000002.png"))
+    assert image.shape == (40, 60) and image.dtype == np.uint8
+    assert (image.min(), image.max()) == (0, 255) and image[20, 0] in (127, 128)
     review.file["images"][0]["frame"] = 10
     review.path.write_text(json.dumps(review.file))
     with pytest.raises(InputError, match=r"images\[0\]: frame must lie in 0 <= frame < 10; found"):
-        write_pictures(review.path, sequence_of, tmp_path / "pictures")
+        write_images(review.path, sequence_of, tmp_path / "images")
 
 
-def test_a_name_that_would_leave_the_folder_is_refused(tmp_path):
-    with ledger.begin(tmp_path / "l.sqlite", _labels(0), {"../a": (4, 40, 60)}) as book:
-        ledger.add_items(book, [Item("false_alarm", "../a", 0.5, "r", (Place(1, 9, 9),))], "s")
-        with pytest.raises(InputError, match=r"sequence ../a: its name must be one of a file"):
-            export_items(book, tmp_path / "items.json")
+def test_a_sequence_name_with_a_path_is_refused(tmp_path):
+    with create(tmp_path / "l.sqlite", _labels(0), {"../a": (4, 40, 60)}) as db:
+        ledger.add_items(db, [Item("false_alarm", "../a", 0.5, "r", (ItemFrame(1, 9, 9),))], "s")
+        with pytest.raises(InputError, match=r"sequence ../a: its name must be a valid file name"):
+            export_items(db, tmp_path / "items.json")
     assert not (tmp_path / "items.json").exists()
 
 
-def test_the_exchange_does_not_load_jax():
+def test_import_and_export_do_not_load_jax():
     code = "import sys, dimjax.review.coco; assert 'jax' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
 
@@ -535,34 +553,34 @@ fixes = st.one_of(
 
 @settings(max_examples=30)
 @given(
-    places=st.lists(st.tuples(coordinates, coordinates, fixes), min_size=1, max_size=5),
-    news=st.lists(st.tuples(st.integers(5, 9), coordinates, coordinates), max_size=3),
+    labelled=st.lists(st.tuples(coordinates, coordinates, fixes), min_size=1, max_size=5),
+    unlabelled=st.lists(st.tuples(st.integers(5, 9), coordinates, coordinates), max_size=3),
 )
-def test_untouched_items_stay_and_accepted_ones_are_accepted(tmp_path_factory, places, news):
+def test_accepting_in_a_file_equals_accepting_in_the_ledger(tmp_path_factory, labelled, unlabelled):
     folder = tmp_path_factory.mktemp("coco")
-    rows = [("a", k, x, y, 3, 3.3, T, "", "annotator") for k, (x, y, _) in enumerate(places)]
+    rows = [("a", k, x, y, 3, 3.3, T, "", "annotator") for k, (x, y, _) in enumerate(labelled)]
     labels = pd.DataFrame(rows, columns=COLUMNS).astype({"x": float, "y": float, "w": float})
-    items = [
-        Item("wrong_position", "a", 0.5, "r", (Place(k, x, y, k + 1, Change(k + 1, **fix)),))
-        for k, (x, y, fix) in enumerate(places)
-    ]
-    for frame, x, y in news:
-        fix = Change(None, "a", frame, x, y, 1.7, 2.9, T)
-        items.append(Item("miss", "a", 0.4, "r", (Place(frame, x, y, None, fix),)))
+    items = []
+    for k, (x, y, fix) in enumerate(labelled):
+        frame = ItemFrame(k, x, y, k + 1, Change(k + 1, **fix))
+        items.append(Item("wrong_position", "a", 0.5, "r", (frame,)))
+    for t, x, y in unlabelled:
+        fix = Change(None, "a", t, x, y, 1.7, 2.9, T)
+        items.append(Item("miss", "a", 0.4, "r", (ItemFrame(t, x, y, None, fix),)))
     with (
-        ledger.begin(folder / "by_file.sqlite", labels, SHAPES) as book,
-        ledger.begin(folder / "by_hand.sqlite", labels, SHAPES) as twin,
+        create(folder / "by_file.sqlite", labels, SHAPES) as by_file,
+        create(folder / "by_hand.sqlite", labels, SHAPES) as by_hand,
     ):
-        for some in (book, twin):
-            ledger.add_items(some, items, "mine")
+        for db in (by_file, by_hand):
+            ledger.add_items(db, items, "mine")
         exported, path = folder / "items.json", folder / "edited.json"
-        chosen = export_items(book, exported)
-        assert import_items(book, exported, "ann", exported) == []
+        ids = export_items(by_file, exported)
+        assert import_items(by_file, exported, "ann", exported) == []
         file = json.loads(exported.read_text())
-        kept = [b for b in file["annotations"] if b["attributes"]["role"] != "label"]
-        path.write_text(json.dumps({**file, "annotations": kept}))
-        made = import_items(book, path, "ann", exported, finished=True)
-        assert [(d.item, d.verb) for d in made] == [(item, "accept") for item in chosen]
-        for item in chosen:
-            ledger.decide(twin, item, "accept", "ann")
-        pd.testing.assert_frame_equal(ledger.labels_as_of(book), ledger.labels_as_of(twin))
+        boxes = [b for b in file["annotations"] if b["attributes"]["role"] != "label"]
+        path.write_text(json.dumps({**file, "annotations": boxes}))
+        decisions = import_items(by_file, path, "ann", exported, finished=True)
+        assert [(d.item, d.verb) for d in decisions] == [(item, "accept") for item in ids]
+        for item in ids:
+            ledger.decide(by_hand, item, "accept", "ann")
+        pd.testing.assert_frame_equal(ledger.labels_as_of(by_file), ledger.labels_as_of(by_hand))

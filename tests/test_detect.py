@@ -7,144 +7,21 @@ import av
 import numpy as np
 import pandas as pd
 import pytest
-from PIL import ImageColor
 
 import dimjax
 from dimjax.commands import detect, export
 from dimjax.data import video_files
 from dimjax.data.labels import CATEGORIES
-from dimjax.data.sequences import as_sequence, open_sequence
-from dimjax.drawing import overlay, pictures
+from dimjax.data.sequences import open_sequence
 from dimjax.errors import InputError
 from dimjax.runs.workdir import Paths
 
-# Far from the centre of a frame that is not square, so that a flip or a swap is seen.
-X, Y, T = 80.5, 20.5, 5
-SCALE = 11  # of a frame of 96 pixels
+X, Y = 80.5, 20.5
 COLUMNS = ["sequence", "frame", "x", "y", "w", "h", "category", "score"]
-
-
-def sky(length=8):
-    frames = np.random.default_rng(0).integers(900, 1100, (length, 64, 96)).astype(np.uint16)
-    frames[:, 20, 80] = 2000
-    return as_sequence(frames, "sky")
 
 
 def table(*rows):
     return pd.DataFrame([("sky", *row) for row in rows], columns=COLUMNS)
-
-
-def colour(category):
-    return np.array(ImageColor.getrgb(pictures.COLOURS[category]))
-
-
-def coloured(image, category):
-    """Rows and columns of the pixels that have exactly the category's colour."""
-    return np.nonzero((np.asarray(image) == colour(category)).all(axis=-1))
-
-
-def test_a_mark_surrounds_its_box_and_covers_none_of_it():
-    image = pictures.enlarged(np.full((64, 96), 100, np.uint8), 4)
-    pictures.mark(image, (X, Y, 3.0, 5.0), "target", 4, margin_px=0.0)
-    rows, columns = coloured(image, "target")
-    # The box reaches from 79 to 82 and from 18 to 23; the line is 3 pixels wide.
-    assert (columns.min(), columns.max()) == (4 * 79 - 3, 4 * 82 + 2)
-    assert (rows.min(), rows.max()) == (4 * 18 - 3, 4 * 23 + 2)
-    assert (np.asarray(image)[4 * 18 : 4 * 23, 4 * 79 : 4 * 82] == 100).all()
-
-
-def test_marks_of_both_categories_differ_in_form_too():
-    filled = {}
-    for category in CATEGORIES:
-        image = pictures.enlarged(np.zeros((64, 96), np.uint8), 4)
-        pictures.mark(image, (X, Y, 3.0, 3.0), category, 4)
-        rows, columns = coloured(image, category)
-        filled[category] = len(rows)
-        middle = columns[rows == rows.min()]
-        assert (np.diff(middle).max() > 1) == (category == "interference")  # corners have gaps
-    assert filled["interference"] < filled["target"]
-
-
-def test_a_crop_stays_inside_and_says_where_it_is():
-    frames = np.arange(2 * 64 * 96).reshape(2, 64, 96)
-    window, origin = pictures.crop(frames, X, Y, 32)
-    assert origin == (64, 4) and window.shape == (2, 32, 32)  # 80 - 16 = 64 just fits
-    assert window[0, 20 - 4, 80 - 64] == frames[0, 20, 80]
-    assert pictures.crop(frames, 95.5, 0.5, 32)[1] == (64, 0)
-    assert pictures.crop(frames, 95.5, 63.5, 500)[0].shape == (2, 64, 96)
-
-
-def test_grey_levels_by_hand():
-    assert pictures.grey8(np.array([9, 10, 15, 20, 21]), 10, 20).tolist() == [0, 0, 128, 255, 255]
-    low, high = pictures.grey_range(np.full((8, 8), 7, np.uint16))
-    assert high > low == 7
-
-
-def test_tiles_are_frames_and_differences_with_zero_in_the_middle():
-    clip = np.full((4, 8, 8), 1000, np.uint16)
-    clip[0, 3, 5] = 1040
-    tiles = pictures.tiles(clip, noise_sigma=10.0)
-    assert list(tiles.images) == ["F1", "F2", "F3", "F4", "F1 - F2", "F1 - F3", "F1 - F4"]
-    difference = tiles.images["F1 - F3"]
-    assert tiles.most == 80.0
-    assert difference[0, 0] == 128 and difference[3, 5] == round(255 * 0.75)
-
-
-def test_picture_marks_the_box_and_enlarges_the_strongest():
-    found = table(
-        (T, X, Y, 3.0, 3.0, "target", 0.9),
-        (T, 10.5, 50.5, 3.0, 3.0, "interference", 0.4),
-        (T + 1, 48.0, 32.0, 3.0, 3.0, "target", 0.99),
-    )
-    image = overlay.picture(sky(), T, found)
-    frame = np.asarray(image)[: 64 * SCALE, : 96 * SCALE]
-    box = np.asarray(image)[20 * SCALE : 21 * SCALE, 80 * SCALE : 81 * SCALE]
-    assert (box == 255).all()  # the bright pixel itself is not covered
-    rows, columns = coloured(frame, "target")
-    assert abs(columns.min() - SCALE * (X - 4.5)) < 4 and abs(rows.min() - SCALE * (Y - 4.5)) < 4
-    _, columns = coloured(frame[40 * SCALE :], "interference")
-    assert abs(columns.min() - SCALE * (10.5 - 4.5)) < 4
-    # One inset for each of the two detections of this frame, in the colour of its category.
-    right = np.asarray(image)[:, 96 * SCALE + 1 :]
-    third = image.height // 3
-    assert len(coloured(right[:third], "target")[0]) and not len(
-        coloured(right[:third], "interference")[0]
-    )
-    assert len(coloured(right[third : 2 * third], "interference")[0])
-    assert (right[2 * third + 32 :] == ImageColor.getrgb(pictures.BACKGROUND)).all()
-
-
-def test_picture_without_detections_is_the_frame():
-    image = overlay.picture(sky(), T, table())
-    assert image.size == (96 * SCALE, 64 * SCALE)
-
-
-def test_explained_shows_the_clip_of_the_chosen_detection():
-    sequence = sky()
-    found = table((T, 30.5, 40.5, 3.0, 3.0, "target", 0.9), (T, X, Y, 3.0, 3.0, "target", 0.6))
-    image = np.asarray(overlay.explained(sequence, T, found, stride=1, rank=1))
-    side = (64 * SCALE - 3 * 16) // 4
-    left = 96 * SCALE + 16
-    assert image.shape == (64 * SCALE, left + side + 16 + side, 3)
-    second = image[side + 16 : 2 * side + 16, left : left + side]  # F2; the target stays in place
-    clip, (x0, y0) = pictures.crop(sequence.clip(T, 1), X, Y, 32)
-    bright = np.argwhere((second == 255).all(axis=-1)).mean(axis=0) * 32 / side
-    assert np.abs(bright - [Y - y0, X - x0]).max() < 1.5
-    # It stands still, so that nothing of it is left in the differences.
-    difference = image[side + 16 + 60 : 2 * side + 16, left + side + 16 :]
-    assert abs(np.median(difference) - 128) < 20
-
-
-@pytest.mark.parametrize("length", [4, 9])
-def test_video_has_all_frames(tmp_path, length):
-    overlay.write_video(
-        tmp_path / "sky.mp4", sky(length), table((2, X, Y, 3.0, 3.0, "target", 0.9))
-    )
-    video_files = open_sequence(tmp_path / "sky.mp4")
-    assert video_files.shape == (length, 64 * SCALE, 96 * SCALE)
-    marked, plain = video_files.frame(2).astype(int), video_files.frame(3).astype(int)
-    edge = slice(round(SCALE * (Y - 4)), round(SCALE * (Y + 4))), round(SCALE * (X - 4.5)) - 2
-    assert np.abs(marked[edge] - plain[edge]).mean() > 20
 
 
 @pytest.fixture
@@ -153,7 +30,7 @@ def eager_run(tiny_run, monkeypatch):
     run = dimjax.load(tiny_run)
     for name in ("threshold", "track_threshold"):
         run.detector.description[name] = dict.fromkeys(CATEGORIES, 0.011)
-    monkeypatch.setattr(detect.runs, "load", lambda workdir, runtime: run)
+    monkeypatch.setattr(detect, "load", lambda workdir, runtime: run)
     return run
 
 
@@ -161,7 +38,7 @@ def test_detect_one_sequence(tiny_run, eager_run, tmp_path):
     source = tiny_run / "sky" / "sequences" / "test-0000"
     output = detect.run(tiny_run, source, tmp_path / "out", pictures=3, video=True)
     detector, found = eager_run.detector, eager_run.detect(open_sequence(source), accepted=False)
-    expected = detector.decided(detector.linked(found))
+    expected = detector.accept(detector.link(found))
     assert len(expected) > 10 and expected.score.min() >= 0.011
     written = pd.read_csv(output / "detections.csv")
     written = written.fillna({"track": ""})
@@ -211,7 +88,7 @@ def videos(tiny_run, tmp_path):
     return tmp_path
 
 
-def test_what_cannot_be_read_is_left_out_and_one_video_is_open_at_a_time(
+def test_unreadable_sequences_are_skipped_and_one_video_is_open_at_a_time(
     tiny_run, eager_run, videos, monkeypatch, capsys
 ):
     alive, most, opened = weakref.WeakSet(), [], video_files._Reader.__init__
@@ -223,12 +100,12 @@ def test_what_cannot_be_read_is_left_out_and_one_video_is_open_at_a_time(
         opened(reader, *args)
 
     monkeypatch.setattr(video_files._Reader, "__init__", noted)
-    rule = "all 4 sequences must be readable; found 2 that are not. They are named above; what"
+    rule = "all 4 sequences must be readable; found 2 that are not. They are named above; the"
     with pytest.raises(InputError, match=rule):
         detect.run(tiny_run, videos, videos / "out", pictures=2, video=True)
     assert set(most) == {1}
     said = capsys.readouterr().out
-    assert "left out: " in said and "b.avi: the " in said and "c.avi near frame 7: " in said
+    assert "skipped: " in said and "b.avi: the " in said and "c.avi near frame 7: " in said
     assert "2 sequences, 16 frames; detections: " in said
     tables = [pd.read_csv(videos / "out" / name) for name in ("detections.csv", "tracks.csv")]
     assert set(tables[0].sequence) == {"a", "d"} and set(tables[1].sequence) <= {"a", "d"}
@@ -243,7 +120,7 @@ def test_a_folder_of_results_belongs_to_one_source(tiny_run, eager_run, tmp_path
     sources = [tmp_path / "x" / "cam1.2024", tmp_path / "x" / "cam1.2025", tmp_path / "y/cam1.2024"]
     for source in sources:
         shutil.copytree(whole, source)
-    eager_run.paths = Paths(workdir)
+    eager_run.context.paths = Paths(workdir)
     assert detect.run(workdir, sources[1], pictures=0).name == "cam1.2025"
     output = detect.run(workdir, sources[0], pictures=5, video=True)
     assert output == workdir / "detect" / "cam1.2024"
@@ -288,15 +165,15 @@ def test_export_writes_both_formats_and_what_they_take(tiny_run, tmp_path, capsy
     assert set(record["outputs"]) == {"boxes", "score", "category"}
     assert record["detector"]["threshold"].keys() == {"target", "interference"}
     assert all(value < 1e-4 for value in record["greatest_difference"].values())
-    assert "detector.onnx: finds what the detector finds, to" in capsys.readouterr().out
+    assert "detector.onnx: equals the detector within" in capsys.readouterr().out
 
 
 def test_pictures_are_spread_over_frames_with_detections():
     frames = {"sky": 8, "other": 8}
     found = table(*[(t, X, Y, 3.0, 3.0, "target", 0.9) for t in (1, 3, 6)])
-    assert detect._chosen(frames, found, 2) == [("sky", 1), ("sky", 6)]
-    assert detect._chosen(frames, found, 9) == [("sky", 1), ("sky", 3), ("sky", 6)]
-    assert detect._chosen(frames, table(), 2) == [("sky", 0), ("other", 7)]
+    assert detect.pictured_frames(frames, found, 2) == [("sky", 1), ("sky", 6)]
+    assert detect.pictured_frames(frames, found, 9) == [("sky", 1), ("sky", 3), ("sky", 6)]
+    assert detect.pictured_frames(frames, table(), 2) == [("sky", 0), ("other", 7)]
 
 
 def test_bad_input_is_named(tiny_run, tmp_path):

@@ -1,4 +1,8 @@
-# tfds.testing.DatasetBuilderTestCase needs TensorFlow and dill; what it checks is checked here.
+"""The TFDS builder, checked without TensorFlow.
+
+tfds.testing.DatasetBuilderTestCase needs TensorFlow and dill; its checks are repeated here.
+"""
+
 import dataclasses
 import pickle
 import shutil
@@ -35,9 +39,9 @@ def records(builder):
 
 
 def ids(builder):
-    """Ids of each split, in the order of the file."""
+    """IDs of each split, in the order of the file."""
     sources = builder.as_data_source()
-    return {split: [record["id"].decode() for record in own] for split, own in sources.items()}
+    return {split: [row["id"].decode() for row in rows] for split, rows in sources.items()}
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +51,7 @@ def built(tmp_path_factory):
 
 @pytest.fixture
 def copy(tmp_path):
-    """A copy of the dummy folder, to be spoilt."""
+    """A copy of the dummy folder, to be damaged."""
     return Path(shutil.copytree(DUMMY, tmp_path / "copy"))
 
 
@@ -57,7 +61,7 @@ def write_plan(path, *rows):
     return str(path)
 
 
-def test_schema_with_units(built):
+def test_every_feature_has_a_description(built):
     features = built.info.features
     assert features["frame"].shape == (CHIP_PX, CHIP_PX, 1)
     assert features["frame"].np_dtype == np.uint16
@@ -70,28 +74,28 @@ def test_schema_with_units(built):
     assert "10.1109/ACCESS.2024.3435872" in built.info.citation
 
 
-def test_configs_of_the_paper():
+def test_the_configs_have_the_sizes_and_the_mix_of_the_paper():
     sizes_px = {name: config.chip_px for name, config in Builder.builder_configs.items()}
     assert sizes_px == {"chips16": 16, "chips32": 32, "chips64": 64, "chips80": 80}
     mixes = {config.backgrounds_per_label for config in Builder.BUILDER_CONFIGS}
     assert mixes == {54_489 / 35_021}
 
 
-def test_splits_are_by_sequence_and_new_is_not_cut(built):
+def test_splits_are_by_sequence_and_new_sequences_are_not_cut(built):
     sequences = {
         split: {record["sequence"].decode() for record in source}
         for split, source in built.as_data_source().items()
     }
-    # The folder has no validation sequences: one of its two for training is set aside.
+    # The folder has no validation sequences, so one of its two training sequences is set aside.
     assert sequences["train"] | sequences["val"] == {"swift", "tern"}
     assert sequences["train"] & sequences["val"] == set()
     assert sequences["test"] == {"kite"}
-    # 12 labels ask for 19 backgrounds, which are dealt out evenly.
+    # 12 labels need 19 backgrounds, which are distributed evenly.
     sizes = {split: info.num_examples for split, info in built.info.splits.items()}
     assert sum(sizes.values()) == 31 and set(sizes.values()) == {10, 11}
 
 
-def test_every_chip_shows_its_place_in_the_raw_frames(built):
+def test_every_chip_equals_its_window_of_the_raw_frames(built):
     folder = open_folder(DUMMY)
     for record in records(built):
         sequence = folder.sequence(record["sequence"].decode())
@@ -115,37 +119,37 @@ def test_one_chip_by_hand(tmp_path):
     assert record["labels"]["category"] == [0] and record["labels"]["track"] == [b"swift-1"]
     frame = record["frame"][..., 0].astype(int)
     assert np.unravel_index(np.argmax(frame), frame.shape) == (11, 25)
-    # In the next frame the target is 2 px to the right and 1 px down: darker there in F1 - F2.
+    # In the next frame the target is 2 px further right and 1 px down: negative there in F1 - F2.
     difference = record["difference"][..., 0]
     assert difference[11, 25] > 5 and difference[12, 27] < -5
 
 
-def test_depth_is_that_of_the_raw_frames(built):
+def test_the_bit_depth_is_that_of_the_raw_frames(built):
     depth = {record["sequence"]: record["bits"] for record in records(built)}
     assert depth == {b"kite": 8, b"swift": 16, b"tern": 8}
 
 
-def test_ids_are_the_same_in_each_build_and_with_other_shards(built, tmp_path, monkeypatch):
-    monkeypatch.setattr(dim_targets_dataset_builder, "_SHARD_BYTES", 4 * 14 * CHIP_PX**2)
+def test_ids_do_not_depend_on_the_build_or_the_shards(built, tmp_path, monkeypatch):
+    monkeypatch.setattr(dim_targets_dataset_builder, "SHARD_BYTES", 4 * 14 * CHIP_PX**2)
     again = build(tmp_path)
     assert {info.num_shards for info in again.info.splits.values()} == {3}
     assert ids(again) == ids(built)
     assert ids(build(tmp_path / "other", seed=1)) != ids(built)
 
 
-def test_a_shard_takes_along_what_its_rows_need_and_no_more():
+def test_a_shard_contains_only_the_data_of_its_rows():
     folder = open_folder(DUMMY)
     plan = pd.DataFrame(
         [("a", "swift", 1, 60, 50, "label"), ("b", "tern", 0, 0, 0, "background")],
         columns=["id", "sequence", "frame", "x0", "y0", "reason"],
     )
     one_chip = 14 * CHIP_PX**2
-    first, second = shards.split_up(folder, plan, folder.labels, CHIP_PX, 1, most_bytes=one_chip)
+    first, second = shards.make_shards(folder, plan, folder.labels, CHIP_PX, 1, max_bytes=one_chip)
     assert first.folder.names == ["swift"] and second.folder.names == ["tern"]
     assert set(first.labels.sequence) == {"swift"} and set(second.labels.sequence) == {"tern"}
     ((name, example),) = pickle.loads(pickle.dumps(first)).examples()
     assert name == "a" and example["labels"]["box"].tolist() == [[25.5, 11.5, 3.0, 3.0]]
-    (both,) = shards.split_up(folder, plan, folder.labels, CHIP_PX, 1, most_bytes=2 * one_chip)
+    (both,) = shards.make_shards(folder, plan, folder.labels, CHIP_PX, 1, max_bytes=2 * one_chip)
     assert [name for name, _ in both.examples()] == ["a", "b"]
 
 
@@ -159,23 +163,23 @@ def test_stride_and_frame_step(tmp_path):
     builder = build(tmp_path, folder=str(tmp_path), layout={"splits": {}}, stride=2, frame_step=4)
     assert {record["frame_number"] for record in records(builder)} <= {0, 4, 8}
     labelled = next(record for record in records(builder) if len(record["labels"]["box"]))
-    # F1..F4 are the frames 4, 6, 8 and, since there is no frame 10, 2.
+    # F1..F4 are the frames 4, 6, 8 and 2, since there is no frame 10.
     assert labelled["difference"][0, 0].tolist() == [16 - 36, 16 - 64, 16 - 4]
     assert labelled["labels"]["category"] == [1]
 
 
-def test_label_table_in_place_of_the_folders_own(tmp_path):
-    own = open_folder(DUMMY).labels
-    write_table(own[own.sequence != "tern"], tmp_path / "labels.csv")
+def test_a_label_table_replaces_that_of_the_folder(tmp_path):
+    labels = open_folder(DUMMY).labels
+    write_table(labels[labels.sequence != "tern"], tmp_path / "labels.csv")
     builder = build(tmp_path, labels=str(tmp_path / "labels.csv"))
     labelled = {r["sequence"] for r in records(builder) if len(r["labels"]["box"])}
     assert labelled == {b"kite", b"swift"}
-    write_table(own.assign(x=own.x + 20), tmp_path / "wrong.csv")
+    write_table(labels.assign(x=labels.x + 20), tmp_path / "wrong.csv")
     with pytest.raises(InputError, match=r"wrong\.csv line 6: x must lie in 0 <= x < 100"):
         build(tmp_path, name="wrong", labels=str(tmp_path / "wrong.csv"))
 
 
-def test_plan_may_add_what_was_new(tmp_path):
+def test_a_plan_may_contain_new_sequences(tmp_path):
     plan = write_plan(
         tmp_path / "plan.csv",
         ("b", "crow", 3, 0, 0, "false_alarm", "train"),
@@ -184,19 +188,19 @@ def test_plan_may_add_what_was_new(tmp_path):
     assert ids(build(tmp_path, plan=plan)) == {"train": ["a", "b"]}
 
 
-def test_no_half_data_set_is_left(copy, tmp_path):
+def test_a_failed_build_leaves_no_data_set(copy, tmp_path):
     frame = copy / "sequences" / "tern" / "003.png"
     frame.write_bytes(frame.read_bytes()[:1500])
     with pytest.raises(InputError, match=r"003\.png"):
         build(tmp_path / "out", folder=str(copy))
     left = [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
-    assert [path.name for path in left] == ["metadata.json"]  # of TFDS: the default config
+    assert [path.name for path in left] == ["metadata.json"]  # TFDS records the default config
     assert not Builder(
         config=DimTargetsConfig(name="mine", chip_px=CHIP_PX), data_dir=tmp_path / "out"
     ).is_prepared()
 
 
-def test_missing_folder(tmp_path):
+def test_a_missing_folder_is_an_error(tmp_path):
     text = r"config chips16: a data folder must be given; found none\. .*--manual_dir=FOLDER.*"
     with pytest.raises(InputError, match=text + r"`python main\.py simulate` writes one"):
         Builder(config="chips16", data_dir=tmp_path).download_and_prepare()
@@ -204,7 +208,7 @@ def test_missing_folder(tmp_path):
         build(tmp_path, folder=str(tmp_path / "nowhere"))
 
 
-def test_no_labels(copy, tmp_path):
+def test_a_folder_without_labels_is_an_error(copy, tmp_path):
     table = copy / "labels.csv"
     table.write_text(table.read_text().split("\n")[0] + "\n")
     text = r"config mine: a data set needs one chip or more; found no chip, from 0 labels\. Label"
@@ -213,11 +217,11 @@ def test_no_labels(copy, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("key", "value", "least"),
+    ("key", "value", "minimum"),
     [("chip_px", 0, 1), ("stride", 0, 1), ("frame_step", -1, 1), ("backgrounds_per_label", -1, 0)],
 )
-def test_config_out_of_range(key, value, least):
-    with pytest.raises(InputError, match=rf"config odd: {key} must be {least} or more; found"):
+def test_a_setting_out_of_range_is_refused(key, value, minimum):
+    with pytest.raises(InputError, match=rf"config odd: {key} must be {minimum} or more; found"):
         DimTargetsConfig(name="odd", **{key: value})
 
 
@@ -230,13 +234,13 @@ def test_each_frame_is_read_once(stride):
         shape=(30, 84, 100),
         read=lambda t: read.append(t) or np.full((84, 100), t, np.uint8),
     )
-    kept = shards._each_frame_read_once(longer, stride)
-    clips = [kept.clip(t, stride)[:, 0, 0].tolist() for t in range(30)]
+    cached = shards._with_frame_cache(longer, stride)
+    clips = [cached.clip(t, stride)[:, 0, 0].tolist() for t in range(30)]
     assert sorted(read) == list(range(30))
     assert clips == [longer.clip(t, stride)[:, 0, 0].tolist() for t in range(30)]
 
 
-def test_table_of_sizes():
+def test_the_table_of_sizes():
     table = sizes.size_table(DUMMY)
     assert table.image.tolist() == ["100x84x4", "80x80x4", "64x64x4", "32x32x4", "16x16x4"]
     assert table.pixels.tolist() == [8400, 6400, 4096, 1024, 256]

@@ -1,5 +1,7 @@
+"""Prepared data sets read into arrays, or left on the disk."""
+
 import sys
-import time
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -9,7 +11,7 @@ import pytest
 
 from dimjax.chips import examples
 from dimjax.data.folders import open_folder
-from dimjax.training import steps
+from dimjax.training.chip_feed import on_device
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "datasets"))
 from dim_targets.dim_targets_dataset_builder import Builder, DimTargetsConfig
@@ -25,8 +27,8 @@ def prepared(tmp_path_factory):
     return builder.data_path
 
 
-def test_splits(prepared):
-    assert sorted(examples.splits(prepared)) == ["test", "train"]
+def test_the_splits_are_named(prepared):
+    assert sorted(examples.split_names(prepared)) == ["test", "train"]
 
 
 def test_frames_are_those_of_the_sequences(prepared):
@@ -39,7 +41,7 @@ def test_frames_are_those_of_the_sequences(prepared):
         np.testing.assert_array_equal(data.frames[i], clip[:, y0 : y0 + 48, x0 : x0 + 48])
 
 
-def test_kinds_and_shapes(prepared):
+def test_shapes_and_data_types(prepared):
     data = examples.load(str(prepared), "train")
     count = len(data)
     assert data.frames.shape == (count, 4, 48, 48) and data.frames.dtype == np.uint16
@@ -50,11 +52,11 @@ def test_kinds_and_shapes(prepared):
     assert set(data.reason) == {"label", "background"}
 
 
-def test_sequences_of_8_bit_stay_8_bit(prepared):
+def test_frames_of_8_bit_stay_8_bit(prepared):
     assert examples.load(prepared, "test").frames.dtype == np.uint8
 
 
-def test_labels_are_where_the_table_has_them(prepared):
+def test_labels_have_the_positions_of_the_table(prepared):
     data = examples.load(prepared, "train")
     labels = open_folder(DUMMY).labels.set_index(["sequence", "frame"])
     for i in np.flatnonzero(data.reason == "label"):
@@ -62,89 +64,91 @@ def test_labels_are_where_the_table_has_them(prepared):
         x, y = np.array([label.x, label.y]) - data.origin[i]
         assert data.boxes[i, 0].tolist() == [x, y, label.w, label.h]
         assert data.category[i, 0] == ["target", "interference"].index(label.category)
-    unlabelled = data.take(data.reason == "background")
-    assert len(unlabelled) and not unlabelled.boxes.any() and (unlabelled.category == -1).all()
+    background = data.reason == "background"
+    assert background.any() and not data.boxes[background].any()
+    assert (data.category[background] == -1).all()
 
 
-def test_progress_sees_every_record(prepared):
-    seen = []
+def test_progress_counts_every_record(prepared):
+    counted = []
 
-    def watch(numbers):
+    def progress(numbers):
         for number in numbers:
             yield number
-            seen.append(number)
+            counted.append(number)
 
-    assert len(examples.load(prepared, "test", watch)) == len(seen) > 0
-    assert seen == list(range(len(seen)))
+    assert len(examples.load(prepared, "test", progress)) == len(counted) > 0
+    assert counted == list(range(len(counted)))
 
 
-def test_an_error_does_not_wait_for_the_other_records(prepared, monkeypatch):
+def test_an_interrupt_does_not_wait_for_the_other_records(prepared, monkeypatch):
     count = len(examples.load(prepared, "train"))
-    seen = []
+    interrupted, parsed = threading.Event(), []
 
-    def slowly(features, row=examples._row):
-        seen.append(features)
-        time.sleep(0.02)
+    def parse(features, row=examples._row):
+        if len(parsed) > 2:  # the first record gives the bit depth, the second one is waited for
+            interrupted.wait(10)
+        parsed.append(features)
         return row(features)
 
-    def interrupted(numbers):
+    def progress(numbers):
         yield next(iter(numbers))
+        threading.Timer(0.1, interrupted.set).start()  # once the waiting tasks are cancelled
         raise KeyboardInterrupt
 
     monkeypatch.setattr(examples, "_RECORDS_PER_TASK", 1)
     monkeypatch.setattr(examples, "ThreadPoolExecutor", lambda: ThreadPoolExecutor(2))
-    monkeypatch.setattr(examples, "_row", slowly)
+    monkeypatch.setattr(examples, "_row", parse)
     with pytest.raises(KeyboardInterrupt):
-        examples.load(prepared, "train", interrupted)
-    assert len(seen) < count / 2
+        examples.load(prepared, "train", progress)
+    assert len(parsed) < count / 2
 
 
 @pytest.mark.parametrize("split", ["train", "test"])
-def test_stored_frames_are_looked_into_like_an_array(prepared, split):
+def test_stored_frames_are_indexed_like_an_array(prepared, split):
     data = examples.load(prepared, split)
-    stored = examples.load(prepared, split, most_bytes=data.frames.nbytes - 1)
+    stored = examples.load(prepared, split, max_bytes=data.frames.nbytes - 1)
     assert isinstance(
-        examples.load(prepared, split, most_bytes=data.frames.nbytes).frames, np.ndarray
+        examples.load(prepared, split, max_bytes=data.frames.nbytes).frames, np.ndarray
     )
     assert isinstance(stored.frames, examples.StoredFrames) and len(stored) == len(data)
     for name in ("shape", "dtype", "nbytes"):
         assert getattr(stored.frames, name) == getattr(data.frames, name)
     for index in (np.array([2, 0, 2]), slice(1, 3), data.reason == "background", 1):
         np.testing.assert_array_equal(stored.frames[index], data.frames[index])
-    for own, other in zip(stored[:5] + stored[6:], data[:5] + data[6:], strict=True):
-        np.testing.assert_array_equal(own, other)
-    np.testing.assert_array_equal(stored.take(np.array([1])).frames, data.frames[[1]])
+    for values, expected in zip(stored[:5] + stored[6:], data[:5] + data[6:], strict=True):
+        np.testing.assert_array_equal(values, expected)
 
 
-def test_one_deep_sequence_makes_all_frames_deep(prepared, monkeypatch):
-    first = []
+def test_one_sequence_of_16_bit_makes_all_frames_16_bit(prepared, monkeypatch):
+    rows = []
 
-    def as_if_shallow(features, row=examples._row):
-        first.append(row(features))
-        return first[-1]._replace(bits=8 if first[-1].id == first[0].id else 16)
+    def first_is_8_bit(features, row=examples._row):
+        rows.append(row(features))
+        return rows[-1]._replace(bits=8 if rows[-1].id == rows[0].id else 16)
 
     expected = examples.load(prepared, "train").frames
-    monkeypatch.setattr(examples, "_row", as_if_shallow)
+    monkeypatch.setattr(examples, "_row", first_is_8_bit)
     frames = examples.load(prepared, "train").frames
     assert frames.dtype == np.uint16
     np.testing.assert_array_equal(frames, expected)
 
 
-def test_a_cpu_device_takes_the_frames_without_a_copy(prepared):
+def test_a_cpu_device_uses_the_frames_without_a_copy(prepared):
     data = examples.load(prepared, "train")
-    chips = steps.on_device(data, jax.make_mesh((1,), ("data",)))
+    chips = on_device(data, jax.make_mesh((1,), ("data",)))
     assert chips.frames.unsafe_buffer_pointer() == data.frames.ctypes.data
 
 
-def test_unknown_split_names_those_there_are(prepared):
+def test_an_unknown_split_is_refused_with_the_known_ones(prepared):
     with pytest.raises(ValueError, match=r"Unknown split 'val'\. Should be one of \["):
         examples.load(prepared, "val")
 
 
-def test_targets_stand_before_interference_and_gaps_are_marked():
+def test_targets_come_before_interference_and_empty_slots_are_marked():
     boxes = np.arange(16.0).reshape(4, 4)
     labels = [(boxes[:2], [1, 0]), (boxes[:0], []), (boxes[2:3], [1])]
-    padded, category = examples._padded(labels)
+    padded, category = examples._pad_labels(labels)
     assert padded[0].tolist() == [[4, 5, 6, 7], [0, 1, 2, 3]]
     assert not padded[1].any() and padded[2].tolist() == [[8, 9, 10, 11], [0] * 4]
     assert category.tolist() == [[0, 1], [-1, -1], [1, -1]]

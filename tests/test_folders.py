@@ -1,3 +1,4 @@
+import functools
 import os
 from pathlib import Path
 
@@ -31,7 +32,7 @@ def row(sequence="s2", frame=3, x=4.5, y=2.5):
 
 @pytest.fixture
 def data(tmp_path):
-    """A folder in our own layout; 6 frames of 7 rows and 9 columns in each sequence."""
+    """A folder in the default layout, with sequences of 6 frames of 7 rows and 9 columns."""
     for k, name in enumerate(NAMES):
         (tmp_path / "sequences" / name).mkdir(parents=True)
         np.save(tmp_path / "sequences" / name / "frames.npy", np.full((6, 7, 9), k, np.uint16))
@@ -51,7 +52,7 @@ def box_files(folder, **texts):
         (folder / "labels" / f"{name}.csv").write_text(text)
 
 
-def test_own_layout(data):
+def test_the_default_layout(data):
     folder = open_folder(data)
     assert folder.names == NAMES and folder.path == data and folder.layout is DIMJAX
     assert folder.shapes == {name: (6, 7, 9) for name in NAMES}
@@ -67,6 +68,12 @@ def test_without_truth_and_splits(data):
     assert folder.truth is None and folder.splits == {"all": NAMES}
 
 
+def test_the_reference_is_the_truth_or_else_the_labels(data):
+    assert open_folder(data).reference.sequence.tolist() == ["s2"]  # only the truth has one row
+    (data / "truth.csv").unlink()
+    assert open_folder(data).reference.sequence.tolist() == ["s2", "s10"]
+
+
 def test_a_split_without_a_file_is_empty(data):
     for split in ("val", "test", "new"):
         (data / "splits" / f"{split}.txt").unlink()
@@ -75,7 +82,7 @@ def test_a_split_without_a_file_is_empty(data):
     assert open_folder(data).splits == {"all": NAMES}
 
 
-def test_names_need_no_labels_and_no_frames(data):
+def test_names_are_listed_without_labels_and_frames(data):
     (data / "labels.csv").unlink()
     (data / "sequences" / "s1" / "frames.npy").write_bytes(b"")
     assert open_folder(data).names == NAMES
@@ -113,7 +120,7 @@ def test_names_need_no_labels_and_no_frames(data):
         (lambda d: (d / "sequences/s1/frames.npy").unlink(), "shapes", "s1: .*an empty folder"),
     ],
 )
-def test_wrong_file_is_named(data, spoil, ask, message):
+def test_an_invalid_file_is_named(data, spoil, ask, message):
     spoil(data)
     folder = open_folder(data)
     with pytest.raises(InputError, match=message):
@@ -134,13 +141,13 @@ def test_wrong_file_is_named(data, spoil, ask, message):
         ),
     ],
 )
-def test_wrong_listing_is_refused_at_once(data, spoil, message):
+def test_an_invalid_listing_is_refused_when_the_folder_is_opened(data, spoil, message):
     spoil(data)
     with pytest.raises(InputError, match=message):
         open_folder(data)
 
 
-def test_wrong_names_are_refused(data):
+def test_unknown_names_are_refused(data):
     with pytest.raises(InputError, match="must be one of the 3 in the folder; found 's3'"):
         open_folder(data).sequence("s3")
     with pytest.raises(InputError, match="nowhere: a data folder must exist"):
@@ -158,7 +165,7 @@ def test_one_label_file_for_each_sequence(data):
     ]
 
 
-def test_own_table_for_each_sequence(data):
+def test_a_table_for_each_sequence_names_no_other_one(data):
     (data / "labels").mkdir()
     for name in NAMES:
         table = pd.DataFrame([row("s2")], columns=COLUMNS)
@@ -168,7 +175,7 @@ def test_own_table_for_each_sequence(data):
         folder.labels  # noqa: B018
 
 
-def test_label_files_and_sequences_must_pair(data):
+def test_label_files_and_sequences_must_match(data):
     box_files(data)
     (data / "labels" / "s3.csv").write_text("frame,x,y,w,h\n")
     with pytest.raises(InputError, match=r"s3\.csv: a label file must be that of a sequence"):
@@ -205,23 +212,23 @@ def test_surplus_rows_are_an_error_or_dropped_with_a_warning(data):
         open_folder(data, dropping).labels  # noqa: B018
 
 
-def test_the_longest_pattern_counts_in_any_order(data):
+def test_the_longest_matching_pattern_applies_in_any_order(data):
     box_files(data, s1="0,1,1,2,2\n", s2="0,1,1,2,2\n")
     for order in (("*", "s2*"), ("s2*", "*")):
         patterns = {key: "target" if key == "*" else "interference" for key in order}
         labels = open_folder(data, BOXES._replace(category=patterns)).labels
-        found = dict(zip(labels.sequence, labels.category, strict=True))
-        assert found == {"s1": "target", "s2": "interference"}
+        category = dict(zip(labels.sequence, labels.category, strict=True))
+        assert category == {"s1": "target", "s2": "interference"}
 
 
-def test_category_must_match(data):
+def test_a_category_must_match_each_sequence(data):
     box_files(data)
     layout = BOXES._replace(category={"s1*": "target"})
     with pytest.raises(InputError, match=r"a pattern of category must match sequence s2; found"):
         open_folder(data, layout).labels  # noqa: B018
 
 
-def test_layout_from_a_mapping():
+def test_a_layout_is_restored_from_a_mapping():
     assert layout_from(BOXES._asdict(), "config.layout") == BOXES
     assert layout_from({}, "config.layout") == Layout()
     for layout in (DIMJAX, DRONE_IR, CLOUD_SEQS, SKY_SEQS):
@@ -240,28 +247,30 @@ def test_layout_from_a_mapping():
         ({"category": {"*": "target"}}, "category .* not for a table; found .* with table"),
         ({"splits": "train.txt"}, "splits must be a mapping; found 'train.txt'"),
         ({"label_format": "boxes"}, "category must be given for boxes and centroids"),
-        ({"label_format": "boxes", "category": {"*": "target"}}, "labels must hold {sequence}"),
+        ({"label_format": "boxes", "category": {"*": "target"}}, "labels must contain {sequence}"),
     ],
 )
-def test_wrong_layout_is_refused(changes, message):
+def test_an_invalid_layout_is_refused(changes, message):
     with pytest.raises(InputError, match=f"config.layout: {message}"):
         layout_from(changes, "config.layout")
 
 
-def test_wrong_layout_is_refused_by_open_folder(data):
+def test_an_invalid_layout_is_refused_by_open_folder(data):
     with pytest.raises(InputError, match="layout of .*: label_format must be one of"):
         open_folder(data, Layout(label_format="mat"))
 
 
-def real(name, layout):
+@functools.cache  # a folder keeps its labels and shapes
+def real(name):
+    layout = {"drone-ir": DRONE_IR, "cloud-seqs": CLOUD_SEQS, "sky-seqs": SKY_SEQS}[name]
     root = Path(os.environ.get("DIMJAX_DATA") or Path(__file__).parents[2] / "shared" / "data")
     if not (root / name).is_dir():
-        pytest.skip(f"no real data at {root / name}: let DIMJAX_DATA name their folder")
+        pytest.skip(f"no real data at {root / name}: set DIMJAX_DATA to their folder")
     return open_folder(root / name, layout)
 
 
 def brightness(folder, sequence, frame, x, y):
-    """Grey levels of the pixel at x, y above the median of the 9x9 pixels round it."""
+    """Difference of the pixel at x, y to the median of the 9x9 pixels around it, grey levels."""
     pixels = folder.sequence(sequence).frame(frame).astype(float)
     row, column = int(y), int(x)
     window = pixels[max(row - 4, 0) : row + 5, max(column - 4, 0) : column + 5]
@@ -269,7 +278,7 @@ def brightness(folder, sequence, frame, x, y):
 
 
 def test_drone_ir():
-    folder = real("drone-ir", DRONE_IR)
+    folder = real("drone-ir")
     assert len(folder.names) == 113
     assert sum(length for length, _, _ in folder.shapes.values()) == 35325
     assert {shape[1:] for shape in folder.shapes.values()} == {(256, 320)}
@@ -285,7 +294,7 @@ def test_drone_ir():
 
 
 def test_drone_ir_labels_lie_on_the_peak():
-    folder = real("drone-ir", DRONE_IR)
+    folder = real("drone-ir")
     sequence = folder.sequence("IR_AIRPLANE_022")
     distances = []
     for label in folder.labels.query("sequence == 'IR_AIRPLANE_022'")[::20].itertuples():
@@ -299,20 +308,21 @@ def test_drone_ir_labels_lie_on_the_peak():
 
 @pytest.mark.parametrize("name", ["easy1", "easy2", "easy3", "sequence1", "sequence4", "sequence8"])
 def test_cloud_seqs_centroids_need_their_origin(name):
-    folder = real("cloud-seqs", CLOUD_SEQS)
+    folder = real("cloud-seqs")
     assert len(folder.names) == 11 and sum(s[0] for s in folder.shapes.values()) == 920
     labels = folder.labels
     assert len(labels) == 920
-    seen = {-1: [], 0: [], 1: []}  # what an origin too high, the right one, one too low would see
+    contrasts = {-1: [], 0: [], 1: []}  # for an origin 1 too high, the right one, 1 too low
     for label in labels[labels.sequence == name][::4].itertuples():
-        for shift, values in seen.items():
+        for shift, values in contrasts.items():
             x, y = label.x + shift, label.y + shift
             values.append(brightness(folder, name, label.frame, x, y))
-    assert np.median(seen[0]) > 1.05 * max(np.median(seen[-1]), np.median(seen[1]))
+    low, right, high = (np.median(contrasts[shift]) for shift in (-1, 0, 1))
+    assert right > 1.05 * max(low, high)
 
 
 def test_sky_seqs():
-    folder = real("sky-seqs", SKY_SEQS)
+    folder = real("sky-seqs")
     assert folder.shapes == {"seq1_101-200": (100, 512, 640), "seq3_102-200": (99, 512, 640)}
     assert len(folder.labels) == 199
     labels = folder.labels[::9].itertuples()

@@ -1,4 +1,4 @@
-"""Which module may import which: written down here, once."""
+"""Which folder may import which: written down here, once."""
 
 import ast
 import subprocess
@@ -8,83 +8,134 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-DATA = {"errors", "tables", "labels", "layouts", "decoding", "images", "video", "sequences",
-        "folders", "splits", "twins", "coordinates", "chips", "shards", "progress",
-        "writing"}  # fmt: skip
-MODEL = {
-    "models",
-    "losses",
-    "meshes",
-    "answers",
-    "inputs",
-    "detections",
-    "metrics",
-    "thresholds",
-    "streaming",
-    "training",
-    "checkpoints",
+PACKAGE = ROOT / "dimjax"
+
+# Folders and loose modules of dimjax/, from the lowest to the highest; each names all others that
+# it may import. Imports inside functions count too.
+BASE = {"errors", "settings_rules", "progress", "atomic_files", "coordinates"}
+ALLOWED = {
+    "errors": set(),
+    "progress": set(),
+    "coordinates": set(),
+    "settings_rules": {"errors"},
+    "atomic_files": {"errors"},
+    # Frames and labels: NumPy and tables, no JAX (but for the simulator).
+    "data": BASE,
+    "chips": BASE | {"data"},
+    "label_noise": BASE | {"data"},
+    "sky": BASE | {"data", "label_noise"},
+    # The model half.
+    "models": {"errors"},
+    "training": BASE | {"chips", "models"},
+    # The decision half: pure functions of tables.
+    "tracks": BASE | {"data"},
+    "ledger": BASE | {"data"},
+    "mining": BASE | {"data", "tracks", "ledger"},
+    "suspects": BASE | {"data", "tracks", "ledger"},
+    # Both halves meet.
+    "detection": BASE | {"data", "models", "training", "tracks", "evaluation"},
+    "evaluation": BASE | {"data", "chips"},
+    "export": BASE | {"data", "models", "training", "detection"},
+    "drawing": BASE | {"data"},
+    "review": BASE | {"data", "evaluation", "ledger", "drawing"},
+    # Files and orchestration.
+    "runs": BASE
+    | {"data", "chips", "label_noise", "models", "training", "tracks", "ledger"}
+    | {"detection", "evaluation", "export"},
+    "report": BASE | {"data", "chips", "training", "evaluation", "ledger", "drawing", "runs"},
+    "commands": BASE | {"data", "chips", "training", "drawing", "review", "export", "runs"},
+    "stages": BASE
+    | {"data", "chips", "label_noise", "sky", "training", "tracks", "ledger", "mining", "suspects"}
+    | {"detection", "evaluation", "review", "report", "runs"},
 }
-DECISION = {"tracks", "mining", "suspects"}
+WITHOUT_JAX = ("data", "chips", "label_noise", "tracks", "ledger", "mining", "suspects", "review")
+HEAVY = {"jax", "flax", "optax", "orbax", "tensorflow_datasets"}
 
 
 def _imports(path: Path) -> set[str]:
-    """Names of all modules that a file imports, anywhere in it."""
+    """Full names of all modules and objects that a file imports, anywhere in it."""
     names = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
-            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
     return names
 
 
-def _files(module: str) -> list[Path]:
-    path = ROOT / "dimjax" / module
-    return sorted(path.glob("*.py")) if path.is_dir() else [path.with_suffix(".py")]
+def _rooms() -> dict[str, list[Path]]:
+    """Each folder or loose module of dimjax/ -> its files."""
+    files = {path.stem: [path] for path in PACKAGE.glob("*.py") if path.stem != "__init__"}
+    folders = {path.parent for path in PACKAGE.glob("*/__init__.py")}
+    return files | {folder.name: sorted(folder.rglob("*.py")) for folder in folders}
 
 
-@pytest.mark.parametrize("module", sorted(DATA))
-def test_the_data_half_imports_no_model(module):
-    for file in _files(module):
+def test_every_room_stands_in_exactly_one_rule():
+    assert set(_rooms()) == set(ALLOWED)
+
+
+def test_there_are_few_rooms():
+    folders = [path for path in PACKAGE.rglob("*") if path.is_dir() and path.name[0] not in "_."]
+    assert len(folders) + len(list(PACKAGE.glob("*.py"))) - 1 <= 32
+
+
+@pytest.mark.parametrize("room", ALLOWED)
+def test_a_room_imports_only_those_below_it(room):
+    for file in _rooms()[room]:
         for name in _imports(file):
             top, _, rest = name.partition(".")
-            assert top not in {"jax", "flax", "optax", "orbax", "tensorflow_datasets"}, file
-            assert top != "dimjax" or not rest or rest.split(".")[0] in DATA, f"{file}: {name}"
+            other = rest.split(".")[0]
+            if top == "dimjax" and other in ALLOWED:  # otherwise a name of dimjax/__init__.py
+                assert other == room or other in ALLOWED[room], f"{file}: {name}"
 
 
-@pytest.mark.parametrize("module", sorted(MODEL))
-def test_the_model_half_knows_no_tables(module):
-    allowed = MODEL | {"coordinates", "errors", "examples"}
-    for file in _files(module):
-        for name in _imports(file):
-            top, _, rest = name.partition(".")
-            assert top not in {"pandas", "pyarrow", "tensorflow_datasets"}, file
-            assert top != "dimjax" or not rest or rest.split(".")[0] in allowed, f"{file}: {name}"
+def test_there_is_no_circle():
+    below = {room: others - {room} for room, others in ALLOWED.items()}
+    while below:
+        lowest = [room for room, others in below.items() if not others & below.keys()]
+        assert lowest, f"a circle among {', '.join(below)}"
+        for room in lowest:
+            del below[room]
 
 
-@pytest.mark.parametrize("module", sorted(DECISION))
-def test_the_decision_half_is_pure(module):
-    for file in _files(module):
-        for name in _imports(file):
-            top, _, rest = name.partition(".")
-            assert top not in {"jax", "flax", "optax", "orbax", "tensorflow_datasets"}, file
-            allowed = rest.split(".")[0] in DATA | DECISION or rest.startswith("ledger.values")
-            assert top != "dimjax" or not rest or allowed, f"{file}: {name}"
+def test_stages_do_not_import_each_other():
+    for file in (PACKAGE / "stages").glob("*.py"):
+        if file.stem != "rounds":
+            assert not any(name.startswith("dimjax.stages") for name in _imports(file)), file
 
 
-def test_only_the_config_and_the_stages_know_configurations():
-    for file in (ROOT / "dimjax").rglob("*.py"):
+@pytest.mark.parametrize("room", WITHOUT_JAX)
+def test_frames_labels_and_decisions_need_no_jax(room):
+    for file in _rooms()[room]:
+        if file.name == "shard_writing.py":  # the part of the builder that runs on Beam's workers
+            continue
+        assert not {name.partition(".")[0] for name in _imports(file)} & HEAVY, file
+
+
+def test_models_know_no_tables():
+    for file in _rooms()["models"]:
+        assert not {name.partition(".")[0] for name in _imports(file)} & {"pandas", "pyarrow"}, file
+
+
+def test_only_the_directory_of_a_run_reads_configuration_files():
+    for file in PACKAGE.rglob("*.py"):
         knows = any(name.startswith("ml_collections") for name in _imports(file))
         assert not knows or file.name == "workdir.py", file
 
 
 def test_nothing_imports_the_folder_datasets():
-    for file in [*ROOT.glob("*.py"), *(ROOT / "dimjax").rglob("*.py")]:
+    for file in [*ROOT.glob("*.py"), *PACKAGE.rglob("*.py")]:
         assert not any(name.split(".")[0] == "datasets" for name in _imports(file)), file
     assert not (ROOT / "datasets" / "__init__.py").exists()
 
 
 def test_reading_data_does_not_load_jax():
-    modules = "dimjax.data.folders, dimjax.chips.planning, dimjax.data.splits, dimjax.mining"
-    code = f"import sys, {modules}; assert 'jax' not in sys.modules"
-    subprocess.run([sys.executable, "-c", code], check=True)
+    modules = "dimjax.data.folders, dimjax.chips.planning, dimjax.label_noise.planting"
+    code = f"import sys, {modules}, dimjax.mining, dimjax.suspects; assert 'jax' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+
+
+def test_the_readme_names_every_room():
+    layout = (ROOT / "README.md").read_text().partition("## Layout of the code")[2]
+    missing = [room for room in ALLOWED if room not in layout]
+    assert not missing

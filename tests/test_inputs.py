@@ -15,7 +15,7 @@ def _clip():
     return jnp.asarray(frames), jnp.array([[900.0, 50.0]])
 
 
-def test_differences_are_f1_minus_the_others_in_noise_sigmas():
+def test_differences_are_f1_minus_the_other_frames_in_noise_sigmas():
     images = network_input(*_clip(), mode="difference")
     assert images.shape == (1, 2, 3, 3)
     np.testing.assert_allclose(images[0, 1, 2], np.arcsinh([2.0, -2.0, 0.0]), rtol=1e-6)
@@ -26,7 +26,7 @@ def test_sequence_and_single_are_frames_in_noise_sigmas_from_the_level():
     np.testing.assert_allclose(network_input(*_clip(), mode="single")[0, 1, 2], [2])
 
 
-def test_a_place_gives_the_same_numbers_in_a_chip_and_in_the_frame():
+def test_a_chip_and_the_frame_have_the_same_input_at_the_same_position():
     frames = jax.random.randint(jax.random.key(0), (1, 4, 40, 56), 0, 16383).astype(jnp.uint16)
     scale = jnp.array([[8000.0, 7.0]])
     for mode in ("difference", "sequence", "single"):
@@ -49,21 +49,21 @@ def test_boxes_turn_with_their_pixels_and_back(column, row):
     np.testing.assert_allclose(turn_back(TURNS, turned[..., :2] - 4), boxes[..., :2] - 4)
 
 
-def test_all_eight_symmetries_come_up():
+def test_all_eight_symmetries_occur():
     images = jnp.tile(jnp.arange(9.0).reshape(1, 3, 3, 1), (200, 1, 1, 1))
     turned, _ = turn(random_turns(jax.random.key(0), 200), images, jnp.zeros((200, 1, 4)))
     assert len({tuple(np.ravel(image).tolist()) for image in np.asarray(turned)}) == 8
 
 
-def test_added_noise_is_measured_in_the_scale():
+def test_the_scale_contains_the_added_noise():
     frames = jnp.full((400, 4, 16, 16), 1000, jnp.uint16)
     scale = jnp.tile(jnp.array([[1000.0, 2.0]]), (400, 1))
-    noisy, measured = add_noise(jax.random.key(0), frames, scale, most=10.0)
-    # The frames had no noise of their own: what is added lacks that of the scale, 2.
+    noisy, measured = add_noise(jax.random.key(0), frames, scale, max_sigmas=10.0)
+    # The frames have no noise of their own; the scale counts it as 2.
     added = np.std(noisy, axis=(1, 2, 3))
     np.testing.assert_allclose(np.hypot(added, 2.0), measured[:, 1], rtol=0.12)
     np.testing.assert_array_equal(measured[:, 0], 1000.0)
     assert 0.4 < np.mean(added < 2 * 10 / 8) < 0.6 and added.max() < 20.5
-    same, unchanged = add_noise(jax.random.key(0), frames, scale, most=0.0)
+    same, unchanged = add_noise(jax.random.key(0), frames, scale, max_sigmas=0.0)
     np.testing.assert_array_equal(same, frames)
     np.testing.assert_array_equal(unchanged, scale)

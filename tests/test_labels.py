@@ -10,7 +10,7 @@ from dimjax.data.labels import (
     CATEGORIES,
     COLUMNS,
     TRUTH_COLUMNS,
-    check,
+    check_labels,
     read_boxes,
     read_centroids,
     read_table,
@@ -22,8 +22,8 @@ SHAPES = {"flight3": (100, 512, 640)}
 HEADER = "sequence,frame,x,y,w,h,category\n"
 
 
-def written(tmp_path, text, name="labels.csv"):
-    file = tmp_path / name
+def written(tmp_path, text):
+    file = tmp_path / "labels.csv"
     file.write_bytes(text if isinstance(text, bytes) else text.encode())
     return file
 
@@ -63,7 +63,7 @@ ROWS = st.lists(
 
 @given(ROWS, st.sampled_from([COLUMNS, TRUTH_COLUMNS]))
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_what_is_written_is_read_back(tmp_path, rows, columns):
+def test_a_written_table_is_read_back_unchanged(tmp_path, rows, columns):
     types = {column: "str" for column in ("sequence", "category", "track", "source")}
     types |= {"frame": "int64"} | {c: "float64" for c in columns if c not in {*types, "frame"}}
     table = pd.DataFrame([row[: len(columns)] for row in rows], columns=columns).astype(types)
@@ -72,9 +72,11 @@ def test_what_is_written_is_read_back(tmp_path, rows, columns):
     assert [file.name for file in tmp_path.iterdir()] == ["labels.csv"]
 
 
-def test_line_break_in_a_name_is_not_written(tmp_path):
+def test_a_line_break_in_a_name_is_not_written(tmp_path):
     table = pd.concat([one_row(), one_row(track="a\nb")])
-    with pytest.raises(InputError, match=r"line 3: track must not hold a line break; found 'a\\nb"):
+    with pytest.raises(
+        InputError, match=r"line 3: track must not contain a line break; found 'a\\nb"
+    ):
         write_table(table, tmp_path / "labels.csv")
     assert not list(tmp_path.iterdir())
 
@@ -93,17 +95,17 @@ def test_line_break_in_a_name_is_not_written(tmp_path):
         (HEADER + "s,0,1_0,2,3,3,target\n", "line 2: x must be a finite number; found '1_0'."),
         (HEADER + "s,0.5,1,2,3,3,target\n", "line 2: frame must be a whole number; found '0.5'."),
         (HEADER + "s,1e99,1,2,3,3,target\n", "line 2: frame must be a whole number"),
-        (HEADER + 's,0,1,2,3,3,"tar\nget"\n', "line 2: a field must not hold a line break"),
+        (HEADER + 's,0,1,2,3,3,"tar\nget"\n', "line 2: a field must not contain a line break"),
         (HEADER + 's,0,1,2,3,3,"tar"get\n', "line 2: a row must be CSV; found .*expected after"),
         (HEADER.encode() + b"\xff", "the file must exist and be UTF-8 text"),
     ],
 )
-def test_wrong_table_names_file_and_line(tmp_path, text, message):
+def test_an_invalid_table_is_reported_with_file_and_line(tmp_path, text, message):
     with pytest.raises(InputError, match=rf"labels\.csv:? {message}"):
         read_table(written(tmp_path, text))
 
 
-def test_missing_file_is_named(tmp_path):
+def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(InputError, match=r"labels\.csv: the file must exist"):
         read_table(tmp_path / "labels.csv")
 
@@ -127,25 +129,25 @@ def test_missing_file_is_named(tmp_path):
         ),
     ],
 )
-def test_check_names_the_line(changes, message):
+def test_an_impossible_row_is_reported_with_its_line(changes, message):
     table = pd.concat([one_row(), one_row(x=11.5), one_row(**changes)], ignore_index=True)
     with pytest.raises(InputError, match=f"labels.csv line 4: .*{message}"):
-        check(table, SHAPES, "labels.csv")
-    check(table[:2], SHAPES, "labels.csv")
+        check_labels(table, SHAPES, "labels.csv")
+    check_labels(table[:2], SHAPES, "labels.csv")
 
 
-def test_check_of_truth_and_of_nothing():
+def test_a_truth_and_an_empty_table_are_checked():
     truth = one_row().assign(snr=math.nan, visible=1.0)
     with pytest.raises(InputError, match="line 2: snr must be a finite number; found nan"):
-        check(truth, SHAPES, "truth.csv")
-    check(truth[:0], SHAPES, "truth.csv")
+        check_labels(truth, SHAPES, "truth.csv")
+    check_labels(truth[:0], SHAPES, "truth.csv")
 
 
-def test_edges_of_the_frame_are_inside():
-    check(one_row(x=0.0, y=math.nextafter(512, 0), frame=99), SHAPES, "labels.csv")
+def test_the_edges_of_the_frame_are_inside():
+    check_labels(one_row(x=0.0, y=math.nextafter(512, 0), frame=99), SHAPES, "labels.csv")
 
 
-def test_boxes_by_corner_become_centre_and_size(tmp_path):
+def test_boxes_given_by_a_corner_become_centre_and_size(tmp_path):
     file = written(tmp_path, "frame,x,y,w,h\n0,10,20,4,6\n5,0.5,1.5,3,3\n")
     table = read_boxes(file, "flight3", "interference")
     assert tuple(table.columns) == COLUMNS
@@ -155,7 +157,7 @@ def test_boxes_by_corner_become_centre_and_size(tmp_path):
     ]
     assert set(table.category) == {"interference"} and set(table.sequence) == {"flight3"}
     with pytest.raises(InputError, match="labels.csv line 3: x must lie in"):
-        check(table.query("line == 3").assign(x=-1.0), SHAPES, file)
+        check_labels(table.query("line == 3").assign(x=-1.0), SHAPES, file)
 
 
 @pytest.mark.parametrize(
@@ -179,12 +181,12 @@ def test_centroids_by_hand(tmp_path, text, order, origin, expected):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("5 7\n5 7 8\n", "line 2: a line must hold pairs of numbers, None .*; found '5 7 8'"),
+        ("5 7\n5 7 8\n", "line 2: a line must contain pairs of numbers, None .*; found '5 7 8'"),
         ("5 7\n5 seven\n", "line 2: y must be a finite number; found 'seven'"),
         ("frame,col,row\n1,2,3\n", "line 1: there must be a column x; found frame, col, row"),
     ],
 )  # fmt: skip
-def test_wrong_centroids_name_the_line(tmp_path, text, message):
+def test_invalid_centroids_are_reported_with_their_line(tmp_path, text, message):
     with pytest.raises(InputError, match=rf"labels\.csv {message}"):
         read_centroids(written(tmp_path, text), "s", "target", "xy", 0, size_px=3)
 
@@ -193,10 +195,10 @@ def test_centroids_keep_their_lines(tmp_path):
     file = written(tmp_path, "5 7\n\nNone\n5 7 700 8\n")
     table = read_centroids(file, "flight3", "target", "xy", 0, size_px=3)
     with pytest.raises(InputError, match=r"labels\.csv line 4: x must .*; found 700.5"):
-        check(table, SHAPES, file)
+        check_labels(table, SHAPES, file)
 
 
 @pytest.mark.parametrize(("order", "origin"), [("yx", 0), ("xy", 2)])
-def test_unknown_order_or_origin(tmp_path, order, origin):
+def test_an_unknown_order_or_origin_is_refused(tmp_path, order, origin):
     with pytest.raises(InputError, match=r"centroid (order|origin) must be one of \("):
         read_centroids(written(tmp_path, "5 7\n"), "s", "target", order, origin, size_px=3)

@@ -1,4 +1,4 @@
-"""The file of a ledger: killed writers, several processes and threads, other people's files."""
+"""The file of a ledger: killed writers, concurrent processes and threads, and foreign files."""
 
 import os
 import signal
@@ -9,48 +9,49 @@ import threading
 
 import pandas as pd
 import pytest
+from ledger_tools import dump
 
 from dimjax import ledger
 from dimjax.data.labels import COLUMNS
 from dimjax.errors import InputError
-from dimjax.ledger import Change, Item, Place, schema
+from dimjax.ledger import Change, Item, ItemFrame, schema
 
 SHAPES = {"a": (500, 400, 600)}
-FRAMES = 20  # of an item of a track
+FRAMES = 20  # of a track
 
 WRITER = """
 import sys
 from dimjax import ledger
 assert "jax" not in sys.modules
-with ledger.open_ledger(sys.argv[1]) as book:
-    while items := ledger.draw(book, "ann"):
-        print(ledger.decide(book, items[0].id, "accept", "ann").id, flush=True)
+with ledger.open_ledger(sys.argv[1]) as db:
+    while items := ledger.lease_items(db, "ann"):
+        print(ledger.decide(db, items[0].id, "accept", "ann").id, flush=True)
 """
 
-DRAWER = """
+LESSEE = """
 import sys, time
 from dimjax import ledger
-with ledger.open_ledger(sys.argv[1]) as book:
+with ledger.open_ledger(sys.argv[1]) as db:
     print("ready", flush=True)
     sys.stdin.readline()
-    while items := ledger.draw(book, sys.argv[2]):
+    while items := ledger.lease_items(db, sys.argv[2]):
         print(items[0].id, flush=True)
-        ledger.decide(book, items[0].id, "keep", sys.argv[2])
-        time.sleep(0.002)  # else SQLite lets one wait until the other is through
+        ledger.decide(db, items[0].id, "keep", sys.argv[2])
+        time.sleep(0.002)  # else SQLite makes one process wait until the other is done
 """
 
 
-def _begin(path, rows=0, shapes=SHAPES):
+def _open(path, rows=0, shapes=SHAPES, match_px=3.0):
     labels = [("a", k, 5.0, 5.0, 3.0, 3.0, "target", "", "annotator") for k in range(rows)]
-    return ledger.begin(path, pd.DataFrame(labels, columns=COLUMNS), shapes)
+    return ledger.create_or_open(path, pd.DataFrame(labels, columns=COLUMNS), shapes, match_px)
 
 
 def _item(k, frames=1):
-    x, y = 4.0 * (k % 100), 4.0 * (k // 100)  # so far apart that none makes another stale
+    x, y = 4.0 * (k % 100), 4.0 * (k // 100)  # too far apart to make each other stale
     fix = Change(None, "a", 0, x, y, 3.0, 3.0, "target")
     fixes = [fix._replace(frame=frame) for frame in range(frames)]
-    places = tuple(Place(f.frame, f.x, f.y, None, f) for f in fixes)
-    return Item("miss", "a", 1 / (1 + k), "a gap", places)
+    item_frames = tuple(ItemFrame(f.frame, f.x, f.y, None, f) for f in fixes)
+    return Item("miss", "a", 1 / (1 + k), "a gap", item_frames)
 
 
 def _start(code, *arguments):
@@ -63,173 +64,179 @@ def path(tmp_path):
     return tmp_path / "ledger.sqlite"
 
 
-def test_what_was_acknowledged_survives_a_kill(path):
-    with _begin(path) as book:
-        ledger.add_items(book, [_item(k, FRAMES) for k in range(500)], "mine")
+def test_acknowledged_decisions_survive_a_kill(path):
+    with _open(path) as db:
+        ledger.add_items(db, [_item(k, FRAMES) for k in range(500)], "mine")
     acknowledged = []
-    for patience in (1, 7, 30):
+    for count in (1, 7, 30):
         with _start(WRITER, path) as writer:
-            acknowledged += [int(writer.stdout.readline()) for _ in range(patience)]
+            acknowledged += [int(writer.stdout.readline()) for _ in range(count)]
             os.kill(writer.pid, signal.SIGKILL)
             acknowledged += [int(line) for line in writer.stdout.read().splitlines()]
-    with ledger.open_ledger(path) as book:
-        table = ledger.decision_table(book)
+    with ledger.open_ledger(path) as db:
+        table = ledger.decision_table(db)
         assert set(acknowledged) <= set(table.decision) and len(acknowledged) >= 38
-        assert len(table) <= len(acknowledged) + 3  # at most one a kill was not yet told
+        assert len(table) <= len(acknowledged) + 3  # one per kill may be unacknowledged
         assert table.labels.eq(FRAMES).all()
-        assert len(ledger.labels_as_of(book)) == FRAMES * len(table)
-        assert book.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-        assert book.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
-        assert book.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        assert len(ledger.labels_as_of(db)) == FRAMES * len(table)
+        assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        assert db.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
+        assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
 def test_two_processes_never_get_the_same_item(path):
-    with _begin(path) as book:
-        ids = ledger.add_items(book, [_item(k) for k in range(80)], "mine")
-    drawers = [_start(DRAWER, path, name) for name in ("ann", "bob")]
-    assert all(drawer.stdout.readline() == "ready\n" for drawer in drawers)
-    for drawer in drawers:
-        drawer.stdin.write("\n")
-        drawer.stdin.flush()
-    drawn = [list(map(int, drawer.communicate()[0].split())) for drawer in drawers]
-    assert [drawer.returncode for drawer in drawers] == [0, 0]
-    assert sorted(drawn[0] + drawn[1]) == ids and min(map(len, drawn)) > 0
+    with _open(path) as db:
+        ids = ledger.add_items(db, [_item(k) for k in range(80)], "mine")
+    lessees = [_start(LESSEE, path, name) for name in ("ann", "bob")]
+    assert all(lessee.stdout.readline() == "ready\n" for lessee in lessees)
+    for lessee in lessees:
+        lessee.stdin.write("\n")
+        lessee.stdin.flush()
+    leased = [list(map(int, lessee.communicate()[0].split())) for lessee in lessees]
+    assert [lessee.returncode for lessee in lessees] == [0, 0]
+    assert sorted(leased[0] + leased[1]) == ids and min(map(len, leased)) > 0
 
 
 def test_threads_share_a_ledger(path):
-    with _begin(path) as book:
-        ids = ledger.add_items(book, [_item(k) for k in range(60)], "mine")
-        drawn = []
+    with _open(path) as db:
+        ids = ledger.add_items(db, [_item(k) for k in range(60)], "mine")
+        leased = []
 
         def review(name):
-            while items := ledger.draw(book, name):
-                drawn.append(items[0].id)
-                ledger.decide(book, items[0].id, "keep", name)
+            while items := ledger.lease_items(db, name):
+                leased.append(items[0].id)
+                ledger.decide(db, items[0].id, "keep", name)
 
         threads = [threading.Thread(target=review, args=(name,)) for name in "abc"]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        assert sorted(drawn) == ids and ledger.progress(book).decided == 60
+        assert sorted(leased) == ids and ledger.progress(db).decided == 60
 
 
-def test_a_thread_has_no_part_in_anothers_block(path):
-    with _begin(path) as book:
-        (item,) = ledger.add_items(book, [_item(0)], "mine")
-        other = threading.Thread(target=ledger.decide, args=(book, item, "accept", "ann"))
-        with pytest.raises(KeyError), book.writing():
+def test_a_rollback_does_not_affect_another_thread(path):
+    with _open(path) as db:
+        (item,) = ledger.add_items(db, [_item(0)], "mine")
+        other = threading.Thread(target=ledger.decide, args=(db, item, "accept", "ann"))
+        with pytest.raises(KeyError), db.write_transaction():
             other.start()
             other.join(0.1)
             raise KeyError
         other.join()
-        assert ledger.get_item(book, item).state == "decided"
+        assert ledger.get_item(db, item).state == "decided"
 
 
-def test_a_block_is_written_whole_or_not_at_all(path):
-    with _begin(path, rows=2) as book:
-        ids = ledger.add_items(book, [_item(k) for k in range(4)], "mine")
-        with pytest.raises(KeyError), book.writing():
-            ledger.decide(book, ids[0], "accept", "oracle", "oracle")
+def test_a_transaction_is_atomic(path):
+    with _open(path, rows=2) as db:
+        ids = ledger.add_items(db, [_item(k) for k in range(4)], "mine")
+        with pytest.raises(KeyError), db.write_transaction():
+            ledger.decide(db, ids[0], "accept", "oracle", "oracle")
             raise KeyError
-        assert ledger.get_item(book, ids[0]).state == "open"
-        with book.writing():
-            ledger.decide(book, ids[1], "accept", "oracle", "oracle")
-            with pytest.raises(InputError), book.writing():
-                with pytest.raises(InputError), book.writing():
-                    ledger.decide(book, ids[2], "accept", "oracle", "oracle")
-                    ledger.decide(book, 99, "keep", "oracle")
-                ledger.decide(book, ids[3], "accept", "oracle", "oracle")
-                ledger.decide(book, 99, "keep", "oracle")
+        assert ledger.get_item(db, ids[0]).state == "open"
+        with db.write_transaction():
+            ledger.decide(db, ids[1], "accept", "oracle", "oracle")
+            with pytest.raises(InputError), db.write_transaction():
+                with pytest.raises(InputError), db.write_transaction():
+                    ledger.decide(db, ids[2], "accept", "oracle", "oracle")
+                    ledger.decide(db, 99, "keep", "oracle")
+                ledger.decide(db, ids[3], "accept", "oracle", "oracle")
+                ledger.decide(db, 99, "keep", "oracle")
             with ledger.open_ledger(path) as other:
                 assert len(ledger.labels_as_of(other)) == 2
-        assert ledger.decision_table(book).item.tolist() == [ids[1]]
+        assert ledger.decision_table(db).item.tolist() == [ids[1]]
 
 
-def test_a_reader_sees_one_state(path):
-    with _begin(path) as book, ledger.open_ledger(path) as other:
-        ids = ledger.add_items(book, [_item(0)], "mine")
-        with other.reading():
+def test_a_reader_sees_a_single_state(path):
+    with _open(path) as db, ledger.open_ledger(path) as other:
+        ids = ledger.add_items(db, [_item(0)], "mine")
+        with other.read_transaction():
             assert ledger.labels_as_of(other).empty
-            ledger.decide(book, ids[0], "accept", "ann")
+            ledger.decide(db, ids[0], "accept", "ann")
             assert ledger.labels_as_of(other).empty
         assert len(ledger.labels_as_of(other)) == 1
         other.execute("PRAGMA busy_timeout = 20")
         with (
-            book.writing(),
-            pytest.raises(InputError, match="another process must let go of the ledger in time; f"),
+            db.write_transaction(),
+            pytest.raises(
+                InputError, match="other processes must release the ledger in time; found"
+            ),
         ):
             ledger.undo(other, "ann")
 
 
-@pytest.mark.parametrize("table", ["decisions", "versions", "items", "places", "rounds"])
+@pytest.mark.parametrize(
+    "table", ["meta", "decisions", "versions", "items", "item_frames", "rounds", "sequences"]
+)
 def test_rows_are_only_ever_appended(path, table):
-    with _begin(path, rows=1) as book:
-        (item,) = ledger.add_items(book, [_item(0)], "mine")
-        done = ledger.decide(book, item, "accept", "ann")
-        ledger.undo(book, "ann")
-        column = book.execute(f"SELECT * FROM {table}").description[0][0]
-        before = list(book._connection.iterdump())
+    with _open(path, rows=1) as db:
+        (item,) = ledger.add_items(db, [_item(0)], "mine")
+        done = ledger.decide(db, item, "accept", "ann")
+        ledger.undo(db, "ann")
+        column = db.execute(f"SELECT * FROM {table}").description[0][0]
+        before = dump(db)
         for statement in (
             f"UPDATE {table} SET {column} = {column}",
             f"DELETE FROM {table}",
             f"INSERT OR REPLACE INTO {table} SELECT * FROM {table}",
         ):
-            with pytest.raises(sqlite3.IntegrityError, match=f"{table} are only ever appended"):
-                book.execute(statement)
-        with pytest.raises(sqlite3.IntegrityError, match="decisions are only ever appended"):
+            with pytest.raises(
+                sqlite3.IntegrityError, match=f"{table}: rows are only ever appended"
+            ):
+                db.execute(statement)
+        with pytest.raises(sqlite3.IntegrityError, match="decisions: rows are only ever appended"):
             again = (item, done.id)  # a second undo would replace the first
-            book.execute(
+            db.execute(
                 "INSERT OR REPLACE INTO decisions VALUES (NULL, ?, 'undo', '', '', 0, 0, ?)", again
             )
-        assert list(book._connection.iterdump()) == before
+        assert dump(db) == before
 
 
-def test_a_ledger_begins_once(path):
-    _begin(path, rows=3).close()
-    with _begin(path, rows=3, shapes={**SHAPES, "b": (4, 5, 6)}) as book:
-        assert ledger.labels_as_of(book).index.tolist() == [1, 2, 3]
-        assert list(ledger.sequence_shapes(book)) == ["a", "b"]
-    with pytest.raises(
-        InputError, match="goes on with the 3 labels .* found 2 labels, of which 1 r"
-    ):
-        _begin(path, rows=2)
+def test_a_ledger_is_created_once(path):
+    _open(path, rows=3).close()
+    with _open(path, rows=3, shapes={**SHAPES, "b": (4, 5, 6)}) as db:
+        assert ledger.labels_as_of(db).index.tolist() == [1, 2, 3]
+        assert list(ledger.sequence_shapes(db)) == ["a", "b"]
+    with pytest.raises(InputError, match="continues with the 3 labels .* found 2 labels, of which"):
+        _open(path, rows=2)
+    with pytest.raises(InputError, match=r"keeps its matching radius, detection.match_px = 3.0; f"):
+        _open(path, rows=3, match_px=6.0)
     with pytest.raises(InputError, match=r"sequence a: its length, height and width must stay \(5"):
-        _begin(path, rows=3, shapes={"a": (500, 400, 601)})
+        _open(path, rows=3, shapes={"a": (500, 400, 601)})
 
 
-def test_wrong_labels_begin_no_ledger(path):
-    with pytest.raises(
-        InputError, match="labels of round 0 line 4: frame must lie in 0 <= frame < 2"
-    ):
-        _begin(path, rows=4, shapes={"a": (2, 40, 60)})
-    with pytest.raises(InputError, match="sequence a: length, height or width must be a whole"):
-        _begin(path, rows=4, shapes={"a": (2, 40, 60.5)})
+def test_invalid_arguments_create_no_ledger(path):
+    with pytest.raises(InputError, match="labels of round 0 line 4: frame must lie in 0 <= frame "):
+        _open(path, rows=4, shapes={"a": (2, 40, 60)})
+    with pytest.raises(InputError, match="sequence a: length, height or width must be a non-negat"):
+        _open(path, rows=4, shapes={"a": (2, 40, 60.5)})
+    with pytest.raises(InputError, match="ledger: match_px must be above 0; found 0.0. Correct it"):
+        _open(path, match_px=0)
+    with pytest.raises(InputError, match="ledger: match_px must be a finite number; found '3'"):
+        _open(path, match_px="3")
     assert not path.exists()
 
 
-def test_a_begin_that_was_killed_begins_anew(path, monkeypatch):
+def test_an_interrupted_creation_is_repeated(path, monkeypatch):
     broken = [*schema.STATEMENTS[:9], "no SQL"]
     monkeypatch.setattr("dimjax.ledger.creation.STATEMENTS", broken)
     with pytest.raises(sqlite3.OperationalError):
-        _begin(path, rows=2)
+        _open(path, rows=2)
     with pytest.raises(InputError, match="found another database, or an empty file. Give the dir"):
         ledger.open_ledger(path)
     monkeypatch.undo()
-    with _begin(path, rows=2) as book:
-        assert len(ledger.labels_as_of(book)) == 2
+    with _open(path, rows=2) as db:
+        assert len(ledger.labels_as_of(db)) == 2
 
 
-def test_what_is_no_ledger_is_refused_and_left_alone(path, tmp_path):
-    with pytest.raises(
-        InputError, match="ledger.sqlite: it must be the ledger of a run; found unab"
-    ):
+def test_other_files_are_refused_and_left_unchanged(path, tmp_path):
+    with pytest.raises(InputError, match="ledger.sqlite: it must be the ledger of a run; found un"):
         ledger.open_ledger(path)
     assert not path.exists()
     with pytest.raises(InputError, match="it must be the ledger of a run"):
         ledger.open_ledger(tmp_path)
     path.write_text("sequence,frame,x,y\n" * 100)
-    for opening in (ledger.open_ledger, _begin):
+    for opening in (ledger.open_ledger, _open):
         with pytest.raises(InputError, match="found file is not a database. Give the directory"):
             opening(path)
     other = tmp_path / "other.sqlite"
@@ -237,14 +244,14 @@ def test_what_is_no_ledger_is_refused_and_left_alone(path, tmp_path):
         connection.execute("CREATE TABLE decisions (decision)")
     connection.close()
     before = other.read_bytes()
-    for opening in (ledger.open_ledger, _begin):
+    for opening in (ledger.open_ledger, _open):
         with pytest.raises(InputError, match="found another database, or an empty file"):
             opening(other)
     assert other.read_bytes() == before
 
 
-def test_a_newer_ledger_is_refused(path):
-    with _begin(path) as book:
-        book.execute("PRAGMA user_version = 2")
-    with pytest.raises(InputError, match="schema version 1; found 2. Use the dimjax that wrote it"):
+def test_a_ledger_of_another_version_is_refused(path):
+    with _open(path) as db:
+        db.execute("PRAGMA user_version = 3")
+    with pytest.raises(InputError, match="schema version 2; found 3. Use the dimjax that wrote it"):
         ledger.open_ledger(path)

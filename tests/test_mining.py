@@ -1,4 +1,4 @@
-"""What is mined of tracks, on trajectories laid out by hand."""
+"""Mining of trajectories that are laid out by hand."""
 
 import pandas as pd
 import pytest
@@ -9,8 +9,8 @@ from dimjax import ledger
 from dimjax.data.labels import COLUMNS
 from dimjax.errors import InputError
 from dimjax.ledger.values import Change
-from dimjax.mining import Mined, Mining, mine, read_mined, shortlist, write_mined
-from dimjax.mining.isolated import probability_of as of_strays
+from dimjax.mining import Mined, MiningConfig, mine, read_mined, shortlist, write_mined
+from dimjax.mining.isolated import probability_of as of_isolated
 from dimjax.mining.trajectories import probability_of as of_tracks
 from dimjax.tracks import link
 
@@ -20,7 +20,7 @@ NO_LABELS = pd.DataFrame({name: [] for name in COLUMNS})
 
 
 def detections(*rows, category="target", sequence="a"):
-    """Rows of frame, x, y."""
+    """Detections from (frame, x, y)."""
     table = pd.DataFrame(rows, columns=["frame", "x", "y"])
     table = table.assign(sequence=sequence, w=3.0, h=3.0, category=category, score=0.9)
     return table[["sequence", "frame", "x", "y", "w", "h", "category", "score"]]
@@ -36,13 +36,13 @@ def labels_of(table, track="t1", source="annotator"):
     return table.assign(track=track, source=source)[list(COLUMNS)]
 
 
-def mined_from(*tables, labels=NO_LABELS, settings=Mining()):  # noqa: B008
+def mined_from(*tables, labels=NO_LABELS, settings=MiningConfig()):  # noqa: B008
     table = pd.concat(tables, ignore_index=True)
     return mine(link(table), labels, SHAPES, settings)
 
 
 def frames_of(item):
-    return [place.frame for place in item.places]
+    return [frame.frame for frame in item.frames]
 
 
 GAPS = [t for t in range(15) if t not in (7, 8, 11)]
@@ -54,10 +54,10 @@ def test_a_track_with_gaps_is_one_item_with_all_its_frames():
     assert (item.kind, item.sequence, mined.false_alarms, mined.doubtful) == ("miss", "a", [], [])
     reason = "12 detections on one path over 15 frames; frames 7, 8, 11 without one"
     assert item.reason == reason and frames_of(item) == list(range(15))
-    place = item.places[8]
-    assert (place.x, place.y) == pytest.approx((74, 48), abs=0.05) and place.label is None
-    box = (None, "a", 8, place.x, place.y, 3.0, 3.0, "target", "mined-0")
-    assert place.fix == Change(*box)
+    frame = item.frames[8]
+    assert (frame.x, frame.y) == pytest.approx((74, 48), abs=0.05) and frame.label is None
+    box = (None, "a", 8, frame.x, frame.y, 3.0, 3.0, "target", "mined-0")
+    assert frame.fix == Change(*box)
 
 
 def test_a_track_without_gaps_is_an_unlabelled_target():
@@ -66,17 +66,17 @@ def test_a_track_without_gaps_is_an_unlabelled_target():
     assert item.reason == "15 detections on one path over 15 frames"
 
 
-def test_only_what_has_no_label_is_asked_for():
+def test_only_frames_without_a_label_are_suggested():
     labels = labels_of(flight([t for t in range(15) if t != 8]))
     (item,) = mined_from(flight(GAPS), labels=labels).misses
     assert item.kind == "miss" and frames_of(item) == [8]
-    assert item.places[0].fix.track == "t1"  # the labels' own
+    assert item.frames[0].fix.track == "t1"  # the labels' own
     (item,) = mined_from(flight(GAPS), labels=labels[labels.frame != 5]).misses
     assert frames_of(item) == [5, 8]
     assert mined_from(flight(GAPS), labels=labels_of(flight(range(15)))).misses == []
 
 
-def test_a_label_of_the_track_that_lies_off_is_no_reason_for_a_second():
+def test_a_label_off_its_track_is_not_duplicated():
     labels = labels_of(flight(range(15)))
     labels.loc[4, "y"] += 4.0
     assert mined_from(flight(GAPS), labels=labels).misses == []
@@ -84,19 +84,19 @@ def test_a_label_of_the_track_that_lies_off_is_no_reason_for_a_second():
     assert frames_of(item) == [4]
 
 
-def test_new_tracks_get_names_that_no_label_has():
+def test_new_tracks_get_unused_names():
     labels = labels_of(flight([20], (10.0, 150.0)), track="mined-3")
     (item,) = mined_from(flight(GAPS), labels=labels).misses
-    assert {place.fix.track for place in item.places} == {"mined-4"}
+    assert {frame.fix.track for frame in item.frames} == {"mined-4"}
 
 
-def test_a_weak_detection_is_a_miss_too():
+def test_a_weak_detection_counts_as_a_miss():
     table = flight(range(15)).assign(score=[0.3 if t in (4, 5) else 0.9 for t in range(15)])
     (item,) = mined_from(table).misses
     assert item.kind == "miss" and item.reason.endswith("frames 4, 5 without one")
 
 
-def test_labels_of_interference_make_the_track_one():
+def test_labels_of_interference_decide_the_category_of_a_track():
     labels = labels_of(flight(range(0, 15, 2), category="interference"))
     mined = mined_from(flight(range(15)), labels=labels)
     (item,) = mined.false_alarms
@@ -104,19 +104,19 @@ def test_labels_of_interference_make_the_track_one():
     assert frames_of(item) == [1, 3, 5, 7, 9, 11, 13] and not mined.misses + mined.doubtful
 
 
-def test_a_lone_detection_is_background():
+def test_an_isolated_detection_is_background():
     mined = mined_from(flight(GAPS), detections((20, 150.0, 100.0), (25, 250.0, 60.0)))
     assert [item.kind for item in mined.false_alarms] == ["false_alarm"] * 2
-    (place,) = mined.false_alarms[0].places
-    assert (place.frame, place.x, place.label, place.fix) == (20, 150.0, None, None)
+    (frame,) = mined.false_alarms[0].frames
+    assert (frame.frame, frame.x, frame.label, frame.fix) == (20, 150.0, None, None)
     assert mined.false_alarms[0].reason == "a detection of 0.90 without another on its path"
     assert mined.false_alarms[0].probability == 1 - 2**-6
 
 
-def test_what_a_label_or_a_track_explains_is_no_false_alarm():
-    lone = detections((20, 150.0, 100.0))
-    assert not any(mined_from(lone, labels=labels_of(lone.assign(x=152.9))))
-    assert mined_from(lone, labels=labels_of(lone.assign(x=153.0))).false_alarms
+def test_a_detection_near_a_label_or_a_track_is_no_false_alarm():
+    isolated = detections((20, 150.0, 100.0))
+    assert not any(mined_from(isolated, labels=labels_of(isolated.assign(x=152.9))))
+    assert mined_from(isolated, labels=labels_of(isolated.assign(x=153.0))).false_alarms
     beside = detections((5, 65.0, 47.5))  # 2.5 px from the track, which has its own detection
     mined = mined_from(flight(GAPS), beside)
     assert len(mined.misses) == 1 and not mined.false_alarms and not mined.doubtful
@@ -125,8 +125,8 @@ def test_what_a_label_or_a_track_explains_is_no_false_alarm():
 
 
 @pytest.mark.parametrize(("frame", "y", "sure"), [(16, 65.0, False), (16, 67.0, True), (9, 58, 0)])
-def test_beside_a_track_a_lone_detection_is_doubtful(frame, y, sure):
-    # The track's place in frame 16, two frames after its end, is y = 56; in frame 9 it is 49.
+def test_an_isolated_detection_beside_a_track_is_doubtful(frame, y, sure):
+    # The track's position in frame 16, two frames after its end, is y = 56; in frame 9 it is 49.
     mined = mined_from(flight(GAPS), detections((frame, 50.0 + 3 * frame, y)))
     assert (len(mined.false_alarms), len(mined.doubtful)) == (int(sure), int(not sure))
     assert sure or mined.doubtful[0].reason.endswith("; it may belong to a track beside it")
@@ -136,7 +136,7 @@ def test_beside_a_track_a_lone_detection_is_doubtful(frame, y, sure):
     ("frame", "x", "sure"),
     [(20, 4.4, False), (20, 4.6, True), (20, 295.6, False), (0, 8.4, False), (39, 8.6, True)],
 )
-def test_at_the_border_a_lone_detection_is_doubtful(frame, x, sure):
+def test_an_isolated_detection_at_the_border_is_doubtful(frame, x, sure):
     mined = mined_from(detections((frame, x, 100.0)))
     assert (len(mined.false_alarms), len(mined.doubtful)) == (int(sure), int(not sure))
     if not sure:
@@ -144,31 +144,31 @@ def test_at_the_border_a_lone_detection_is_doubtful(frame, x, sure):
         assert mined.doubtful[0].probability <= 0.5
 
 
-def test_in_a_short_sequence_a_lone_detection_is_doubtful():
+def test_an_isolated_detection_in_a_short_sequence_is_doubtful():
     tracks = link(detections((1, 150.0, 100.0)))
     (item,) = mine(tracks, NO_LABELS, {"a": (3, 200, 300)}).doubtful
     assert item.reason.endswith("the sequence is short") and item.probability == 0.5 * (1 - 2**-2)
 
 
-def test_a_spot_that_comes_again_is_interference():
+def test_a_spot_that_repeats_is_interference():
     jitter = [(2, 0.0), (9, 0.4), (17, -0.3), (30, 0.2)]
     (item,) = mined_from(detections(*((t, 150 + d, 100.0) for t, d in jitter))).false_alarms
-    assert item.reason == "4 detections at one place from frame 2 to 30"
+    assert item.reason == "4 detections at one spot from frame 2 to 30"
     assert frames_of(item) == [2, 9, 17, 30] and item.probability == 1 - 2**-4
-    assert item.places[1].fix == Change(
+    assert item.frames[1].fix == Change(
         None, "a", 9, 150.4, 100.0, 3.0, 3.0, "interference", "mined-0"
     )
 
 
-def test_what_may_repeat_by_chance_is_no_spot():
+def test_detections_that_repeat_by_chance_are_no_spot():
     table = detections(*((t, 150.0, 100.0) for t in (2, 9, 17, 30)))
-    assert len(mined_from(table, settings=Mining(spot_chance=1e-12)).false_alarms) == 4
+    assert len(mined_from(table, settings=MiningConfig(spot_chance=1e-12)).false_alarms) == 4
 
 
-def test_what_is_there_most_of_the_time_does_not_flicker():
+def test_a_spot_that_is_bright_most_of_the_time_does_not_flicker():
     table = detections(*((t, 150.0, 100.0) for t in [*range(2, 12), *range(28, 38)]))
     mined = mined_from(table)
-    assert not mined.false_alarms and [len(item.places) for item in mined.doubtful] == [10, 10]
+    assert not mined.false_alarms and [len(item.frames) for item in mined.doubtful] == [10, 10]
 
 
 def test_bursts_of_a_pixel_are_one_spot():
@@ -197,13 +197,13 @@ def test_doubtful_tracks(table, kind, doubt):
     assert categories == {"interference" if kind == "false_alarm" else "target"}
 
 
-def test_a_short_track_that_leaves_the_frame_is_sure():
+def test_a_short_track_that_leaves_the_frame_is_not_doubtful():
     (item,) = mined_from(flight(range(10, 18), (248.0, 40.0))).misses
-    assert item.places[-1].x > 298
+    assert item.frames[-1].x > 298
     assert mined_from(flight(range(30, 40))).misses  # or lasts to the end of the sequence
 
 
-def test_labels_take_the_doubt_away():
+def test_a_labelled_track_is_not_doubtful():
     labels = labels_of(flight(range(10, 16)))
     mined = mined_from(flight(range(10, 20)), labels=labels)
     assert [frames_of(item) for item in mined.misses] == [[16, 17, 18, 19]]
@@ -218,7 +218,7 @@ def test_targets_on_a_track_of_interference_are_doubtful():
     assert item.reason.endswith("most of them are of interference") and not mined.misses
 
 
-def test_places_lie_in_the_frame():
+def test_suggested_labels_lie_in_the_frame():
     # A curve that leaves the frame at the lower border for the frames 13 to 17.
     path = [(t, 50.0 + 3 * t, 201.0 - 0.12 * (t - 15) ** 2) for t in range(31)]
     table = detections(*(row for row in path if row[2] < 200))
@@ -228,23 +228,23 @@ def test_places_lie_in_the_frame():
     assert len(below) and points.track.nunique() == 1
     kept = points.index[(points.y < 200) | points.detected]
     assert frames_of(item) == kept.tolist() and len(kept) < 31
-    assert all(0 <= place.fix.y < 200 for place in item.places)
+    assert all(0 <= frame.fix.y < 200 for frame in item.frames)
 
 
 @given(st.floats(-1e3, 1e9), st.floats(0, 1e6))
-def test_probabilities_rise_with_the_evidence(evidence, more):
-    low, high = map(of_tracks, (evidence, evidence + more))
+def test_probabilities_rise_with_the_ratio(ratio, more):
+    low, high = map(of_tracks, (ratio, ratio + more))
     assert 0 <= low <= high <= 1
 
 
 @given(st.integers(0, 2000))
 def test_probabilities_rise_with_the_count(count):
-    assert 0 <= of_strays(count) <= of_strays(count + 1) <= 1
+    assert 0 <= of_isolated(count) <= of_isolated(count + 1) <= 1
 
 
-def test_the_order_is_that_of_certainty_and_does_not_depend_on_the_rows():
-    lone = detections((20, 150.0, 100.0), (39, 250.0, 60.0), (30, 20.0, 150.0))
-    tables = [flight(GAPS), flight(range(25), (40.0, 120.0), sequence="b"), lone]
+def test_items_are_ordered_by_certainty_whatever_the_order_of_the_rows():
+    isolated = detections((20, 150.0, 100.0), (39, 250.0, 60.0), (30, 20.0, 150.0))
+    tables = [flight(GAPS), flight(range(25), (40.0, 120.0), sequence="b"), isolated]
     mined = mined_from(*tables)
     table = pd.concat(tables, ignore_index=True).sample(frac=1, random_state=3)
     assert mine(link(table), NO_LABELS, SHAPES) == mined
@@ -254,14 +254,14 @@ def test_the_order_is_that_of_certainty_and_does_not_depend_on_the_rows():
     assert [item.sequence for item in mined.misses] == ["b", "a"]
 
 
-def test_of_equally_sure_false_alarms_the_strongest_is_the_first():
-    lone = detections((10, 50.0, 100.0), (20, 150.0, 100.0), (30, 250.0, 100.0))
-    mined = mined_from(lone.assign(score=[0.7, 0.9, 0.8]))
+def test_equally_probable_false_alarms_are_ordered_by_score():
+    isolated = detections((10, 50.0, 100.0), (20, 150.0, 100.0), (30, 250.0, 100.0))
+    mined = mined_from(isolated.assign(score=[0.7, 0.9, 0.8]))
     assert [item.score for item in mined.false_alarms] == [0.9, 0.8, 0.7]
     assert len({item.probability for item in mined.false_alarms}) == 1
 
 
-def test_of_too_much_the_misses_are_put_up_first_and_all_is_kept(tmp_path):
+def test_misses_are_shortlisted_first_and_all_items_are_written(tmp_path):
     false, beside = detections((20, 250.0, 150.0)), detections((7, 71.0, 55.0))
     mined = mined_from(*(t.assign(sequence="001") for t in (flight(GAPS), false, beside)))
     assert [len(items) for items in mined] == [1, 1, 1]
@@ -276,22 +276,22 @@ def test_of_too_much_the_misses_are_put_up_first_and_all_is_kept(tmp_path):
     assert read_mined(tmp_path / "none.csv").empty
 
 
-def test_a_ledger_takes_what_is_mined(tmp_path):
+def test_mined_items_can_be_decided_in_a_ledger(tmp_path):
     labels = labels_of(flight([0, 1, 2]))
     tracks = link(pd.concat([flight(GAPS), detections((20, 150.0, 100.0))], ignore_index=True))
     mined = mine(tracks, labels, SHAPES)
-    with ledger.begin(tmp_path / "ledger.sqlite", labels, SHAPES) as book:
-        ids = ledger.add_items(book, mined.misses + mined.false_alarms, stage="mine")
+    with ledger.create_or_open(tmp_path / "ledger.sqlite", labels, SHAPES, 3.0) as db:
+        ids = ledger.add_items(db, mined.misses + mined.false_alarms, stage="mine")
         assert len(ids) == 2
         for item in ids:
-            ledger.decide(book, item, "accept", "ann")
-        ledger.begin_round(book, 1)
-        after = ledger.labels_as_of(book, 1)
+            ledger.decide(db, item, "accept", "ann")
+        ledger.begin_round(db, 1)
+        after = ledger.labels_as_of(db, 1)
     assert sorted(after.frame) == list(range(15)) and set(after.track) == {"t1"}
-    assert len(mined.misses[0].places) == 12  # one decision for twelve labels
+    assert len(mined.misses[0].frames) == 12  # one decision for twelve labels
 
 
-def test_nothing_is_mined_of_nothing():
+def test_no_detections_give_no_items():
     assert not any(mined_from(flight([])))
 
 
@@ -303,7 +303,7 @@ def test_nothing_is_mined_of_nothing():
         ({"a": (40, 200, 60)}, "found frame 4, x 62, y 44. Give the shape of this sequence"),
     ],
 )
-def test_wrong_shapes(shapes, text):
+def test_invalid_shapes_are_reported(shapes, text):
     with pytest.raises(InputError, match=text):
         mine(link(flight(GAPS)), NO_LABELS, shapes)
 
@@ -313,9 +313,9 @@ def test_wrong_shapes(shapes, text):
     [
         ({"match_px": 0.0}, "mining setting `match_px`: must be above 0; found 0.0. Correct"),
         ({"short_frames": -1}, "setting `short_frames`: must be 0 or more; found -1"),
-        ({"spot_chance": 2.0}, "setting `spot_chance`: must lie between 0 and 1; found 2.0"),
+        ({"spot_chance": 2.0}, "setting `spot_chance`: must be between 0 and 1; found 2.0"),
     ],
 )
-def test_wrong_settings(change, text):
+def test_settings_out_of_range_are_reported(change, text):
     with pytest.raises(InputError, match=text):
-        mined_from(flight(GAPS), settings=Mining(**change))
+        mined_from(flight(GAPS), settings=MiningConfig(**change))

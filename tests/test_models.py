@@ -1,3 +1,5 @@
+"""The networks: sizes as published, receptive fields, dtypes and training."""
+
 import math
 
 import flax.linen as nn
@@ -5,11 +7,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from random_networks import random_array, random_variables, shapes_of
 
 from dimjax.errors import InputError
 from dimjax.models import BACKBONES, OUTPUTS, Detector, EfficientNetB0, create_detector
-from dimjax.models.layers import channels
-from dimjax.models.ops.pooling import max_pool, window_mean
+from dimjax.models.layers import scaled_channels
 
 PUBLISHED_PARAMETERS = {
     "darknet19": 20_842_376,
@@ -32,42 +34,17 @@ PRIOR = math.log(0.01 / 0.99)
 all_backbones = pytest.mark.parametrize("backbone", BACKBONES)
 
 
-def _shapes(model, x):
-    """Shapes of the output and of the variables, without computing anything."""
-    return jax.eval_shape(lambda: model.init_with_output(jax.random.key(0), x, train=False))
-
-
 def _count(variables):
     return sum(math.prod(a.shape) for a in jax.tree.leaves(variables["params"]))
 
 
-def _random_variables(model, x, seed=0):
-    """Random variables, batch-norm statistics included, without compiling `init`."""
-    rng = np.random.default_rng(seed)
-
-    def draw(path, leaf):
-        name = path[-1].key
-        if name == "kernel":
-            return rng.normal(0, math.sqrt(2 / math.prod(leaf.shape[:-1])), leaf.shape)
-        if name in ("var", "scale"):
-            return rng.uniform(0.5, 1.5, leaf.shape)
-        return rng.normal(0, 0.3, leaf.shape)
-
-    variables = jax.tree_util.tree_map_with_path(draw, _shapes(model, x)[1])
-    return jax.tree.map(lambda a: jnp.asarray(a, jnp.float32), variables)
-
-
-def _images(*shape, seed=1):
-    return jnp.asarray(np.random.default_rng(seed).normal(size=shape), jnp.float32)
-
-
-def _applied(model, variables, x):
+def _apply(model, variables, x):
     return jax.jit(lambda v, x: model.apply(v, x, train=False))(variables, x)
 
 
 @all_backbones
-def test_parameters_are_as_many_as_published(backbone):
-    logits, variables = _shapes(BACKBONES[backbone](classes=1000), jnp.zeros((2, 64, 64, 3)))
+def test_the_number_of_parameters_is_the_published_one(backbone):
+    logits, variables = shapes_of(BACKBONES[backbone](classes=1000), jnp.zeros((2, 64, 64, 3)))
     assert _count(variables) == PUBLISHED_PARAMETERS[backbone]
     assert logits.shape == (2, 1000)
 
@@ -76,15 +53,15 @@ def test_parameters_are_as_many_as_published(backbone):
 def test_stages_beyond_the_output_stride_are_left_out(backbone):
     for stride, features in zip((4, 8, 16, 32), FEATURES[backbone], strict=True):
         model = BACKBONES[backbone](output_stride=stride)
-        shape = _shapes(model, jnp.zeros((1, 64, 96, 3)))[0].shape
+        shape = shapes_of(model, jnp.zeros((1, 64, 96, 3)))[0].shape
         assert shape == (1, 64 // stride, 96 // stride, features)
 
 
 @all_backbones
-def test_detectors_have_one_grid_in_float32(backbone):
+def test_all_detectors_return_the_same_grid_in_float32(backbone):
     for stride in (8, 16):
         model = create_detector(backbone, 0.25, stride, context_px=48, dtype=jnp.bfloat16)
-        output, variables = _shapes(model, jnp.zeros((2, 48, 80, 1)))
+        output, variables = shapes_of(model, jnp.zeros((2, 48, 80, 1)))
         assert (output.shape, output.dtype) == ((2, 48 // stride, 80 // stride, 7), jnp.float32)
         assert {a.dtype for a in jax.tree.leaves(variables)} == {jnp.dtype("float32")}
 
@@ -93,48 +70,48 @@ def test_detectors_have_one_grid_in_float32(backbone):
 def test_width_changes_the_number_of_parameters(backbone):
     x = jnp.zeros((1, 32, 32, 3))
     models = (create_detector(backbone, width, 4) for width in (0.5, 1.0))
-    narrow, full = (_count(_shapes(model, x)[1]) for model in models)
+    narrow, full = (_count(shapes_of(model, x)[1]) for model in models)
     assert narrow < full / 2
 
 
 @all_backbones
 def test_a_shift_by_one_cell_shifts_the_grid(backbone):
-    # The receptive field reaches at most 8 cells from a cell at output stride 4 (ResNet-18), and
-    # a context of 4 px makes squeeze-and-excitation local.
+    # At output stride 4 the receptive field extends at most 8 cells (ResNet-18), and a context of
+    # 4 px makes squeeze-and-excitation local.
     model = create_detector(backbone, 0.25, 4, context_px=4)
-    image = _images(1, 80, 88, 3)
+    image = random_array(1, 80, 88, 3)
     shifted = jnp.stack([image[0, :-4, 4:], image[0, 4:, 4:], image[0, 4:, :-4]])
-    variables = _random_variables(model, image)
-    right, both, down = _applied(model, variables, shifted)[:, 8:-8, 8:-8]
-    # Cropped a cell at the top the image lies a row higher, at the left a column further left.
+    variables = random_variables(model, image)
+    right, both, down = _apply(model, variables, shifted)[:, 8:-8, 8:-8]
+    # Cropping a cell at the top moves the grid up by a row, at the left to the left by a column.
     np.testing.assert_allclose(right[1:], both[:-1], atol=2e-4)
     np.testing.assert_allclose(down[:, 1:], both[:, :-1], atol=2e-4)
     assert np.abs(right - both).max() > 0.01
 
 
 @pytest.mark.parametrize(("backbone", "offset"), [("darknet19", 0.0), ("mobilenet", 1.5)])
-def test_the_receptive_field_lies_over_its_cell(backbone, offset):
+def test_the_receptive_field_is_centred_on_its_cell(backbone, offset):
     model = create_detector(backbone, 0.25, 4)
-    images = _images(8, 48, 56, 3)
-    variables = _random_variables(model, images)
+    images = random_array(8, 48, 56, 3)
+    variables = random_variables(model, images)
 
     def cell(x):  # row 5, column 7: its centre is at y = 22, x = 30
         return (model.apply(variables, x, train=False)[:, 5, 7] @ jnp.arange(1.0, 8.0)).sum()
 
-    seen = np.abs(jax.jit(jax.grad(cell))(images)).sum((0, 3)) > 0
+    influence = np.abs(jax.jit(jax.grad(cell))(images)).sum((0, 3)) > 0
     for axis, middle in ((1, 22 + offset), (0, 30 + offset)):
-        pixels = np.flatnonzero(seen.any(axis))
+        pixels = np.flatnonzero(influence.any(axis))
         assert (pixels[0] + pixels[-1] + 1) / 2 == middle
 
 
 @pytest.mark.parametrize("backbone", ["darknet19", "squeezenet", "mobilenet"])
 def test_bfloat16_is_close_to_float32(backbone):
-    images = _images(1, 32, 40, 3)
+    images = random_array(1, 32, 40, 3)
     settings = {"width": 0.25, "output_stride": 4, "context_px": 16}
-    variables = _random_variables(create_detector(backbone, **settings), images)
-    exact = _applied(create_detector(backbone, **settings), variables, images)
+    variables = random_variables(create_detector(backbone, **settings), images)
+    exact = _apply(create_detector(backbone, **settings), variables, images)
     model = create_detector(backbone, **settings, dtype=jnp.bfloat16)
-    rough = _applied(model, variables, images)
+    rough = _apply(model, variables, images)
     assert rough.dtype == jnp.float32
     error = jnp.sqrt(jnp.mean((rough - exact) ** 2)) / exact.std()
     assert 0 < error < 0.03
@@ -147,8 +124,8 @@ class _Image(nn.Module):
         return x
 
 
-def test_a_new_detector_expects_few_targets():
-    images = 10 * _images(2, 8, 8, 3)
+def test_a_new_detector_predicts_low_confidence():
+    images = 10 * random_array(2, 8, 8, 3)
     outputs, variables = Detector(_Image(), 8, 1).init_with_output(
         jax.random.key(0), images, train=True
     )
@@ -158,9 +135,9 @@ def test_a_new_detector_expects_few_targets():
 
 
 def test_training_updates_the_statistics():
-    images = 3 + _images(2, 16, 16, 3)
+    images = 3 + random_array(2, 16, 16, 3)
     model = create_detector("resnet18", 0.25, 4)
-    variables = _random_variables(model, images)
+    variables = random_variables(model, images)
 
     def loss(params):
         changed = {**variables, "params": params}
@@ -173,38 +150,26 @@ def test_training_updates_the_statistics():
     assert np.abs(statistics["head"]["BatchNorm_0"]["mean"] - old).max() > 1e-3
 
 
-def test_channels_are_multiples_of_8():
-    assert [channels(96, width) for width in (1.0, 0.5, 0.25, 0.01)] == [96, 48, 24, 8]
-    assert [channels(40, width) for width in (1.0, 0.5, 0.25)] == [40, 24, 8]
-
-
-def test_window_mean_counts_only_cells_inside():
-    x = jnp.arange(12.0).reshape(1, 3, 4, 1)  # rows 0 1 2 3, 4 5 6 7, 8 9 10 11
-    means = window_mean(x, 3)[0, :, :, 0]
-    assert means[0, 0] == pytest.approx((0 + 1 + 4 + 5) / 4)
-    assert means[0, 1] == pytest.approx((0 + 1 + 2 + 4 + 5 + 6) / 6)
-    assert means[1, 2] == pytest.approx((1 + 2 + 3 + 5 + 6 + 7 + 9 + 10 + 11) / 9)
-    np.testing.assert_allclose(window_mean(x, 4), window_mean(x, 3))
-    np.testing.assert_allclose(window_mean(x, 99), np.full((1, 3, 4, 1), 5.5), rtol=1e-6)
-    for cells in (0, 1, 2):
-        np.testing.assert_allclose(window_mean(x, cells), x)
+def test_scaled_channels_are_multiples_of_8():
+    assert [scaled_channels(96, width) for width in (1.0, 0.5, 0.25, 0.01)] == [96, 48, 24, 8]
+    assert [scaled_channels(40, width) for width in (1.0, 0.5, 0.25)] == [40, 24, 8]
 
 
 def _distance_of_chip_and_frame(context_px):
-    """Features in the middle of a chip under cloud against those of its frame, in their sigmas."""
-    frame = np.array(_images(1, 160, 192, 3))
+    """Difference of the features in the middle of a chip and of its frame, in their sigmas."""
+    frame = np.array(random_array(1, 160, 192, 3))
     frame[:, 32:128, 40:136] *= 4
     frame = jnp.asarray(frame)
     chip = frame[:, 40:120, 48:128]
     model = EfficientNetB0(0.25, 4, context_px=context_px)
-    variables = _random_variables(model, chip)
-    in_chip = _applied(model, variables, chip)[:, 9:11, 9:11]
-    in_frame = _applied(model, variables, frame)[:, 19:21, 21:23]
+    variables = random_variables(model, chip)
+    in_chip = _apply(model, variables, chip)[:, 9:11, 9:11]
+    in_frame = _apply(model, variables, frame)[:, 19:21, 21:23]
     return jnp.sqrt(jnp.mean((in_chip - in_frame) ** 2)) / in_frame.std()
 
 
-def test_context_makes_a_frame_behave_like_its_chips():
-    # Not equal: near its edge a chip sees padding where the frame has pixels.
+def test_context_gives_a_frame_the_features_of_its_chips():
+    # Not equal: near its edge a chip has padding instead of the pixels of the frame.
     windowed, published = _distance_of_chip_and_frame(80), _distance_of_chip_and_frame(None)
     assert windowed < 0.05
     assert published > 8 * windowed
@@ -215,7 +180,7 @@ def _refused(match, **arguments):
         create_detector(**{"backbone": "resnet18", **arguments})
 
 
-def test_bad_settings_are_refused():
+def test_invalid_settings_are_refused():
     names = "darknet19, resnet18, googlenet, squeezenet, mobilenet, efficientnet_b0"
     _refused(f"model.backbone: must be one of {names}; found 'vgg16'. Name", backbone="vgg16")
     allowed = "model.output_stride: must be one of 4, 8, 16, 32 pixels; found 12. Take one"
@@ -224,24 +189,8 @@ def test_bad_settings_are_refused():
     _refused("context_px: must be above 0; found 0. Give the size of the chips", context_px=0)
 
 
-def test_an_image_must_divide_into_cells():
+def test_an_image_must_consist_of_whole_cells():
     model = create_detector("resnet18", 0.25)
     rule = "network input: height and width must be multiples of the output stride 8; found"
     with pytest.raises(InputError, match=f"{rule} 64 x 60. Change chips.chip_px"):
-        _shapes(model, jnp.zeros((1, 64, 60, 3)))
-
-
-@pytest.mark.parametrize(("size", "stride"), [(2, 2), (3, 2), (3, 1)])
-def test_max_pool_is_linens_with_its_gradient(size, stride):
-    x = jax.random.normal(jax.random.key(0), (2, 9, 6, 3))
-
-    def linen(x):
-        return nn.max_pool(x, (size, size), (stride, stride), "SAME")
-
-    def own(x):
-        return max_pool(x, size, stride)
-
-    assert jnp.array_equal(own(x), linen(x))
-    slope = jax.random.normal(jax.random.key(1), linen(x).shape)
-    gradients = [jax.vjp(pool, x)[1](slope)[0] for pool in (own, linen)]
-    assert jnp.allclose(*gradients)
+        shapes_of(model, jnp.zeros((1, 64, 60, 3)))

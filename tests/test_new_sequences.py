@@ -1,4 +1,4 @@
-"""New sequences as people give them: too short, empty, without anything, full, or known already."""
+"""New sequences as people give them: too short, empty, without detections, full, or duplicates."""
 
 import re
 import shutil
@@ -10,11 +10,13 @@ from conftest import tiny_config
 from PIL import Image
 
 from dimjax import ledger
-from dimjax.data.duplicates import twins
+from dimjax.data.duplicates import find_duplicates
 from dimjax.data.sequences import as_sequence, open_sequence
 from dimjax.errors import InputError
+from dimjax.runs import intake
+from dimjax.runs.context import RoundContext
 from dimjax.runs.workdir import Paths
-from dimjax.stages import build, decide, intake, mine, predict, simulate
+from dimjax.stages import build, decide, mine, predict
 from main import make_builder
 
 NOISE = np.random.default_rng(0).normal(1000, 5, (8, 64, 96)).astype(np.uint16)
@@ -22,9 +24,9 @@ NOISE = np.random.default_rng(0).normal(1000, 5, (8, 64, 96)).astype(np.uint16)
 
 @pytest.fixture
 def mined(tiny_run, tmp_path):
-    """Predicts and mines frames as the only new sequence of a run of two rounds.
+    """Predict and mine frames as the only new sequence of a run of two rounds.
 
-    Another table may take the place of what was predicted in all sequences.
+    The predictions in all sequences may be replaced by another table.
     """
     workdir = shutil.copytree(tiny_run, tmp_path / "run")
     paths, config = Paths(workdir), tiny_config()
@@ -36,15 +38,15 @@ def mined(tiny_run, tmp_path):
         if frames is not None:
             np.save(folder / "frames.npy", frames)
         (paths.sky / "splits" / "new.txt").write_text("added\n")
-        opened = simulate.data_folder(config, paths)
-        intake.check(config, opened, paths)
-        intake.deal(config, opened, paths)
-        predict.run(config, paths)
+        context = RoundContext(config, paths)
+        intake.check(context)
+        intake.assign_to_round(context)
+        predict.run(context)
         predictions = pd.read_parquet(paths.predictions)
         if instead is not None:
             predictions = instead(predictions)
             predictions.to_parquet(paths.predictions)
-        mine.run(config, paths)
+        mine.run(context)
         return predictions[predictions.sequence == "added"], pd.read_csv(paths.mined)
 
     stages.config, stages.paths = config, paths
@@ -64,13 +66,13 @@ def test_a_new_sequence_without_a_clip_is_named(mined, frames, text):
         mined(frames)
 
 
-def test_in_a_sequence_without_any_detection_nothing_is_mined(mined):
+def test_nothing_is_mined_without_detections(mined):
     mined.config.refinement.planted_share = 0.0  # of no other sequence either
-    found, items = mined(np.full_like(NOISE, 1000), lambda table: table[:0])
-    assert found.empty and items.empty
+    detections, items = mined(np.full_like(NOISE, 1000), lambda table: table[:0])
+    assert detections.empty and items.empty
 
 
-def test_a_thousand_detections_in_a_frame_are_mined_in_bounded_number_and_said(mined, capsys):
+def test_the_items_of_a_thousand_detections_in_a_frame_are_limited(mined, capsys):
     rng = np.random.default_rng(0)
 
     def thousands(table):
@@ -80,19 +82,21 @@ def test_a_thousand_detections_in_a_frame_are_mined_in_bounded_number_and_said(m
 
     mined.config.rounds.max_items_per_frame = 1.0
     _, items = mined(NOISE, thousands)
-    told = capsys.readouterr().out
+    printed = capsys.readouterr().out
     assert (items.shown == 1).any() and (items.shown == 0).any()
     with ledger.open_ledger(mined.paths.ledger) as book:
-        put_up = ledger.item_table(book)
-    put_up = put_up[put_up.stage == "mine"]
-    assert put_up.item.nunique() == 8 and len(put_up) == items.shown.sum()
-    assert re.search(r"8 of these \d{2,} are put up for review: rounds.max_items_per_frame", told)
-    assert "added: 8 frames hold more than 200 detections; the strongest 200 of each" in told
-    assert "mined in 1 new sequences: " in told
+        queued = ledger.item_table(book)
+    queued = queued[queued.stage == "mine"]
+    assert queued.item.nunique() == 8 and len(queued) == items.shown.sum()
+    assert re.search(
+        r"8 of these \d{2,} are queued for review: rounds.max_items_per_frame", printed
+    )
+    assert "added: 8 frames hold more than 200 detections; the strongest 200 of each" in printed
+    assert "mined in 1 new sequences: " in printed
 
 
-def test_what_is_mined_and_not_put_up_is_no_background(mined):
-    """A track is put up; detections all over a frame are not, and only some are surely false."""
+def test_mined_locations_that_are_not_queued_are_no_background(mined):
+    """A track is queued; detections all over a frame are not, and only some are surely false."""
     config, paths = mined.config, mined.paths
     config.rounds.max_items_per_frame, config.rounds.reviewer = 1 / 8, "auto"
     config.rounds.auto_probability, config.chips.backgrounds_per_label = 0.6, 5.0
@@ -106,9 +110,9 @@ def test_what_is_mined_and_not_put_up_is_no_background(mined):
 
     _, items = mined(NOISE, a_track_and_a_full_frame)
     assert items.shown.sum() == 8 and (items.frame[items.shown == 0] == 2).sum() > 20
-    decide.run(config, paths)
+    decide.run(RoundContext(config, paths))
     after = paths.of_round(1)
-    build.run(config, after, make_builder)
+    build.run(RoundContext(config, after), make_builder)
     plan = pd.read_csv(after.plan)
     background = plan[(plan.sequence == "added") & (plan.reason == "background")]
     assert {0, 1, 3, 4} & set(background.frame) and 2 not in set(background.frame)
@@ -120,7 +124,7 @@ def test_what_is_mined_and_not_put_up_is_no_background(mined):
     )
 
 
-def test_twins_are_told_by_their_frames(tmp_path):
+def test_duplicates_are_found_by_their_frames(tmp_path):
     (tmp_path / "pictures").mkdir()
     for t, frame in enumerate(NOISE):
         Image.fromarray(frame).save(tmp_path / "pictures" / f"{t}.png")
@@ -135,5 +139,5 @@ def test_twins_are_told_by_their_frames(tmp_path):
         as_sequence(first, "f"),
         as_sequence(NOISE[1:], "g"),
     ]
-    assert twins(new, known) == {"pictures": "a", "d": "c", "f": "e"}
-    assert twins(new[2:3], known) == twins([], known) == {}
+    assert find_duplicates(new, known) == {"pictures": "a", "d": "c", "f": "e"}
+    assert find_duplicates(new[2:3], known) == find_duplicates([], known) == {}

@@ -1,15 +1,15 @@
-"""Differences of detections, by hand."""
+"""Differences of detections, worked out by hand."""
 
 import numpy as np
 import pytest
 
 from dimjax.detection.grid import Detections
-from dimjax.export.parity import greatest_difference, parity, planted_frames
+from dimjax.export.parity import frames_with_targets, max_difference, max_difference_on_frames
 
 BOXES = [[100.0, 50.0, 3.0, 4.0], [20.0, 30.0, 3.0, 3.0], [300.0, 200.0, 5.0, 5.0]]
 
 
-def _found(boxes=BOXES, score=(0.9, 0.6, 0.3), category=(0, 1, 0)):
+def detections(boxes=BOXES, score=(0.9, 0.6, 0.3), category=(0, 1, 0)):
     return Detections(
         np.array([boxes], np.float32), np.array([score], np.float32), np.array([category])
     )
@@ -21,55 +21,66 @@ def _moved(row, column, by):
     return boxes
 
 
-def test_centres_count_in_strides_and_sizes_in_logarithms():
-    assert greatest_difference(_found(), _found(), stride=8) == 0
-    assert greatest_difference(_found(), _found(_moved(0, 1, 2.0)), 8) == pytest.approx(0.25)
-    assert greatest_difference(_found(), _found(_moved(1, 2, 3.0)), 8) == pytest.approx(np.log(2))
-    assert greatest_difference(_found(), _found(score=(0.9, 0.65, 0.3)), 8) == pytest.approx(0.05)
+def difference(**changes):
+    return max_difference(detections(), detections(**changes), stride=8)
 
 
-def test_the_order_of_equals_does_not_count():
-    turned = _found([BOXES[1], BOXES[0], BOXES[2]], (0.6, 0.9, 0.3), (1, 0, 0))
-    assert greatest_difference(_found(), turned, 8) == 0
+def test_centres_differ_in_strides_and_sizes_in_logarithms():
+    assert difference() == 0
+    assert difference(boxes=_moved(0, 1, 2.0)) == pytest.approx(0.25)
+    assert difference(boxes=_moved(1, 2, 3.0)) == pytest.approx(np.log(2))
+    assert difference(score=(0.9, 0.65, 0.3)) == pytest.approx(0.05)
 
 
-@pytest.mark.parametrize("other", [_found(category=(0, 0, 0)), _found(score=(0.9, 0.0, 0.3))])
-def test_another_category_or_none_at_all_differs_infinitely(other):
-    assert greatest_difference(_found(), other, 8) == np.inf
-    assert greatest_difference(other, _found(), 8) == np.inf
+def test_the_order_of_detections_has_no_effect():
+    boxes = [BOXES[1], BOXES[0], BOXES[2]]
+    assert difference(boxes=boxes, score=(0.6, 0.9, 0.3), category=(1, 0, 0)) == 0
 
 
-def test_the_weakest_may_be_another():
-    assert greatest_difference(_found(), _found(_moved(2, 0, 80.0)), 8) == 0
-    assert greatest_difference(_found(), _found(_moved(1, 0, 80.0)), 8) > 1
+@pytest.mark.parametrize(
+    "other", [detections(category=(0, 0, 0)), detections(score=(0.9, 0.0, 0.3))]
+)
+def test_a_missing_detection_or_another_category_differs_infinitely(other):
+    assert max_difference(detections(), other, 8) == np.inf
+    assert max_difference(other, detections(), 8) == np.inf
 
 
-def test_a_value_that_is_no_number_is_not_lost():
-    spoilt = _found(_moved(0, 0, np.nan))
+def test_the_weakest_detection_may_differ():
+    assert difference(boxes=_moved(2, 0, 80.0)) == 0
+    assert difference(boxes=_moved(1, 0, 80.0)) > 1
+
+
+def _on_frames(reference, other, batches=1):
+    shapes = [(1, 20, 30)] * batches
+    return max_difference_on_frames(reference, other, shapes, stride=8, radius_px=4.0)
+
+
+def test_a_nan_is_not_lost():
+    with_nan = detections(boxes=_moved(0, 0, np.nan))
     two = [
-        Detections(*map(np.concatenate, zip(_found(), last, strict=True)))
-        for last in (_found(), spoilt)
+        Detections(*map(np.concatenate, zip(detections(), last, strict=True)))
+        for last in (detections(), with_nan)
     ]
-    assert np.isnan(greatest_difference(*two, 8))
-    assert np.isnan(parity(lambda *_: _found(), lambda *_: spoilt, [(1, 20, 30)] * 2, 8, 4.0))
+    assert np.isnan(max_difference(*two, 8))
+    assert np.isnan(_on_frames(lambda *_: detections(), lambda *_: with_nan, batches=2))
 
 
-def test_planted_frames_differ_by_their_seed_and_hold_moving_spots():
-    frames, scale = planted_frames(2, 60, 90, seed=0)
+def test_frames_depend_on_the_seed_and_contain_moving_targets():
+    frames, scale = frames_with_targets(2, 60, 90, seed=0)
     assert frames.shape == (2, 4, 60, 90) and frames.dtype == np.uint16
     np.testing.assert_array_equal(scale, [[1000, 10]] * 2)
-    difference = frames[:, 0].astype(int) - frames[:, 2]
-    assert difference.max() > 40 and difference.min() < -40  # 4 sigmas of frames
-    assert (planted_frames(2, 60, 90, seed=1)[0] != frames).any()
+    change = frames[:, 0].astype(int) - frames[:, 2]
+    assert change.max() > 40 and change.min() < -40  # 4 sigmas of a frame
+    assert (frames_with_targets(2, 60, 90, seed=1)[0] != frames).any()
 
 
-def test_frames_with_detections_on_the_edge_of_suppression_are_not_used():
+def test_frames_with_detections_on_the_edge_of_suppression_are_skipped():
     on_the_edge = [[100.0, 50.0, 3.0, 4.0], [104.0001, 50.0, 3.0, 3.0], BOXES[2]]
-    seen = []
+    calls = []
 
     def reference(frames, scale):
-        seen.append(frames)
-        return _found(BOXES if len(seen) > 1 else on_the_edge)
+        calls.append(frames)
+        return detections(BOXES if len(calls) > 1 else on_the_edge)
 
-    assert parity(reference, lambda *_: _found(), [(1, 20, 30)], 8, radius_px=4.0) == 0
-    assert len(seen) == 2
+    assert _on_frames(reference, lambda *_: detections()) == 0
+    assert len(calls) == 2

@@ -1,4 +1,4 @@
-"""experiments/refinement.py from end to end in its toy size, and its figures by hand."""
+"""experiments/refinement.py: the toy size from end to end, and its figures by hand."""
 
 import json
 import os
@@ -12,6 +12,7 @@ import pytest
 
 from dimjax.data.folders import DIMJAX, open_folder
 from dimjax.data.labels import COLUMNS, write_table
+from dimjax.training.training_log import TrainingLog
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "experiments"))
@@ -21,7 +22,7 @@ import refinement_clips  # noqa: E402
 import refinement_ranking  # noqa: E402
 import suspect_scores  # noqa: E402
 from ranking_figures import Ranking  # noqa: E402
-from refinement_summary import joined, summarise  # noqa: E402
+from refinement_summary import merged, summarise  # noqa: E402
 
 
 def _run(out: Path) -> str:
@@ -33,7 +34,7 @@ def _run(out: Path) -> str:
     return done.stdout
 
 
-def test_the_toy_size_writes_its_table_and_does_nothing_twice(tmp_path):
+def test_the_toy_size_writes_its_table_and_repeats_nothing(tmp_path):
     printed = _run(tmp_path)
     record = json.loads((tmp_path / "refinement.json").read_text())
     (summary,) = record["summary"].values()
@@ -42,71 +43,81 @@ def test_the_toy_size_writes_its_table_and_does_nothing_twice(tmp_path):
         assert "calibrated" in summary["precision_at_k"][kind]
     assert set(summary["f1"]) == {"noisy", "fixed", "clean"}
     assert summary["reviewed_share_at_90"]["calibrated"] > 0 and "mean_loss_drop" in summary
-    assert "looked at to find 90 %" in printed
-    assert len(summary["curve"]["calibrated"]) == len(suspect_scores.LOOKED_AT)
-    assert (tmp_path / "refinement-sky-32.svg").read_text().startswith("<svg xmlns=")
+    assert "reviewed to find 90 %" in printed
+    assert len(summary["curve"]["calibrated"]) == len(suspect_scores.REVIEWED)
+    assert (tmp_path / "refinement-sky-32.svg").read_text().startswith("<svg")
     low, high = summary["intervals"]["auroc"]["wrong_position"]["calibrated"]
     assert low <= summary["auroc"]["wrong_position"]["calibrated"] <= high
-    _check_that_no_network_judged_what_it_learnt(next(tmp_path.glob("refinement.work/*/folds-2")))
+    _check_that_no_network_judged_its_training_data(
+        next(tmp_path.glob("refinement.work/*/folds-2"))
+    )
     figures = next(tmp_path.glob("refinement.work/*/figures.json"))
     figures.write_text(figures.read_text().replace('"labels": ', '"labels": 1'))
     assert "| labels | 1" in _run(tmp_path)  # read, not measured again
 
 
-def _check_that_no_network_judged_what_it_learnt(folds: Path) -> None:
-    losses = pd.read_parquet(folds / "rounds" / "0" / "losses.parquet")
+def _check_that_no_network_judged_its_training_data(folds: Path) -> None:
+    losses = TrainingLog(folds / "rounds" / "0").read_losses()
     judged, trained = set(losses.sequence), []
     for fold in ("0", "1"):
-        own = pd.read_parquet(folds / fold / "run" / "rounds" / "0" / "losses.parquet")
-        trained.append(set(own.sequence))
+        log = TrainingLog(folds / fold / "run" / "rounds" / "0")
+        trained.append(set(log.read_losses().sequence))
     assert trained[0] | trained[1] == judged and not trained[0] & trained[1]
     assert (losses.total > 0).all() and losses.epoch.eq(0).all()
 
 
-def test_a_score_of_other_figures_stands_beside_the_own():
-    own = {"auroc": {"all": {"calibrated": 1, "x": 2}}, "curve": {"calibrated": [3]}, "labels": 4}
+def test_a_score_of_other_figures_is_added():
+    figures = {
+        "auroc": {"all": {"calibrated": 1, "x": 2}},
+        "curve": {"calibrated": [3]},
+        "labels": 4,
+    }
     other = {"auroc": {"all": {"calibrated": 5}}, "curve": {"calibrated": [6]}}
-    assert refinement_ranking.beside(own, other, "y") == {
+    assert refinement_ranking.with_score(figures, other, "y") == {
         "auroc": {"all": {"calibrated": 1, "x": 2, "y": 5}},
         "curve": {"calibrated": [3], "y": [6]},
         "labels": 4,
     }
 
 
-def test_areas_and_shares_by_hand():
+def test_auroc_precision_and_units_to_review_by_hand():
     score = [0.9, 0.8, 0.7, 0.7, np.nan]
     steps = Ranking(score, [True, False, True, False, False]).steps()
     # Pairs: 0.9 beats three, 0.7 beats one, ties with one and loses to one: 4.5 of 6.
     assert ranking_figures.auroc(steps) == pytest.approx(4.5 / 6)
     assert ranking_figures.precision(steps) == 0.5
-    assert ranking_figures.looked_at(steps, 0.5) == 1
+    assert ranking_figures.units_reviewed(steps, 0.5) == 1
     # The second error is the third unit or the fourth.
-    assert ranking_figures.looked_at(steps, 0.51) == ranking_figures.looked_at(steps, 1.0) == 3.5
-    assert ranking_figures.found(steps, [0, 1, 3, 4, 9]).tolist() == [0, 0.5, 0.75, 1, 1]
+    assert (
+        ranking_figures.units_reviewed(steps, 0.51)
+        == ranking_figures.units_reviewed(steps, 1.0)
+        == 3.5
+    )
+    assert ranking_figures.recall_at(steps, [0, 1, 3, 4, 9]).tolist() == [0, 0.5, 0.75, 1, 1]
     none = Ranking(score, np.zeros(5, bool)).steps()
     assert np.isnan(ranking_figures.auroc(none)) and np.isnan(ranking_figures.precision(none))
-    assert np.isnan(ranking_figures.looked_at(none, 0.5))
+    assert np.isnan(ranking_figures.units_reviewed(none, 0.5))
 
 
-def test_a_random_order_finds_errors_evenly():
+def test_a_random_order_finds_errors_at_an_even_rate():
     steps = Ranking(np.zeros(19), np.arange(19) < 4).steps()
     # 20 gaps of equal size between 4 errors and both ends: the j-th is unit 4 j.
-    assert [ranking_figures.looked_at(steps, share) for share in (0.25, 0.5, 1)] == [4, 8, 16]
+    assert [ranking_figures.units_reviewed(steps, share) for share in (0.25, 0.5, 1)] == [4, 8, 16]
     assert ranking_figures.auroc(steps) == 0.5
     assert ranking_figures.precision(steps) == pytest.approx(4 / 19)
 
 
-def test_a_draw_holds_whole_sequences_as_often_as_they_were_drawn():
+def test_draws_are_of_whole_sequences():
     sequence = np.array(["a", "a", "b", "c", "c"])
     drawn = np.array(list(ranking_figures.draws(sequence, 2000, np.random.default_rng(1))))
     assert (drawn[:, 0] == drawn[:, 1]).all() and (drawn[:, 3] == drawn[:, 4]).all()
     assert (drawn[:, [0, 2, 3]].sum(axis=1) == 3).all()
-    # Each is left out with (2/3)^3, the variance of its copies is 3 * 1/3 * 2/3.
+    # Each is left out with probability (2/3)^3; the variance of its copies is 3 * 1/3 * 2/3.
     assert (drawn[:, 2] == 0).mean() == pytest.approx(8 / 27, abs=0.03)
     assert drawn[:, 2].var() == pytest.approx(2 / 3, abs=0.06)
 
 
-def test_copies_count_as_if_the_units_were_there_so_often():
+def test_copies_count_like_repeated_units():
     rng = np.random.default_rng(2)
     score, error = rng.integers(0, 9, 40).astype(float), rng.random(40) < 0.3
     copies = rng.integers(0, 4, 40)
@@ -115,24 +126,24 @@ def test_copies_count_as_if_the_units_were_there_so_often():
     for figure in (ranking_figures.auroc, ranking_figures.precision):
         assert figure(weighted) == pytest.approx(figure(repeated))
     for share in (0.2, 0.5, 0.9):
-        expected = ranking_figures.looked_at(repeated, share)
-        assert ranking_figures.looked_at(weighted, share) == pytest.approx(expected)
+        expected = ranking_figures.units_reviewed(repeated, share)
+        assert ranking_figures.units_reviewed(weighted, share) == pytest.approx(expected)
 
 
-def test_an_interval_shows_that_the_errors_lie_in_one_sequence():
+def test_intervals_are_wide_if_all_errors_lie_in_one_sequence():
     rows = 30
     table = pd.DataFrame({"sequence": np.repeat(["a", "b", "c"], rows), "is_label": True})
     table["kind"] = ""
     table.loc[:9, "kind"] = "wrong_position"
     table["calibrated/wrong_position"] = table["calibrated/all"] = np.linspace(1, 0, 3 * rows)
-    spread = suspect_scores.figures(table)["intervals"]
-    assert spread["precision_at_k"]["all"]["calibrated"] == [1.0, 1.0]
+    intervals = suspect_scores.figures(table)["intervals"]
+    assert intervals["precision_at_k"]["all"]["calibrated"] == [1.0, 1.0]
     # 9 of the 10 errors lie in the first tenth of a sequence: 9 of 90, 60 or 30 labels drawn.
-    low, high = spread["reviewed_share_at_90"]["calibrated"]
+    low, high = intervals["reviewed_share_at_90"]["calibrated"]
     assert (low, high) == (pytest.approx(0.1), pytest.approx(0.3))
 
 
-def test_clips_are_spoilt_in_their_training_labels_alone(tmp_path):
+def test_only_the_training_labels_of_clips_are_corrupted(tmp_path):
     rng = np.random.default_rng(4)
     rows = []
     for number, kind in enumerate(("AIRPLANE", "BIRD", "DRONE", "BIRD")):
@@ -154,25 +165,25 @@ def test_clips_are_spoilt_in_their_training_labels_alone(tmp_path):
     refinement_clips.write(open_folder(tmp_path / "raw", layout), size, 0, 0.5, clips)
 
     folder, errors = open_folder(clips, DIMJAX), pd.read_csv(clips / "errors.csv")
-    (spoilt,) = folder.splits["train"]
+    (corrupted,) = folder.splits["train"]
     assert [len(folder.splits[name]) for name in ("val", "test", "new")] == [1, 2, 0]
-    assert set(errors.sequence) == {spoilt} and len(folder.truth) == 4 * 36
-    other = folder.labels.sequence != spoilt
+    assert set(errors.sequence) == {corrupted} and len(folder.truth) == 4 * 36
+    other = folder.labels.sequence != corrupted
     place = ["sequence", "frame", "x", "y", "w", "h", "category"]
-    same = folder.truth[folder.truth.sequence != spoilt][place].reset_index(drop=True)
+    same = folder.truth[folder.truth.sequence != corrupted][place].reset_index(drop=True)
     pd.testing.assert_frame_equal(folder.labels[other][place].reset_index(drop=True), same)
     assert (
         len(folder.labels[~other])
         == 36 + errors.kind.map({"unlabelled": -1, "background": 1}).fillna(0).sum()
     )
     assert set(errors.kind) >= {"position", "background", "category"}
-    # Neither sizes nor tracks betray the false labels.
+    # Neither sizes nor tracks distinguish the false labels.
     assert set(folder.labels.w) == {5.0} and set(folder.labels.track) == {""}
     right = open_folder(clips, DIMJAX._replace(labels="right_labels.csv")).labels
     assert right[place].equals(folder.truth[place])
     before = (clips / "labels.csv").read_bytes()
     refinement_clips.write(open_folder(tmp_path / "raw", layout), size, 1, 0.5, clips)
-    assert (clips / "labels.csv").read_bytes() == before  # done already
+    assert (clips / "labels.csv").read_bytes() == before  # nothing is written twice
 
 
 def _boxes(*rows) -> pd.DataFrame:
@@ -196,19 +207,19 @@ def test_cleanlab_judges_labels_and_detections():
         ("b", 2, 60.0, 30.0, "target", 0.96),
     )
     scores = objectlab.box_scores(labels, detections)
-    # 0.9 of the overlap (1, 1/2, 1/5) and 0.1 of the nearness; what does not touch is right.
+    # 0.9 of the overlap (1, 1/2, 1/5) and 0.1 of the proximity; without overlap: no error.
     assert scores.position[:4] == pytest.approx([0, 0.46, 0.74, 0], abs=0.01)
     assert scores.category[[0, 5]].tolist() == [0, 0] and scores.category[4] > 0.7
     assert np.isnan(scores.overlooked[:6]).all() and (scores.overlooked[6:] > 0.9).all()
-    places = _boxes(("b", 2, 61.0, 31.0, "target", 0.0), ("b", 2, 64.0, 31.0, "target", 0.0))
-    rival = objectlab.rival(labels, places, detections)
+    proposals = _boxes(("b", 2, 61.0, 31.0, "target", 0.0), ("b", 2, 64.0, 31.0, "target", 0.0))
+    rival = objectlab.rival(labels, proposals, detections)
     assert rival.proposals[0] == scores.overlooked[7] and np.isnan(rival.proposals[1])
     assert rival.labels.wrong_position.tolist() == scores.position.tolist()
     assert rival.labels.wrong_category.tolist() == scores.category.tolist()
-    assert (rival.labels.labelled_background == 0).all()  # it does not know of this kind
+    assert (rival.labels.labelled_background == 0).all()  # it has no score for this kind
 
 
-def test_intervals_of_means_and_results_that_join():
+def test_means_have_combined_intervals_and_results_are_merged():
     def seed(auroc, low, high, f1):
         return {"auroc": {"all": {"x": auroc}}, "intervals": {"auroc": {"all": {"x": [low, high]}}},
                 "f1": {"noisy": f1}, "curve": {"x": [0.0, auroc]}}  # fmt: skip
@@ -221,6 +232,6 @@ def test_intervals_of_means_and_results_that_join():
     expected = [0.8 - 0.025, 0.8 + np.hypot(0.1, 0.03) / 2]
     assert both["intervals"]["auroc"]["all"]["x"] == pytest.approx(expected)
     assert both["curve"]["x"] == pytest.approx([0.0, 0.8])
-    known = {"sky": {"0": 1, "1": 2}, "drone": {"0": 3}}
-    assert joined(known, {"sky": {"1": 4}, "new": {"0": 5}}) == {
+    previous = {"sky": {"0": 1, "1": 2}, "drone": {"0": 3}}
+    assert merged(previous, {"sky": {"1": 4}, "new": {"0": 5}}) == {
         "sky": {"0": 1, "1": 4}, "drone": {"0": 3}, "new": {"0": 5}}  # fmt: skip

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
 import pytest
 
 import dimjax
@@ -18,7 +18,9 @@ from dimjax import ledger
 from dimjax.data.labels import COLUMNS, read_table
 from dimjax.errors import InputError
 from dimjax.review import simulated
+from dimjax.runs.context import RoundContext
 from dimjax.runs.workdir import Paths, read_config, write_config
+from dimjax.stages import refine
 from dimjax.stages.rounds import sole_run
 from dimjax.training import checkpoints
 
@@ -73,11 +75,11 @@ def test_the_main_job_leaves_what_it_promises(undisturbed):
     assert set(figures["frames"]["categories"]) == {"target", "interference"}
     assert paths.report.read_text().startswith("<!DOCTYPE html>")
     for number, expected in ((0, [0, 1, 2]), (1, [0, 1])):
-        lines = paths.of_round(number).metrics.read_text().splitlines()
-        assert [json.loads(line)["epoch"] for line in lines] == expected
+        metrics = paths.of_round(number).training_log.read_metrics()
+        assert [line["epoch"] for line in metrics] == expected
 
 
-def test_what_the_first_round_found_is_decided_and_trained_on(undisturbed):
+def test_decisions_of_the_first_round_are_trained_on(undisturbed):
     first, second = Paths(undisturbed[0]), Paths(undisturbed[0], 1)
     review = json.loads(first.reviewed.read_text())
     assert review["decided"] == review["items"] > 0
@@ -94,36 +96,37 @@ def test_what_the_first_round_found_is_decided_and_trained_on(undisturbed):
     assert not second.suspects.exists()  # after the last round nobody would look at them
 
 
-def test_every_label_has_its_answers_in_every_epoch(undisturbed):
+def test_every_label_has_its_outputs_in_every_epoch(undisturbed):
     paths = Paths(undisturbed[0])
-    answers, labels = pd.read_parquet(paths.answers), pd.read_csv(paths.labels)
+    outputs, labels = paths.training_log.read_label_outputs(), pd.read_csv(paths.labels)
     train = labels[labels.sequence.str.startswith("train") & (labels.frame % 4 == 0)]
     # A label between those of the frames that chips are cut from is in no chip.
-    assert set(train.index) <= set(answers.label)
-    assert (answers.groupby("label").epoch.nunique() == 3).all()
-    assert np.isfinite(answers[["confidence", "dx", "dy"]]).all(axis=None)
+    assert set(train.index) <= set(outputs.label)
+    assert (outputs.groupby("label").epoch.nunique() == 3).all()
+    assert np.isfinite(outputs[["confidence", "dx", "dy"]]).all(axis=None)
 
 
 def test_every_example_has_its_loss_in_every_epoch(undisturbed):
-    table = pd.read_parquet(Paths(undisturbed[0]).losses)
+    table = Paths(undisturbed[0]).training_log.read_losses()
     assert (table.groupby("id").epoch.nunique() == 3).all()
     assert not table.duplicated(["id", "epoch"]).any()
-    assert pq.ParquetFile(Paths(undisturbed[0]).losses).num_row_groups == 3  # one an epoch
-    a, b = (read_config(undisturbed[0]).loss[weight] for weight in "ab")
-    total = a * table.location + b * (table.confidence + table.category)
+    weights = read_config(undisturbed[0]).loss
+    total = weights.location_weight * table.location
+    total += weights.classification_weight * (table.confidence + table.category)
     np.testing.assert_allclose(table.total, total, rtol=1e-5)
 
 
 def test_a_killed_run_goes_on_and_ends_the_same(undisturbed, tmp_path):
     first, second = Paths(tmp_path), Paths(tmp_path, 1)
     # In the midst of a training, between the search for suspects and their review, and later.
-    for moment in (first.epoch_losses / "0000.parquet", first.suspects, second.planted):
+    for moment in (first.training_log.losses / "0000.parquet", first.suspects, second.planted):
         _kill_at(moment, tmp_path)
-    assert not second.losses.exists()
+    assert not second.training_log.is_complete
     run(tmp_path)
     for number in (0, 1):
         same, other = Paths(undisturbed[0], number), Paths(tmp_path, number)
-        pd.testing.assert_frame_equal(pd.read_parquet(same.losses), pd.read_parquet(other.losses))
+        tables = (paths.training_log.read_losses() for paths in (same, other))
+        pd.testing.assert_frame_equal(*tables)
         ours, theirs = (json.loads(p.evaluation.read_text()) for p in (same, other))
         assert ours == theirs
         ours, theirs = (dimjax.load(p.workdir, number).detector.variables for p in (same, other))
@@ -198,7 +201,7 @@ def test_a_person_is_waited_for(undisturbed, tmp_path):
     assert not Paths(tmp_path).reviewed.exists() and not Paths(tmp_path, 1).labels.exists()
     with ledger.open_ledger(Paths(tmp_path).ledger) as book:
         ledger.decide(book, ledger.get_items(book)[-1].id, "skip", "ann")
-        simulated.auto(book, at_least=0.0, reviewer="ann")
+        simulated.auto(book, min_probability=0.0, reviewer="ann")
         for item in ledger.get_items(book, states=["open"]):
             ledger.decide(book, item.id, "skip", "ann")
         skipped = len(ledger.get_items(book, states=["skipped"]))
@@ -242,7 +245,7 @@ def test_scores_of_the_training_split_tell_the_losses_of_all_epochs(undisturbed)
         tables.append(pd.read_parquet(paths.scores("train")))
     assert (tables[0].set_index("id").total - tables[1].set_index("id").total).abs().max() > 0.01
     assert [c for c in tables[0] if c.startswith("epoch")] == ["epoch_0", "epoch_1"]
-    losses = pd.read_parquet(paths.losses).set_index(["epoch", "id"]).total
+    losses = paths.training_log.read_losses().set_index(["epoch", "id"]).total
     for epoch in (0, 1):
         assert (tables[0][f"epoch_{epoch}"] == losses[epoch][tables[0].id].to_numpy()).all()
 
@@ -253,10 +256,8 @@ def test_a_run_is_not_continued_with_other_keys(undisturbed):
     config = config.copy_and_resolve_references()
     config.unlock()
     config.loss.location_weight = 7.0
-    with pytest.raises(
-        InputError,
-        match=r"its own configuration, loss.location_weight=10.0; found loss.location_weight=7.0",
-    ):
+    key = "loss.location_weight"
+    with pytest.raises(InputError, match=f"keeps its configuration, {key}=10.0; found {key}=7.0"):
         write_config(config, undisturbed[0])
 
 
@@ -273,7 +274,7 @@ def test_a_checkpoint_of_another_model_is_refused(undisturbed, tmp_path):
         with pytest.raises(
             InputError, match=r"a checkpoint of epoch 9 is needed; found .*\[0, 1, 2\]"
         ):
-            checkpoints.describe(saved, 9)
+            checkpoints.read_description(saved, 9)
 
 
 def test_a_question_about_a_round_that_is_not_there_makes_no_folder(undisturbed):
@@ -285,3 +286,42 @@ def test_a_question_about_a_round_that_is_not_there_makes_no_folder(undisturbed)
 def test_a_directory_without_a_run_is_refused(tmp_path):
     with pytest.raises(InputError, match="a run's directory holds config.json; found none"):
         dimjax.load(tmp_path)
+
+
+@pytest.fixture
+def unreviewed(undisturbed, tmp_path):
+    """The first round of a run of three rounds, refined anew with a new ledger."""
+    paths = Paths(shutil.copytree(undisturbed[0], tmp_path / "run"))
+    for path in (paths.ledger, paths.suspects, paths.of_round(1).round):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    config = read_config(paths.workdir)
+    config.rounds.count = 3
+    return RoundContext(config, paths)
+
+
+def items_of(context) -> pd.DataFrame:
+    with context.open_ledger() as db:
+        return ledger.item_table(db, context.number)
+
+
+def test_decided_suspects_are_not_queued_again(unreviewed):
+    refine.run(unreviewed)
+    with unreviewed.open_ledger() as db:
+        for item in ledger.item_table(db).item.unique():
+            ledger.decide(db, int(item), "keep", "ann")
+        ledger.begin_round(db, 1)
+    again = unreviewed.of_round(1)  # trained on the same labels, with the same result
+    shutil.copytree(unreviewed.paths.round, again.paths.round)
+    again.paths.suspects.unlink()
+    refine.run(again)
+    first, second = (set(items_of(context).label) - {0} for context in (unreviewed, again))
+    assert first and not first & second
+
+
+def test_the_number_of_suspects_in_a_round_is_limited(unreviewed):
+    unreviewed.config.refinement.max_items_per_label = 0.01
+    with unreviewed.open_ledger() as db:
+        labels, planted = unreviewed.trained_labels(db)
+        no_items = ledger.item_table(db)
+    result = refine.find_suspects(unreviewed, labels, planted, no_items)
+    assert len(result.queued) == round(0.01 * len(result.labels)) > 0

@@ -34,7 +34,7 @@ def assert_holds(sequence, frames):
         read = sequence.frame(t)
         np.testing.assert_array_equal(read, frames[t])
         assert read.dtype == frames.dtype and read.dtype.isnative
-        read[:] = 0  # the caller's own: neither the file nor the next reading changes
+        read[:] = 0  # a copy: this changes neither the file nor the next reading
     np.testing.assert_array_equal(sequence.frame(3), frames[3])
 
 
@@ -48,13 +48,13 @@ def assert_holds(sequence, frames):
         (np.repeat(SHALLOW[..., None], 3, axis=-1), "{}.png"),
     ],
 )
-def test_numbered_images_come_in_numeric_order(tmp_path, frames, pattern):
+def test_numbered_images_are_read_in_numeric_order(tmp_path, frames, pattern):
     sequence = open_sequence(images(tmp_path / "flight.3", frames, pattern))  # 8, 9, 10, 11, 12
     assert sequence.name == "flight.3"
     assert_holds(sequence, frames if frames.ndim == 3 else frames[..., 0])
 
 
-def test_palette_of_greys_is_read_as_grey(tmp_path):
+def test_a_grey_palette_is_read_as_grey(tmp_path):
     folder = tmp_path / "s"
     folder.mkdir()
     palette = Image.fromarray(np.arange(6, dtype=np.uint8).reshape(2, 3)).convert("P")
@@ -90,7 +90,7 @@ def test_tiff_stack(tmp_path, how):
         ("s.npy", lambda p: np.save(p, DEEP[0]), r"shape \[T, H, W\]; found \(6, 9\)\."),
         ("s.npy", lambda p: np.save(p, DEEP[:0]), "found .*(0, 6, 9|empty file)"),
         ("s.npy", lambda p: p.write_bytes(b"no stack"), r"s\.npy: the file must be readable"),
-        ("s.tif", lambda p: tifffile.imwrite(p, DEEP / 1.0), "page 0: a page must be of grey"),
+        ("s.tif", lambda p: tifffile.imwrite(p, DEEP / 1.0), "page 0: a page must contain grey"),
         ("s.tif", lambda p: tifffile.imwrite(p, DEEP, photometric="miniswhite"), "black at 0"),
         ("s.tif", lambda p: tifffile.imwrite(p, DEEP, truncate=True), "a page of its own; found 1"),
         ("s.tif", lambda p: p.write_bytes(b""), r"s\.tif: the file must be readable"),
@@ -98,13 +98,13 @@ def test_tiff_stack(tmp_path, how):
         ("s.npy", lambda p: None, r"s\.npy: a sequence must exist; found nothing\."),
     ],
 )
-def test_wrong_stack_is_refused_when_opened(tmp_path, name, write, message):
+def test_an_invalid_stack_is_refused_when_opened(tmp_path, name, write, message):
     write(tmp_path / name)
     with pytest.raises(InputError, match=message):
         open_sequence(tmp_path / name)
 
 
-def test_pages_of_mixed_sizes_are_refused(tmp_path):
+def test_pages_of_different_sizes_are_refused(tmp_path):
     with tifffile.TiffWriter(tmp_path / "s.tif") as writer:
         for page in (DEEP[0], DEEP[1], DEEP[2, :4]):
             writer.write(page)
@@ -114,17 +114,17 @@ def test_pages_of_mixed_sizes_are_refused(tmp_path):
 
 @pytest.mark.parametrize("share", [0.3, 0.5, 0.7, 0.98])
 @pytest.mark.parametrize("name", ["s.npy", "s.tif"])
-def test_cut_stack_is_refused_when_opened(tmp_path, name, share):
+def test_a_truncated_stack_is_refused_when_opened(tmp_path, name, share):
     file = tmp_path / name
     np.save(file, DEEP) if name == "s.npy" else tifffile.imwrite(file, DEEP)
-    if name == "s.tif":  # its list of pages lies at the end, so that a cut hides pages
+    if name == "s.tif":  # written so, its page headers lie at the end and a cut hides pages
         tifffile.imwrite(file, DEEP, metadata=None)
     file.write_bytes(file.read_bytes()[: int(file.stat().st_size * share)])
     with pytest.raises(InputError, match=rf"{name}.* must .*found"):
         open_sequence(file)
 
 
-def test_page_that_lacks_its_last_bytes_is_named_when_opened(tmp_path):
+def test_a_page_without_its_last_bytes_is_named_when_opened(tmp_path):
     tifffile.imwrite(tmp_path / "s.tif", DEEP, compression="zlib")
     content = (tmp_path / "s.tif").read_bytes()
     (tmp_path / "s.tif").write_bytes(content[:-10])
@@ -134,7 +134,7 @@ def test_page_that_lacks_its_last_bytes_is_named_when_opened(tmp_path):
         open_sequence(tmp_path / "s.tif")
 
 
-def test_missing_number_is_named(tmp_path):
+def test_a_missing_number_is_named(tmp_path):
     folder = images(tmp_path / "s", SHALLOW, first=15)
     (folder / "17.png").unlink()
     message = r"s: .*without a gap, 17 follows 16; found 16\.png, then 18\.png\. Add the missing"
@@ -148,9 +148,9 @@ def test_missing_number_is_named(tmp_path):
         (lambda f: Image.fromarray(SHALLOW[0]).save(f / "cam2_1.png"), "must have one numbering"),
         (lambda f: Image.fromarray(SHALLOW[0]).save(f / "10.bmp"), "must have one numbering"),
         (lambda f: Image.fromarray(SHALLOW[0]).save(f / "008.png"), r"found 008\.png"),
-        (lambda f: Image.fromarray(SHALLOW[0]).save(f / "last.png"), "must hold its number"),
+        (lambda f: Image.fromarray(SHALLOW[0]).save(f / "last.png"), "must contain its number"),
         (lambda f: Image.fromarray(SHALLOW[0]).save(f / "13.jpg"), "13.jpg: .*something else"),
-        (lambda f: np.save(f / "frames.npy", SHALLOW), r"frames\.npy alone"),
+        (lambda f: np.save(f / "frames.npy", SHALLOW), r"only frames\.npy or only images"),
         (lambda f: (f / "masks").mkdir(), "masks: .*something else"),
         (lambda f: Image.fromarray(SHALLOW[0, :4]).save(f / "13.png"), "13.png: .*found 9x4"),
         (lambda f: Image.fromarray(DEEP[0]).save(f / "13.png"), "found 9x6 pixels uint16"),
@@ -159,32 +159,32 @@ def test_missing_number_is_named(tmp_path):
         (lambda f: (f / "13.png").write_bytes(b""), r"13\.png: the file must be readable"),
     ],
 )
-def test_wrong_folder_is_refused_when_opened(tmp_path, add, message):
+def test_an_invalid_folder_is_refused_when_opened(tmp_path, add, message):
     folder = images(tmp_path / "s", SHALLOW)
     add(folder)
     with pytest.raises(InputError, match=message):
         open_sequence(folder)
 
 
-def test_hidden_files_are_no_frames(tmp_path):
+def test_hidden_files_are_ignored(tmp_path):
     folder = images(tmp_path / "s", SHALLOW)
     (folder / ".DS_Store").write_bytes(b"x")
     assert len(open_sequence(folder)) == 5
 
 
-def test_empty_folder_is_refused(tmp_path):
+def test_an_empty_folder_is_refused(tmp_path):
     with pytest.raises(InputError, match="must have frames; found an empty folder"):
         open_sequence(tmp_path)
 
 
-def test_stack_among_tiff_images_is_refused(tmp_path):
+def test_a_tiff_stack_among_images_is_refused(tmp_path):
     (tmp_path / "s").mkdir()
     tifffile.imwrite(tmp_path / "s" / "1.tif", DEEP)
     with pytest.raises(InputError, match="must have one page; found 5 pages"):
         open_sequence(tmp_path / "s")
 
 
-def test_deep_colour_png_is_refused_since_pillow_would_cut_it_to_8_bit(tmp_path):
+def test_a_png_with_16_bits_per_colour_is_refused_since_pillow_reduces_it_to_8(tmp_path):
     encoder = av.CodecContext.create("png", "w")
     encoder.height, encoder.width, encoder.pix_fmt = 6, 9, "rgb48be"
     encoder.time_base = Fraction(1, 25)
@@ -196,7 +196,7 @@ def test_deep_colour_png_is_refused_since_pillow_would_cut_it_to_8_bit(tmp_path)
         open_sequence(tmp_path)
 
 
-def test_coloured_and_cut_images_are_refused_when_read(tmp_path):
+def test_coloured_and_truncated_images_are_refused_when_read(tmp_path):
     colour = np.repeat(SHALLOW[..., None], 3, axis=-1).copy()
     colour[1, 2, 3, 1] ^= 1
     folder = images(tmp_path / "s", colour)
@@ -211,7 +211,7 @@ def test_coloured_and_cut_images_are_refused_when_read(tmp_path):
 
 
 @pytest.mark.parametrize("t", [-1, 5])
-def test_frame_outside_is_an_index_error(tmp_path, t):
+def test_a_frame_out_of_range_is_an_index_error(tmp_path, t):
     np.save(tmp_path / "s.npy", SHALLOW)
     with pytest.raises(IndexError, match=f"s: frames are 0 to 4; found {t}"):
         open_sequence(tmp_path / "s.npy").frame(t)
@@ -233,11 +233,11 @@ def test_every_frame_has_a_clip(stride, surplus, data):
     assert all(0 <= k < length and (k - t) % stride == 0 for k in frames)
 
 
-def test_clip_needs_frames_enough():
+def test_a_clip_needs_enough_frames():
     with pytest.raises(InputError, match="stride 1 need 4 frames or more; found 3"):
         clip_frames(0, 3, 1)
     with pytest.raises(InputError, match="seq: clips of stride 2 need 9 frames or more; found 8"):
-        clip_frames(0, 8, 2, where="seq")
+        clip_frames(0, 8, 2, subject="seq")
     with pytest.raises(InputError, match="stride must be 1 or more; found 0"):
         clip_frames(0, 8, 0)
     with pytest.raises(IndexError, match="frames are 0 to 7; found 8"):
@@ -251,9 +251,9 @@ def test_clip_stacks_its_frames(tmp_path):
 
 
 @pytest.mark.parametrize(("dtype", "sigma"), [(np.uint16, 25), (np.uint8, 1.5), (np.uint8, 0.6)])
-def test_scale_is_the_level_and_the_noise(tmp_path, dtype, sigma):
+def test_scale_is_level_and_noise(tmp_path, dtype, sigma):
     noise = np.random.default_rng(1).normal(0, sigma, (20, 64, 80))
-    scene = np.linspace(90, 150, 80)  # a slope in space is no noise in time
+    scene = np.linspace(90, 150, 80)  # a gradient in space is not noise in time
     np.save(tmp_path / "s.npy", (scene + noise).round().astype(dtype))
     level, noise_sigma = measure_scale(open_sequence(tmp_path / "s.npy"))
     assert level == pytest.approx(120, abs=1)
@@ -270,17 +270,17 @@ def test_noise_of_frames_in_the_upper_bits(sigma):
 
 
 @pytest.mark.parametrize("step", [2, 16])
-def test_noise_of_grey_levels_in_steps_is_a_number(tmp_path, step):
-    # Half of the differences are 0, a quarter each +step and -step: the median lies between.
+def test_noise_of_coarse_grey_levels_is_interpolated(tmp_path, step):
+    # Half of the differences are 0, a quarter each +step and -step: the median lies between them.
     pair = np.full((2, 8, 8), 101, np.uint16)
     pair[0, :4, ::2] += step
     pair[1, :4, 1::2] += step
     np.save(tmp_path / "s.npy", pair)
     _, noise_sigma = measure_scale(open_sequence(tmp_path / "s.npy"))
-    assert noise_sigma == pytest.approx(1.4826 * 0.5 / np.sqrt(2))  # 0 spreads from 0 to 0.5
+    assert noise_sigma == pytest.approx(1.4826 * 0.5 / np.sqrt(2))  # |0| covers 0 to 0.5
 
 
-def test_noise_is_never_below_that_of_quantisation(tmp_path):
+def test_noise_is_at_least_that_of_quantisation(tmp_path):
     np.save(tmp_path / "s.npy", np.full((3, 4, 5), 7, np.uint8))
     assert measure_scale(open_sequence(tmp_path / "s.npy")) == (7, pytest.approx(12**-0.5))
     np.save(tmp_path / "one.npy", np.full((1, 4, 5), 7, np.uint8))

@@ -1,3 +1,6 @@
+"""The simulated sky: stamps, clouds, objects, sensor, truth and folders."""
+
+import functools
 import json
 
 import jax
@@ -8,13 +11,14 @@ import pytest
 
 from dimjax.data.folders import open_folder
 from dimjax.errors import InputError
-from dimjax.sky import ErrorRates, Sky, clouds, motion, objects, simulate, write_folder
+from dimjax.label_noise import ErrorRates
+from dimjax.sky import SkyConfig, clouds, motion, objects, simulate, write_folder
 from dimjax.sky.settings import check
 from dimjax.sky.stamps import Objects, add, stamps
 
-SMALL = Sky(frames=12, height=96, width=128, cloud_scale_px=(40.0, 90.0))
-# A sky in which nothing but the objects and the noise changes; its clouds drift so fast, unseen,
-# that the textures have the same shape and nothing is compiled twice.
+SMALL = SkyConfig(frames=12, height=96, width=128, cloud_scale_px=(40.0, 90.0))
+# Only the objects and the noise change. The invisible clouds drift so fast that the textures have
+# the same shape as in SMALL, and nothing is compiled twice.
 STILL = SMALL._replace(
     cloud_counts=(1e-3, 1e-3),
     fixed_pattern=(0.0, 0.0),
@@ -27,6 +31,12 @@ STILL = SMALL._replace(
 BRIGHT = STILL._replace(
     snr=(500.0, 500.0), gradient_counts=(0.0, 0.0), targets_per_frame=1.0, jitter_px=(0.2, 0.2)
 )
+
+
+@functools.cache
+def simulated(seed):
+    """A sequence of SMALL, shared by the tests."""
+    return simulate(SMALL, seed)
 
 
 def one_object(x, y, amplitude=100.0, sigma=0.8, along=(0.0, 0.0), depth=3):
@@ -50,28 +60,28 @@ def centroid(image):
     return (image * columns).sum() / image.sum(), (image * rows).sum() / image.sum()
 
 
-def test_same_seed_same_sequence_and_another_seed_another_one():
-    frames, truth = simulate(SMALL, 3)
+def test_the_seed_determines_the_sequence():
+    frames, truth = simulated(3)
     again, truth_again = simulate(SMALL, 3)
-    other, _ = simulate(SMALL, 4)
+    other, _ = simulated(4)
     np.testing.assert_array_equal(frames, again)
     pd.testing.assert_frame_equal(truth, truth_again)
     assert frames.shape == (12, 96, 128) and frames.dtype == np.uint16 and frames.max() < 2**14
     assert (frames != other).mean() > 0.9
 
 
-def test_a_sequence_does_not_depend_on_the_length_of_the_blocks_it_is_rendered_in(monkeypatch):
-    frames, truth = simulate(SMALL, 3)
+def test_a_sequence_does_not_depend_on_the_length_of_its_blocks(monkeypatch):
+    frames, truth = simulated(3)
     monkeypatch.setattr("dimjax.sky.rendering._BLOCK", 5)
     in_blocks, truth_in_blocks = simulate(SMALL, 3)
     np.testing.assert_allclose(frames, in_blocks.astype(int), atol=1)
     pd.testing.assert_frame_equal(truth, truth_in_blocks, atol=1e-3)
 
 
-@pytest.mark.parametrize("place", [(20.3, 70.9), (100.0, 31.5), (64.5, 8.25)])
-def test_stamp_has_its_centroid_at_its_centre(place):
-    image, visible = drawn(one_object(*place, along=(1.5, -0.7)))
-    np.testing.assert_allclose(centroid(image), place, atol=1e-3)
+@pytest.mark.parametrize("centre", [(20.3, 70.9), (100.0, 31.5), (64.5, 8.25)])
+def test_stamp_has_its_centroid_at_its_centre(centre):
+    image, visible = drawn(one_object(*centre, along=(1.5, -0.7)))
+    np.testing.assert_allclose(centroid(image), centre, atol=1e-3)
     assert visible == 1.0
 
 
@@ -87,7 +97,7 @@ def test_stamp_without_point_spread_is_one_pixel():
     assert np.count_nonzero(image > 1e-3) == 1
 
 
-def test_stamp_over_the_border_does_not_come_back_on_the_other_side():
+def test_stamp_over_the_border_does_not_wrap_around():
     image, _ = drawn(one_object(-0.5, -0.5))
     assert image[:4, :4].sum() > 10 and image[:, 64:].sum() == 0 and image[48:].sum() == 0
     image, _ = drawn(one_object(128.5, 96.5))
@@ -102,7 +112,7 @@ def test_clouds_in_front_dim_a_target_and_those_behind_do_not():
     assert image[40, 30] == pytest.approx(75.0, rel=1e-3)
 
 
-def test_truth_says_where_and_how_bright_the_targets_are():
+def test_truth_holds_position_and_brightness_of_the_targets():
     peaks = []
     for seed in (4, 7, 8, 10):
         frames, truth = simulate(BRIGHT._replace(interference_per_frame=0), seed)
@@ -119,8 +129,8 @@ def test_truth_says_where_and_how_bright_the_targets_are():
     assert len(peaks) > 20 and 0.95 * 500 < max(peaks) < 500 + 5
 
 
-def test_truth_holds_only_what_is_inside_the_frame():
-    truth = pd.concat([simulate(SMALL, s)[1] for s in range(5)])
+def test_truth_holds_only_objects_inside_the_frame():
+    truth = pd.concat([simulated(seed)[1] for seed in range(5)])
     assert (truth.x.between(0, 128, "left") & truth.y.between(0, 96, "left")).all()
     assert (truth[["w", "h"]] >= 1).all(axis=None) and truth.visible.between(0, 1).all()
     assert not truth.duplicated(["frame", "track", "x", "y"]).any()
@@ -138,7 +148,7 @@ def test_flickering_pixels_are_labelled_while_they_are_excited():
         np.testing.assert_array_equal(np.flatnonzero(excited), track.frame)
 
 
-def test_temporal_noise_is_the_sigma_that_was_set():
+def test_temporal_noise_has_the_configured_sigma():
     frames, _ = simulate(STILL._replace(targets_per_frame=0, interference_per_frame=0), 0)
     steps = np.diff(frames.astype(float), axis=0)
     assert steps.std() / np.sqrt(2) == pytest.approx(np.hypot(8, np.sqrt(1 / 12)), rel=0.01)
@@ -185,7 +195,7 @@ def test_long_sequences_never_leave_their_textures():
     assert schedule.pair.max() + 2 == clouds.texture_count(settings)
 
 
-def test_glints_sit_on_the_edge_they_are_given_and_move_with_their_cloud():
+def test_glints_lie_on_an_edge_and_move_with_their_cloud():
     scene = objects.Scene(SMALL, 0.8, np.zeros((12, 2)))
     paths = np.arange(12)[:, None, None] * np.array([0.5, 0.0]) * np.ones((12, 3, 2))
 
@@ -199,7 +209,7 @@ def test_glints_sit_on_the_edge_they_are_given_and_move_with_their_cloud():
     assert len(none) == 0
 
 
-def test_mean_count_of_targets_is_the_one_asked_for():
+def test_mean_count_of_targets_is_the_configured_one():
     counts = []
     for seed in range(300):
         scene = objects.Scene(SMALL, 0.8, np.zeros((12, 2)))
@@ -220,15 +230,15 @@ def test_speed_stays_in_its_range_and_manoeuvres_turn():
     ("change", "message"),
     [
         ({"frames": 3}, r"sky setting `frames`: must be 4 or more; found 3\. Correct"),
-        ({"snr": (5.0, 2.0)}, r"`snr`: must be \(low, high\) with 0 <= low <= high"),
-        ({"snr": (0.0, 2.0)}, "`snr`: must be above 0"),
-        ({"exposure": 1.5}, "`exposure`: must lie between 0 and 1; found 1.5"),
+        ({"speed_px": (5.0, 2.0)}, r"`speed_px`: must be \(low, high\) with 0 <= low <= high"),
+        ({"snr": (0.0, 2.0)}, r"`snr`: must be \(low, high\) with 0 < low <= high"),
+        ({"exposure": 1.5}, "`exposure`: must be between 0 and 1; found 1.5"),
         ({"targets_per_frame": -1.0}, "`targets_per_frame`: must be 0 or more"),
-        ({"cloud_cover": (0.1, 1.0)}, "`cloud_cover`: must be above 0 and below 1"),
-        ({"psf_px": (1.0, 3.0)}, "`psf_px`: must be 2.0 at most"),
+        ({"cloud_cover": (0.1, 1.0)}, "`cloud_cover`: .* with 0 < low <= high < 1; found"),
+        ({"psf_px": (1.0, 3.0)}, "`psf_px`: .* with 0 < low <= high <= 2.0; found"),
     ],
 )
-def test_settings_out_of_range_are_refused(change, message):
+def test_settings_out_of_range_are_reported(change, message):
     with pytest.raises(InputError, match=message):
         check(SMALL._replace(**change))
 
@@ -248,7 +258,7 @@ def test_folder_holds_frames_splits_truth_and_labels(tmp_path):
     assert not (tmp_path / "sky.part").exists()
 
 
-def test_folder_can_be_opened_and_its_labels_hold(tmp_path):
+def test_folder_can_be_opened_and_its_labels_are_valid(tmp_path):
     write_folder(tmp_path / "sky", SMALL, {"train": 2, "new": 0}, 7, ErrorRates())
     folder = open_folder(tmp_path / "sky")
     assert folder.splits["train"] == ["train-0000", "train-0001"] and folder.splits["val"] == []
@@ -277,7 +287,7 @@ def test_a_sequence_of_a_folder_does_not_depend_on_the_others(tmp_path):
     pd.testing.assert_frame_equal(written, truth.reset_index(drop=True))
 
 
-def test_folder_replaces_what_a_killed_run_left_but_nothing_else(tmp_path):
+def test_folder_replaces_that_of_a_killed_run_but_nothing_else(tmp_path):
     part = tmp_path / "sky.part"
     part.mkdir()
     (part / "holiday.png").write_text("")
@@ -294,17 +304,17 @@ def test_folder_replaces_what_a_killed_run_left_but_nothing_else(tmp_path):
     ("splits", "seed", "message"),
     [
         ({"train": 1}, -1, "seed: must be 0 or more; found -1"),
-        ({"../x": 1}, 0, r"sequences_per_split: must give a number.*found \.\./x: 1\. Correct it"),
-        ({"train": 0}, 0, "sequences_per_split: must ask for one sequence at least"),
+        ({"../x": 1}, 0, r"sequences_per_split: must give numbers.*found \.\./x: 1\. Correct it"),
+        ({"train": 0}, 0, "sequences_per_split: must name at least one sequence"),
     ],
 )
-def test_folder_arguments_out_of_range_are_refused(tmp_path, splits, seed, message):
+def test_folder_arguments_out_of_range_are_reported(tmp_path, splits, seed, message):
     with pytest.raises(InputError, match=message):
         write_folder(tmp_path / "sky", SMALL, splits, seed, ErrorRates())
     assert not any(tmp_path.iterdir())
 
 
-def test_folder_refuses_wrong_rates_before_it_simulates(tmp_path):
-    with pytest.raises(InputError, match="error rate `position`: must lie between 0 and 1"):
+def test_wrong_rates_are_reported_before_the_simulation(tmp_path):
+    with pytest.raises(InputError, match="error rate `position`: must be between 0 and 1"):
         write_folder(tmp_path / "sky", SMALL, {"new": 1}, 0, ErrorRates(position=2.0))
     assert not any(tmp_path.iterdir())

@@ -6,12 +6,12 @@ from dimjax.errors import InputError
 NAMES = [f"s{k}" for k in range(40)]
 
 
-def test_own_validation_split_stays():
+def test_a_validation_split_of_the_folder_is_kept():
     splits = {"train": ["b", "a"], "val": ["c"], "test": [], "new": ["d"]}
     assert with_validation(splits, 0.5, seed=0) == {"train": ["a", "b"], "val": ["c"]}
 
 
-def test_share_of_the_training_sequences_is_set_aside():
+def test_a_share_of_the_training_sequences_is_set_aside():
     splits = with_validation({"train": NAMES, "val": [], "test": ["t"], "new": []}, 0.15, seed=0)
     assert list(splits) == ["train", "val", "test"]
     assert len(splits["val"]) == 6 and splits["test"] == ["t"]
@@ -19,7 +19,7 @@ def test_share_of_the_training_sequences_is_set_aside():
 
 
 def test_choice_is_stable():
-    # Written down once: another machine, Python or order of names must choose the same.
+    # Recorded once: another machine, Python or order of names must give the same choice.
     assert with_validation({"train": NAMES[:8]}, 0.25, seed=0)["val"] == ["s2", "s3"]
     assert with_validation({"train": NAMES[:8][::-1]}, 0.25, seed=0)["val"] == ["s2", "s3"]
     chosen = {tuple(with_validation({"train": NAMES}, 0.1, seed)["val"]) for seed in range(5)}
@@ -32,28 +32,29 @@ def test_at_least_one_sequence_on_each_side(count, share, aside):
     assert len(splits.get("val", [])) == aside and len(splits["train"]) == count - aside
 
 
-def test_no_share_sets_none_aside():
+def test_a_share_of_0_sets_none_aside():
     assert with_validation({"train": NAMES}, 0.0, seed=0) == {"train": sorted(NAMES)}
 
 
-def test_folder_without_splits_is_for_training():
+def test_a_folder_without_splits_is_used_for_training():
     splits = with_validation({"all": ["a", "b"]}, 0.15, seed=0)
     assert sorted(splits["train"] + splits["val"]) == ["a", "b"]
 
 
-def test_nothing_to_cut_from():
-    text = (
-        "splits: train must hold a sequence; found none in train, new. Name sequences in the file"
-    )
-    with pytest.raises(InputError, match=text):
-        with_validation({"train": [], "new": ["a"]}, 0.15, seed=0)
-    with pytest.raises(InputError, match="train must hold a sequence; found none in train, test"):
-        with_validation({"train": [], "test": ["a"]}, 0.15, seed=0)
-    with pytest.raises(InputError, match="train must hold a sequence; found no splits"):
-        with_validation({}, 0.15, seed=0)
+@pytest.mark.parametrize(
+    ("splits", "value"),
+    [
+        ({"train": [], "new": ["a"]}, "none in train, new. Name sequences in the file"),
+        ({"train": [], "test": ["a"]}, "none in train, test. Name"),
+        ({}, "no splits. Name"),
+    ],
+)
+def test_without_a_training_sequence_there_is_an_error(splits, value):
+    with pytest.raises(InputError, match=f"splits: train must contain a sequence; found {value}"):
+        with_validation(splits, 0.15, seed=0)
 
 
 @pytest.mark.parametrize("share", [-0.1, 1.0])
-def test_share_out_of_range(share):
+def test_a_share_out_of_range_is_refused(share):
     with pytest.raises(InputError, match=f"0 <= val_share < 1; found {share}"):
         with_validation({"train": NAMES}, share, seed=0)

@@ -1,4 +1,4 @@
-"""The experiment of the rounds: its toy size from end to end, and its figures by hand."""
+"""experiments/table3.py and figure11.py: the toy size from end to end, and figures by hand."""
 
 import json
 import math
@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 from dimjax.chips import cutting
+from dimjax.runs.context import RoundContext
 from dimjax.runs.workdir import Paths
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "experiments"))
@@ -53,7 +54,7 @@ def test_the_table_has_a_row_for_each_round_of_each_run(measured):
     assert list(runs) == ["oracle", "erring", "no-mining", "random", "all"]
     assert all([row["round"] for row in rows] == [1, 2] for rows in runs.values())
     first, last = runs["oracle"]
-    for rows in runs.values():  # all go on from the same first round
+    for rows in runs.values():  # all continue from the same first round
         assert rows[0]["f1"] == first["f1"] and rows[0]["images"] == first["images"]
     assert 0 < first["worth"] <= first["decisions"] <= first["shown"]
     assert first["decisions"] < first["by_frame"] and first["mined_changed"] > 0
@@ -67,7 +68,7 @@ def test_the_table_has_a_row_for_each_round_of_each_run(measured):
     )
 
 
-def test_what_is_claimed_stands_beside_its_goal(measured):
+def test_claims_are_compared_with_their_goals(measured):
     summary = json.loads((measured[0] / "table3.json").read_text())["summary"]
     goals = [claim for claim in summary["claims"] if claim["holds"] is not None]
     assert [(c.get("least"), c.get("most")) for c in goals] == [
@@ -88,16 +89,16 @@ def test_the_runs_share_labels_and_chips_of_the_first_sequences(measured):
     assert len({frozenset(ids) for ids in plans.values()}) == 1
 
 
-def test_figure_11_tells_how_the_losses_fell(measured):
+def test_figure_11_shows_the_fall_of_the_losses(measured):
     out, _, printed = measured
     record = json.loads((out / "figure11.json").read_text())
-    own = record["results"]["0"]
-    assert set(own) == {"all chips", "same chips"}
+    figures = record["results"]["0"]
+    assert set(figures) == {"all chips", "same chips"}
     table3 = json.loads((out / "table3.json").read_text())["results"]["0"]["oracle"]
     for part, row in (("first", table3[0]), ("last", table3[1])):
-        assert own["all chips"][part]["mean"] == pytest.approx(row["loss"])
-        assert own["all chips"][part]["chips"] == row["images"]
-    same = own["same chips"]
+        assert figures["all chips"][part]["mean"] == pytest.approx(row["loss"])
+        assert figures["all chips"][part]["chips"] == row["images"]
+    same = figures["same chips"]
     assert same["last"]["mean"] == pytest.approx(table3[1]["same_loss"])
     assert same["first"]["chips"] == same["last"]["chips"] < table3[0]["images"]
     assert same["fall"] == pytest.approx(1 - same["last"]["mean"] / same["first"]["mean"])
@@ -119,7 +120,7 @@ def test_the_operating_point_has_the_highest_recall_at_enough_precision():
         "recall": 0.5,
         "f1": 0.66,
     }
-    assert operating_point(curve, least=0.99)["recall"] == 0.1
+    assert operating_point(curve, min_precision=0.99)["recall"] == 0.1
     none = operating_point({name: values[1:2] for name, values in curve.items()})
     assert none["recall"] == none["f1"] == 0 and math.isnan(none["threshold"])
     assert operating_point({name: [] for name in curve})["recall"] == 0
@@ -128,9 +129,9 @@ def test_the_operating_point_has_the_highest_recall_at_enough_precision():
 def test_decisions_are_counted_over_all_reviewed_rounds():
     review = {"decisions": [10, 20, math.nan], "changed": [30, 50, math.nan]}
     runs = {"oracle": pd.DataFrame(review).to_dict("records")}
-    assert table3_report.decisions_a_label(runs) == 30 / 80
+    assert table3_report.decisions_per_label(runs) == 30 / 80
     nothing = {"oracle": [{"decisions": 4, "changed": 0}]}
-    assert math.isnan(table3_report.decisions_a_label(nothing))
+    assert math.isnan(table3_report.decisions_per_label(nothing))
 
 
 def test_a_claim_is_judged_by_its_mean_over_the_seeds():
@@ -145,40 +146,40 @@ def test_a_claim_is_judged_by_its_mean_over_the_seeds():
     assert not table3_report.judged(claim._replace(least=0.31), seeds)["holds"]
 
 
-def test_figures_that_are_not_there_are_null_and_a_dash():
+def test_missing_figures_are_null_in_json_and_a_dash_in_tables():
     assert json.loads(result_files.as_json({"a": [math.nan, 1.5]})) == {"a": [None, 1.5]}
     assert result_files.number(math.nan) == "–" and result_files.number(1234.5, 0) == "1,234"
     assert math.isnan(result_files.interval([math.nan])["mean"])
     assert result_files.interval([math.nan, 2.0])["mean"] == 2.0
 
 
-def test_chips_near_a_place_are_those_that_hold_it_with_a_margin():
+def test_chips_near_a_point_contain_it_or_have_it_within_a_margin():
     plan = pd.DataFrame(
         [("in", "a", 3, 10, 20), ("rim", "a", 3, 16, 20), ("far", "a", 3, 19, 20),
          ("frame", "a", 4, 10, 20), ("down", "a", 3, 10, 10)],
         columns=["id", "sequence", "frame", "x0", "y0"],
     )  # fmt: skip
-    places = pd.DataFrame({"sequence": ["a"], "frame": [3], "x": [13.0], "y": [24.5]})
-    assert chips_near(plan, places, chip_px=8, margin_px=4) == {"in", "rim"}
-    assert chips_near(plan, places.iloc[:0], chip_px=8, margin_px=4) == set()
+    points = pd.DataFrame({"sequence": ["a"], "frame": [3], "x": [13.0], "y": [24.5]})
+    assert chips_near(plan, points, chip_px=8, margin_px=4) == {"in", "rim"}
+    assert chips_near(plan, points.iloc[:0], chip_px=8, margin_px=4) == set()
 
 
-def test_the_same_chips_are_those_of_both_rounds_without_planted_errors():
+def test_same_chips_are_in_both_rounds_and_not_near_planted_errors():
     first = pd.DataFrame({"id": list("abc"), "total": [1.0, 2, 3], "planted": [False, True, False]})
     last = pd.DataFrame({"id": list("dcba"), "total": [9.0, 7, 6, 5], "planted": False})
     assert same_chips(first, last).values.tolist() == [["a", 1.0, 5.0], ["c", 3.0, 7.0]]
 
 
-def test_random_places_lie_in_their_sequences():
+def test_random_locations_lie_in_their_sequences():
     shapes = {"wide": (5, 8, 100), "long": (50, 8, 10)}
-    places = supplements.random_places(shapes, 400, np.random.default_rng(0))
-    assert len(places) == 400 and set(places.sequence) == set(shapes)
+    locations = supplements.random_locations(shapes, 400, np.random.default_rng(0))
+    assert len(locations) == 400 and set(locations.sequence) == set(shapes)
     for name, (length, height, width) in shapes.items():
-        own = places[places.sequence == name]
-        assert own.frame.between(0, length - 1).all() and own.y.between(0, height).all()
-        assert own.x.max() < width and own.x.max() > 0.9 * width
-        assert own.frame.nunique() > 0.9 * length
-    assert supplements.random_places(shapes, 0, np.random.default_rng(0)).empty
+        rows = locations[locations.sequence == name]
+        assert rows.frame.between(0, length - 1).all() and rows.y.between(0, height).all()
+        assert 0.9 * width < rows.x.max() < width
+        assert rows.frame.nunique() > 0.9 * length
+    assert supplements.random_locations(shapes, 0, np.random.default_rng(0)).empty
 
 
 def test_random_chips_replace_the_mined_ones_round_by_round(tmp_path):
@@ -191,24 +192,27 @@ def test_random_chips_replace_the_mined_ones_round_by_round(tmp_path):
     plan = pd.DataFrame(rows, columns=["sequence", "frame", "x0", "y0"])
     plan.insert(0, "id", [cutting.chip_id(*row, 16) for row in rows])
     plan = plan.assign(reason="miss", split="train")
-    grown = []
+    plans = []
     for number, count in ((1, 3), (2, 4)):
-        mined, own = Paths(tmp_path / "mined", number), Paths(tmp_path / "random", number)
-        for paths in (mined, own):
-            paths.round.mkdir(parents=True)
-        mined.of_round(number - 1).round.mkdir(exist_ok=True)
-        mined.of_round(number - 1).new.write_text(f"sequence\nnew-{number - 1}\n")
-        plan.head(count).to_csv(mined.plan, index=False)
-        grown.append(supplements.random_plan(config, mined, own, folder))
-        grown[-1].to_csv(own.plan, index=False)
-    first, second = (table[table.sequence != "old"] for table in grown)
+        mined = RoundContext(config, Paths(tmp_path / "mined", number))
+        mined.folder = folder
+        random = RoundContext(config, Paths(tmp_path / "random", number))
+        for context in (mined, random):
+            context.paths.round.mkdir(parents=True)
+        before = mined.paths.of_round(number - 1)
+        before.round.mkdir(exist_ok=True)
+        before.new.write_text(f"sequence\nnew-{number - 1}\n")
+        plan.head(count).to_csv(mined.paths.plan, index=False)
+        plans.append(supplements.random_plan(random, mined))
+        plans[-1].to_csv(random.paths.plan, index=False)
+    first, second = (table[table.sequence != "old"] for table in plans)
     assert first.sequence.tolist() == ["new-0"] * 2 and set(first.reason) == {"background"}
     assert set(first.id) < set(second.id) and second.sequence.tolist() == ["new-0"] * 2 + ["new-1"]
-    assert all("old" in table.sequence.tolist() for table in grown)
+    assert all("old" in table.sequence.tolist() for table in plans)
     assert not set(second.id) & set(plan.id[1:])
 
 
-def test_clips_are_taken_from_all_kinds_by_turns():
+def test_clips_are_taken_from_each_kind_in_turn():
     names = [f"IR_{kind}_{k:03d}" for kind in ("BIRD", "DRONE") for k in range(4)] + ["IR_PLANE_1"]
     mixed = drone_rounds.by_turns(names, np.random.default_rng(0))
     assert sorted(mixed) == sorted(names)

@@ -1,4 +1,6 @@
-"""Linking, worked out by hand where it can be, and what holds for any detections."""
+"""Linking: cases worked out by hand, and properties that hold for any detections."""
+
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -13,109 +15,111 @@ from dimjax.data.labels import COLUMNS
 from dimjax.data.sequences import as_sequence
 from dimjax.detection.detector import Detector
 from dimjax.errors import InputError
-from dimjax.stages.motion import camera_motion
+from dimjax.runs.context import RoundContext
+from dimjax.runs.workdir import Paths
 from dimjax.suspects import link_labels
 from dimjax.tracks import (
     POINT_TYPES,
-    Linking,
+    LinkingConfig,
     Tracks,
     agreement,
     camera_shifts,
     follow_and_join,
+    has_neighbour,
     kalman,
     link,
     nearest,
     vote,
 )
-from dimjax.tracks.arrays import arrange, density_around
+from dimjax.tracks.arrays import density_around, to_arrays
 from dimjax.tracks.assignment import assign
 from dimjax.tracks.following import extend, follow
 from dimjax.tracks.joining import join
 from dimjax.tracks.likelihood import trim
-from dimjax.tracks.track_frames import lay_out
+from dimjax.tracks.track_frames import TrackFrames
 
 BOTH = {"target": 0.5, "interference": 0.5}
-HAND = Linking(noise_px=1.0, speed_px=2.0, acceleration_px=1e-9)
+HAND = LinkingConfig(noise_px=1.0, speed_px=2.0, acceleration_px=1e-9)
 
 
 def detections(*rows, sequence="a"):
-    """Rows of frame, x, y and maybe score and category."""
-    usual = (None, None, None, 0.9, "target")
-    full = [(*row, *usual[len(row) :]) for row in rows]
+    """Detections from (frame, x, y[, score[, category]])."""
+    defaults = (None, None, None, 0.9, "target")
+    full = [(*row, *defaults[len(row) :]) for row in rows]
     table = pd.DataFrame(full, columns=["frame", "x", "y", "score", "category"])
     table = table.assign(sequence=sequence, w=3.0, h=3.0)
     return table[["sequence", "frame", "x", "y", "w", "h", "category", "score"]]
 
 
 def flight(frames, start=(50.0, 40.0), speed=(3.0, 1.0), **more):
-    """Detections of a straight flight; start is its place in frame 0."""
+    """Detections of a straight flight that is at `start` in frame 0."""
     rows = [(t, start[0] + speed[0] * t, start[1] + speed[1] * t) for t in frames]
     return detections(*rows, **more)
 
 
-def together(*tables):
+def concatenated(*tables):
     return pd.concat(tables, ignore_index=True)
 
 
-def found(table):
-    return arrange(table, table.score.to_numpy() >= 0.5, None)
+def arrays(table):
+    return to_arrays(table, table.score.to_numpy() >= 0.5, None)
 
 
-def test_a_filter_step_by_hand():
+def test_filter_step_by_hand():
     state = kalman.predict(kalman.start(np.zeros((1, 2)), HAND), 1, HAND)
     np.testing.assert_allclose(state.cov[0], [[5, 4], [4, 4]])
-    assert kalman.expected_spread(state, HAND)[0] == pytest.approx(6)
+    assert kalman.innovation_variance(state, HAND)[0] == pytest.approx(6)
     state = kalman.update(state, np.array([[3.0, 6.0]]), HAND)
     np.testing.assert_allclose(state.mean[0], [[2.5, 5], [2, 4]])
     np.testing.assert_allclose(state.cov[0], [[5 / 6, 2 / 3], [2 / 3, 4 / 3]])
 
 
-def test_unknown_acceleration_by_hand():
+def test_process_noise_by_hand():
     still = kalman.State(np.zeros((2, 2, 2)), np.zeros((2, 2, 2)))
-    state = kalman.predict(still, np.array([1.0, 2.0]), Linking(acceleration_px=3.0))
+    state = kalman.predict(still, np.array([1.0, 2.0]), LinkingConfig(acceleration_px=3.0))
     np.testing.assert_allclose(state.cov[0], [[3, 4.5], [4.5, 9]])  # 9 / 3, 9 / 2, 9
     np.testing.assert_allclose(state.cov[1], [[24, 18], [18, 18]])  # 9 * 8 / 3, 9 * 4 / 2, 9 * 2
 
 
-def test_evidence_by_hand():
-    # Spread 6 px squared, 3 px off: d^2 = 9 / 6. One more detection elsewhere: a density of
-    # 3 detections in 256 x 256 pixels and 2 frames.
+def test_log_likelihood_ratio_by_hand():
+    # Innovation variance 6 px squared, innovation 3 px: NIS 9 / 6. With one more detection
+    # elsewhere, the density is 3 detections in 256 x 256 pixels and 2 frames.
     table = detections((0, 0.0, 0.0), (1, 3.0, 0.0), (1, 90.0, 90.0, 0.95))
-    points = link(table, HAND._replace(least_evidence=-9.0)).points
+    points = link(table, HAND._replace(min_log_likelihood_ratio=-9.0)).points
     expected = -9 / 6 / 2 - np.log(2 * np.pi * 6 * 3 / (256 * 256 * 2))
-    assert points.evidence.tolist() == pytest.approx([expected] * 2, abs=1e-6)
+    assert points.log_likelihood_ratio.tolist() == pytest.approx([expected] * 2, abs=1e-6)
 
 
-def test_density_is_that_around_but_not_of_the_track_itself():
+def test_clutter_density_counts_neighbours_but_not_the_track_itself():
     ours, crowd = flight(range(5)), detections(*((2, 60.0 + k, 45.0) for k in range(6)))
-    table = together(ours, crowd).sort_values("frame", kind="stable", ignore_index=True)
+    table = concatenated(ours, crowd).sort_values("frame", kind="stable", ignore_index=True)
     mine = (table.y != 45.0).to_numpy()
     volume = 4 / 3 * np.pi * 30**2 * 5
-    around = density_around(found(table), np.where(mine, 0, -1))
+    around = density_around(arrays(table), np.where(mine, 0, -1))
     np.testing.assert_allclose(around[mine], 6 / volume)
     np.testing.assert_allclose(around[~mine], 10 / volume)
-    alone = density_around(found(ours), np.zeros(5, int))
+    alone = density_around(arrays(ours), np.zeros(5, int))
     np.testing.assert_allclose(alone, 5 / (256 * 256 * 5))
 
 
 def test_smoothing_by_hand():
-    # The first place is known to 1 px, the second to 1 px more and the speed's 2 px: of 3 px
-    # that they differ by, a sixth is said to be an error of the first place, 4 sixths are speed.
-    path = kalman.smooth(np.array([[0.0, 0], [3, 0]]), np.array([2]), HAND)
-    np.testing.assert_allclose(path.state.mean[:, :, 0], [[0.5, 2], [2.5, 2]], atol=1e-6)
-    np.testing.assert_allclose(path.state.cov[:, 0, 0], [5 / 6, 5 / 6])
-    assert path.miss[1] == pytest.approx(9 / 6) and np.isnan(path.miss[0])
+    # Variances: 1 of the first position, 1 of the second, 4 of the speed. Of the 3 px between the
+    # positions, a sixth is attributed to the first position and four sixths to the speed.
+    smoothed = kalman.smooth(np.array([[0.0, 0], [3, 0]]), np.array([2]), HAND)
+    np.testing.assert_allclose(smoothed.state.mean[:, :, 0], [[0.5, 2], [2.5, 2]], atol=1e-6)
+    np.testing.assert_allclose(smoothed.state.cov[:, 0, 0], [5 / 6, 5 / 6])
+    assert smoothed.nis[1] == pytest.approx(9 / 6) and np.isnan(smoothed.nis[0])
 
 
-def test_tracks_are_smoothed_each_for_itself():
+def test_tracks_are_smoothed_independently():
     one, other = np.array([[0.0, 0], [3, 0], [np.nan, np.nan], [9, 1]]), np.array([[7.0, 7]])
-    alone = kalman.smooth(one, np.array([4]), Linking())
-    both = kalman.smooth(np.vstack([other, one]), np.array([1, 4]), Linking())
+    alone = kalman.smooth(one, np.array([4]), LinkingConfig())
+    both = kalman.smooth(np.vstack([other, one]), np.array([1, 4]), LinkingConfig())
     np.testing.assert_allclose(both.state.mean[1:], alone.state.mean)
     assert alone.state.cov[2, 0, 0] == alone.state.cov[:, 0, 0].max(initial=0, where=[0, 1, 1, 0])
 
 
-def test_a_gap_is_filled_where_it_must_be():
+def test_a_gap_is_filled_on_the_path():
     tracks = link(flight([0, 1, 2, 3, 6, 7, 8]))
     assert set(tracks.detections.track) == {"a/0"}
     points = tracks.points.set_index("frame")
@@ -128,9 +132,9 @@ def test_a_gap_is_filled_where_it_must_be():
 
 def test_the_gate_widens_while_a_track_coasts():
     steady, aside = flight(range(6)), flight(range(6, 9), (50.0, 46.0))  # 6 px off the path
-    assert "a/0" not in set(link(together(steady, aside)).detections.track[6:])
-    later = flight(range(11, 14), (50.0, 46.0))  # the same after five frames without
-    assert link(together(steady, later)).points.track.nunique() == 1
+    assert "a/0" not in set(link(concatenated(steady, aside)).detections.track[6:])
+    later = flight(range(11, 14), (50.0, 46.0))  # the same after a gap of five frames
+    assert link(concatenated(steady, later)).points.track.nunique() == 1
 
 
 def test_weak_detections_continue_tracks_but_start_none():
@@ -141,38 +145,38 @@ def test_weak_detections_continue_tracks_but_start_none():
     assert link(table.assign(score=0.4)).points.empty
 
 
-def test_thresholds_are_those_of_the_category():
-    table = together(flight(range(5)), flight(range(5), (300.0, 200.0)))
+def test_each_category_has_its_own_threshold():
+    table = concatenated(flight(range(5)), flight(range(5), (300.0, 200.0)))
     table["category"] = ["target"] * 5 + ["interference"] * 5
-    tracks = link(table, Linking(strong=(0.95, 0.5)))
+    tracks = link(table, LinkingConfig(strong=(0.95, 0.5)))
     assert tracks.detections.strong.tolist() == [False] * 5 + [True] * 5
     assert tracks.points.category.unique().tolist() == ["interference"]
 
 
 def test_confirmation_needs_hits_within_few_frames():
-    lax = Linking(young_coast_frames=3, missing_evidence=0.0)
+    lax = LinkingConfig(young_coast_frames=3, missed_detection_cost=0.0)
     rare, often = (link(flight(frames), lax).points for frames in ([0, 3, 6], [0, 2, 4]))
     assert not rare.confirmed.any() and len(rare) == 7
     assert often.confirmed.all() and len(often) == 5
-    strict = lax._replace(sure_evidence=50.0)  # enough hits, but they may be there by chance
+    strict = lax._replace(confirm_log_likelihood_ratio=50.0)  # hits alone do not confirm a track
     assert not link(flight([0, 2, 4]), strict).points.confirmed.any()
     assert link(flight([0])).points.empty and link(flight([0])).detections.track.tolist() == [""]
 
 
 def test_crossing_targets_keep_their_tracks():
     one, other = flight(range(20)), flight(range(20), (107.0, 40.0), (-3.0, 1.0))
-    tracks = link(together(one, other)).detections.track
+    tracks = link(concatenated(one, other)).detections.track
     assert tracks[:20].nunique() == tracks[20:].nunique() == 1 and tracks[0] != tracks[20]
 
 
-def test_the_vote_of_the_scores_is_the_category():
+def test_the_category_of_a_track_is_voted_by_scores():
     table = flight(range(6)).assign(category=["target"] * 2 + ["interference"] * 4)
     points = link(table).points
     assert points.category.unique().tolist() == ["interference"]
     assert points.target_share.tolist() == pytest.approx([2 / 6] * 6)
 
 
-def test_a_track_votes_on_its_detections():
+def test_a_track_decides_the_category_of_its_detections():
     table = pd.DataFrame(
         {"sequence": "a", "frame": [0, 1, 2, 2], "x": 1.0, "y": 1.0, "w": 3.0, "h": 3.0,
          "category": ["target", "interference", "interference", "target"],
@@ -181,7 +185,7 @@ def test_a_track_votes_on_its_detections():
     points = pd.DataFrame({"track": ["a/0"] * 3, "target_share": 0.9 / 1.8})
     voted = vote(Tracks(table, points, ()))
     assert voted.category.tolist() == ["target"] * 4
-    # The track's mean is 0.6, half of its scores agree; what is in no track stays.
+    # The track's mean is 0.6, half of its scores agree; a detection without a track is unchanged.
     expected = [0.5 * np.sqrt(0.9 * 0.6), 0.5 * np.sqrt(0.4 * 0.6), 0.5 * np.sqrt(0.5 * 0.6), 0.3]
     assert voted.score.tolist() == pytest.approx(expected)
     voted = vote(Tracks(table, points.assign(target_share=0.25), ()))
@@ -190,17 +194,17 @@ def test_a_track_votes_on_its_detections():
 
 
 def test_ends_are_joined_to_starts_that_fit():
-    table = flight([0, 1, 2, 3, 13, 14, 15, 16])  # nine frames without: more than it coasts
+    table = flight([0, 1, 2, 3, 13, 14, 15, 16])  # a gap of nine frames: longer than coasting
     assert link(table).points.track.nunique() == 1
-    assert link(table, Linking(join_frames=5)).points.track.nunique() == 2
-    turned = together(flight(range(4)), flight(range(13, 17), (128.0, 40.0), (-3.0, 1.0)))
+    assert link(table, LinkingConfig(join_frames=5)).points.track.nunique() == 2
+    turned = concatenated(flight(range(4)), flight(range(13, 17), (128.0, 40.0), (-3.0, 1.0)))
     assert link(turned).points.track.nunique() == 2
 
 
-def test_a_sure_track_goes_on_backwards():
+def test_a_confirmed_track_is_extended_backwards():
     table = flight(range(10))
     known = np.array([-1, 1, 1, 0, 0, 0, 0, 0, 0, 0])  # a false pair has taken two detections
-    assert extend(found(table), known, Linking()).tolist() == [0] * 10
+    assert extend(arrays(table), known, LinkingConfig()).tolist() == [0] * 10
 
 
 def test_targets_that_meet_early_keep_their_first_detections():
@@ -210,13 +214,13 @@ def test_targets_that_meet_early_keep_their_first_detections():
     aside = 2 * rng.normal(), 2 * rng.normal()
     start = [50 + 7 * meeting - speed[0] * meeting, 40 + 2 * meeting - speed[1] * meeting]
     one = flight(range(16), speed=(7.0, 2.0))
-    table = together(one, flight(range(16), (start[0] + aside[0], start[1] + aside[1]), speed))
+    table = concatenated(one, flight(range(16), (start[0] + aside[0], start[1] + aside[1]), speed))
     table = table[rng.random(len(table)) < 0.85]
     table = table.assign(x=table.x + rng.normal(0, 0.7, len(table)))
     table = table.assign(y=table.y + rng.normal(0, 0.7, len(table)))
 
-    def forwards_only(found, settings):
-        return trim(found, join(found, follow(found, settings), settings), settings)
+    def forwards_only(arrays, settings):
+        return trim(arrays, join(arrays, follow(arrays, settings), settings), settings)
 
     linked, fewer = (
         link(table, linker=by).detections.track != "" for by in (follow_and_join, forwards_only)
@@ -225,48 +229,48 @@ def test_targets_that_meet_early_keep_their_first_detections():
 
 
 def test_the_gate_is_as_wide_as_it_is_set():
-    table = together(flight(range(6)), flight(range(6, 9), (50.0, 43.0)))  # 3 px off the path
-    table = together(table, detections((0, 600.0, 500.0)))
-    narrow = Linking(gate_sigmas=1.5)
+    table = concatenated(flight(range(6)), flight(range(6, 9), (50.0, 43.0)))  # 3 px off the path
+    table = concatenated(table, detections((0, 600.0, 500.0)))
+    narrow = LinkingConfig(gate_sigmas=1.5)
     assert link(table).detections.track[6] == "a/0" != link(table, narrow).detections.track[6]
 
 
 def test_a_young_track_coasts_for_fewer_frames():
-    table, lax = flight([0, 4, 8]), Linking(missing_evidence=0.0)
+    table, lax = flight([0, 4, 8]), LinkingConfig(missed_detection_cost=0.0)
     assert link(table, lax).points.empty
     assert len(link(table, lax._replace(young_coast_frames=3)).points) == 9
 
 
-def test_an_end_that_speaks_against_a_track_is_cut_off():
+def test_an_end_that_lowers_the_ratio_is_trimmed():
     ours = flight([0, 6, 7, 8, 9, 10, 16])
     crowd = detections(*((t, 5.0 + 37 * k, 300.0 + 7 * t) for t in range(17) for k in range(9)))
-    table = together(ours, crowd).sort_values("frame", kind="stable", ignore_index=True)
+    table = concatenated(ours, crowd).sort_values("frame", kind="stable", ignore_index=True)
     mine = table.y.to_numpy() < 200
-    track = trim(found(table), np.where(mine, 0, -1), Linking())
+    track = trim(arrays(table), np.where(mine, 0, -1), LinkingConfig())
     assert table.frame[track == 0].tolist() == [6, 7, 8, 9, 10]
-    alone = trim(found(ours), np.zeros(7, int), Linking(missing_evidence=0.1))
+    alone = trim(arrays(ours), np.zeros(7, int), LinkingConfig(missed_detection_cost=0.1))
     assert alone.tolist() == [0] * 7
 
 
-def test_joining_needs_one_sure_track():
+def test_joining_needs_one_track_with_enough_hits():
     table = flight([0, 1, 4, 5])
-    assert join(found(table), np.array([0, 0, 1, 1]), Linking()).tolist() == [0, 0, 1, 1]
+    assert join(arrays(table), np.array([0, 0, 1, 1]), LinkingConfig()).tolist() == [0, 0, 1, 1]
 
 
-def test_rows_of_tracks():
-    rows = lay_out(np.array([2, 0, 5, 3]), np.array([0, 1, 0, -1]))
+def test_frames_of_tracks():
+    rows = TrackFrames.from_detections(np.array([2, 0, 5, 3]), np.array([0, 1, 0, -1]))
     assert rows.frame.tolist() == [2, 3, 4, 5, 0]
     assert rows.detection.tolist() == [0, -1, -1, 2, 1]
-    assert rows.most_hits(3).tolist() == [1, 1] and rows.most_hits(4).tolist() == [2, 1]
+    assert rows.max_hits(3).tolist() == [1, 1] and rows.max_hits(4).tolist() == [2, 1]
 
 
-def test_the_least_total_cost_is_chosen():
+def test_the_assignment_of_least_total_cost_is_chosen():
     rows, columns = np.array([0, 0, 1, 1, 3]), np.array([0, 1, 0, 1, 7])
     assert assign(rows, columns, np.array([-5, -4, -4.5, -1, -0.1])).tolist() == [1, 2, 4]
 
 
 @given(st.lists(st.tuples(*[st.integers(0, 7)] * 2, st.floats(-9, -0.1)), max_size=20))
-def test_solving_groups_apart_changes_nothing(pairs):
+def test_solving_groups_separately_is_exact(pairs):
     pairs = list({pair[:2]: pair for pair in pairs}.values())
     rows, columns, cost = (
         (np.array(values) for values in zip(*pairs, strict=True))
@@ -280,13 +284,13 @@ def test_solving_groups_apart_changes_nothing(pairs):
     assert len(set(rows[chosen])) == len(set(columns[chosen])) == len(chosen)
 
 
-places = st.tuples(st.integers(0, 11), st.floats(0, 99), st.floats(0, 79), st.floats(0.1, 1))
+locations = st.tuples(st.integers(0, 11), st.floats(0, 99), st.floats(0, 79), st.floats(0.1, 1))
 
 
 @settings(max_examples=20)
-@given(st.lists(places, max_size=25, unique=True), st.randoms(use_true_random=False))
+@given(st.lists(locations, max_size=25, unique=True), st.randoms(use_true_random=False))
 def test_the_order_of_rows_does_not_matter(rows, random):
-    table = together(flight(range(0, 12, 2)), detections(*rows))
+    table = concatenated(flight(range(0, 12, 2)), detections(*rows))
     shuffled = table.sample(frac=1, random_state=random.randrange(2**32))
     tracks, same = link(table), link(shuffled)
     assert same.detections.track.sort_index().tolist() == tracks.detections.track.tolist()
@@ -294,9 +298,9 @@ def test_the_order_of_rows_does_not_matter(rows, random):
 
 
 @settings(max_examples=20)
-@given(st.lists(places, max_size=25), st.integers(-64, 64), st.integers(0, 50))
+@given(st.lists(locations, max_size=25), st.integers(-64, 64), st.integers(0, 50))
 def test_tracks_move_with_their_detections(rows, shift, later):
-    table = together(flight(range(0, 12, 2)), detections(*rows)).round(3)
+    table = concatenated(flight(range(0, 12, 2)), detections(*rows)).round(3)
     moved = table.assign(x=table.x + shift, frame=table.frame + later)
     tracks, same = link(table), link(moved)
     assert same.detections.track.tolist() == tracks.detections.track.tolist()
@@ -306,9 +310,9 @@ def test_tracks_move_with_their_detections(rows, shift, later):
 
 
 @settings(max_examples=20)
-@given(st.lists(places, max_size=40))
-def test_a_track_has_one_detection_a_frame_and_no_frame_lacks(rows):
-    tracks = link(together(flight(range(12)), detections(*rows)))
+@given(st.lists(locations, max_size=40))
+def test_a_track_has_all_its_frames_and_one_detection_in_each(rows):
+    tracks = link(concatenated(flight(range(12)), detections(*rows)))
     linked = tracks.detections[tracks.detections.track != ""]
     assert not linked.duplicated(["track", "frame"]).any()
     assert len(linked) == tracks.points.detected.sum()
@@ -316,8 +320,8 @@ def test_a_track_has_one_detection_a_frame_and_no_frame_lacks(rows):
         assert (np.diff(own.frame) == 1).all() and own.detected.iloc[[0, -1]].all()
 
 
-def test_sequences_are_linked_apart_and_columns_are_kept():
-    table = together(flight(range(4)), flight(range(4, 8), sequence="b")).assign(note="n")
+def test_sequences_are_linked_separately_and_columns_are_kept():
+    table = concatenated(flight(range(4)), flight(range(4, 8), sequence="b")).assign(note="n")
     tracks = link(table.iloc[::-1], progress=list)
     assert tracks.detections.track.tolist() == ["b/0"] * 4 + ["a/0"] * 4
     assert tracks.detections.index.tolist() == list(range(8))[::-1]
@@ -325,22 +329,24 @@ def test_sequences_are_linked_apart_and_columns_are_kept():
 
 
 def test_of_duplicate_rows_the_strongest_is_linked():
-    table = together(flight(range(5)), flight(range(5)).assign(score=0.95))
+    table = concatenated(flight(range(5)), flight(range(5)).assign(score=0.95))
     tracks = link(table).detections
     assert tracks.track.tolist() == [""] * 5 + ["a/0"] * 5 and not tracks.strong[:5].any()
 
 
-def test_nothing_in_nothing_out():
+def test_no_detections_give_empty_tables():
     tracks = link(detections())
     assert tracks.points.dtypes.astype(str).to_dict() == POINT_TYPES
     assert tracks.detections.columns[-2:].tolist() == ["strong", "track"] and tracks.notes == ()
 
 
-def test_a_thousand_detections_in_a_frame_take_bounded_time():
+def test_only_the_strongest_detections_of_a_frame_are_linked():
     rng = np.random.default_rng(0)
     xy = rng.uniform(0, 500, (5000, 2))
     rows = [(k % 5, *xy[k], score) for k, score in enumerate(rng.uniform(0.5, 0.8, 5000))]
-    tracks = link(together(flight(range(5)), detections(*rows)), Linking(most_per_frame=50))
+    tracks = link(
+        concatenated(flight(range(5)), detections(*rows)), LinkingConfig(max_per_frame=50)
+    )
     assert tracks.detections.track[:5].tolist() == ["a/0"] * 5
     assert tracks.detections.strong.sum() == 5 * 50
     note = "a: 5 frames hold more than 50 detections; the strongest 50 of each were linked"
@@ -360,13 +366,15 @@ def test_a_thousand_detections_in_a_frame_take_bounded_time():
         ({"category": "bird"}, "category must be target or interference; found bird"),
     ],
 )
-def test_wrong_detections(change, text):
+def test_invalid_detections_are_reported(change, text):
     with pytest.raises(InputError, match=text):
         link(flight(range(3)).assign(**change))
 
 
-def test_a_lacking_column():
-    with pytest.raises(InputError, match="the columns sequence, .*; found no w, score. Add"):
+def test_a_missing_column_is_reported():
+    with pytest.raises(
+        InputError, match="must have the columns sequence, .*; found no w, score. Add"
+    ):
         link(flight(range(3)).drop(columns=["w", "score"]))
 
 
@@ -376,16 +384,16 @@ def test_a_lacking_column():
         ({"strong": (0.5, 0.0)}, "setting `strong`: must be two scores above 0 and at most 1"),
         ({"weak_share": 0.0}, "setting `weak_share`: must be above 0 and at most 1; found 0.0"),
         ({"noise_px": 0.0}, "setting `noise_px`: must be above 0; found 0.0. Correct"),
-        ({"most_per_frame": 0}, "setting `most_per_frame`: must be 1 or more; found 0"),
-        ({"confirm_frames": 2}, "`confirm_frames`: must lie between confirm_hits and 62; found 2"),
+        ({"max_per_frame": 0}, "setting `max_per_frame`: must be 1 or more; found 0"),
+        ({"confirm_frames": 2}, "setting `confirm_frames`: must be between 3 and 62; found 2"),
     ],
 )
-def test_wrong_settings(change, text):
+def test_settings_out_of_range_are_reported(change, text):
     with pytest.raises(InputError, match=text):
-        link(flight(range(3)), Linking(**change))
+        link(flight(range(3)), LinkingConfig(**change))
 
 
-def test_the_cameras_motion_is_taken_out():
+def test_the_motion_of_the_camera_is_removed():
     shake = np.random.default_rng(1).normal(0, 12, (12, 2))
     table = flight(range(12))
     shaken = table.assign(x=table.x + shake[:, 0], y=table.y + shake[:, 1])
@@ -404,7 +412,7 @@ def test_the_cameras_motion_is_taken_out():
         ({"a": np.full((3, 2), np.nan)}, "the shifts must be finite"),
     ],
 )
-def test_wrong_shifts(shifts, text):
+def test_invalid_shifts_are_reported(shifts, text):
     with pytest.raises(InputError, match=text):
         link(flight(range(3)), shifts=shifts)
 
@@ -416,45 +424,54 @@ def test_camera_shifts_of_clouds_behind_a_fixed_pattern():
     pattern, ramp = rng.normal(0, 4, (200, 240)), np.linspace(0, 900, 240)
     frames = []
     for x, y in truth:
-        seen = ndimage.shift(clouds, (y, x), order=3, mode="nearest")[50:250, 50:290]
-        frames.append(seen + pattern + ramp + rng.normal(0, 5, pattern.shape) + 2000)
+        scene = ndimage.shift(clouds, (y, x), order=3, mode="nearest")[50:250, 50:290]
+        frames.append(scene + pattern + ramp + rng.normal(0, 5, pattern.shape) + 2000)
     sequence = as_sequence(np.rint(frames).astype(np.uint16))
     shifts = camera_shifts(sequence, progress=list)
     assert shifts.shape == (6, 2) and shifts[0].tolist() == [0, 0]
     np.testing.assert_allclose(shifts, truth, atol=0.15)
 
 
-def test_a_run_links_through_the_motion_of_its_camera():
+def test_detections_and_labels_are_linked_through_the_motion_of_the_camera():
     rng = np.random.default_rng(0)
     clouds = 4000 * ndimage.gaussian_filter(rng.normal(size=(200, 220)), 4.0)
-    place = rng.integers(0, 40, (12, 2))  # of the window, far apart from frame to frame
-    frames = [clouds[y : y + 128, x : x + 160] + 2000 for x, y in place]
+    corner = rng.integers(0, 40, (12, 2))  # of the window, far apart from frame to frame
+    frames = [clouds[y : y + 128, x : x + 160] + 2000 for x, y in corner]
     frames = np.array(frames) + rng.normal(0, 3, (12, 128, 160))
     sequence = as_sequence(np.rint(frames).astype(np.uint16), "a")
-    shake = place[0] - place
+    shake = corner[0] - corner
     table = flight(range(12))
     table = table.assign(x=table.x + shake[:, 0], y=table.y + shake[:, 1])
     config, detector = tiny_config(), Detector(None, None, {"threshold": BOTH}, None)
     for camera_moves in (False, True):
         config.detection.camera_motion = camera_moves
-        shifts = camera_motion(config, lambda name: sequence, ["a"])
-        found = detector.linked(table, shifts)
-        paths = link_labels(table, shifts)
-        for one in (found, paths):
-            assert (one.detections.track == "a/0").all() == camera_moves
+        context = RoundContext(config, Paths("unused"))
+        context.folder = SimpleNamespace(sequence=lambda name: sequence)
+        shifts = context.camera_shifts(["a"])
+        for tracks in (detector.link(table, shifts), link_labels(table, shifts)):
+            assert (tracks.detections.track == "a/0").all() == camera_moves
 
 
-def test_camera_shifts_of_a_clear_sky_are_none():
+def test_camera_shifts_of_a_clear_sky_are_zero():
     noise = np.random.default_rng(0).normal(1000, 10, (3, 64, 80))
     assert (camera_shifts(as_sequence(noise.astype(np.uint16))) == 0).all()
     assert camera_shifts(as_sequence(np.zeros((1, 8, 9), np.uint8))).tolist() == [[0, 0]]
 
 
-def test_the_nearest_of_the_same_frame():
+def test_the_nearest_row_of_the_same_frame():
     table, others = flight([0, 1, 2]), flight([1, 2], (51.0, 40.0))
     index, distance = nearest(table, others, 1.5)
     assert index.tolist() == [-1, 0, 1] and distance.tolist() == [np.inf, 1, 1]
     assert nearest(table, others, 1.0)[0].tolist() == [-1, -1, -1]
+    assert has_neighbour(table, others, 1.5).tolist() == [False, True, True]
+
+
+def test_the_nearest_row_of_the_same_sequence():
+    table = concatenated(flight([1]), flight([1], sequence="b"), flight([1], sequence="c"))
+    others = concatenated(flight([1], (51.0, 40.0), sequence="b"), flight([1], (52.0, 40.0)))
+    index, distance = nearest(table, others, 3.0)
+    assert index.tolist() == [1, 0, -1] and distance.tolist() == [2, 1, np.inf]
+    assert nearest(table, others.head(0), 3.0)[0].tolist() == [-1, -1, -1]
 
 
 def labels_of(table, **more):
@@ -462,8 +479,8 @@ def labels_of(table, **more):
     return table[list(COLUMNS)].set_index(pd.Index(range(7, 7 + len(table)), name="label"))
 
 
-def test_how_labels_agree_with_tracks():
-    ours = together(flight(range(9)), flight(range(9), sequence="b"))
+def test_agreement_of_labels_with_tracks():
+    ours = concatenated(flight(range(9)), flight(range(9), sequence="b"))
     points = link(ours).points
     labels = labels_of(
         flight([2, 3, 4, 5], (50.0, 44.0)), category=["target"] * 3 + ["interference"]
@@ -479,7 +496,7 @@ def test_how_labels_agree_with_tracks():
     np.testing.assert_array_equal(table.other_share, [0, np.nan, 0, 1])
 
 
-def test_labels_without_any_track():
+def test_labels_without_a_track():
     table = agreement(labels_of(flight([2, 3])), link(detections()).points)
     assert table.track.tolist() == ["", ""] and table.residual_px.isna().all()
     assert agreement(labels_of(flight([])), link(flight(range(9))).points).empty

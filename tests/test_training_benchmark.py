@@ -1,4 +1,4 @@
-"""The benchmark of training runs at toy size, and its rival has the same loss."""
+"""The benchmark of training at toy size; its rival computes the same loss."""
 
 import json
 import os
@@ -15,7 +15,7 @@ from dimjax.training.losses import assign, detection_loss
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 
 
-def test_a_toy_cell_is_timed(tmp_path):
+def test_a_cell_of_toy_size_is_timed(tmp_path):
     out = tmp_path / "results" / "training.json"
     toy = ["--backbones=darknet19", "--sizes=16", "--widths=0.05", "--batch=2", "--rounds=2"]
     command = [sys.executable, BENCHMARKS / "training.py", "--steps=1", *toy, f"--out={out}"]
@@ -30,10 +30,10 @@ def test_a_toy_cell_is_timed(tmp_path):
         assert cell["ratios"][f"loop / step, {clock}"] == pytest.approx(ratio)
 
 
-def test_the_rival_has_the_same_loss(monkeypatch):
+def test_the_rival_computes_the_same_loss(monkeypatch):
     torch = pytest.importorskip("torch")
     monkeypatch.syspath_prepend(BENCHMARKS)
-    from torch_training import detection_loss as rivals_loss
+    from torch_training import detection_loss as torch_loss
 
     rng = np.random.default_rng(0)
     outputs = rng.normal(0, 2, (6, 7, 3, 4)).astype(np.float32)
@@ -43,4 +43,4 @@ def test_the_rival_has_the_same_loss(monkeypatch):
     targets = assign(jnp.asarray(boxes), jnp.asarray(category), (3, 4), 8)
     expected = detection_loss(ours, targets, 10.0, 2.0)["total"]
     given = (torch.from_numpy(values) for values in (outputs, boxes, category))
-    np.testing.assert_allclose(rivals_loss(*given, 8, 10.0, 2.0), expected, rtol=1e-5)
+    np.testing.assert_allclose(torch_loss(*given, 8, 10.0, 2.0), expected, rtol=1e-5)

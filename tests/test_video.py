@@ -15,6 +15,7 @@ COLOUR = np.repeat(SHALLOW[..., None], 3, axis=-1)
 
 
 def write(path, codec, stored, frames, given, **options):
+    """Encode frames of a pixel format as a video that stores another one."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=25, options=options)
         pictures = [av.VideoFrame.from_ndarray(frame, format=given) for frame in frames]
@@ -25,9 +26,10 @@ def write(path, codec, stored, frames, given, **options):
     return path
 
 
-def flip(file, place):
+def flip(file, offset):
+    """Invert a byte of a file."""
     content = bytearray(file.read_bytes())
-    content[place] ^= 255
+    content[offset] ^= 255
     file.write_bytes(content)
 
 
@@ -43,7 +45,7 @@ def flip(file, place):
         ("v.avi", "ffv1", "gbrp16le", np.repeat(DEEP[..., None], 3, axis=-1), "rgb48le"),
     ],
 )
-def test_lossless_video_comes_back_exactly(tmp_path, name, codec, stored, frames, given):
+def test_a_lossless_video_is_read_exactly(tmp_path, name, codec, stored, frames, given):
     sequence = open_sequence(write(tmp_path / name, codec, stored, frames, given))
     grey = frames if frames.ndim == 3 else frames[..., 0]
     assert sequence.name == "v" and sequence.shape == grey.shape and sequence.dtype == grey.dtype
@@ -51,7 +53,7 @@ def test_lossless_video_comes_back_exactly(tmp_path, name, codec, stored, frames
         np.testing.assert_array_equal(sequence.frame(t), grey[t])
 
 
-def test_luma_is_taken_as_stored(tmp_path):
+def test_luma_is_read_as_stored(tmp_path):
     """Limited-range luma 16..235 must not be stretched to 0..255."""
     frames = np.broadcast_to(np.arange(48, dtype=np.uint8)[None, None] * 4 + 20, (5, 32, 48))
     planes = np.concatenate([frames, np.full((5, 16, 48), 128, np.uint8)], axis=1)
@@ -61,7 +63,7 @@ def test_luma_is_taken_as_stored(tmp_path):
     np.testing.assert_array_equal(sequence.clip(4, stride=1), frames[[4, 3, 2, 1]])
 
 
-def test_bottom_up_rows_are_turned(tmp_path):
+def test_rows_stored_bottom_up_are_reversed(tmp_path):
     file = write(tmp_path / "v.avi", "rawvideo", "bgr24", COLOUR, "bgr24")
     content = bytearray(file.read_bytes())
     height_at = content.index(b"strf") + 16
@@ -71,9 +73,9 @@ def test_bottom_up_rows_are_turned(tmp_path):
     np.testing.assert_array_equal(open_sequence(file).frame(2), SHALLOW[2, ::-1])
 
 
-def test_memory_is_bounded_and_early_frames_are_decoded_again(tmp_path, monkeypatch):
-    monkeypatch.setattr(video_files, "LEAST_FRAMES", 2)
-    monkeypatch.setattr(video_files, "RECENT_BYTES", 3 * DEEP[0].nbytes)
+def test_the_cache_is_bounded_and_early_frames_are_decoded_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(video_files, "MIN_CACHED_FRAMES", 2)
+    monkeypatch.setattr(video_files, "CACHE_BYTES", 3 * DEEP[0].nbytes)
     sequence = open_sequence(write(tmp_path / "v.avi", "ffv1", "gray16le", DEEP, "gray16le"))
     for t in (11, 9, 10, 2, 0, 11):
         np.testing.assert_array_equal(sequence.frame(t), DEEP[t])
@@ -85,22 +87,24 @@ def test_memory_is_bounded_and_early_frames_are_decoded_again(tmp_path, monkeypa
 
 @pytest.mark.parametrize("name", ["v.avi", "v.mp4"])
 @pytest.mark.parametrize("share", [0.02, 0.5, 0.9])
-def test_cut_video_is_refused_when_opened(tmp_path, name, share):
+def test_a_truncated_video_is_refused_when_opened(tmp_path, name, share):
     file = write(tmp_path / name, "ffv1", "gray16le", DEEP, "gray16le")
     file.write_bytes(file.read_bytes()[: int(file.stat().st_size * share)])
-    with pytest.raises(InputError, match=rf"{name}: the (file must be readable|video must hold)"):
+    with pytest.raises(
+        InputError, match=rf"{name}: the (file must be readable|video must contain)"
+    ):
         open_sequence(file)
 
 
-def test_cut_video_names_the_frames_found(tmp_path):
+def test_a_truncated_video_is_reported_with_its_frames(tmp_path):
     file = write(tmp_path / "v.avi", "ffv1", "gray16le", DEEP, "gray16le")
     file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
-    message = r"the 12 frames that its header announces; found \d frames, 1 of them damaged\. Copy"
+    message = r"all 12 frames that its header announces; found \d frames, 1 of them damaged\. Copy"
     with pytest.raises(InputError, match=message):
         open_sequence(file)
 
 
-def test_damaged_frame_is_refused_each_time_it_is_read(tmp_path):
+def test_a_damaged_frame_is_refused_each_time_it_is_read(tmp_path):
     checked = {"level": "3", "slicecrc": "1", "slices": "4"}
     file = write(tmp_path / "v.avi", "ffv1", "gray16le", DEEP, "gray16le", **checked)
     with av.open(str(file)) as container:
@@ -116,14 +120,14 @@ def test_damaged_frame_is_refused_each_time_it_is_read(tmp_path):
 
 @pytest.mark.parametrize("codec", ["libx264", "mpeg4"])
 @pytest.mark.parametrize("step", [1, 3])
-def test_damage_that_ffmpeg_would_paint_over_is_refused(tmp_path, codec, step):
+def test_damage_that_ffmpeg_would_conceal_is_refused(tmp_path, codec, step):
     scene = np.add.outer(np.arange(96), np.arange(96)) * 1.2 + RNG.normal(0, 6, (12, 96, 96))
     frames = scene.clip(0, 255).astype(np.uint8)
     file = write(tmp_path / "v.avi", codec, "yuv420p", frames, "gray", g="1")
     with av.open(str(file)) as container:
         packet = [packet for packet in container.demux(video=0) if packet.size][4]
-    for place in range(packet.pos + packet.size // 2, packet.pos + packet.size, step):
-        flip(file, place)
+    for offset in range(packet.pos + packet.size // 2, packet.pos + packet.size, step):
+        flip(file, offset)
     sequence = open_sequence(file)
     for _ in range(2):
         with pytest.raises(InputError, match=r"v\.avi (near )?frame [0-4]: .* must"):
@@ -140,14 +144,14 @@ def test_colour_is_refused_when_read(tmp_path):
         sequence.frame(1)
 
 
-def test_wrong_pixel_formats_are_refused_when_opened(tmp_path):
-    # FFmpeg takes 16 bit grey in a raw AVI for colour of 5 bits a channel.
+def test_other_pixel_formats_are_refused_when_opened(tmp_path):
+    # FFmpeg mistakes 16 bit grey in a raw AVI for colour of 5 bits per channel.
     file = write(tmp_path / "v.avi", "rawvideo", "gray16le", DEEP, "gray16le")
     with pytest.raises(InputError, match=r"gray\*, yuv\* or rgb.*; found rgb555le\. Convert"):
         open_sequence(file)
 
 
-def test_file_without_video_is_refused(tmp_path):
+def test_a_file_without_video_is_refused(tmp_path):
     with av.open(str(tmp_path / "v.avi"), "w") as container:
         stream = container.add_stream("pcm_s16le", rate=8000)
         sound = av.AudioFrame.from_ndarray(np.zeros((1, 800), np.int16), "s16", "mono")
@@ -163,11 +167,15 @@ def test_file_without_video_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("corrupt", "form", "message"),
     [
-        (True, "gray16le", "v.avi frame 4: a frame must be whole.*; found a damaged one"),
-        (False, "gray10le", "as the header says, 41x30 pixels gray16le; found 41x30 pixels gray10"),
+        (True, "gray16le", "v.avi frame 4: a frame must be complete.*; found a damaged one"),
+        (
+            False,
+            "gray10le",
+            "must match the header, 41x30 pixels gray16le; found 41x30 pixels gray10",
+        ),
     ],
 )
-def test_frame_unlike_the_header_is_refused(tmp_path, corrupt, form, message):
+def test_a_frame_that_differs_from_the_header_is_refused(tmp_path, corrupt, form, message):
     file = write(tmp_path / "v.avi", "ffv1", "gray16le", DEEP, "gray16le")
     form = av.VideoFormat(form, 41, 30)
     frame = SimpleNamespace(is_corrupt=corrupt, format=form, height=30, width=41)

@@ -1,14 +1,14 @@
 """TFDS builder: small chips with differential images, cut from raw infrared sequences.
 
-Turns a data folder (`dimjax.data.folders`) into a prepared data set with one example per chip,
-which `dimjax.chips.examples` reads. Nothing here needs TensorFlow.
+It builds a data set with one example per chip from a data folder (`dimjax.data.folders`);
+`dimjax.chips.examples` reads the data set. TensorFlow is not needed.
 
     config = DimTargetsConfig(name="chips48", chip_px=48, folder="data")
     Builder(config=config, data_dir="prepared").download_and_prepare()
 
     tfds build datasets/dim_targets --config=chips80 --manual_dir=data --data_dir=prepared
 
-With options of Apache Beam its workers write the shards; the files are the same.
+With options of Apache Beam, its workers write the shards; the files are the same.
 """
 
 import dataclasses
@@ -19,38 +19,37 @@ import pandas as pd
 import tensorflow_datasets as tfds
 
 from dimjax.chips import planning
-from dimjax.chips.shard_writing import ShardWriter, write, write_with_beam
-from dimjax.chips.shards import Shard, split_up
+from dimjax.chips.shard_writing import ShardWriter, write_shards, write_shards_with_beam
+from dimjax.chips.shards import Shard, make_shards
 from dimjax.data import labels
 from dimjax.data.folders import Folder, open_folder
 from dimjax.data.layouts import DIMJAX, layout_from
-from dimjax.data.splits import CUT, with_validation
+from dimjax.data.splits import LABELLED_SPLITS, with_validation
 from dimjax.errors import InputError
 
 _NO_FOLDER = (
     "Give the folder of sequences as --manual_dir=FOLDER or, from Python, as the config's folder; "
     "`python main.py simulate` writes one."
 )
-# Of a shard before compression: what one worker takes at a time.
-_SHARD_BYTES = 256 * 2**20
+SHARD_BYTES = 256 * 2**20  # largest size of a shard before compression
 
 
 @dataclasses.dataclass(eq=False)
 class DimTargetsConfig(tfds.core.BuilderConfig):
-    """What is cut from which folder.
+    """Settings of a data set: the folder, and the chips to cut from it.
 
     Attributes:
       chip_px: Height and width of a chip, pixels.
       stride: Frames from F1 to F2, F2 to F3, F3 to F4.
-      frame_step: Chips are cut at each frame_step-th frame.
-      backgrounds_per_label: Background chips to one chip with a label.
-      seed: Of the places of chips and of the choice of validation sequences.
-      val_share: Share of the training sequences, where the folder has no validation split.
+      frame_step: Chips are cut at every frame_step-th frame.
+      backgrounds_per_label: Background chips per chip with a label.
+      seed: Seed of the positions of chips and of the choice of validation sequences.
+      val_share: Share of the training sequences to validate on if the folder has no such split.
       folder: Data folder; by default the manual_dir of TFDS.
       layout: Keys of `dimjax.data.folders.Layout`; by default the layout of dimjax itself.
-      labels: Label table (CSV) in place of the folder's own.
-      plan: Chip plan (CSV, `dimjax.chips.planning.PLAN_COLUMNS`) in place of one made here; it also
-        assigns each sequence to a split.
+      labels: Label table (CSV) that replaces the folder's own.
+      plan: Chip plan (CSV, `dimjax.chips.planning.PLAN_COLUMNS`), which also assigns each sequence
+        to a split; by default a new plan is made.
     """
 
     chip_px: int = 80
@@ -65,21 +64,21 @@ class DimTargetsConfig(tfds.core.BuilderConfig):
     plan: str | None = None
 
     def __post_init__(self):
-        lowest = {"chip_px": 1, "stride": 1, "frame_step": 1, "backgrounds_per_label": 0}
-        for key, least in lowest.items():
+        minima = {"chip_px": 1, "stride": 1, "frame_step": 1, "backgrounds_per_label": 0}
+        for key, minimum in minima.items():
             value = getattr(self, key)
-            if value < least:
-                rule = f"{key} must be {least} or more"
+            if value < minimum:
+                rule = f"{key} must be {minimum} or more"
                 raise InputError(f"config {self.name}", rule, value, "Correct it.")
 
 
 class Builder(tfds.core.dataset_builder.FileReaderBuilder):
     """Builds chips shard by shard, in the order of sequences and frames.
 
-    So each frame is decoded once, the frames in memory do not grow with the data set, and the
-    workers of Apache Beam can write shards in parallel where a DownloadConfig has options or a
-    runner of it. The shuffling builder of TFDS would hold a gigabyte before it needed TensorFlow
-    to go on; chips are shuffled anew in each epoch, on the device.
+    Each frame is decoded once, and memory does not grow with the data set. If the DownloadConfig
+    has options or a runner of Apache Beam, its workers write the shards in parallel. The builder
+    does not shuffle: TFDS would keep up to a gigabyte in memory and need TensorFlow beyond that,
+    and training shuffles the chips in each epoch, on the device.
     """
 
     VERSION = tfds.core.Version("1.0.0")
@@ -105,17 +104,15 @@ class Builder(tfds.core.dataset_builder.FileReaderBuilder):
         config = download_config or tfds.download.DownloadConfig()
         shards = _shards(self.builder_config, dl_manager)
         paths = {
-            split: self._get_filename_template(split).sharded_filepaths(len(own))
-            for split, own in shards.items()
+            split: self._get_filename_template(split).sharded_filepaths(len(of_split))
+            for split, of_split in shards.items()
         }
         writer = ShardWriter(self.info.features, self.info.file_format)
-        pairs = [
-            pair for split, own in shards.items() for pair in zip(paths[split], own, strict=True)
-        ]
+        pairs = [pair for split in shards for pair in zip(paths[split], shards[split], strict=True)]
         if config.beam_runner is None and config.beam_options is None:
-            write(writer, pairs)
+            write_shards(writer, pairs)
         else:
-            write_with_beam(writer, pairs, config.beam_runner, config.beam_options)
+            write_shards_with_beam(writer, pairs, config.beam_runner, config.beam_options)
         infos = [self._split_info(split, shards[split], paths[split]) for split in shards]
         self.info.set_splits(tfds.core.splits.SplitDict(infos))
 
@@ -138,15 +135,15 @@ def _features(chip_px: int) -> tfds.features.FeaturesDict:
     window = (chip_px, chip_px)
     return tfds.features.FeaturesDict(
         {
-            "id": tfds.features.Text(doc="Name of the chip, stable over rounds and rebuilds."),
+            "id": tfds.features.Text(doc="ID of the chip, the same in all rounds and rebuilds."),
             "sequence": tfds.features.Text(doc="Name of the sequence."),
             "frame_number": scalar(np.int32, "Number of the reference frame F1, from 0."),
             "origin": tensor((2,), np.int32, "x, y of the chip's top-left corner, pixels."),
-            "reason": tfds.features.ClassLabel(names=planning.REASONS, doc="Why it was cut."),
+            "reason": tfds.features.ClassLabel(names=planning.REASONS, doc="Why the chip was cut."),
             "bits": scalar(np.int32, "Depth of the raw frames, 8 or 16 bit."),
             "level": scalar(np.float32, "Median of the sequence, grey levels."),
             "noise_sigma": scalar(np.float32, "Noise of one raw frame, grey levels."),
-            # zlib here would build a tenth as fast; the record is compressed as a whole.
+            # Without zlib: it would take ten times as long, and records are compressed anyway.
             "frame": tensor((*window, 1), np.uint16, "F1, grey levels.", "bytes"),
             "difference": tensor(
                 (*window, 3), np.int32, "F1-F2, F1-F3, F1-F4, grey levels.", "bytes"
@@ -166,26 +163,26 @@ def _features(chip_px: int) -> tfds.features.FeaturesDict:
 
 
 def _folder(config: DimTargetsConfig, dl_manager) -> Folder:
-    where = f"config {config.name}"
+    subject = f"config {config.name}"
     path = config.folder
     if path is None:
         try:
             path = dl_manager.manual_dir
-        except AssertionError as error:  # how TFDS says that it is missing or empty
-            raise InputError(where, "a data folder must be given", "none", _NO_FOLDER) from error
-    return open_folder(path, layout_from(config.layout, where) if config.layout else DIMJAX)
+        except AssertionError as error:  # TFDS raises it if the folder is missing or empty
+            raise InputError(subject, "a data folder must be given", "none", _NO_FOLDER) from error
+    return open_folder(path, layout_from(config.layout, subject) if config.layout else DIMJAX)
 
 
 def _labels(config: DimTargetsConfig, folder: Folder) -> pd.DataFrame:
     if config.labels is None:
         return folder.labels
     table = labels.read_table(config.labels)
-    labels.check(table, folder.shapes, config.labels)
+    labels.check_labels(table, folder.shapes, config.labels)
     return table
 
 
 def _plan(config: DimTargetsConfig, folder: Folder, table: pd.DataFrame) -> pd.DataFrame:
-    """The plan with its column split, ordered by sequence and frame."""
+    """Read or make the plan, with its column split, ordered by sequence and frame."""
     if config.plan is not None:
         plan = planning.read_plan(config.plan, folder.shapes, config.chip_px)
     else:
@@ -193,24 +190,25 @@ def _plan(config: DimTargetsConfig, folder: Folder, table: pd.DataFrame) -> pd.D
         split_of = {name: split for split, names in splits.items() for name in names}
         shapes = {name: folder.shapes[name] for name in split_of}
         mix = config.backgrounds_per_label
-        plan = planning.plan(table, shapes, config.chip_px, config.frame_step, mix, config.seed)
+        step, seed = config.frame_step, config.seed
+        plan = planning.plan_chips(table, shapes, config.chip_px, step, mix, seed)
         plan["split"] = plan.sequence.map(split_of)
     if plan.empty:
-        where, found = f"config {config.name}", f"no chip, from {len(table)} labels"
+        subject, value = f"config {config.name}", f"no chip, from {len(table)} labels"
         remedy = "Label some targets first or give a plan."
-        raise InputError(where, "a data set needs one chip or more", found, remedy)
+        raise InputError(subject, "a data set needs one chip or more", value, remedy)
     return plan.sort_values(["sequence", "frame", "y0", "x0"], ignore_index=True)
 
 
 def _shards(config: DimTargetsConfig, dl_manager) -> dict[str, list[Shard]]:
-    """The shards of each split that has any."""
+    """Make the shards of each split that has chips."""
     folder = _folder(config, dl_manager)
     table = _labels(config, folder)
     plan = _plan(config, folder, table)
     return {
-        split: split_up(
-            folder, plan[plan.split == split], table, config.chip_px, config.stride, _SHARD_BYTES
+        split: make_shards(
+            folder, plan[plan.split == split], table, config.chip_px, config.stride, SHARD_BYTES
         )
-        for split in CUT
+        for split in LABELLED_SPLITS
         if (plan.split == split).any()
     }

@@ -1,7 +1,7 @@
-"""The paper's Table 1 for a data folder: how small chips compare with full frames.
+"""The paper's Table 1 for a data folder: sizes of chips compared with full frames.
 
-In comes a data folder; its chips are built in every size, at each 8th frame, into a temporary
-folder; out comes a table, printed as Markdown.
+Builds the chips of a data folder in every size, at every 8th frame, in a temporary folder, and
+prints the table as Markdown.
 
     python datasets/dim_targets/sizes.py data/sky
 """
@@ -25,16 +25,16 @@ FRAME_STEP = 8
 
 
 def size_table(path: str | Path, layout: Layout = DIMJAX) -> pd.DataFrame:
-    """Sizes of full frames and of chips, one row each.
+    """Measure full frames and chips, one row for each size.
 
     Args:
-      path: Data folder; sequences of one shape and depth.
-      layout: Where things lie in it.
+      path: Data folder; its sequences have one shape and bit depth.
+      layout: Layout of the folder.
 
     Returns:
-      Columns image (width x height x frames), pixels of an image, target (median width x height,
-      pixels), target_permille of the pixels, raw_bytes of the four frames at their native depth,
-      and stored_bytes of an example in the prepared data set, its mean over all splits.
+      Table with the columns image (width x height x frames), pixels (of an image), target (median
+      width x height, pixels), target_permille (of the pixels), raw_bytes (of the four frames at
+      native bit depth) and stored_bytes (of an example in the data set, mean over all splits).
     """
     folder = open_folder(path, layout)
     boxes = folder.labels.query("category == 'target'")
@@ -49,7 +49,7 @@ def size_table(path: str | Path, layout: Layout = DIMJAX) -> pd.DataFrame:
 
 
 def to_markdown(table: pd.DataFrame) -> str:
-    """The table as it stands in the README."""
+    """Format the table as in the README."""
     head = ["image", "pixels", "target", "share of target", "raw frames", "stored"]
     lines = [f"| {' | '.join(head)} |", f"| {' | '.join(['---'] + ['---:'] * 5)} |"]
     for row in table.itertuples():
@@ -80,7 +80,7 @@ def _stored_bytes(path: str | Path, layout: Layout, chip_px: int) -> float:
             layout=layout._asdict(),
         )
         builder = Builder(config=config, data_dir=data_dir)
-        with contextlib.redirect_stdout(sys.stderr):  # what TFDS reports is no part of the table
+        with contextlib.redirect_stdout(sys.stderr):  # TFDS prints its progress to stdout
             builder.download_and_prepare()
         examples = sum(split.num_examples for split in builder.info.splits.values())
         return builder.info.dataset_size / examples

@@ -1,8 +1,8 @@
-"""Examples: a prepared data set read into arrays, once, for any number of epochs.
+"""Examples: a prepared `dim_targets` data set, read into arrays once for any number of epochs.
 
-In comes the folder of a prepared `dim_targets` data set (array_record); out go plain arrays
-with one row an example. All three input modes are made from the four frames they hold. Frames
-that would need more than `most_bytes` stay on the disk and are read when they are looked at.
+The arrays have one row per example. Each example contains its four frames, from which all three
+input modes are computed. Frames that need more than `max_bytes` stay on the disk and are read when
+they are indexed.
 
     examples = load("runs/demo/rounds/0/examples/dim_targets/chips/1.0.0", "train")
     examples.frames                                     # [N, 4, h, w] uint16
@@ -18,17 +18,19 @@ from typing import NamedTuple
 
 import numpy as np
 
-_RECORDS_PER_TASK = 64  # so that handing out the work costs nothing
-_ALIGNMENT = 64  # bytes; see _empty
+from dimjax.chips.cutting import restore_frames
+
+_RECORDS_PER_TASK = 64  # enough that the overhead of a task does not matter
+_ALIGNMENT = 64  # bytes; see _empty_aligned
 
 
 class StoredFrames:
-    """Frames that stay on the disk: looked into like an array [N, 4, h, w], read each time.
+    """Frames on the disk, indexed like an array [N, 4, h, w] and read at each access.
 
     Attributes:
       shape: (N, 4, h, w).
       dtype: uint8 or uint16.
-      nbytes: What they would need in memory.
+      nbytes: Size of all frames in memory, bytes.
     """
 
     def __init__(self, source: Sequence[bytes], shape: tuple[int, ...], dtype: np.dtype):
@@ -39,36 +41,32 @@ class StoredFrames:
         return self.shape[0]
 
     def __getitem__(self, index) -> np.ndarray:
-        chosen = np.arange(len(self))[index]
-        frames = np.empty((*chosen.shape, *self.shape[1:]), self.dtype)
-        for place, i in np.ndenumerate(chosen):
-            frames[place] = _frames(_features(self._source[i]), self.shape[2:])
+        records = np.arange(len(self))[index]
+        frames = np.empty((*records.shape, *self.shape[1:]), self.dtype)
+        for position, i in np.ndenumerate(records):
+            frames[position] = _frames(_features(self._source[i]), self.shape[2:])
         return frames
 
 
 class Examples(NamedTuple):
     """Chips with their labels; boxes in chip coordinates."""
 
-    id: np.ndarray  # [N] str, stable over rounds and rebuilds
+    id: np.ndarray  # [N] str, the same in all rounds and rebuilds
     sequence: np.ndarray  # [N] str
     frame: np.ndarray  # [N] int32, number of the reference frame F1
     origin: np.ndarray  # [N, 2] int32 x, y of the chip in its frame, pixels
-    reason: np.ndarray  # [N] str, why the chip was cut
+    reason: np.ndarray  # [N] str, one of dimjax.chips.planning.REASONS
     frames: np.ndarray | StoredFrames  # [N, 4, h, w] uint8 or uint16, F1..F4, grey levels
     scale: np.ndarray  # [N, 2] float32 level and noise sigma of the sequence, grey levels
-    boxes: np.ndarray  # [N, M, 4] float32 x, y, w, h, pixels; 0 where there is no label
+    boxes: np.ndarray  # [N, M, 4] float32 x, y, w, h, pixels; 0 for no label
     category: np.ndarray  # [N, M] int8, 0 target, 1 interference, -1 no label
 
     def __len__(self) -> int:
         return len(self.frames)
 
-    def take(self, index: np.ndarray) -> "Examples":
-        """The examples at an index or mask [N]."""
-        return Examples(*(values[index] for values in self))
-
 
 class _Row(NamedTuple):
-    """What a record holds besides its frames."""
+    """The fields of a record besides its frames."""
 
     id: str
     sequence: str
@@ -81,9 +79,9 @@ class _Row(NamedTuple):
     category: list[int]
 
 
-def splits(builder_dir: str | Path) -> list[str]:
-    """Names of the splits of a prepared data set."""
-    import tensorflow_datasets as tfds  # seconds to import
+def split_names(builder_dir: str | Path) -> list[str]:
+    """Return the names of the splits of a prepared data set."""
+    import tensorflow_datasets as tfds  # takes seconds to import
 
     return list(tfds.builder_from_directory(builder_dir).info.splits)
 
@@ -92,29 +90,29 @@ def load(
     builder_dir: str | Path,
     split: str,
     progress: Callable[[Iterable[int]], Iterable[int]] = iter,
-    most_bytes: float = math.inf,
+    max_bytes: float = math.inf,
 ) -> Examples:
-    """Read a split of a prepared data set, by as many threads as are of use.
+    """Read a split of a prepared data set, with several threads.
 
     Args:
       builder_dir: Folder of the prepared data set, with its version.
       split: Name of the split, e.g. "train".
-      progress: Wraps the numbers of the records while they are read, e.g. a progress bar.
-      most_bytes: Frames that need more memory than this are StoredFrames.
+      progress: Wraps the numbers of the records while they are read, e.g. in a progress bar.
+      max_bytes: Largest size of the frames in memory; larger ones become StoredFrames.
 
     Raises:
-      ValueError: From TFDS, naming the splits there are, where the split is unknown.
+      ValueError: From TFDS, if the split is unknown; it names the known ones.
     """
-    import tensorflow_datasets as tfds  # seconds to import, and of use here alone
+    import tensorflow_datasets as tfds  # takes seconds to import
 
     builder = tfds.builder_from_directory(builder_dir)
-    # Decoding by TFDS is Python, four fifths of the time of all, and keeps the threads waiting.
+    # TFDS decodes in Python: that takes four fifths of the time and blocks the other threads.
     undecoded = tfds.decode.DeserializeMethod.RAW_BYTES
     source = builder.as_data_source(split, deserialize_method=undecoded)
     shape = (len(source), 4, *builder.info.features["frame"].shape[:2])
-    depth = np.uint8 if _row(_features(source[0])).bits <= 8 else np.uint16
-    frames, rows = _read(source, shape, depth, progress, most_bytes)
-    boxes, category = _padded([(row.boxes, row.category) for row in rows])
+    dtype = np.uint8 if _row(_features(source[0])).bits <= 8 else np.uint16
+    frames, rows = _read(source, shape, dtype, progress, max_bytes)
+    boxes, category = _pad_labels([(row.boxes, row.category) for row in rows])
     return Examples(
         id=np.array([row.id for row in rows]),
         sequence=np.array([row.sequence for row in rows]),
@@ -128,21 +126,21 @@ def load(
     )
 
 
-def _read(source, shape, depth, progress, most_bytes) -> tuple:
-    """Frames and rows of all records; the frames are of this depth, if that is enough."""
-    frames: np.ndarray | StoredFrames = StoredFrames(source, shape, depth)
-    if frames.nbytes <= most_bytes:
-        frames = _empty(shape, depth)
-    rows = _rows(source, frames, progress)
-    if depth == np.uint8 and any(row.bits > 8 for row in rows):
-        return _read(source, shape, np.uint16, progress, most_bytes)
+def _read(source, shape, dtype, progress, max_bytes) -> tuple:
+    """Read frames and rows of all records; the frames have this dtype if it is wide enough."""
+    frames: np.ndarray | StoredFrames = StoredFrames(source, shape, dtype)
+    if frames.nbytes <= max_bytes:
+        frames = _empty_aligned(shape, dtype)
+    rows = _read_rows(source, frames, progress)
+    if dtype == np.uint8 and any(row.bits > 8 for row in rows):
+        return _read(source, shape, np.uint16, progress, max_bytes)
     return frames, rows
 
 
-def _rows(source: Sequence[bytes], frames, progress) -> list[_Row]:
-    """The rows of all records; frames are filled on the way, if they are an array."""
+def _read_rows(source: Sequence[bytes], frames, progress) -> list[_Row]:
+    """Read the rows of all records, and the frames into `frames` if it is an array."""
 
-    def some(first: int) -> list[_Row]:
+    def task(first: int) -> list[_Row]:
         rows = []
         for i in range(first, min(first + _RECORDS_PER_TASK, len(source))):
             features = _features(source[i])
@@ -153,54 +151,52 @@ def _rows(source: Sequence[bytes], frames, progress) -> list[_Row]:
 
     with (
         ThreadPoolExecutor() as pool,
-        # Closing cancels what has not begun: an error must not wait for the rest of the records.
-        contextlib.closing(pool.map(some, range(0, len(source), _RECORDS_PER_TASK))) as parts,
+        # Closing cancels the waiting tasks, so an error does not wait for the other records.
+        contextlib.closing(pool.map(task, range(0, len(source), _RECORDS_PER_TASK))) as parts,
     ):
         in_order = itertools.chain.from_iterable(parts)
         return [row for _, row in zip(progress(range(len(source))), in_order, strict=False)]
 
 
 def _features(record: bytes):
-    """Name -> feature of a record, a serialized tf.train.Example."""
+    """Parse a record, a serialized tf.train.Example: name -> feature."""
     from tensorflow_datasets.proto import tf_example_pb2
 
     return tf_example_pb2.Example.FromString(record).features.feature
 
 
 def _values(features, name: str):
-    """The values of a feature: bytes, int or float."""
+    """Return the values of a feature: bytes, int or float."""
     return getattr(features[name], features[name].WhichOneof("kind")).value
 
 
 def _frames(features, window: tuple[int, int]) -> np.ndarray:
-    """F1..F4 [4, h, w] uint16 of a record."""
-    from dimjax.chips.cutting import frames_of
-
+    """Return F1..F4 [4, h, w] uint16 of a record."""
     frame = np.frombuffer(_values(features, "frame")[0], np.uint16)
     difference = np.frombuffer(_values(features, "difference")[0], np.int32)
-    return frames_of(frame.reshape(*window, 1), difference.reshape(*window, 3))
+    return restore_frames(frame.reshape(*window, 1), difference.reshape(*window, 3))
 
 
 def _row(features) -> _Row:
     names = ("id", "sequence", "frame_number", "reason", "bits", "level", "noise_sigma")
-    one = {name: _values(features, name)[0] for name in names}
+    scalars = {name: _values(features, name)[0] for name in names}
     return _Row(
-        id=one["id"].decode(),
-        sequence=one["sequence"].decode(),
-        frame=one["frame_number"],
+        id=scalars["id"].decode(),
+        sequence=scalars["sequence"].decode(),
+        frame=scalars["frame_number"],
         origin=tuple(_values(features, "origin")),
-        reason=one["reason"],
-        bits=one["bits"],
-        scale=(one["level"], one["noise_sigma"]),
+        reason=scalars["reason"],
+        bits=scalars["bits"],
+        scale=(scalars["level"], scalars["noise_sigma"]),
         boxes=np.array(_values(features, "labels/box"), np.float32).reshape(-1, 4),
         category=list(_values(features, "labels/category")),
     )
 
 
-def _empty(shape: tuple[int, ...], dtype: type) -> np.ndarray:
-    """An array that begins at a multiple of 64 bytes.
+def _empty_aligned(shape: tuple[int, ...], dtype: type) -> np.ndarray:
+    """Allocate an array that begins at a multiple of 64 bytes.
 
-    JAX on a CPU takes such an array as it is; any other it would copy, at twice the memory.
+    JAX on a CPU uses such an array without a copy; others are copied, which doubles the memory.
     """
     size = math.prod(shape) * np.dtype(dtype).itemsize
     raw = np.empty(size + _ALIGNMENT, np.uint8)
@@ -208,13 +204,20 @@ def _empty(shape: tuple[int, ...], dtype: type) -> np.ndarray:
     return raw[start : start + size].view(dtype).reshape(shape)
 
 
-def _padded(labels: list[tuple[np.ndarray, list[int]]]) -> tuple[np.ndarray, np.ndarray]:
-    """Boxes [N, M, 4] and categories [N, M] of the labels of N examples; M is the most, or 1."""
-    most = max((len(category) for _, category in labels), default=0)
-    shape = (len(labels), max(most, 1))
+def _pad_labels(labels: list[tuple[np.ndarray, list[int]]]) -> tuple[np.ndarray, np.ndarray]:
+    """Pad the labels of N examples to M each, the largest number of any example, or 1.
+
+    Args:
+      labels: Boxes [labels, 4] and categories [labels] of each example.
+
+    Returns:
+      Boxes [N, M, 4] float32 and categories [N, M] int8, -1 for no label.
+    """
+    slots = max([1, *(len(category) for _, category in labels)])
+    shape = (len(labels), slots)
     padded, categories = np.zeros((*shape, 4), np.float32), np.full(shape, -1, np.int8)
     for i, (boxes, category) in enumerate(labels):
-        # Targets come first, so that they win a cell that they share with interference.
+        # Targets come first and so win a cell that they share with interference.
         order = np.argsort(category, kind="stable")
         padded[i, : len(order)] = boxes[order]
         categories[i, : len(order)] = np.array(category, np.int8)[order]

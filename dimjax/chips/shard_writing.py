@@ -1,12 +1,11 @@
-"""How the shards of a data set are written: by this process, or by many workers of Apache Beam.
+"""Writing of the shards of a data set, by this process or by workers of Apache Beam.
 
-The bytes of a file are those of its shard alone, whoever writes it and whatever the number of
-workers. What a worker runs must be installed where it runs, so this is no part of the builder in
-datasets/.
+The bytes of a file depend only on its shard, not on the process or the number of workers. The code
+that a worker runs must be installed on its machine, so it lies here and not in datasets/.
 
     writer = ShardWriter(features, file_format)
-    write(writer, [(path, shard), ...])
-    write_with_beam(writer, [(path, shard), ...], runner, options)
+    write_shards(writer, [(path, shard), ...])
+    write_shards_with_beam(writer, [(path, shard), ...], runner, options)
 """
 
 import pickle
@@ -23,17 +22,17 @@ from dimjax.chips.shards import Shard
 
 
 class ShardWriter(NamedTuple):
-    """Writes the examples of a shard."""
+    """Writes the examples of a shard to a file."""
 
-    features: FeaturesDict  # of the data set
+    features: FeaturesDict  # features of the data set
     file_format: FileFormat
 
     def write(self, path, shard: Shard) -> None:
-        """Write a shard, whose examples are made one by one, to a new file."""
+        """Write a shard to a new file; its examples are cut one by one."""
         if self.file_format != FileFormat.ARRAY_RECORD:
             ADAPTER_FOR_FORMAT[self.file_format].write_examples(path, self._records(shard))
             return
-        # Twice as fast as the default of array_record, zstd:3; the files are 6% larger.
+        # Twice as fast as the default of array_record, zstd:3, with 6% larger files.
         writer = ArrayRecordWriter(str(path), "group_size:1,zstd:1")
         for _, record in self._records(shard):
             writer.write(record)
@@ -43,39 +42,40 @@ class ShardWriter(NamedTuple):
         serializer = ExampleSerializer(self.features.get_serialized_info())
         for name, example in shard.examples():
             record = serializer.get_tf_example(self.features.encode_example(example))
-            # The fields are a map, whose order is another one in each process.
+            # Protobuf maps have no fixed order, and it differs between processes.
             yield name, record.SerializeToString(deterministic=True)
 
 
-def write(writer: ShardWriter, shards: Iterable[tuple[Any, Shard]]) -> None:
-    """Write each shard to its path, one after the other."""
+def write_shards(writer: ShardWriter, shards: Iterable[tuple[Any, Shard]]) -> None:
+    """Write each shard to its path, in this process and one after the other."""
     for path, shard in shards:
         writer.write(path, shard)
 
 
-def write_with_beam(
+def write_shards_with_beam(
     writer: ShardWriter, shards: Iterable[tuple[Any, Shard]], runner: Any, options: Any
 ) -> None:
-    """Write each shard to its path, all in one stage of a pipeline and in any order.
+    """Write each shard to its path with Apache Beam, in any order.
 
-    The pipeline of TFDS has a stage for each shard; Beam's direct runner takes one stage after the
-    other, and so would use one worker.
+    All shards are written in one stage. The pipeline of TFDS has one stage per shard, which Beam's
+    direct runner executes one after the other, with a single worker.
 
     Args:
-      writer: Of the data set's features.
+      writer: Writer for the features of the data set.
       shards: Path and shard.
-      runner: Of Apache Beam, or its name; None for the one that the options name.
-      options: Its PipelineOptions, or None.
+      runner: Runner of Beam, or its name; None for the runner that the options name.
+      options: PipelineOptions of Beam, or None.
     """
-    import apache_beam as beam  # seconds to import, and only in the extra tfds
+    import apache_beam as beam  # takes seconds to import; only in the extra tfds
 
-    # Beam compresses what it is given by bz2, twice, before a worker starts: tables take seconds.
+    # Beam compresses its input with bz2, twice, before a worker starts; for tables that takes
+    # seconds.
     packed = [zlib.compress(pickle.dumps(pair), level=1) for pair in shards]
     with beam.Pipeline(runner=runner, options=options) as pipeline:
         _ = (
             pipeline
             | "Shards" >> beam.Create(packed)
-            | "Deal out" >> beam.Reshuffle()
+            | "Distribute" >> beam.Reshuffle()
             | "Write" >> beam.Map(_write_packed, writer)
         )
 

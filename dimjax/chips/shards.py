@@ -1,9 +1,9 @@
-"""Shards: the examples of some rows of a plan, cut from raw sequences in the order of the rows.
+"""Shards: consecutive rows of a plan, whose examples are cut from raw sequences in this order.
 
-In comes a folder, a plan and a label table; out come shards, each of which knows what it needs and
-nothing else, so that it may be sent to another process or machine that reaches the same files.
+A shard contains everything that its examples need, and nothing else, so it can be sent to another
+process or machine that can read the same files.
 
-    for shard in split_up(folder, plan, labels, chip_px=80, stride=1, most_bytes=2**28):
+    for shard in make_shards(folder, plan, labels, chip_px=80, stride=1, max_bytes=2**28):
         for id, example in shard.examples():
             ...
 """
@@ -28,72 +28,72 @@ _BYTES_PER_PIXEL = 2 + 3 * 4  # frame and difference
 
 
 class Shard(NamedTuple):
-    """Some rows of a plan and all that is needed to cut their examples."""
+    """Some rows of a plan, with the data that their examples are cut from."""
 
-    folder: Folder  # of the rows' sequences alone
-    rows: pd.DataFrame  # of a plan, ordered by sequence and frame
-    labels: pd.DataFrame  # of the rows' sequences alone, frame coordinates
+    folder: Folder  # only the sequences of the rows
+    rows: pd.DataFrame  # rows of a plan, ordered by sequence and frame
+    labels: pd.DataFrame  # only of the sequences of the rows, frame coordinates
     chip_px: int  # height and width of a chip, pixels
     stride: int  # frames from F1 to F2, F2 to F3, F3 to F4
 
     def examples(self) -> Iterator[tuple[str, dict]]:
-        """Id and example of each row; an example is what the features of dim_targets name."""
+        """Yield ID and example of each row, with the features of the data set dim_targets."""
         labels = dict(tuple(self.labels.groupby("sequence")))
-        for name, own in bar(self.rows.groupby("sequence"), "cut chips", "sequence"):
-            sequence = _each_frame_read_once(self.folder.sequence(name), self.stride)
-            of_sequence = {
+        for name, rows in bar(self.rows.groupby("sequence"), "cut chips", "sequence"):
+            sequence = _with_frame_cache(self.folder.sequence(name), self.stride)
+            constant = {
                 "sequence": name,
                 "bits": 8 * sequence.dtype.itemsize,
                 **measure_scale(sequence)._asdict(),
             }
-            labelled = _by_frame(labels.get(name, self.labels[:0]))
-            frames = itertools.groupby(own.itertuples(index=False), operator.attrgetter("frame"))
-            for t, of_frame in frames:
+            labels_at = _index_by_frame(labels.get(name, self.labels[:0]))
+            by_frame = itertools.groupby(rows.itertuples(index=False), operator.attrgetter("frame"))
+            for t, of_frame in by_frame:
                 clip = sequence.clip(t, self.stride)
                 for row in of_frame:
-                    yield row.id, {**of_sequence, **_example(row, clip, labelled(t), self.chip_px)}
+                    yield row.id, {**constant, **_example(row, clip, labels_at(t), self.chip_px)}
 
 
-def split_up(
+def make_shards(
     folder: Folder,
     plan: pd.DataFrame,
     labels: pd.DataFrame,
     chip_px: int,
     stride: int,
-    most_bytes: int,
+    max_bytes: int,
 ) -> list[Shard]:
-    """The shards of a plan.
+    """Divide a plan into shards.
 
     Args:
-      folder: Of the raw sequences.
-      plan: Rows of chips.COLUMNS, ordered by sequence and frame.
+      folder: Folder of the raw sequences.
+      plan: Table with dimjax.chips.planning.COLUMNS, ordered by sequence and frame.
       labels: Label table, frame coordinates.
       chip_px: Height and width of a chip, pixels.
       stride: Frames from F1 to F2, F2 to F3, F3 to F4.
-      most_bytes: Of a shard's examples before compression.
+      max_bytes: Largest size of a shard's examples before compression.
     """
-    most = max(1, most_bytes // (chip_px**2 * _BYTES_PER_PIXEL))
-    of_sequence = dict(tuple(labels.groupby("sequence")))
+    chips_per_shard = max(1, max_bytes // (chip_px**2 * _BYTES_PER_PIXEL))
+    by_sequence = dict(tuple(labels.groupby("sequence")))
     shards = []
-    for first in range(0, len(plan), most):
-        rows = plan.iloc[first : first + most]
+    for first in range(0, len(plan), chips_per_shard):
+        rows = plan.iloc[first : first + chips_per_shard]
         names = rows.sequence.unique()
-        # The folder's own tables, which it keeps once read, would be sent with every shard.
-        own = Folder(folder.path, folder.layout, {name: folder.files[name] for name in names})
-        tables = [of_sequence[name] for name in names if name in of_sequence]
-        shards.append(Shard(own, rows, pd.concat([labels[:0], *tables]), chip_px, stride))
+        # A new folder: the given one may have cached tables, which each shard would carry along.
+        part = Folder(folder.path, folder.layout, {name: folder.files[name] for name in names})
+        tables = [by_sequence[name] for name in names if name in by_sequence]
+        shards.append(Shard(part, rows, pd.concat([labels[:0], *tables]), chip_px, stride))
     return shards
 
 
-def _each_frame_read_once(sequence: Sequence, stride: int) -> Sequence:
-    """The same sequence, which keeps the frames that its next clips share with this one."""
-    kept = functools.lru_cache(maxsize=6 * stride + 1)(sequence.read)
-    return dataclasses.replace(sequence, read=kept)
+def _with_frame_cache(sequence: Sequence, stride: int) -> Sequence:
+    """Cache the frames that consecutive clips of a sequence share, so each is read once."""
+    cached = functools.lru_cache(maxsize=6 * stride + 1)(sequence.read)
+    return dataclasses.replace(sequence, read=cached)
 
 
-def _by_frame(table: pd.DataFrame) -> Callable[[int], tuple[np.ndarray, ...]]:
-    """Boxes [M, 4], categories [M] and tracks [M] of a sequence's frame."""
-    # Plain arrays: looking into a table costs more than all else that a chip needs.
+def _index_by_frame(table: pd.DataFrame) -> Callable[[int], tuple[np.ndarray, ...]]:
+    """Frame -> boxes [M, 4], categories [M] and tracks [M] of a sequence's label table."""
+    # Arrays: an access to the table would cost more than everything else that a chip needs.
     table = table.sort_values("frame", kind="stable")
     columns = (["x", "y", "w", "h"], "category", "track")
     frame, boxes, category, track = (table[name].to_numpy() for name in ("frame", *columns))
@@ -102,10 +102,10 @@ def _by_frame(table: pd.DataFrame) -> Callable[[int], tuple[np.ndarray, ...]]:
     )
 
 
-def _example(row, clip: np.ndarray, labelled: tuple[np.ndarray, ...], chip_px: int) -> dict:
+def _example(row, clip: np.ndarray, labels: tuple[np.ndarray, ...], chip_px: int) -> dict:
     frame, difference = cutting.differential(cutting.cut(clip, row.x0, row.y0, chip_px))
-    inside = cutting.holds(labelled[0], row.x0, row.y0, chip_px)
-    boxes, category, track = (values[inside] for values in labelled)
+    inside = cutting.lies_in_chip(labels[0], row.x0, row.y0, chip_px)
+    boxes, category, track = (values[inside] for values in labels)
     origin = np.array([row.x0, row.y0], np.int32)
     return {
         "id": row.id,

@@ -1,9 +1,9 @@
-"""Check: look a data folder over without training; list all that is wrong in it.
+"""Check a data folder without training, and list every problem in it.
 
-    problems = run(config, paths)                # prints them and a table; 0 where all is well
+    problems = run(config, paths)                # prints them and a table; 0 if all is well
 
-Each sequence is opened and each frame decoded, each label, truth and split is read. What can be
-read is counted by split, and paths.contact_sheet shows some labels in their frames.
+Every sequence is opened and every frame decoded; labels, truth and splits are read. A table counts
+them by split, and paths.contact_sheet shows some labels in their frames.
 """
 
 import warnings
@@ -14,27 +14,27 @@ import numpy as np
 import pandas as pd
 
 from dimjax.chips import planning
-from dimjax.data.folders import Folder, layout_from, natural, open_folder
+from dimjax.data.folders import Folder, layout_from, natural_key, open_folder
 from dimjax.data.labels import CATEGORIES
 from dimjax.data.sequences import Scale, Sequence, clip_frames, measure_scale
 from dimjax.data.splits import with_validation
 from dimjax.drawing.contact_sheet import contact_sheet
 from dimjax.drawing.text_tables import Table, as_text
-from dimjax.errors import InputError, Report
+from dimjax.errors import InputError, OnError
 from dimjax.progress import bar, say
 from dimjax.runs.workdir import Paths
 
-_NO_LIMITS = (np.inf, np.inf, np.inf)  # of a sequence that could not be opened
+_NO_LIMITS = (np.inf, np.inf, np.inf)  # shape of a sequence that could not be opened
 _CHIPS = 40
 
 
-class Seen(NamedTuple):
-    """What is known of a sequence that could be opened."""
+class SequenceSummary(NamedTuple):
+    """Properties of a sequence that could be opened."""
 
     shape: tuple[int, int, int]  # T, H, W
-    depth: int  # bits of a pixel as it is stored
+    depth: int  # bits of a stored pixel
     used: int  # bits that the brightest pixel takes
-    scale: Scale | None  # None where a frame could not be decoded
+    scale: Scale | None  # None if a frame could not be decoded
 
 
 def run(config, paths: Paths) -> int:
@@ -49,52 +49,66 @@ def run(config, paths: Paths) -> int:
     problems: list[InputError] = []
     layout = layout_from(config.data.layout.to_dict(), "config.data.layout")
     folder = open_folder(config.data.folder or paths.sky, layout, problems.append)
-    seen = {}
-    for name in bar(folder.names, "decode", "sequence"):
-        seen[name] = look_over(folder, name, config, problems.append)
-    shapes = {name: own.shape if own else _NO_LIMITS for name, own in seen.items()}
+    chip_px, stride = config.chips.chip_px, config.data.stride
+    summaries = {
+        name: check_sequence(folder, name, chip_px, stride, problems.append)
+        for name in bar(folder.names, "decode", "sequence")
+    }
+    shapes = {name: one.shape if one else _NO_LIMITS for name, one in summaries.items()}
     with warnings.catch_warnings(record=True) as notes:
         warnings.simplefilter("always")
         labels = _read(folder.read_labels, shapes, problems.append)
         _read(folder.read_truth, shapes, problems.append)
-    splits = _splits(folder, config, problems.append)
-    for problem in sorted(map(str, problems), key=natural):
+    splits = _splits(folder, config.data.val_share, config.seed, problems.append)
+    for problem in sorted(map(str, problems), key=natural_key):
         say(f"problem: {problem}")
     for note in notes:
         say(f"note: {note.message}")
-    say(as_text(summary(splits, seen, labels)))
-    whole = [name for name, own in seen.items() if own and own.scale]
-    count = _write_sheet(folder, labels[labels.sequence.isin(whole)], paths)
+    say(as_text(summary(splits, summaries, labels)))
+    decoded = [name for name, one in summaries.items() if one and one.scale]
+    count = _write_sheet(folder, labels[labels.sequence.isin(decoded)], paths)
     sheet = f"; {count} labelled chips are shown in {paths.contact_sheet}" if count else ""
     say(f"{len(problems)} problems{sheet}")
     return len(problems)
 
 
-def look_over(folder: Folder, name: str, config, report: Report) -> Seen | None:
-    """Open a sequence and decode all its frames; None if it cannot be opened."""
+def check_sequence(
+    folder: Folder, name: str, chip_px: int, stride: int, on_error: OnError
+) -> SequenceSummary | None:
+    """Open a sequence and decode all its frames; None if it cannot be opened.
+
+    Args:
+      folder: Data folder.
+      name: Name of the sequence.
+      chip_px: Height and width of a chip in pixels, which must fit into a frame.
+      stride: Frames from F1 to F2, F2 to F3, F3 to F4; a clip must fit into the sequence.
+      on_error: Called with each problem.
+    """
     broken: list[InputError] = []
     try:
         sequence = folder.sequence(name)
     except InputError as problem:
-        report(problem)
+        on_error(problem)
         return None
     used = _brightest(sequence, broken.append).bit_length()
     for problem in broken:
-        report(problem)
-    planning.check_size(name, sequence.shape, config.chips.chip_px, report)
+        on_error(problem)
+    planning.check_frame_size(name, sequence.shape, chip_px, on_error)
     try:
-        clip_frames(0, len(sequence), config.data.stride, f"sequence {name} ({sequence.path})")
+        clip_frames(0, len(sequence), stride, f"sequence {name} ({sequence.path})")
         scale = None if broken else measure_scale(sequence)
     except InputError as problem:
-        report(problem)
+        on_error(problem)
         scale = None
-    return Seen(sequence.shape, 8 * sequence.dtype.itemsize, used, scale)
+    return SequenceSummary(sequence.shape, 8 * sequence.dtype.itemsize, used, scale)
 
 
 def summary(
-    splits: dict[str, list[str]], seen: dict[str, Seen | None], labels: pd.DataFrame
+    splits: dict[str, list[str]],
+    summaries: dict[str, SequenceSummary | None],
+    labels: pd.DataFrame,
 ) -> Table:
-    """What was read, by split."""
+    """Tabulate the sequences and labels by split."""
     columns = [
         ("split", ""),
         ("sequences", "number"),
@@ -107,56 +121,56 @@ def summary(
         *((category, "labels") for category in CATEGORIES),
         ("with label", "frames"),
     ]
-    rows = [[split, *_summary(names, seen, labels)] for split, names in splits.items()]
-    return Table(columns, rows, names=1)
+    rows = [[split, *_summary(names, summaries, labels)] for split, names in splits.items()]
+    return Table(columns, rows, text_columns=1)
 
 
-def _brightest(sequence: Sequence, report: Report) -> int:
-    """The brightest grey level; each frame that cannot be decoded is reported."""
+def _brightest(sequence: Sequence, on_error: OnError) -> int:
+    """Return the brightest grey level; report each frame that cannot be decoded."""
     brightest = 0
     for t in range(len(sequence)):
         try:
             brightest = max(brightest, int(sequence.frame(t).max()))
         except InputError as problem:
-            report(problem)
-            if not sequence.path.is_dir():  # in one file the rest would only fail again
+            on_error(problem)
+            if not sequence.path.is_dir():  # the other frames of a single file would fail too
                 break
     return brightest
 
 
-def _read(reader, shapes, report: Report) -> pd.DataFrame | None:
+def _read(reader, shapes, on_error: OnError) -> pd.DataFrame | None:
     try:
-        return reader(shapes, report)
+        return reader(shapes, on_error)
     except InputError as problem:
-        report(problem)
+        on_error(problem)
         return pd.DataFrame(columns=["sequence", "frame", "category"])
 
 
-def _splits(folder: Folder, config, report: Report) -> dict[str, list[str]]:
-    """The splits that training would see, others such as "new", and what is in none."""
-    there = folder.read_splits(report)
+def _splits(folder: Folder, val_share: float, seed: int, on_error: OnError) -> dict[str, list[str]]:
+    """The splits of a training, other splits such as "new", and the sequences in no split."""
+    named = folder.read_splits(on_error)
     try:
-        cut = with_validation(there, config.data.val_share, config.seed)
+        cut = with_validation(named, val_share, seed)
     except InputError as problem:
-        report(problem)
+        on_error(problem)
         cut = {}
-    others = {name: names for name, names in there.items() if name not in (*cut, "all") and names}
-    named = {name for names in (*cut.values(), *others.values()) for name in names}
-    rest = [name for name in folder.names if name not in named]
+    others = {name: names for name, names in named.items() if name not in (*cut, "all") and names}
+    assigned = {name for names in (*cut.values(), *others.values()) for name in names}
+    rest = [name for name in folder.names if name not in assigned]
     return {**cut, **others, **({"in no split": rest} if rest else {})}
 
 
-def _summary(names: list[str], seen: dict[str, Seen | None], labels: pd.DataFrame) -> list[str]:
-    own = [seen[name] for name in names if seen[name]]
-    scales = [it.scale for it in own if it.scale]
+def _summary(names: list[str], summaries, labels: pd.DataFrame) -> list[str]:
+    opened = [summaries[name] for name in names if summaries[name]]
+    scales = [one.scale for one in opened if one.scale]
     labels = labels[labels.sequence.isin(names)]
     counts = labels.category.value_counts()
     return [
         f"{len(names):,}",
-        f"{sum(it.shape[0] for it in own):,}",
-        _each(f"{it.shape[2]}x{it.shape[1]}" for it in own),
-        _range([it.depth for it in own]),
-        _range([it.used for it in own]),
+        f"{sum(one.shape[0] for one in opened):,}",
+        _distinct(f"{one.shape[2]}x{one.shape[1]}" for one in opened),
+        _range([one.depth for one in opened]),
+        _range([one.used for one in opened]),
         _range([scale.noise_sigma for scale in scales]),
         _range([scale.level for scale in scales]),
         *(f"{counts.get(category, 0):,}" for category in CATEGORIES),
@@ -164,10 +178,10 @@ def _summary(names: list[str], seen: dict[str, Seen | None], labels: pd.DataFram
     ]
 
 
-def _each(texts: Iterable[str]) -> str:
-    """The different ones, three at most."""
-    different = list(dict.fromkeys(texts))
-    return " | ".join(different[:3]) + (f" | {len(different) - 3} more" if different[3:] else "")
+def _distinct(texts: Iterable[str]) -> str:
+    """List the distinct texts, three at most."""
+    distinct = list(dict.fromkeys(texts))
+    return " | ".join(distinct[:3]) + (f" | {len(distinct) - 3} more" if distinct[3:] else "")
 
 
 def _range(values: list[float]) -> str:
@@ -178,12 +192,12 @@ def _range(values: list[float]) -> str:
 
 
 def _write_sheet(folder: Folder, labels: pd.DataFrame, paths: Paths) -> int:
-    """Write the contact sheet of labels spread evenly over each category; how many it shows."""
+    """Write the contact sheet of labels spread evenly over each category; return their number."""
+    groups = [group for _, group in labels.groupby("category") if len(group)]
     parts = []
-    kinds = [own for _, own in labels.groupby("category") if len(own)]
-    for own in kinds:
-        count = min(len(own), _CHIPS // len(kinds))
-        parts.append(own.iloc[np.linspace(0, len(own) - 1, count).round().astype(int)])
+    for group in groups:
+        count = min(len(group), _CHIPS // len(groups))
+        parts.append(group.iloc[np.linspace(0, len(group) - 1, count).round().astype(int)])
     if not parts:
         return 0
     paths.workdir.mkdir(parents=True, exist_ok=True)

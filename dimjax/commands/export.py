@@ -1,4 +1,4 @@
-"""Export: the newest detector of a run as files for other programs, and what they need to know.
+"""Export the newest detector of a run as files for other programs, with a description.
 
 run("runs/demo")
 
@@ -10,8 +10,8 @@ runs/demo/export/detector.json           inputs, outputs, thresholds, versions, 
 import json
 from pathlib import Path
 
-from dimjax.atomic_files import write_whole
-from dimjax.export import files
+from dimjax.atomic_files import write_text
+from dimjax.export import detector_files
 from dimjax.progress import say
 from dimjax.runs.run import load
 
@@ -19,14 +19,14 @@ _INPUTS = {
     "frames": {
         "shape": ["B", 4, "H", "W"],
         "dtype": "float32",
-        "meaning": "F1, F2, F3, F4, raw grey levels, `stride` frames apart; what is found is in "
-        "F1. Batch, height and width are free, and no multiples of anything.",
+        "meaning": "F1, F2, F3, F4, raw grey levels, `stride` frames apart; detections are "
+        "those in F1. Batch, height and width are free.",
     },
     "scale": {
         "shape": ["B", 2],
         "dtype": "float32",
-        "meaning": "Of each clip's sequence, one for all of it: the median grey level and the "
-        "noise sigma of one frame in grey levels (dimjax.data.sequences.measure_scale).",
+        "meaning": "Scale of each clip's sequence, the same for all its clips: the median grey "
+        "level and the noise sigma of one frame (dimjax.data.sequences.measure_scale).",
     },
 }
 _OUTPUTS = {
@@ -38,9 +38,9 @@ _OUTPUTS = {
     "score": {
         "shape": ["B", "K"],
         "dtype": "float32",
-        "meaning": "Probability, 0 to 1; 0 means no detection, accepted is from the category's "
-        "threshold on. Leave out centres outside the frame: its rims are filled up to a multiple "
-        "of output_stride.",
+        "meaning": "Probability, 0 to 1; 0 means no detection. Accept scores from the category's "
+        "threshold on. Drop centres outside the frame, which is padded to a multiple of "
+        "output_stride.",
     },
     "category": {"shape": ["B", "K"], "dtype": "int32", "meaning": "Index into categories."},
 }
@@ -58,30 +58,33 @@ def run(workdir: str | Path, output: str | Path | None = None, round: int | None
     Args:
       workdir: The run's directory.
       output: Folder to write to; by default export in the run's directory.
-      round: Which round; by default the newest.
+      round: Round; None for the newest.
 
     Returns:
       The folder written to.
 
     Raises:
-      InputError: There is no checkpoint, an exported file finds something else than the detector,
-        or the extra export is not installed.
+      InputError: There is no checkpoint, the outputs of an exported file differ from the
+        detector's, or the extra export is not installed.
     """
-    run_ = load(workdir, round)
-    output = Path(output) if output else run_.paths.exported
-    writers = {"detector.onnx": files.export_onnx, "detector.stablehlo": files.export_stablehlo}
+    trained = load(workdir, round)
+    output = Path(output) if output else trained.paths.exported
+    writers = {
+        "detector.onnx": detector_files.export_onnx,
+        "detector.stablehlo": detector_files.export_stablehlo,
+    }
     differences = {}
     for name, write in writers.items():
-        differences[name] = write(run_.detector, output / name)
-        say(f"{output / name}: finds what the detector finds, to {differences[name]:.1g}")
+        differences[name] = write(trained.detector, output / name)
+        say(f"{output / name}: equals the detector within {differences[name]:.1g}")
     record = {
         "inputs": _INPUTS,
         "outputs": _OUTPUTS,
-        "detector": files.facts(run_.detector),
+        "detector": detector_files.metadata(trained.detector),
         "use": _USE,
         "greatest_difference": differences,
         "units": "Differences are those of scores, of centres in output strides, and of the "
         "logarithms of sizes; detection in float32 on whole frames is the reference.",
     }
-    write_whole(output / "detector.json", json.dumps(record, indent=2) + "\n")
+    write_text(output / "detector.json", json.dumps(record, indent=2) + "\n")
     return output

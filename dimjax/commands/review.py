@@ -1,33 +1,41 @@
-"""Review: the page on which a person decides the items of a run.
+"""Serve the page on which a person decides the review items of a run.
 
 run(config, paths, reviewer="ann", port=8000)           # serves until Ctrl-C
 
-It reads the data folder and the ledger, and writes decisions into the ledger. Nothing here waits
-for JAX.
+The page reads the data folder and the ledger, and appends decisions to the ledger. Nothing here
+loads JAX.
 """
 
-from dimjax.data.folders import layout_from, open_folder
+import pandas as pd
+
 from dimjax.review import web
+from dimjax.runs.context import open_data_folder
+from dimjax.runs.workdir import Paths
 
 
-def run(config, paths, reviewer: str | None = None, port: int = 0) -> None:
+def run(config, paths: Paths, reviewer: str | None = None, port: int = 0) -> None:
     """Print the address of the review page and serve it until Ctrl-C.
 
     Args:
-      config: Of the run: data.folder, data.layout and data.stride.
-      paths: dimjax.runs.workdir.Paths of the run, of any round.
-      reviewer: Name of who opens the page first; else the page asks.
-      port: On loopback; 0 for that of last time, or a free one.
+      config: The run's keys data.folder, data.layout and data.stride.
+      paths: Paths of the run, of any round.
+      reviewer: Name of the first reviewer; None lets the page ask.
+      port: Port on loopback; 0 for the last one used, or a free one.
 
     Raises:
       InputError: There is no ledger, another process serves it, or the port is taken.
     """
-    layout = layout_from(config.data.layout.to_dict(), "config.data.layout")
-    folder = open_folder(config.data.folder or paths.sky, layout)
-    history = web.from_losses(lambda round: paths.of_round(round).losses)
+    folder = open_data_folder(config, paths)
+    history = web.from_losses(lambda round: _read_losses(paths.of_round(round)))
     stride, reviewer = config.data.stride, reviewer or ""
-    web.serve(folder, paths.ledger, stride, reviewer, port, history, _tell)
+    web.serve(folder, paths.ledger, stride, reviewer, port, history, _announce)
 
 
-def _tell(url: str) -> None:
-    print(f"review page: {url}\nCtrl-C ends it; what was decided is in the ledger.", flush=True)
+def _read_losses(paths: Paths) -> pd.DataFrame | None:
+    """Read the losses of a round; None if it is not trained."""
+    log = paths.training_log
+    return log.read_losses(web.LOSS_COLUMNS) if log.is_complete else None
+
+
+def _announce(url: str) -> None:
+    print(f"review page: {url}\nCtrl-C ends it; decisions are in the ledger.", flush=True)

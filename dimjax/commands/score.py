@@ -1,4 +1,4 @@
-"""The loss of each example as a table; of the training examples with that of every epoch."""
+"""Write the loss of each example as a table; for training examples also that of every epoch."""
 
 from pathlib import Path
 
@@ -9,7 +9,6 @@ from dimjax.chips import examples
 from dimjax.errors import InputError
 from dimjax.progress import say
 from dimjax.runs.run import load
-from dimjax.training import records
 from dimjax.training.losses import PARTS
 
 _SHOWN = 10
@@ -18,30 +17,30 @@ _SHOWN = 10
 def run(
     workdir: str | Path, split: str, round: int | None = None, epoch: int | None = None
 ) -> Path:
-    """Query the losses of a split in evaluation mode and write them, the largest first.
+    """Compute the losses of a split in evaluation mode and write them, the largest first.
 
     Args:
       workdir: The run's directory.
       split: "train", "val" or "test".
-      round: Which round; by default the newest.
-      epoch: Of the checkpoint; by default the newest.
+      round: Round; None for the newest.
+      epoch: Epoch of the checkpoint; None for the newest.
 
     Returns:
-      The Parquet file written: id, sequence, frame, location, confidence, category, total; of the
-      training split also epoch_0, epoch_1, ...: the total loss as it was trained on in each epoch.
+      The Parquet file written: id, sequence, frame, location, confidence, category, total; for the
+      training split also epoch_0, epoch_1, ...: the total loss in each epoch of the training.
 
     Raises:
       InputError: There is no such split or checkpoint.
     """
-    opened = load(workdir, round, epoch)
-    known = examples.splits(opened.paths.prepared)
-    if split not in known:
-        rule = f"it must be one of {', '.join(known)}"
+    trained = load(workdir, round, epoch)
+    splits = examples.split_names(trained.paths.prepared)
+    if split not in splits:
+        rule = f"it must be one of {', '.join(splits)}"
         raise InputError("--split", rule, repr(split), "Name one of these.")
-    table = opened.losses(split).sort_values("total", ascending=False, ignore_index=True)
-    if split == "train" and opened.paths.losses.exists():
-        table = table.join(records.history(opened.paths), on="id")
-    path = opened.paths.scores(split)
+    table = trained.losses(split).sort_values("total", ascending=False, ignore_index=True)
+    if split == "train" and trained.paths.training_log.is_complete:
+        table = table.join(trained.paths.training_log.loss_history(), on="id")
+    path = trained.paths.scores(split)
     write_parquet(table, path)
     say(_as_text(table, split))
     say(f"\nlosses of {len(table):,} examples: {path}")

@@ -1,6 +1,6 @@
-"""Sequences that are there twice, under two names.
+"""Detection of sequences that occur twice, under two names.
 
-twins([folder.sequence("new7")], map(folder.sequence, trained))     # {"new7": "flight3"}
+find_duplicates([folder.sequence("new7")], map(folder.sequence, trained))     # {"new7": "flight3"}
 """
 
 import functools
@@ -13,35 +13,35 @@ import numpy as np
 from dimjax.data.sequences import Sequence
 
 
-def twins(new: Iterable[Sequence], known: Iterable[Sequence]) -> dict[str, str]:
-    """The new sequences whose frames are those of a known one, or of a new one before them.
+def find_duplicates(new: Iterable[Sequence], existing: Iterable[Sequence]) -> dict[str, str]:
+    """Find new sequences whose frames equal those of an existing or an earlier new one.
 
-    Compared are the shapes and, where these agree, the grey levels of the first, the middle and
-    the last frame: as PNG or as .npy a sequence is the same. What was cut or encoded anew by a
-    codec is another one.
+    Shapes are compared first, then the grey levels of the first, the middle and the last frame.
+    The file format does not matter (PNG and .npy compare equal); a sequence that was cut or
+    compressed with loss counts as different.
 
     Args:
-      new: Sequences that come in.
-      known: Those that are there, of other names.
+      new: Sequences to check.
+      existing: Sequences to compare with; their names differ from those of the new ones.
 
     Returns:
-      Name of each new sequence that is none -> name of the one that it equals.
+      Name of each duplicate -> name of its original.
     """
-    there: dict[tuple, list[Sequence]] = defaultdict(list)
-    for sequence in known:
-        there[sequence.shape].append(sequence)
-    digest, found = functools.cache(_digest), {}
+    candidates: dict[tuple, list[Sequence]] = defaultdict(list)  # by shape
+    for sequence in existing:
+        candidates[sequence.shape].append(sequence)
+    digest, duplicates = functools.cache(_digest), {}
     for sequence in new:
-        same_shape = there[sequence.shape]
-        same = [other for other in same_shape if digest(other) == digest(sequence)]
-        if same:
-            found[sequence.name] = same[0].name
+        same_shape = candidates[sequence.shape]
+        originals = [other for other in same_shape if digest(other) == digest(sequence)]
+        if originals:
+            duplicates[sequence.name] = originals[0].name
         same_shape.append(sequence)
-    return found
+    return duplicates
 
 
 def _digest(sequence: Sequence) -> bytes:
-    """Of three frames, whatever the number of bits that they are kept in."""
+    """Hash the grey levels of three frames, independent of their bit depth."""
     digest = hashlib.sha256()
     for t in sorted({0, len(sequence) // 2, len(sequence) - 1}):
         digest.update(sequence.frame(t).astype(np.uint16).tobytes())

@@ -1,13 +1,12 @@
-"""Folders of sequences and labels, each read in the layout that its user has it in.
-
-In come a folder and a layout, plain values that say where sequences, labels and splits lie; out
-comes a Folder, which opens files when they are asked for.
+"""Data folders: sequences, labels and splits, located and read by a layout.
 
     folder = open_folder("data/drone-ir", DRONE_IR)
     folder.names                                        # sequence names, 2 before 10
     folder.sequence("IR_DRONE_012").frame(0)            # [H, W]
     folder.labels                                       # checked label table
     folder.splits                                       # {"train": [names], "val": [names]}
+
+All files are opened on demand.
 """
 
 import math
@@ -36,8 +35,8 @@ from dimjax.data.layouts import (
     layout_from,
 )
 from dimjax.data.sequences import OPENERS, Sequence, open_sequence
-from dimjax.data.splits import CUT
-from dimjax.errors import InputError, Report, stop
+from dimjax.data.splits import LABELLED_SPLITS
+from dimjax.errors import InputError, OnError, raise_error
 
 __all__ = [
     "CLOUD_SEQS",
@@ -55,46 +54,38 @@ Shapes = Mapping[str, tuple[int, int, int]]  # T, H, W of each sequence
 _TRUTH = "truth.csv"
 
 
-def open_folder(path: str | Path, layout: Layout = DIMJAX, report: Report = stop) -> "Folder":
-    """Open a folder; sequences are listed, no frame is decoded.
+def open_folder(
+    path: str | Path, layout: Layout = DIMJAX, on_error: OnError = raise_error
+) -> "Folder":
+    """Open a folder: list its sequences without decoding a frame.
 
     Args:
       path: The folder.
-      layout: Where things lie in it.
-      report: Is told of what is no sequence or has a name that is taken.
+      layout: Locations and formats of its files.
+      on_error: Is called for each file that is no sequence, and for each name that occurs twice.
 
     Raises:
-      InputError: The layout is wrong, or there are no sequences, or two of one name.
+      InputError: The layout is invalid, the folder is missing or contains no sequence, or, by
+        default, the first error of a file.
     """
     path = Path(path)
     check_layout(layout, f"layout of {path}")
     if not path.is_dir():
         raise InputError(path, "a data folder must exist", "no folder", "Correct the path.")
-    found: dict[str, Path] = {}
-    hits = (hit for hit in path.glob(layout.sequences) if not hit.name.startswith("."))
-    for hit in sorted(hits):
-        if not hit.is_dir() and hit.suffix.lower() not in OPENERS:
-            rule = f"{layout.sequences} must match folders or files of kind {', '.join(OPENERS)}"
-            report(InputError(hit, rule, "something else", "Move it elsewhere or convert it."))
-            continue
-        name = hit.name if hit.is_dir() else hit.stem
-        if name in found:
-            report(InputError(hit, "names must be unique", found[name], "Rename one of them."))
-            continue
-        found[name] = hit
-    if not found:
+    files = _list_sequences(path, layout, on_error)
+    if not files:
         rule = f"there must be sequences at {layout.sequences}"
         raise InputError(path, rule, "none", "Correct the path or the layout.")
-    return Folder(path, layout, {name: found[name] for name in sorted(found, key=natural)})
+    return Folder(path, layout, {name: files[name] for name in sorted(files, key=natural_key)})
 
 
 @dataclass(frozen=True)
 class Folder:
-    """Sequences, labels and splits of a data folder, read when asked for.
+    """Sequences, labels and splits of a data folder, read on demand.
 
     Attributes:
       path: The folder.
-      layout: Where things lie in it.
+      layout: Locations and formats of its files.
       files: Sequence name -> its file or folder, in natural order.
     """
 
@@ -104,11 +95,17 @@ class Folder:
 
     @property
     def names(self) -> list[str]:
-        """Names of the sequences, numbers in them in numeric order."""
+        """Names of the sequences in natural order: 2 before 10."""
         return list(self.files)
 
     def sequence(self, name: str) -> Sequence:
-        """Open a sequence anew; it keeps frames in memory only as long as you keep it."""
+        """Open a sequence.
+
+        Each call returns a new object, which caches frames only as long as it lives.
+
+        Raises:
+          InputError: The folder has no such sequence, or it cannot be read.
+        """
         if name not in self.files:
             rule = f"a sequence must be one of the {len(self.files)} in the folder"
             raise InputError(self.path, rule, repr(name), "Correct the name.")
@@ -123,125 +120,161 @@ class Folder:
     def labels(self) -> pd.DataFrame:
         """All labels, checked against the sequences, in the order of the files.
 
+        If there is one label file per sequence, only those of the splits train, val and test (or
+        of all sequences, if the folder has no splits) must exist.
+
         Raises:
-          InputError: A file is missing or of an unknown sequence, or a row is wrong. Of label
-            files by sequence only those of sequences to train, validate and test on must be there.
+          InputError: A file is missing or belongs to no sequence, or a row is invalid.
         """
         return self.read_labels(self.shapes)
 
     @cached_property
     def truth(self) -> pd.DataFrame | None:
-        """The error-free labels of a simulated folder, with snr and visible; None without."""
+        """The error-free labels of a simulated folder, with snr and visible; None for others."""
         return self.read_truth(self.shapes)
+
+    @property
+    def reference(self) -> pd.DataFrame:
+        """The labels to evaluate against: the truth if there is one, else the labels."""
+        return self.labels if self.truth is None else self.truth
 
     @cached_property
     def splits(self) -> dict[str, list[str]]:
-        """Sequence names of each split, as its file has them; without any file, all in "all".
+        """Sequence names of each split, as its file lists them.
 
-        A split without a file is empty, but for "train".
+        A split without a file is empty. If no split has a file, all sequences are in "all".
 
         Raises:
-          InputError: The file of "train" alone is missing, or a name is unknown or in a split
-            already.
+          InputError: Only the file of "train" is missing, or a name is unknown or occurs twice.
         """
         return self.read_splits()
 
-    def read_labels(self, shapes: Shapes, report: Report = stop) -> pd.DataFrame:
-        """All labels; shapes are those of the sequences, and report is told of all problems."""
+    def read_labels(self, shapes: Shapes, on_error: OnError = raise_error) -> pd.DataFrame:
+        """Read all labels from the files; see `labels`.
+
+        Args:
+          shapes: T, H, W of each sequence.
+          on_error: Is called for each error; invalid rows and files are left out.
+        """
         if SEQUENCE not in self.layout.labels:
             file = self.path / self.layout.labels
-            return self._checked(label_files.read_table(file, report=report), file, shapes, report)
-        files = {name: self.path / _filled(self.layout.labels, name) for name in self.files}
-        there = set(self.path.glob(_filled(self.layout.labels, "*")))
-        for file in sorted(there - set(files.values())):
-            rule = f"a label file must be that of a sequence at {self.layout.sequences}"
-            report(InputError(file, rule, "none", "Add the sequence or remove the file."))
-        splits = self.read_splits(lambda problem: None)  # told of by who asks for the splits
-        needed = {name for split in ("all", *CUT) for name in splits.get(split, [])}
+            table = label_files.read_table(file, on_error=on_error)
+            return self._check(table, file, shapes, on_error)
         tables = []
-        for name, file in files.items():
-            if name not in needed and not file.exists():
-                continue
+        for name, file in self._label_files(on_error).items():
             try:
-                table = self._read(name, file, report)
-            except InputError as problem:
-                report(problem)
+                table = self._read(name, file, on_error)
+            except InputError as error:
+                on_error(error)
                 continue
-            tables.append(self._checked(table, file, {name: shapes[name]}, report))
+            tables.append(self._check(table, file, {name: shapes[name]}, on_error))
         empty = pd.DataFrame(columns=label_files.COLUMNS)
         return pd.concat(tables or [empty], ignore_index=True)
 
-    def read_truth(self, shapes: Shapes, report: Report = stop) -> pd.DataFrame | None:
-        """The truth, or None; as read_labels."""
+    def read_truth(self, shapes: Shapes, on_error: OnError = raise_error) -> pd.DataFrame | None:
+        """Read the truth from its file, with arguments as in `read_labels`; None without a file."""
         file = self.path / _TRUTH
         if not file.exists():
             return None
-        table = label_files.read_table(file, label_files.TRUTH_COLUMNS, report)
-        return label_files.check(table, shapes, file, report)
+        table = label_files.read_table(file, label_files.TRUTH_COLUMNS, on_error)
+        return label_files.check_labels(table, shapes, file, on_error)
 
-    def read_splits(self, report: Report = stop) -> dict[str, list[str]]:
-        """The splits; report is told of all problems."""
+    def read_splits(self, on_error: OnError = raise_error) -> dict[str, list[str]]:
+        """Read the splits from their files; see `splits`. `on_error` is called for each error."""
         files = {split: self.path / file for split, file in self.layout.splits.items()}
         if not any(file.exists() for file in files.values()):
             return {"all": self.names}
-        seen: dict[str, str] = {}
+        assigned: dict[str, str] = {}
         return {
-            split: self._split(file, seen, report) if split == "train" or file.exists() else []
+            split: self._read_split(file, assigned, on_error)
+            if split == "train" or file.exists()
+            else []
             for split, file in files.items()
         }
 
-    def _read(self, name: str, file: Path, report: Report) -> pd.DataFrame:
+    def _label_files(self, on_error: OnError) -> dict[str, Path]:
+        """Sequence name -> its label file; files that may be missing and are, are left out."""
+        files = {name: self.path / _fill(self.layout.labels, name) for name in self.files}
+        existing = set(self.path.glob(_fill(self.layout.labels, "*")))
+        for file in sorted(existing - set(files.values())):
+            rule = f"a label file must be that of a sequence at {self.layout.sequences}"
+            on_error(InputError(file, rule, "none", "Add the sequence or remove the file."))
+        splits = self.read_splits(lambda error: None)  # reported by the caller of read_splits
+        required = {name for split in ("all", *LABELLED_SPLITS) for name in splits.get(split, [])}
+        return {name: file for name, file in files.items() if name in required or file.exists()}
+
+    def _read(self, name: str, file: Path, on_error: OnError) -> pd.DataFrame:
+        """Read the label file of a sequence."""
         layout = self.layout
         if layout.label_format == "table":
-            return label_files.read_table(file, report=report)
-        category = self._of(name, "category")
+            return label_files.read_table(file, on_error=on_error)
+        category = self._value("category", name)
         if layout.label_format == "boxes":
-            return label_files.read_boxes(file, name, category, report)
-        origin = self._of(name, "centroid_origin")
+            return label_files.read_boxes(file, name, category, on_error)
+        origin = self._value("centroid_origin", name)
         order, size_px = layout.centroid_order, layout.centroid_size_px
-        return label_files.read_centroids(file, name, category, order, origin, size_px, report)
+        return label_files.read_centroids(file, name, category, order, origin, size_px, on_error)
 
-    def _of(self, name: str, key: str) -> Any:
-        """The value that a layout's patterns give to a sequence."""
+    def _value(self, key: str, name: str) -> Any:
+        """Value of a sequence in a mapping from patterns, a key of the layout."""
         patterns = getattr(self.layout, key)
         matching = [pattern for pattern in patterns if fnmatchcase(name, pattern)]
-        if matching:  # a configuration does not keep the order of its keys, so that none can count
+        if matching:  # not the first one: a configuration does not keep the order of its keys
             return patterns[max(matching, key=len)]
         rule = f"a pattern of {key} must match sequence {name}"
         raise InputError(f"layout of {self.path}", rule, list(patterns), "Add a pattern.")
 
-    def _checked(
-        self, table: pd.DataFrame, file: Path, shapes: Shapes, report: Report
+    def _check(
+        self, table: pd.DataFrame, file: Path, shapes: Shapes, on_error: OnError
     ) -> pd.DataFrame:
         if self.layout.surplus_rows == "drop":
             table = _without_surplus(table, shapes, file)
-        return label_files.check(table, shapes, file, report)
+        return label_files.check_labels(table, shapes, file, on_error)
 
-    def _split(self, file: Path, seen: dict[str, str], report: Report) -> list[str]:
+    def _read_split(self, file: Path, assigned: dict[str, str], on_error: OnError) -> list[str]:
+        """Read the names of a split; `assigned` maps those of all splits to their lines."""
         try:
             lines = read_text(file).split("\n")
-        except InputError as problem:
-            report(problem)
+        except InputError as error:
+            on_error(error)
             return []
         names = []
-        for line, name in enumerate(lines, start=1):
-            name, where = name.strip(), f"{file} line {line}"
+        for number, line in enumerate(lines, start=1):
+            name, subject = line.strip(), f"{file} line {number}"
             if not name:
                 continue
             if name not in self.files:
                 rule = f"a split must name sequences at {self.layout.sequences}"
                 remedy = "Correct the name or remove the line."
-                report(InputError(where, rule, repr(name), remedy))
-            elif name in seen:
+                on_error(InputError(subject, rule, repr(name), remedy))
+            elif name in assigned:
                 rule = f"{name} must be in one split, once"
-                report(InputError(where, rule, f"it in {seen[name]} too", "Remove one of them."))
+                value = f"it in {assigned[name]} too"
+                on_error(InputError(subject, rule, value, "Remove one of them."))
             else:
-                seen[name] = where
+                assigned[name] = subject
                 names.append(name)
         return names
 
 
+def _list_sequences(path: Path, layout: Layout, on_error: OnError) -> dict[str, Path]:
+    """Sequence name -> its file or folder; hidden ones are ignored."""
+    files: dict[str, Path] = {}
+    matches = (match for match in path.glob(layout.sequences) if not match.name.startswith("."))
+    for match in sorted(matches):
+        name = match.name if match.is_dir() else match.stem
+        if not match.is_dir() and match.suffix.lower() not in OPENERS:
+            rule = f"{layout.sequences} must match folders or files of type {', '.join(OPENERS)}"
+            on_error(InputError(match, rule, "something else", "Move it elsewhere or convert it."))
+        elif name in files:
+            on_error(InputError(match, "names must be unique", files[name], "Rename one of them."))
+        else:
+            files[name] = match
+    return files
+
+
 def _without_surplus(table: pd.DataFrame, shapes: Shapes, file: Path) -> pd.DataFrame:
+    """Drop rows beyond the last frame of their sequence, with a warning."""
     lengths = [shapes[name][0] if name in shapes else math.inf for name in table.sequence]
     surplus = table.frame.to_numpy() >= np.array(lengths)
     if surplus.any():
@@ -250,11 +283,11 @@ def _without_surplus(table: pd.DataFrame, shapes: Shapes, file: Path) -> pd.Data
     return table[~surplus]
 
 
-def natural(name: str) -> list[tuple[int, str]]:
-    """Key to sort by: 2 before 10."""
+def natural_key(name: str) -> list[tuple[int, str]]:
+    """Sort key for natural order: 2 before 10."""
     parts = re.split(r"(\d+)", name)
     return [(int(part), "") if k % 2 else (0, part) for k, part in enumerate(parts)]
 
 
-def _filled(pattern: str, name: str) -> str:
+def _fill(pattern: str, name: str) -> str:
     return pattern.replace(SEQUENCE, name)

@@ -1,11 +1,11 @@
-"""Label tables: the CSV of this package, and the label files that users come with.
+"""Label tables: readers of this package's CSV and of common label files, checks, and a writer.
 
-In come text files; out comes a table (pandas) with the columns of COLUMNS, in frame coordinates:
-x, y the centre and w, h the size of a box in pixels. Readers check the form of a file; `check`
-says whether what a table claims can be true of its sequences.
+A label table (pandas) has the columns COLUMNS, in frame coordinates: x, y is the centre and w, h
+the size of a box in pixels. The readers check the format of a file; `check_labels` checks the
+values of a table against the shapes of its sequences.
 
     labels = read_table("data/labels.csv")
-    check(labels, {"flight3": (100, 512, 640)}, "data/labels.csv")
+    labels = check_labels(labels, {"flight3": (100, 512, 640)}, "data/labels.csv")
     write_table(labels, "runs/x/labels.csv")
     boxes = read_boxes("labels/IR_DRONE_012.csv", "IR_DRONE_012", "target")
 """
@@ -18,55 +18,71 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from dimjax.data.csv_files import ROW_REMEDY, lines_of, numbers, read_columns, read_text, write_csv
-from dimjax.errors import InputError, Report, stop
+from dimjax.data.csv_files import (
+    ROW_REMEDY,
+    line_numbers,
+    parse_numbers,
+    read_columns,
+    read_text,
+    write_csv,
+)
+from dimjax.errors import InputError, OnError, raise_error
 
 CATEGORIES = ("target", "interference")
+OPPOSITE = {"target": "interference", "interference": "target"}
 COLUMNS = ("sequence", "frame", "x", "y", "w", "h", "category", "track", "source")
 TRUTH_COLUMNS = (*COLUMNS, "snr", "visible")
+MIN_VISIBLE = 0.5  # truths with a smaller visible share of their light need not be detected
 ORDERS = ("xy", "rowcol")
 ORIGINS = (0, 1)
 
-_DEFAULTS = {"track": "", "source": "annotator"}  # where a file does not say
-_TEXTS = ("sequence", "category", "track", "source")
-_SAME = ["sequence", "frame", "x", "y", "category"]
+_DEFAULTS = {"track": "", "source": "annotator"}  # if a file lacks the column
+_TEXT_COLUMNS = ("sequence", "category", "track", "source")
+_IDENTITY = ["sequence", "frame", "x", "y", "category"]  # no two labels agree in all of them
 
 
 def read_table(
-    path: str | Path, columns: tuple[str, ...] = COLUMNS, report: Report = stop
+    path: str | Path, columns: tuple[str, ...] = COLUMNS, on_error: OnError = raise_error
 ) -> pd.DataFrame:
     """Read the CSV of this package, columns in any order; `track` and `source` may be absent.
 
-    Row k of the table is line k + 2 of the file; where report lets rows be left out, the index
-    `line` of the table is each row's line.
+    Row k of the table is line k + 2 of the file. If `on_error` returns, so that rows are left out,
+    the table has an index `line` with the line of each row.
 
     Args:
       path: CSV file with a header.
       columns: COLUMNS or TRUTH_COLUMNS.
-      report: Is told of each wrong row; this holds for all readers.
+      on_error: Is called for each invalid row.
 
     Raises:
-      InputError: The file is missing, or a column or a value is not of the table's form.
+      InputError: The file is missing, or a column or a value is invalid.
     """
-    needed = [column for column in columns if column not in _DEFAULTS]
-    texts = read_columns(Path(path), needed, optional=tuple(_DEFAULTS), report=report)
-    lines = lines_of(texts)
+    required = [column for column in columns if column not in _DEFAULTS]
+    texts = read_columns(Path(path), required, optional=tuple(_DEFAULTS), on_error=on_error)
+    lines = line_numbers(texts)
     defaults = {column: [text] * len(lines) for column, text in _DEFAULTS.items()}
-    return _table({**defaults, **texts}, columns, path, lines, report)
+    return _to_table({**defaults, **texts}, columns, path, lines, on_error)
 
 
 def read_boxes(
-    path: str | Path, sequence: str, category: str, report: Report = stop
+    path: str | Path, sequence: str, category: str, on_error: OnError = raise_error
 ) -> pd.DataFrame:
-    """Read a sequence's boxes from a CSV `frame,x,y,w,h` with x, y the top-left corner.
+    """Read the boxes of a sequence from a CSV `frame,x,y,w,h` with x, y the top-left corner.
 
-    The index `line` of the table is each row's line in the file.
+    Args:
+      path: CSV file with a header.
+      sequence: Name of the sequence.
+      category: Category of all its boxes.
+      on_error: Is called for each invalid row.
+
+    Returns:
+      Label table; its index `line` is the line of each row in the file.
 
     Raises:
-      InputError: The file is missing, or a column or a value is not of this form.
+      InputError: The file is missing, or a column or a value is invalid.
     """
-    texts = read_columns(Path(path), ("frame", "x", "y", "w", "h"), report=report)
-    table = _of_sequence(texts, sequence, category, path, lines_of(texts), report)
+    texts = read_columns(Path(path), ("frame", "x", "y", "w", "h"), on_error=on_error)
+    table = _sequence_table(texts, sequence, category, path, line_numbers(texts), on_error)
     return table.assign(x=table.x + table.w / 2, y=table.y + table.h / 2)
 
 
@@ -77,88 +93,95 @@ def read_centroids(
     order: str,
     origin: int,
     size_px: float,
-    report: Report = stop,
+    on_error: OnError = raise_error,
 ) -> pd.DataFrame:
-    """Read a sequence's centroids, from a CSV with a header or from text with one line a frame.
+    """Read the centroids of a sequence from a CSV with a header or a text with one line per frame.
 
-    The CSV has the columns frame, x, y, and others that are not read. A line of the text holds
-    pairs of numbers, split by tab, space, comma or semicolon, and belongs to the frame of its own
-    number, from 0. `None`, `0 0` or nothing says that there is no target. The index `line` of the
-    table is each row's line in the file.
+    The CSV has the columns frame, x and y; other columns are ignored. In a text, line k (from 0)
+    belongs to frame k and contains pairs of numbers, separated by tab, space, comma or semicolon.
+    `None`, `0 0` or nothing means that there is no target.
 
     Args:
       path: Text or CSV file.
       sequence: Name of the sequence.
       category: Category of all its centroids.
-      order: "xy" or "rowcol", the order of a pair in the text.
+      order: "xy" or "rowcol", the order of a pair in a text.
       origin: Number of the first pixel, 0 or 1. Pixels are numbered by their centres: x = 5 with
-        origin 0 is 5.5 here.
-      size_px: Width and height that the boxes get.
-      report: Is told of each wrong row.
+        origin 0 becomes 5.5.
+      size_px: Width and height of the boxes.
+      on_error: Is called for each invalid row.
+
+    Returns:
+      Label table; its index `line` is the line of each row in the file.
 
     Raises:
-      InputError: The file is missing or a line is not of this form.
+      InputError: The file is missing, a line is invalid, or `order` or `origin` is unknown.
     """
-    for key, value, known in (("order", order, ORDERS), ("origin", origin, ORIGINS)):
-        if value not in known:
-            rule = f"centroid {key} must be one of {known}"
+    for key, value, allowed in (("order", order, ORDERS), ("origin", origin, ORIGINS)):
+        if value not in allowed:
+            rule = f"centroid {key} must be one of {allowed}"
             raise InputError(path, rule, repr(value), "Correct the layout.")
     rows = read_text(Path(path)).split("\n")
-    if any(not _is_number(word) and not _means_none(word) for word in _words(rows[0])):
-        texts, lines = _headed_centroids(Path(path), report)
+    if any(not _is_number(word) and not _means_none(word) for word in _split_words(rows[0])):
+        texts, lines = _csv_centroids(Path(path), on_error)
     else:
-        texts, lines = _plain_centroids(rows, order, path, report)
+        texts, lines = _text_centroids(rows, order, path, on_error)
     texts["w"] = texts["h"] = [str(size_px)] * len(lines)
-    table = _of_sequence(texts, sequence, category, path, lines, report)
+    table = _sequence_table(texts, sequence, category, path, lines, on_error)
     return table.assign(x=table.x - origin + 0.5, y=table.y - origin + 0.5)
 
 
 def write_table(table: pd.DataFrame, path: str | Path) -> None:
-    """Write a table of labels or truths so that `read_table` gives it back unchanged."""
+    """Write a table of labels or truths; `read_table` returns it unchanged."""
     write_csv(table, path)
 
 
-def check(
+def check_labels(
     table: pd.DataFrame,
     shapes: Mapping[str, tuple[int, int, int]],
-    where: str | Path,
-    report: Report = stop,
+    path: str | Path,
+    on_error: OnError = raise_error,
 ) -> pd.DataFrame:
-    """Report each row that cannot be true of its sequence, or is there twice.
+    """Report each row that is impossible in its sequence or occurs twice.
 
     Args:
-      table: Labels or truths; an index named `line` tells each row's line in its file, else row
-        k is line k + 2.
+      table: Labels or truths. An index named `line` gives the line of each row in its file;
+        otherwise row k is line k + 2.
       shapes: T, H, W of each known sequence.
-      where: File that the error names.
-      report: Is told of each problem.
+      path: File of the table, for the error.
+      on_error: Is called for each invalid row.
 
     Returns:
-      The table without the rows reported.
+      The table without the invalid rows.
 
     Raises:
       InputError: By default; names the first row that breaks a rule.
     """
     lines = table.index if table.index.name == "line" else np.arange(len(table)) + 2
-    right = np.ones(len(table), bool)
+    valid = np.ones(len(table), bool)
     for k, row in enumerate(table.itertuples(index=False)):
         broken = broken_rule(row, shapes)
         if broken is not None:
-            report(InputError(f"{where} line {lines[k]}", *broken, ROW_REMEDY))
-            right[k] = False
-    rule = f"a label must not be there twice with the same {', '.join(_SAME)}"
-    for k in np.flatnonzero(table.duplicated(_SAME)).tolist():
-        found = ", ".join(str(value) for value in table[_SAME].iloc[k])
-        report(InputError(f"{where} line {lines[k]}", rule, found, ROW_REMEDY))
-        right[k] = False
-    return table[right]
+            on_error(InputError(f"{path} line {lines[k]}", *broken, ROW_REMEDY))
+            valid[k] = False
+    rule = f"a label must not occur twice with the same {', '.join(_IDENTITY)}"
+    for k in np.flatnonzero(table.duplicated(_IDENTITY)).tolist():
+        value = ", ".join(map(str, table[_IDENTITY].iloc[k]))
+        on_error(InputError(f"{path} line {lines[k]}", rule, value, ROW_REMEDY))
+        valid[k] = False
+    return table[valid]
 
 
 def broken_rule(row, shapes: Mapping[str, tuple[int, int, int]]) -> tuple[str, object] | None:
-    """The first rule that a row breaks, and the value that breaks it."""
+    """Return the first rule that a row breaks and the value that breaks it; None if valid.
+
+    Args:
+      row: Row of a label table, with its columns as attributes.
+      shapes: T, H, W of each known sequence.
+    """
     if row.sequence not in shapes:
-        known = ", ".join(sorted(shapes)[:3]) + (", ..." if len(shapes) > 3 else "")
-        return f"sequence must be a known one ({known})", repr(row.sequence)
+        names = ", ".join(sorted(shapes)[:3]) + (", ..." if len(shapes) > 3 else "")
+        return f"sequence must be a known one ({names})", repr(row.sequence)
     if row.category not in CATEGORIES:
         return f"category must be {' or '.join(CATEGORIES)}", repr(row.category)
     length, height, width = shapes[row.sequence]
@@ -174,45 +197,47 @@ def broken_rule(row, shapes: Mapping[str, tuple[int, int, int]]) -> tuple[str, o
     return None
 
 
-def _headed_centroids(path: Path, report: Report) -> tuple[dict[str, list[str]], list[int]]:
-    texts = read_columns(path, ("frame", "x", "y"), others=True, report=report)
+def _csv_centroids(path: Path, on_error: OnError) -> tuple[dict[str, list[str]], list[int]]:
+    """Texts of the columns frame, x and y, and the lines, of the rows with a centroid."""
+    texts = read_columns(path, ("frame", "x", "y"), allow_others=True, on_error=on_error)
     pairs = list(zip(texts["x"], texts["y"], strict=True))
-    kept = [
+    rows = [
         row
         for row, pair in enumerate(pairs)
         if None not in pair and not all(map(_means_none, pair))
     ]
-    lines = lines_of(texts)
-    chosen = {column: [texts[column][row] for row in kept] for column in ("frame", "x", "y")}
-    return chosen, [lines[row] for row in kept]
+    lines = line_numbers(texts)
+    chosen = {column: [texts[column][row] for row in rows] for column in ("frame", "x", "y")}
+    return chosen, [lines[row] for row in rows]
 
 
-def _plain_centroids(
-    rows: list[str], order: str, path: str | Path, report: Report
+def _text_centroids(
+    rows: list[str], order: str, path: str | Path, on_error: OnError
 ) -> tuple[dict[str, list[str]], list[int]]:
-    found = []
+    """Texts of the columns frame, x and y, and the lines, of all centroids."""
+    centroids = []
     for frame, row in enumerate(rows):
-        words = _words(row)
+        words = _split_words(row)
         if [word.lower() for word in words] == ["none"]:
             continue
         if len(words) % 2:
-            rule = "a line must hold pairs of numbers, None or nothing"
-            where = f"{path} line {frame + 1}"
-            report(InputError(where, rule, repr(row), "Correct the line."))
+            rule = "a line must contain pairs of numbers, None or nothing"
+            subject = f"{path} line {frame + 1}"
+            on_error(InputError(subject, rule, repr(row), "Correct the line."))
             continue
         pairs = zip(words[::2], words[1::2], strict=True)
-        found += [(str(frame), *pair) for pair in pairs if not all(map(_means_none, pair))]
+        centroids += [(str(frame), *pair) for pair in pairs if not all(map(_means_none, pair))]
     columns = ("frame", "x", "y") if order == "xy" else ("frame", "y", "x")
-    texts = {column: [row[k] for row in found] for k, column in enumerate(columns)}
+    texts = {column: [row[k] for row in centroids] for k, column in enumerate(columns)}
     return texts, [int(frame) + 1 for frame in texts["frame"]]
 
 
-def _words(row: str) -> list[str]:
+def _split_words(row: str) -> list[str]:
     return [word for word in re.split(r"[\s,;]+", row) if word]
 
 
 def _means_none(word: str) -> bool:
-    """Whether a coordinate says that there is no target: nothing, None or 0."""
+    """Whether a coordinate means that there is no target: nothing, None or 0."""
     return re.fullmatch(r"\s*(none|0*(\.0*)?)\s*", word, re.IGNORECASE) is not None
 
 
@@ -224,40 +249,41 @@ def _is_number(word: str) -> bool:
     return True
 
 
-def _of_sequence(
+def _sequence_table(
     texts: dict[str, list[str]],
     sequence: str,
     category: str,
     path: str | Path,
     lines: list[int],
-    report: Report,
+    on_error: OnError,
 ) -> pd.DataFrame:
-    same = {"sequence": sequence, "category": category, **_DEFAULTS}
-    filled = {column: [text] * len(lines) for column, text in same.items()}
-    table = _table({**texts, **filled}, COLUMNS, path, lines, report)
+    """Convert texts of boxes to a label table of one sequence with the index `line`."""
+    constants = {"sequence": sequence, "category": category, **_DEFAULTS}
+    columns = {column: [text] * len(lines) for column, text in constants.items()}
+    table = _to_table({**texts, **columns}, COLUMNS, path, lines, on_error)
     if table.index.name == "line":
         return table
     return table.set_index(pd.Index(lines, name="line", dtype="int64"))
 
 
-def _table(
+def _to_table(
     texts: dict[str, list[str]],
     columns: Sequence[str],
     path: str | Path,
     lines: list[int],
-    report: Report,
+    on_error: OnError,
 ) -> pd.DataFrame:
-    """The texts as a table; rows that are reported are left out, others then bear their line."""
+    """Parse texts; invalid rows are left out, and the others then have the index `line`."""
     parsed = {}
     for column in columns:
-        if column in _TEXTS:
+        if column in _TEXT_COLUMNS:
             parsed[column] = pd.Series(texts[column], dtype="str")
         else:
-            whole = column == "frame"
-            parsed[column] = numbers(column, texts[column], path, lines, whole, report)
+            integer = column == "frame"
+            parsed[column] = parse_numbers(column, texts[column], path, lines, integer, on_error)
     table = pd.DataFrame(parsed)
-    right = table.notna().all(axis=1)
-    if right.all():
+    valid = table.notna().all(axis=1)
+    if valid.all():
         return table
     index = pd.Index(lines, name="line", dtype="int64")
-    return table.set_index(index)[right.to_numpy()].astype({"frame": "int64"})
+    return table.set_index(index)[valid.to_numpy()].astype({"frame": "int64"})

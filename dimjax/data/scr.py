@@ -1,7 +1,6 @@
-"""How far labelled objects stand out, measured in the frames themselves.
+"""Signal-to-clutter ratio (SCR) of labelled objects, measured in their frames.
 
-In come labels and the sequences; out goes the SCR of each label. Simulated folders know the SNR
-of their targets; for real ones this is what recall can be sliced by.
+The SNR of simulated targets is known. Real targets have none, so recall is sliced by SCR instead.
 
     labels["scr"] = measure_scr(labels, folder.sequence)
 """
@@ -13,23 +12,23 @@ import pandas as pd
 
 from dimjax.data.sequences import Sequence
 
-_RING_PX = 6  # width of the ring of background round a box
+_RING_PX = 6  # width of the background ring around a box
 
 
 def measure_scr(labels: pd.DataFrame, sequence_of: Callable[[str], Sequence]) -> pd.Series:
-    """Signal-to-clutter ratio of each label; each frame is read once.
+    """Measure the SCR of each label; each frame is read once.
 
     Args:
       labels: Label table.
       sequence_of: Name -> sequence.
 
     Returns:
-      SCR by row of the table, 0 or more, see scr.
+      SCR of each row of the table, 0 or more, with the table's index; see `scr`.
     """
     measured = pd.Series(0.0, index=labels.index)
-    for name, own in labels.groupby("sequence"):
+    for name, of_sequence in labels.groupby("sequence"):
         sequence = sequence_of(name)
-        for t, rows in own.groupby("frame"):
+        for t, rows in of_sequence.groupby("frame"):
             frame = sequence.frame(int(t))
             boxes = rows[["x", "y", "w", "h"]].to_numpy()
             measured[rows.index] = [scr(frame, *box) for box in boxes]
@@ -37,33 +36,34 @@ def measure_scr(labels: pd.DataFrame, sequence_of: Callable[[str], Sequence]) ->
 
 
 def scr(frame: np.ndarray, x: float, y: float, w: float, h: float) -> float:
-    """Peak contrast of a box over the standard deviation of the ring round it.
+    """Divide the peak contrast of a box by the standard deviation of its background ring.
 
-    The contrast is that of the pixel in the box that is farthest, brighter or darker, from the
-    mean of the ring. A ring without any variation counts with its quantisation noise.
+    The contrast is the largest absolute difference between a pixel of the box and the mean of the
+    ring, so dark objects count as well. The standard deviation is at least that of quantisation,
+    1 / sqrt(12) grey levels.
 
     Args:
       frame: [H, W] grey levels.
-      x: Centre of the box, pixels.
-      y: Likewise.
-      w: Width of the box, pixels; a part outside the frame is cut off.
-      h: Height.
+      x: Column coordinate of the box centre, pixels.
+      y: Row coordinate of the box centre, pixels.
+      w: Width of the box, pixels; the part outside the frame is ignored.
+      h: Height of the box, pixels.
     """
     box = _slices(frame.shape, x, y, w, h, 0)
     inside = frame[box].astype(float)
-    around = np.ones(frame.shape, bool)
-    around[box] = False
+    outside = np.ones(frame.shape, bool)
+    outside[box] = False
     ring = _slices(frame.shape, x, y, w, h, _RING_PX)
-    background = frame[ring][around[ring]].astype(float)
-    spread = max(float(background.std()), 1 / np.sqrt(12))
-    return float(np.abs(inside - background.mean()).max() / spread)
+    background = frame[ring][outside[ring]].astype(float)
+    background_std = max(float(background.std()), 1 / np.sqrt(12))
+    return float(np.abs(inside - background.mean()).max() / background_std)
 
 
 def _slices(shape, x, y, w, h, margin) -> tuple[slice, slice]:
-    """Pixels whose centres lie within the box and margin; the one at its centre at least."""
-    spans = []
+    """Rows and columns whose pixel centres lie in the enlarged box; at least the pixel at x, y."""
+    slices = []
     for centre, size, limit in ((y, h, shape[0]), (x, w, shape[1])):
         low = min(np.ceil(centre - size / 2 - margin - 0.5), np.floor(centre))
         high = max(np.floor(centre + size / 2 + margin - 0.5), np.floor(centre))
-        spans.append(slice(max(0, int(low)), min(limit, int(high) + 1)))
-    return tuple(spans)
+        slices.append(slice(max(0, int(low)), min(limit, int(high) + 1)))
+    return tuple(slices)

@@ -1,8 +1,8 @@
 """Sequences: frames of one camera, the clips cut from them, and their grey scale.
 
-In comes a path: a folder of numbered PNG, TIFF or BMP frames or of one frames.npy, a .npy or
-TIFF stack, an MP4 or AVI video. Out come frames at native bit depth, 8 bit as uint8 and 9 to 16
-bit as uint16, read when asked for.
+A sequence is read from a folder of numbered PNG, TIFF or BMP images, a folder with one frames.npy,
+a .npy or TIFF stack, or an MP4 or AVI video. Frames have their native bit depth, 8 bit as uint8
+and 9 to 16 bit as uint16, and are read on demand.
 
     flight = open_sequence("data/sequences/flight3")
     flight.name, flight.shape                           # "flight3", (T, H, W)
@@ -46,7 +46,7 @@ class Sequence:
       path: File or folder that the frames are read from.
       shape: T, H, W.
       dtype: uint8 or uint16.
-      read: Frame number -> new array [H, W]; `frame` is the checked way to it.
+      read: Frame number -> new array [H, W], unchecked; call `frame` instead.
     """
 
     name: str
@@ -59,7 +59,7 @@ class Sequence:
         return self.shape[0]
 
     def frame(self, t: int) -> np.ndarray:
-        """Frame t, counted from 0, as a new array [H, W].
+        """Read frame t, counted from 0, as a new array [H, W].
 
         Raises:
           IndexError: There is no frame t.
@@ -69,26 +69,30 @@ class Sequence:
         return self.read(operator.index(t))
 
     def clip(self, t: int, stride: int) -> np.ndarray:
-        """The frames F1..F4 of the clip whose reference frame is t, [4, H, W]."""
-        chosen = clip_frames(t, len(self), stride, where=f"sequence {self.name}")
-        # Ascending, since a video is fast in that direction only.
+        """Read the frames F1..F4 of the clip whose reference frame is t, [4, H, W]."""
+        chosen = clip_frames(t, len(self), stride, subject=f"sequence {self.name}")
+        # In ascending order: videos are fast in that direction only.
         frames = {k: self.frame(k) for k in sorted(chosen)}
         return np.stack([frames[k] for k in chosen])
 
 
 class Scale(NamedTuple):
-    """Grey scale of a sequence: one for all its frames and chips."""
+    """Grey scale of a sequence, the same for all its frames and chips."""
 
     level: float  # median grey level
     noise_sigma: float  # temporal noise of one raw frame, grey levels
 
 
 def open_sequence(path: str | Path, name: str | None = None) -> Sequence:
-    """Open frames without reading their pixels; the name is by default that of the file or folder.
+    """Open a sequence without reading pixels.
+
+    Args:
+      path: File or folder of the frames.
+      name: Name of the sequence; by default that of the file or folder.
 
     Raises:
-      InputError: There is no such path, or what lies there is no sequence of whole grey frames
-        of one size and depth, numbered without a gap.
+      InputError: The path does not exist, or its frames are damaged, coloured, not numbered without
+        gaps, or not all of one size and depth.
     """
     path = Path(path)
     frames = _open_frames(path)
@@ -97,14 +101,14 @@ def open_sequence(path: str | Path, name: str | None = None) -> Sequence:
 
 
 def as_sequence(frames: np.ndarray, name: str = "frames") -> Sequence:
-    """Frames in memory as a sequence.
+    """Wrap frames in memory as a sequence.
 
     Args:
       frames: [T, H, W] uint8 or uint16.
-      name: Of the sequence.
+      name: Name of the sequence.
 
     Raises:
-      InputError: The array has another form.
+      InputError: The array has another shape or data type.
     """
     frames = np.asarray(frames)
     if frames.ndim != 3 or frames.dtype not in (np.uint8, np.uint16):
@@ -118,25 +122,30 @@ def as_sequence(frames: np.ndarray, name: str = "frames") -> Sequence:
 
 
 def clip_frames(
-    t: int, length: int, stride: int, where: object = "sequence"
+    t: int, length: int, stride: int, subject: object = "sequence"
 ) -> tuple[int, int, int, int]:
-    """Frame numbers of F1..F4: t, then the first three in range of t+s, t+2s, t+3s, t-s, t-2s, ...
+    """Choose the frame numbers of the clip F1..F4 of a reference frame.
 
-    So every frame of a sequence is the reference of a clip, the last ones with F2..F4 before it.
+    F1 is t; F2..F4 are the first three of t+s, t+2s, t+3s, t-s, t-2s, t-3s that lie in the
+    sequence. Thus every frame can be a reference frame; for the last ones F2..F4 lie before it.
 
     Args:
       t: Reference frame.
       length: Frames of the sequence: 4 or more at stride 1, 4 * stride + 1 or more otherwise.
       stride: Frames between neighbours, s.
-      where: What an error names.
+      subject: Subject of an error.
+
+    Raises:
+      InputError: The stride is below 1, or the sequence is too short for it.
+      IndexError: There is no frame t.
     """
     if stride < 1:
-        raise InputError(where, "stride must be 1 or more", stride, "Correct the stride.")
+        raise InputError(subject, "stride must be 1 or more", stride, "Correct the stride.")
     needed = 4 if stride == 1 else 4 * stride + 1
     if length < needed:
         rule = f"clips of stride {stride} need {needed} frames or more"
-        raise InputError(where, rule, length, "Choose a smaller stride or a longer sequence.")
-    _check_index(t, length, where)
+        raise InputError(subject, rule, length, "Choose a smaller stride or a longer sequence.")
+    _check_index(t, length, subject)
     t = operator.index(t)
     others = [t + sign * k * stride for sign in (1, -1) for k in (1, 2, 3)]
     second, third, fourth = [k for k in others if 0 <= k < length][:3]
@@ -144,13 +153,13 @@ def clip_frames(
 
 
 def measure_scale(sequence: Sequence) -> Scale:
-    """Grey level and noise of a sequence, from up to 16 pairs of frames spread evenly over it.
+    """Measure grey level and noise of a sequence on up to 16 evenly spaced pairs of frames.
 
-    The noise is 1.4826 * MAD(F_t - F_{t+1}) / sqrt(2), the median over the pairs, so that neither
-    targets nor a few jumps of the camera count. The MAD is that of grouped data (each grey level
-    stands for the interval of one step round it): a plain one would jump by whole steps. A step is
-    1, or 2 ** n where the lowest n bits are always 0, as in 12 bit frames that lie in the upper
-    bits of 16. The noise is never below that of quantisation, a step / sqrt(12).
+    The noise is the median over the pairs of 1.4826 * MAD(F_t - F_{t+1}) / sqrt(2), so it is robust
+    against targets and against a few jumps of the camera. The MAD is computed for grouped data
+    (each grey level represents the interval of one step around it); the ordinary MAD would jump by
+    whole steps. A step is 1, or 2 ** n if the lowest n bits are always 0, as in 12 bit frames
+    stored in the upper bits of 16. The noise is at least that of quantisation, a step / sqrt(12).
 
     Raises:
       InputError: The sequence has a single frame.
@@ -167,20 +176,20 @@ def measure_scale(sequence: Sequence) -> Scale:
         deviations.append(step * _grouped_mad((frame - other) // step))
         steps.append(step)
     noise_sigma = _SIGMAS_PER_MAD * np.median(deviations) / np.sqrt(2)
-    least = min(steps) * _QUANTISATION_SIGMA
-    return Scale(float(np.median(levels)), float(max(noise_sigma, least)))
+    quantisation = min(steps) * _QUANTISATION_SIGMA
+    return Scale(float(np.median(levels)), float(max(noise_sigma, quantisation)))
 
 
 def _step(frame: np.ndarray) -> int:
-    """The lowest bit that is set in any grey level; 1 where all are 0."""
+    """Return the lowest bit that is set in any grey level; 1 if all are 0."""
     bits = int(np.bitwise_or.reduce(frame, axis=None))
     return bits & -bits or 1
 
 
 def _grouped_mad(values: np.ndarray) -> float:
-    """Median absolute deviation of integers, each spread evenly over the interval round it."""
+    """Compute the MAD of integers, each spread evenly over the unit interval around it."""
     absolute = np.abs(values - int(np.median(values)))
-    # The lower of the two middle ones: between them there may be no value.
+    # The lower of the two middle values; their mean may be a value that does not occur.
     middle = int(np.quantile(absolute, 0.5, method="lower"))
     below, at = np.mean(absolute < middle), np.mean(absolute == middle)
     low, width = (middle - 0.5, 1.0) if middle else (0.0, 0.5)
@@ -193,11 +202,11 @@ def _open_frames(path: Path) -> Frames:
     if not path.exists():
         raise InputError(path, "a sequence must exist", "nothing", "Correct the path.")
     if path.suffix.lower() not in OPENERS:
-        rule = f"a sequence is a folder of images or a file of kind {', '.join(OPENERS)}"
+        rule = f"a sequence is a folder of images or a file of type {', '.join(OPENERS)}"
         raise InputError(path, rule, path.suffix or "no suffix", "Convert it.")
     return OPENERS[path.suffix.lower()](path)
 
 
-def _check_index(t: int, length: int, where: object) -> None:
+def _check_index(t: int, length: int, subject: object) -> None:
     if not 0 <= t < length:
-        raise IndexError(f"{where}: frames are 0 to {length - 1}; found {t}.")
+        raise IndexError(f"{subject}: frames are 0 to {length - 1}; found {t}.")

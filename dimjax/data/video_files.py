@@ -1,8 +1,7 @@
-"""Videos: the luma plane as it is stored, frame by frame, in bounded memory.
+"""Readers of MP4 and AVI videos: the stored luma plane, frame by frame, in bounded memory.
 
-In comes an MP4 or AVI file; out come its shape, number type and a function that reads one frame.
-No range is converted and no bit lost: 8 bit is uint8, 9 to 16 bit uint16. Colour is taken only
-where its three channels are equal.
+Grey levels are neither rescaled nor truncated: 8 bit become uint8, 9 to 16 bit uint16. Colour
+videos are read only if their three channels are equal.
 
     frames = open_video(Path("flight3.mp4"))
     frames.read(0)                                      # [H, W] uint8 or uint16
@@ -18,17 +17,17 @@ import av
 import av.logging
 import numpy as np
 
-from dimjax.data.frame_files import COPY_REMEDY, Frames, grey, readable
+from dimjax.data.frame_files import COPY_REMEDY, Frames, readable, to_grey
 from dimjax.errors import InputError
 
-RECENT_BYTES = 64 * 2**20  # kept of each open video
-LEAST_FRAMES = 32  # kept of it in any case: clips of stride 8 go back so far
+CACHE_BYTES = 64 * 2**20  # cached frames of each open video
+MIN_CACHED_FRAMES = 32  # cached in any case: clips of stride 8 go back this far
 
-_PACKED_COLOUR = {"rgb24": 3, "bgr24": 3, "rgb0": 4, "bgr0": 4}  # bytes of a pixel
+_PACKED_COLOUR = {"rgb24": 3, "bgr24": 3, "rgb0": 4, "bgr0": 4}  # bytes per pixel
 
 
 class _Format(NamedTuple):
-    """How the pixels of a video are stored."""
+    """Storage format of the pixels of a video."""
 
     name: str  # FFmpeg's name, such as yuv420p or gray16le
     height: int
@@ -37,28 +36,28 @@ class _Format(NamedTuple):
 
 
 def open_video(path: Path) -> Frames:
-    """Open a video; its packets are counted, none is decoded.
+    """Open a video; its packets are counted but not decoded.
 
     Raises:
-      InputError: The file is damaged, cut off, or not of grey levels.
+      InputError: The file is damaged, cut off, or not a grey video.
     """
     with readable(path), av.open(str(path)) as container:
         stream = next(iter(container.streams.video), None)
         if stream is None or stream.codec_context is None:
             rule = "a video must have a video stream that FFmpeg can decode"
-            raise InputError(path, rule, "none", "Convert it without loss, for instance to FFV1.")
+            raise InputError(path, rule, "none", "Convert it losslessly, for instance to FFV1.")
         form = _format(stream.codec_context.format, stream.height, stream.width, path)
         announced = stream.frames
         total, length, damaged = _count_packets(container.demux(stream))
     if damaged or length == 0 or announced not in (0, total):
-        rule = f"the video must hold whole the {announced} frames that its header announces"
+        rule = f"the video must contain all {announced} frames that its header announces"
         raise InputError(path, rule, f"{total} frames, {damaged} of them damaged", COPY_REMEDY)
     shape = (length, form.height, form.width)
     return Frames(shape, form.dtype, _Reader(path, form, length))
 
 
 def _count_packets(packets: Iterable[av.Packet]) -> tuple[int, int, int]:
-    """Number of packets in all, of those with a frame to show, and of damaged ones."""
+    """Count all packets, those with a frame to show, and damaged ones."""
     total = shown = damaged = 0
     for packet in packets:
         if packet.size:
@@ -69,90 +68,91 @@ def _count_packets(packets: Iterable[av.Packet]) -> tuple[int, int, int]:
 
 
 class _Reader:
-    """Reads forward and keeps the latest frames; what lies further back is decoded again."""
+    """Decodes forward and caches the latest frames; for older ones it starts again."""
 
     def __init__(self, path: Path, form: _Format, length: int):
         self._path, self._form, self._length = path, form, length
         frame_bytes = form.height * form.width * form.dtype.itemsize
-        self._kept = max(LEAST_FRAMES, RECENT_BYTES // frame_bytes)
+        self._capacity = max(MIN_CACHED_FRAMES, CACHE_BYTES // frame_bytes)
         self._recent: OrderedDict[int, np.ndarray] = OrderedDict()
-        self._coming: Iterator[np.ndarray] = iter(())
+        self._decoder: Iterator[np.ndarray] = iter(())
         self._next = length
 
     def __call__(self, frame: int) -> np.ndarray:
         if frame not in self._recent and frame < self._next:
             self._recent.clear()
-            self._coming, self._next = self._decode(), 0
+            self._decoder, self._next = self._decode(), 0
         while frame >= self._next:
             self._advance()
         return self._recent[frame].copy()
 
     def _advance(self) -> None:
         try:
-            where = f"{self._path} near frame {self._next}"
-            with readable(where), _complaints() as complaints:
-                pixels = next(self._coming)
-            if complaints:
-                rule = "FFmpeg must decode the video without a complaint"
-                raise InputError(where, rule, complaints[0][-1].strip(), COPY_REMEDY)
+            subject = f"{self._path} near frame {self._next}"
+            with readable(subject), _captured_errors() as errors:
+                pixels = next(self._decoder)
+            if errors:
+                rule = "FFmpeg must decode the video without an error"
+                raise InputError(subject, rule, errors[0][-1].strip(), COPY_REMEDY)
             self._recent[self._next] = pixels
         except InputError:
-            self._next = self._length  # a further call decodes from the start and fails again
+            self._next = self._length  # the next call decodes from the start and fails again
             raise
         self._next += 1
-        if len(self._recent) > self._kept:
+        if len(self._recent) > self._capacity:
             self._recent.popitem(last=False)
 
     def _decode(self) -> Iterator[np.ndarray]:
         count = 0
         with av.open(str(self._path)) as container:
             stream = container.streams.video[0]
-            stream.thread_type = "NONE"  # complaints of other threads might not be heard
+            stream.thread_type = "NONE"  # errors of other threads might not be captured
             for frame in container.decode(stream):
                 yield self._pixels(frame, f"{self._path} frame {count}")
                 count += 1
         rule = f"all {self._length} frames of the video must be readable"
         raise InputError(self._path, rule, f"{count} frames", COPY_REMEDY)
 
-    def _pixels(self, frame: av.VideoFrame, where: str) -> np.ndarray:
+    def _pixels(self, frame: av.VideoFrame, subject: str) -> np.ndarray:
         if frame.is_corrupt:
-            rule = "a frame must be whole, not painted over by FFmpeg"
-            raise InputError(where, rule, "a damaged one", COPY_REMEDY)
-        form = _format(frame.format, frame.height, frame.width, where)
+            rule = "a frame must be complete, not concealed by FFmpeg"
+            raise InputError(subject, rule, "a damaged one", COPY_REMEDY)
+        form = _format(frame.format, frame.height, frame.width, subject)
         if form != self._form:
-            rule = f"all frames must be as the header says, {_describe(self._form)}"
-            raise InputError(where, rule, _describe(form), "Make a sequence of each part.")
+            rule = f"all frames must match the header, {_describe(self._form)}"
+            remedy = "Make a separate sequence of each part."
+            raise InputError(subject, rule, _describe(form), remedy)
         if form.name in _PACKED_COLOUR:
             plane = _plane(frame.planes[0], form, _PACKED_COLOUR[form.name])
-            return grey(plane.reshape(form.height, form.width, -1)[..., :3], where)
+            return to_grey(plane.reshape(form.height, form.width, -1)[..., :3], subject)
         if form.name.startswith("gbrp"):
-            return grey(np.stack([_plane(p, form, 1) for p in frame.planes], axis=-1), where)
+            return to_grey(np.stack([_plane(p, form, 1) for p in frame.planes], axis=-1), subject)
         return _plane(frame.planes[0], form, 1).copy()
 
 
 @contextmanager
-def _complaints() -> Iterator[list[tuple[int, str, str]]]:
-    """Collect what FFmpeg logs as errors: the checksums of FFV1 are only logged, never raised."""
+def _captured_errors() -> Iterator[list[tuple[int, str, str]]]:
+    """Collect the errors that FFmpeg logs: failed checksums of FFV1 are logged, never raised."""
     level, skip = av.logging.get_level(), av.logging.get_skip_repeated()
     av.logging.set_level(av.logging.ERROR)
-    av.logging.set_skip_repeated(False)  # a repeated complaint would come with a later video's
+    av.logging.set_skip_repeated(False)  # else a repeated error is reported for a later video
     try:
-        with av.logging.Capture() as complaints:
-            yield complaints
+        with av.logging.Capture() as errors:
+            yield errors
     finally:
         av.logging.set_level(level)
         av.logging.set_skip_repeated(skip)
 
 
-def _format(stored: av.VideoFormat | None, height: int, width: int, where: object) -> _Format:
+def _format(stored: av.VideoFormat | None, height: int, width: int, subject: object) -> _Format:
     name = stored.name if stored is not None else "unknown"
     bits = stored.components[0].bits if stored is not None else 0
     luma = name.startswith(("gray", "yuv")) and not name.startswith("grayf")
     colour = name in _PACKED_COLOUR or name.startswith("gbrp") and "f" not in name
     if not (luma or colour) or not 8 <= bits <= 16 or name.endswith("be"):
         rule = "a video's pixels must be stored as gray*, yuv* or rgb, 8 bit or little-endian"
-        remedy = "Convert it without loss, for instance to FFV1 with pixel format gray16le."
-        raise InputError(where, rule, name, remedy)
+        remedy = "Convert it losslessly, for instance to FFV1 with pixel format gray16le."
+        raise InputError(subject, rule, name, remedy)
     return _Format(name, height, width, np.dtype(np.uint8 if bits == 8 else np.uint16))
 
 
@@ -161,7 +161,7 @@ def _describe(form: _Format) -> str:
 
 
 def _plane(plane: av.video.plane.VideoPlane, form: _Format, samples: int) -> np.ndarray:
-    """Rows of a plane without their padding, top row first: [H, W * samples]."""
+    """Return the rows of a plane without padding, top row first: [H, W * samples]."""
     rows = np.frombuffer(plane, np.uint8).reshape(plane.height, abs(plane.line_size))
     used = rows[:, : form.width * samples * form.dtype.itemsize].view(form.dtype)
     return used[::-1] if plane.line_size < 0 else used

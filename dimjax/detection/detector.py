@@ -1,4 +1,9 @@
-"""A detector: a model with its weights and all that is needed to use it."""
+"""A detector: a model with its weights and everything that is needed to use it.
+
+detector = restore_detector("runs/demo/rounds/0/checkpoints")
+tracks = detector.link(detect_in_sequence(detector, sequence))
+detector.accept(tracks)                     # detections that reach their threshold
+"""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,41 +15,42 @@ import jax.numpy as jnp
 import pandas as pd
 
 from dimjax.detection.grid import Detections, decode, suppress, tiled_frame, whole_frame
+from dimjax.evaluation.thresholds import accepted
 from dimjax.models import create_detector
-from dimjax.models.folding import apply_folded
-from dimjax.tracks import Linking, Shifts, Tracks, link, vote
+from dimjax.models.batch_norm_fusion import apply_fused
+from dimjax.tracks import LinkingConfig, Shifts, Tracks, link, vote
 from dimjax.training import checkpoints
 from dimjax.training.inputs import CHANNELS, network_input
 
 
 class Detector(NamedTuple):
-    """A model with its weights and all that is needed to use it."""
+    """A model with its weights and everything that is needed to use it."""
 
     model: nn.Module
     variables: Any  # {"params": ..., "batch_stats": ...}
-    description: dict  # plain values, saved with each checkpoint: see dimjax.stages.train
+    description: dict  # plain values that are saved in each checkpoint; see dimjax.stages.train
     detect: Callable  # (variables, frames [B, 4, H, W], scale [B, 2]) -> Detections
 
-    def linked(self, table: pd.DataFrame, shifts: Shifts | None = None) -> Tracks:
-        """The tracks of detections at all scores; they start where a threshold is reached.
+    def link(self, detections: pd.DataFrame, shifts: Shifts | None = None) -> Tracks:
+        """Link detections to tracks, which start at detections that reach their threshold.
 
         Args:
-          table: Of detections.
-          shifts: Motion of the camera in each sequence, see dimjax.tracks.link; None: it stands.
+          detections: Table of detections at all scores.
+          shifts: Motion of the camera in each sequence, see dimjax.tracks.link; None if it is
+            fixed.
         """
         threshold = self.description["threshold"]
         strong = (threshold["target"], threshold["interference"])
-        return link(table, Linking(strong=strong), shifts)
+        return link(detections, LinkingConfig(strong=strong), shifts)
 
-    def decided(self, tracks: Tracks) -> pd.DataFrame:
-        """The detections that reach their threshold after their tracks have voted."""
-        table = vote(tracks)
-        thresholds = table.category.map(self.description["track_threshold"]).astype(float)
-        return table[table.score >= thresholds].drop(columns="strong").reset_index(drop=True)
+    def accept(self, tracks: Tracks) -> pd.DataFrame:
+        """Return the detections that reach their threshold after their tracks have voted."""
+        table = accepted(vote(tracks), self.description["track_threshold"])
+        return table.drop(columns="strong").reset_index(drop=True)
 
 
 def create_model(description: dict) -> nn.Module:
-    """The model that a description speaks of."""
+    """Create the model of a description."""
     return create_detector(
         description["backbone"],
         width=description["width"],
@@ -55,14 +61,20 @@ def create_model(description: dict) -> nn.Module:
 
 
 def make_detector(model: nn.Module, variables: Any, description: dict) -> Detector:
-    """A detector of a model in memory."""
+    """Make a detector from a model and its variables.
+
+    Args:
+      model: Model of the description, from create_model.
+      variables: {"params", "batch_stats"}.
+      description: Description of the detector; see dimjax.stages.train.
+    """
     stride, tile_px = description["output_stride"], description["tile_px"]
 
     def detect(variables, frames: jax.Array, scale: jax.Array) -> Detections:
         images = network_input(frames, scale, description["input"])
 
         def apply(images):
-            return apply_folded(model, variables, images)
+            return apply_fused(model, variables, images)
 
         if tile_px:
             outputs = tiled_frame(apply, images, stride, tile_px, description["margin_px"])
@@ -76,24 +88,24 @@ def make_detector(model: nn.Module, variables: Any, description: dict) -> Detect
 
 
 def restore_detector(directory: Path, epoch: int | None = None) -> Detector:
-    """Restore the detector of a checkpoint, by default the newest.
+    """Restore the detector of a checkpoint.
 
     Args:
-      directory: Checkpoints of a training.
-      epoch: Epoch of the checkpoint; None for the newest.
+      directory: Folder with the checkpoints of a training.
+      epoch: Epoch of the checkpoint; the newest if None.
 
     Raises:
       InputError: There is no such checkpoint.
     """
     with checkpoints.saved_checkpoints(directory) as saved:
-        description = checkpoints.describe(saved, epoch)
+        description = checkpoints.read_description(saved, epoch)
         model = create_model(description)
         variables = checkpoints.restore_variables(saved, _variables_like(model, description), epoch)
     return make_detector(model, variables, description)
 
 
 def count_parameters(detector: Detector) -> int:
-    """Number of trained parameters."""
+    """Count the trained parameters."""
     return sum(values.size for values in jax.tree.leaves(detector.variables["params"]))
 
 

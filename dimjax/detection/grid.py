@@ -1,12 +1,11 @@
 """Detections from the network's output grid, on chips and on full frames.
 
-In come images as network inputs; out go the strongest boxes of each image, best first, free of
-duplicates, in the pixels of the image. A full frame goes through whole or in tiles; both give
-the same grid, so all that follows is the same.
+The strongest cells of each image become boxes in the pixels of the image, best first and free of
+duplicates. A full frame passes through the network whole or in tiles; both give the same grid.
 
     outputs = whole_frame(apply, images, stride=8)              # [B, h, w, 7]
-    found = decode(outputs, stride=8, most=100)
-    found = suppress(found, radius_px=4.0)
+    detections = decode(outputs, stride=8, max_detections=100)
+    detections = suppress(detections, radius_px=4.0)
 """
 
 from collections.abc import Callable
@@ -19,108 +18,125 @@ from dimjax import coordinates
 
 
 class Detections(NamedTuple):
-    """The K strongest detections of each image, by falling score; score 0 means none."""
+    """The K strongest detections of each image, in descending order of score.
+
+    A score of 0 marks an empty row.
+    """
 
     boxes: jax.Array  # [B, K, 4] x, y, w, h in pixels of the image
     score: jax.Array  # [B, K] confidence times probability of the category, 0 to 1
     category: jax.Array  # [B, K] int32, 0 target, 1 interference
 
 
-def decode(outputs: jax.Array, stride: int, most: int) -> Detections:
-    """The strongest cells of a grid [B, h, w, 7] as boxes; each cell speaks for one category."""
+def decode(outputs: jax.Array, stride: int, max_detections: int) -> Detections:
+    """Decode the strongest cells of a grid into boxes; each cell gives one category.
+
+    Args:
+      outputs: [B, h, w, 7] network outputs.
+      stride: Output stride in pixels.
+      max_detections: Number of detections of an image; if the grid has fewer cells, that number.
+    """
     images, height, width, channels = outputs.shape
     count = height * width
     cells = outputs.reshape(images, count, channels)
     scores = jax.nn.sigmoid(cells[..., 4:5]) * jax.nn.sigmoid(cells[..., 5:])
-    if isinstance(count, int):  # exported, it is a symbol: then cells of score 0 make up for few
-        most = min(most, count)
-    lacking = jax.core.max_dim(most - count, 0)
-    best = jnp.pad(scores.max(axis=-1), ((0, 0), (0, lacking)))
-    score, index = jax.lax.top_k(best, most)
-    chosen = jnp.take_along_axis(cells, index[..., None], axis=1, mode="clip")
+    if isinstance(count, int):  # in an export it is symbolic: small grids are padded with score 0
+        max_detections = min(max_detections, count)
+    padding = jax.core.max_dim(max_detections - count, 0)
+    best = jnp.pad(scores.max(axis=-1), ((0, 0), (0, padding)))
+    score, index = jax.lax.top_k(best, max_detections)
+    strongest = jnp.take_along_axis(cells, index[..., None], axis=1, mode="clip")
     category = jnp.take_along_axis(scores.argmax(axis=-1), index, axis=1, mode="clip")
-    boxes = coordinates.decode(chosen[..., :4], index // width, index % width, stride)
+    boxes = coordinates.decode(strongest[..., :4], index // width, index % width, stride)
     return Detections(boxes, score, category)
 
 
-def suppress(found: Detections, radius_px: float) -> Detections:
-    """Set the score of duplicates to 0: those within radius_px of a stronger detection.
+def suppress(detections: Detections, radius_px: float) -> Detections:
+    """Suppress duplicates: set the score of detections close to a stronger one to 0.
 
-    Duplicates arise where a target lies on the border of cells. Which category they name does
-    not matter: two things so near cannot be told apart at an output stride of several pixels.
+    Duplicates arise if a target lies on the border between cells. Their categories are ignored:
+    two objects that close cannot be resolved at an output stride of several pixels. A suppressed
+    detection does not suppress others.
+
+    Args:
+      detections: Detections from decode.
+      radius_px: Detections closer than this to a stronger one are suppressed, pixels.
     """
-    centre = found.boxes[..., :2]
+    centre = detections.boxes[..., :2]
     distance = jnp.linalg.norm(centre[:, :, None] - centre[:, None], axis=-1)
     stronger = jnp.tril(jnp.ones(distance.shape[1:], bool), k=-1)
-    near = (distance < radius_px) & stronger  # [B, K, K]: near a stronger one
+    close = (distance < radius_px) & stronger  # [B, K, K]: close to a stronger one
+    exists = detections.score > 0
 
     def settle(state):
         kept, _ = state
-        return (found.score > 0) & ~(near & kept[:, None]).any(axis=-1), kept
+        return exists & ~(close & kept[:, None]).any(axis=-1), kept
 
-    # Each pass settles at least one more of a chain of near detections, and few are longer than
-    # two: some three passes do what a loop over all detections does.
-    first = found.score > 0
+    # Each pass settles at least one more detection in a chain of close ones. Few chains are longer
+    # than two, so about three passes replace a loop over all detections.
     kept, _ = jax.lax.while_loop(
-        lambda state: (state[0] != state[1]).any(), settle, settle((first, first))
+        lambda state: (state[0] != state[1]).any(), settle, settle((exists, exists))
     )
-    return found._replace(score=jnp.where(kept, found.score, 0.0))
+    return detections._replace(score=jnp.where(kept, detections.score, 0.0))
 
 
 def whole_frame(apply: Callable, images: jax.Array, stride: int) -> jax.Array:
-    """Output grid [B, ceil(H/s), ceil(W/s), 7] of images [B, H, W, C] of any size.
+    """Apply the network to images [B, H, W, C] of any size.
 
-    Rims that are no multiple of the stride are filled with zeros, as convolution does itself.
+    Height and width are padded with zeros to multiples of the stride, as convolutions pad.
+
+    Returns:
+      Output grid [B, ceil(H/s), ceil(W/s), 7].
     """
-    return apply(_padded(images, stride))
+    return apply(_pad(images, stride))
 
 
 def tiled_frame(
     apply: Callable, images: jax.Array, stride: int, tile_px: int, margin_px: int
 ) -> jax.Array:
-    """The same grid as whole_frame, computed tile by tile, for frames too large for memory.
+    """Compute the grid of whole_frame tile by tile, for frames that exceed the memory.
 
     Args:
-      apply: The network, [B, H, W, C] -> [B, H/s, W/s, 7].
+      apply: Network, [B, H, W, C] -> [B, H/s, W/s, 7].
       images: [B, H, W, C].
       stride: Output stride in pixels.
       tile_px: Height and width of a tile, a multiple of the stride.
-      margin_px: Overlap on each side whose cells are thrown away, a multiple of the stride. The
-        grid equals whole_frame's where this is at least the radius of the receptive field.
+      margin_px: Overlap on each side, whose cells are discarded, a multiple of the stride. The
+        grid equals that of whole_frame if this is at least the radius of the receptive field.
     """
-    padded = _padded(images, stride)
-    rows = _spans(padded.shape[1], tile_px, margin_px)
-    columns = _spans(padded.shape[2], tile_px, margin_px)
-    tiles = [[padded[:, r.start : r.stop, c.start : c.stop] for c, _ in columns] for r, _ in rows]
+    padded = _pad(images, stride)
+    rows = _tiles(padded.shape[1], tile_px, margin_px)
+    columns = _tiles(padded.shape[2], tile_px, margin_px)
     strips = []
-    for line, (row, row_core) in zip(tiles, rows, strict=True):
+    for row, row_core in rows:
         cores = []
-        for tile, (column, column_core) in zip(line, columns, strict=True):
-            grid = apply(tile)
-            down = slice(
-                *((edge - row.start) // stride for edge in (row_core.start, row_core.stop))
+        for column, column_core in columns:
+            grid = apply(padded[:, row, column])
+            cores.append(
+                grid[:, _cells(row, row_core, stride), _cells(column, column_core, stride)]
             )
-            across = slice(
-                *((edge - column.start) // stride for edge in (column_core.start, column_core.stop))
-            )
-            cores.append(grid[:, down, across])
         strips.append(jnp.concatenate(cores, axis=2))
     return jnp.concatenate(strips, axis=1)
 
 
-def _padded(images, stride: int):
+def _pad(images: jax.Array, stride: int) -> jax.Array:
     down, across = (-(-size // stride) * stride - size for size in images.shape[1:3])
     return jnp.pad(images, ((0, 0), (0, down), (0, across), (0, 0)))
 
 
-def _spans(size: int, tile: int, margin: int) -> list[tuple[slice, slice]]:
-    """Tiles over an axis, each with the part of it, its core, that the other tiles leave to it."""
-    spans, start = [], 0
+def _tiles(size: int, tile: int, margin: int) -> list[tuple[slice, slice]]:
+    """Split an axis into tiles, each with its core; the cores partition the axis. Pixels."""
+    tiles, start = [], 0
     while True:
         low = max(0, min(start - margin, size - tile))
         high = min(low + tile, size)
         stop = size if high == size else high - margin
-        spans.append((slice(low, high), slice(start, stop)))
+        tiles.append((slice(low, high), slice(start, stop)))
         if stop == size:
-            return spans
+            return tiles
         start = stop
+
+
+def _cells(tile: slice, core: slice, stride: int) -> slice:
+    """The cells of a tile's grid that lie in its core."""
+    return slice((core.start - tile.start) // stride, (core.stop - tile.start) // stride)

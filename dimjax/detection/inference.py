@@ -1,11 +1,11 @@
-"""Search: a trained detector run over full frames, whole or tiled, or over chips.
+"""Detections of a trained detector in sequences, on full frames, and in chips, as tables.
 
-In comes a checkpoint's detector and a sequence; out goes a table of detections, strongest first
-within each frame, in frame coordinates.
+Rows are sorted by frame, and by descending score within a frame. Positions are in pixels of the
+frame, or of the chip.
 
     detector = restore_detector("runs/demo/rounds/0/checkpoints")
-    table = search(detector, open_sequence("flight3.mp4"))
-    detector.decided(detector.linked(table))  # those that are accepted, with their tracks
+    table = detect_in_sequence(detector, open_sequence("flight3.mp4"))
+    detector.accept(detector.link(table))     # accepted detections, with their tracks
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -22,29 +22,27 @@ from dimjax.detection.grid import Detections
 
 COLUMNS = ("sequence", "frame", "x", "y", "w", "h", "category", "score")
 
-# Below this a detection is never of use, and there would be one in every cell.
-_LEAST_SCORE = 0.01
+# Detections below this score are useless, and there would be one in every cell.
+_MIN_SCORE = 0.01
 _PIXELS_PER_CALL = 4 * 640 * 512
 
 
-def search(
+def detect_in_sequence(
     detector: Detector,
     sequence: Sequence,
     frames: Iterable[int] | None = None,
     progress: Callable[[Iterable], Iterable] = iter,
 ) -> pd.DataFrame:
-    """Detections in the frames of a sequence.
+    """Detect objects in the frames of a sequence; each frame is read only once.
 
     Args:
-      detector: From restore_detector.
-      sequence: Its level and noise are measured here.
-      frames: Numbers of the reference frames to search; all if None.
+      detector: Detector, e.g. from restore_detector.
+      sequence: Sequence; its level and noise are measured here.
+      frames: Numbers of the reference frames; all if None.
       progress: Wraps the batches of frame numbers, e.g. a progress bar.
 
-    Each frame is read and sent to the device once, though it is in up to four clips.
-
     Returns:
-      Table with COLUMNS, whatever the threshold, from a score of 0.01 on.
+      Table with COLUMNS: all detections with a score of at least 0.01, whatever the threshold.
     """
     length, height, width = sequence.shape
     numbers = np.arange(length) if frames is None else np.asarray(list(frames), int)
@@ -53,35 +51,42 @@ def search(
     batches = [numbers[i : i + size] for i in range(0, len(numbers), size)]
     scales = np.tile(scale, (size, 1))
     clips = clips_of(sequence, batches, detector.description["stride"], size)
-    found = _one_ahead(detector.detect(detector.variables, frames, scales) for frames in clips)
-    tables = [_rows(next(found), numbers) for numbers in progress(batches)]
-    table = _joined(tables, sequence.name)
+    results = _one_ahead(detector.detect(detector.variables, frames, scales) for frames in clips)
+    tables = [_rows(next(results), numbers) for numbers in progress(batches)]
+    table = _concatenate(tables, sequence.name)
     inside = table.x.between(0, width, inclusive="left") & table.y.between(
         0, height, inclusive="left"
     )
     return table[inside].reset_index(drop=True)
 
 
-def search_chips(
+def detect_in_chips(
     detector: Detector, frames: np.ndarray, scale: np.ndarray, batch_size: int
 ) -> pd.DataFrame:
-    """Detections in chips [N, 4, h, w], as the table of search.
+    """Detect objects in chips.
 
-    The sequence is called "chips", the frame is the index of the chip.
+    Args:
+      detector: Detector.
+      frames: [N, 4, h, w] F1..F4 of each chip, grey levels.
+      scale: [N, 2] level and noise sigma of each chip's sequence, grey levels.
+      batch_size: Chips in a call.
+
+    Returns:
+      Table as from detect_in_sequence: the sequence is "chips", the frame the index of the chip.
     """
     tables = []
     for start in range(0, len(frames), batch_size):
         index = np.arange(start, min(start + batch_size, len(frames)))
         padded = np.resize(index, batch_size)
-        found = detector.detect(detector.variables, frames[padded], scale[padded])
-        tables.append(_rows(found, index))
-    return _joined(tables, "chips")
+        detections = detector.detect(detector.variables, frames[padded], scale[padded])
+        tables.append(_rows(detections, index))
+    return _concatenate(tables, "chips")
 
 
 def _one_ahead(calls: Iterable) -> Iterator:
-    """The same results, each handed out when the next call has begun.
+    """Yield the same results, each after the next call has been dispatched.
 
-    JAX computes while Python goes on: so the frames of the next call are read meanwhile.
+    JAX computes asynchronously: the frames of the next call are read meanwhile.
     """
     calls = iter(calls)
     last = next(calls, None)
@@ -92,15 +97,15 @@ def _one_ahead(calls: Iterable) -> Iterator:
         yield last
 
 
-def _rows(found: Detections, numbers: np.ndarray) -> pd.DataFrame:
-    """The detections of the first images of a batch, which bear these frame numbers."""
-    found = jax.device_get(found)
-    image, k = np.nonzero(found.score[: len(numbers)] >= _LEAST_SCORE)
-    columns = [found.boxes[image, k], found.category[image, k, None], found.score[image, k, None]]
+def _rows(detections: Detections, numbers: np.ndarray) -> pd.DataFrame:
+    """Tabulate the detections of the first images of a batch; `numbers` are their frames."""
+    boxes, score, category = jax.device_get(detections)
+    image, k = np.nonzero(score[: len(numbers)] >= _MIN_SCORE)
+    columns = [boxes[image, k], category[image, k, None], score[image, k, None]]
     return _table(numbers[image], np.concatenate(columns, axis=-1))
 
 
-def _joined(tables: list[pd.DataFrame], name: str) -> pd.DataFrame:
+def _concatenate(tables: list[pd.DataFrame], name: str) -> pd.DataFrame:
     table = pd.concat([_table([], np.empty((0, 6))), *tables], ignore_index=True)
     table.insert(0, "sequence", pd.Series(name, index=table.index, dtype="str"))
     return table

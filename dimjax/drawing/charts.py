@@ -1,42 +1,94 @@
-"""Charts: curves and bars as SVG, drawn in the colours and type of the page they stand in.
+"""Line and bar charts, drawn by Matplotlib as SVG for files and for pages with a dark theme.
 
-In come series and axes; out comes markup to set into an HTML page, whose style sheet gives the
-colours of the classes s0, s1, ... The lines also differ in their dashes, for print in grey.
+    figure = chart([Series("target", x=[0.1, 0.5], y=[0.9, 0.7])],
+                   x=Axis("recall", 0, 1), y=Axis("precision", 0, 1))
+    to_svg(figure)                  # a file with a white background
+    to_markup(figure)               # for a page that defines COLOURS
 
-    chart([Series("target", x=[0.1, 0.5], y=[0.9, 0.7])],
-          x=Axis("recall", 0, 1), y=Axis("precision", 0, 1))
+Lines also differ in their dashes, for print in grey. The same data give the same text. Matplotlib
+takes half a second to import, so it is imported when the first chart is drawn.
 """
 
-import math
-from typing import NamedTuple
+import io
+import re
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from markupsafe import Markup, escape
 
-WIDTH, HEIGHT = 460, 300
-_LEFT, _RIGHT, _TOP, _BOTTOM = 58, 14, 34, 46  # margins of the plot
-_TICKS = 6
-_MOST_POINTS = 500
-_ROW = 18  # height of a row of the legend
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Name -> colour in a light and a dark theme; a page defines them as CSS variables. c0 to c3 are
+# those of series, which readers of all colour visions can tell apart.
+COLOURS = {
+    "page": ("#ffffff", "#14171b"),
+    "ink": ("#1b1f24", "#e3e6ea"),
+    "soft": ("#5b6570", "#9aa5b1"),
+    "line": ("#d8dde2", "#353c44"),
+    "faint": ("#eef1f4", "#20252b"),
+    "c0": ("#c25700", "#ffa31a"),
+    "c1": ("#0072b2", "#56b4e9"),
+    "c2": ("#00805e", "#3cc49a"),
+    "c3": ("#a0508a", "#e29bc4"),
+}
+
+_WIDTH, _HEIGHT = 460, 300  # points
+_BAR_HEIGHT, _BARS_MARGIN = 34, 62
+_LEGEND_LENGTH = 63  # characters in a row of a legend; a line takes as much room as 6
+_LIGHT = {name: light for name, (light, _) in COLOURS.items()}
+_SERIES = tuple(_LIGHT[name] for name in ("c0", "c1", "c2", "c3", "soft"))
+_STYLE = {
+    "figure.constrained_layout.use": True,
+    "figure.facecolor": _LIGHT["page"],
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": 12,
+    "text.color": _LIGHT["soft"],
+    "text.parse_math": False,
+    "axes.facecolor": "none",
+    "axes.edgecolor": _LIGHT["soft"],
+    "axes.labelcolor": _LIGHT["ink"],
+    "axes.labelsize": 12,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": _LIGHT["line"],
+    "grid.linewidth": 0.6,
+    "xtick.color": _LIGHT["soft"],
+    "ytick.color": _LIGHT["soft"],
+    "xtick.major.size": 0,
+    "ytick.major.size": 0,
+    "xtick.major.pad": 7,
+    "ytick.major.pad": 7,
+    "lines.linewidth": 1.8,
+    "lines.dashed_pattern": (3.4, 2.0),
+    "legend.frameon": False,
+    "legend.handlelength": 1.8,
+    "legend.handletextpad": 0.6,
+    "legend.columnspacing": 1.2,
+    "svg.fonttype": "none",
+}
 
 
 class Axis(NamedTuple):
-    """One axis of a chart."""
+    """One axis of a chart; without low or high it ends near the end of the data."""
 
     label: str  # with its unit
-    low: float
-    high: float
+    low: float | None = None
+    high: float | None = None
     log: bool = False
     whole: bool = False  # ticks at whole numbers only
 
 
 class Series(NamedTuple):
-    """One line of a chart."""
+    """One line of a chart; without a name it is left out of the legend."""
 
     name: str
     x: list
     y: list
-    style: int = 0  # number of the colour and the dashes
+    style: int = 0  # number of the colour
     dashed: bool = False
 
 
@@ -51,170 +103,120 @@ class Point(NamedTuple):
     below: bool = False  # and lower than the point
 
 
-def chart(series: list[Series], x: Axis, y: Axis, points: tuple[Point, ...] = ()) -> Markup:
-    """Lines over a grid; what lies outside the axes is moved to their rim."""
-    parts = [_frame(x, y)]
-    parts += [_line(line, x, y) for line in series]
-    parts += [_point(point, x, y) for point in points]
-    legend, rows = _legend(series)
-    more = _ROW * (rows - 1)  # a legend of several rows moves the plot down
-    plot = [f'<g transform="translate(0 {more})">', *parts, "</g>"] if more else parts
-    return _svg([*plot, legend], f"{y.label} against {x.label}", HEIGHT + more)
+def chart(series: list[Series], x: Axis, y: Axis, points: tuple[Point, ...] = ()) -> "Figure":
+    """Draw lines over a grid; values outside the axes are moved to their ends."""
+    import matplotlib
+
+    with matplotlib.rc_context(_STYLE):
+        figure, axes = _new_figure(_HEIGHT)
+        for line in series:
+            _add_line(axes, line, x, y)
+        _set_axis(axes, "x", x)
+        _set_axis(axes, "y", y)
+        for point in points:
+            _add_point(axes, point, x, y)
+        names = [line.name for line in series if line.name]
+        if names:
+            figure.legend(loc="outside upper left", ncols=_legend_columns(names))
+    return figure
 
 
-def bars(names: list[str], shares: list[float], notes: list[str], x: Axis) -> Markup:
-    """Bars that lie one below the other, each with its name on the left and a note on the right."""
-    row, left, right = 34, 110, 120
-    parts, width = [], WIDTH - left - right
-    for k, (name, share, note) in enumerate(zip(names, shares, notes, strict=True)):
-        middle = 14 + k * row + row / 2
-        length = width * (share - x.low) / (x.high - x.low)
-        parts.append(_text(left - 10, middle, name, "end"))
-        parts.append(
-            f'<rect class="track" x="{left}" y="{middle - 9}" width="{width}" height="18"/>'
-        )
-        parts.append(
-            f'<rect class="f0" x="{left}" y="{middle - 9}" width="{length:.1f}" height="18"/>'
-        )
-        parts.append(_text(left + width + 10, middle, note, "start"))
-    bottom = 14 + len(names) * row + 14
-    for tick in (x.low, (x.low + x.high) / 2, x.high):
-        place = left + width * (tick - x.low) / (x.high - x.low)
-        parts.append(_text(place, bottom, f"{tick:g}", "middle"))
-    parts.append(_text(left + width / 2, bottom + 20, x.label, "middle", "label"))
-    return _svg(parts, x.label, bottom + 34)
+def bars(names: list[str], shares: list[float], notes: list[str], label: str) -> "Figure":
+    """Draw horizontal bars of shares between 0 and 1, first on top, a note right of each."""
+    import matplotlib
+
+    with matplotlib.rc_context(_STYLE):
+        figure, axes = _new_figure(_BARS_MARGIN + _BAR_HEIGHT * len(names))
+        axes.barh(names, np.ones(len(names)), 0.55, color=_LIGHT["faint"])
+        axes.barh(names, shares, 0.55, color=_SERIES[0])
+        axes.set(xlim=(0, 1), xticks=(0, 0.5, 1), xticklabels=("0", "0.5", "1"), xlabel=label)
+        axes.grid(False)
+        axes.spines[:].set_visible(False)
+        axes.invert_yaxis()
+        for k, note in enumerate(notes):
+            axes.annotate(note, (1, k), (8, 0), textcoords="offset points", va="center_baseline")
+    return figure
 
 
-def histogram(groups: dict[str, np.ndarray], x: Axis, bins: int = 48) -> list[Series]:
-    """Outlines over a logarithmic axis: the number of values, one or more a group, in each bin."""
-    edges = np.geomspace(x.low, x.high, bins + 1)
-    series = []
-    for style, (name, values) in enumerate(groups.items()):
-        counts, _ = np.histogram(np.clip(values, x.low, x.high), edges)
-        filled = np.flatnonzero(counts)
-        part = slice(filled[0], filled[-1] + 1)
-        heights = [0, *counts[part].repeat(2).tolist(), 0]
-        places = edges[part.start : part.stop + 1].repeat(2).tolist()
-        series.append(Series(name, places, heights, style))
-    return series
+def to_svg(figure: "Figure") -> str:
+    """Return a figure as the text of an SVG file; its title names both axes."""
+    import matplotlib
+
+    axes = figure.axes[0]
+    title = " against ".join(filter(None, (axes.get_ylabel(), axes.get_xlabel())))
+    buffer = io.StringIO()
+    # Several figures may stand in one page: their ids differ by the salt.
+    with matplotlib.rc_context({**_STYLE, "svg.hashsalt": title}):
+        metadata = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+        figure.savefig(buffer, format="svg", metadata=metadata)
+    text = buffer.getvalue()
+    text = text[text.index("<svg") :]
+    text = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", text, count=1, flags=re.DOTALL)
+    text = re.sub(r'\s*<g id="[^"]*"/>', "", text)
+    text = re.sub(r'<g id="[^"]*">', "<g>", text)
+    return text.replace(">", f' stroke-linejoin="round"><title>{escape(title)}</title>', 1)
 
 
-def round_up(value: float) -> float:
-    """The next of 1, 2, 5, 10, ... times a power of ten: where a linear axis may end."""
-    if value <= 0:
-        return 1.0
-    power = 10.0 ** math.floor(math.log10(value))
-    return next(step * power for step in (1, 2, 5, 10) if step * power >= value * (1 - 1e-9))
+def to_markup(figure: "Figure") -> Markup:
+    """Return a figure as SVG to set into a page; its colours are CSS variables such as --ink."""
+    text = to_svg(figure)
+    for name, colour in _LIGHT.items():
+        text = text.replace(f": {colour}", f": var(--{name})")
+    return Markup(text.replace("<svg", '<svg class="chart" role="img"', 1))
 
 
-def _frame(x: Axis, y: Axis) -> str:
-    """Grid, ticks and labels."""
-    parts = []
-    right, bottom = WIDTH - _RIGHT, HEIGHT - _BOTTOM
-    for tick in _ticks(x):
-        at = _across(tick, x)
-        parts.append(f'<path class="grid" d="M{at:.1f} {_TOP}V{bottom}"/>')
-        parts.append(_text(at, bottom + 15, _number(tick), "middle"))
-    for tick in _ticks(y):
-        at = _down(tick, y)
-        parts.append(f'<path class="grid" d="M{_LEFT} {at:.1f}H{right}"/>')
-        parts.append(_text(_LEFT - 8, at, _number(tick), "end"))
-    parts.append(f'<path class="axis" d="M{_LEFT} {_TOP}V{bottom}H{right}"/>')
-    parts.append(_text((_LEFT + right) / 2, HEIGHT - 9, x.label, "middle", "label"))
-    middle = (_TOP + bottom) / 2
-    parts.append(
-        f'<g transform="translate(13 {middle}) rotate(-90)">'
-        + _text(0, 0, y.label, "middle", "label")
-        + "</g>"
-    )
-    return "".join(parts)
+def _new_figure(height: float) -> tuple["Figure", "Axes"]:
+    """Return a figure of a height in points that pyplot does not keep, and its axes."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(_WIDTH / 72, height / 72))
+    return figure, figure.subplots()
 
 
-def _line(series: Series, x: Axis, y: Axis) -> str:
-    if not len(series.x):
-        return ""
-    some = np.unique(np.linspace(0, len(series.x) - 1, _MOST_POINTS).astype(int))
-    path = "L".join(
-        f"{_across(series.x[k], x):.1f} {_down(series.y[k], y):.1f}" for k in some.tolist()
-    )
-    if len(some) == 1:  # a path of one point would not be seen
-        return _dot(path.split(), f"f{series.style}")
-    return f'<path class="line s{series.style}{_dashes(series)}" d="M{path}"/>'
+def _legend_columns(names: list[str]) -> int:
+    """Choose one row if it is not too long, else columns for the longest name."""
+    lengths = [len(name) + 6 for name in names]
+    return len(names) if sum(lengths) <= _LEGEND_LENGTH else _LEGEND_LENGTH // max(lengths) or 1
 
 
-def _dashes(series: Series) -> str:
-    return " dashed" if series.dashed else ""
+def _set_axis(axes: "Axes", which: str, axis: Axis) -> None:
+    from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
+
+    axes.set(**{f"{which}label": axis.label, f"{which}scale": "log" if axis.log else "linear"})
+    axes.set(**{f"{which}lim": (axis.low, axis.high)})
+    drawn = axes.xaxis if which == "x" else axes.yaxis
+    ticks = LogLocator() if axis.log else MaxNLocator(6, steps=[1, 2, 5, 10], integer=axis.whole)
+    drawn.set_major_locator(ticks)
+    drawn.set_minor_locator(NullLocator())
+    drawn.set_major_formatter(lambda value, _: f"{value:,.6g}".replace(",", "\N{THIN SPACE}"))
 
 
-def _point(point: Point, x: Axis, y: Axis) -> str:
-    across, down = _across(point.x, x), _down(point.y, y)
-    left = point.left and across > _LEFT + 40 or across > WIDTH - 50
-    name = _text(
-        across + (-9 if left else 9),
-        down + (20 if point.below else -11),
+def _add_line(axes: "Axes", line: Series, x: Axis, y: Axis) -> None:
+    style = {"linestyle": "--" if line.dashed else "-", "color": _SERIES[line.style]}
+    marker = "o" if len(line.x) == 1 else None  # a line of one point is invisible
+    values = _clipped(line.x, x), _clipped(line.y, y)
+    axes.plot(*values, marker=marker, label=line.name or "_", clip_on=False, **style)
+
+
+def _clipped(values: list, axis: Axis) -> np.ndarray:
+    low, high = (limit if limit is not None else np.nan for limit in (axis.low, axis.high))
+    return np.fmin(np.fmax(np.asarray(values, float), low), high)
+
+
+def _add_point(axes: "Axes", point: Point, x: Axis, y: Axis) -> None:
+    at = _clipped([point.x], x)[0], _clipped([point.y], y)[0]
+    rim = {"markeredgecolor": _LIGHT["page"], "markeredgewidth": 1.5}
+    colour = _SERIES[point.style]
+    axes.plot(*at, "o", color=colour, markersize=9, clip_on=False, label="_", **rim)
+    share, _ = axes.transAxes.inverted().transform(axes.transData.transform(at))
+    left = point.left and share > 0.1 or share > 0.9
+    axes.annotate(
         point.name,
-        "end" if left else "start",
-        "label halo",
+        at,
+        (-9 if left else 9, -20 if point.below else 11),
+        textcoords="offset points",
+        color=_LIGHT["ink"],
+        ha="right" if left else "left",
+        va="center",
+        in_layout=False,
     )
-    return _dot((f"{across:.1f}", f"{down:.1f}"), f"f{point.style} mark") + name
-
-
-def _dot(place, style: str) -> str:
-    return f'<circle class="{style}" cx="{place[0]}" cy="{place[1]}" r="4.5"/>'
-
-
-def _legend(series: list[Series]) -> tuple[str, int]:
-    """The names of the lines, and the number of rows that they take."""
-    parts, at, down = [], _LEFT, 14
-    for line in series:
-        if not line.name:
-            continue
-        width = 28 + 6.6 * len(line.name)
-        if at > _LEFT and at + width > WIDTH:
-            at, down = _LEFT, down + _ROW
-        parts.append(f'<path class="line s{line.style}{_dashes(line)}" d="M{at:g} {down}h22"/>')
-        parts.append(_text(at + 28, down, line.name, "start"))
-        at += width + 14
-    return "".join(parts), 1 + (down - 14) // _ROW
-
-
-def _ticks(axis: Axis) -> list[float]:
-    if axis.log:
-        first, last = (
-            math.ceil(math.log10(axis.low) - 1e-9),
-            math.floor(math.log10(axis.high) + 1e-9),
-        )
-        return [10.0**power for power in range(first, last + 1)]
-    step = max(round_up((axis.high - axis.low) / _TICKS), 1.0 if axis.whole else 0.0)
-    first, last = math.ceil(axis.low / step - 1e-9), math.floor(axis.high / step + 1e-9)
-    return [k * step for k in range(first, last + 1)]
-
-
-def _number(value: float) -> str:
-    return f"{value:g}" if value < 10_000 else f"{value:,.0f}".replace(",", "\N{THIN SPACE}")
-
-
-def _across(value: float, axis: Axis) -> float:
-    return _LEFT + _share(value, axis) * (WIDTH - _LEFT - _RIGHT)
-
-
-def _down(value: float, axis: Axis) -> float:
-    return HEIGHT - _BOTTOM - _share(value, axis) * (HEIGHT - _TOP - _BOTTOM)
-
-
-def _share(value: float, axis: Axis) -> float:
-    low, high = axis.low, axis.high
-    if axis.log:
-        value, low, high = (math.log(max(v, axis.low)) for v in (value, low, high))
-    return min(max((value - low) / (high - low), 0.0), 1.0)
-
-
-def _text(x: float, y: float, text: str, anchor: str, style: str = "") -> str:
-    style = f' class="{style}"' if style else ""
-    place = f'x="{x:.1f}" y="{y:.1f}" dy=".35em" text-anchor="{anchor}"'
-    return f"<text{style} {place}>{escape(text)}</text>"
-
-
-def _svg(parts: list[str], title: str, height: float = HEIGHT) -> Markup:
-    head = f'<svg class="chart" viewBox="0 0 {WIDTH} {height:g}" role="img">'
-    return Markup(head + f"<title>{escape(title)}</title>" + "".join(parts) + "</svg>")

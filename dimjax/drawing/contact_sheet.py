@@ -1,4 +1,4 @@
-"""A contact sheet of labelled chips."""
+"""A contact sheet: labels in the middle of small windows of their frames, side by side."""
 
 import numpy as np
 import pandas as pd
@@ -8,42 +8,40 @@ from dimjax.data.folders import Folder
 from dimjax.drawing import pictures
 
 _COLUMNS = 8
-
-
-_CHIP_PX = 40
-
-
+_WINDOW_PX = 40
 _SCALE = 4
-
-
-_CAPTION_PX = 40
+_GAP = 8
+_CAPTION_HEIGHT = 40
+_FONT_PX = 13
 
 
 def contact_sheet(folder: Folder, labels: pd.DataFrame) -> Image.Image:
-    """Labels in the middle of small windows of their frames, each stretched by itself."""
+    """Draw labels with a caption each; the grey range of each window is its own.
+
+    Args:
+      folder: Data folder.
+      labels: Label table of the labels to show, in this order.
+    """
     rows = -(-len(labels) // _COLUMNS)
-    side, gap = _CHIP_PX * _SCALE, 8
-    size = (_COLUMNS * (side + gap) + gap, rows * (side + gap + _CAPTION_PX) + gap)
-    sheet = Image.new("RGB", size, pictures.BACKGROUND)
-    draw = ImageDraw.Draw(sheet)
+    across = _WINDOW_PX * _SCALE + _GAP
+    down = across + _CAPTION_HEIGHT
+    sheet = Image.new("RGB", (_COLUMNS * across + _GAP, rows * down + _GAP), pictures.BACKGROUND)
+    draw, font = ImageDraw.Draw(sheet), pictures.font(_FONT_PX)
     sequences = {name: folder.sequence(name) for name in labels.sequence.unique()}
     for k, label in enumerate(labels.itertuples()):
-        left = gap + k % _COLUMNS * (side + gap)
-        top = gap + k // _COLUMNS * (side + gap + _CAPTION_PX)
-        sheet.paste(_chip(sequences[label.sequence].frame(label.frame), label), (left, top))
-        draw.text(
-            (left, top + side + 2), label.sequence[:24], pictures.FOREGROUND, pictures.font(13)
-        )
+        left, top = _GAP + k % _COLUMNS * across, _GAP + k // _COLUMNS * down
+        sheet.paste(_window(sequences[label.sequence].frame(label.frame), label), (left, top))
+        bottom = top + _WINDOW_PX * _SCALE
+        draw.text((left, bottom + 2), label.sequence[:24], pictures.FOREGROUND, font)
         text = f"frame {label.frame}  {label.w:.3g}x{label.h:.3g} px"
-        draw.text(
-            (left, top + side + 18), text, pictures.COLOURS[label.category], pictures.font(13)
-        )
+        draw.text((left, bottom + 18), text, pictures.COLOURS[label.category], font)
     return sheet
 
 
-def _chip(frame: np.ndarray, label) -> Image.Image:
-    window, (x0, y0) = pictures.crop(frame, label.x, label.y, _CHIP_PX)
-    image = pictures.enlarged(pictures.grey8(window, *pictures.grey_range(window)), _SCALE)
+def _window(frame: np.ndarray, label) -> Image.Image:
+    """Enlarge the window round a label of a frame [H, W], and mark the label."""
+    window, (x0, y0) = pictures.crop(frame, label.x, label.y, _WINDOW_PX)
+    image = pictures.enlarge(pictures.to_grey8(window, *pictures.grey_range(window)), _SCALE)
     box = (label.x - x0, label.y - y0, label.w, label.h)
-    pictures.mark(image, box, label.category, _SCALE, margin_px=0.0)
+    pictures.draw_mark(image, box, label.category, _SCALE, margin_px=0.0)
     return image

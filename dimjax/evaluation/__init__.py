@@ -1,1 +1,14 @@
-"""evaluation."""
+"""Evaluation: figures of detections against truths, by centre distance.
+
+- metrics: the matcher, precision, recall, F1, false alarms, average precision, confusion.
+- thresholds: the choice of a score threshold, and the detections that it accepts.
+- figures: all figures of a set of images, overall and by slices of SNR and SCR.
+- pairing: one-to-one pairs of nearby objects in a frame, by the same matcher.
+- chip_tables: labels and truths of chips as tables.
+
+    thresholds = choose_thresholds(truth, detections, match_px=3.0)     # on validation data
+    figures = evaluate(truth, detections, frames, frame_pixels, 3.0, thresholds)
+    figures["categories"]["target"]["f1"]
+
+Import from the modules: chip_tables needs the reader of examples, the others only NumPy and pandas.
+"""

@@ -1,9 +1,9 @@
 """Metrics by centre distance: precision, recall, F1, Pd, false alarms, average precision.
 
-In come truths and detections as plain arrays over many images (frames or chips); one matcher
-pairs them, and every figure is read from its result.
+Truths and detections of many images (frames or chips) are plain arrays. One matcher pairs them, and
+every figure is computed from its outcome.
 
-    outcome = match(truths, found, radius_px=3.0)
+    outcome = match(truths, detections, radius_px=3.0)
     curve = sweep(outcome)                         # figures at every threshold
     summary = at_threshold(curve, 0.4, images=200, pixels=200 * 640 * 512)
 """
@@ -13,26 +13,26 @@ from typing import NamedTuple
 import numpy as np
 
 
-class Points(NamedTuple):
-    """Truths or detections of one category over many images."""
+class Objects(NamedTuple):
+    """Truths or detections of one category in many images."""
 
-    image: np.ndarray  # [P] int, which image
+    image: np.ndarray  # [P] int, number of the image
     xy: np.ndarray  # [P, 2] centre in pixels of the image
-    weight: np.ndarray  # [P] truths: 1 counts, 0 may be found or not; detections: score
+    weight: np.ndarray  # [P] truths: 1 counts, 0 is optional; detections: score
 
 
 class Outcome(NamedTuple):
-    """Detections that count, by falling score, and how many truths there were."""
+    """Detections that count, by falling score, and the number of truths."""
 
     score: np.ndarray  # [D]
     hit: np.ndarray  # [D] bool, matched to a truth that counts
     truth: np.ndarray  # [D] index of the matched truth, -1 for a false alarm
-    detection: np.ndarray  # [D] index into the detections that were given
+    detection: np.ndarray  # [D] index into the detections
     truths: int
 
 
 class Curve(NamedTuple):
-    """Figures when all detections of at least a score are accepted, by falling score."""
+    """Figures of the detections at or above each score, by falling score."""
 
     threshold: np.ndarray  # [D]
     precision: np.ndarray  # [D] Eq. (5)
@@ -42,38 +42,37 @@ class Curve(NamedTuple):
     truths: int
 
 
-def match(truths: Points, found: Points, radius_px: float) -> Outcome:
-    """Pair detections with truths, one to one, within each image.
+def match(truths: Objects, detections: Objects, radius_px: float) -> Outcome:
+    """Match detections to truths one to one within each image.
 
-    The strongest detection chooses first and takes the nearest truth that is still free and
-    nearer than radius_px. So the pairs at a high threshold are a part of those at a low one. A
-    detection that takes a truth of weight 0 (hidden, or outside the slice that is looked at) is
-    left out: it is neither right nor wrong.
+    Detections choose by falling score: each takes the nearest truth that is still free and nearer
+    than radius_px. The matches at a high threshold are therefore a subset of those at a low one. A
+    detection matched to a truth of weight 0 (hidden, or outside the slice) is left out: it is
+    neither a hit nor a false alarm.
     """
-    order = np.argsort(-found.weight, kind="stable")
-    taken = np.full(len(found.image), -1)
+    order = np.argsort(-detections.weight, kind="stable")
+    taken = np.full(len(detections.image), -1)
     members = _by_image(truths.image)
     free = np.ones(len(truths.image), bool)
     for d in order:
-        near = members.get(int(found.image[d]))
-        if near is None:
+        candidates = members.get(int(detections.image[d]))
+        if candidates is None:
             continue
-        distance = np.hypot(*(truths.xy[near] - found.xy[d]).T)
-        distance[~free[near]] = np.inf
+        distance = np.hypot(*(truths.xy[candidates] - detections.xy[d]).T)
+        distance[~free[candidates]] = np.inf
         nearest = distance.argmin()
         if distance[nearest] < radius_px:
-            taken[d] = near[nearest]
-            free[near[nearest]] = False
+            taken[d] = candidates[nearest]
+            free[candidates[nearest]] = False
     counts = truths.weight > 0
     kept = order[(taken[order] < 0) | counts[taken[order]]] if len(counts) else order
-    return Outcome(
-        found.weight[kept], taken[kept] >= 0, taken[kept], kept, int(np.count_nonzero(counts))
-    )
+    truth = taken[kept]
+    return Outcome(detections.weight[kept], truth >= 0, truth, kept, int(np.count_nonzero(counts)))
 
 
 def sweep(outcome: Outcome) -> Curve:
-    """Precision, recall, F1 and false alarms at every threshold, Eqs. (5)-(7)."""
-    # Detections of equal score are accepted together, so only the last of them is a point.
+    """Compute precision, recall, F1 and false alarms at every threshold, Eqs. (5)-(7)."""
+    # Detections of equal score are accepted together, so the curve has one point for all of them.
     last = np.append(np.diff(outcome.score) != 0, True)[: len(outcome.score)]
     hits = np.cumsum(outcome.hit)[last]
     accepted = (np.arange(len(outcome.score)) + 1)[last]
@@ -84,16 +83,16 @@ def sweep(outcome: Outcome) -> Curve:
 
 
 def at_threshold(curve: Curve, threshold: float, images: int, pixels: int) -> dict[str, float]:
-    """All figures when detections of at least a threshold are accepted.
+    """Read all figures of the detections at or above a threshold.
 
     Args:
       curve: From sweep.
-      threshold: Score from which on a detection is accepted.
+      threshold: Smallest score of an accepted detection.
       images: Number of images, with and without truths.
-      pixels: Their pixels in all.
+      pixels: Total number of their pixels.
 
     Returns:
-      precision (1 if nothing is accepted), recall (the same as pd), f1, false_alarms_per_frame,
+      precision (1 if nothing is accepted), recall (equal to pd), f1, false_alarms_per_frame,
       false_alarms_per_pixel (false detections, not their pixels), truths, threshold.
     """
     accepted = np.count_nonzero(curve.threshold >= threshold)
@@ -114,37 +113,35 @@ def at_threshold(curve: Curve, threshold: float, images: int, pixels: int) -> di
 
 
 def average_precision(curve: Curve) -> float:
-    """Area under precision against recall, precision made falling (as in COCO, all points)."""
-    falling = np.maximum.accumulate(curve.precision[::-1])[::-1]
-    return float(np.sum(np.diff(curve.recall, prepend=0.0) * falling))
+    """Area under the precision-recall curve with precision made monotonic, as COCO's all points."""
+    monotonic = np.maximum.accumulate(curve.precision[::-1])[::-1]
+    return float(np.sum(np.diff(curve.recall, prepend=0.0) * monotonic))
 
 
 def confusion(
-    truths: Points, truth_category, found: Points, found_category, radius_px
+    truths: Objects,
+    truth_category: np.ndarray,
+    detections: Objects,
+    detection_category: np.ndarray,
+    radius_px: float,
 ) -> np.ndarray:
-    """Counts [3, 3] of truth (rows) against detection (columns): target, interference, none.
+    """Count truths (rows) against detections (columns) [3, 3]: target, interference, none.
 
-    The same matcher pairs them, whatever their categories.
+    Objects are matched as in `match`, regardless of their categories.
     """
-    outcome = match(truths, found, radius_px)
+    outcome = match(truths, detections, radius_px)
     table = np.zeros((3, 3), int)
     hit = outcome.hit
-    np.add.at(
-        table,
-        (
-            np.where(hit, np.append(truth_category, 2)[outcome.truth], 2),
-            found_category[outcome.detection],
-        ),
-        1,
-    )
-    counts = truths.weight > 0
-    missed = counts.copy()
+    row = np.where(hit, np.append(truth_category, 2)[outcome.truth], 2)
+    np.add.at(table, (row, detection_category[outcome.detection]), 1)
+    missed = truths.weight > 0
     missed[outcome.truth[hit]] = False
     np.add.at(table, (truth_category[missed], 2), 1)
     return table
 
 
 def _by_image(image: np.ndarray) -> dict[int, np.ndarray]:
+    """Indices of the objects of each image."""
     order = np.argsort(image, kind="stable")
     if not len(image):
         return {}

@@ -1,4 +1,4 @@
-"""Pairs of nearby things in one frame, by the one matcher: labels and truths, boxes and boxes.
+"""One-to-one pairs of nearby objects in a frame, by the matcher of the metrics.
 
 partner = pairs(labels, truths, radius_px=3.0)  # index into labels -> index into truths
 """
@@ -8,35 +8,35 @@ from typing import Any
 
 import numpy as np
 
-from dimjax.evaluation.metrics import Points, match
+from dimjax.evaluation.metrics import Objects, match
 
 
-def pairs(points: Sequence[Any], others: Sequence[Any], radius_px: float) -> dict[int, int]:
-    """Pair things of one frame one to one, those that are nearest to each other first.
+def pairs(objects: Sequence[Any], others: Sequence[Any], radius_px: float) -> dict[int, int]:
+    """Pair the objects of a frame one to one, the nearest pairs first.
 
-    Of things equally near to another, the one of its category goes first.
+    Of two objects at the same distance from another one, the one of its category is paired first.
 
     Args:
-      points: Each has x, y (pixels) and category.
-      others: The same.
-      radius_px: Both of a pair are nearer than this.
+      objects: Each has x, y (pixels) and category.
+      others: Objects of the same form.
+      radius_px: The objects of a pair are nearer to each other than this.
 
     Returns:
-      Index of a point -> index of its other one, for those that have one.
+      Index of an object -> index of its partner in `others`, for objects with a partner.
     """
-    if not points or not others:
+    if not objects or not others:
         return {}
-    here, there = (np.array([(p.x, p.y) for p in things], float) for things in (points, others))
+    here, there = (np.array([(o.x, o.y) for o in side], float) for side in (objects, others))
     distance = np.hypot(*(here[:, None] - there).transpose(2, 0, 1))
-    differs = np.array([[p.category != o.category for o in others] for p in points])
-    nearest = np.lexsort((differs, distance))[:, 0]  # of each point
-    rows = np.arange(len(points))
+    differs = np.array([[a.category != b.category for b in others] for a in objects])
+    nearest = np.lexsort((differs, distance))[:, 0]  # of each object
+    rows = np.arange(len(objects))
     order = np.lexsort((differs[rows, nearest], distance[rows, nearest]))
-    weight = np.empty(len(points))
-    weight[order] = -np.arange(len(points), dtype=float)
-    image = np.zeros(len(points), int), np.zeros(len(others), int)
+    weight = np.empty(len(objects))
+    weight[order] = -np.arange(len(objects), dtype=float)
+    image = np.zeros(len(objects), int), np.zeros(len(others), int)
     outcome = match(
-        Points(image[1], there, np.ones(len(others))), Points(image[0], here, weight), radius_px
+        Objects(image[1], there, np.ones(len(others))), Objects(image[0], here, weight), radius_px
     )
-    found = outcome.detection[outcome.hit].tolist()
-    return dict(zip(found, outcome.truth[outcome.hit].tolist(), strict=True))
+    paired = outcome.detection[outcome.hit].tolist()
+    return dict(zip(paired, outcome.truth[outcome.hit].tolist(), strict=True))

@@ -1,47 +1,61 @@
-"""Which threshold to take: one of high F1 that does not hang on a few sequences.
+"""Score thresholds: their choice on validation data, and the detections that they accept.
 
 threshold = choose_threshold(outcome, sequence, truths)
+accepted(detections, {"target": threshold, "interference": 0.5})
 
-The threshold of the highest F1 itself is a poor choice where there are few sequences: frames of
-one sequence are alike, and whether the target of one is found decides. So every threshold counts
-whose F1 is within one standard error of the highest (the rule of Breiman et al. 1984 for trees),
-and the middle of them is taken. Where there are many sequences, it is that of the highest.
+The threshold of the highest F1 is a poor choice if there are few sequences: the frames of one
+sequence are alike, and a single target that is detected or missed can decide. Instead, the choice
+is the median of all thresholds with an F1 within one standard error of the highest (the rule of
+Breiman et al. 1984 for trees). With many sequences it approaches the threshold of the highest F1.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
+import pandas as pd
 
 from dimjax.evaluation.metrics import Outcome
 
-_LEAST_F1 = 0.1
+_MIN_F1 = 0.1
 _GRID = np.arange(1, 200) / 200
 _DRAWS = 200
 
 
-def choose_threshold(outcome: Outcome, sequence: np.ndarray, truths: np.ndarray) -> float:
-    """The middle of the thresholds of high F1, Eq. (7).
+def accepted(detections: pd.DataFrame, thresholds: Mapping[str, float]) -> pd.DataFrame:
+    """Select the detections that reach the threshold of their category.
 
     Args:
-      outcome: Of a category, from dimjax.evaluation.metrics.match.
+      detections: Table with category and score.
+      thresholds: Category -> smallest accepted score.
+    """
+    return detections[detections.score >= detections.category.map(thresholds).astype(float)]
+
+
+def choose_threshold(outcome: Outcome, sequence: np.ndarray, truths: np.ndarray) -> float:
+    """Choose the median of the thresholds of high F1, Eq. (7).
+
+    Args:
+      outcome: Of one category, from dimjax.evaluation.metrics.match.
       sequence: [D] number of the sequence of each detection of the outcome.
       truths: [S] number of truths that count in each sequence.
 
     Returns:
-      Between 0 and 1. 0.5 where no F1 reaches 0.1: what cannot be told from noise would else be
-      let through with all the noise.
+      Between 0 and 1. 0.5 if no F1 reaches 0.1: a category that the network cannot separate from
+      noise would otherwise get a threshold that accepts most of the noise.
     """
-    accepted = outcome.score[:, None] >= _GRID
-    hits, found = np.zeros((2, len(truths), len(_GRID)))
-    np.add.at(found, sequence, accepted)
-    np.add.at(hits, sequence, accepted & outcome.hit[:, None])
+    is_accepted = outcome.score[:, None] >= _GRID
+    hits, count = np.zeros((2, len(truths), len(_GRID)))
+    np.add.at(count, sequence, is_accepted)
+    np.add.at(hits, sequence, is_accepted & outcome.hit[:, None])
 
     def f1(weights: np.ndarray) -> np.ndarray:
-        among = weights @ found + (weights @ truths)[:, None]
-        return 2 * (weights @ hits) / np.maximum(among, 1)
+        total = weights @ count + (weights @ truths)[:, None]
+        return 2 * (weights @ hits) / np.maximum(total, 1)
 
     (whole,) = f1(np.ones((1, len(truths))))
-    if whole.max() < _LEAST_F1:
+    if whole.max() < _MIN_F1:
         return 0.5
-    # Sequences are drawn with replacement: what else could have been the validation split.
+    # Bootstrap over sequences: other sequences could have been the validation split.
     even = np.full(len(truths), 1 / len(truths))
     draws = np.random.default_rng(0).multinomial(len(truths), even, _DRAWS)
     error = f1(draws)[:, whole.argmax()].std()

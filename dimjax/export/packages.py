@@ -1,4 +1,7 @@
-"""Optional packages of the extra export."""
+"""Optional packages, installed by the extra `export`.
+
+import_extra("onnx").checker.check_model(model)
+"""
 
 import contextlib
 import importlib
@@ -11,14 +14,14 @@ from types import ModuleType
 from dimjax.errors import InputError
 
 
-def needed(name: str) -> ModuleType:
-    """A module of the extra export.
+def import_extra(name: str) -> ModuleType:
+    """Import a module of the extra `export`.
 
     Raises:
       InputError: It is not installed.
     """
     try:
-        with _quiet():
+        with silenced():
             return importlib.import_module(name)
     except ImportError as missing:
         raise InputError(
@@ -30,8 +33,8 @@ def needed(name: str) -> ModuleType:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """jax2onnx prints each layer, and logs plugins for libraries that are of no use here."""
+def silenced() -> Iterator[None]:
+    """Silence jax2onnx, which prints each layer and logs missing plugins for other libraries."""
     logger = logging.getLogger("jax2onnx")
     level = logger.level
     logger.setLevel(logging.CRITICAL)

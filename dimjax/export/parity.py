@@ -1,11 +1,10 @@
-"""Parity: whether two programs detect the same, on frames made for the purpose.
+"""Parity: the largest difference between two implementations of a detector.
 
-In come two functions from frames [B, 4, H, W] and scale [B, 2] to Detections; out goes the
-greatest difference of what they find. Noise alone would excite a trained network nowhere, so the
-frames hold targets too.
+Implementations are functions from frames [B, 4, H, W] and scale [B, 2] to Detections. They are
+compared on noise with small targets, because noise alone would hardly excite a trained network.
 
-    frames, scale = planted_frames(2, 203, 301, seed=0)
-    greatest_difference(detect(frames, scale), other(frames, scale), stride=8)
+    frames, scale = frames_with_targets(2, 203, 301, seed=0)
+    max_difference(detect(frames, scale), other(frames, scale), stride=8)
 """
 
 import itertools
@@ -18,42 +17,45 @@ from dimjax.detection.grid import Detections
 LEVEL, NOISE_SIGMA = 1000.0, 10.0
 
 _PIXELS_PER_TARGET = 5000
-_CUTOFF_SLACK = 1e-3  # of the weakest score
+_CUTOFF_SLACK = 1e-3  # relative to the weakest score
 _EDGE_PX = 1e-3
 
 Detect = Callable[[np.ndarray, np.ndarray], Detections]
 
 
-def parity(
+def max_difference_on_frames(
     reference: Detect,
     other: Detect,
     shapes: Iterable[tuple[int, int, int]],
     stride: int,
     radius_px: float,
 ) -> float:
-    """Greatest difference on frames of each shape (images, height, width).
+    """Compute the largest difference on frames of each shape.
 
     Args:
-      reference: Detects as it should.
-      other: Is compared with it.
-      shapes: Of the batches of frames.
+      reference: Implementation that is taken as correct.
+      other: Implementation to compare.
+      shapes: Images, height and width of each batch of frames.
       stride: Output stride in pixels.
-      radius_px: Of the suppression of duplicates. Frames with two detections on the very edge of
-        it are not used: rounding decides of them.
+      radius_px: Radius within which duplicates are suppressed. Frames with two detections exactly
+        at this distance are skipped; their outcome depends on rounding.
+
+    Returns:
+      The largest difference, in the units of `max_difference`; NaN if any value is NaN.
     """
     differences = []
     for shape in shapes:
         for seed in itertools.count():
-            frames, scale = planted_frames(*shape, seed)
+            frames, scale = frames_with_targets(*shape, seed)
             expected = reference(frames, scale)
-            if not _on_the_edge(expected, radius_px):
+            if not _has_pair_at(radius_px, expected):
                 break
-        differences.append(greatest_difference(expected, other(frames, scale), stride))
-    return float(np.max(differences))  # max would lose a NaN
+        differences.append(max_difference(expected, other(frames, scale), stride))
+    return float(np.max(differences))  # the built-in max would lose a NaN
 
 
-def planted_frames(images: int, height: int, width: int, seed: int):
-    """Clips of noise in which a spot of 3x3 pixels per 5,000 pixels moves.
+def frames_with_targets(images: int, height: int, width: int, seed: int):
+    """Generate clips of noise with one moving spot of 3x3 pixels per 5,000 pixels.
 
     Returns:
       frames [B, 4, H, W] uint16 and scale [B, 2] float32.
@@ -73,38 +75,39 @@ def planted_frames(images: int, height: int, width: int, seed: int):
     return frames.round().astype(np.uint16), scale
 
 
-def greatest_difference(one: Detections, other: Detections, stride: int) -> float:
-    """Greatest difference of the detections of one and the nearest of the other, and vice versa.
+def max_difference(one: Detections, other: Detections, stride: int) -> float:
+    """Compute the largest difference between detections and their nearest counterparts.
 
-    Of centres it is in strides, of sizes that of their logarithms, as the network gives them; a
-    detection that the other lacks, or calls by the other category, differs infinitely. The weakest
-    may be lacking: those are cut off after the K-th, and rounding decides which one that is.
+    Each detection of one is compared with the nearest of the other, and vice versa. Centres differ
+    in output strides, sizes in their logarithms, which are the network's own units. A detection
+    without counterpart, or with one of another category, differs infinitely. Only the weakest may
+    be missing: detections after the K-th are cut off, and rounding determines which one that is.
     """
-    pairs = list(zip(_images(one), _images(other), strict=True))
+    pairs = list(zip(_by_image(one), _by_image(other), strict=True))
     pairs += [(b, a) for a, b in pairs]
-    return float(np.max([_lacking(a, b, stride) for a, b in pairs]))
+    return float(np.max([_max_one_way(a, b, stride) for a, b in pairs]))
 
 
-def _images(found: Detections) -> list[Detections]:
-    """Of each image, what was found in it."""
-    images = [Detections(*map(np.asarray, image)) for image in zip(*found, strict=True)]
+def _by_image(detections: Detections) -> list[Detections]:
+    """Split a batch into images, without the rows of score 0."""
+    images = [Detections(*map(np.asarray, image)) for image in zip(*detections, strict=True)]
     return [Detections(*(part[image.score > 0] for part in image)) for image in images]
 
 
-def _lacking(found: Detections, other: Detections, stride: int) -> float:
-    weakest = found.score.min(initial=1.0)
-    counts = found.score > weakest * (1 + _CUTOFF_SLACK)
+def _max_one_way(detections: Detections, other: Detections, stride: int) -> float:
+    weakest = detections.score.min(initial=1.0)
+    is_compared = detections.score > weakest * (1 + _CUTOFF_SLACK)
     values, others = (
-        np.column_stack([f.boxes[:, :2] / stride, np.log(f.boxes[:, 2:]), f.score])
-        for f in (found, other)
+        np.column_stack([d.boxes[:, :2] / stride, np.log(d.boxes[:, 2:]), d.score])
+        for d in (detections, other)
     )
-    same = found.category[:, None] == other.category
-    apart = np.abs(values[:, None] - others).max(axis=-1)
-    nearest = np.where(same, apart, np.inf).min(axis=1, initial=np.inf)
-    return float(nearest[counts].max(initial=0.0))
+    same_category = detections.category[:, None] == other.category
+    difference = np.abs(values[:, None] - others).max(axis=-1)
+    nearest = np.where(same_category, difference, np.inf).min(axis=1, initial=np.inf)
+    return float(nearest[is_compared].max(initial=0.0))
 
 
-def _on_the_edge(found: Detections, radius_px: float) -> bool:
-    centre = np.asarray(found.boxes)[..., :2]
+def _has_pair_at(radius_px: float, detections: Detections) -> bool:
+    centre = np.asarray(detections.boxes)[..., :2]
     distance = np.linalg.norm(centre[:, :, None] - centre[:, None], axis=-1)
     return bool((np.abs(distance - radius_px) < _EDGE_PX).any())

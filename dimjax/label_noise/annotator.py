@@ -3,10 +3,10 @@
     rates = ErrorRates(unlabelled=0.05, position=0.03, category=0.02, background=0.03)
     labels, errors = annotate(truth, frames_of, rates, np.random.default_rng(0))
 
-The kinds are those of the paper's section III.B. Errors are made as people make them: over a few
-consecutive frames of one object; dim targets are overlooked most; false labels sit on bright
-clutter and follow it. `errors` records what was planted, to score a search for errors against;
-training must never see it, nor the truth.
+The kinds are those of the paper's section III.B. Errors resemble those of people: an error extends
+over a few consecutive frames of one object; dim targets are overlooked most; false labels lie on
+bright clutter and follow it. `errors` records every error, to measure a search for errors; training
+must never read it, nor the truth.
 """
 
 from collections.abc import Callable
@@ -15,9 +15,10 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from dimjax.data.labels import COLUMNS
+from dimjax.data.labels import COLUMNS, MIN_VISIBLE, OPPOSITE
 from dimjax.errors import InputError
 from dimjax.label_noise.clutter import RUN_FRAMES, false_labels
+from dimjax.settings_rules import SHARE, check_fields
 
 ERROR_COLUMNS = ["sequence", "frame", "kind", "x", "y", "category", "track"]
 ERROR_COLUMNS += ["true_x", "true_y", "true_category"]
@@ -26,12 +27,12 @@ _SHIFT_PX = (1.0, 4.0)
 
 
 class ErrorRates(NamedTuple):
-    """Share of all labels (of the error-free set) that each kind of error touches."""
+    """Number of errors of each kind as a share of all labels of the error-free set."""
 
     unlabelled: float = 0.0  # a target has no label
     position: float = 0.0  # a label is 1 to 4 pixels off
     category: float = 0.0  # target and interference are confused
-    background: float = 0.0  # a label where nothing is, beside the others
+    background: float = 0.0  # a label without an object, in addition to the others
 
 
 def annotate(
@@ -40,55 +41,55 @@ def annotate(
     rates: ErrorRates,
     rng: np.random.Generator,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Labels as a careless annotator would make them.
+    """Label objects as a careless annotator would.
 
     Args:
-      truth: Truth table; rows with visible < 0.5 have no label.
-      frames_of: Gives the frames [T, H, W] of a sequence by its name; only false labels and
-        wrong positions look at them.
-      rates: How many errors of each kind.
-      rng: Source of all choices.
+      truth: Truth table; rows with visible < MIN_VISIBLE get no label.
+      frames_of: Returns the frames [T, H, W] of a sequence by its name; called for false labels
+        and wrong positions only.
+      rates: Rates of the four kinds of error.
+      rng: Source of all random choices.
 
     Returns:
-      Labels (source "annotator"; without errors otherwise equal to the truth's visible rows),
-      and the planted errors with ERROR_COLUMNS: x, y, category are what the label says, or for
-      kind "unlabelled" what it should say; true_* is what is right, empty for "background".
+      Labels (source "annotator"; without errors equal to the truth's visible rows otherwise), and
+      the errors with ERROR_COLUMNS: x, y, category are those of the wrong label, or for kind
+      "unlabelled" those of the omitted label; true_* are the right values, empty for "background".
 
     Raises:
       InputError: A rate is out of range, or there are too few labels or too little clutter.
     """
-    seen = truth[truth.visible >= 0.5].reset_index(drop=True)
-    right = seen[list(COLUMNS)].assign(source="annotator")
-    quotas = _quotas(rates, right)
-    runs = _all_runs(rng, quotas, seen)
-    kinds = pd.Series("", index=right.index)
+    visible = truth[truth.visible >= MIN_VISIBLE].reset_index(drop=True)
+    correct = visible[list(COLUMNS)].assign(source="annotator")
+    quotas = _quotas(rates, correct)
+    runs = _all_runs(rng, quotas, visible)
+    kinds = pd.Series("", index=correct.index)
     for kind in runs:
         kinds[[row for run in runs[kind] for row in run]] = kind
 
-    labels = right.copy()
+    labels = correct.copy()
     for run in runs["position"]:
         _shift(labels, run, frames_of, rng)
-    other = {"target": "interference", "interference": "target"}
-    labels["category"] = labels.category.where(kinds != "category", labels.category.map(other))
+    opposite = labels.category.map(OPPOSITE)
+    labels["category"] = labels.category.where(kinds != "category", opposite)
     false = false_labels(truth, frames_of, quotas["background"], rng)[list(COLUMNS)]
-    errors = _record(labels, right, kinds, false)
+    errors = _record(labels, correct, kinds, false)
     labels = pd.concat([labels[kinds != "unlabelled"], false], ignore_index=True)
     return _sorted(labels), _sorted(errors)
 
 
 def check_rates(rates: ErrorRates) -> None:
-    """Raises InputError where a rate, or the sum of those that share the labels, is not a share."""
-    for kind, rate in rates._asdict().items():
-        if not 0 <= rate <= 1:
-            where, rule = f"error rate `{kind}`", "must lie between 0 and 1"
-            raise InputError(where, rule, rate, "Correct the rate.")
+    """Raise InputError if a rate, or the sum of those that share the labels, is not a share."""
+    check_fields(
+        "error rate `{}`", rates._asdict(), dict.fromkeys(rates._fields, SHARE), "Correct the rate."
+    )
     shared = rates.unlabelled + rates.position + rates.category
     if shared > 1:
-        rule = "unlabelled + position + category must be 1 at most"
-        raise InputError("error rates", rule, shared, "Lower one.")
+        rule = "unlabelled + position + category must be at most 1"
+        raise InputError("error rates", rule, shared, "Lower one of them.")
 
 
 def _quotas(rates: ErrorRates, labels: pd.DataFrame) -> dict[str, int]:
+    """Number of errors of each kind."""
     check_rates(rates)
     quotas = {kind: round(rate * len(labels)) for kind, rate in rates._asdict().items()}
     targets = int((labels.category == "target").sum())
@@ -102,34 +103,36 @@ def _quotas(rates: ErrorRates, labels: pd.DataFrame) -> dict[str, int]:
     return quotas
 
 
-def _all_runs(rng, quotas: dict[str, int], seen: pd.DataFrame) -> dict[str, list[list[int]]]:
-    """Runs of rows to spoil, by kind; no row is in two of them."""
-    target = (seen.category == "target").to_numpy()
-    even = np.ones(len(seen))
+def _all_runs(rng, quotas: dict[str, int], visible: pd.DataFrame) -> dict[str, list[list[int]]]:
+    """Runs of rows with an error, by kind; no row is in two of them."""
+    target = (visible.category == "target").to_numpy()
+    even = np.ones(len(visible))
     weights = {
-        "unlabelled": target / (seen.snr * seen.visible).to_numpy() ** 2,
+        "unlabelled": target / (visible.snr * visible.visible).to_numpy() ** 2,
         "position": even,
         "category": even,
     }
-    free, following = even.astype(bool), _next_rows(seen)
+    free, next_row = even.astype(bool), _next_rows(visible)
     return {
-        kind: _take_runs(rng, quotas[kind], weight, free, following)
+        kind: _take_runs(rng, quotas[kind], weight, free, next_row)
         for kind, weight in weights.items()
     }
 
 
 def _next_rows(labels: pd.DataFrame) -> np.ndarray:
-    """For each label the row of the same track in the next frame, -1 without one."""
+    """Row of the same track in the next frame for each label, -1 without one."""
     order = labels.sort_values(["sequence", "track", "frame"], kind="stable")
     same = (order[["sequence", "track"]] == order[["sequence", "track"]].shift(-1)).all(axis=1)
     same &= order.frame.shift(-1) == order.frame + 1
-    following = np.full(len(labels), -1)
-    following[order.index] = np.where(same, np.roll(order.index, -1), -1)
-    return following
+    next_row = np.full(len(labels), -1)
+    next_row[order.index] = np.where(same, np.roll(order.index, -1), -1)
+    return next_row
 
 
-def _take_runs(rng, quota: int, weights, free: np.ndarray, following) -> list[list[int]]:
-    """Disjoint runs of free rows, `quota` rows in all; takes them out of `free`."""
+def _take_runs(
+    rng, quota: int, weights: np.ndarray, free: np.ndarray, next_row: np.ndarray
+) -> list[list[int]]:
+    """Draw disjoint runs of free rows, `quota` rows in all; `free` is updated in place."""
     with np.errstate(divide="ignore"):
         # Gumbel noise turns a sort into a weighted draw without replacement.
         order = np.argsort(-(np.log(weights) + rng.gumbel(size=len(weights))))
@@ -140,7 +143,7 @@ def _take_runs(rng, quota: int, weights, free: np.ndarray, following) -> list[li
         while left and row >= 0 and free[row] and weights[row] > 0:
             free[row] = False
             run.append(int(row))
-            row, left, quota = following[row], left - 1, quota - 1
+            row, left, quota = next_row[row], left - 1, quota - 1
         if run:
             runs.append(run)
         if quota == 0:
@@ -149,7 +152,7 @@ def _take_runs(rng, quota: int, weights, free: np.ndarray, following) -> list[li
 
 
 def _shift(labels: pd.DataFrame, run: list[int], frames_of, rng) -> None:
-    """Moves the labels of a run by one displacement, mirrored where it would leave the frame."""
+    """Move the labels of a run by one displacement, mirrored if it would leave the frame."""
     height, width = frames_of(labels.sequence[run[0]]).shape[1:]
     length, angle = rng.uniform(*_SHIFT_PX), rng.uniform(0, 2 * np.pi)
     for axis, limit, step in (("x", width, np.cos(angle)), ("y", height, np.sin(angle))):
@@ -158,12 +161,13 @@ def _shift(labels: pd.DataFrame, run: list[int], frames_of, rng) -> None:
     labels.loc[run, ["x", "y"]] = labels.loc[run, ["x", "y"]].round(4)
 
 
-def _record(labels, right, kinds: pd.Series, false: pd.DataFrame) -> pd.DataFrame:
-    planted = labels.assign(
-        kind=kinds, true_x=right.x, true_y=right.y, true_category=right.category
+def _record(labels, correct, kinds: pd.Series, false: pd.DataFrame) -> pd.DataFrame:
+    """Table of all errors, with the right values."""
+    wrong = labels.assign(
+        kind=kinds, true_x=correct.x, true_y=correct.y, true_category=correct.category
     )
-    invented = false.assign(kind="background", true_x=np.nan, true_y=np.nan, true_category="")
-    return pd.concat([planted[kinds != ""], invented], ignore_index=True)[ERROR_COLUMNS]
+    false = false.assign(kind="background", true_x=np.nan, true_y=np.nan, true_category="")
+    return pd.concat([wrong[kinds != ""], false], ignore_index=True)[ERROR_COLUMNS]
 
 
 def _sorted(table: pd.DataFrame) -> pd.DataFrame:

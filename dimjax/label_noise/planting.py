@@ -1,8 +1,7 @@
-"""Errors planted into labels before a training, so that a search for errors can be calibrated.
+"""Errors planted into labels before a training, to calibrate the search for errors.
 
-In come the labels as they are; out comes a table of what is changed, and the labels with it. The
-errors are those of the careless annotator: the four kinds, in runs of a few frames. They are never
-shown to a reviewer and never reach the ledger.
+The errors are those of the careless annotator: four kinds, in runs of a few frames. They are never
+shown to a reviewer and never enter the ledger.
 
     planted = plant(labels, frames_of, share=0.02, rng=np.random.default_rng(0))
     trained = apply(labels, planted)            # index: the labels' ids, negative for false labels
@@ -15,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from dimjax.data.labels import COLUMNS
-from dimjax.sky import ErrorRates, annotate
+from dimjax.label_noise.annotator import ErrorRates, annotate
 
 PLANTED_COLUMNS = ("kind", "label", *COLUMNS)
 KIND_OF = {
@@ -25,8 +24,8 @@ KIND_OF = {
     "background": "labelled_background",
 }
 
-_LEAST = 10  # errors of each kind, if that is
-_MOST = 0.03  # of the labels or less: the network is trained with them
+_MIN_PER_KIND = 10  # errors, unless they would exceed _MAX_SHARE
+_MAX_SHARE = 0.03  # of the labels for each kind: the network is trained with these errors
 _FALSE_PX = 3.0  # width and height of false labels
 
 
@@ -37,52 +36,49 @@ def plant(
     rng: np.random.Generator,
     snr: np.ndarray | float = 1.0,
 ) -> pd.DataFrame:
-    """Choose the errors.
+    """Choose the errors to plant.
 
     Args:
       labels: Label table; its index holds the labels' ids.
-      frames_of: Gives the frames [T, H, W] of a sequence by its name.
-      share: Of all labels; a quarter to each kind. 10 of each kind at least, unless that were
-        more than 3 % of the labels.
-      rng: Source of all choices.
-      snr: [N] how far each label stands out, above 0: people overlook what is dim.
+      frames_of: Returns the frames [T, H, W] of a sequence by its name.
+      share: Number of errors as a share of all labels, a quarter for each kind. At least 10 errors
+        of each kind are planted, or 3 % of the labels if that is less.
+      rng: Source of all random choices.
+      snr: [N] contrast of each label, above 0: people overlook dim targets.
 
     Returns:
-      Table with PLANTED_COLUMNS, a row for each error: kind as suspects name it, label (its id,
-      negative for a false label), and the label as it is trained on, or for an unlabelled target
-      the label that is taken away.
+      Table with PLANTED_COLUMNS, a row for each error: its kind as in dimjax.suspects, label (the
+      label's id, negative for a false label), and the label that is trained on, or for an
+      unlabelled target the label that is removed.
 
     Raises:
-      InputError: The share is too large, or there is too little clutter for so many errors.
+      InputError: The share is too large, or there is too little clutter for the false labels.
     """
-    rate = max(share / 4, min(_LEAST / max(len(labels), 1), _MOST))
-    # A label without a track stands alone: an error of it touches no other.
-    alone = pd.Series([f"alone {k}" for k in range(len(labels))], labels.index, dtype="str")
-    named = labels.assign(track=labels.track.where(labels.track != "", alone))
-    seen = named.assign(snr=snr, visible=1.0)
-    _, errors = annotate(seen, frames_of, ErrorRates(*[rate] * 4), rng)
-    place = ["sequence", "frame", "true_x", "true_y", "true_category"]
-    own = labels.reset_index(names="label")[["label", "sequence", "frame", "x", "y", "category"]]
-    own = own.set_axis(["label", *place], axis=1)
-    errors = errors.merge(own, "left", on=place)
+    rate = max(share / 4, min(_MIN_PER_KIND / max(len(labels), 1), _MAX_SHARE))
+    # A label without a track name forms a track of its own: its error touches no other label.
+    single = pd.Series([f"alone {k}" for k in range(len(labels))], labels.index, dtype="str")
+    named = labels.assign(track=labels.track.where(labels.track != "", single))
+    truth = named.assign(snr=snr, visible=1.0)
+    _, errors = annotate(truth, frames_of, ErrorRates(*[rate] * 4), rng)
+    errors = errors.merge(_ids(labels), "left")
     false = errors.kind == "background"
     errors.loc[false, "label"] = -np.arange(1, false.sum() + 1)
     errors = errors.astype({"label": "int64"})
     before = labels.reindex(errors.label).reset_index(drop=True)
-    filled = {"w": _FALSE_PX, "h": _FALSE_PX, "track": "", "source": "planted"}
-    columns = {name: before[name].fillna(value) for name, value in filled.items()}
+    defaults = {"w": _FALSE_PX, "h": _FALSE_PX, "track": "", "source": "planted"}
+    columns = {name: before[name].fillna(value) for name, value in defaults.items()}
     planted = errors.assign(kind=errors.kind.map(KIND_OF), **columns)
     return planted[list(PLANTED_COLUMNS)]
 
 
 def read(path: Path) -> pd.DataFrame:
-    """What was planted, from the file that a round keeps."""
+    """Read the planted errors of a round."""
     texts = {name: "str" for name in ("kind", "sequence", "category", "track", "source")}
     return pd.read_csv(path, dtype=texts, keep_default_na=False)
 
 
 def apply(labels: pd.DataFrame, planted: pd.DataFrame) -> pd.DataFrame:
-    """The labels with the planted errors, ordered by sequence and frame."""
+    """Plant errors into labels; the result is ordered by sequence and frame."""
     of_kind = {kind: planted[planted.kind == kind].set_index("label") for kind in KIND_OF.values()}
     labels = labels.drop(of_kind["unlabelled_target"].index).copy()
     for kind, columns in (("wrong_position", ["x", "y"]), ("wrong_category", ["category"])):
@@ -91,3 +87,10 @@ def apply(labels: pd.DataFrame, planted: pd.DataFrame) -> pd.DataFrame:
     labels = pd.concat([labels, of_kind["labelled_background"][list(COLUMNS)]])
     labels.index.name = "label"
     return labels.sort_values(["sequence", "frame"], kind="stable")
+
+
+def _ids(labels: pd.DataFrame) -> pd.DataFrame:
+    """Ids of the labels, by the true values of an error record."""
+    names = {"x": "true_x", "y": "true_y", "category": "true_category"}
+    ids = labels.reset_index(names="label")[["label", "sequence", "frame", *names]]
+    return ids.rename(columns=names)

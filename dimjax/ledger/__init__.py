@@ -1,27 +1,31 @@
-"""The ledger: the one SQLite file of a run, with labels, review items and decisions.
+"""The ledger: the SQLite file of a run, with its labels, review items and decisions.
 
-In come the labels of round 0, the items that stages found, and what reviewers decide; out come
-the labels as of any round. Decisions are only ever appended: an undo is one more decision. What
-was acknowledged survives kill -9, and any number of processes and threads may use one file.
+It is created with the labels of round 0. Stages add review items, and reviewers decide them. The
+labels as of any round can be reconstructed, since decisions are only ever appended: an undo is a
+further decision. Acknowledged decisions survive kill -9, and several processes and threads may use
+one file.
 
-    with ledger.begin("runs/demo/ledger.sqlite", labels, {"flight3": (100, 512, 640)}) as book:
-        place = Place(frame=7, x=41.5, y=20.5, label=3, fix=Change(label=3, x=44.0, y=20.5))
-        item = Item("wrong_position", "flight3", 0.9, "3 px off the track", (place,))
-        ledger.add_items(book, [item], stage="refine")
-        ledger.decide(book, ledger.draw(book, "ann")[0].id, "accept", "ann")
-        ledger.begin_round(book, 1)
-        ledger.labels_as_of(book, 1)                    # what round 1 is trained on
+    shapes = {"flight3": (100, 512, 640)}
+    with ledger.create_or_open("runs/demo/ledger.sqlite", labels, shapes, match_px=3.0) as db:
+        fix = Change(label=3, x=44.0, y=20.5)
+        frame = ItemFrame(frame=7, x=41.5, y=20.5, label=3, fix=fix)
+        item = Item("wrong_position", "flight3", 0.9, "3 px off the track", (frame,))
+        ledger.add_items(db, [item], stage="refine")
+        ledger.decide(db, ledger.lease_items(db, "ann")[0].id, "accept", "ann")
+        ledger.begin_round(db, 1)
+        ledger.labels_as_of(db, 1)                      # the labels that round 1 trains on
 """
 
 from dimjax.ledger.creation import (
     add_sequences,
-    begin,
     begin_round,
+    create_or_open,
     current_round,
+    match_px,
     sequence_shapes,
 )
 from dimjax.ledger.database import Ledger, open_ledger
-from dimjax.ledger.decisions import decide, decision_table, undo
+from dimjax.ledger.decisions import DuplicateLabelError, decide, undo
 from dimjax.ledger.items import add_items, get_item
 from dimjax.ledger.label_history import (
     diff,
@@ -30,44 +34,52 @@ from dimjax.ledger.label_history import (
     labels_as_of,
     labels_of_frame,
 )
-from dimjax.ledger.queue import decided_by, draw, get_items, item_table, progress
+from dimjax.ledger.queue import (
+    UnavailableItemError,
+    count_decided,
+    get_items,
+    lease_items,
+    progress,
+)
+from dimjax.ledger.tables import decision_table, item_table, standing_decisions
 from dimjax.ledger.values import (
     KINDS,
-    REVIEWERS,
+    REVIEWER_KINDS,
     STATES,
     VERBS,
     Change,
     Decision,
     Item,
+    ItemFrame,
     Label,
-    Place,
     Progress,
     as_change,
 )
 
 __all__ = [
     "KINDS",
-    "REVIEWERS",
+    "REVIEWER_KINDS",
     "STATES",
     "VERBS",
     "Change",
     "Decision",
+    "DuplicateLabelError",
     "Item",
+    "ItemFrame",
     "Label",
     "Ledger",
-    "Place",
     "Progress",
+    "UnavailableItemError",
     "add_items",
     "add_sequences",
     "as_change",
-    "begin",
     "begin_round",
+    "count_decided",
+    "create_or_open",
     "current_round",
     "decide",
-    "decided_by",
     "decision_table",
     "diff",
-    "draw",
     "export",
     "get_item",
     "get_items",
@@ -75,8 +87,11 @@ __all__ = [
     "label_history",
     "labels_as_of",
     "labels_of_frame",
+    "lease_items",
+    "match_px",
     "open_ledger",
     "progress",
     "sequence_shapes",
+    "standing_decisions",
     "undo",
 ]

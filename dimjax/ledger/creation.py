@@ -1,11 +1,11 @@
-"""How a ledger begins and grows: the labels of round 0, the sequences, the rounds.
+"""Creating a ledger and extending it: the labels of round 0, sequences, rounds.
 
-Saying the same again changes nothing, so that a resumed run may go through it once more.
+Every call is idempotent, so that a resumed run may repeat it.
 
-    book = begin("runs/demo/ledger.sqlite", labels, {"flight3": (100, 512, 640)})
-    begin_round(book, 1)                            # what was decided so far counts from now on
-    add_sequences(book, {"flight9": (80, 512, 640)})
-    book.close()
+    db = create_or_open("runs/demo/ledger.sqlite", labels, {"flight3": (100, 512, 640)}, 3.0)
+    begin_round(db, 1)                              # earlier decisions take effect
+    add_sequences(db, {"flight9": (80, 512, 640)})
+    db.close()
 """
 
 import time
@@ -14,138 +14,158 @@ from pathlib import Path
 
 import pandas as pd
 
-from dimjax.data.labels import COLUMNS, check
+from dimjax.data.labels import COLUMNS, check_labels
 from dimjax.errors import InputError
-from dimjax.ledger.database import Ledger, check_identity, connect, ready
+from dimjax.ledger.checks import as_float, as_int, as_name, as_text
+from dimjax.ledger.database import Ledger, check_identity, configure, connect
 from dimjax.ledger.schema import STATEMENTS
-from dimjax.ledger.values import name_of, text, whole
 
 Shapes = Mapping[str, tuple[int, int, int]]
 
-_WHERE = "labels of round 0"
+_SUBJECT = "labels of round 0"
 
 
-def begin(
+def create_or_open(
     path: str | Path,
     labels: pd.DataFrame,
     shapes: Shapes,
+    match_px: float,
     clock: Callable[[], float] = time.time,
 ) -> Ledger:
-    """Begin a run's ledger with the labels of round 0, or open it where it has begun so already.
+    """Create a run's ledger with the labels of round 0, or open it if they are the same.
 
     Args:
-      path: The file.
-      labels: Label table; its rows get the ids 1, 2, ... in their order.
+      path: Path of the file.
+      labels: Label table; its rows get the ids 1, 2, ... in order.
       shapes: T, H, W of each sequence.
-      clock: Tells the seconds since 1970.
+      match_px: Matching radius of the run, pixels: locations closer than this are the same object.
+      clock: Returns the seconds since 1970.
 
     Raises:
-      InputError: A label or shape is wrong, or there is a ledger that began with other labels.
+      InputError: A label, a shape or match_px is invalid, or the existing ledger was created with
+        other labels or another match_px.
     """
-    shapes = _checked(shapes)
-    rows = _rows(labels, shapes)
-    book = connect(Path(path), "rwc", clock)
+    shapes, match_px = _checked_shapes(shapes), _checked_radius(match_px)
+    rows = _checked_rows(labels, shapes)
+    db = connect(Path(path), "rwc", clock)
     try:
-        with book.writing():  # of two that begin, the second finds the ledger of the first
-            if book.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,):
-                _fill(book, rows)
-            check_identity(book)
-            _check_same_labels(book, rows)
-            add_sequences(book, shapes)
-        return ready(book)
+        with db.write_transaction():  # if two processes create it, the second opens it
+            if db.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,):
+                _create(db, rows, match_px)
+            check_identity(db)
+            _check_same_start(db, rows, match_px)
+            add_sequences(db, shapes)
+        return configure(db)
     except BaseException:
-        book.close()
+        db.close()
         raise
 
 
-def add_sequences(book: Ledger, shapes: Shapes) -> None:
-    """Make sequences known, with T, H, W of each; those known already must be of the same shape.
+def add_sequences(db: Ledger, shapes: Shapes) -> None:
+    """Register sequences with their T, H, W. The shape of a registered sequence must not change.
 
     Raises:
-      InputError: A shape is wrong or another than before.
+      InputError: A shape is invalid or has changed.
     """
-    shapes = _checked(shapes)
-    with book.writing():
-        known = sequence_shapes(book)
+    shapes = _checked_shapes(shapes)
+    with db.write_transaction():
+        registered = sequence_shapes(db)
         for name, shape in shapes.items():
-            if known.get(name, shape) != shape:
-                rule = f"its length, height and width must stay {known[name]}"
+            if registered.get(name, shape) != shape:
+                rule = f"its length, height and width must stay {registered[name]}"
                 raise InputError(f"sequence {name}", rule, shape, "Give it a new name.")
-            if name not in known:
-                book.execute("INSERT INTO sequences VALUES (?, ?, ?, ?)", (name, *shape))
+            if name not in registered:
+                db.execute("INSERT INTO sequences VALUES (?, ?, ?, ?)", (name, *shape))
 
 
-def sequence_shapes(book: Ledger) -> dict[str, tuple[int, int, int]]:
-    """T, H, W of each known sequence."""
-    with book.reading():
-        rows = book.execute("SELECT * FROM sequences ORDER BY sequence").fetchall()
+def sequence_shapes(db: Ledger) -> dict[str, tuple[int, int, int]]:
+    """Return T, H, W of each registered sequence."""
+    with db.read_transaction():
+        rows = db.execute("SELECT * FROM sequences ORDER BY sequence").fetchall()
     return {name: tuple(shape) for name, *shape in rows}
 
 
-def begin_round(book: Ledger, round: int) -> None:
-    """Begin a round: earlier decisions count from now on, later ones in the next round.
+def match_px(db: Ledger) -> float:
+    """Return the matching radius of the run, pixels."""
+    with db.read_transaction():
+        return db.execute("SELECT match_px FROM meta").fetchone()[0]
 
-    Items that are still open lapse, since the round finds its own.
+
+def begin_round(db: Ledger, round: int) -> None:
+    """Begin a round: earlier decisions take effect now, and later ones in the next round.
+
+    Items that are still open lapse, since each round makes its own items.
 
     Raises:
       InputError: A round is left out.
     """
-    round = whole("begin_round", "round", round)
-    with book.writing():
-        newest = current_round(book)
+    round = as_int("begin_round", "round", round)
+    with db.write_transaction():
+        newest = current_round(db)
         if round > newest + 1:
             rule = f"round {newest + 1} must come next"
-            raise InputError(book.path, rule, f"round {round}", "Begin the rounds in their order.")
+            raise InputError(db.path, rule, f"round {round}", "Begin the rounds in order.")
         if round == newest + 1:
-            book.execute("INSERT INTO rounds VALUES (?, ?)", (round, book.clock()))
+            db.execute("INSERT INTO rounds VALUES (?, ?)", (round, db.clock()))
 
 
-def current_round(book: Ledger) -> int:
-    """The newest round that has begun."""
-    with book.reading():
-        return book.execute("SELECT max(round) FROM rounds").fetchone()[0]
+def current_round(db: Ledger) -> int:
+    """Return the newest round that has begun."""
+    with db.read_transaction():
+        return db.execute("SELECT max(round) FROM rounds").fetchone()[0]
 
 
-def _fill(book: Ledger, rows: list[tuple]) -> None:
+def _create(db: Ledger, rows: list[tuple], match_px: float) -> None:
     for statement in STATEMENTS:
-        book.execute(statement)
-    now = book.clock()
-    book.execute("INSERT INTO rounds VALUES (0, ?)", (now,))
-    begun = (0, None, "begin", "", "", now, -1, None)
-    book.execute("INSERT INTO decisions VALUES (?, ?, ?, ?, ?, ?, ?, ?)", begun)
+        db.execute(statement)
+    now = db.clock()
+    db.execute("INSERT INTO meta VALUES (?)", (match_px,))
+    db.execute("INSERT INTO rounds VALUES (0, ?)", (now,))
+    creation = (0, None, "create", "", "", now, -1, None)
+    db.execute("INSERT INTO decisions VALUES (?, ?, ?, ?, ?, ?, ?, ?)", creation)
     statement = f"INSERT INTO versions (label, decision, removed, {', '.join(COLUMNS)})"
     statement += f" VALUES (?, 0, 0{', ?' * len(COLUMNS)})"
     for label, row in enumerate(rows, start=1):
-        book.execute(statement, (label, *row))
+        db.execute(statement, (label, *row))
 
 
-def _check_same_labels(book: Ledger, rows: list[tuple]) -> None:
+def _check_same_start(db: Ledger, rows: list[tuple], radius: float) -> None:
+    if match_px(db) != radius:
+        rule = f"a run keeps its matching radius, detection.match_px = {match_px(db)}"
+        raise InputError(db.path, rule, radius, "Set it back, or choose another --workdir.")
     statement = f"SELECT {', '.join(COLUMNS)} FROM versions WHERE decision = 0 ORDER BY label"
-    there = book.execute(statement).fetchall()
-    if there != rows:
-        differing = sum(a != b for a, b in zip(there, rows, strict=False))
-        differing += abs(len(there) - len(rows))
-        rule = f"a run goes on with the {len(there)} labels of its round 0"
-        found = f"{len(rows)} labels, of which {differing} rows differ"
-        raise InputError(book.path, rule, found, "Take them back, or choose another --workdir.")
+    stored = db.execute(statement).fetchall()
+    if stored != rows:
+        differing = sum(a != b for a, b in zip(stored, rows, strict=False))
+        differing += abs(len(stored) - len(rows))
+        rule = f"a run continues with the {len(stored)} labels of its round 0"
+        value = f"{len(rows)} labels, of which {differing} rows differ"
+        raise InputError(db.path, rule, value, "Restore them, or choose another --workdir.")
 
 
-def _checked(shapes: Shapes) -> dict[str, tuple[int, int, int]]:
+def _checked_shapes(shapes: Shapes) -> dict[str, tuple[int, int, int]]:
     for name, shape in shapes.items():
-        where = f"sequence {name_of('sequences', 'name', name)}"
-        sizes = [whole(where, "length, height or width", size) for size in shape]
+        subject = f"sequence {as_name('sequences', 'name', name)}"
+        sizes = [as_int(subject, "length, height or width", size) for size in shape]
         if len(sizes) != 3 or 0 in sizes:
             rule = "its shape must be length, height and width, all above 0"
-            raise InputError(where, rule, tuple(sizes), "Correct it.")
+            raise InputError(subject, rule, tuple(sizes), "Correct it.")
     return {name: tuple(int(size) for size in shape) for name, shape in shapes.items()}
 
 
-def _rows(labels: pd.DataFrame, shapes: Shapes) -> list[tuple]:
-    """The checked labels as tuples of Python's own types."""
-    check(labels, shapes, _WHERE)
+def _checked_radius(match_px: float) -> float:
+    radius = as_float("ledger", "match_px", match_px)
+    if radius <= 0:
+        raise InputError("ledger", "match_px must be above 0", radius, "Correct it.")
+    return radius
+
+
+def _checked_rows(labels: pd.DataFrame, shapes: Shapes) -> list[tuple]:
+    """Return the labels as tuples of Python's own types."""
+    check_labels(labels, shapes, _SUBJECT)
     for column in ("track", "source"):
         for value in labels[column].unique():
-            text(_WHERE, column, value)
+            as_text(_SUBJECT, column, value)
     types = {"frame": "int64", **dict.fromkeys(("x", "y", "w", "h"), "float64")}
     columns = [labels[name].astype(types.get(name, object)).tolist() for name in COLUMNS]
     return list(zip(*columns, strict=True))

@@ -1,12 +1,12 @@
-"""The file of a ledger: opening it, and transactions.
+"""The file of a ledger: how it is opened, and its transactions.
 
-A Ledger is one connection. Its work happens in transactions, `writing` or `reading`, and a
-decision is acknowledged when its transaction has ended: then it is on the disk.
+A Ledger is one connection. It is read and written in transactions. A decision is acknowledged when
+its transaction ends: by then it is on the disk.
 
-    with open_ledger("runs/demo/ledger.sqlite") as book:
-        with book.writing():                        # all of it, or nothing of it
-            for item in get_items(book, states=["open"]):
-                decide(book, item.id, "keep", "oracle", "oracle")
+    with open_ledger("runs/demo/ledger.sqlite") as db:
+        with db.write_transaction():                # all of the block, or nothing
+            for item in get_items(db, states=["open"]):
+                decide(db, item.id, "keep", "oracle", "oracle")
 """
 
 import contextlib
@@ -17,18 +17,18 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from dimjax.errors import InputError
-from dimjax.ledger.schema import APPLICATION, VERSION
+from dimjax.ledger.schema import APPLICATION_ID, VERSION
 
-_PATIENCE_SECONDS = 30.0  # to wait for another process to end its transaction
+_TIMEOUT_SECONDS = 30.0  # for another process to end its transaction
 _REMEDY = "Give the directory of a run."
 
 
 class Ledger:
-    """An open ledger; threads may share it, and it closes at the end of a with block.
+    """An open ledger. Threads may share it; it closes at the end of a with block.
 
     Attributes:
-      path: Of the file.
-      clock: Tells the seconds since 1970.
+      path: Path of the file.
+      clock: Returns the seconds since 1970.
     """
 
     def __init__(self, path: Path, connection: sqlite3.Connection, clock: Callable[[], float]):
@@ -42,13 +42,13 @@ class Ledger:
         return self._connection.execute(statement, values)
 
     @contextlib.contextmanager
-    def writing(self) -> Iterator[None]:
-        """Do all that is in the block, or nothing of it; no one else writes meanwhile.
+    def write_transaction(self) -> Iterator[None]:
+        """Apply everything in the block, or nothing; nobody else writes in the meantime.
 
-        Blocks may be nested. Only the end of the outermost one acknowledges.
+        Blocks may be nested. Only the end of the outermost block commits.
 
         Raises:
-          InputError: Another process does not let go of the ledger.
+          InputError: Another process holds the ledger for too long.
         """
         with self._lock:
             nested = self._connection.in_transaction
@@ -60,13 +60,13 @@ class Ledger:
                 if nested:
                     self.execute("ROLLBACK TO block")
                     self.execute("RELEASE block")
-                elif self._connection.in_transaction:  # SQLite ends it itself on a full disk
+                elif self._connection.in_transaction:  # SQLite itself ends it on a full disk
                     self.execute("ROLLBACK")
                 raise
 
     @contextlib.contextmanager
-    def reading(self) -> Iterator[None]:
-        """See one state of the ledger throughout the block, whatever others write."""
+    def read_transaction(self) -> Iterator[None]:
+        """Read a single state of the ledger throughout the block, even if others write."""
         with self._lock:
             if self._connection.in_transaction:
                 yield
@@ -91,33 +91,33 @@ class Ledger:
         try:
             self.execute(statement)
         except sqlite3.OperationalError as error:
-            rule = "another process must let go of the ledger in time"
+            rule = "other processes must release the ledger in time"
             raise InputError(self.path, rule, error, "End that process, or try again.") from error
 
 
 def open_ledger(path: str | Path, clock: Callable[[], float] = time.time) -> Ledger:
-    """Open a run's ledger.
+    """Open the ledger of a run.
 
     Raises:
-      InputError: There is no such file, it is no ledger, or a newer dimjax wrote it.
+      InputError: The file is missing, is not a ledger, or belongs to another version of dimjax.
     """
-    book = connect(Path(path), "rw", clock)
+    db = connect(Path(path), "rw", clock)
     try:
-        check_identity(book)
-        return ready(book)
+        check_identity(db)
+        return configure(db)
     except BaseException:
-        book.close()
+        db.close()
         raise
 
 
 def connect(path: Path, mode: str, clock: Callable[[], float]) -> Ledger:
-    """Open a file ("rw", or "rwc" to create it) without changing it: it may be somebody else's."""
+    """Open a file ("rw", or "rwc" to create it) without changing it, since it may be no ledger."""
     connection = None
     try:
         connection = sqlite3.connect(
             f"{path.absolute().as_uri()}?mode={mode}",
             uri=True,
-            timeout=_PATIENCE_SECONDS,
+            timeout=_TIMEOUT_SECONDS,
             isolation_level=None,
             check_same_thread=False,
         )
@@ -129,21 +129,22 @@ def connect(path: Path, mode: str, clock: Callable[[], float]) -> Ledger:
     return Ledger(path, connection, clock)
 
 
-def check_identity(book: Ledger) -> None:
-    """Refuse what is no ledger, or one of another version."""
-    (application,) = book.execute("PRAGMA application_id").fetchone()
-    (version,) = book.execute("PRAGMA user_version").fetchone()
-    if application != APPLICATION:
-        found = "another database, or an empty file"
-        raise InputError(book.path, "it must be the ledger of a run", found, _REMEDY)
+def check_identity(db: Ledger) -> None:
+    """Raise if the file is not a ledger, or a ledger of another version."""
+    (application,) = db.execute("PRAGMA application_id").fetchone()
+    (version,) = db.execute("PRAGMA user_version").fetchone()
+    if application != APPLICATION_ID:
+        value = "another database, or an empty file"
+        raise InputError(db.path, "it must be the ledger of a run", value, _REMEDY)
     if version != VERSION:
         rule = f"this dimjax reads ledgers of schema version {VERSION}"
-        raise InputError(book.path, rule, version, "Use the dimjax that wrote it, or a newer one.")
+        remedy = "Use the dimjax that wrote it."
+        raise InputError(db.path, rule, version, remedy)
 
 
-def ready(book: Ledger) -> Ledger:
-    """The ledger, with the settings of its connection."""
-    book.execute("PRAGMA journal_mode = WAL")
-    book.execute("PRAGMA synchronous = FULL")  # NORMAL would lose commits in a power cut
-    book.execute("PRAGMA foreign_keys = ON")
-    return book
+def configure(db: Ledger) -> Ledger:
+    """Set the pragmas of the connection and return the ledger."""
+    db.execute("PRAGMA journal_mode = WAL")
+    db.execute("PRAGMA synchronous = FULL")  # NORMAL would lose commits in a power cut
+    db.execute("PRAGMA foreign_keys = ON")
+    return db

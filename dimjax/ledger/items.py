@@ -1,13 +1,13 @@
-"""Review items as a stage makes them: checked, and added once.
+"""Review items: checked, and added once by the stage that made them.
 
-In come suspects, misses and false alarms as Items; out come their ids, and the Items again with
-their state. An item is open until it is decided or skipped. It is stale when a label of it has
-changed since, or a label has come near a place of it that had none, and lapsed when a later round
-has begun; then it cannot be decided.
+An item is open until it is decided or skipped. It becomes stale if one of its labels has changed
+since, or if a label was added near one of its frames without a label. It lapses when a later round
+begins. Stale and lapsed items cannot be decided.
 
-    place = Place(frame=7, x=41.5, y=20.5, label=3, fix=Change(label=3, x=44.0, y=20.5))
-    ids = add_items(book, [Item("wrong_position", "flight3", 0.9, "3 px off", (place,))], "refine")
-    get_item(book, ids[0]).state                    # "open"
+    frame = ItemFrame(frame=7, x=41.5, y=20.5, label=3, fix=Change(label=3, x=44.0, y=20.5))
+    item = Item("wrong_position", "flight3", 0.9, "3 px off the track", (frame,))
+    ids = add_items(db, [item], stage="refine")
+    get_item(db, ids[0]).state                      # "open"
 """
 
 import json
@@ -17,149 +17,140 @@ from typing import Any
 from dimjax.data.labels import broken_rule
 from dimjax.errors import InputError
 from dimjax.ledger.changes import label_after
+from dimjax.ledger.checks import as_choice, as_float, as_int, as_name, as_probability
 from dimjax.ledger.creation import Shapes, current_round, sequence_shapes
 from dimjax.ledger.database import Ledger
-from dimjax.ledger.label_history import label_now
-from dimjax.ledger.values import (
-    KINDS,
-    Change,
-    Item,
-    Label,
-    Place,
-    checked_change,
-    name_of,
-    number,
-    one_of,
-    whole,
-)
+from dimjax.ledger.label_history import current_label
+from dimjax.ledger.values import KINDS, Change, Item, ItemFrame, Label, check_change
 
 
-def add_items(book: Ledger, items: Iterable[Item], stage: str) -> list[int]:
-    """Add the review items that a stage found in the current round, all or none.
+def add_items(db: Ledger, items: Iterable[Item], stage: str) -> list[int]:
+    """Add the review items that a stage made in the current round, all or none.
 
-    Where that stage's items of the round are there already, nothing is added: a stage that was
-    killed before it could say that it had ended runs again.
+    If the stage has added items in this round before, nothing is added: a stage that was killed
+    before it was marked as done runs again.
 
     Returns:
       Ids of the stage's items of the round.
 
     Raises:
-      InputError: A value is wrong, or a label that an item concerns is not there.
+      InputError: A value is invalid, or a label of an item does not exist.
     """
-    stage = name_of("review items", "stage", stage)
-    with book.writing():
-        round = current_round(book)
+    stage = as_name("review items", "stage", stage)
+    with db.write_transaction():
+        round = current_round(db)
         statement = "SELECT item FROM items WHERE round = ? AND stage = ? ORDER BY item"
-        there = [row[0] for row in book.execute(statement, (round, stage))]
-        if there:
-            return there
-        shapes = sequence_shapes(book)
-        newest = book.execute("SELECT max(decision) FROM decisions").fetchone()[0]
-        made = (book.clock(), newest)
+        existing = [row[0] for row in db.execute(statement, (round, stage))]
+        if existing:
+            return existing
+        shapes = sequence_shapes(db)
+        newest = db.execute("SELECT max(decision) FROM decisions").fetchone()[0]
+        made = (db.clock(), newest)
         return [
-            _add(book, _checked(book, item, f"{stage} item {k}", shapes), round, stage, made)
+            _insert(db, _checked(db, item, f"{stage} item {k}", shapes), round, stage, made)
             for k, item in enumerate(items)
         ]
 
 
-def get_item(book: Ledger, item: int) -> Item:
-    """One item.
+def get_item(db: Ledger, item: int) -> Item:
+    """Return one item.
 
     Raises:
-      InputError: There is no such item.
+      InputError: The item does not exist.
     """
-    item = whole(str(book.path), "item", item)
-    with book.reading():
-        row = book.execute("SELECT * FROM states WHERE item = ?", (item,)).fetchone()
+    item = as_int(str(db.path), "item", item)
+    with db.read_transaction():
+        row = db.execute("SELECT * FROM item_states WHERE item = ?", (item,)).fetchone()
         if row is None:
-            rule = "an item must be one of the ledger"
-            raise InputError(f"{book.path} item {item}", rule, "none", "Load the items again.")
-        return item_of(book, row)
+            rule = "the item must exist in the ledger"
+            raise InputError(f"{db.path} item {item}", rule, "none", "Load the items again.")
+        return item_from_row(db, row)
 
 
-def _checked(book: Ledger, item: Item, where: str, shapes: Shapes) -> Item:
-    """The item in Python's own types, after a look at everything in it."""
-    if not isinstance(item, Item):
-        raise InputError(where, "it must be an Item", repr(item), "Correct it.")
-    one_of(where, "kind", item.kind, KINDS)
-    check_sequence(where, item.sequence, shapes)
-    probability = number(where, "probability", item.probability)
-    if not 0 <= probability <= 1:
-        raise InputError(where, "probability must lie in 0..1", probability, "Correct it.")
-    if not item.places:
-        raise InputError(where, "an item must have a place", "none", "Say where to look.")
-    places = tuple(_checked_place(book, place, item, where, shapes) for place in item.places)
-    labels = [place.label for place in places if place.label is not None]
-    if len(set(labels)) < len(labels):
-        rule, remedy = "an item must name a label once", "Make one place of the two."
-        raise InputError(where, rule, f"labels {labels}", remedy)
-    return item._replace(
-        probability=probability,
-        score=number(where, "score", item.score),
-        reason=name_of(where, "reason", item.reason),
-        places=places,
-    )
-
-
-def _checked_place(book: Ledger, place: Place, item: Item, where: str, shapes: Shapes) -> Place:
-    if not isinstance(place, Place):
-        raise InputError(where, "a place must be a Place", repr(place), "Correct it.")
-    place = Place(
-        whole(where, "frame", place.frame),
-        number(where, "x", place.x),
-        number(where, "y", place.y),
-        None if place.label is None else whole(where, "label", place.label),
-        None if place.fix is None else checked_change(place.fix, where),
-    )
-    spot = Label(0, item.sequence, *place[:3], 1.0, 1.0, "target", "", "", 0, False)
-    _check_in_frame(spot, shapes, where)
-    label = None if place.label is None else label_now(book, place.label)
-    missing = label is None or (label.sequence, label.frame) != (item.sequence, place.frame)
-    if place.label is not None and missing:
-        rule = f"the label must be there, in {item.sequence} frame {place.frame}"
-        raise InputError(where, rule, f"label {place.label}", "Make the item anew.")
-    if place.fix is not None:
-        own = (None, item.sequence, place.frame) if label is None else (place.label,)
-        if place.fix[: len(own)] != own:
-            rule = "a fix must be of its place's label, or new in its place's frame"
-            raise InputError(where, rule, place.fix, "Correct the fix or its place.")
-        _check_in_frame(label_after(place.fix, label, "", 0), shapes, where)
-    return place
-
-
-def _check_in_frame(label: Label, shapes: Shapes, where: str) -> None:
-    broken = broken_rule(label, shapes)
-    if broken is not None:
-        raise InputError(where, *broken, "Correct the place or its fix.")
-
-
-def check_sequence(where: str, sequence: Any, shapes: Shapes) -> None:
-    """Refuse a sequence that the ledger does not know."""
-    if not isinstance(sequence, str) or sequence not in shapes:
-        rule, remedy = "sequence must be a known one", "Add the sequence first, or correct it."
-        raise InputError(where, rule, repr(sequence), remedy)
-
-
-def _add(book: Ledger, item: Item, round: int, stage: str, made: tuple[float, int]) -> int:
-    row = (round, stage, *item[:2], item.probability, item.score, item.reason, *made)
-    item_id = book.execute(f"INSERT INTO items VALUES (NULL{', ?' * 9})", row).lastrowid
-    for k, place in enumerate(item.places):
-        version = None if place.label is None else label_now(book, place.label).decision
-        given = {} if place.fix is None else place.fix._asdict()
-        fix = json.dumps({key: value for key, value in given.items() if value is not None})
-        row = (item_id, k, *place[:4], version, None if place.fix is None else fix)
-        book.execute("INSERT INTO places VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
-    return item_id
-
-
-def item_of(book: Ledger, row: tuple) -> Item:
-    """The item of a row of `states`."""
+def item_from_row(db: Ledger, row: tuple) -> Item:
+    """Return the item of a row of `item_states`."""
     item, round, stage, kind, sequence, probability, score, reason, made_at, *_, state = row
-    statement = "SELECT frame, x, y, label, fix FROM places WHERE item = ? ORDER BY place"
-    places = tuple(
-        Place(*place, None if fix is None else Change(**json.loads(fix)))
-        for *place, fix in book.execute(statement, (item,))
+    statement = """SELECT frame, x, y, label, fix FROM item_frames
+      WHERE item = ? ORDER BY frame_index"""
+    frames = tuple(
+        ItemFrame(*fields, None if fix is None else Change(**json.loads(fix)))
+        for *fields, fix in db.execute(statement, (item,))
     )
     return Item(
-        kind, sequence, probability, reason, places, score, item, round, stage, made_at, state
+        kind, sequence, probability, reason, frames, score, item, round, stage, made_at, state
     )
+
+
+def check_sequence(subject: str, sequence: Any, shapes: Shapes) -> None:
+    """Raise if the ledger has no such sequence."""
+    if not isinstance(sequence, str) or sequence not in shapes:
+        rule, remedy = "sequence must be in the ledger", "Add the sequence first, or correct it."
+        raise InputError(subject, rule, repr(sequence), remedy)
+
+
+def _checked(db: Ledger, item: Item, subject: str, shapes: Shapes) -> Item:
+    """Return the item in Python's own types after a check of all its fields."""
+    if not isinstance(item, Item):
+        raise InputError(subject, "it must be an Item", repr(item), "Correct it.")
+    as_choice(subject, "kind", item.kind, KINDS)
+    check_sequence(subject, item.sequence, shapes)
+    probability = as_probability(subject, "probability", item.probability)
+    if not item.frames:
+        raise InputError(subject, "an item needs a frame", "none", "Give the frame to look at.")
+    frames = tuple(_checked_frame(db, frame, item, subject, shapes) for frame in item.frames)
+    labels = [frame.label for frame in frames if frame.label is not None]
+    if len(set(labels)) < len(labels):
+        rule, remedy = "an item must name a label once", "Merge the two frames."
+        raise InputError(subject, rule, f"labels {labels}", remedy)
+    return item._replace(
+        probability=probability,
+        score=as_float(subject, "score", item.score),
+        reason=as_name(subject, "reason", item.reason),
+        frames=frames,
+    )
+
+
+def _checked_frame(
+    db: Ledger, frame: ItemFrame, item: Item, subject: str, shapes: Shapes
+) -> ItemFrame:
+    if not isinstance(frame, ItemFrame):
+        raise InputError(subject, "a frame must be an ItemFrame", repr(frame), "Correct it.")
+    frame = ItemFrame(
+        as_int(subject, "frame", frame.frame),
+        as_float(subject, "x", frame.x),
+        as_float(subject, "y", frame.y),
+        None if frame.label is None else as_int(subject, "label", frame.label),
+        None if frame.fix is None else check_change(frame.fix, subject),
+    )
+    location = Label(0, item.sequence, *frame[:3], 1.0, 1.0, "target", "", "", 0, False)
+    _check_in_frame(location, shapes, subject)
+    label = None if frame.label is None else current_label(db, frame.label)
+    missing = label is None or (label.sequence, label.frame) != (item.sequence, frame.frame)
+    if frame.label is not None and missing:
+        rule = f"the label must exist in {item.sequence} frame {frame.frame}"
+        raise InputError(subject, rule, f"label {frame.label}", "Make the item again.")
+    if frame.fix is not None:
+        key = (None, item.sequence, frame.frame) if label is None else (frame.label,)
+        if frame.fix[: len(key)] != key:
+            rule = "a fix must change the label of its item frame, or add a label in that frame"
+            raise InputError(subject, rule, frame.fix, "Correct the fix or the item frame.")
+        _check_in_frame(label_after(frame.fix, label, "", 0), shapes, subject)
+    return frame
+
+
+def _check_in_frame(label: Label, shapes: Shapes, subject: str) -> None:
+    broken = broken_rule(label, shapes)
+    if broken is not None:
+        raise InputError(subject, *broken, "Correct the location or its fix.")
+
+
+def _insert(db: Ledger, item: Item, round: int, stage: str, made: tuple[float, int]) -> int:
+    row = (round, stage, *item[:2], item.probability, item.score, item.reason, *made)
+    item_id = db.execute(f"INSERT INTO items VALUES (NULL{', ?' * 9})", row).lastrowid
+    for k, frame in enumerate(item.frames):
+        version = None if frame.label is None else current_label(db, frame.label).decision
+        fields = {} if frame.fix is None else frame.fix._asdict()
+        fix = json.dumps({key: value for key, value in fields.items() if value is not None})
+        row = (item_id, k, *frame[:4], version, None if frame.fix is None else fix)
+        db.execute("INSERT INTO item_frames VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+    return item_id

@@ -1,22 +1,17 @@
-"""What goes into a ledger and comes out of it, as plain values, and the strict checks of them.
+"""The values that a ledger stores and returns, and strict checks of label changes.
 
-In come values from a program or a web page; out come the same with Python's own types, or an
-error that names the value.
-
-    Change(label=3, x=44.0, y=20.5)                                     # moves a label
-    Change(label=3, removed=True)                                       # takes it away
-    Change(None, "flight3", 7, 44.0, 20.5, 3.0, 3.0, "target", "t1")    # a new one
-    as_change({"label": 3, "x": 44.0}, "request")                       # from JSON
+Change(label=3, x=44.0, y=20.5)                                     # moves a label
+Change(label=3, removed=True)                                       # removes it
+Change(None, "flight3", 7, 44.0, 20.5, 3.0, 3.0, "target", "t1")    # adds a label
+as_change({"label": 3, "x": 44.0}, "request")                       # from JSON
 """
 
-import contextlib
-import math
-from collections.abc import Mapping, Sequence
-from numbers import Integral, Real
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from dimjax.data.labels import CATEGORIES
 from dimjax.errors import InputError
+from dimjax.ledger.checks import as_choice, as_float, as_int, as_text
 
 KINDS = (
     "unlabelled_target",
@@ -27,17 +22,16 @@ KINDS = (
     "false_alarm",
 )
 VERBS = ("accept", "keep", "move", "resize", "category", "delete", "add", "skip")
-REVIEWERS = ("person", "oracle", "auto")
+REVIEWER_KINDS = ("person", "oracle", "auto")
 STATES = ("open", "skipped", "decided", "stale", "lapsed")
 
-_LARGEST = 2**53
 _BOX = ("x", "y", "w", "h")
 
 
 class Change(NamedTuple):
-    """What becomes of one label; a field of None stays as it is."""
+    """A change of one label. Fields that are None stay unchanged."""
 
-    label: int | None = None  # None: a new label, which needs all fields; only track may lack
+    label: int | None = None  # None: a new label, which needs all fields except track
     sequence: str | None = None  # of a new label only
     frame: int | None = None  # of a new label only
     x: float | None = None  # centre in the frame, pixels
@@ -46,56 +40,56 @@ class Change(NamedTuple):
     h: float | None = None
     category: str | None = None
     track: str | None = None  # of a new label only
-    removed: bool = False  # takes the label away; then nothing else is given
+    removed: bool = False  # removes the label; then no other field is set
 
 
-class Place(NamedTuple):
-    """One frame of an item: where to look, the label concerned, and the suggested fix."""
+class ItemFrame(NamedTuple):
+    """One frame of a review item: the location, the label concerned, and the suggested fix."""
 
     frame: int
     x: float  # pixels of the frame
     y: float
-    label: int | None = None  # None: there is no label here
-    fix: Change | None = None  # None: the labels are right as they are
+    label: int | None = None  # None: no label here
+    fix: Change | None = None  # None: the labels are right
 
 
 class Item(NamedTuple):
-    """A review item; it may concern several frames of one track, which one decision settles."""
+    """A review item. Its frames belong to one track, and one decision settles all of them."""
 
     kind: str  # one of KINDS
     sequence: str
-    probability: float  # 0..1, that something is wrong
-    reason: str  # in words, one line
-    places: tuple[Place, ...]
-    score: float = 0.0  # what the probability was made from
-    id: int | None = None  # this and all below: filled in by the ledger
-    round: int | None = None  # in which it was made
-    stage: str | None = None  # that made it
+    probability: float  # 0..1, that a label is wrong or missing
+    reason: str  # one line of text
+    frames: tuple[ItemFrame, ...]
+    score: float = 0.0  # the quantity that the probability was calibrated from
+    id: int | None = None  # this and all fields below: filled in by the ledger
+    round: int | None = None  # the round that made it
+    stage: str | None = None  # the stage that made it
     made_at: float | None = None  # seconds since 1970
     state: str | None = None  # one of STATES
 
     @property
     def suggestion(self) -> tuple[Change, ...]:
-        """The suggested fixes of all places."""
-        return tuple(place.fix for place in self.places if place.fix is not None)
+        """The suggested fixes of all frames."""
+        return tuple(frame.fix for frame in self.frames if frame.fix is not None)
 
 
 class Decision(NamedTuple):
-    """What was decided, as a row of the ledger."""
+    """A decision, as a row of the ledger."""
 
     id: int
     item: int
     verb: str  # one of VERBS, or "undo"
     reviewer: str
-    reviewer_kind: str  # one of REVIEWERS
+    reviewer_kind: str  # one of REVIEWER_KINDS
     made_at: float  # seconds since 1970
-    round: int  # in which it was made; it counts in the labels of the next
-    cancels: int | None  # the decision that an undo undoes
-    labels: tuple[int, ...] = ()  # the labels changed, new ones included
+    round: int  # the round that it was made in; it takes effect in the next
+    cancels: int | None  # the decision that an undo cancels
+    labels: tuple[int, ...] = ()  # ids of the changed labels, including new ones
 
 
 class Label(NamedTuple):
-    """A label as a decision left it; frame coordinates."""
+    """A version of a label, in frame coordinates."""
 
     id: int
     sequence: str
@@ -106,113 +100,73 @@ class Label(NamedTuple):
     h: float
     category: str
     track: str
-    source: str  # of round 0, or the kind of the reviewer who changed it last
-    decision: int  # 0: the labels of round 0
+    source: str  # of round 0, or the kind of reviewer that changed the label last
+    decision: int  # the decision that wrote this version; 0: the labels of round 0
     removed: bool
 
 
 class Progress(NamedTuple):
-    """How far the review of the current round is."""
+    """Progress of the review of the current round, in items."""
 
     open: int
     skipped: int
     decided: int
     stale: int
-    leased: int  # of the open and skipped ones
-    per_minute: float  # median pace of the last decisions, NaN before the second
-    seconds_left: float  # for the open ones at this pace, NaN if unknown
+    leased: int  # among the open and skipped items
+    per_minute: float  # median rate of the latest decisions, NaN before the second decision
+    seconds_left: float  # for the open items at this rate, NaN if unknown
 
 
-def as_change(values: Mapping[str, Any], where: str) -> Change:
-    """A change from a mapping such as JSON gives it.
+def as_change(values: Mapping[str, Any], subject: str) -> Change:
+    """Return the change that a mapping describes, as parsed from JSON.
 
     Raises:
-      InputError: A key is unknown or a value is not of its type.
+      InputError: A key is unknown, or a value has the wrong type.
     """
     if not isinstance(values, Mapping):
-        raise InputError(where, "a change must be a mapping", repr(values), "Correct it.")
+        raise InputError(subject, "a change must be a mapping", repr(values), "Correct it.")
     for key in values:
-        one_of(where, "a change's key", key, Change._fields)
-    return checked_change(Change(**values), where)
+        as_choice(subject, "a change's key", key, Change._fields)
+    return check_change(Change(**values), subject)
 
 
-def checked_change(change: Change, where: str) -> Change:
-    """A change in Python's own types, with neither too few nor too many fields.
+def check_change(change: Change, subject: str) -> Change:
+    """Return a change in Python's own types after a check of its fields.
 
     Raises:
-      InputError: A value is not of its type, or a field lacks or must not be there.
+      InputError: A value has the wrong type, a field is missing, or a field must not be set.
     """
     if not isinstance(change, Change):
-        raise InputError(where, "a change must be a Change", repr(change), "Correct it.")
-    checks = {"label": whole, "frame": whole, "sequence": text, "track": text, "category": text}
-    plain = {
-        field: checks.get(field, number)(where, field, value)
-        for field, value in change._asdict().items()
-        if field != "removed" and value is not None
+        raise InputError(subject, "a change must be a Change", repr(change), "Correct it.")
+    converters = {
+        **dict.fromkeys(("label", "frame"), as_int),
+        **dict.fromkeys(("sequence", "track", "category"), as_text),
+        **dict.fromkeys(_BOX, as_float),
+    }
+    fields = {
+        name: converters[name](subject, name, value)
+        for name, value in change._asdict().items()
+        if name != "removed" and value is not None
     }
     if not isinstance(change.removed, bool):
-        raise InputError(
-            where, "removed must be true or false", repr(change.removed), "Correct it."
-        )
-    if "category" in plain:
-        one_of(where, "category", plain["category"], CATEGORIES)
-    _check_fields(plain.keys(), change.removed, where)
-    return Change(**plain, removed=change.removed)
+        rule = "removed must be true or false"
+        raise InputError(subject, rule, repr(change.removed), "Correct it.")
+    if "category" in fields:
+        as_choice(subject, "category", fields["category"], CATEGORIES)
+    _check_fields(fields.keys(), change.removed, subject)
+    return Change(**fields, removed=change.removed)
 
 
-def _check_fields(given: set[str], removed: bool, where: str) -> None:
-    found = f"{', '.join(sorted(given)) or 'nothing'}{' and removed' if removed else ''}"
+def _check_fields(names: set[str], removed: bool, subject: str) -> None:
     if removed:
-        rule, holds = "a change that removes gives the label and nothing else", given == {"label"}
-    elif "label" in given:
+        rule, holds = "a change that removes gives the label and nothing else", names == {"label"}
+    elif "label" in names:
         rule = "a change of a label gives any of x, y, w, h, category"
-        holds = {"label"} < given <= {"label", *_BOX, "category"}
+        holds = {"label"} < names <= {"label", *_BOX, "category"}
     else:
-        needed = {"sequence", "frame", *_BOX, "category"}
+        required = {"sequence", "frame", *_BOX, "category"}
         rule = "a new label needs sequence, frame, x, y, w, h, category"
-        holds = needed <= given
+        holds = required <= names
     if not holds:
-        raise InputError(where, rule, found, "Correct the change.")
-
-
-def whole(where: str, name: str, value: Any) -> int:
-    """A whole number that is not negative."""
-    right = isinstance(value, Integral) and not isinstance(value, bool)
-    if not right or not 0 <= value <= _LARGEST:
-        rule = f"{name} must be a whole number from 0"
-        raise InputError(where, rule, repr(value), "Correct it.")
-    return int(value)
-
-
-def number(where: str, name: str, value: Any) -> float:
-    """A finite number."""
-    plain = math.nan
-    if isinstance(value, Real) and not isinstance(value, bool):
-        with contextlib.suppress(OverflowError):  # a whole number may be larger than any float
-            plain = float(value)
-    if not math.isfinite(plain):
-        raise InputError(where, f"{name} must be a finite number", repr(value), "Correct it.")
-    return plain
-
-
-def text(where: str, name: str, value: Any) -> str:
-    """A line of printable text."""
-    if not isinstance(value, str) or not value.isprintable():
-        rule = f"{name} must be a line of printable text"
-        raise InputError(where, rule, repr(value), "Correct it.")
-    return str(value)
-
-
-def name_of(where: str, name: str, value: Any) -> str:
-    """A line of printable text that is not empty."""
-    if not text(where, name, value).strip():
-        raise InputError(where, f"{name} must not be empty", repr(value), "Give one.")
-    return str(value)
-
-
-def one_of(where: str, name: str, value: Any, known: Sequence[str]) -> str:
-    """One of the known words."""
-    if not isinstance(value, str) or value not in known:
-        rule = f"{name} must be one of {', '.join(known)}"
-        raise InputError(where, rule, repr(value), "Correct it.")
-    return str(value)
+        value = f"{', '.join(sorted(names)) or 'nothing'}{' and removed' if removed else ''}"
+        raise InputError(subject, rule, value, "Correct the change.")

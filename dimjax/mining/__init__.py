@@ -1,14 +1,15 @@
-"""Mining: what tracks and detections say that the labels do not, as review items.
+"""Mining: review items from contradictions between tracks, detections and labels.
 
-In come tracks and labels; out come misses (targets that the network or the labels miss) and false
-alarms, one item for each object, ready for the ledger. A frame without a detection inside a
-track is a miss, a detection without a track is a false alarm (section 5 of the paper).
+A frame without a detection inside a track is a miss, a detection without a track is a false alarm
+(section 5 of the paper). `mine` returns one item for each object, ready for the ledger;
+`trajectories` judges tracks, `isolated` the detections without a track, and `files` writes
+mined.csv.
 
     tracks = link(detections)
     mined = mine(tracks, labels, {"flight3": (100, 512, 640)})
-    ledger.add_items(book, mined.misses + mined.false_alarms, stage="mine")
-    mined.doubtful                              # either, less likely to be right
-    shortlist(mined, 50)                        # what to put up, where there is too much
+    ledger.add_items(db, mined.misses + mined.false_alarms, stage="mine")
+    mined.doubtful                              # items that are less likely to be right
+    shortlist(mined, max_items=50)              # the items most worth a review
 """
 
 import itertools
@@ -19,73 +20,81 @@ import pandas as pd
 from dimjax.errors import InputError
 from dimjax.ledger.values import Item
 from dimjax.mining.files import read_mined, write_mined
-from dimjax.mining.isolated import strays
-from dimjax.mining.settings import Mined, Mining, check
-from dimjax.mining.trajectories import View, judge
+from dimjax.mining.isolated import isolated_detections
+from dimjax.mining.settings import Mined, MiningConfig, check
+from dimjax.mining.trajectories import View, judge_tracks
 from dimjax.tracks import Tracks
 
-__all__ = ["Mined", "Mining", "mine", "read_mined", "shortlist", "write_mined"]
+__all__ = ["Mined", "MiningConfig", "mine", "read_mined", "shortlist", "write_mined"]
 
 
 def mine(
     tracks: Tracks,
     labels: pd.DataFrame,
     shapes: Mapping[str, tuple[int, int, int]],
-    settings: Mining = Mining(),  # noqa: B008, since it cannot be changed
+    settings: MiningConfig = MiningConfig(),  # noqa: B008, since it cannot be changed
 ) -> Mined:
-    """Mine the tracks of one or more sequences for what the labels lack.
+    """Mine the tracks of one or more sequences for missing labels and false alarms.
 
-    Misses hold the trusted tracks of targets, with a place for each frame that has no label: the
-    fix is a new label at the detection, or where the smoothed track passes if there is none. New
-    labels take the name of the labels' track that they continue, else mined-0, mined-1, ...
+    Misses hold the trusted tracks of targets, with one suggested label for each unlabelled frame:
+    at the detection, or on the smoothed track in a frame without a detection. New labels get the
+    track name of the labels that they continue, else mined-0, mined-1, ...
 
-    False alarms hold the strong detections of targets in no track and near no label. A lone one
-    has no fix: it is background. Where detections repeat at one spot, the fix is interference.
+    False alarms hold the strong detections of targets without a track and without a label nearby.
+    An isolated detection has no fix: it is background. The fix of detections that repeat at one
+    spot is a label of interference.
 
-    Doubtful are tracks of few detections, tracks that stand still or are called interference, and
-    lone detections beside a track or where a target may have clipped the border.
+    Doubtful are tracks of few detections, tracks that stand still or are classified as
+    interference, and isolated detections beside a track or at a border that a target may have
+    clipped.
 
-    The probability of a track is E / (E + 10) with its evidence E (the item's score), that of a
-    false alarm 1 - 2 ** -n, with n the frames around in which nothing else was found, or in which
-    the same spot was bright; its score is that of its strongest detection. What is doubtful has
-    half of the probability.
+    The probability of a track is E / (E + 10) with its log-likelihood ratio E, which is the item's
+    score. The probability of a false alarm is 1 - 2 ** -n, with the number n of neighbouring frames
+    without another detection of the object, or of frames with a detection at the same spot; its
+    score is that of the strongest detection. The probability of doubtful items is halved.
 
     Args:
-      tracks: What link found.
-      labels: Label table of the same sequences; it may lack all labels of some.
+      tracks: Linked detections, from `link`.
+      labels: Label table of the same sequences; some sequences may have no labels.
       shapes: T, H, W of each sequence.
-      settings: See Mining.
+      settings: See MiningConfig.
 
     Raises:
-      InputError: A setting is wrong, or a detection lies outside its sequence's shape.
+      InputError: A setting is out of its range, or a detection lies outside its sequence's shape.
     """
     check(settings)
     mined = Mined([], [], [])
     for name in sorted(tracks.detections.sequence.unique()):
         view = _view(tracks, labels, shapes, name)
-        for whole, own in zip(mined, _mine(view, settings), strict=True):
-            whole += own
-    return Mined(*(sorted(items, key=_surest_first) for items in mined))
+        for items, of_sequence in zip(mined, _mine(view, settings), strict=True):
+            items += of_sequence
+    return Mined(*(sorted(items, key=_by_certainty) for items in mined))
 
 
-def shortlist(mined: Mined, most: int) -> list[Item]:
-    """The items that are most worth a decision, at most so many.
+def shortlist(mined: Mined, max_items: int) -> list[Item]:
+    """Return the items most worth a decision, at most max_items of them.
 
-    Misses come first, since each brings the labels of a whole track; then false alarms, and at the
-    end what is doubtful.
+    Misses come first, since each adds the labels of a whole track; false alarms follow, then the
+    doubtful items.
     """
-    return [item for items in mined for item in items][:most]
+    return [item for items in mined for item in items][:max_items]
 
 
-def _mine(view: View, settings: Mining) -> Mined:
-    """What one sequence yields."""
-    names = _names(view.labels)
-    verdicts = judge(view, names, settings)
-    false_alarms, doubtful, settled = strays(view, verdicts, names, settings)
-    items = [v for v in verdicts if v.item is not None and v.track not in settled]
-    misses = [v.item for v in items if not v.doubt and v.item.kind != "false_alarm"]
-    false_alarms += [v.item for v in items if not v.doubt and v.item.kind == "false_alarm"]
-    doubtful += [v.item for v in items if v.doubt]
+def _mine(view: View, settings: MiningConfig) -> Mined:
+    """Mine one sequence."""
+    names = _new_track_names(view.labels)
+    decisions = judge_tracks(view, names, settings)
+    false_alarms, doubtful, merged = isolated_detections(view, decisions, names, settings)
+    misses = []
+    for decision in decisions:
+        if decision.item is None or decision.track in merged:
+            continue
+        if decision.rejection_reason:
+            doubtful.append(decision.item)
+        elif decision.item.kind == "false_alarm":
+            false_alarms.append(decision.item)
+        else:
+            misses.append(decision.item)
     return Mined(misses, false_alarms, doubtful)
 
 
@@ -93,28 +102,27 @@ def _view(tracks: Tracks, labels: pd.DataFrame, shapes, name: str) -> View:
     if name not in shapes:
         rule, remedy = "the shape of each sequence must be given", "Add it to shapes."
         raise InputError(f"sequence {name}", rule, "none", remedy)
-    own = [table[table.sequence == name] for table in (tracks.detections, tracks.points, labels)]
-    place = own[0][["frame", "y", "x"]].to_numpy(float)
-    inside = ((place >= 0) & (place < shapes[name])).all(axis=1)
-    if not inside.all():
-        row = own[0][~inside].iloc[0]
-        rule = f"detections must lie in frames of length, height, width {tuple(shapes[name])}"
-        found = f"frame {row.frame}, x {row.x:g}, y {row.y:g}"
-        raise InputError(f"sequence {name}", rule, found, "Give the shape of this sequence.")
-    return View(name, shapes[name], *own)
-
-
-def _names(labels: pd.DataFrame) -> Iterator[str]:
-    """Names for tracks of new labels that no label of the sequence bears."""
-    taken = (
-        labels.track.astype("str")
-        .str.extract(r"^mined-(\d{1,9})$", expand=False)
-        .dropna()
-        .astype(int)
+    detections, points, labels = (
+        table[table.sequence == name] for table in (tracks.detections, tracks.points, labels)
     )
-    return (f"mined-{k}" for k in itertools.count(int(taken.max()) + 1 if len(taken) else 0))
+    location = detections[["frame", "y", "x"]].to_numpy(float)
+    inside = ((location >= 0) & (location < shapes[name])).all(axis=1)
+    if not inside.all():
+        row = detections[~inside].iloc[0]
+        rule = f"detections must lie in frames of length, height, width {tuple(shapes[name])}"
+        value = f"frame {row.frame}, x {row.x:g}, y {row.y:g}"
+        raise InputError(f"sequence {name}", rule, value, "Give the shape of this sequence.")
+    return View(name, shapes[name], detections, points, labels)
 
 
-def _surest_first(item: Item) -> tuple:
-    place = item.places[0]
-    return -item.probability, -item.score, item.sequence, place.frame, place.x, place.y
+def _new_track_names(labels: pd.DataFrame) -> Iterator[str]:
+    """Track names mined-K that no label of the sequence has."""
+    numbers = labels.track.astype("str").str.extract(r"^mined-(\d{1,9})$", expand=False)
+    numbers = numbers.dropna().astype(int)
+    return (f"mined-{k}" for k in itertools.count(int(numbers.max()) + 1 if len(numbers) else 0))
+
+
+def _by_certainty(item: Item) -> tuple:
+    """Sort key: falling probability, falling score, then sequence and location."""
+    first = item.frames[0]
+    return -item.probability, -item.score, item.sequence, first.frame, first.x, first.y

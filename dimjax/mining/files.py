@@ -1,6 +1,6 @@
-"""The file of what a round mined: a row for each place of each item, put up for review or not.
+"""The file of a round's mined items: one row for each frame of each item.
 
-write_mined(paths.mined, mined, shown)
+write_mined(paths.mined, mined, queued)
 read_mined(paths.mined)[["sequence", "frame", "x", "y"]]
 """
 
@@ -17,22 +17,23 @@ from dimjax.mining.settings import Mined
 COLUMNS = ("shown", "kind", "category", "probability", "score", "sequence", "frame", "x", "y")
 
 
-def write_mined(path: Path, mined: Mined, shown: Sequence[Item]) -> None:
-    """Write the places of all that was mined; `shown` are the items that were put up.
+def write_mined(path: Path, mined: Mined, queued: Sequence[Item]) -> None:
+    """Write the locations of all mined items.
 
-    The category is that of the suggested label, "" where none is suggested.
+    The column shown is 1 for items in `queued`, those that were queued for review. The category is
+    that of the suggested label, "" without a suggestion.
     """
-    put_up = set(shown)
+    in_queue = set(queued)
     rows = [
-        (item in put_up, item.kind, place.fix.category if place.fix else "", item.probability,
-         item.score, item.sequence, place.frame, place.x, place.y)
+        (item in in_queue, item.kind, frame.fix.category if frame.fix else "", item.probability,
+         item.score, item.sequence, frame.frame, frame.x, frame.y)
         for item in itertools.chain(*mined)
-        for place in item.places
+        for frame in item.frames
     ]  # fmt: skip
     write_csv(pd.DataFrame(rows, columns=COLUMNS).astype({"shown": int}), path)
 
 
 def read_mined(path: Path) -> pd.DataFrame:
-    """The table that write_mined wrote."""
+    """Read the table that write_mined wrote."""
     texts = dict.fromkeys(("kind", "category", "sequence"), "str")
     return pd.read_csv(path, dtype=texts, keep_default_na=False)

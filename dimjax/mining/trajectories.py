@@ -1,7 +1,7 @@
-"""Tracks as review items: what no label says yet of a trajectory is one item.
+"""Tracks as review items: the unlabelled frames of a trajectory are one item.
 
-for verdict in judge(view, names, settings):        # view: a View of one sequence
-    verdict.item, verdict.doubt
+for decision in judge_tracks(view, names, settings):        # view: a View of one sequence
+    decision.item, decision.rejection_reason
 """
 
 from collections.abc import Iterator
@@ -11,56 +11,58 @@ import numpy as np
 import pandas as pd
 
 from dimjax.data.labels import CATEGORIES
-from dimjax.ledger.values import Change, Item, Place
-from dimjax.mining.settings import Mining
+from dimjax.ledger.values import Change, Item, ItemFrame
+from dimjax.mining.settings import MiningConfig
 from dimjax.tracks import nearest
 
-_HALF_EVIDENCE = 10.0  # of a track that is as likely right as wrong
-_LEAVING_FRAMES = 3  # a track that would be outside so soon has left
-_MOST_LISTED = 8  # frames in a reason
-_RIM_PX = 0.01  # a place is at least that far from the right and lower border
+_EVEN_RATIO = 10.0  # log-likelihood ratio of a track with probability 1/2
+_LEAVING_FRAMES = 3  # a track that would be outside after this many frames has left the frame
+_MAX_LISTED = 8  # frames in a reason
+_RIM_PX = 0.01  # smallest distance of a label from the right and lower border
 
 
 class View(NamedTuple):
-    """All that is known of one sequence."""
+    """The detections, tracks and labels of one sequence."""
 
     name: str
     shape: tuple[int, int, int]  # T, H, W
-    detections: pd.DataFrame  # as link gives them
-    points: pd.DataFrame  # as link gives them
+    detections: pd.DataFrame  # from link
+    points: pd.DataFrame  # from link
     labels: pd.DataFrame
 
 
-class Verdict(NamedTuple):
-    """What is thought of one track."""
+class TrackDecision(NamedTuple):
+    """The decision on one track."""
 
     track: str
-    doubt: str  # why it may be none of a target, "" if it surely is one
-    item: Item | None  # None: nothing is to be asked
+    rejection_reason: str  # why it may not be a target, "" if it surely is one
+    item: Item | None  # None: there is nothing to review
 
 
-def judge(view: View, names: Iterator[str], settings: Mining) -> list[Verdict]:
-    """A verdict on each track of a sequence, in their order; new tracks take the next names."""
+def judge_tracks(view: View, names: Iterator[str], settings: MiningConfig) -> list[TrackDecision]:
+    """Decide on each track of a sequence, in their order; new label tracks take the next names."""
     tracks = _with_details(view, settings).groupby("track", sort=False)
-    return [_verdict(own, view, names, settings) for _, own in tracks]
+    return [_judge(points, view, names, settings) for _, points in tracks]
 
 
-def probability_of(evidence: float) -> float:
-    """Probability of a track, E / (E + 10) with its evidence E, 0 where that is below 0."""
-    return max(evidence, 0.0) / (max(evidence, 0.0) + _HALF_EVIDENCE)
+def probability_of(log_likelihood_ratio: float) -> float:
+    """Probability of a track, E / (E + 10) with its log-likelihood ratio E, 0 if E is negative."""
+    positive = max(log_likelihood_ratio, 0.0)
+    return positive / (positive + _EVEN_RATIO)
 
 
-def new_label(row: NamedTuple, category: str, track: str) -> Place:
-    """The place of a new label; row gives sequence, frame, x, y, w, h."""
+def new_label(row: NamedTuple, category: str, track: str) -> ItemFrame:
+    """Suggest a new label in a frame; row has sequence, frame, x, y, w, h."""
     box = (row.x, row.y, row.w, row.h)
     fix = Change(None, row.sequence, row.frame, *box, category, track)
-    return Place(row.frame, row.x, row.y, None, fix)
+    return ItemFrame(row.frame, row.x, row.y, None, fix)
 
 
-def _with_details(view: View, settings: Mining) -> pd.DataFrame:
-    """The points in the frame, with what their detections are called and the labels near them."""
+def _with_details(view: View, settings: MiningConfig) -> pd.DataFrame:
+    """Track points inside the frame, with the category of their detections and nearby labels."""
     linked = view.detections[view.detections.track != ""].set_index(["track", "frame"])
-    points = view.points.join(linked.category.rename("called"), on=["track", "frame"])
+    categories = linked.category.rename("detection_category")
+    points = view.points.join(categories, on=["track", "frame"])
     _, height, width = view.shape
     x, y = points.x.clip(0, width - _RIM_PX), points.y.clip(0, height - _RIM_PX)
     inside = (x == points.x) & (y == points.y) | points.detected
@@ -73,77 +75,92 @@ def _with_details(view: View, settings: Mining) -> pd.DataFrame:
     )
 
 
-def _verdict(own: pd.DataFrame, view: View, names: Iterator[str], settings: Mining) -> Verdict:
-    first = own.iloc[0]
-    doubt, category = _doubt(own, view.shape, settings), _category(own, settings)
-    label_track = own.label_track[own.label_track != ""].mode().tolist()
-    asked = own[~own.labelled]
-    if category != CATEGORIES[0]:  # of interference, only what is called a target matters
-        asked = asked[asked.strong & (asked.called == CATEGORIES[0])]
-    if label_track:  # a label of this track that lies too far off is there all the same
-        same = view.labels[view.labels.track == label_track[0]]
-        asked = asked[~asked.frame.isin(same.frame)]
-    if asked.empty:
-        return Verdict(first.track, doubt, None)
+def _judge(
+    points: pd.DataFrame, view: View, names: Iterator[str], settings: MiningConfig
+) -> TrackDecision:
+    """Decide on the track with these points."""
+    first = points.iloc[0]
+    rejection_reason = _rejection_reason(points, view.shape, settings)
+    category = _category(points, settings)
+    label_track = points.label_track[points.label_track != ""].mode().tolist()
+    unlabelled = _unlabelled(points, category, label_track, view.labels)
+    if unlabelled.empty:
+        return TrackDecision(first.track, rejection_reason, None)
     track = label_track[0] if label_track else next(names)
-    places = tuple(new_label(row, category, track) for row in asked.itertuples())
-    kind = "unlabelled_target" if asked.strong.all() else "miss"
+    frames = tuple(new_label(row, category, track) for row in unlabelled.itertuples())
+    kind = "unlabelled_target" if unlabelled.strong.all() else "miss"
     kind = kind if category == CATEGORIES[0] else "false_alarm"
-    evidence = float(first.evidence)
-    probability = probability_of(evidence) * (0.5 if doubt else 1.0)
-    item = Item(kind, view.name, probability, _reason(own, doubt), places, evidence)
-    return Verdict(first.track, doubt, item)
+    ratio = float(first.log_likelihood_ratio)
+    probability = probability_of(ratio) * (0.5 if rejection_reason else 1.0)
+    reason = _reason(points, rejection_reason)
+    item = Item(kind, view.name, probability, reason, frames, ratio)
+    return TrackDecision(first.track, rejection_reason, item)
 
 
-def _category(own: pd.DataFrame, settings: Mining) -> str:
-    """What the labels say, else the detections; but what stands still is interference."""
-    said = own.label_category[own.labelled].mode().tolist()
-    if said:
-        return said[0]
-    return CATEGORIES[1] if _still(own, settings) else own.category.iloc[0]
+def _unlabelled(
+    points: pd.DataFrame, category: str, label_track: list[str], labels: pd.DataFrame
+) -> pd.DataFrame:
+    """Points of a track that need a label."""
+    points = points[~points.labelled]
+    if category != CATEGORIES[0]:  # of interference, only detections as a target matter
+        points = points[points.strong & (points.detection_category == CATEGORIES[0])]
+    if label_track:  # a frame has its label even if that lies too far off the track
+        same_track = labels[labels.track == label_track[0]]
+        points = points[~points.frame.isin(same_track.frame)]
+    return points
 
 
-def _doubt(own: pd.DataFrame, shape: tuple[int, int, int], settings: Mining) -> str:
-    """Why a track may not be one of a target, "" if it is surely one."""
-    first = own.iloc[0]
-    if own.labelled.mean() >= settings.labelled_share:
+def _category(points: pd.DataFrame, settings: MiningConfig) -> str:
+    """Category of the labels, else of the detections; an unlabelled still track is interference."""
+    labelled = points.label_category[points.labelled].mode().tolist()
+    if labelled:
+        return labelled[0]
+    return CATEGORIES[1] if _still(points, settings) else points.category.iloc[0]
+
+
+def _rejection_reason(
+    points: pd.DataFrame, shape: tuple[int, int, int], settings: MiningConfig
+) -> str:
+    """Why a track may not be a target, "" if it surely is one."""
+    first = points.iloc[0]
+    if points.labelled.mean() >= settings.labelled_share:
         return ""
     if first.category != CATEGORIES[0]:
         return "most of them are of interference"
-    if _still(own, settings):
+    if _still(points, settings):
         return "it stands still, as interference does"
     if not first.confirmed:
         return "they may lie on it by chance"
-    if own.strong.sum() <= settings.few_hits:
+    if points.strong.sum() <= settings.few_hits:
         return "they are few"
-    if len(own) <= settings.short_frames and _begins_and_ends_inside(own, shape):
+    if len(points) <= settings.short_frames and _begins_and_ends_inside(points, shape):
         return "it begins and ends in the middle of the frame"
     return ""
 
 
-def _still(own: pd.DataFrame, settings: Mining) -> bool:
+def _still(points: pd.DataFrame, settings: MiningConfig) -> bool:
     """Whether a track stands still in the frame, or against the background."""
-    ends = own[["x", "y"]].to_numpy()[[0, -1]]
+    ends = points[["x", "y"]].to_numpy()[[0, -1]]
     moved = np.hypot(*(ends[1] - ends[0]))
-    drifted = np.hypot(*own[["vx", "vy"]].mean()) * (len(own) - 1)
+    drifted = np.hypot(*points[["vx", "vy"]].mean()) * (len(points) - 1)
     return bool(min(moved, drifted) < settings.still_px)
 
 
-def _begins_and_ends_inside(own: pd.DataFrame, shape: tuple[int, int, int]) -> bool:
+def _begins_and_ends_inside(points: pd.DataFrame, shape: tuple[int, int, int]) -> bool:
     """Whether neither the frame's border nor the sequence's ends explain both ends of a track."""
-    ends = own.iloc[[0, -1]]
-    place = ends[["frame", "y", "x"]].to_numpy(float)
-    pace = np.column_stack([[1, 1], ends.vy, ends.vx])
-    before_and_after = place + _LEAVING_FRAMES * pace * [[-1], [1]]
+    ends = points.iloc[[0, -1]]
+    location = ends[["frame", "y", "x"]].to_numpy(float)
+    velocity = np.column_stack([[1, 1], ends.vy, ends.vx])
+    before_and_after = location + _LEAVING_FRAMES * velocity * [[-1], [1]]
     return bool(((before_and_after >= 0) & (before_and_after < shape)).all())
 
 
-def _reason(own: pd.DataFrame, doubt: str) -> str:
-    lacking = own.frame[~own.strong].tolist()
-    hits = int(own.strong.sum())
-    text = f"{hits} detection{'s' if hits != 1 else ''} on one path over {len(own)} frames"
-    if lacking:
-        listed = ", ".join(map(str, lacking[:_MOST_LISTED]))
-        more = f" and {len(lacking) - _MOST_LISTED} more" if len(lacking) > _MOST_LISTED else ""
-        text += f"; frame{'s' if len(lacking) > 1 else ''} {listed}{more} without one"
-    return f"{text}; {doubt}" if doubt else text
+def _reason(points: pd.DataFrame, rejection_reason: str) -> str:
+    missing = points.frame[~points.strong].tolist()
+    hits = int(points.strong.sum())
+    text = f"{hits} detection{'s' if hits != 1 else ''} on one path over {len(points)} frames"
+    if missing:
+        listed = ", ".join(map(str, missing[:_MAX_LISTED]))
+        more = f" and {len(missing) - _MAX_LISTED} more" if len(missing) > _MAX_LISTED else ""
+        text += f"; frame{'s' if len(missing) > 1 else ''} {listed}{more} without one"
+    return f"{text}; {rejection_reason}" if rejection_reason else text

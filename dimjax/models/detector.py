@@ -1,8 +1,8 @@
-"""The detector: any of the six backbones with one and the same head.
+"""The detector: any of the six backbones with the same head.
 
-In: differential examples [B, H, W, C], H and W multiples of the output stride s; chips and whole
-frames alike. Out: [B, H/s, W/s, 7] float32, per cell x, y, w, h (as `coordinates.encode` gives
-them), confidence, target and interference (logits).
+Inputs are differential examples [B, H, W, C], chips or whole frames, with H and W multiples of the
+output stride s. Outputs are [B, H/s, W/s, 7] float32: x, y, w, h of each cell, encoded by
+dimjax.coordinates, and the logits of confidence, target and interference.
 
     detector = create_detector("darknet19", width=0.5)
     variables = detector.init(key, chips, train=False)
@@ -18,22 +18,9 @@ import jax
 import jax.numpy as jnp
 
 from dimjax.errors import InputError
-from dimjax.models.backbones.darknet import DarkNet19
-from dimjax.models.backbones.efficientnet import EfficientNetB0
-from dimjax.models.backbones.googlenet import GoogLeNet
-from dimjax.models.backbones.mobilenet import MobileNet
-from dimjax.models.backbones.resnet import ResNet18
-from dimjax.models.backbones.squeezenet import SqueezeNet
-from dimjax.models.layers import ConvNorm, channels, conv, leaky_relu
+from dimjax.models.backbones import BACKBONES
+from dimjax.models.layers import ConvNorm, conv, leaky_relu, scaled_channels
 
-BACKBONES = {
-    "darknet19": DarkNet19,
-    "resnet18": ResNet18,
-    "googlenet": GoogLeNet,
-    "squeezenet": SqueezeNet,
-    "mobilenet": MobileNet,
-    "efficientnet_b0": EfficientNetB0,
-}
 OUTPUT_STRIDES = (4, 8, 16, 32)
 OUTPUTS = ("x", "y", "w", "h", "confidence", "target", "interference")
 
@@ -48,37 +35,27 @@ def create_detector(
     context_px: int | None = None,
     dtype: Any = jnp.float32,
 ) -> nn.Module:
-    """The detector with a backbone, without its parameters.
+    """Create a detector, without its parameters.
 
-    The stages of the backbone beyond the output stride are left out: the paper adjusts the number
-    of layers to get feature maps of one size (its Fig. 10), and later stages would see much more
-    than a chip, at most of the cost.
+    The stages of the backbone beyond the output stride are left out. The paper adjusts the number
+    of layers to get feature maps of one size (its Fig. 10), and later stages would see far more
+    than a chip and take most of the computation.
 
     Args:
       backbone: One of BACKBONES.
       width: Factor on all channels.
-      output_stride: Pixels a cell of the output grid, one of OUTPUT_STRIDES.
-      context_px: Size of the window of EfficientNet's squeeze-and-excitation: give the size of
-        the chips. None takes the whole input. The other backbones have no such layer.
+      output_stride: Pixels per cell of the output grid, one of OUTPUT_STRIDES.
+      context_px: Window of EfficientNet's squeeze-and-excitation in pixels: the size of the chips
+        in training, or None for the whole input. The other backbones have no such layer.
       dtype: Compute dtype; parameters, batch-norm statistics and outputs are float32.
 
     Raises:
       InputError: An unknown backbone or output stride, or a width or context that is not positive.
     """
-    if backbone not in BACKBONES:
-        allowed = f"must be one of {', '.join(BACKBONES)}"
-        raise InputError("model.backbone", allowed, repr(backbone), "Name one of these.")
-    if output_stride not in OUTPUT_STRIDES:
-        allowed = f"must be one of {', '.join(map(str, OUTPUT_STRIDES))} pixels"
-        raise InputError("model.output_stride", allowed, repr(output_stride), "Take one of these.")
-    if width <= 0:
-        raise InputError("model.width", "must be above 0", width, "Give 1.0 for the full width.")
-    if context_px is not None and context_px <= 0:
-        remedy = "Give the size of the chips, or None for the whole input."
-        raise InputError("context_px", "must be above 0", context_px, remedy)
+    _check_settings(backbone, width, output_stride, context_px)
     context = {"context_px": context_px} if backbone == "efficientnet_b0" else {}
     features = BACKBONES[backbone](width, output_stride, dtype=dtype, **context)
-    return Detector(features, channels(_HEAD_CHANNELS, width), output_stride, dtype)
+    return Detector(features, scaled_channels(_HEAD_CHANNELS, width), output_stride, dtype)
 
 
 class Detector(nn.Module):
@@ -91,8 +68,8 @@ class Detector(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:
-        """Outputs [B, H/s, W/s, 7] float32 of x [B, H, W, C]; see the module's docstring."""
-        self._check(x.shape)
+        """[B, H, W, C] -> [B, H/s, W/s, 7] float32; see the module's docstring."""
+        self._check_size(x.shape)
         x = self.backbone(x, train)
         head = ConvNorm(self.head_channels, 3, 1, leaky_relu, dtype=self.dtype, name="head")
         return conv(
@@ -104,7 +81,7 @@ class Detector(nn.Module):
             name="outputs",
         )(head(x, train))
 
-    def _check(self, shape):
+    def _check_size(self, shape):
         height, width = shape[1:3]
         if height % self.output_stride or width % self.output_stride:
             raise InputError(
@@ -115,11 +92,25 @@ class Detector(nn.Module):
             )
 
 
-def _prior_bias(key, shape, dtype=jnp.float32) -> jax.Array:
-    """Zero but for the confidence, which starts at a probability of 0.01.
+def _check_settings(backbone: str, width: float, output_stride: int, context_px: int | None):
+    if backbone not in BACKBONES:
+        rule = f"must be one of {', '.join(BACKBONES)}"
+        raise InputError("model.backbone", rule, repr(backbone), "Name one of these.")
+    if output_stride not in OUTPUT_STRIDES:
+        rule = f"must be one of {', '.join(map(str, OUTPUT_STRIDES))} pixels"
+        raise InputError("model.output_stride", rule, repr(output_stride), "Take one of these.")
+    if width <= 0:
+        raise InputError("model.width", "must be above 0", width, "Give 1.0 for the full width.")
+    if context_px is not None and context_px <= 0:
+        remedy = "Give the size of the chips, or None for the whole input."
+        raise InputError("context_px", "must be above 0", context_px, remedy)
 
-    Nearly all cells are empty. From a confidence of 0.5 their loss would swamp that of the few
-    targets in the first steps (RetinaNet, arXiv:1708.02002, section 4.1).
+
+def _prior_bias(key, shape, dtype=jnp.float32) -> jax.Array:
+    """Initialise the biases with 0, that of the confidence with the logit of 0.01.
+
+    Nearly all cells are empty. With an initial confidence of 0.5 their loss would swamp that of
+    the few targets in the first steps (RetinaNet, arXiv:1708.02002, section 4.1).
     """
     bias = jnp.zeros(shape, dtype)
     return bias.at[OUTPUTS.index("confidence")].set(math.log(_PRIOR / (1 - _PRIOR)))

@@ -1,20 +1,18 @@
 """Layers that several backbones share, and the rule for widths.
 
-In: features [B, H, W, C] in any compute dtype. Out: features in the module's dtype, [B, H/stride,
-W/stride, features]. Parameters and batch-norm statistics are float32.
+Inputs are features [B, H, W, C] in any dtype; outputs are [B, H/stride, W/stride, features] in the
+module's compute dtype. Parameters and batch-norm statistics are float32.
 
-    x = ConvNorm(channels(64, width), kernel=3, stride=2, activation=nn.relu)(x, train)
+    x = ConvNorm(scaled_channels(64, width), kernel=3, stride=2, activation=nn.relu)(x, train)
     x = DepthwiseNorm(kernel=3, activation=nn.relu)(x, train)
     x = SqueezeExcitation(squeezed=8, context_cells=10)(x)
 
-What a layer computes is written in dimjax.models.ops.depthwise and dimjax.models.ops.convolution.
-
-Padding is SAME everywhere. With stride 2 an odd kernel then has one pixel more of padding at
-the bottom and the right than at the top and the left: output cell i is centred on input pixel
-2i + 1, half a pixel right of and below the middle of the two pixels it stands for. Over a chain
-of such layers the halves add up, so that the receptive field of a cell of stride s is centred
-(s - 1) / 2 pixels right of and below the cell. A 2x2 pool of stride 2 (DarkNet-19) adds nothing.
-The shift is the same for chips, tiles and frames, and the location outputs learn it.
+Padding is SAME everywhere. With stride 2 an odd kernel then has one more pixel of padding at the
+bottom and the right than at the top and the left: output cell i is centred on input pixel 2i + 1,
+half a pixel to the right of and below the middle of the two pixels that it covers. Over a chain of
+such layers the halves add up: the receptive field of a cell of stride s is centred (s - 1) / 2
+pixels to the right of and below the cell. A 2x2 pool of stride 2 (DarkNet-19) adds nothing. The
+shift is the same in chips, tiles and frames, and the location outputs learn it.
 """
 
 from collections.abc import Callable
@@ -36,32 +34,32 @@ kernel_init = nn.initializers.he_normal()
 
 
 def relu(x: jax.Array) -> jax.Array:
-    """nn.relu, looked up when it is called: jax2onnx puts its own in that place."""
+    """Apply nn.relu, looked up at each call because jax2onnx replaces it while it traces."""
     return nn.relu(x)
 
 
 def leaky_relu(x: jax.Array) -> jax.Array:
-    """Leaky ReLU of slope 0.1; nn.leaky_relu is looked up when it is called, as nn.relu is."""
+    """Apply nn.leaky_relu with slope 0.1, looked up at each call like nn.relu."""
     return nn.leaky_relu(x, negative_slope=0.1)
 
 
-def channels(count: int, width: float) -> int:
-    """A published number of channels times the width, to a multiple of 8 and never under 8."""
+def scaled_channels(count: int, width: float) -> int:
+    """Scale a published number of channels, rounded to a multiple of 8 and at least 8."""
     return max(8, 8 * int(count * width / 8 + 0.5))
 
 
-def kept(stages: dict, output_stride: int) -> dict:
-    """The stages, keyed by their stride, that a network of this output stride has."""
+def stages_up_to(output_stride: int, stages: dict) -> dict:
+    """Select the stages, keyed by their stride, of a network with this output stride."""
     return {stride: rows for stride, rows in stages.items() if stride <= output_stride}
 
 
 def conv(features: int, size: int, stride: int = 1, **kwargs: Any) -> nn.Conv:
-    """Convolution of a square kernel with bias, padding SAME, as dimjax.models.ops.convolution."""
+    """Create a convolution with a square kernel, bias and padding SAME, computed by `convolve`."""
     kwargs = {"kernel_init": kernel_init, **kwargs}
-    return nn.Conv(features, (size, size), stride, conv_general_dilated_cls=_convolution, **kwargs)
+    return nn.Conv(features, (size, size), stride, conv_general_dilated_cls=_convolve, **kwargs)
 
 
-def _convolution() -> Callable:
+def _convolve() -> Callable:
     return convolve
 
 
@@ -83,7 +81,7 @@ class ConvNorm(nn.Module):
 
 
 class BatchNorm(nn.Module):
-    """Batch norm with a momentum of 0.9; parameters and statistics as nn.BatchNorm has them."""
+    """Batch norm with momentum 0.9; parameters and statistics are those of nn.BatchNorm."""
 
     epsilon: float = 1e-5
     dtype: Any = jnp.float32
@@ -125,12 +123,12 @@ class DepthwiseNorm(nn.Module):
 
 
 class SqueezeExcitation(nn.Module):
-    """Channels weighted by what the surroundings hold (Hu et al. 2018, in EfficientNet's form).
+    """Channels weighted by their mean over a window (Hu et al. 2018, EfficientNet's variant).
 
     Attributes:
       squeezed: Channels between the two 1x1 convolutions.
-      context_cells: The mean is over a window of so many cells; None takes the whole input, as
-        published, and then a frame gets other weights than the chips cut from it.
+      context_cells: Size of the window in cells. None takes the mean over the whole input, as
+        published; a frame then gets other weights than the chips cut from it.
       dtype: Compute dtype.
     """
 
@@ -145,9 +143,9 @@ class SqueezeExcitation(nn.Module):
             weights = jnp.mean(x, (1, 2), keepdims=True)
         else:
             weights = window_mean(x, self.context_cells)
-        one = partial(conv, size=1, dtype=self.dtype)
-        weights = nn.silu(one(self.squeezed, name="reduce")(weights))
-        return x * nn.sigmoid(one(x.shape[-1], name="expand")(weights))
+        conv1x1 = partial(conv, size=1, dtype=self.dtype)
+        weights = nn.silu(conv1x1(self.squeezed, name="reduce")(weights))
+        return x * nn.sigmoid(conv1x1(x.shape[-1], name="expand")(weights))
 
 
 class Classifier(nn.Module):

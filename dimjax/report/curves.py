@@ -1,10 +1,7 @@
-"""The report's charts, each from the file of a run that holds its figures.
+"""The charts of the report, as SVG for the page.
 
-In come parsed metrics.jsonl, evaluation.json and losses.parquet; out comes SVG markup, or None
-where there is nothing to draw.
-
-    loss, f1 = training(lines)                  # over the epochs
-    detection(figures["frames"])                # precision-recall, F1 by threshold, ROC
+losses, f1 = training_curves(metrics)           # metrics: TrainingLog.read_metrics()
+detection_curves(figures["frames"])             # precision-recall, F1 by threshold, ROC
 """
 
 import math
@@ -13,167 +10,183 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
-from dimjax.chips.cutting import holds
+from dimjax.chips.cutting import lies_in_chip
 from dimjax.data.labels import CATEGORIES
-from dimjax.drawing.charts import Axis, Point, Series, bars, chart, histogram, round_up
-from dimjax.report.tables import snr_range
+from dimjax.drawing.charts import Axis, Point, Series, bars, chart, to_markup
+from dimjax.report.tables import range_text
 
 _PARTS = ("total", "confidence", "location", "category")
 _SHARE = Axis("", 0.0, 1.0)
-_LEAST_LOSS = 1e-4
+_MIN_LOSS = 1e-4
+_BINS = 48
 
 
-def training(lines: list[dict]) -> tuple[Markup, Markup | None]:
-    """Loss parts of training and validation, and the F1 on validation chips, over the epochs."""
-    epochs = [line["epoch"] + 1 for line in lines]
+def training_curves(metrics: list[dict]) -> tuple[Markup, Markup | None]:
+    """Draw the losses, and the F1 on validation chips if there is one, over the epochs.
+
+    Args:
+      metrics: Lines of metrics.jsonl, one an epoch.
+    """
+    epochs = [line["epoch"] + 1 for line in metrics]
     x = Axis("epoch", 1, max(2, *epochs), whole=True)
     series = [
         Series(
             part if data == "train" else "",
             epochs,
-            [line[f"{data}/{part}"] for line in lines],
+            [line[f"{data}/{part}"] for line in metrics],
             style,
             dashed=data == "val",
         )
         for style, part in enumerate(_PARTS)
         for data in ("train", "val")
-        if f"{data}/{part}" in lines[0]
+        if f"{data}/{part}" in metrics[0]
     ]
-    most = max(max(line.y) for line in series)
-    losses = chart(series, x, Axis("loss, mean over examples", 0.0, round_up(most)))
-    if "val/f1" not in lines[0]:
+    losses = to_markup(chart(series, x, Axis("loss, mean over examples", 0.0)))
+    if "val/f1" not in metrics[0]:
         return losses, None
-    f1 = Series("", epochs, [line["val/f1"] for line in lines])
-    return losses, chart([f1], x, _SHARE._replace(label="best F1 of targets, validation chips"))
+    f1 = Series("", epochs, [line["val/f1"] for line in metrics])
+    y = _SHARE._replace(label="best F1 of targets, validation chips")
+    return losses, to_markup(chart([f1], x, y))
 
 
-def detection(frames: dict) -> dict[str, Markup]:
-    """Precision against recall, F1 against threshold and ROC on full frames, by category."""
-    own = frames["categories"]
-    names = [name for name in CATEGORIES if own[name]["truths"]]
+def detection_curves(frames: dict) -> dict[str, Markup]:
+    """Draw precision-recall curve, F1 by threshold and ROC of each category on full frames.
 
-    def lines(x: str, y: str) -> list[Series]:
-        return [
-            Series(name, own[name]["curve"][x], own[name]["curve"][y], k, dashed=k > 0)
-            for k, name in enumerate(names)
-        ]
-
-    def points(x: str, y: str, left: bool = False) -> tuple[Point, ...]:
-        return tuple(
-            Point(f"{own[name]['threshold']:.2f}", own[name][x], own[name][y], k, left)
-            for k, name in enumerate(names)
-            if own[name]["recall"] > 0
-        )
-
-    precision, recall, threshold, f1, pd = (
+    Args:
+      frames: The figures of full frames in evaluation.json.
+    """
+    categories = frames["categories"]
+    names = [name for name in CATEGORIES if categories[name]["truths"]]
+    recall, precision, threshold, f1, pd = (
         _SHARE._replace(label=label)
-        for label in ("precision", "recall", "threshold, score", "F1", "Pd (recall)")
+        for label in ("recall", "precision", "threshold, score", "F1", "Pd (recall)")
     )
-    alarms = _alarms_axis(
-        [a for name in names for a in own[name]["curve"]["false_alarms_per_frame"]],
-        frames["images"],
-    )
-    return {
-        "precision_recall": chart(
-            lines("recall", "precision"), recall, precision, points("recall", "precision")
-        ),
-        "f1": chart(lines("threshold", "f1"), threshold, f1, points("threshold", "f1")),
-        "roc": chart(
-            lines("false_alarms_per_frame", "recall"),
-            alarms,
-            pd,
-            points("false_alarms_per_frame", "recall", left=True),
-        ),
+    rates = [a for name in names for a in categories[name]["curve"]["false_alarms_per_frame"]]
+    rate = _false_alarm_axis(rates, frames["images"])
+    axes = {
+        "precision_recall": (recall, "recall", precision, "precision"),
+        "f1": (threshold, "threshold", f1, "f1"),
+        "roc": (rate, "false_alarms_per_frame", pd, "recall"),
     }
+    drawn = {}
+    for title, (x, across, y, down) in axes.items():
+        series, points = [], []
+        for style, name in enumerate(names):
+            category = categories[name]
+            curve = category["curve"]
+            series.append(Series(name, curve[across], curve[down], style, dashed=style > 0))
+            if category["recall"] > 0:
+                text, at = f"{category['threshold']:.2f}", (category[across], category[down])
+                points.append(Point(text, *at, style, left=title == "roc"))
+        drawn[title] = to_markup(chart(series, x, y, tuple(points)))
+    return drawn
 
 
 def ratio_bars(frames: dict, ratio: str | None) -> Markup | None:
-    """Recall of targets by slices of SNR or SCR that do not overlap."""
+    """Draw the recall of targets by slices of SNR or SCR that do not overlap; None without any."""
     slices = [part for part in frames.get(ratio, [])[:-1] if part["truths"]]
     if not slices:
         return None
     notes = [f"{part['recall']:.0%} of {part['truths']:,}" for part in slices]
-    names = [snr_range(part) for part in slices]
+    names = [range_text(part) for part in slices]
     shares = [part["recall"] for part in slices]
-    return bars(
-        names,
-        shares,
-        notes,
-        _SHARE._replace(label=f"recall = Pd, by {ratio.upper()} of the target"),
-    )
+    return to_markup(bars(names, shares, notes, f"recall = Pd, by {ratio.upper()} of the target"))
 
 
-def losses(groups: dict[str, np.ndarray]) -> Markup:
-    """How the total loss of examples is spread, by what they hold."""
-    lowest = max(_LEAST_LOSS, min(own.min() for own in groups.values()))
-    highest = max(own.max() for own in groups.values())
-    x = Axis("total loss of an example", *_decades(lowest, highest), log=True)
-    series = histogram(groups, x)
-    most = max(max(line.y) for line in series)
-    return chart(series, x, Axis("examples", 0.5, _decades(1, most)[1], log=True))
+def loss_histogram(groups: dict[str, np.ndarray]) -> Markup:
+    """Draw how many examples of each group have which total loss [N]."""
+    x = _loss_axis(groups)
+    series = _histogram(groups, x)
+    largest = max(max(line.y) for line in series)
+    y = Axis("examples", 0.5, _decades(1, largest)[1], log=True)
+    return to_markup(chart(series, x, y))
 
 
 def loss_change(groups: dict[str, np.ndarray]) -> Markup:
-    """How the total loss of examples is spread in a few rounds, each with its mean (Fig. 11).
+    """Draw how the losses are distributed in a few rounds, each with its mean (Fig. 11).
 
-    In shares of a round's examples, since their number grows.
+    The number of examples grows over the rounds, so the chart shows shares of a round's examples.
 
     Args:
       groups: Name of a round -> [N] losses.
     """
-    lowest = max(_LEAST_LOSS, min(own.min() for own in groups.values()))
-    highest = max(own.max() for own in groups.values())
-    x = Axis("total loss of an example", *_decades(lowest, highest), log=True)
-    series = [
-        line._replace(
-            name=f"{line.name}, mean {own.mean():.3g}", y=[100 * n / len(own) for n in line.y]
-        )
-        for line, own in zip(histogram(groups, x), groups.values(), strict=True)
-    ]
-    most = round_up(max(max(line.y) for line in series))
-    means = [
-        Series("", [own.mean()] * 2, [0, most], style, dashed=True)
-        for style, own in enumerate(groups.values())
-    ]
-    return chart(series + means, x, Axis("training examples, %", 0.0, most))
+    x = _loss_axis(groups)
+    series = []
+    for line, losses in zip(_histogram(groups, x), groups.values(), strict=True):
+        shares = [100 * count / len(losses) for count in line.y]
+        series.append(line._replace(name=f"{line.name}, mean {losses.mean():.3g}", y=shares))
+    largest = max(max(line.y) for line in series)
+    for style, losses in enumerate(groups.values()):
+        series.append(Series("", [losses.mean()] * 2, [0, largest], style, dashed=True))
+    return to_markup(chart(series, x, Axis("training examples, %", 0.0)))
 
 
-def losses_by_content(table: pd.DataFrame, labels: pd.DataFrame) -> dict[str, np.ndarray]:
-    """What examples hold -> their total losses in a table of one epoch; no kind is empty."""
-    kinds, total = contents(table, labels), table.total.to_numpy()
-    groups = {kind: total[kinds == kind] for kind in (*CATEGORIES, "background")}
-    return {kind: own for kind, own in groups.items() if len(own)}
-
-
-def contents(examples: pd.DataFrame, labels: pd.DataFrame) -> np.ndarray:
-    """What each example [N] holds: "target" (and perhaps more), "interference", "background".
+def losses_by_content(
+    losses: pd.DataFrame, plan: pd.DataFrame, labels: pd.DataFrame, chip_px: int
+) -> dict[str, np.ndarray]:
+    """Group the losses of an epoch by the content of their chips; no group is empty.
 
     Args:
-      examples: With the columns id (of dimjax.chips.cutting.chip_id), sequence and frame.
-      labels: The label table that they were cut by.
+      losses: Table with id and total, one row an example.
+      plan: The chips, see dimjax.chips.planning; those of the examples among them.
+      labels: Label table that the chips were cut by.
+      chip_px: Height and width of a chip in pixels.
     """
-    boxes = {
-        key: (own[["x", "y"]].to_numpy(), own.category.to_numpy())
-        for key, own in labels.groupby(["sequence", "frame"])
-    }
-    nothing = (np.empty((0, 2)), np.empty(0, object))
-    kinds = []
-    for row in examples[["id", "sequence", "frame"]].itertuples(index=False):
-        _, _, origin, chip_px = row.id.rsplit("/", 3)
-        x0, y0 = (int(part) for part in origin.split("+"))
-        centres, categories = boxes.get((row.sequence, row.frame), nothing)
-        inside = set(categories[holds(centres, x0, y0, int(chip_px))])
-        kinds.append(next((name for name in CATEGORIES if name in inside), "background"))
-    return np.array(kinds, object)
+    chips = losses.merge(plan[["id", "sequence", "frame", "x0", "y0"]], on="id", how="left")
+    contents, total = chip_contents(chips, labels, chip_px), losses.total.to_numpy()
+    groups = {name: total[contents == name] for name in (*CATEGORIES, "background")}
+    return {name: group for name, group in groups.items() if len(group)}
 
 
-def _alarms_axis(values: list[float], images: int) -> Axis:
-    """From the decade of one false alarm in all images; no alarm at all stands at its rim."""
-    low, high = _decades(1 / images, max([*values, 10 / images]))
-    return Axis("false alarms a frame", low, high, log=True)
+def chip_contents(chips: pd.DataFrame, labels: pd.DataFrame, chip_px: int) -> np.ndarray:
+    """Find what each chip [N] contains: "target" (perhaps with others), "interference", or neither.
+
+    Args:
+      chips: Table with sequence, frame, x0 and y0.
+      labels: Label table.
+      chip_px: Height and width of a chip in pixels.
+
+    Returns:
+      A category or "background" for each chip [N].
+    """
+    origins = chips[["sequence", "frame", "x0", "y0"]].assign(chip=np.arange(len(chips)))
+    columns = ["sequence", "frame", "x", "y", "category"]
+    pairs = origins.merge(labels[columns], on=["sequence", "frame"])
+    corners = (pairs[name].to_numpy() for name in ("x0", "y0"))
+    pairs = pairs[lies_in_chip(pairs[["x", "y"]].to_numpy(), *corners, chip_px)]
+    contents = np.full(len(chips), "background", object)
+    for name in reversed(CATEGORIES):
+        contents[pairs.chip[pairs.category == name]] = name
+    return contents
+
+
+def _histogram(groups: dict[str, np.ndarray], x: Axis) -> list[Series]:
+    """Count the values [N] of each group in bins of a logarithmic axis, as outlines."""
+    edges = np.geomspace(x.low, x.high, _BINS + 1)
+    series = []
+    for style, (name, values) in enumerate(groups.items()):
+        counts, _ = np.histogram(np.clip(values, x.low, x.high), edges)
+        filled = np.flatnonzero(counts)
+        part = slice(filled[0], filled[-1] + 1)
+        heights = [0, *counts[part].repeat(2).tolist(), 0]
+        positions = edges[part.start : part.stop + 1].repeat(2).tolist()
+        series.append(Series(name, positions, heights, style))
+    return series
+
+
+def _loss_axis(groups: dict[str, np.ndarray]) -> Axis:
+    lowest = max(_MIN_LOSS, min(losses.min() for losses in groups.values()))
+    highest = max(losses.max() for losses in groups.values())
+    return Axis("total loss of an example", *_decades(lowest, highest), log=True)
+
+
+def _false_alarm_axis(rates: list[float], images: int) -> Axis:
+    """Begin at the decade of one false alarm in all images; a rate of 0 is drawn at its end."""
+    low, high = _decades(1 / images, max([*rates, 10 / images]))
+    return Axis("false alarms per frame", low, high, log=True)
 
 
 def _decades(low: float, high: float) -> tuple[float, float]:
-    """The powers of ten round a range, one apart at least."""
+    """Return the powers of ten that enclose a range, at least one decade apart."""
     first = math.floor(math.log10(low) + 1e-9)
     return 10.0**first, 10.0 ** max(math.ceil(math.log10(high) - 1e-9), first + 1)

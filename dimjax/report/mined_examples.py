@@ -1,65 +1,66 @@
-"""Examples of what was mined from the new sequences: which to show, and what became of them.
+"""The choice of mined items to show, each in one frame, with the decision on it.
 
-In come the places of mined items; out come one row an item, with its most telling frame.
-
-    chosen = choose(items)                      # items: from ledger.item_table
-    row = telling(places, predictions, match_px=3.0)        # of one item
+chosen = choose_items(ledger.item_table(db))
+row = choose_frame(frames, predictions, match_px=3.0)      # frames: of one item
 """
 
 import numpy as np
 import pandas as pd
 
+from dimjax.report.examples import round_robin
+
 KINDS = {
     "miss": ("miss", "unlabelled_target"),
     "false alarm": ("false_alarm",),
 }
-_EACH = 8
-_NO_BOX = {"category": "", "w": 3.0, "h": 3.0}  # a place has none
+_COUNT = 8  # items of a kind
+_NO_BOX = {"category": "", "w": 3.0, "h": 3.0}  # an item's frame has a point and no box
 
 
-def choose(items: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """A few items of each of KINDS: by turns of all rounds, verdicts and sequences, surest first.
+def choose_items(items: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Choose a few mined items, from all rounds, decisions and sequences in turn.
 
     Args:
-      items: From ledger.item_table.
+      items: Table from ledger.item_table.
 
     Returns:
-      For each kind the rows of all places of the chosen items.
+      For each of KINDS the rows of all frames of the chosen items, the most probable items of a
+      round, decision and sequence.
     """
     mined = items[items.stage == "mine"]
-    return {kind: _some(mined[mined.kind.isin(own)]) for kind, own in KINDS.items()}
+    return {name: _choose(mined[mined.kind.isin(kinds)]) for name, kinds in KINDS.items()}
 
 
-def telling(places: pd.DataFrame, predictions: pd.DataFrame, match_px: float) -> pd.Series:
-    """The place of an item to show: of a miss the least detected one, else the most detected.
+def choose_frame(frames: pd.DataFrame, predictions: pd.DataFrame, match_px: float) -> pd.Series:
+    """Choose the frame of an item to show: of a miss the worst detected one, else the best.
 
     Args:
-      places: Rows of one item, from ledger.item_table.
-      predictions: Detections at all scores, those of its sequence among them.
-      match_px: A detection nearer to a place than this is there.
+      frames: Rows of one item, from ledger.item_table.
+      predictions: Detections of its sequence at all scores, possibly with those of others.
+      match_px: A detection nearer to the item's point than this belongs to it.
 
     Returns:
-      Its row, with score, of the strongest detection there, NaN without one; and category, w, h
-      of a mark.
+      The row with the score of the strongest detection at its point, or NaN, and with the columns
+      category, w, h of a mark.
     """
-    own = predictions[predictions.sequence == places.sequence.iloc[0]]
-    scores = np.array([_strongest(row, own, match_px) for row in places.itertuples()])
-    is_miss = places.kind.iloc[0] in KINDS["miss"]
-    known = np.nan_to_num(scores, nan=0.0)
-    k = int(known.argmin() if is_miss else known.argmax())
-    return pd.Series({**places.iloc[k], "score": scores[k], **_NO_BOX})
+    predictions = predictions[predictions.sequence == frames.sequence.iloc[0]]
+    scores = np.array([_strongest(row, predictions, match_px) for row in frames.itertuples()])
+    is_miss = frames.kind.iloc[0] in KINDS["miss"]
+    ranks = np.nan_to_num(scores, nan=0.0)
+    k = int(ranks.argmin() if is_miss else ranks.argmax())
+    return pd.Series({**frames.iloc[k], "score": scores[k], **_NO_BOX})
 
 
-def _some(places: pd.DataFrame) -> pd.DataFrame:
-    ordered = places.drop_duplicates("item")
-    ordered = ordered.sort_values(["probability", "item"], ascending=[False, True])
-    turn = ordered.groupby(["round", "verb", "sequence"]).cumcount()
-    first = ordered.assign(turn=turn).sort_values("turn", kind="stable").head(_EACH)
-    order = first.sort_values(["round", "verb", "sequence", "frame"], kind="stable").item
-    return pd.concat([places[places.item == item] for item in order] or [places])
+def _choose(frames: pd.DataFrame) -> pd.DataFrame:
+    items = frames.drop_duplicates("item")
+    items = items.sort_values(["probability", "item"], ascending=[False, True])
+    chosen = round_robin(items, ["round", "verb", "sequence"], _COUNT)
+    order = chosen.sort_values(["round", "verb", "sequence", "frame"], kind="stable").item
+    return pd.concat([frames[frames.item == item] for item in order] or [frames])
 
 
 def _strongest(row, predictions: pd.DataFrame, match_px: float) -> float:
-    there = predictions[predictions.frame == row.frame]
-    near = np.hypot(there.x - row.x, there.y - row.y) < match_px
-    return float(there.score[near].max()) if near.any() else np.nan
+    """Return the highest score within match_px of the point of a row, or NaN."""
+    in_frame = predictions[predictions.frame == row.frame]
+    near = np.hypot(in_frame.x - row.x, in_frame.y - row.y) < match_px
+    return float(in_frame.score[near].max()) if near.any() else np.nan

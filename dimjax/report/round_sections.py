@@ -1,162 +1,144 @@
-"""What the rounds of a run found, for its page: all that a run of one round lacks.
+"""The parts of a page that only a run of several rounds has: rounds, reviews, tracks, mined items.
 
-sections(config, paths, folder)      # paths: of the last round
+sections(context)               # context: of the last round
 """
 
-import base64
-import io
 from typing import NamedTuple
 
 import pandas as pd
-from PIL import Image
 
 from dimjax import ledger
-from dimjax.data.folders import Folder
+from dimjax.drawing.data_uri import data_uri, png_uri
 from dimjax.drawing.text_tables import Table
-from dimjax.evaluation.figures import LEAST_VISIBLE
+from dimjax.evaluation.thresholds import accepted
 from dimjax.progress import bar
-from dimjax.report import crops, curves, mined_examples, round_table, trajectories
+from dimjax.report import crops, curves, mined_examples, round_table, tables, trajectories
+from dimjax.report.examples import visible_truths
+from dimjax.runs.context import RoundContext
 from dimjax.runs.workdir import Paths
-from dimjax.stages.intake import new_sequences
-from dimjax.stages.motion import camera_motion
-from dimjax.stages.refine import linked
+from dimjax.training.training_log import TrainingLog
 
 
-class Longest(NamedTuple):
-    """The new sequence with the longest track."""
+class LongestTrack(NamedTuple):
+    """The longest confirmed track in the new sequences."""
 
-    number: int  # of the round that predicted it
-    track: str
-    points: pd.DataFrame  # of all tracks of its sequence
+    round_number: int  # of the round that predicted its sequence
+    name: str
+    points: pd.DataFrame  # of all tracks in its sequence
 
 
-def sections(config, paths: Paths, folder: Folder) -> dict:
-    """What the page shows of the rounds; empty if there is only one."""
-    if paths.number == 0:
+def sections(context: RoundContext) -> dict:
+    """Return the variables of rounds.html; empty if there is only one round."""
+    if context.number == 0:
         return {}
-    told = round_table.read(paths)
-    losses = {
-        f"round {number}": round_table.last_losses(paths.of_round(number))
-        for number in (0, paths.number)
-    }
-    with ledger.open_ledger(paths.ledger) as book:
+    rounds = round_table.read_rounds(context.paths)
+    with ledger.open_ledger(context.paths.ledger) as db:
         return {
-            "rounds": round_table.table(told),
-            "loss_change": curves.loss_change(losses),
-            "reviewed": _reviewed(book),
-            "has_new": bool(folder.splits.get("new")),
-            "tracks": _tracks(config, paths, folder),
-            "mined": _mined(config, paths, folder, book, told),
+            "table": round_table.as_table(rounds),
+            "loss_change": curves.loss_change(_last_losses(context)),
+            "review_table": _review_table(db),
+            "has_new": bool(context.folder.splits.get("new")),
+            "tracks": _tracks(context),
+            "mined": _draw_mined(context, db, rounds),
         }
 
 
-def _reviewed(book: ledger.Ledger) -> Table | None:
-    items = ledger.item_table(book)
-    return None if items.empty else round_table.kinds(items, ledger.decision_table(book))
+def _last_losses(context: RoundContext) -> dict:
+    """Read the losses [N] of the last epoch of the first and of the last round."""
+    losses = {}
+    for number in (0, context.number):
+        log = TrainingLog(context.paths.of_round(number).round)
+        losses[f"round {number}"] = log.read_losses(["total"], last=True).total.to_numpy()
+    return losses
 
 
-def _tracks(config, paths: Paths, folder: Folder) -> dict | None:
-    found = _longest(config, paths, folder)
-    if found is None:
+def _review_table(db: ledger.Ledger) -> Table | None:
+    items = ledger.item_table(db)
+    return None if items.empty else round_table.review_table(items, ledger.standing_decisions(db))
+
+
+def _tracks(context: RoundContext) -> dict | None:
+    """Draw the longest track of the new sequences; None if no track is confirmed."""
+    longest = _longest_track(context)
+    if longest is None:
         return None
-    own = found.points[found.points.track == found.track]
-    name = own.sequence.iloc[0]
-    sequence, middle = folder.sequence(name), own.frame.iloc[len(own) // 2]
-    film = trajectories.film(sequence, found.points, found.track)
-    first = own.iloc[0]
+    track = longest.points[longest.points.track == longest.name]
+    name, middle = track.sequence.iloc[0], track.frame.iloc[len(track) // 2]
+    sequence = context.folder.sequence(name)
+    animation = trajectories.animate(sequence, longest.points, longest.name)
     return {
-        "round": found.number,
+        "round": longest.round_number,
         "sequence": name,
-        "number": trajectories.number_of(found.track),
-        "category": first.category,
-        "first": first.frame,
-        "last": own.frame.iloc[-1],
-        "hits": int(own.detected.sum()),
-        "confirmed": found.points[found.points.confirmed].track.nunique(),
-        "all": found.points.track.nunique(),
-        "scale": trajectories.SCALE,
-        "most_drawn": trajectories.MOST_DRAWN,
+        "number": trajectories.track_number(longest.name),
+        "category": track.category.iloc[0],
+        "first": track.frame.iloc[0],
+        "last": track.frame.iloc[-1],
+        "hits": int(track.detected.sum()),
+        "confirmed": longest.points[longest.points.confirmed].track.nunique(),
+        "all": longest.points.track.nunique(),
+        "max_drawn": trajectories.MAX_TRACKS,
         "frame": middle,
-        "picture": trajectories.picture(sequence, found.points, middle),
-        "film": film,
-        "animation": _uri(film.animation, "webp"),
-        "still": _uri(_as_png(film.still), "png"),
+        "picture": trajectories.draw_tracks(sequence, longest.points, middle),
+        "scale": trajectories.SCALE,
+        "animation": animation,
+        "webp_uri": data_uri(animation.webp, "webp"),
+        "still_uri": png_uri(animation.still),
     }
 
 
-def _longest(config, paths: Paths, folder: Folder) -> Longest | None:
-    """Links all new sequences anew; None if no track is confirmed."""
-    found = []
-    for number in range(paths.number):
-        own = paths.of_round(number)
-        names = new_sequences(own)
+def _longest_track(context: RoundContext) -> LongestTrack | None:
+    """Link the predictions in all new sequences again; return None if no track is confirmed."""
+    candidates = []
+    for earlier in context.earlier_rounds():
+        names = earlier.new_sequences
         if names:
-            shifts = camera_motion(config, folder.sequence, names)
-            points = linked(own, _predictions(own, names), shifts).points
-            track = trajectories.longest(points)
+            points = earlier.link(_predictions(earlier.paths, names), names).points
+            track = trajectories.longest_track(points)
             if track is not None:
                 name = points[points.track == track].sequence.iloc[0]
-                found.append(Longest(number, track, points[points.sequence == name]))
-    if not found:
+                points = points[points.sequence == name]
+                candidates.append(LongestTrack(earlier.number, track, points))
+    if not candidates:
         return None
-    ends = pd.concat([one.points[one.points.track == one.track] for one in found])
-    best = trajectories.longest(ends)
-    return next(one for one in found if one.track == best)
+    tracks = [one.points[one.points.track == one.name] for one in candidates]
+    longest = trajectories.longest_track(pd.concat(tracks))
+    return next(one for one in candidates if one.name == longest)
 
 
-def _mined(config, paths: Paths, folder: Folder, book, told) -> dict[str, list[dict]]:
-    """For each of mined.KINDS a list of crops, each with its row and what became of it."""
-    items, decisions = ledger.item_table(book), ledger.decision_table(book)
-    chosen = mined_examples.choose(items[items["round"] < paths.number])
-    standing = decisions[~decisions.undone & (decisions.verb != "undo")]
-    changed = standing.groupby("item").labels.sum()
-    truth = folder.labels if folder.truth is None else folder.truth
-    if "visible" in truth:
-        truth = truth[truth.visible >= LEAST_VISIBLE]
+def _draw_mined(
+    context: RoundContext, db: ledger.Ledger, rounds: list[round_table.Round]
+) -> dict[str, list[dict]]:
+    """Draw mined items of each kind of mined_examples.KINDS, each with its decision."""
+    folder, config = context.folder, context.config
+    items, decisions = ledger.item_table(db), ledger.standing_decisions(db)
+    chosen = mined_examples.choose_items(items[items["round"] < context.number])
+    changed = decisions.groupby("item").labels.sum()
+    truth = visible_truths(folder.reference)
 
-    def drawn(places: pd.DataFrame) -> dict:
-        number, name = places["round"].iloc[0], places.sequence.iloc[0]
-        predictions = _predictions(paths.of_round(number), [name])
-        row = mined_examples.telling(places, predictions, config.detection.match_px)
+    def draw(frames: pd.DataFrame) -> dict:
+        number, name = frames["round"].iloc[0], frames.sequence.iloc[0]
+        predictions = _predictions(context.paths.of_round(number), [name])
+        row = mined_examples.choose_frame(frames, predictions, config.detection.match_px)
+        thresholds = tables.thresholds(rounds[number].figures)
+        detections = accepted(crops.of_frame(predictions, row), thresholds)
         marks = [
-            *crops.marks("asked", pd.DataFrame([row])),
-            *crops.marks("truth", _of_frame(truth, row)),
-            *crops.marks("detection", _accepted(_of_frame(predictions, row), told[number])),
+            *crops.marks("item", pd.DataFrame([row])),
+            *crops.marks("truth", crops.of_frame(truth, row)),
+            *crops.marks("detection", detections),
         ]
         return {
             "row": row,
-            "reason": ledger.get_item(book, int(row["item"])).reason,
-            "verdict": round_table.verdict(row.verb),
+            "reason": ledger.get_item(db, int(row["item"])).reason,
+            "decision": round_table.decision_text(row.verb),
             "labels": int(changed.get(row["item"], 0)),
-            **crops.draw(folder.sequence(name), row, marks, config.data.stride),
+            "picture": crops.draw_crops(folder.sequence(name), row, marks, config.data.stride),
         }
 
     return {
-        kind: [drawn(own) for _, own in bar(list(places.groupby("item", sort=False)), kind)]
-        for kind, places in chosen.items()
+        kind: [draw(item) for _, item in bar(list(frames.groupby("item", sort=False)), kind)]
+        for kind, frames in chosen.items()
     }
-
-
-def _of_frame(table: pd.DataFrame, row) -> pd.DataFrame:
-    return table[(table.sequence == row.sequence) & (table.frame == row.frame)]
-
-
-def _accepted(detections: pd.DataFrame, told: round_table.Round) -> pd.DataFrame:
-    """The detections that reach their round's thresholds."""
-    categories = told.figures["frames"]["categories"]
-    thresholds = {name: own["threshold"] for name, own in categories.items()}
-    return detections[detections.score >= detections.category.map(thresholds).astype(float)]
 
 
 def _predictions(paths: Paths, names: list[str]) -> pd.DataFrame:
     return pd.read_parquet(paths.predictions, filters=[("sequence", "in", names)])
-
-
-def _as_png(image: Image.Image) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG", optimize=True)
-    return buffer.getvalue()
-
-
-def _uri(data: bytes, kind: str) -> str:
-    return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"

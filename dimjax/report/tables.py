@@ -1,20 +1,46 @@
-"""Tables of figures, each with the unit in its column's head, as text and for the page.
+"""Figures of an evaluation and of losses as tables, each with the unit in its column's head.
 
-print(as_text(categories(figures)))          # figures: what dimjax.stages.evaluate wrote
+print(as_text(category_table(figures)))     # figures: evaluation.json
 """
 
 import numpy as np
 
 from dimjax.data.labels import CATEGORIES
-from dimjax.drawing.text_tables import NONE, Table
+from dimjax.drawing.text_tables import NONE, Table, as_text
 from dimjax.evaluation.figures import RATIOS
 
 _PARTS = {"frames": "full frames", "tracks": "with tracks", "chips": "chips"}
 _RATIO_UNITS = {"snr": "noise sigmas", "scr": "ring sigmas"}
 
 
-def categories(figures: dict) -> Table:
-    """Both categories on full frames, also where tracks have voted, and on chips if there are."""
+def figures_text(figures: dict) -> str:
+    """Format the figures of an evaluation as plain text: how they were measured, and the tables."""
+    texts = [measurement_text(figures), as_text(category_table(figures))]
+    ratios = ratio_table(figures)
+    if ratios is not None:
+        texts.append(f"targets on full frames by {ratio_of(figures).upper()}\n" + as_text(ratios))
+    return "\n\n".join(texts)
+
+
+def measurement_text(figures: dict) -> str:
+    """Describe the evaluated images, the matching and the choice of the thresholds in words."""
+    frames, chips = figures["frames"], figures.get("chips")
+    on_chips = f"; {chips['images']:,} chips of {_pixels(chips)}" if chips else ""
+    truths = {name: part["truths"] for name, part in frames["categories"].items()}
+    split = figures["split"]
+    chosen_on = "validation split" if split == "test" else f"{split} split itself, which flatters"
+    return (
+        f"{split.capitalize()} split: {len(figures['sequences'])} sequences, "
+        f"{frames['images']:,} full frames of {_pixels(frames)} with {truths['target']:,} targets "
+        f"and {truths['interference']:,} interference objects{on_chips}.\n"
+        f"A detection is a hit if its centre is less than {frames['match_px']:g} px from the "
+        f"centre of a truth. The thresholds were chosen for a high F1 on full frames of the "
+        f"{chosen_on}."
+    )
+
+
+def category_table(figures: dict) -> Table:
+    """Tabulate both categories on full frames, after linking to tracks, and on chips if any."""
     radii = list(figures["frames"]["categories"]["target"]["ap"])
     columns = [
         ("on", ""),
@@ -25,99 +51,108 @@ def categories(figures: dict) -> Table:
         ("recall = Pd", "0-1"),
         ("F1", "0-1"),
         *(("AP", f"{radius} px") for radius in radii),
-        ("false alarms", "a frame"),
-        ("false alarms", "a megapixel"),
+        ("false alarms", "per frame"),
+        ("false alarms", "per megapixel"),
     ]
     rows = []
     for part in (part for part in _PARTS if part in figures):
-        for category in CATEGORIES:
-            own = figures[part]["categories"][category]
-            rows.append([_PARTS[part], category, *_figures(own, radii)])
-    return Table(columns, rows, names=2)
+        for name in CATEGORIES:
+            category = figures[part]["categories"][name]
+            rows.append([_PARTS[part], name, *_category_cells(category, radii)])
+    return Table(columns, rows, text_columns=2)
 
 
 def ratio_of(figures: dict) -> str | None:
-    """By which ratio the targets are sliced: "snr", "scr" or, where neither is known, None."""
+    """Return the ratio by which targets are sliced: "snr", "scr", or None if neither is known."""
     return next((ratio for ratio in RATIOS if ratio in figures["frames"]), None)
 
 
-def ratio_slices(figures: dict) -> Table | None:
-    """Targets on full frames by how far they stand out; None where it is not known."""
+def ratio_table(figures: dict) -> Table | None:
+    """Tabulate the targets on full frames by slices of ratio_of; None if it is None."""
     ratio = ratio_of(figures)
     if ratio is None:
         return None
     columns = [
         (f"{ratio.upper()} of the target", _RATIO_UNITS[ratio]),
         ("truths", "number"),
-        ("found", "number"),
+        ("detected", "number"),
         ("recall = Pd", "0-1"),
         ("precision", "0-1, all false alarms"),
     ]
     rows = []
     for part in figures["frames"][ratio]:
-        found = round(part["recall"] * part["truths"])
+        hits = round(part["recall"] * part["truths"])
         shares = [share(part[n]) if part["truths"] else NONE for n in ("recall", "precision")]
-        rows.append([snr_range(part), f"{part['truths']:,}", f"{found:,}", *shares])
-    return Table(columns, rows, names=1)
+        rows.append([range_text(part), f"{part['truths']:,}", f"{hits:,}", *shares])
+    return Table(columns, rows, text_columns=1)
 
 
-def confusion(figures: dict) -> Table:
-    """Truths against accepted detections on full frames."""
-    heads = [(name, "number") for name in ("found as target", "as interference", "not found")]
+def confusion_table(figures: dict) -> Table:
+    """Tabulate truths against accepted detections on full frames."""
+    names = ("detected as target", "as interference", "not detected")
     counts = [[f"{count:,}" for count in row] for row in figures["frames"]["confusion"]]
-    counts[2][2] = NONE  # nothing that was not found
-    names = ("target", "interference", "nothing (false alarm)")
-    rows = [[name, *row] for name, row in zip(names, counts, strict=True)]
-    return Table([("truth", ""), *heads], rows, names=1)
+    counts[2][2] = NONE  # neither a truth nor a detection
+    truths = ("target", "interference", "none (false alarm)")
+    rows = [[name, *row] for name, row in zip(truths, counts, strict=True)]
+    return Table([("truth", ""), *((name, "number") for name in names)], rows, text_columns=1)
 
 
-def losses(groups: dict[str, np.ndarray]) -> Table:
-    """Loss of the examples of each kind."""
-    columns = [("examples that hold", ""), ("examples", "number")]
+def loss_table(groups: dict[str, np.ndarray]) -> Table:
+    """Tabulate the losses [N] of groups of examples."""
+    columns = [("examples with", ""), ("examples", "number")]
     columns += [(name, "loss") for name in ("mean", "median", "99th percentile")]
-    rows = [
-        [kind, f"{len(own):,}", *(rate(v) for v in (own.mean(), *np.percentile(own, (50, 99))))]
-        for kind, own in groups.items()
-    ]
-    return Table(columns, rows, names=1)
+    rows = []
+    for name, losses in groups.items():
+        values = (losses.mean(), *np.percentile(losses, (50, 99)))
+        rows.append([name, f"{len(losses):,}", *map(three_digits, values)])
+    return Table(columns, rows, text_columns=1)
 
 
-def accepted(own: dict) -> bool:
+def thresholds(figures: dict) -> dict[str, float]:
+    """Return the threshold of each category on full frames."""
+    return {name: part["threshold"] for name, part in figures["frames"]["categories"].items()}
+
+
+def has_detections(category: dict) -> bool:
     """Whether a category has accepted detections, so that its precision has a meaning."""
-    return own["recall"] > 0 or own["false_alarms_per_frame"] > 0
+    return category["recall"] > 0 or category["false_alarms_per_frame"] > 0
 
 
-def basic(own: dict) -> list[str]:
-    """Precision, recall and F1 of a category."""
-    precision = share(own["precision"]) if accepted(own) else NONE
-    known = own["truths"] > 0
-    return [precision, *(share(own[name]) if known else NONE for name in ("recall", "f1"))]
+def precision_recall_f1(category: dict) -> list[str]:
+    """Format precision, recall and F1 of a category."""
+    precision = share(category["precision"]) if has_detections(category) else NONE
+    has_truths = category["truths"] > 0
+    return [precision, *(share(category[n]) if has_truths else NONE for n in ("recall", "f1"))]
 
 
 def share(value: float) -> str:
-    """A figure between 0 and 1."""
+    """Format a figure between 0 and 1."""
     return f"{value:.3f}"
 
 
-def rate(value: float) -> str:
-    """False alarms: three figures, however small."""
+def three_digits(value: float) -> str:
+    """Format a rate or a loss to three significant digits."""
     return f"{value:.3g}"
 
 
-def snr_range(part: dict) -> str:
-    """Name of a slice of the SNR."""
+def range_text(part: dict) -> str:
+    """Name the range of a slice of SNR or SCR."""
     if part["high"] is None:
         return f"{part['low']:g} and above"
     return f"{part['low']:g} to {part['high']:g}"
 
 
-def _figures(own: dict, radii: list[str]) -> list[str]:
-    known = own["truths"] > 0
+def _category_cells(category: dict, radii: list[str]) -> list[str]:
+    has_truths = category["truths"] > 0
     return [
-        f"{own['truths']:,}",
-        share(own["threshold"]),
-        *basic(own),
-        *(share(own["ap"][radius]) if known else NONE for radius in radii),
-        rate(own["false_alarms_per_frame"]),
-        rate(own["false_alarms_per_pixel"] * 1e6),
+        f"{category['truths']:,}",
+        share(category["threshold"]),
+        *precision_recall_f1(category),
+        *(share(category["ap"][radius]) if has_truths else NONE for radius in radii),
+        three_digits(category["false_alarms_per_frame"]),
+        three_digits(category["false_alarms_per_pixel"] * 1e6),
     ]
+
+
+def _pixels(part: dict) -> str:
+    return f"{part['pixels'] / part['images']:,.0f} px"

@@ -1,1 +1,9 @@
-"""runs."""
+"""A run's directory, its configuration, and the context that its stages share.
+
+workdir        paths of the parts of a run; reading and writing config.json (no JAX)
+config_rules   rules for the values of a configuration
+context        RoundContext: folder, splits, labels, ledger, camera shifts and tracks of a round
+intake         which new sequences each round mines
+threshold_choice   score thresholds, chosen on the validation split
+run            Run: loss queries and detection from Python; `dimjax.load` opens one
+"""

@@ -1,4 +1,4 @@
-"""What the keys of a configuration must hold, checked before anything starts.
+"""Rules for the values of a configuration, checked before anything starts.
 
 check(config)                                   # raises an InputError that names the key
 """
@@ -11,98 +11,97 @@ import jax
 from dimjax.data.layouts import layout_from
 from dimjax.errors import InputError
 from dimjax.models import create_detector
+from dimjax.runs.workdir import flat
+from dimjax.settings_rules import ABOVE_ZERO, SHARE, Rule, at_least, check_fields
 from dimjax.training.inputs import CHANNELS
 
-_CHOICES = {
-    "model.input": tuple(CHANNELS),
-    "training.optimizer": ("adamw", "adam"),
-    "rounds.start": ("last", "scratch"),
-    "rounds.reviewer": ("human", "oracle", "auto"),
+
+def one_of(*choices: str) -> Rule:
+    """Accept one of some values."""
+    return Rule(lambda value: value in choices, f"one of {', '.join(choices)}")
+
+
+_RULES = {
+    "model.input": one_of(*CHANNELS),
+    "training.optimizer": one_of("adamw", "adam"),
+    "rounds.start": one_of("last", "scratch"),
+    "rounds.reviewer": one_of("human", "oracle", "auto"),
+    "seed": at_least(0),
+    "data.stride": at_least(1),
+    "chips.chip_px": at_least(1),
+    "chips.frame_step": at_least(1),
+    "chips.backgrounds_per_label": at_least(0),
+    "loss.location_weight": at_least(0),
+    "loss.classification_weight": at_least(0),
+    "training.epochs": at_least(1),
+    "training.batch_size": at_least(1),
+    "training.learning_rate": ABOVE_ZERO,
+    "training.weight_decay": at_least(0),
+    "training.warmup_epochs": at_least(0),
+    "training.device_gb": at_least(0),
+    "training.noise": at_least(0),
+    "rounds.count": at_least(1),
+    "rounds.later_epochs": at_least(1),
+    "rounds.max_items_per_frame": at_least(0),
+    "rounds.oracle_error": SHARE,
+    "rounds.auto_probability": SHARE,
+    "refinement.planted_share": SHARE,
+    "refinement.target_recall": SHARE,
+    "refinement.min_probability": SHARE,
+    "refinement.loss_threshold": at_least(0),
+    "refinement.max_items_per_label": SHARE,
+    "detection.match_px": ABOVE_ZERO,
+    "detection.suppress_px": at_least(0),
+    "detection.max_detections": at_least(1),
+    "detection.tile_px": at_least(0),
+    "detection.margin_px": at_least(0),
 }
-_AT_LEAST = {
-    "seed": 0,
-    "data.stride": 1,
-    "chips.frame_step": 1,
-    "chips.backgrounds_per_label": 0,
-    "loss.location_weight": 0,
-    "loss.classification_weight": 0,
-    "training.epochs": 1,
-    "training.batch_size": 1,
-    "training.weight_decay": 0,
-    "training.warmup_epochs": 0,
-    "training.device_gb": 0,
-    "training.noise": 0,
-    "rounds.count": 1,
-    "rounds.later_epochs": 1,
-    "rounds.max_items_per_frame": 0,
-    "refinement.loss_threshold": 0,
-    "detection.max_detections": 1,
-    "detection.suppress_px": 0,
-    "detection.tile_px": 0,
-    "detection.margin_px": 0,
-}
-_SHARES = (
-    "rounds.oracle_error",
-    "rounds.auto_probability",
-    "refinement.planted_share",
-    "refinement.target_recall",
-    "refinement.min_probability",
-    "refinement.max_items_per_label",
-)
-_ABOVE_ZERO = ("training.learning_rate", "detection.match_px")
+_REMEDY = "Correct it in the configuration or on the command line."
 
 
 def check(config) -> None:
-    """Raise an InputError for the first key that breaks its rule."""
-    for key, rule in _broken(config):
-        remedy = "Correct it in the configuration or on the command line."
-        raise InputError(f"config.{key}", f"it must be {rule}", _value(config, key), remedy)
+    """Check every key that has a rule.
+
+    Raises:
+      InputError: A value breaks its rule, or a key is missing; the first one is reported.
+    """
+    values = flat(config.to_dict())
+    for key in sorted(_RULES.keys() - values.keys()):  # the configuration predates the key
+        remedy = "Copy it from configs/default.py."
+        raise InputError(f"config.{key}", "the key is required", "no such key", remedy)
+    check_fields("config.{}", values, dict(_finite(values)), _REMEDY)
+    check_fields("config.{}", values, _RULES, _REMEDY)
+    check_fields("config.{}", values, dict(_dependent_rules(config)), _REMEDY)
+    tile_rule = _tile_rule(config.detection.margin_px)
+    check_fields("config.{}", values, {"detection.tile_px": tile_rule}, _REMEDY)
     layout_from(config.data.layout.to_dict(), "config.data.layout")
     create_detector(config.model.backbone, config.model.width, config.model.output_stride)
 
 
-def _broken(config) -> Iterator[tuple[str, str]]:
-    for key in _not_finite(config):
-        yield key, "finite"
-    for key, choices in _CHOICES.items():
-        if _value(config, key) not in choices:
-            yield key, f"one of {', '.join(choices)}"
-    for key, least in _AT_LEAST.items():
-        if _value(config, key) < least:
-            yield key, f"{least} or more"
-    for key in _SHARES:
-        if not 0 <= _value(config, key) <= 1:
-            yield key, "between 0 and 1"
-    for key in _ABOVE_ZERO:
-        if _value(config, key) <= 0:
-            yield key, "above 0"
-    if config.refinement.loss_threshold and not config.refinement.planted_share:
-        yield "refinement.loss_threshold", "0 without a refinement (refinement.planted_share=0)"
-    stride = config.model.output_stride
-    for key in ("chips.chip_px", "detection.tile_px", "detection.margin_px"):
-        if stride > 0 and _value(config, key) % stride:
-            yield key, f"a multiple of model.output_stride={stride}"
-    if config.training.batch_size % jax.device_count():
-        yield "training.batch_size", f"a multiple of the {jax.device_count()} devices"
-    if config.chips.chip_px < 1:
-        yield "chips.chip_px", "above 0"
-    if 0 < config.detection.tile_px <= 2 * config.detection.margin_px:
-        yield "detection.tile_px", "more than twice detection.margin_px, or 0"
+def _finite(values: dict) -> Iterator[tuple[str, Rule]]:
+    def is_finite(value) -> bool:
+        numbers = value if isinstance(value, list | tuple) else [value]
+        return all(not isinstance(one, float) or math.isfinite(one) for one in numbers)
+
+    return ((key, Rule(is_finite, "finite")) for key in values)
 
 
-def _not_finite(config, prefix: str = "") -> Iterator[str]:
-    for key, value in config.items():
-        if hasattr(value, "items"):
-            yield from _not_finite(value, f"{prefix}{key}.")
-        values = value if isinstance(value, list | tuple) else [value]
-        if any(isinstance(one, float) and not math.isfinite(one) for one in values):
-            yield f"{prefix}{key}"
+def _dependent_rules(config) -> Iterator[tuple[str, Rule]]:
+    """Rules that depend on other keys."""
+    if not config.refinement.planted_share:
+        text = "0 without a refinement (refinement.planted_share=0)"
+        yield "refinement.loss_threshold", Rule(lambda value: value == 0, text)
+    stride, devices = config.model.output_stride, jax.device_count()
+    if stride > 0:
+        for key in ("chips.chip_px", "detection.tile_px", "detection.margin_px"):
+            yield key, _multiple_of(stride, f"model.output_stride={stride}")
+    yield "training.batch_size", _multiple_of(devices, f"the {devices} devices")
 
 
-def _value(config, key: str):
-    for name in key.split("."):
-        if name not in config:  # a configuration, or a run, of before the key was there
-            remedy = "Take it over from configs/default.py."
-            raise InputError(f"config.{key}", "it must be there", "no such key", remedy)
-        config = config[name]
-    return config
+def _tile_rule(margin_px: int) -> Rule:
+    text = "more than twice detection.margin_px, or 0"
+    return Rule(lambda value: value == 0 or value > 2 * margin_px, text)
+
+
+def _multiple_of(divisor: int, text: str) -> Rule:
+    return Rule(lambda value: value % divisor == 0, f"a multiple of {text}")

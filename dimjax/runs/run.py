@@ -1,8 +1,9 @@
-"""What can be asked of a run from Python.
+"""A trained run, opened from Python.
 
 run = dimjax.load("runs/demo")
 run.losses("test")                    # loss of each example, in parts
 run.detect(frames)                    # detections in [T, H, W]
+run.context.folder.labels             # the data that it was trained on
 """
 
 from collections.abc import Callable, Iterable
@@ -14,25 +15,25 @@ import pandas as pd
 from dimjax.chips import examples
 from dimjax.data.sequences import Sequence, as_sequence
 from dimjax.detection.detector import restore_detector
-from dimjax.detection.inference import search
+from dimjax.detection.inference import detect_in_sequence
 from dimjax.errors import InputError
+from dimjax.runs.context import RoundContext
 from dimjax.runs.workdir import Paths, newest_round, read_config
-from dimjax.stages.motion import camera_motion
-from dimjax.tracks import Tracks
-from dimjax.training import loss_query, steps
+from dimjax.tracks import Tracks, camera_shifts
+from dimjax.training.chip_feed import chips_of
 from dimjax.training.loss_query import losses_table
 from dimjax.training.meshes import own_mesh
+from dimjax.training.steps import make_loss_query
 
 RUNTIMES = ("jax", "onnx")
 
 
 class Run:
-    """A run that has a checkpoint: loss queries and detection.
+    """A run that has a checkpoint, for loss queries and detection.
 
     Attributes:
-      config: All keys of the run.
-      paths: Where its parts lie.
-      detector: Of the checkpoint.
+      context: Configuration, paths, data folder and labels of the round.
+      detector: Detector of the checkpoint.
     """
 
     def __init__(
@@ -42,38 +43,47 @@ class Run:
         epoch: int | None = None,
         runtime: str = "jax",
     ):
-        self.config = read_config(workdir)
-        self.paths = Paths(workdir, newest_round(workdir) if round is None else round)
+        paths = Paths(workdir, newest_round(workdir) if round is None else round)
+        self.context = RoundContext(read_config(workdir), paths)
         if runtime not in RUNTIMES:
             rule = f"it must be one of {', '.join(RUNTIMES)}"
             raise InputError("runtime", rule, repr(runtime), "Name one of these.")
         detector = restore_detector(self.paths.checkpoints, epoch)
         if runtime == "onnx":
-            from dimjax.export.files import through_onnx  # needs the extra export
+            from dimjax.export.detector_files import with_onnx_runtime  # needs the extra export
 
-            detector = through_onnx(detector, self.paths.round / "detector.onnx")
+            detector = with_onnx_runtime(detector, self.paths.round / "detector.onnx")
         self.detector = detector
 
+    @property
+    def config(self):
+        """All keys of the run."""
+        return self.context.config
+
+    @property
+    def paths(self) -> Paths:
+        """Paths of the round."""
+        return self.context.paths
+
     def losses(self, split: str = "train", batch_size: int = 256) -> pd.DataFrame:
-        """Loss of each example of a split, as the checkpoint's network sees it.
+        """Compute the loss of each example of a split with the checkpoint's weights.
 
         Args:
           split: "train", "val" or "test".
-          batch_size: Examples to a call.
+          batch_size: Examples of a call.
 
         Returns:
           Table with id, sequence, frame and the losses location, confidence, category, total.
         """
-        most = most_bytes(self.config)
-        data = examples.load(self.paths.prepared, split, most_bytes=most)
-        query = loss_query.make_losses(
+        data = examples.load(self.paths.prepared, split, max_bytes=self.context.max_chip_bytes)
+        query = make_loss_query(
             self.detector.model,
             mode=self.detector.description["input"],
             stride=self.detector.description["output_stride"],
-            a=self.config.loss.location_weight,
-            b=self.config.loss.classification_weight,
+            location_weight=self.config.loss.location_weight,
+            classification_weight=self.config.loss.classification_weight,
         )
-        chips = steps.chips_of(data, own_mesh())
+        chips = chips_of(data, own_mesh())
         return losses_table(data, chips, query, self.detector.variables, batch_size)
 
     def detect(
@@ -82,25 +92,26 @@ class Run:
         accepted: bool = True,
         progress: Callable[[Iterable], Iterable] = iter,
     ) -> pd.DataFrame:
-        """Detections in raw frames.
+        """Detect targets and interference in raw frames.
 
         Args:
           frames: [T, H, W] uint8 or uint16, or a sequence from dimjax.data.sequences.
-          accepted: Only those that reach the threshold chosen on validation data after their tracks
-            have voted on category and score: what `main.py detect` writes.
-          progress: Wraps the batches of frame numbers, e.g. a progress bar.
+          accepted: Return only detections that reach the threshold chosen on validation data after
+            their tracks have voted on category and score, as `main.py detect` writes them.
+          progress: Wraps the batches of frame numbers, e.g. in a progress bar.
 
         Returns:
           Table with sequence, frame, x, y, w, h, category, score, and of accepted ones track.
         """
         sequence = frames if isinstance(frames, Sequence) else as_sequence(frames)
-        table = search(self.detector, sequence, progress=progress)
-        return self.detector.decided(self.tracks(sequence, table)) if accepted else table
+        table = detect_in_sequence(self.detector, sequence, progress=progress)
+        return self.detector.accept(self.tracks(sequence, table)) if accepted else table
 
-    def tracks(self, sequence: Sequence, found: pd.DataFrame) -> Tracks:
-        """The tracks of what was detected in a sequence, with its camera's motion if so set."""
-        shifts = camera_motion(self.config, lambda name: sequence, [sequence.name])
-        return self.detector.linked(found, shifts)
+    def tracks(self, sequence: Sequence, detections: pd.DataFrame) -> Tracks:
+        """Link the detections in a sequence; camera motion is taken out if the run does so."""
+        moving = self.config.detection.camera_motion
+        shifts = {sequence.name: camera_shifts(sequence)} if moving else None
+        return self.detector.link(detections, shifts)
 
 
 def load(
@@ -123,8 +134,3 @@ def load(
       InputError: There is no such run, checkpoint or runtime, or the extra export is not installed.
     """
     return Run(workdir, round, epoch, runtime)
-
-
-def most_bytes(config) -> float:
-    """Chips that need more than this are not kept on the devices, nor in memory."""
-    return config.training.device_gb * 1e9

@@ -1,13 +1,15 @@
-"""The sky: simulated infrared sequences with truth, and a careless annotator's labels of them.
+"""The sky: simulated infrared sequences with their truth.
 
-frames, truth = simulate(Sky(frames=50), seed=0)
-labels, errors = annotate(truth, lambda name: frames, ErrorRates(position=0.05), rng)
-write_folder("data/sky", Sky(), {"train": 20, "val": 5}, seed=0, error_rates=ErrorRates())
+`simulate` renders one sequence: drifting clouds, a moving camera, targets, interference and the
+noise of a focal plane. `write_folder` writes a data folder of sequences with truth and with the
+labels of a careless annotator.
+
+    frames, truth = simulate(SkyConfig(frames=50), seed=0)      # [50, 512, 640] uint16, a table
+    write_folder("data/sky", SkyConfig(), {"train": 20, "val": 5}, 0, ErrorRates())
 """
 
-from dimjax.label_noise.annotator import ErrorRates, annotate
 from dimjax.sky.folder import write_folder
 from dimjax.sky.rendering import simulate
-from dimjax.sky.settings import VERSION, Sky
+from dimjax.sky.settings import VERSION, SkyConfig
 
-__all__ = ["VERSION", "ErrorRates", "Sky", "annotate", "simulate", "write_folder"]
+__all__ = ["VERSION", "SkyConfig", "simulate", "write_folder"]

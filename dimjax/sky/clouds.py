@@ -1,10 +1,11 @@
-"""Cloud layers: textures made once a sequence, shifted, cross-faded and stacked each frame.
+"""Cloud layers: textures made once per sequence, shifted, cross-faded and stacked in each frame.
 
-A texture is Gaussian noise with a power-law spectrum (Kolmogorov-like clouds), folded by a
-smooth random displacement, which draws it out into filaments, and seen in perspective: flatter
-everywhere, finer towards the horizon at the bottom. Where the texture exceeds a threshold there
-is cloud, and its optical depth grows with the excess, so coverage sets the holes and sharpness
-how hard the edges are. Two textures are mixed in each frame, so clouds change as they drift.
+A texture is Gaussian noise with a power-law spectrum (Kolmogorov-like clouds). A smooth random
+displacement folds it into filaments, and a perspective makes it flatter everywhere and finer
+towards the horizon at the bottom. A cloud covers the pixels at which the texture exceeds a
+threshold, with an optical depth proportional to the excess: the coverage sets the size of the
+holes, the sharpness that of the edges. Two textures are mixed in each frame, so clouds change as
+they drift.
 
     layers = draw_layers(rng, settings)
     textures = make_textures(key, layers, count, shape)               # [J, L, h, w]
@@ -23,11 +24,11 @@ import numpy as np
 from jax.scipy.ndimage import map_coordinates
 from scipy.stats import norm
 
-from dimjax.sky.motion import LAYERS, MOST_JITTER_PX
-from dimjax.sky.settings import Sky
+from dimjax.sky.motion import LAYERS, MAX_JITTER_PX
+from dimjax.sky.settings import SkyConfig
 
-_MOST_STRETCH = 4.0  # width over height of clouds low above the horizon
-_MOST_PERSPECTIVE = 2.0  # size of clouds at the top of the frame over size at the bottom
+_MAX_STRETCH = 4.0  # width over height of clouds low above the horizon
+_MAX_PERSPECTIVE = 2.0  # size of clouds at the top of the frame over size at the bottom
 
 
 class Layers(NamedTuple):
@@ -35,8 +36,8 @@ class Layers(NamedTuple):
 
     exponent: np.ndarray  # of the power spectral density
     scale_px: np.ndarray  # outer scale: larger structures have no more power
-    fold_px: np.ndarray  # rms displacement that draws out filaments
-    threshold: np.ndarray  # field value, in sigmas, above which there is cloud
+    fold_px: np.ndarray  # rms displacement that folds it into filaments
+    threshold: np.ndarray  # field value of the edge of a cloud, in sigmas
     sharpness: np.ndarray  # optical depth per sigma above the threshold
     contrast: np.ndarray  # counts above the sky behind it
     relief: np.ndarray  # share of the contrast that varies inside a cloud
@@ -45,16 +46,16 @@ class Layers(NamedTuple):
 
 
 class Schedule(NamedTuple):
-    """Which textures make up each frame, and where they are cut."""
+    """The textures of each frame, and the windows that are cut from them."""
 
     pair: np.ndarray  # [T] int32, index of the first of the two textures
-    weights: np.ndarray  # [T, 2] float32, their shares; squares add to 1
-    corner: np.ndarray  # [T, 2, LAYERS, 2] int32, row and column where each cut begins
-    fraction: np.ndarray  # [T, LAYERS, 2] float32, sub-pixel rest of row and column
+    weights: np.ndarray  # [T, 2] float32, their shares; the squares sum to 1
+    corner: np.ndarray  # [T, 2, LAYERS, 2] int32, first row and column of each window
+    fraction: np.ndarray  # [T, LAYERS, 2] float32, sub-pixel remainder of row and column
 
 
-def draw_layers(rng: np.random.Generator, settings: Sky) -> Layers:
-    """Draws two or three layers; a layer that is missing has its threshold out of reach."""
+def draw_layers(rng: np.random.Generator, settings: SkyConfig) -> Layers:
+    """Draw two or three layers; the threshold of a missing layer is out of reach."""
     size = LAYERS
     cover = rng.uniform(*settings.cloud_cover, size)
     threshold = norm.isf(cover)
@@ -69,25 +70,25 @@ def draw_layers(rng: np.random.Generator, settings: Sky) -> Layers:
         sharpness=_log_uniform(rng, settings.cloud_sharpness, size),
         contrast=_log_uniform(rng, settings.cloud_counts, size),
         relief=rng.uniform(0.1, 0.5, size),
-        stretch=rng.uniform(1, _MOST_STRETCH),
-        perspective=rng.uniform(1, _MOST_PERSPECTIVE),
+        stretch=rng.uniform(1, _MAX_STRETCH),
+        perspective=rng.uniform(1, _MAX_PERSPECTIVE),
     )
     return Layers(*(np.asarray(value, np.float32) for value in values))
 
 
-def texture_shape(settings: Sky) -> tuple[int, int]:
-    """Rows and columns of a texture that no path of a sequence leaves."""
+def texture_shape(settings: SkyConfig) -> tuple[int, int]:
+    """Rows and columns of a texture large enough for all paths of a sequence."""
     margin = _margin(settings)
     return tuple(-(-(n + 2 * margin + 3) // 32) * 32 for n in (settings.height, settings.width))
 
 
-def texture_count(settings: Sky) -> int:
-    """Textures of a layer over a sequence."""
+def texture_count(settings: SkyConfig) -> int:
+    """Number of textures of a layer in a sequence."""
     return (settings.frames - 1) // settings.evolution_frames + 2
 
 
 def power_law_field(key, shape: tuple[int, int], exponent, scale_px) -> jax.Array:
-    """Periodic Gaussian noise of unit variance with a power-law spectrum.
+    """Draw periodic Gaussian noise of unit variance with a power-law spectrum.
 
     The power spectral density is (f**2 + scale_px**-2) ** (-exponent / 2), f in cycles a pixel.
     """
@@ -100,7 +101,7 @@ def power_law_field(key, shape: tuple[int, int], exponent, scale_px) -> jax.Arra
 
 @partial(jax.jit, static_argnames=("count", "shape"))
 def make_textures(key, layers: Layers, count: int, shape: tuple[int, int]) -> jax.Array:
-    """Textures [count, LAYERS, *shape] float32 of about unit variance."""
+    """Draw textures [count, LAYERS, *shape] float32 of about unit variance."""
 
     def one(index):
         layer = jax.tree.map(lambda a: a[index % LAYERS] if a.ndim else a, layers)
@@ -110,15 +111,15 @@ def make_textures(key, layers: Layers, count: int, shape: tuple[int, int]) -> ja
     return fields.reshape(count, LAYERS, *shape)
 
 
-def make_schedule(settings: Sky, paths: np.ndarray) -> Schedule:
-    """Cuts and cross-fade of each frame, from the layers' paths [T, LAYERS, 2] = x, y."""
+def make_schedule(settings: SkyConfig, paths: np.ndarray) -> Schedule:
+    """Compute windows and cross-fade of each frame from the paths of the layers [T, LAYERS, 2]."""
     t = np.arange(settings.frames)
     pair = t // settings.evolution_frames
     phase = np.pi / 2 * (t % settings.evolution_frames) / settings.evolution_frames
     start = _margin(settings) - paths
     corner = np.floor(start)
-    # Each texture is centred on its own time; a whole number of pixels keeps the same sub-pixel
-    # rest for both, so that they are mixed first and interpolated once.
+    # Each texture is centred on its own time. Both are shifted by whole pixels, so that they share
+    # the sub-pixel remainder and are interpolated once, after mixing.
     centre = np.minimum((pair[:, None] + [0, 1]) * settings.evolution_frames, settings.frames - 1)
     corners = corner[:, None] + np.round(paths[centre])
     return Schedule(
@@ -130,7 +131,7 @@ def make_schedule(settings: Sky, paths: np.ndarray) -> Schedule:
 
 
 def fields_of_frame(textures, now: Schedule, size: tuple[int, int]) -> list[jax.Array]:
-    """The cloud fields of one frame, LAYERS of [H, W]; `now` is a Schedule without its T axis."""
+    """Compute the cloud fields of a frame, LAYERS of [H, W]; `now` is a Schedule without T axis."""
     height, width = size
 
     def cut(which, layer):
@@ -148,13 +149,13 @@ def fields_of_frame(textures, now: Schedule, size: tuple[int, int]) -> list[jax.
 
 
 def opacity(field, threshold, sharpness):
-    """Share of the light from behind that a cloud swallows, for NumPy or JAX arrays."""
+    """Share of the light from behind that a cloud absorbs, for NumPy or JAX arrays."""
     xp = field.__array_namespace__()
     return -xp.expm1(-sharpness * xp.maximum(field - threshold, 0.0))
 
 
 def stack(base, fields: list, layers: Layers) -> tuple[jax.Array, list[jax.Array]]:
-    """Sky and clouds as the camera sees them.
+    """Combine the sky and the clouds as the camera sees them.
 
     Args:
       base: [H, 1] radiance of the clear sky in counts.
@@ -164,7 +165,7 @@ def stack(base, fields: list, layers: Layers) -> tuple[jax.Array, list[jax.Array
     Returns:
       Radiance [H, W] in counts, and the opacity [H, W] of each layer.
     """
-    # Near the horizon air and clouds have the same temperature: contrast fades.
+    # Near the horizon, air and clouds have the same temperature: the contrast vanishes.
     rise = (base - base[0]) / (base[-1] - base[0] + 1.0)
     radiance, opacities = base, []
     for index, field in enumerate(fields):
@@ -178,7 +179,7 @@ def stack(base, fields: list, layers: Layers) -> tuple[jax.Array, list[jax.Array
 
 
 def blur(radiance, sigma) -> jax.Array:
-    """A frame [H, W] seen through the optics: a Gaussian point spread of sigma pixels."""
+    """Blur a frame [H, W] by the optics: a Gaussian point spread of sigma pixels."""
     reach = 4
     taps = jnp.exp(-0.5 * (jnp.arange(-reach, reach + 1) / sigma) ** 2)
     taps = taps / taps.sum()
@@ -189,7 +190,7 @@ def blur(radiance, sigma) -> jax.Array:
 
 
 def _texture(key, layer: Layers, shape: tuple[int, int]) -> jax.Array:
-    # Large enough that the perspective of draw_layers never shows a piece twice.
+    # Large enough that no part appears twice under the perspective of draw_layers.
     plane = tuple(-(-int(n * f) // 64) * 64 for n, f in zip(shape, (2.1, 1.45), strict=True))
     keys = jax.random.split(key, 3)
     field = power_law_field(keys[0], plane, layer.exponent, layer.scale_px)
@@ -211,7 +212,7 @@ def _sample(field, rows, columns) -> jax.Array:
 
 
 def _cubic_weights(fraction) -> jax.Array:
-    """Catmull-Rom weights [2, 4] of the pixels -1, 0, 1, 2 for sub-pixel rests [2]."""
+    """Catmull-Rom weights [2, 4] of the pixels -1, 0, 1, 2 for sub-pixel remainders [2]."""
     f = fraction[:, None]
     near, far = jnp.hstack([f, 1 - f]), jnp.hstack([1 + f, 2 - f])
     inner = 1.5 * near**3 - 2.5 * near**2 + 1
@@ -219,9 +220,9 @@ def _cubic_weights(fraction) -> jax.Array:
     return jnp.stack([outer[:, 0], inner[:, 0], inner[:, 1], outer[:, 1]], axis=-1)
 
 
-def _margin(settings: Sky) -> int:
+def _margin(settings: SkyConfig) -> int:
     lifetime = min(settings.frames, settings.evolution_frames)
-    return int(lifetime * (settings.pan_px + settings.drift_px[1]) + 2 * MOST_JITTER_PX) + 3
+    return int(lifetime * (settings.pan_px + settings.drift_px[1]) + 2 * MAX_JITTER_PX) + 3
 
 
 def _log_uniform(rng: np.random.Generator, limits: tuple[float, float], size: int) -> np.ndarray:

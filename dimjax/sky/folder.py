@@ -1,11 +1,11 @@
-"""A data folder of simulated sequences, in the layout that the rest of dimjax reads.
+"""A data folder of simulated sequences, in the default layout of dimjax.
 
-    write_folder("data/sky", Sky(), {"train": 200, "val": 20}, seed=0, error_rates=ErrorRates())
+    write_folder("data/sky", SkyConfig(), {"train": 200, "val": 20}, 0, ErrorRates())
 
     data/sky/sequences/train-0000/frames.npy    [T, H, W] uint16
     data/sky/splits/{train,val,test,new}.txt    one sequence name a line
-    data/sky/truth.csv, labels.csv, errors.csv  the truth; what the annotator made of it; the
-                                                errors that he made
+    data/sky/truth.csv                          the error-free labels
+    data/sky/labels.csv, errors.csv             the annotator's labels, and the errors in them
     data/sky/sky.json                           settings, seed and versions
 
 A frame of 640x512 takes 655,360 bytes. Of the default two targets in a frame, 1.6 are not hidden
@@ -30,7 +30,7 @@ from dimjax.errors import InputError
 from dimjax.label_noise.annotator import ErrorRates, annotate, check_rates
 from dimjax.progress import bar
 from dimjax.sky.rendering import simulate
-from dimjax.sky.settings import VERSION, Sky, check
+from dimjax.sky.settings import VERSION, SkyConfig, check
 
 SPLITS = ("train", "val", "test", "new")
 
@@ -39,25 +39,25 @@ _RECORD = "sky.json"
 
 def write_folder(
     path: str | os.PathLike,
-    settings: Sky,
+    settings: SkyConfig,
     sequences_per_split: Mapping[str, int],
     seed: int,
     error_rates: ErrorRates,
 ) -> None:
-    """Simulates sequences and writes them with truth and labels.
+    """Simulate sequences and write them with truth and labels.
 
-    The folder is written beside its place, as PATH.part, and renamed when it is complete.
-    Sequence i of a split depends on the settings, the seed, the split's name and i only.
+    The folder is written as PATH.part and renamed when it is complete. Sequence i of a split
+    depends only on the settings, the seed, the name of the split and i.
 
     Args:
-      path: Folder to make; it may exist if it is empty.
-      settings: What the sequences are like.
+      path: Folder to create; it may exist if it is empty.
+      settings: Settings of the sequences.
       sequences_per_split: Number of sequences by name of the split, one of SPLITS; 0 if missing.
       seed: 0 or more.
-      error_rates: What the annotator does wrong.
+      error_rates: Rates of the annotator's errors.
 
     Raises:
-      InputError: The folder holds something, or an argument is out of its range.
+      InputError: The folder is not empty, or an argument is out of its range.
     """
     check(settings)
     check_rates(error_rates)
@@ -88,26 +88,26 @@ def _check_arguments(sequences_per_split: Mapping[str, int], seed: int) -> None:
         if split not in SPLITS or count < 0:
             raise InputError(
                 "sequences_per_split",
-                f"must give a number, 0 or more, for some of {', '.join(SPLITS)}",
+                f"must give numbers of 0 or more for some of {', '.join(SPLITS)}",
                 f"{split}: {count}",
                 "Correct it.",
             )
     if sum(sequences_per_split.values()) == 0:
         raise InputError(
-            "sequences_per_split", "must ask for one sequence at least", "none", "Ask for some."
+            "sequences_per_split", "must name at least one sequence", "none", "Name some."
         )
 
 
 def _require_empty(folder: Path) -> None:
     if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
-        found = sorted(p.name for p in folder.iterdir())[0] if folder.is_dir() else "a file"
+        content = sorted(p.name for p in folder.iterdir())[0] if folder.is_dir() else "a file"
         raise InputError(
-            folder, "must be a new or empty folder", found, "Choose another one, or empty it."
+            folder, "must be a new or empty folder", content, "Choose another one, or empty it."
         )
 
 
 def _make_part(part: Path) -> None:
-    """An empty PATH.part with its folders; what a killed run left there is removed."""
+    """Make an empty PATH.part with its folders; that of a killed run is removed."""
     if (part / _RECORD).is_file():
         shutil.rmtree(part)
     _require_empty(part)
@@ -115,7 +115,7 @@ def _make_part(part: Path) -> None:
         (part / folder).mkdir(parents=True)
 
 
-def _write_record(part: Path, settings: Sky, sequences_per_split, seed: int, rates) -> None:
+def _write_record(part: Path, settings: SkyConfig, sequences_per_split, seed: int, rates) -> None:
     record = {
         "simulator": VERSION,
         "dimjax": dimjax.__version__,

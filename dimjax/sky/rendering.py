@@ -1,9 +1,9 @@
-"""One simulated sequence of an infrared camera that looks at a cloudy sky, with its truth.
+"""A simulated sequence of an infrared camera that looks at a cloudy sky, with its truth.
 
-    frames, truth = simulate(Sky(frames=50), seed=0)      # [50, 512, 640] uint16, a table
+    frames, truth = simulate(SkyConfig(frames=50), seed=0)      # [50, 512, 640] uint16, a table
 
-The same settings and seed give the same sequence. On another kind of device single digits may
-differ by one, since logarithms and exponentials are rounded in other ways there.
+The same settings and seed give the same sequence. On another kind of device a few digits may differ
+by one, since logarithms and exponentials are rounded differently there.
 
 Not modelled: atmospheric transmission and turbulence; aberrations, vignetting and ghosts of the
 optics (the point spread is one Gaussian); range-dependent size, scintillation and plumes of
@@ -24,17 +24,17 @@ import pandas as pd
 from dimjax.data.labels import TRUTH_COLUMNS
 from dimjax.sky import clouds, motion, objects
 from dimjax.sky.sensor import Sensor, draw_sensor, read_out
-from dimjax.sky.settings import Sky, check
+from dimjax.sky.settings import SkyConfig, check
 from dimjax.sky.stamps import Objects, add, stamps
 
 _BLOCK = 50  # frames of one compiled call
-_DECIMALS = 4  # of the truth's numbers: written as text and read again they are the same
+_DECIMALS = 4  # of the truth's numbers, which survive being written as text
 # A Gaussian falls to a tenth of its peak this many sigmas from its centre.
 _TENTH = np.sqrt(2 * np.log(10))
 
 
 class _Sequence(NamedTuple):
-    """All that the renderer reads, on the device."""
+    """Inputs of the renderer, on the device."""
 
     textures: jax.Array  # [J, LAYERS, h, w]
     layers: clouds.Layers
@@ -44,20 +44,20 @@ class _Sequence(NamedTuple):
     key: jax.Array  # of the temporal noise
 
 
-def simulate(settings: Sky, seed: int, name: str = "sky") -> tuple[np.ndarray, pd.DataFrame]:
-    """Renders a sequence.
+def simulate(settings: SkyConfig, seed: int, name: str = "sky") -> tuple[np.ndarray, pd.DataFrame]:
+    """Render a sequence.
 
     Args:
-      settings: What the sky, the camera and the objects are like.
-      seed: 0 or more; decides everything that is random.
+      settings: Settings of the sky, the camera and the objects.
+      seed: 0 or more; determines every random choice.
       name: The sequence's name in the truth.
 
     Returns:
-      Frames [T, H, W] uint16, 14 bit, and the truth: one row for each object and frame whose
-      centre is inside the frame, hidden or not. x, y is the true centre, w, h where the object
-      exceeds a tenth of its peak, snr the peak amplitude that it has when centred on a pixel
-      and not hidden over the noise sigma of one frame (for objects darker than the sky too),
-      visible the share of its light that the clouds in front let through.
+      Frames [T, H, W] uint16, 14 bit, and the truth: one row for each object and frame in which its
+      centre is inside the frame, hidden or not. x, y is the true centre; w, h the extent over which
+      the object exceeds a tenth of its peak; snr its peak amplitude, centred on a pixel and
+      unhidden, over the noise sigma of one frame (positive also for objects darker than the sky);
+      visible the share of its light that passes the clouds in front.
 
     Raises:
       InputError: A setting is out of its range.
@@ -93,7 +93,7 @@ def _draw_objects(streams, scene: objects.Scene, paths: np.ndarray, edges) -> pd
 
 
 def _edges(textures, schedule: clouds.Schedule, layers: clouds.Layers):
-    """The function by which a glint finds the edge of a cloud."""
+    """Return the function edges(frame, layer, pixels) with which glints find edges of clouds."""
     textures = np.asarray(textures)
 
     def edges(frame: int, layer: int, pixels: np.ndarray) -> np.ndarray:
@@ -109,8 +109,8 @@ def _edges(textures, schedule: clouds.Schedule, layers: clouds.Layers):
     return edges
 
 
-def _clear_sky(rng: np.random.Generator, settings: Sky) -> np.ndarray:
-    """Radiance [H, 1] in counts: it grows towards the horizon, the faster the nearer."""
+def _clear_sky(rng: np.random.Generator, settings: SkyConfig) -> np.ndarray:
+    """Radiance [H, 1] in counts: it increases towards the horizon, most steeply near it."""
     depth = np.linspace(0, 1, settings.height)[:, None]
     level, gradient = rng.uniform(*settings.level_counts), rng.uniform(*settings.gradient_counts)
     curve = rng.uniform(0.5, 3)
@@ -118,19 +118,21 @@ def _clear_sky(rng: np.random.Generator, settings: Sky) -> np.ndarray:
     return np.asarray(level + gradient * rise, np.float32)
 
 
-def _render(sequence: _Sequence, schedule: clouds.Schedule, rows: pd.DataFrame, settings: Sky):
-    """Frames [T, H, W] uint16 and, for each row, the share of its light that came through."""
+def _render(
+    sequence: _Sequence, schedule: clouds.Schedule, rows: pd.DataFrame, settings: SkyConfig
+):
+    """Frames [T, H, W] uint16, and the share of its light that passes the clouds for each row."""
     slot = rows.groupby("frame").cumcount().to_numpy()
     packed = _packed(rows, slot, settings.frames, float(sequence.sensor.noise))
     frames = np.empty((settings.frames, settings.height, settings.width), np.uint16)
     visible = np.empty(packed.x.shape, np.float32)
     block = min(_BLOCK, settings.frames)
     for first in range(0, settings.frames, block):
-        # The last block is filled up with its last frame: one shape, compiled once.
-        wanted = np.minimum(np.arange(first, first + block), settings.frames - 1)
-        now = jax.tree.map(lambda a, wanted=wanted: a[wanted], (schedule, packed))
-        images, shares = _render_block(sequence, *now, wanted, frames.shape[1:])
-        frames[wanted], visible[wanted] = np.asarray(images), np.asarray(shares)
+        # The last block is padded with its last frame: all blocks share one compiled shape.
+        block_frames = np.minimum(np.arange(first, first + block), settings.frames - 1)
+        now = jax.tree.map(lambda a, t=block_frames: a[t], (schedule, packed))
+        images, shares = _render_block(sequence, *now, block_frames, frames.shape[1:])
+        frames[block_frames], visible[block_frames] = np.asarray(images), np.asarray(shares)
     return frames, visible[rows.frame, slot]
 
 
@@ -150,9 +152,9 @@ def _render_block(sequence: _Sequence, schedule, packed: Objects, t, size: tuple
 
 
 def _packed(rows: pd.DataFrame, slot: np.ndarray, frames: int, noise: float) -> Objects:
-    """The rows as arrays [T, K], K a multiple of 16 so that few shapes are compiled."""
-    most = slot.max(initial=0) + 1
-    shape = (frames, -(-most // 16) * 16)
+    """Pack the rows into arrays [T, K]; K is a multiple of 16, so that few shapes are compiled."""
+    largest = slot.max(initial=0) + 1
+    shape = (frames, -(-largest // 16) * 16)
 
     def column(values, dtype=np.float32):
         array = np.zeros(shape, dtype)
@@ -170,7 +172,7 @@ def _packed(rows: pd.DataFrame, slot: np.ndarray, frames: int, noise: float) -> 
     )
 
 
-def _truth(rows: pd.DataFrame, settings: Sky, name: str) -> pd.DataFrame:
+def _truth(rows: pd.DataFrame, settings: SkyConfig, name: str) -> pd.DataFrame:
     inside = rows[objects.in_frame(rows, settings)]
     table = inside.assign(
         sequence=name,
@@ -189,8 +191,8 @@ def _truth(rows: pd.DataFrame, settings: Sky, name: str) -> pd.DataFrame:
 
 
 def _extent(sigma_px: pd.Series, along: pd.Series) -> pd.Series:
-    """Pixels over which an object exceeds a tenth of its peak, at least 1."""
-    # The pixel itself (1/12) and the line (length**2/12) widen a point spread, but a single
-    # pixel stays one.
+    """Extent in pixels over which an object exceeds a tenth of its peak, at least 1."""
+    # The variances of the pixel (1/12) and of the line (length**2/12) add to the point spread's;
+    # a single pixel stays one pixel.
     pixel = np.where(sigma_px > 0, 1 / 12, 0.0)
     return (2 * _TENTH * np.sqrt(sigma_px**2 + pixel + along**2 / 12)).clip(lower=1.0)

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dimjax.sky.settings import Sky
+from dimjax.sky.settings import SkyConfig
 
 FULL_SCALE = 2**14 - 1  # counts
 
@@ -19,12 +19,12 @@ class Sensor(NamedTuple):
     """One camera's focal plane, in counts."""
 
     noise: np.ndarray  # [] sigma of the temporal white noise
-    fixed: np.ndarray  # [H, W] offsets that the non-uniformity correction left
-    stuck: np.ndarray  # [H, W] value of a dead pixel, -1 where the pixel lives
+    fixed: np.ndarray  # [H, W] offsets that remain after the non-uniformity correction
+    stuck: np.ndarray  # [H, W] value of a dead pixel, -1 for a working one
 
 
-def draw_sensor(rng: np.random.Generator, settings: Sky) -> Sensor:
-    """Draws noise, column and pixel offsets, and dead pixels."""
+def draw_sensor(rng: np.random.Generator, settings: SkyConfig) -> Sensor:
+    """Draw noise, column and pixel offsets, and dead pixels."""
     shape = (settings.height, settings.width)
     noise = rng.uniform(*settings.noise_counts)
     columns, pixels = noise * rng.uniform(*settings.fixed_pattern, 2)
@@ -36,7 +36,7 @@ def draw_sensor(rng: np.random.Generator, settings: Sky) -> Sensor:
 
 
 def read_out(radiance, sensor: Sensor, key) -> jax.Array:
-    """Digits [H, W] uint16, 0 to 16383, of a radiance [H, W] in counts."""
+    """Digitise a radiance [H, W] in counts: [H, W] uint16, 0 to 16383."""
     signal = radiance + sensor.fixed + sensor.noise * jax.random.normal(key, radiance.shape)
     signal = jnp.where(sensor.stuck >= 0, sensor.stuck, signal)
     return jnp.clip(jnp.round(signal), 0, FULL_SCALE).astype(jnp.uint16)

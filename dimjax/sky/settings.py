@@ -1,29 +1,30 @@
-"""What a simulated sky looks like: every number that may be set, with its unit.
+"""Settings of simulated sequences, with their units.
 
-A pair is a range: each sequence (or object, where the comment says so) draws its own value,
-uniformly unless the comment says otherwise.
+A pair is a range: each sequence (or object, if the comment says so) draws its own value, uniformly
+unless the comment says otherwise.
 
-    settings = Sky(frames=50, snr=(3.0, 8.0))
+    settings = SkyConfig(frames=50, snr=(3.0, 8.0))
     check(settings)
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
-from dimjax.errors import InputError
+from dimjax.settings_rules import SHARE, Rule, at_least, check_fields
 
 VERSION = "1.0.0"  # changes whenever the same settings and seed give other frames
 
 Range = tuple[float, float]
 
 
-class Sky(NamedTuple):
+class SkyConfig(NamedTuple):
     """Settings of simulated sequences; the defaults are a 14-bit cooled camera of 640x512."""
 
     frames: int = 100  # frames of a sequence
     height: int = 512  # pixels
     width: int = 640  # pixels
 
-    # Objects. The counts are means over sequences of what is inside the frame, hidden or not.
+    # Objects. The counts are means over sequences of the objects inside the frame, hidden or not.
     targets_per_frame: float = 2.0
     interference_per_frame: float = 2.0
     snr: Range = (2.0, 15.0)  # of each object: peak amplitude over sigma of one raw frame's noise
@@ -44,10 +45,8 @@ class Sky(NamedTuple):
     cloud_exponent: Range = (3.0, 3.8)  # of each layer: power density ~ frequency ** -exponent
     cloud_scale_px: Range = (250.0, 800.0)  # of each layer: largest structures, logarithmic
     cloud_cover: Range = (0.1, 0.8)  # of each layer: share of the sky that is not clear
-    cloud_sharpness: Range = (
-        0.6,
-        5.0,
-    )  # of each layer: optical depth per field sigma, logarithmic
+    # Of each layer: optical depth per field sigma, logarithmic.
+    cloud_sharpness: Range = (0.6, 5.0)
     drift_px: Range = (0.0, 0.15)  # of each layer: wind, pixels a frame
     evolution_frames: int = 400  # time in which a cloud becomes another one
 
@@ -57,34 +56,47 @@ class Sky(NamedTuple):
     dead_pixels: float = 1e-5  # share of pixels that are stuck at one value
 
 
-_LEAST = {"frames": 4, "height": 32, "width": 32, "evolution_frames": 2}
-_NOT_NEGATIVE = ("targets_per_frame", "interference_per_frame", "pan_px")
-_SHARES = ("manoeuvres", "exposure", "dead_pixels")
-_RANGES = [name for name, hint in Sky.__annotations__.items() if hint == Range]
-_ABOVE_ZERO = ("snr", "psf_px", "noise_counts", "cloud_counts", "cloud_scale_px", "cloud_sharpness")
-_MOST_PSF_PX = 2.0  # wider ones would not fit into the renderer's patches
+def _range(text: str, fits: Callable[[float, float], bool]) -> Rule:
+    return Rule(
+        lambda pair: len(pair) == 2 and pair[0] <= pair[1] and fits(*pair),
+        f"(low, high) with {text}",
+    )
 
 
-def check(settings: Sky) -> None:
-    """Raises InputError where a setting is out of its range."""
-    for name, least in _LEAST.items():
-        _require(settings, name, getattr(settings, name) >= least, f"must be {least} or more")
-    for name in _NOT_NEGATIVE:
-        _require(settings, name, getattr(settings, name) >= 0, "must be 0 or more")
-    for name in _SHARES:
-        _require(settings, name, 0 <= getattr(settings, name) <= 1, "must lie between 0 and 1")
-    for name in _RANGES:
-        low, high = getattr(settings, name)
-        _require(settings, name, 0 <= low <= high, "must be (low, high) with 0 <= low <= high")
-    for name in _ABOVE_ZERO:
-        _require(settings, name, getattr(settings, name)[0] > 0, "must be above 0")
-    low, high = settings.cloud_cover
-    _require(settings, "cloud_cover", low > 0 and high < 1, "must be above 0 and below 1")
-    psf_fits = settings.psf_px[1] <= _MOST_PSF_PX
-    _require(settings, "psf_px", psf_fits, f"must be {_MOST_PSF_PX} at most")
+_NOT_NEGATIVE = _range("0 <= low <= high", lambda low, high: low >= 0)
+_POSITIVE = _range("0 < low <= high", lambda low, high: low > 0)
+_MAX_PSF_PX = 2.0  # wider point spreads would not fit into the renderer's patches
+_RULES = {
+    "frames": at_least(4),
+    "height": at_least(32),
+    "width": at_least(32),
+    "targets_per_frame": at_least(0),
+    "interference_per_frame": at_least(0),
+    "snr": _POSITIVE,
+    "speed_px": _NOT_NEGATIVE,
+    "extent_px": _NOT_NEGATIVE,
+    "manoeuvres": SHARE,
+    "psf_px": _range(
+        f"0 < low <= high <= {_MAX_PSF_PX}", lambda low, high: low > 0 and high <= _MAX_PSF_PX
+    ),
+    "exposure": SHARE,
+    "pan_px": at_least(0),
+    "jitter_px": _NOT_NEGATIVE,
+    "level_counts": _NOT_NEGATIVE,
+    "gradient_counts": _NOT_NEGATIVE,
+    "cloud_counts": _POSITIVE,
+    "cloud_exponent": _NOT_NEGATIVE,
+    "cloud_scale_px": _POSITIVE,
+    "cloud_cover": _range("0 < low <= high < 1", lambda low, high: low > 0 and high < 1),
+    "cloud_sharpness": _POSITIVE,
+    "drift_px": _NOT_NEGATIVE,
+    "evolution_frames": at_least(2),
+    "noise_counts": _POSITIVE,
+    "fixed_pattern": _NOT_NEGATIVE,
+    "dead_pixels": SHARE,
+}
 
 
-def _require(settings: Sky, name: str, holds: bool, rule: str) -> None:
-    if not holds:
-        found = getattr(settings, name)
-        raise InputError(f"sky setting `{name}`", rule, found, "Correct the setting.")
+def check(settings: SkyConfig) -> None:
+    """Raise InputError if a setting is out of its range."""
+    check_fields("sky setting `{}`", settings._asdict(), _RULES)

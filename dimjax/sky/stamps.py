@@ -1,8 +1,8 @@
-"""Small bright (or dark) things drawn into a frame: point spread, sub-pixel place, occlusion.
+"""Stamps: small bright (or dark) objects added to a frame at sub-pixel positions.
 
 A stamp is a Gaussian point spread, smeared along a short line (the body's extent and its motion
-during the exposure) and integrated over each pixel. It is scaled so that the pixel under the
-centre has the amplitude asked for when the centre of the object is the centre of the pixel.
+during the exposure) and integrated over each pixel. It is scaled so that an object centred on a
+pixel has its amplitude in that pixel. Clouds in front of an object dim it.
 
     patches, rows, columns = stamps(objects, size)             # [K, S, S], [K, S], [K, S]
     radiance, visible = add(radiance, opacities, objects.depth, patches, rows, columns)
@@ -15,25 +15,25 @@ import jax.numpy as jnp
 from jax.scipy.special import ndtr
 
 _SIDE = 19  # pixels of a patch: +- 4 sigma of the widest point spread and a line of a few pixels
-_POINTS = 9  # a line is this many points
+_POINTS = 9  # points that represent a line
 
 
 class Objects(NamedTuple):
-    """Objects of one frame; those with amplitude 0 fill up the arrays, [K] each."""
+    """Objects of one frame, [K] each; objects of amplitude 0 pad the arrays."""
 
     x: jax.Array  # centre, pixels
     y: jax.Array
     amplitude: jax.Array  # counts, of the peak when centred on a pixel
     sigma: jax.Array  # of the point spread, pixels; 0: exactly the pixel under the centre
-    along_x: jax.Array  # the line it is smeared along, pixels
+    along_x: jax.Array  # the line along which it is smeared, pixels
     along_y: jax.Array
     depth: jax.Array  # layers with this index or a higher one are in front of it
 
 
 def stamps(objects: Objects, size: tuple[int, int]) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Patches [K, S, S] in counts, and the frame's rows and columns [K, S] they belong to.
+    """Compute patches [K, S, S] in counts, and their rows and columns [K, S] in the frame.
 
-    Rows and columns outside the frame are given as its height and width.
+    Rows and columns outside the frame are replaced by its height and width.
     """
     columns, across, middle_x = _profile(objects.x, objects.along_x, objects.sigma)
     rows, down, middle_y = _profile(objects.y, objects.along_y, objects.sigma)
@@ -46,36 +46,36 @@ def stamps(objects: Objects, size: tuple[int, int]) -> tuple[jax.Array, jax.Arra
 
 
 def add(radiance, opacities: list, depth, patches, rows, columns):
-    """Adds stamps to a frame, dimmed by the clouds in front of them.
+    """Add stamps to a frame, dimmed by the clouds in front of them.
 
     Args:
       radiance: [H, W] counts.
-      opacities: Of each cloud layer, the farthest first, [H, W].
-      depth: [K], index of the first layer that is in front of an object.
+      opacities: [H, W] of each cloud layer, the farthest first.
+      depth: [K] index of the first layer in front of each object.
       patches: [K, S, S] counts.
       rows: [K, S] of the patches.
       columns: [K, S] of the patches.
 
     Returns:
-      Radiance [H, W] with the objects, and the share [K] of their light that came through.
+      Radiance [H, W] with the objects, and the share [K] of their light that passes the clouds.
     """
     at = (rows[:, :, None], columns[:, None, :])
     inside = (at[0] < radiance.shape[0]) & (at[1] < radiance.shape[1])
-    seen = jnp.where(inside, patches, 0.0)
+    dimmed = jnp.where(inside, patches, 0.0)
     for layer, alpha in enumerate(opacities):
         clear = 1 - alpha.at[at].get(mode="clip")
-        seen = seen * jnp.where((depth <= layer)[:, None, None], clear, 1.0)
+        dimmed = dimmed * jnp.where((depth <= layer)[:, None, None], clear, 1.0)
     total = jnp.sum(jnp.where(inside, patches, 0.0), axis=(1, 2))
-    visible = jnp.sum(seen, axis=(1, 2)) / jnp.where(total == 0, 1.0, total)
-    return radiance.at[at].add(seen, mode="drop"), visible
+    visible = jnp.sum(dimmed, axis=(1, 2)) / jnp.where(total == 0, 1.0, total)
+    return radiance.at[at].add(dimmed, mode="drop"), visible
 
 
 def _profile(centre, along, sigma) -> tuple[jax.Array, jax.Array, jax.Array]:
     """One axis of the stamps.
 
     Returns:
-      pixels [K, S] int32, the integral [K, P, S] of each point of the line over each pixel, and
-      [K, P] over the middle pixel of an object that is centred on it.
+      Pixels [K, S] int32; the integral [K, P, S] of each point of the line over each pixel; and
+      the integral [K, P] over the middle pixel if the object is centred on it.
     """
     sigma = jnp.maximum(sigma, 1e-3)[:, None, None]
     points = along[:, None] * jnp.linspace(-0.5, 0.5, _POINTS)

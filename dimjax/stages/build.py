@@ -1,8 +1,8 @@
 """Build the chips of a round from its label snapshot, through the TFDS builder.
 
-The labels are those of the ledger as of the round. Where a refinement follows, errors are planted
-into them first, and known. The plan of the chips is made in round 0 and grows by what the reviews
-added.
+The labels are those of the ledger as of the round. If the round is refined, known errors are
+planted into them first. The plan of the chips is made in round 0 and then extended by the results
+of each review.
 """
 
 import contextlib
@@ -17,52 +17,51 @@ import pandas as pd
 from dimjax import ledger, suspects
 from dimjax.chips import planning
 from dimjax.data.csv_files import write_csv
-from dimjax.data.folders import Folder
-from dimjax.data.labels import COLUMNS, write_table
-from dimjax.data.splits import with_validation
+from dimjax.data.labels import write_table
 from dimjax.label_noise import planting
 from dimjax.mining import read_mined
 from dimjax.progress import say
-from dimjax.runs.workdir import Paths
-from dimjax.stages import intake
-from dimjax.stages.simulate import data_folder
+from dimjax.runs import intake
+from dimjax.runs.context import RoundContext
 
-# So many labels count as alike dim: false labels would be the dimmest, and hovering targets.
+# SNR is clipped at this quantile: below it lie false labels and hovering targets.
 _DIM_SHARE = 0.2
 
 
-def run(config, paths: Paths, make_builder: Callable) -> None:
+def run(context: RoundContext, make_builder: Callable) -> None:
     """Write paths.labels, planted, plan, new and, last, examples.
 
     Args:
-      config: Of the run.
-      paths: Of the round.
-      make_builder: Keywords of DimTargetsConfig and data_dir -> TFDS builder. It is given,
-        because datasets/ is no package that this one could import.
+      context: Round to build.
+      make_builder: (data_dir, keywords of DimTargetsConfig) -> TFDS builder. It is passed in
+        because datasets/ is not an importable package.
     """
+    paths, folder = context.paths, context.folder
     if paths.built:
         return
-    folder = data_folder(config, paths)
     paths.round.mkdir(parents=True, exist_ok=True)
-    splits = with_validation(folder.splits, config.data.val_share, config.seed)
-    intake.check(config, folder, paths)
-    if "all" in folder.splits and not paths.number:
-        say(f"{folder.path}: no file of splits; all {len(folder.names)} sequences are trained on")
-    with open_book(config, folder, paths) as book:
-        ledger.begin_round(book, paths.number)
-        labels = ledger.labels_as_of(book, paths.number)
-        planted = _planted(config, paths, folder, labels, splits)
-        plan = _plan(config, paths, folder, labels, planted, splits, book)
+    intake.check(context)
+    if "all" in folder.splits and not context.number:
+        say(f"{folder.path}: no split files; all {len(folder.names)} sequences are trained on")
+    with context.open_ledger() as db:
+        ledger.begin_round(db, context.number)
+        labels = ledger.labels_as_of(db, context.number)
+        planted = _planted(context, labels)
+        # Chips are planned for the labels that are trained on, so that a planted error gets a chip
+        # just as an annotator's error does.
+        trained = planting.apply(labels, planted)
+        plan = _extended_plan(context, trained, db) if context.number else _plan(context, trained)
     write_csv(planted, paths.planted)
-    write_table(planting.apply(labels, planted), paths.labels)
+    write_table(trained, paths.labels)
     write_csv(plan, paths.plan)
-    intake.deal(config, folder, paths)
-    make_chips(config, folder, paths, make_builder)
+    intake.assign_to_round(context)
+    make_chips(context, make_builder)
 
 
-def make_chips(config, folder: Folder, paths: Paths, make_builder: Callable) -> None:
-    """Write paths.examples from the labels and the plan that lie in the round."""
-    shutil.rmtree(paths.examples, ignore_errors=True)  # half a data set, of a build that was killed
+def make_chips(context: RoundContext, make_builder: Callable) -> None:
+    """Write paths.examples from the round's labels and plan."""
+    config, paths, folder = context.config, context.paths, context.folder
+    shutil.rmtree(paths.examples, ignore_errors=True)  # what a killed build left
     builder = make_builder(
         data_dir=paths.examples,
         name="chips",
@@ -73,33 +72,16 @@ def make_chips(config, folder: Folder, paths: Paths, make_builder: Callable) -> 
         chip_px=config.chips.chip_px,
         stride=config.data.stride,
     )
-    with contextlib.redirect_stdout(io.StringIO()):  # TFDS speaks of downloads of unknown size
+    with contextlib.redirect_stdout(io.StringIO()):  # TFDS prints a download of unknown size
         builder.download_and_prepare(file_format="array_record")
     counts = (f"{split.num_examples:,} {name}" for name, split in builder.info.splits.items())
     say(f"chips of {config.chips.chip_px} px: {', '.join(counts)}")
 
 
-def open_book(config, folder: Folder, paths: Paths) -> ledger.Ledger:
-    """The run's ledger; it begins with the labels of the sequences that are in a split.
-
-    What is known of other sequences, e.g. the new ones, is never looked at.
-    """
-    splits = with_validation(folder.splits, config.data.val_share, config.seed)
-    known = [name for names in splits.values() for name in names]
-    labels = folder.labels[folder.labels.sequence.isin(known)]
-    return ledger.begin(paths.ledger, labels[list(COLUMNS)], folder.shapes)
-
-
-def trained_labels(paths: Paths, book: ledger.Ledger) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The labels that a round was trained on, ids in their index, and what was planted."""
-    planted = planting.read(paths.planted)
-    return planting.apply(ledger.labels_as_of(book, paths.number), planted), planted
-
-
-def _planted(config, paths, folder: Folder, labels, splits: dict) -> pd.DataFrame:
-    """Errors planted into the labels that are trained on; none in the last round."""
-    share = config.refinement.planted_share
-    if share == 0 or paths.number == config.rounds.count - 1:
+def _planted(context: RoundContext, labels: pd.DataFrame) -> pd.DataFrame:
+    """Plant errors into the training labels; none in the last round, which is not refined."""
+    share, folder = context.config.refinement.planted_share, context.folder
+    if share == 0 or context.is_last:
         return pd.DataFrame(columns=planting.PLANTED_COLUMNS)
 
     @functools.lru_cache(maxsize=8)
@@ -107,59 +89,74 @@ def _planted(config, paths, folder: Folder, labels, splits: dict) -> pd.DataFram
         sequence = folder.sequence(name)
         return np.stack([sequence.frame(t) for t in range(len(sequence))])
 
-    rng = np.random.default_rng([config.seed, paths.number])
-    labels = labels[~labels.sequence.isin([*splits.get("val", []), *splits.get("test", [])])]
-    seen = suspects.look(labels, folder.sequence, config.data.stride)
-    snr = seen.image_snr.clip(lower=seen.image_snr.quantile(_DIM_SHARE)).to_numpy()
+    rng = np.random.default_rng([context.config.seed, context.number])
+    held_out = [*context.splits.get("val", []), *context.splits.get("test", [])]
+    labels = labels[~labels.sequence.isin(held_out)]
+    measured = suspects.measure_frames(labels, folder.sequence, context.config.data.stride)
+    snr = measured.image_snr.clip(lower=measured.image_snr.quantile(_DIM_SHARE)).to_numpy()
     return planting.plant(labels, frames_of, share, rng, snr)
 
 
-def _plan(config, paths, folder: Folder, labels, planted, splits, book) -> pd.DataFrame:
-    """The plan of the round's chips, with their splits."""
-    settings = config.chips
-    # As they are trained on: a planted error must look like one of the annotator's.
-    labels = planting.apply(labels, planted)
-    if paths.number:
-        last = paths.of_round(paths.number - 1)
-        before = planning.read_plan(last.plan, folder.shapes, settings.chip_px)
-        places = _reviewed_places(book, paths.number)
-        plan = planning.grow(before, places, folder.shapes, settings.chip_px, config.seed)
-        # Labels were moved, left out on purpose in the last round, or now are wrong on purpose.
-        new = labels.sequence.isin(folder.splits.get("new", []))
-        cut = labels[new | (labels.frame % settings.frame_step == 0)]
-        lacking = planning.lacking(plan, cut, settings.chip_px).assign(reason="label")
-        plan = planning.grow(plan, lacking, folder.shapes, settings.chip_px, config.seed)
-        return _with_backgrounds(config, plan, folder, labels, paths, book)
-    split_of = {name: split for split, names in splits.items() for name in names}
-    shapes = {name: folder.shapes[name] for name in split_of}
-    mix = settings.backgrounds_per_label
-    plan = planning.plan(labels, shapes, settings.chip_px, settings.frame_step, mix, config.seed)
+def _plan(context: RoundContext, labels: pd.DataFrame) -> pd.DataFrame:
+    """Plan the chips of round 0, with their splits."""
+    settings, shapes = context.config.chips, context.folder.shapes
+    split_of = {name: split for split, names in context.splits.items() for name in names}
+    plan = planning.plan_chips(
+        labels,
+        {name: shapes[name] for name in split_of},
+        settings.chip_px,
+        settings.frame_step,
+        settings.backgrounds_per_label,
+        context.config.seed,
+    )
     return plan.assign(split=plan.sequence.map(split_of))
 
 
-def _with_backgrounds(config, plan, folder: Folder, labels, paths: Paths, book) -> pd.DataFrame:
-    """The plan, with background chips of the new sequences in the mix of the first ones.
+def _extended_plan(context: RoundContext, labels: pd.DataFrame, db: ledger.Ledger) -> pd.DataFrame:
+    """Extend the last round's plan by what its review confirmed and by uncovered labels."""
+    settings, shapes, seed = context.config.chips, context.folder.shapes, context.config.seed
+    last = context.paths.of_round(context.number - 1)
+    plan = planning.read_plan(last.plan, shapes, settings.chip_px)
+    reviewed = _reviewed_locations(db, context.number)
+    plan = planning.extend_plan(plan, reviewed, shapes, settings.chip_px, seed)
+    # Labels may have been moved, dropped by planting in the last round, or corrupted by it now.
+    is_new = labels.sequence.isin(context.folder.splits.get("new", []))
+    covered = labels[is_new | (labels.frame % settings.frame_step == 0)]
+    uncovered = planning.uncovered_labels(plan, covered, settings.chip_px).assign(reason="label")
+    plan = planning.extend_plan(plan, uncovered, shapes, settings.chip_px, seed)
+    return _with_backgrounds(context, plan, labels, db)
 
-    First those of sure false alarms that were not put up: nothing is as hard to tell. What else was
-    suspected or mined and has no label may be a target all the same: it is left out.
+
+def _with_backgrounds(context: RoundContext, plan, labels, db: ledger.Ledger) -> pd.DataFrame:
+    """Add background chips of the new sequences, in the mix of the first sequences.
+
+    Confident false alarms that were not queued for review come first: they are the hardest
+    negatives. Everything else that was suspected or mined and has no label may be a target, and is
+    avoided.
     """
-    mined = pd.concat([read_mined(paths.of_round(k).mined) for k in range(paths.number)])
+    config, folder = context.config, context.folder
+    mined = pd.concat([read_mined(earlier.paths.mined) for earlier in context.earlier_rounds()])
     sure = mined.kind.eq("false_alarm") & mined.category.eq("") & mined.shown.eq(0)
     sure &= mined.probability >= config.rounds.auto_probability
-    likely = mined[sure].sort_values("score", ascending=False, kind="stable")
+    negatives = mined[sure].sort_values("score", ascending=False, kind="stable")
     columns = ["sequence", "frame", "x", "y"]
-    others = [labels[columns], ledger.item_table(book)[columns], mined[~sure][columns]]
-    new = {name: folder.shapes[name] for name in folder.splits.get("new", [])}
-    mix = config.chips.backgrounds_per_label
-    occupied = pd.concat(others, ignore_index=True)
-    return planning.fill(plan, occupied, likely, new, config.chips.chip_px, mix, config.seed)
+    occupied = [labels[columns], ledger.item_table(db)[columns], mined[~sure][columns]]
+    return planning.add_backgrounds(
+        plan,
+        pd.concat(occupied, ignore_index=True),
+        negatives,
+        {name: folder.shapes[name] for name in folder.splits.get("new", [])},
+        config.chips.chip_px,
+        config.chips.backgrounds_per_label,
+        config.seed,
+    )
 
 
-def _reviewed_places(book: ledger.Ledger, number: int) -> pd.DataFrame:
-    """Where the last review added labels, and where it confirmed false alarms."""
-    changes = ledger.diff(book, number - 1, number)
+def _reviewed_locations(db: ledger.Ledger, number: int) -> pd.DataFrame:
+    """Locations where the last review added labels, and where it confirmed false alarms."""
+    changes = ledger.diff(db, number - 1, number)
     added = changes[changes.change == "added"].rename(columns={"x_b": "x", "y_b": "y"})
-    items = ledger.item_table(book)
+    items = ledger.item_table(db)
     false = items[(items.kind == "false_alarm") & (items["round"] == number - 1)]
     false = false[false.verb.isin(["accept", "keep"]) & false.state.eq("decided")]
     columns = ["sequence", "frame", "x", "y", "reason"]

@@ -3,62 +3,70 @@
 import json
 
 from dimjax import ledger
-from dimjax.atomic_files import write_whole
+from dimjax.atomic_files import write_text
 from dimjax.progress import say
 from dimjax.review import simulated
-from dimjax.runs.workdir import Paths
-from dimjax.stages.build import open_book
-from dimjax.stages.simulate import data_folder
+from dimjax.runs.context import RoundContext
 
 
-def run(config, paths: Paths) -> bool:
-    """Write paths.reviewed when nothing waits any more; whether that is so.
+def run(context: RoundContext) -> bool:
+    """Write paths.reviewed once no item waits.
 
-    What a person skipped does not wait: it lapses when the next round begins. The oracle knows a
-    simulated folder's truth, or else the folder's labels, those of new sequences too.
+    Items that a person skipped do not wait: they lapse when the next round begins. The oracle
+    decides by a simulated folder's truth, or else by the folder's labels, including those of new
+    sequences.
+
+    Returns:
+      Whether all items are decided.
     """
+    paths = context.paths
     if paths.reviewed.exists():
         return True
-    folder = data_folder(config, paths)
-    with open_book(config, folder, paths) as book:
-        if config.rounds.reviewer == "oracle":
-            truth = folder.labels if folder.truth is None else folder.truth
-            simulated.oracle(
-                book,
-                truth,
-                config.detection.match_px,
-                config.rounds.oracle_error,
-                config.seed,
-            )
-        elif config.rounds.reviewer == "auto":
-            simulated.auto(book, config.rounds.auto_probability)
-        elif (waiting := ledger.progress(book).open) > 0:
+    with context.open_ledger() as db:
+        if not _decided(context, db):
             say(
-                f"round {paths.number}: {waiting} review items wait. Decide them with\n"
-                f"  python main.py review --workdir={paths.workdir}\n"
+                f"round {context.number}: {ledger.progress(db).open} review items wait. "
+                f"Decide them with\n  python main.py review --workdir={paths.workdir}\n"
                 "and then give the same command again."
             )
             return False
-        figures, skipped = _figures(book, paths.number), ledger.progress(book).skipped
-    write_whole(paths.reviewed, json.dumps(figures, indent=1) + "\n")
+        figures, skipped = _figures(db, context.number), ledger.progress(db).skipped
+    write_text(paths.reviewed, json.dumps(figures, indent=1) + "\n")
     say(
-        f"round {paths.number}: {figures['decided']} of {figures['items']} items decided, "
+        f"round {context.number}: {figures['decided']} of {figures['items']} items decided, "
         f"{figures['labels_changed']} labels changed"
-        + (f"; skipped ones that lapse, their labels as they are: {skipped}" if skipped else "")
+        + (f"; {skipped} skipped items lapsed, labels unchanged" if skipped else "")
     )
     return True
 
 
-def _figures(book: ledger.Ledger, number: int) -> dict:
-    """What the review of a round looked at, and what came of it."""
-    items = ledger.item_table(book, number).drop_duplicates("item")
-    decisions = ledger.decision_table(book)
-    own = decisions[(decisions["round"] == number) & ~decisions.undone & (decisions.verb != "undo")]
+def _decided(context: RoundContext, db: ledger.Ledger) -> bool:
+    """Let the oracle or the automatic reviewer decide; return whether no item waits."""
+    config = context.config
+    if config.rounds.reviewer == "oracle":
+        error_rate, seed = config.rounds.oracle_error, config.seed
+        review = simulated.oracle(db, context.folder.reference, error_rate, seed)
+    elif config.rounds.reviewer == "auto":
+        review = simulated.auto(db, config.rounds.auto_probability)
+    else:
+        return ledger.progress(db).open == 0
+    if review.refused:
+        say(
+            f"round {context.number}: {review.refused} items were not decided: they are leased to "
+            "another reviewer, or their decision would duplicate a label"
+        )
+    return True
+
+
+def _figures(db: ledger.Ledger, number: int) -> dict:
+    """Count the items of a round and the changes that their review made."""
+    items = ledger.item_table(db, number).drop_duplicates("item")
+    standing = ledger.standing_decisions(db, number)
     return {
         "items": len(items),
         "decided": int((items.state == "decided").sum()),
-        "worth_it": int((own.labels > 0).sum()),
-        "labels_changed": int(own.labels.sum()),
+        "worth_it": int((standing.labels > 0).sum()),
+        "labels_changed": int(standing.labels.sum()),
         "kinds": {kind: int(count) for kind, count in items.kind.value_counts().items()},
-        "verbs": {verb: int(count) for verb, count in own.verb.value_counts().items()},
+        "verbs": {verb: int(count) for verb, count in standing.verb.value_counts().items()},
     }

@@ -1,89 +1,84 @@
-"""Evaluate a round's detector on sequences it has not seen, on chips and on full frames."""
+"""Evaluate a round's detector on sequences that it was not trained on, on chips and full frames."""
 
 import json
-from functools import partial
 
 import pandas as pd
 
-from dimjax.atomic_files import write_whole
+from dimjax.atomic_files import write_text
 from dimjax.chips import examples
-from dimjax.data.folders import Folder
 from dimjax.data.labels import write_table
 from dimjax.data.scr import measure_scr
-from dimjax.data.splits import with_validation
-from dimjax.detection.detector import count_parameters, restore_detector
-from dimjax.detection.inference import search, search_chips
+from dimjax.detection.detector import Detector, count_parameters, restore_detector
+from dimjax.detection.inference import detect_in_chips, detect_in_sequence
 from dimjax.evaluation.chip_tables import chip_labels, chip_truth
 from dimjax.evaluation.figures import evaluate
 from dimjax.progress import bar, say
-from dimjax.runs.run import most_bytes
-from dimjax.runs.workdir import Paths
-from dimjax.stages.motion import camera_motion
-from dimjax.stages.simulate import data_folder
+from dimjax.runs.context import RoundContext
 from dimjax.tracks import vote
 
 
-def run(config, paths: Paths) -> dict:
-    """Write paths.detections and, last, paths.evaluation; the figures are returned too.
+def run(context: RoundContext) -> dict:
+    """Write paths.detections and, last, paths.evaluation; return the figures.
 
-    The split is "test", or "val" where there is none (the thresholds were chosen on it: the
-    figures then flatter, and say so by their split). A simulated folder's truth is the measure,
-    otherwise its labels. Without a chip of the split (no label, and no background wanted) the
-    figures have no part "chips".
+    The split is "test", or "val" if there is no test split (the thresholds were chosen on it: the
+    figures then flatter, and their split shows it). The reference is a simulated folder's truth,
+    otherwise its labels. If the split has no chip (no label, and no backgrounds), the figures lack
+    the part "chips".
     """
+    paths, folder = context.paths, context.folder
     if paths.evaluation.exists():
         return json.loads(paths.evaluation.read_text())
     detector = restore_detector(paths.checkpoints)
-    folder = data_folder(config, paths)
-    splits = with_validation(folder.splits, config.data.val_share, config.seed)
-    split = next(name for name in ("test", "val", "train") if name in splits)
-    found = [
-        search(detector, folder.sequence(name))
-        for name in bar(splits[split], "search full frames", "sequence")
+    split = next(name for name in ("test", "val", "train") if name in context.splits)
+    names = context.splits[split]
+    tables = [
+        detect_in_sequence(detector, folder.sequence(name))
+        for name in bar(names, "search full frames", "sequence")
     ]
-    found = pd.concat(found, ignore_index=True)
-    write_table(found, paths.detections)
-    shifts = camera_motion(config, folder.sequence, splits[split])
-    voted, on_tracks = vote(detector.linked(found, shifts)), detector.description["track_threshold"]
-    measured = partial(_full_frames, config, folder, splits[split])
+    detections = pd.concat(tables, ignore_index=True)
+    write_table(detections, paths.detections)
+    voted = vote(detector.link(detections, context.camera_shifts(names)))
+    thresholds, track_thresholds = (
+        detector.description[name] for name in ("threshold", "track_threshold")
+    )
     figures = {
         "split": split,
-        "sequences": splits[split],
+        "sequences": names,
         "parameters": count_parameters(detector),
-        "frames": measured(found, detector.description["threshold"]),
-        "tracks": measured(voted, on_tracks),
+        "frames": _full_frames(context, names, detections, thresholds),
+        "tracks": _full_frames(context, names, voted, track_thresholds),
     }
-    if split in examples.splits(paths.prepared):
-        figures["chips"] = _chips(config, paths, detector, folder, split)
+    if split in examples.split_names(paths.prepared):
+        figures["chips"] = _chips(context, detector, split)
     else:
-        say(f"{split} split: no chip is of it; measured on full frames only")
-    write_whole(paths.evaluation, json.dumps(figures, indent=1) + "\n")
+        say(f"{split} split: it has no chips; measured on full frames only")
+    write_text(paths.evaluation, json.dumps(figures, indent=1) + "\n")
     return figures
 
 
-def _full_frames(config, folder: Folder, names: list[str], found, thresholds) -> dict:
-    truth = folder.labels if folder.truth is None else folder.truth
-    truth = truth[truth.sequence.isin(names)]
+def _full_frames(context: RoundContext, names: list[str], detections, thresholds) -> dict:
+    folder = context.folder
+    truth = folder.reference[folder.reference.sequence.isin(names)]
     if folder.truth is None:
         truth = truth.assign(scr=measure_scr(truth, folder.sequence))
     return evaluate(
         truth,
-        found,
+        detections,
         {name: folder.shapes[name][0] for name in names},
         {name: folder.shapes[name][1] * folder.shapes[name][2] for name in names},
-        config.detection.match_px,
+        context.config.detection.match_px,
         thresholds,
     )
 
 
-def _chips(config, paths: Paths, detector, folder: Folder, split: str) -> dict:
-    data = examples.load(paths.prepared, split, most_bytes=most_bytes(config))
-    chip_px = config.chips.chip_px
-    found = search_chips(detector, data.frames, data.scale, config.training.batch_size)
-    known = folder.truth is not None
+def _chips(context: RoundContext, detector: Detector, split: str) -> dict:
+    config, truth = context.config, context.folder.truth
+    data = examples.load(context.paths.prepared, split, max_bytes=context.max_chip_bytes)
+    chip_px, batch_size = config.chips.chip_px, config.training.batch_size
+    detections = detect_in_chips(detector, data.frames, data.scale, batch_size)
     return evaluate(
-        chip_truth(data, folder.truth, chip_px) if known else chip_labels(data),
-        found,
+        chip_labels(data) if truth is None else chip_truth(data, truth, chip_px),
+        detections,
         {"chips": len(data)},
         {"chips": chip_px**2},
         config.detection.match_px,

@@ -1,25 +1,20 @@
-"""Simulate the sky that a run trains on, where the configuration names no folder."""
+"""Simulate the sky that a run trains on, if the configuration names no data folder."""
 
-from dimjax.data.folders import Folder, layout_from, open_folder
-from dimjax.runs.workdir import Paths
-from dimjax.sky import ErrorRates, Sky, write_folder
+from dimjax.label_noise import ErrorRates
+from dimjax.runs.context import RoundContext
+from dimjax.sky import SkyConfig, write_folder
 
 
-def run(config, paths: Paths) -> None:
-    """Write paths.sky, or leave it as it is."""
-    if config.data.folder or paths.sky.exists():
+def run(context: RoundContext) -> None:
+    """Write paths.sky, unless it exists or the run has a data folder."""
+    config = context.config
+    if config.data.folder or context.paths.sky.exists():
         return
     settings = config.sky.settings.to_dict()
     write_folder(
-        paths.sky,
-        Sky(**{k: tuple(v) if isinstance(v, list) else v for k, v in settings.items()}),
+        context.paths.sky,
+        SkyConfig(**{k: tuple(v) if isinstance(v, list) else v for k, v in settings.items()}),
         config.sky.sequences.to_dict(),
         config.seed,
         ErrorRates(**config.sky.errors),
     )
-
-
-def data_folder(config, paths: Paths) -> Folder:
-    """The folder of raw sequences: the user's, or the simulated one."""
-    layout = layout_from(config.data.layout.to_dict(), "config.data.layout")
-    return open_folder(config.data.folder or paths.sky, layout)

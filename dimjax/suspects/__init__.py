@@ -1,23 +1,29 @@
-"""Suspects: which labels are probably wrong, how, why, and what would be right.
+"""Suspects: labels that are probably wrong, and targets that probably lack a label.
 
-Pure functions of tables. In come labels, the record of a training, detections, tracks and what
-the frames show; out come ranked suspects of four kinds, and review items.
+Pure functions of tables. `measure` collects evidence about each label from the record of a
+training, from detections, tracks and the frames; `propose` lists locations of possible unlabelled
+targets; `rank` turns both into probabilities of four kinds of error; `to_items` makes review items.
 
-    tracks, paths = link(detections), link_labels(labels)
-    images = look(labels, folder.sequence, stride)
-    measures = measure(labels, losses, answers, tracks, paths, images)
-    proposals = propose(labels, losses, tracks, paths, shapes, apart_px=6.0)
-    proposals = seen_in(proposals, look(proposals, folder.sequence, stride))
-    planted = known(planted, labels, proposals, match_px=3.0)
+The network was trained on the labels that it judges, and in the end it fits wrong labels too. Its
+losses and margins are therefore means over epochs (high losses and low margins are suspect), and
+the probabilities are calibrated on errors that were planted before the training.
+
+    tracks, label_tracks = link(detections), link_labels(labels)
+    frame_evidence = measure_frames(labels, folder.sequence, stride)
+    measures = measure(labels, losses, label_outputs, tracks, label_tracks, frame_evidence)
+    proposals = propose(labels, losses, tracks, label_tracks, shapes, match_px=3.0)
+    frame_evidence = measure_frames(proposals, folder.sequence, stride)
+    proposals = add_frame_evidence(proposals, frame_evidence)
+    planted = match_planted(planted, labels, proposals, match_px=3.0)
     suspects = rank(labels, measures, proposals, planted)
     items = to_items(worst_kind(suspects), labels, measures, proposals, points, shapes)
 """
 
-from dimjax.suspects.frame_evidence import look
+from dimjax.suspects.frame_evidence import measure_frames
 from dimjax.suspects.items import to_items
 from dimjax.suspects.measures import LOSS_COLUMNS, MEASURES, link_labels, measure
-from dimjax.suspects.proposals import PROPOSAL_MEASURES, near, propose, seen_in
-from dimjax.suspects.ranking import KINDS, LABEL_KINDS, Planted, known, rank, worst_kind
+from dimjax.suspects.proposals import PROPOSAL_MEASURES, add_frame_evidence, propose
+from dimjax.suspects.ranking import KINDS, LABEL_KINDS, Planted, match_planted, rank, worst_kind
 
 __all__ = [
     "KINDS",
@@ -26,14 +32,13 @@ __all__ = [
     "MEASURES",
     "PROPOSAL_MEASURES",
     "Planted",
-    "known",
+    "add_frame_evidence",
     "link_labels",
-    "look",
+    "match_planted",
     "measure",
-    "near",
+    "measure_frames",
     "propose",
     "rank",
-    "seen_in",
     "to_items",
     "worst_kind",
 ]

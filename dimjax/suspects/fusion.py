@@ -1,12 +1,12 @@
-"""From several measures of one kind of error to one score, and from it to a probability.
+"""Fusion of several measures of one kind of error into a score, and the score's calibration.
 
-Measures are compared by rank: the feature of a value is -log of the share of all values that are
-as bad or worse, so that a measure speaks loudest of its worst hundredth. Without known errors
-the mean of the features is the score. Errors that were planted before the training, and so are
-known, give weights to the measures and a meaning to the score:
+Measures are compared by rank: the feature of a value is -log of the share of values that are as
+bad or worse, so that a measure has the most influence in its worst hundredth. Without known errors
+the score is the mean of the features. Errors that were planted before the training are known; they
+give the measures their weights, and the score its probability:
 
     features = tail_features(table, {"offset_px": 1, "track_px": 1})        # [N, K]
-    fused = features.mean(axis=1)                                           # no fitting
+    score = features.mean(axis=1)                                           # without planted errors
     probability = calibrated(features, planted, groups)                     # [N]
 """
 
@@ -16,20 +16,20 @@ from scipy import optimize, stats
 
 _PENALTY = 20.0  # on squared differences of weights
 _FOLDS = 5
-_ANY = 1e-6  # a weight that changes no order but that of what has no weight at all
-_MOST = 50.0  # logit: the exponential of a higher one may not be finite
-_SURE = 0.5  # a share of the planted errors that is no longer chance
+_MIN_WEIGHT = 1e-6  # keeps weights of 0 apart from no weights at all; changes no other order
+_MAX_LOGIT = 50.0  # the exponential of a higher one may not be finite
+_MIN_RECALL = 0.5  # below this share of the planted errors, counts depend on chance
 
 
 def tail_features(table: pd.DataFrame, measures: dict[str, int]) -> np.ndarray:
-    """A feature for each measure.
+    """Compute a feature from each measure.
 
     Args:
-      table: Has the measures as columns; NaN where one is not known.
-      measures: Name -> 1 where high values are bad, -1 where low ones are.
+      table: Has the measures as columns; NaN for a missing value.
+      measures: Name -> 1 if high values are suspect, -1 if low ones are.
 
     Returns:
-      [N, K], mean about 1 in each column; 1 where the measure is not known.
+      [N, K], with mean about 1 in each column; 1 for a missing value.
     """
     return np.stack(
         [_tail(sign * table[name].to_numpy(float)) for name, sign in measures.items()], 1
@@ -37,17 +37,23 @@ def tail_features(table: pd.DataFrame, measures: dict[str, int]) -> np.ndarray:
 
 
 def calibrated(features: np.ndarray, planted: np.ndarray, groups: np.ndarray) -> np.ndarray:
-    """Probability that each row is an error of the kind that the planted ones are.
+    """Compute the probability that a row is an error like the planted ones.
 
-    A logistic regression tells the planted errors from all other rows, real errors among them:
-    learning from positive and unlabelled examples (Elkan and Noto 2008). Weights are not negative.
-    All rows are ranked by the same weights, but the planted by weights that did not see their
-    group, lest they seem easier to tell than errors that nobody knows; unless all planted errors
-    lie in the groups that are judged with theirs, as in a single one. If E of the N rows that were
-    not planted are errors, and errors score as the m planted ones do, then E / m times the odds
-    that a row of some score is planted are expected among such rows for each that is not planted:
-    x errors, which is the probability 1 - exp(-x) of one. E is the least (N(t) + 1) / R(t) of all
-    scores t, N(t) rows and a share R(t) of the planted scoring t or more: no more errors fit.
+    A logistic regression with non-negative weights separates the planted errors from all other
+    rows, among which are the real errors: learning from positive and unlabelled examples (Elkan
+    and Noto 2008). Its score f is the weighted mean of the features. Planted rows are scored out
+    of fold (5 folds by group), since in sample they would look easier to detect than real errors.
+    They are scored in sample only if no other fold has planted errors, e.g. if there is one group.
+
+    Let m rows be planted, and let E of the other rows be real errors whose scores are distributed
+    as those of the planted ones. A row that was not planted is then expected to hold
+
+        x = E / m * odds(planted | f)    errors, and    P(error) = 1 - exp(-x).
+
+    E is bounded from above by the number of rows that were not planted: if N(t) of them and a share
+    R(t) of the planted rows score t or more,
+
+        E = min over t of (N(t) + 1) / R(t).
 
     Args:
       features: [N, K], from tail_features.
@@ -55,52 +61,53 @@ def calibrated(features: np.ndarray, planted: np.ndarray, groups: np.ndarray) ->
       groups: [N] the sequence of each row.
 
     Returns:
-      [N] between 0 and 1, rising with the fused score.
+      [N] between 0 and 1, increasing with f.
     """
     fused = _fused(features, planted, groups)
     intercept, slope = _fit(fused[:, None], planted)
-    score = intercept + slope * fused
-    # The odds are those of the regression: an isotonic fit knows no order among what scores less
-    # than all planted errors, and there lie the last that a review must find.
-    expected = _count_errors(score, planted) / planted.sum() * np.exp(np.minimum(score, _MOST))
-    return -np.expm1(-expected)
+    log_odds = intercept + slope * fused
+    # An isotonic fit in place of the regression would not order the rows that score less than all
+    # planted errors, and these include the last errors that a review must find.
+    odds = np.exp(np.minimum(log_odds, _MAX_LOGIT))
+    return -np.expm1(-_max_errors(log_odds, planted) / planted.sum() * odds)
 
 
-def cut_off(probability: np.ndarray, planted: np.ndarray, found: float) -> float:
-    """The probability from which on a share `found` of the planted errors lies."""
-    return float(np.quantile(probability[planted], 1 - found, method="lower"))
+def cut_off(probability: np.ndarray, planted: np.ndarray, target_recall: float) -> float:
+    """Return the probability at or above which a share target_recall of the planted errors lies."""
+    return float(np.quantile(probability[planted], 1 - target_recall, method="lower"))
 
 
 def _fused(features: np.ndarray, planted: np.ndarray, groups: np.ndarray) -> np.ndarray:
-    """Weighted mean of the features of each row [N]; the weights are those of calibrated."""
+    """Weighted mean of the features of each row [N], of planted rows out of fold."""
     _, number = np.unique(groups, return_inverse=True)
     fused = features @ _weights(features, planted)
     for fold in range(_FOLDS):
-        held = number % _FOLDS == fold
-        own, seen = held & planted, ~held
-        if own.any() and planted[seen].any():
-            fused[own] = features[own] @ _weights(features[seen], planted[seen])
+        in_fold = number % _FOLDS == fold
+        scored, fitted = in_fold & planted, ~in_fold
+        if scored.any() and planted[fitted].any():
+            fused[scored] = features[scored] @ _weights(features[fitted], planted[fitted])
     return fused
 
 
 def _weights(features: np.ndarray, planted: np.ndarray) -> np.ndarray:
-    """Weights of the features [K], 1 in all."""
+    """Weights of the features [K], with sum 1."""
     weights = _fit(features, planted)[1:]
-    # Where nothing tells the planted errors all weights are 0: then all features count alike.
-    return (weights + _ANY) / (weights + _ANY).sum()
+    # If no feature separates the planted errors, all weights are 0 and all features count alike.
+    return (weights + _MIN_WEIGHT) / (weights + _MIN_WEIGHT).sum()
 
 
-def _count_errors(score: np.ndarray, planted: np.ndarray) -> float:
-    """At most so many rows that were not planted are errors."""
+def _max_errors(score: np.ndarray, planted: np.ndarray) -> float:
+    """Upper bound on the number of real errors, E of calibrated."""
     thresholds = np.sort(score[planted])[::-1]
     recall = np.arange(1, len(thresholds) + 1) / len(thresholds)
     others = np.sort(score[~planted])
     above = len(others) - np.searchsorted(others, thresholds)
-    sure = recall >= _SURE
-    return float(((above[sure] + 1) / recall[sure]).min())
+    enough = recall >= _MIN_RECALL
+    return float(((above[enough] + 1) / recall[enough]).min())
 
 
 def _tail(values: np.ndarray) -> np.ndarray:
+    """Minus log of the share of values that are as high or higher; 1 for NaN."""
     known = ~np.isnan(values)
     feature = np.ones(len(values))
     if known.any():
@@ -110,18 +117,20 @@ def _tail(values: np.ndarray) -> np.ndarray:
 
 
 def _fit(features: np.ndarray, positive: np.ndarray) -> np.ndarray:
-    """Intercept and weights [1 + K] of a logistic regression with weights of 0 or more."""
-    # The penalty is on what differs between the measures: with few errors all count alike.
+    """Fit a logistic regression with non-negative weights: intercept and weights [1 + K].
+
+    The penalty is on differences between the weights: with few errors all features count alike.
+    """
     sign = np.where(positive, 1.0, -1.0)
 
     def loss(weights):
         margin = sign * (features @ weights[1:] + weights[0])
         slope = -sign / (1 + np.exp(np.clip(margin, -50, 50)))
-        unlike = weights[1:] - weights[1:].mean()
-        gradient = np.append(slope.sum(), features.T @ slope + _PENALTY * unlike)
-        return np.logaddexp(0, -margin).sum() + _PENALTY / 2 * (unlike**2).sum(), gradient
+        deviation = weights[1:] - weights[1:].mean()
+        gradient = np.append(slope.sum(), features.T @ slope + _PENALTY * deviation)
+        return np.logaddexp(0, -margin).sum() + _PENALTY / 2 * (deviation**2).sum(), gradient
 
-    rare = np.log(max(positive.sum(), 0.5) / len(positive))
-    start = np.append(rare, np.full(features.shape[1], 0.1))
+    log_share = np.log(max(positive.sum(), 0.5) / len(positive))
+    start = np.append(log_share, np.full(features.shape[1], 0.1))
     bounds = [(None, None)] + [(0, None)] * features.shape[1]
     return optimize.minimize(loss, start, jac=True, bounds=bounds, method="L-BFGS-B").x

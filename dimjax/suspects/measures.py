@@ -1,11 +1,12 @@
-"""What speaks against a label: one column for each measure, one row for each label.
+"""Evidence that a label is wrong: one column for each measure, one row for each label.
 
-In come the labels, the record of a training (losses and answers of all epochs), the tracks of what
-the trained network detects in the labels' sequences, the tracks of the labels themselves, and what
-the frames show. NaN says that a measure knows nothing of a label.
+The measures are computed from the record of a training (losses and label outputs of all epochs),
+the detections of the trained network and their tracks, the tracks that the labels form, and the
+frames. NaN: the measure is not available for the label.
 
-    table = measure(labels, losses, answers, link(detections), link_labels(labels), images)
-    table.offset_px                             # how far away the network put it, mean of epochs
+    tracks, label_tracks = link(detections), link_labels(labels)
+    table = measure(labels, losses, label_outputs, tracks, label_tracks, frame_evidence)
+    table.offset_px                             # offset of the predicted box, mean of the epochs
 """
 
 import numpy as np
@@ -13,7 +14,7 @@ import pandas as pd
 
 from dimjax.tracks import Shifts, Tracks, agreement, link, nearest
 
-# For each kind the measures that tell it, and whether high (1) or low (-1) values speak for it.
+# Kind of error -> measures that indicate it; 1 if high values are suspect, -1 if low ones are.
 MEASURES = {
     "wrong_position": {
         "offset_px": 1,
@@ -44,123 +45,126 @@ MEASURES = {
     },
 }
 
-# Columns of losses.parquet that measures and proposals are made of.
+# Columns of the recorded losses that measures and proposals are computed from.
 LOSS_COLUMNS = (
     *("epoch", "sequence", "frame", "location", "category", "total"),
-    *("stray_score", "stray_x", "stray_y"),
+    *("peak_score", "peak_x", "peak_y"),
 )
 
 _SUMMED = (
     *("confidence_margin", "category_margin", "location_loss", "category_loss"),
     *("mean_dx", "mean_dy", "squared", "total"),
 )
-_WARM_UP = 0.2  # share of the epochs that do not count
-_NEAR_PX = 8.0  # a detection farther away has nothing to do with the label
+_WARM_UP = 0.2  # share of the epochs, the first ones, that are left out
+_MIN_SPREAD_PX = 0.2
+_NEAR_PX = 8.0  # detections farther away are unrelated to the label
 
 
 def measure(
     labels: pd.DataFrame,
     losses: pd.DataFrame,
-    answers: pd.DataFrame,
+    label_outputs: pd.DataFrame,
     tracks: Tracks,
-    paths: Tracks,
-    images: pd.DataFrame,
+    label_tracks: Tracks,
+    frame_evidence: pd.DataFrame,
 ) -> pd.DataFrame:
-    """All measures of all labels.
+    """Compute all measures of all labels.
 
     Args:
-      labels: Label table that was trained on, with the labels' ids as its index.
-      losses: LOSS_COLUMNS of losses.parquet, see dimjax.training.records.
-      answers: answers.parquet; its column label counts the rows of `labels`.
-      tracks: Of the detections in the frames of the labels, at all scores.
-      paths: Of the labels, from link_labels.
-      images: From dimjax.suspects.frame_evidence, rows as the labels.
+      labels: Label table that was trained on, ids in the index.
+      losses: LOSS_COLUMNS of the recorded losses, see dimjax.training.training_log.
+      label_outputs: Recorded outputs at the labels; the column label is the row in `labels`.
+      tracks: Tracks of the detections at all scores in the labels' sequences.
+      label_tracks: Tracks of the labels, from link_labels.
+      frame_evidence: From measure_frames, rows as the labels.
 
     Returns:
       Table with the index of `labels`: the columns of MEASURES, and last_loss (total loss in the
-      last epoch, mean of the label's chips: the paper's measure), epochs and track.
+      last epoch, averaged over the label's chips: the paper's measure), epochs and track.
     """
-    target = (labels.category == "target").to_numpy()
-    alone = [
-        dynamics(losses, answers, target),
+    is_target = (labels.category == "target").to_numpy()
+    single = [
+        dynamics(losses, label_outputs, is_target),
         _beside_detections(labels, tracks.detections),
         _beside_tracks(labels, tracks.points[tracks.points.confirmed]),
-        images.reset_index(drop=True),
+        frame_evidence.reset_index(drop=True),
     ]
-    alone = pd.concat(alone, axis=1)
-    along = _along_paths(labels, paths, alone)
-    return pd.concat([alone, along], axis=1).set_axis(labels.index)
+    single = pd.concat(single, axis=1)
+    along = _along_label_tracks(labels, label_tracks, single)
+    return pd.concat([single, along], axis=1).set_axis(labels.index)
 
 
 def link_labels(labels: pd.DataFrame, shifts: Shifts | None = None) -> Tracks:
-    """The labels of each sequence linked to tracks, as if they were sure detections.
+    """Link the labels of each sequence to tracks, as if they were certain detections.
 
-    Their own names of tracks are not looked at: not all annotators give any.
+    Their own track names are not used, since not all annotators give any.
     """
     columns = ["sequence", "frame", "x", "y", "w", "h", "category"]
     return link(labels[columns].assign(score=0.99), shifts=shifts)
 
 
-def dynamics(losses: pd.DataFrame, answers: pd.DataFrame, target: np.ndarray) -> pd.DataFrame:
-    """Means over the epochs after the warm-up; AUM (Pleiss et al. 2020) are the two margins.
+def dynamics(
+    losses: pd.DataFrame, label_outputs: pd.DataFrame, is_target: np.ndarray
+) -> pd.DataFrame:
+    """Average over the epochs after the warm-up; the two margins are the AUM (Pleiss et al. 2020).
 
-    Epoch by epoch is added up, so that nothing of a long record is held twice.
+    Sums are updated epoch by epoch, so that a long record is never copied as a whole.
 
     Args:
-      losses: Columns epoch (rising), location, category and total of losses.parquet.
-      answers: answers.parquet; its column label counts the rows of `target`, -1 is none.
-      target: [N] bool, whether each label is a target.
+      losses: Columns epoch (ascending), location, category and total of the recorded losses.
+      label_outputs: Recorded outputs; the column label is the row in `is_target`, -1 for none.
+      is_target: [N] bool, category of each label.
 
     Returns:
-      N rows, NaN where a label is in no chip.
+      N rows, NaN for a label without a chip.
     """
-    epochs, size = int(losses.epoch.max()) + 1, len(target)
-    sums, chips, seen = np.zeros((len(_SUMMED), size)), np.zeros(size), np.zeros(size)
+    epochs, size = int(losses.epoch.max()) + 1, len(is_target)
+    sums, chips, recorded = np.zeros((len(_SUMMED), size)), np.zeros(size), np.zeros(size)
     for epoch in range(min(round(_WARM_UP * epochs), epochs - 1), epochs):
-        said = _of_epoch(answers, epoch)
-        said = said[said.label >= 0]
-        label = said.label.to_numpy()
-        values = _to_sum(_of_epoch(losses, epoch).iloc[said.example], said, target[label])
-        added = np.stack([np.bincount(label, own, size) for own in values])
+        outputs = _epoch_rows(label_outputs, epoch)
+        outputs = outputs[outputs.label >= 0]
+        label = outputs.label.to_numpy()
+        chip_losses = _epoch_rows(losses, epoch).iloc[outputs.example]
+        values = _summands(chip_losses, outputs, is_target[label])
+        added = np.stack([np.bincount(label, value, size) for value in values])
         count = np.bincount(label, minlength=size)
-        sums, chips, seen = sums + added, chips + count, seen + (count > 0)
-    with np.errstate(invalid="ignore"):  # 0 / 0 where there is none
+        sums, chips, recorded = sums + added, chips + count, recorded + (count > 0)
+    with np.errstate(invalid="ignore"):  # 0 / 0 for a label without a chip
         mean, last = dict(zip(_SUMMED, sums / chips, strict=True)), added[-1] / count
     offset = np.hypot(mean["mean_dx"], mean["mean_dy"])
-    # Of the mean of the epochs, which do not vary independently: a floor keeps it from nothing.
-    spread = np.sqrt(np.maximum(mean.pop("squared") - offset**2, 0.0)) + 0.2
-    del mean["total"]  # only its last epoch counts: the paper's measure
+    # The offsets of successive epochs are correlated: their spread is too small without a floor.
+    spread = np.sqrt(np.maximum(mean.pop("squared") - offset**2, 0.0)) + _MIN_SPREAD_PX
+    del mean["total"]  # the paper's measure is that of the last epoch alone
     mean |= {"offset_px": offset, "offset_sigmas": offset / spread, "last_loss": last}
-    return pd.DataFrame({**mean, "epochs": np.where(seen, seen, np.nan)})
+    return pd.DataFrame({**mean, "epochs": np.where(recorded, recorded, np.nan)})
 
 
-def _of_epoch(table: pd.DataFrame, epoch: int) -> pd.DataFrame:
+def _epoch_rows(table: pd.DataFrame, epoch: int) -> pd.DataFrame:
     return table.iloc[slice(*np.searchsorted(table.epoch.to_numpy(), (epoch, epoch + 1)))]
 
 
-def _to_sum(losses: pd.DataFrame, said: pd.DataFrame, target: np.ndarray) -> tuple:
-    """The values of _SUMMED, rows as the answers."""
-    margin = np.where(target, 1.0, -1.0) * (said.target - said.interference).to_numpy()
+def _summands(losses: pd.DataFrame, outputs: pd.DataFrame, is_target: np.ndarray) -> tuple:
+    """Values of _SUMMED for each row of `outputs`."""
+    margin = np.where(is_target, 1.0, -1.0) * (outputs.target - outputs.interference).to_numpy()
     parts = (losses[name].to_numpy() for name in ("location", "category"))
-    squared = said.dx**2 + said.dy**2
-    return said.confidence, margin, *parts, said.dx, said.dy, squared, losses.total.to_numpy()
+    squared = outputs.dx**2 + outputs.dy**2
+    total = losses.total.to_numpy()
+    return outputs.confidence, margin, *parts, outputs.dx, outputs.dy, squared, total
 
 
 def _beside_detections(labels: pd.DataFrame, detections: pd.DataFrame) -> pd.DataFrame:
-    """The nearest detection of each label, with its strength: anything is near somewhere."""
+    """The nearest detection of each label, weighted by its score: weak ones are everywhere.
+
+    The nearest and not the strongest one is taken: suppression leaves one within a few pixels.
+    """
     score, distance = np.zeros(len(labels)), np.full(len(labels), np.nan)
     other = np.full(len(labels), np.nan)
-    for name in labels.sequence.unique():
-        mine = np.flatnonzero(labels.sequence == name)
-        found = detections[detections.sequence == name]
-        # The strongest first would need all pairs; suppression leaves one within some pixels.
-        index, apart = nearest(labels.iloc[mine], found, _NEAR_PX)
-        near = index >= 0
-        mine, there = mine[near], found.iloc[index[near]]
-        score[mine], distance[mine] = there.score, apart[near]
-        differs = labels.category.iloc[mine].to_numpy() != there.category.to_numpy()
-        other[mine] = np.where(differs, 1, -1) * there.score
-    # A weak detection says little of where the object is.
+    index, apart = nearest(labels, detections, _NEAR_PX)
+    near = index >= 0
+    detection = detections.iloc[index[near]]
+    score[near], distance[near] = detection.score, apart[near]
+    differs = labels.category.to_numpy()[near] != detection.category.to_numpy()
+    other[near] = np.where(differs, 1, -1) * detection.score
     columns = {
         "detection_score": score,
         "detection_px": distance * score,
@@ -170,7 +174,7 @@ def _beside_detections(labels: pd.DataFrame, detections: pd.DataFrame) -> pd.Dat
 
 
 def _beside_tracks(labels: pd.DataFrame, points: pd.DataFrame) -> pd.DataFrame:
-    """How the labels agree with confirmed tracks of detections."""
+    """Agreement of the labels with confirmed tracks of detections."""
     agreeing = agreement(labels, points)
     hits = points[points.detected].groupby("track").size()
     track = agreeing.track.reset_index(drop=True)
@@ -184,40 +188,43 @@ def _beside_tracks(labels: pd.DataFrame, points: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def _along_paths(labels: pd.DataFrame, paths: Tracks, alone: pd.DataFrame) -> pd.DataFrame:
-    """How each label fits the other labels of its track, and what is known of all of them.
+def _along_label_tracks(
+    labels: pd.DataFrame, label_tracks: Tracks, single: pd.DataFrame
+) -> pd.DataFrame:
+    """Agreement of each label with the other labels of its track, and means along the track.
 
-    A false label follows clutter for some frames; an object is seen for long, and mostly moves.
+    False labels follow clutter for a few frames; an object is visible for longer, and mostly moves.
     """
-    own = paths.detections.track.reset_index(drop=True)
+    track = label_tracks.detections.track.reset_index(drop=True)
     target = pd.Series((labels.category == "target").to_numpy(float))
-    count, targets = (target.groupby(own).transform(name) for name in ("size", "sum"))
-    count = count.where(own != "", 1.0)
+    count, targets = (target.groupby(track).transform(name) for name in ("size", "sum"))
+    count = count.where(track != "", 1.0)
     others = np.where(target == 1, count - targets, targets)
-    ends = paths.points.groupby("track").agg(
-        frames=("frame", np.ptp), across=("x", _travelled), down=("y", _travelled)
-    )
-    speed = np.hypot(ends.across, ends.down) / np.maximum(ends.frames, 1)
+    speed = _speeds(label_tracks.points)
     sign = np.where(target == 1, 1.0, -1.0)
-    known = pd.DataFrame(
-        {
-            "margin": sign * alone.category_margin,
-            "difference": alone.image_difference,
-        }
-    )
-    mean = known.groupby(own.where(own != "", "alone " + own.index.astype("str"))).transform("mean")
+    values = {"margin": sign * single.category_margin, "difference": single.image_difference}
+    group = track.where(track != "", "single " + track.index.astype("str"))
+    mean = pd.DataFrame(values).groupby(group).transform("mean")
     columns = {
         "path_margin": sign * mean.margin,
-        # Of a mean of so many over the noise: what is dim in each frame is not along its track.
+        # Averaging over the track lowers the noise: a target too dim in a frame stands out here.
         "path_difference": mean.difference.abs() * np.sqrt(count),
-        "path_px": agreement(labels, paths.points).residual_px.to_numpy(),
+        "path_px": agreement(labels, label_tracks.points).residual_px.to_numpy(),
         "path_other": np.where(count == 1, np.nan, others / np.maximum(count - 1, 1)),
-        # Interference is short-lived and still by its nature.
+        # Interference is short-lived and still by nature.
         "path_labels": np.where(target == 1, count, np.nan),
-        "path_speed": np.where(target == 1, own.map(speed).fillna(0.0), np.nan),
+        "path_speed": np.where(target == 1, track.map(speed).fillna(0.0), np.nan),
     }
     return pd.DataFrame(columns)
 
 
-def _travelled(positions: pd.Series) -> float:
+def _speeds(points: pd.DataFrame) -> pd.Series:
+    """Distance from the first to the last point of each track over its frames, pixels a frame."""
+    ends = points.groupby("track").agg(
+        frames=("frame", np.ptp), across=("x", _displacement), down=("y", _displacement)
+    )
+    return np.hypot(ends.across, ends.down) / np.maximum(ends.frames, 1)
+
+
+def _displacement(positions: pd.Series) -> float:
     return positions.iloc[-1] - positions.iloc[0]

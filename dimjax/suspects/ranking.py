@@ -1,4 +1,4 @@
-"""Suspects: labels and missing labels ranked by the probability that they are wrong.
+"""Ranking of labels and missing labels by the probability that they are wrong.
 
 suspects = rank(labels, measures, proposals, planted)
 suspects[suspects.probability >= suspects.cut_off]
@@ -11,34 +11,36 @@ import pandas as pd
 
 from dimjax.suspects.fusion import calibrated, cut_off, tail_features
 from dimjax.suspects.measures import MEASURES
-from dimjax.suspects.proposals import PROPOSAL_MEASURES, near
+from dimjax.suspects.proposals import PROPOSAL_MEASURES
+from dimjax.tracks import has_neighbour
 
 LABEL_KINDS = tuple(MEASURES)
 KINDS = ("unlabelled_target", *LABEL_KINDS)
-LEAST_PLANTED = 3  # of a kind: fewer tell nothing
+MIN_PLANTED = 3  # planted errors of a kind: fewer do not calibrate it
 
 
 class Planted(NamedTuple):
     """Errors that were planted before the training, and are therefore known."""
 
     labels: np.ndarray  # [N] kind of error of each label, "" for none
-    proposals: np.ndarray  # [P] bool, whether a proposal is where a label was taken away
+    proposals: np.ndarray  # [P] bool, whether a label was removed at the proposal
 
 
-def known(
+def match_planted(
     planted: pd.DataFrame, labels: pd.DataFrame, proposals: pd.DataFrame, match_px: float
 ) -> Planted:
-    """Which of the labels and proposals are planted errors.
+    """Find the planted errors among labels and proposals.
 
     Args:
       planted: Table with kind, label (id), sequence, frame, x, y; see dimjax.label_noise.planting.
-      labels: That were trained on, ids in the index.
-      proposals: From dimjax.suspects.proposals.
-      match_px: A proposal nearer than this to a label that was taken away is that error.
+      labels: Labels that were trained on, ids in the index.
+      proposals: From dimjax.suspects.propose.
+      match_px: A proposal nearer than this to a removed label is that error.
     """
     kind_of = planted.set_index("label").kind
     kinds = kind_of.reindex(labels.index).fillna("").to_numpy(object)
-    return Planted(kinds, near(proposals, planted[planted.kind == KINDS[0]], match_px))
+    removed = planted[planted.kind == KINDS[0]]
+    return Planted(kinds, has_neighbour(proposals, removed, match_px))
 
 
 def rank(
@@ -46,59 +48,69 @@ def rank(
     measures: pd.DataFrame,
     proposals: pd.DataFrame,
     planted: Planted | None = None,
-    found: float = 0.9,
+    target_recall: float = 0.9,
 ) -> pd.DataFrame:
-    """Probability of each kind of error for each label and proposal, the worst first.
+    """Compute the probability of each kind of error for each label and proposal, the worst first.
+
+    Without planted errors the score is the mean of the features, the probability is its rank, and
+    there is no cut-off. A kind with fewer than MIN_PLANTED planted errors among the ranked rows is
+    not calibrated (an untrained network makes few proposals): probability 0, no cut-off.
 
     Args:
-      labels: Label table; its index holds their ids.
-      measures: From dimjax.suspects.measures, rows as the labels.
-      proposals: From dimjax.suspects.proposals, with image_snr.
-      planted: Known errors. Without them the score is the mean of the ranks, the probability its
-        rank, and there is no cut-off. Of a kind of which fewer than LEAST_PLANTED are among what
-        is ranked (an untrained network proposes few places) nothing is known: probability 0, no
-        cut-off.
-      found: Share of the planted errors that the cut-offs find.
+      labels: Label table, ids in the index.
+      measures: From dimjax.suspects.measure, rows as the labels.
+      proposals: From dimjax.suspects.propose and add_frame_evidence.
+      planted: Known errors, from match_planted.
+      target_recall: Share of the planted errors at or above the cut-off of their kind.
 
     Returns:
-      A row for each label and kind of error of labels, and one for each proposal: kind, label (id,
-      0 for a proposal), row (in the table that it comes from), sequence, frame, score (mean of
-      the ranks' features), probability, cut_off (of its kind) and planted: whether the label or
-      proposal is a planted error, of whatever kind.
+      A row for each label and kind of label error, and one for each proposal: kind, label (id, 0
+      for a proposal), row (in its table), sequence, frame, score (mean of the features),
+      probability, cut_off (of its kind) and planted (whether the label or proposal is a planted
+      error of any kind).
     """
     parts = []
     for kind in LABEL_KINDS:
-        own = None if planted is None else planted.labels == kind
-        judged = _judge(kind, measures, MEASURES[kind], labels.sequence, own, found)
-        judged["planted"] = planted is not None and planted.labels != ""
-        parts.append(judged.assign(label=labels.index, frame=labels.frame.to_numpy()))
-    own = None if planted is None else planted.proposals
-    judged = _judge(KINDS[0], proposals, PROPOSAL_MEASURES, proposals.sequence, own, found)
-    parts.append(judged.assign(label=0, frame=proposals.frame.to_numpy()))
+        is_planted = None if planted is None else planted.labels == kind
+        part = _rank_kind(
+            kind, measures, MEASURES[kind], labels.sequence, is_planted, target_recall
+        )
+        part["planted"] = planted is not None and planted.labels != ""
+        parts.append(part.assign(label=labels.index, frame=labels.frame.to_numpy()))
+    is_planted = None if planted is None else planted.proposals
+    part = _rank_kind(
+        KINDS[0], proposals, PROPOSAL_MEASURES, proposals.sequence, is_planted, target_recall
+    )
+    parts.append(part.assign(label=0, frame=proposals.frame.to_numpy()))
     table = pd.concat(parts, ignore_index=True)
     return table.sort_values(["probability", "score"], ascending=False, ignore_index=True)
 
 
 def worst_kind(suspects: pd.DataFrame) -> pd.DataFrame:
-    """Of the rows of each label only the most probable; proposals stay."""
+    """Keep only the most probable kind of error of each label; proposals stay."""
     labels = suspects[suspects.label != 0].drop_duplicates("label")
     return pd.concat([labels, suspects[suspects.label == 0]]).sort_index()
 
 
-def _judge(
-    kind: str, table: pd.DataFrame, measures: dict, sequence: pd.Series, planted, found: float
+def _rank_kind(
+    kind: str,
+    table: pd.DataFrame,
+    measures: dict[str, int],
+    sequence: pd.Series,
+    is_planted: np.ndarray | None,
+    target_recall: float,
 ) -> pd.DataFrame:
+    """Score the rows of a table of measures for one kind of error."""
     features = tail_features(table, measures)
     score = features.mean(axis=1) if len(features) else np.zeros(0)
     columns = {"kind": kind, "row": np.arange(len(table)), "sequence": sequence.to_numpy()}
-    if planted is None:
-        share = pd.Series(score).rank(pct=True).to_numpy()
-        columns |= {"probability": share, "cut_off": np.nan, "planted": False}
-        return pd.DataFrame({**columns, "score": score})
-    if planted.sum() < LEAST_PLANTED:
-        columns |= {"probability": 0.0, "cut_off": np.nan, "planted": planted}
-        return pd.DataFrame({**columns, "score": score})
-    probability = calibrated(features, planted, sequence.to_numpy())
-    cut = cut_off(probability, planted, found)
-    columns |= {"probability": probability, "cut_off": cut, "planted": planted}
+    if is_planted is None:
+        probability, cut = pd.Series(score).rank(pct=True).to_numpy(), np.nan
+    elif is_planted.sum() < MIN_PLANTED:
+        probability, cut = 0.0, np.nan
+    else:
+        probability = calibrated(features, is_planted, sequence.to_numpy())
+        cut = cut_off(probability, is_planted, target_recall)
+    columns |= {"probability": probability, "cut_off": cut}
+    columns["planted"] = False if is_planted is None else is_planted
     return pd.DataFrame({**columns, "score": score})

@@ -1,36 +1,39 @@
-"""Tracks: detections linked over frames, and what follows from them for labels.
+"""Tracks: detections linked over frames, and their agreement with labels.
 
-In comes a table of detections; out come tables of tracks, by pure functions: a Kalman filter of
-constant velocity, one-to-one assignment, confirmation, smoothing and the joining of ends to
-starts.
+Pure functions of tables: `link` turns a table of detections into a table of track points, by a
+Kalman filter with a constant-velocity model, one-to-one assignment, track confirmation, smoothing
+and the joining of track ends to track starts. `vote` gives each detection the category of its
+track, `agreement` compares labels with tracks, `nearest` and `has_neighbour` compare tables by
+distance, and `camera_shifts` measures the motion of the camera.
 
-    tracks = link(detections, Linking(strong=(0.69, 0.5)))
-    tracks.detections.track                     # name of each detection's track, "" in none
+    tracks = link(detections, LinkingConfig(strong=(0.69, 0.5)))
+    tracks.detections.track                     # name of each detection's track, "" without one
     tracks.points                               # position of each track in each frame, gaps too
-    vote(tracks)                                # detections as their tracks say they are
-    agreement(labels, tracks.points)            # how far each label is off its track
+    vote(tracks)                                # detections with the categories of their tracks
+    agreement(labels, tracks.points)            # distance of each label from its track
     link(detections, shifts={"flight3": camera_shifts(flight3)})    # if the camera moves
 """
 
 from dimjax.tracks.agreement import agreement
-from dimjax.tracks.arrays import Found
+from dimjax.tracks.arrays import DetectionArrays
 from dimjax.tracks.camera import camera_shifts
 from dimjax.tracks.linking import Linker, Shifts, Tracks, follow_and_join, link
-from dimjax.tracks.nearest import nearest
+from dimjax.tracks.nearest import has_neighbour, nearest
 from dimjax.tracks.points import POINT_TYPES
-from dimjax.tracks.settings import Linking
+from dimjax.tracks.settings import LinkingConfig
 from dimjax.tracks.voting import vote
 
 __all__ = [
     "POINT_TYPES",
-    "Found",
+    "DetectionArrays",
     "Linker",
-    "Linking",
+    "LinkingConfig",
     "Shifts",
     "Tracks",
     "agreement",
     "camera_shifts",
     "follow_and_join",
+    "has_neighbour",
     "link",
     "nearest",
     "vote",

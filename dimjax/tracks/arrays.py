@@ -1,7 +1,7 @@
-"""Detections of one sequence as arrays, and how densely they lie.
+"""Detections of one sequence as arrays, and the density of clutter around them.
 
-found = arrange(table, strong, shift=None)
-surprise(spread=1.0, density=found.density)     # log of the chance detections to expect
+detections = to_arrays(table, strong, shift=None)
+log_clutter(innovation_variance=1.0, density=detections.density)    # log of expected false alarms
 """
 
 from typing import NamedTuple
@@ -10,22 +10,22 @@ import numpy as np
 import pandas as pd
 from scipy.spatial import cKDTree
 
-_LEAST_SIDE_PX = 256.0  # of a frame, where detections are too few to show how large it is
-_AROUND_PX, _AROUND_FRAMES = 30.0, 5.0  # half axes of the neighbourhood in space and time
+_MIN_SIDE_PX = 256.0  # assumed size of a frame if too few detections show how large it is
+_NEIGHBOURHOOD_PX, _NEIGHBOURHOOD_FRAMES = 30.0, 5.0  # half axes in space and time
 
 
-class Found(NamedTuple):
-    """Detections of one sequence that may be linked, by frame and within it by falling score."""
+class DetectionArrays(NamedTuple):
+    """Detections of one sequence, ordered by frame and within a frame by falling score."""
 
     frame: np.ndarray  # [D] int
-    xy: np.ndarray  # [D, 2] pixels, camera motion taken out
+    xy: np.ndarray  # [D, 2] pixels, motion of the camera removed
     score: np.ndarray  # [D] 0 to 1
     strong: np.ndarray  # [D] bool, may start a track
-    density: np.ndarray  # [D] detections at least as strong, a pixel and frame
+    density: np.ndarray  # [D] detections at least as strong, per pixel and frame
 
 
-def arrange(table: pd.DataFrame, strong: np.ndarray, shift: np.ndarray | None) -> Found:
-    """The detections of a sequence, sorted already, as arrays.
+def to_arrays(table: pd.DataFrame, strong: np.ndarray, shift: np.ndarray | None) -> DetectionArrays:
+    """Convert the sorted detections of a sequence to arrays.
 
     Args:
       table: Columns frame, x, y, score.
@@ -36,55 +36,58 @@ def arrange(table: pd.DataFrame, strong: np.ndarray, shift: np.ndarray | None) -
     if shift is not None:
         xy = xy - shift[frame]
     score = table.score.to_numpy(float)
-    return Found(frame, xy, score, strong, _density(frame, xy, score))
+    return DetectionArrays(frame, xy, score, strong, _density(frame, xy, score))
 
 
-def backwards(found: Found) -> Found:
-    """The detections for one who lets time run backwards: in reversed order, frames negative."""
-    return Found(-found.frame[::-1], *(values[::-1] for values in found[1:]))
+def time_reversed(detections: DetectionArrays) -> DetectionArrays:
+    """Reverse time: the order is reversed, the frames are negated."""
+    reversed_values = (values[::-1] for values in detections[1:])
+    return DetectionArrays(-detections.frame[::-1], *reversed_values)
 
 
-def surprise(spread: np.ndarray | float, density: np.ndarray) -> np.ndarray:
-    """Log of how many chance detections lie where one is expected, ln(2 pi S density).
+def log_clutter(innovation_variance: np.ndarray | float, density: np.ndarray) -> np.ndarray:
+    """Log of the number of false alarms expected under the predicted density, ln(2 pi S lambda).
 
-    With half the squared distance in sigmas added, it is minus the log of how much likelier a
-    detection is as the next of a track than by chance.
+    A detection with normalized innovation squared d2 adds -d2 / 2 - ln(2 pi S lambda) to the
+    log-likelihood ratio of track against clutter.
 
     Args:
-      spread: Variance of the expected place along one axis, S, pixels squared.
-      density: Of chance detections, a pixel and frame.
+      innovation_variance: S, variance of the innovation along one axis, pixels squared.
+      density: lambda, false alarms per pixel and frame.
     """
-    return np.log(2 * np.pi * spread * density)
+    return np.log(2 * np.pi * innovation_variance * density)
 
 
-def density_around(found: Found, track: np.ndarray) -> np.ndarray:
-    """Density of detections [D] that are at least as strong and of another track.
+def density_around(detections: DetectionArrays, track: np.ndarray) -> np.ndarray:
+    """Density of the detections that are at least as strong and belong to another track [D].
 
-    That of the whole sequence, or that of the neighbourhood where it is higher, as at the edges
-    of clouds. The detections of a track itself do not count: a slow target is no clutter.
+    The density is that of the whole sequence, or that of the neighbourhood if it is higher, as at
+    the edges of clouds. A track's own detections do not count: a slow target is no clutter.
 
     Args:
-      found: The detections.
-      track: [D] number of each one's track, -1 in none.
+      detections: The detections.
+      track: [D] track number of each detection, -1 without a track.
     """
     if len(track) < 2:
-        return found.density
-    place = np.column_stack([found.xy, found.frame * (_AROUND_PX / _AROUND_FRAMES)])
-    pairs = cKDTree(place).query_pairs(_AROUND_PX, output_type="ndarray")
-    one, other = np.concatenate([pairs, pairs[:, ::-1]]).T
-    counts = (track[one] != track[other]) | (track[one] < 0)
-    counts &= found.score[other] >= found.score[one]
-    volume = 4 / 3 * np.pi * _AROUND_PX**2 * _AROUND_FRAMES  # of an ellipsoid
-    return np.maximum(found.density, np.bincount(one[counts], minlength=len(track)) / volume)
+        return detections.density
+    time = detections.frame * (_NEIGHBOURHOOD_PX / _NEIGHBOURHOOD_FRAMES)
+    tree = cKDTree(np.column_stack([detections.xy, time]))
+    pairs = tree.query_pairs(_NEIGHBOURHOOD_PX, output_type="ndarray")
+    centre, neighbour = np.concatenate([pairs, pairs[:, ::-1]]).T
+    counts = (track[centre] != track[neighbour]) | (track[centre] < 0)
+    counts &= detections.score[neighbour] >= detections.score[centre]
+    volume = 4 / 3 * np.pi * _NEIGHBOURHOOD_PX**2 * _NEIGHBOURHOOD_FRAMES  # of an ellipsoid
+    local = np.bincount(centre[counts], minlength=len(track)) / volume
+    return np.maximum(detections.density, local)
 
 
 def _density(frame: np.ndarray, xy: np.ndarray, score: np.ndarray) -> np.ndarray:
-    """Detections at least as strong as each [D], a pixel and frame of those they are spread over.
+    """Number of detections at least as strong as each [D], per pixel and frame of their extent.
 
-    A rank instead of the score itself: it needs no calibrated scores.
+    A rank replaces the score itself, so scores need not be calibrated.
     """
     if not len(frame):
         return np.zeros(0)
-    area = np.prod(np.maximum(np.ptp(xy, axis=0), _LEAST_SIDE_PX))
+    area = np.prod(np.maximum(np.ptp(xy, axis=0), _MIN_SIDE_PX))
     stronger = len(score) - np.searchsorted(np.sort(score), score)
     return stronger / (area * (np.ptp(frame) + 1))

@@ -1,6 +1,6 @@
-"""One-to-one assignment of least cost, for few pairs among many rows and columns.
+"""One-to-one assignment of minimum cost, for few possible pairs among many rows and columns.
 
-chosen = assign(rows, columns, cost)        # pairs k with cost[k] < 0; which of them to take
+chosen = assign(rows, columns, cost)        # indices k of the chosen pairs; all cost[k] < 0
 """
 
 import numpy as np
@@ -10,15 +10,15 @@ from scipy.sparse.csgraph import connected_components
 
 
 def assign(rows: np.ndarray, columns: np.ndarray, cost: np.ndarray) -> np.ndarray:
-    """Choose pairs so that no row or column is taken twice and the total cost is least.
+    """Choose pairs of minimum total cost so that no row or column is used twice.
 
-    Pairs that compete with each other, directly or through others, are solved together and apart
-    from the rest: time grows with the size of the largest such group, not with all pairs.
+    Each group of pairs that compete, directly or through others, is solved on its own: the time
+    grows with the size of the largest group instead of the number of pairs.
 
     Args:
       rows: [K] row of each possible pair, from 0.
       columns: [K] its column, from 0.
-      cost: [K] its cost, below 0: to leave a pair out costs 0.
+      cost: [K] its cost, below 0; leaving a pair out costs 0.
 
     Returns:
       Indices of the chosen pairs, ascending.
@@ -28,12 +28,12 @@ def assign(rows: np.ndarray, columns: np.ndarray, cost: np.ndarray) -> np.ndarra
     group = _groups(rows, columns)
     order = np.argsort(group, kind="stable")
     sizes = np.bincount(group)
-    alone = np.flatnonzero(sizes[group] == 1)
+    uncontested = np.flatnonzero(sizes[group] == 1)
     parts = np.split(order, np.cumsum(sizes)[:-1])
     chosen = [
         part[_solve(rows[part], columns[part], cost[part])] for part in parts if len(part) > 1
     ]
-    return np.sort(np.concatenate([alone, *chosen]))
+    return np.sort(np.concatenate([uncontested, *chosen]))
 
 
 def _groups(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
@@ -46,7 +46,7 @@ def _groups(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
 
 
 def _solve(rows: np.ndarray, columns: np.ndarray, cost: np.ndarray) -> np.ndarray:
-    """Indices of the chosen among pairs that compete with each other."""
+    """Indices of the chosen pairs of one group."""
     row_names, r = np.unique(rows, return_inverse=True)
     column_names, c = np.unique(columns, return_inverse=True)
     table = np.zeros((len(row_names), len(column_names)))

@@ -1,9 +1,9 @@
-"""Ends of tracks joined to the starts of others, predicted from both sides.
+"""Joining of track ends to track starts, predicted from both sides.
 
-    track = join(found, track, settings)        # [D] with the numbers of joined tracks made one
+    track = join(detections, track, settings)   # [D], joined tracks share a number
 
 After Jaqaman et al. 2008, Robust single-particle tracking in live-cell time-lapse sequences; here
-both position and velocity have to agree, each within what is known of it.
+both position and velocity must agree, each within its covariance.
 """
 
 import numpy as np
@@ -11,28 +11,31 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from dimjax.tracks import kalman
-from dimjax.tracks.arrays import Found, surprise
+from dimjax.tracks.arrays import DetectionArrays, log_clutter
 from dimjax.tracks.assignment import assign
-from dimjax.tracks.settings import Linking
-from dimjax.tracks.track_frames import Rows, lay_out
+from dimjax.tracks.settings import LinkingConfig
+from dimjax.tracks.track_frames import TrackFrames
 
 
-def join(found: Found, track: np.ndarray, settings: Linking) -> np.ndarray:
-    """Numbers of the tracks after joining [D]; one of two that are joined has enough hits.
+def join(detections: DetectionArrays, track: np.ndarray, settings: LinkingConfig) -> np.ndarray:
+    """Join track ends to track starts; at least one track of each pair has enough hits.
 
     Args:
-      found: The detections.
-      track: [D] number of each one's track, from 0 without a gap, -1 in none.
-      settings: Of the linking.
+      detections: The detections.
+      track: [D] track number of each detection, from 0 without a gap, -1 without a track.
+      settings: Settings of the linking.
+
+    Returns:
+      Track numbers after joining [D].
     """
-    rows = lay_out(found.frame, track)
+    rows = TrackFrames.from_detections(detections.frame, track)
     if not len(rows.lengths):
         return track
-    i, j = _in_time(rows, settings)
-    path = kalman.smooth(rows.values(found.xy), rows.lengths, settings)
-    density = found.density[rows.detection[rows.first[j]]]
-    cost = _costs(path.state[rows.last[i]], path.state[rows.first[j]], rows, i, j, settings)
-    cost += 2 * surprise(1.0, density)
+    i, j = _candidate_pairs(rows, settings)
+    smoothed = kalman.smooth(rows.values(detections.xy), rows.lengths, settings)
+    ends, starts = smoothed.state[rows.last[i]], smoothed.state[rows.first[j]]
+    cost = _costs(ends, starts, rows, i, j, settings)
+    cost += 2 * log_clutter(1.0, detections.density[rows.detection[rows.first[j]]])
     possible = np.flatnonzero(cost < 0)
     taken = possible[assign(i[possible], j[possible], cost[possible])]
     graph = coo_array((np.ones(len(taken), bool), (i[taken], j[taken])), (len(rows.lengths),) * 2)
@@ -40,13 +43,13 @@ def join(found: Found, track: np.ndarray, settings: Linking) -> np.ndarray:
     return np.where(track < 0, -1, chain[track])
 
 
-def _in_time(rows: Rows, settings: Linking) -> tuple[np.ndarray, np.ndarray]:
-    """Pairs of tracks, the second of which starts soon after the first has ended."""
+def _candidate_pairs(rows: TrackFrames, settings: LinkingConfig) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs of tracks of which the second starts soon after the end of the first."""
     start, end = rows.frame[rows.first], rows.frame[rows.last]
-    solid = rows.most_hits(settings.confirm_frames) >= settings.confirm_hits
+    solid = rows.max_hits(settings.confirm_frames) >= settings.confirm_hits
     pairs = []
-    for ends, starts in ((solid, np.ones_like(solid)), (~solid, solid)):
-        early, late = np.flatnonzero(ends), np.flatnonzero(starts)
+    for may_end, may_start in ((solid, np.ones_like(solid)), (~solid, solid)):
+        early, late = np.flatnonzero(may_end), np.flatnonzero(may_start)
         late = late[np.argsort(start[late], kind="stable")]
         low = np.searchsorted(start[late], end[early], side="right")
         high = np.searchsorted(start[late], end[early] + settings.join_frames + 1, side="right")
@@ -57,17 +60,19 @@ def _in_time(rows: Rows, settings: Linking) -> tuple[np.ndarray, np.ndarray]:
     return i, j
 
 
-def _costs(ends, starts, rows: Rows, i, j, settings: Linking) -> np.ndarray:
-    """Minus twice the log of how much likelier the pairs are one track than two, per pixel.
+def _costs(
+    ends: kalman.State, starts: kalman.State, rows: TrackFrames, i, j, settings: LinkingConfig
+) -> np.ndarray:
+    """Minus twice the log-likelihood ratio of one track against two, without the clutter density.
 
-    A track that starts anew has any velocity, with the spread that all have before their second
-    detection; one that goes on has the predicted one. Infinite outside the gate.
+    A new track has any velocity, with the variance that velocities have before the second
+    detection; a continued track has the predicted one. Infinite outside the gate.
     """
     frames = (rows.frame[rows.first[j]] - rows.frame[rows.last[i]]).astype(float)
-    ahead = kalman.predict(ends, frames, settings)
-    cov = ahead.cov + starts.cov
-    off = starts.mean - ahead.mean
-    distance = np.einsum("npa,npq,nqa->n", off, np.linalg.inv(cov), off)
-    cost = distance + 2 * np.log(np.linalg.det(cov) / settings.speed_px**2)
-    # Of four numbers instead of two, about the same share of true pairs lies within this.
-    return np.where(distance < settings.gate_sigmas**2 + 4, cost, np.inf)
+    predicted = kalman.predict(ends, frames, settings)
+    cov = predicted.cov + starts.cov
+    innovation = starts.mean - predicted.mean
+    nis = np.einsum("npa,npq,nqa->n", innovation, np.linalg.inv(cov), innovation)
+    cost = nis + 2 * np.log(np.linalg.det(cov) / settings.speed_px**2)
+    # With four components in place of two, about the same share of true pairs lies within this.
+    return np.where(nis < settings.gate_sigmas**2 + 4, cost, np.inf)

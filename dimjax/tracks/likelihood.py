@@ -1,57 +1,73 @@
-"""Evidence of tracks: how much likelier their detections are as tracks than by chance.
+"""Log-likelihood ratio of a track against clutter, frame by frame.
 
-gain = gains(rows, path, density, settings)         # [P] of each frame; sums are evidence
-track = trim(found, track, settings)                # without ends that speak against it
+increments = llr_increments(rows, smoothed, density, settings)  # [P]; the sum is a track's ratio
+track = trim(detections, track, settings)                       # ends with a negative ratio removed
 """
 
 import numpy as np
 
 from dimjax.tracks import kalman
-from dimjax.tracks.arrays import Found, backwards, density_around, surprise
-from dimjax.tracks.settings import Linking
-from dimjax.tracks.track_frames import Rows, lay_out
+from dimjax.tracks.arrays import DetectionArrays, density_around, log_clutter, time_reversed
+from dimjax.tracks.settings import LinkingConfig
+from dimjax.tracks.track_frames import TrackFrames
 
 
-def gains(rows: Rows, path: kalman.Path, density: np.ndarray, settings: Linking) -> np.ndarray:
-    """Evidence that each frame of each track adds [P]; the sum over a track is its evidence.
+def llr_increments(
+    rows: TrackFrames, smoothed: kalman.Smoothed, density: np.ndarray, settings: LinkingConfig
+) -> np.ndarray:
+    """Log-likelihood ratio that each frame adds to its track [P]; a track's ratio is their sum.
 
-    The log of how much likelier the detections are as a track than by chance. The first detection
-    says nothing; each other one as much as it is nearer to where it is expected than chance would
-    have it; a frame without one speaks against the track.
+    The first detection of a track adds 0. Each later one adds
+
+        ln p(detection | track) - ln(density of clutter) = -d2 / 2 - ln(2 pi S lambda)
+
+    with the normalized innovation squared d2, the innovation variance S and the density of clutter
+    lambda. A frame without a detection subtracts settings.missed_detection_cost.
 
     Args:
-      rows: Of the tracks.
-      path: From kalman.smooth, of the same rows.
-      density: [D] of the detections, from density_around.
-      settings: Of the linking.
+      rows: Frames of the tracks.
+      smoothed: From kalman.smooth, of the same rows.
+      density: [D] from density_around.
+      settings: Settings of the linking.
     """
     later = rows.detection >= 0
     later[rows.first] = False
-    gain = np.where(rows.detection < 0, -settings.missing_evidence, 0.0)
-    seen = density[rows.detection[later]]
-    gain[later] = -path.miss[later] / 2 - surprise(path.spread[later], seen)
-    return gain
+    increments = np.where(rows.detection < 0, -settings.missed_detection_cost, 0.0)
+    clutter = log_clutter(smoothed.innovation_variance[later], density[rows.detection[later]])
+    increments[later] = -smoothed.nis[later] / 2 - clutter
+    return increments
 
 
-def trim(found: Found, track: np.ndarray, settings: Linking) -> np.ndarray:
-    """Numbers of the tracks [D] without ends that speak against them.
+def trim(detections: DetectionArrays, track: np.ndarray, settings: LinkingConfig) -> np.ndarray:
+    """Remove the ends that lower the log-likelihood ratio of their tracks.
 
-    A detection that was taken at an end after a long gap brings less than the gap costs, if
-    nothing follows it. Both ends are judged from the middle, where the velocity is known.
+    A detection at an end after a long gap adds less than the gap costs if no other follows. Both
+    ends are judged from the middle of the track, where the velocity is known.
+
+    Args:
+      detections: The detections.
+      track: [D] track number of each detection, -1 without a track.
+      settings: Settings of the linking.
+
+    Returns:
+      Track numbers [D]; -1 for removed detections too.
     """
     for _ in ("last", "first"):
-        track = _without_end(found, track, settings)[::-1]
-        found = backwards(found)
+        track = _without_end(detections, track, settings)[::-1]
+        detections = time_reversed(detections)
     return track
 
 
-def _without_end(found: Found, track: np.ndarray, settings: Linking) -> np.ndarray:
-    """Numbers of the tracks [D] without what comes after the most evidence."""
-    rows = lay_out(found.frame, track)
-    path = kalman.smooth(rows.values(found.xy), rows.lengths, settings)
-    gain = np.cumsum(gains(rows, path, density_around(found, track), settings))
+def _without_end(
+    detections: DetectionArrays, track: np.ndarray, settings: LinkingConfig
+) -> np.ndarray:
+    """Track numbers [D] up to the frame at which each track's ratio is the highest."""
+    rows = TrackFrames.from_detections(detections.frame, track)
+    smoothed = kalman.smooth(rows.values(detections.xy), rows.lengths, settings)
+    density = density_around(detections, track)
+    ratio = np.cumsum(llr_increments(rows, smoothed, density, settings))
     kept = np.zeros(len(track), bool)
     for first, last in zip(rows.first.tolist(), rows.last.tolist(), strict=True):
-        stretch = rows.detection[first : first + gain[first : last + 1].argmax() + 1]
+        stretch = rows.detection[first : first + ratio[first : last + 1].argmax() + 1]
         kept[stretch[stretch >= 0]] = True
     return np.where(kept, track, -1)

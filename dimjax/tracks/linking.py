@@ -1,8 +1,8 @@
-"""Linking: a table of detections in, the same with tracks and a table of track points out.
+"""Linking of detections over frames: a table of detections to a table of track points.
 
-tracks = link(detections, Linking(strong=(0.69, 0.5)))
-tracks.detections.track                     # "flight3/0", ..., "" for a detection in no track
-tracks.points                               # each frame of each track, gaps too
+tracks = link(detections, LinkingConfig(strong=(0.69, 0.5)))
+tracks.detections.track                     # "flight3/0", ..., "" for a detection without a track
+tracks.points                               # each frame of each track, gaps included
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -13,17 +13,17 @@ import pandas as pd
 
 from dimjax.data.labels import CATEGORIES
 from dimjax.errors import InputError
-from dimjax.tracks.arrays import Found, arrange
+from dimjax.tracks.arrays import DetectionArrays, to_arrays
 from dimjax.tracks.following import extend, follow
 from dimjax.tracks.joining import join
 from dimjax.tracks.likelihood import trim
-from dimjax.tracks.points import describe, no_points
-from dimjax.tracks.settings import Linking, check
+from dimjax.tracks.points import describe, empty_points
+from dimjax.tracks.settings import LinkingConfig, check
 
 COLUMNS = ("sequence", "frame", "x", "y", "w", "h", "category", "score")
 
-Shifts = Mapping[str, np.ndarray]  # sequence -> [T, 2], as camera_shifts gives it, pixels
-Linker = Callable[[Found, Linking], np.ndarray]  # to [D] the number of each one's track, or -1
+Shifts = Mapping[str, np.ndarray]  # sequence -> [T, 2] from camera_shifts, pixels
+Linker = Callable[[DetectionArrays, LinkingConfig], np.ndarray]  # to track numbers [D], -1: none
 
 _NUMBERS = {"frame": "int64", **dict.fromkeys(("x", "y", "w", "h", "score"), "float64")}
 _REMEDY = "Correct the table or remove the row."
@@ -34,66 +34,67 @@ class Tracks(NamedTuple):
 
     detections: pd.DataFrame  # as given, and strong: may start a track, track: name or ""
     points: pd.DataFrame  # columns and units: dimjax.tracks.points.POINT_TYPES
-    notes: tuple[str, ...]  # what the user should be told
+    notes: tuple[str, ...]  # messages to the user
 
 
-def follow_and_join(found: Found, settings: Linking) -> np.ndarray:
-    """The usual linker: forwards through the frames, backwards, then ends to starts."""
-    track = extend(found, follow(found, settings), settings)
-    return trim(found, join(found, track, settings), settings)
+def follow_and_join(detections: DetectionArrays, settings: LinkingConfig) -> np.ndarray:
+    """Link forwards, then backwards, then join ends to starts: the default linker."""
+    track = extend(detections, follow(detections, settings), settings)
+    return trim(detections, join(detections, track, settings), settings)
 
 
 def link(
     detections: pd.DataFrame,
-    settings: Linking = Linking(),  # noqa: B008, since it cannot be changed
+    settings: LinkingConfig = LinkingConfig(),  # noqa: B008, since it cannot be changed
     shifts: Shifts | None = None,
     progress: Callable[[Iterable], Iterable] = iter,
     linker: Linker = follow_and_join,
 ) -> Tracks:
     """Link the detections of one or more sequences to tracks.
 
-    The order of the rows does not matter. Of rows with the same sequence, frame and place only
-    the strongest is linked, of a frame only the strongest settings.most_per_frame; the others are
-    in no track and not strong. Both categories are linked together, and the track gets that of
-    the larger sum of scores. A track has 2 detections or more, and points from its first to its
-    last; its name is the sequence's and a number, counted by the first detection: flight3/0.
+    The order of the rows does not matter. Only the strongest of several rows with the same
+    sequence, frame, x and y is linked, and only the strongest settings.max_per_frame of a frame;
+    the others get no track and are not strong. Both categories are linked together, and a track
+    gets the category with the larger sum of scores. A track has 2 detections or more, and points
+    from the first to the last. Its name consists of the sequence and a number, in the order of the
+    first detections: flight3/0.
 
     Args:
-      detections: COLUMNS, in pixels of the frame; others are kept.
-      settings: See Linking.
-      shifts: For each sequence [T, 2], the displacement of its scene in each frame, as
-        camera_shifts gives it; tracks are straight when it is taken out.
+      detections: COLUMNS, in pixels of the frame; other columns are kept.
+      settings: See LinkingConfig.
+      shifts: For each sequence [T, 2], the displacement of its scene in each frame, from
+        camera_shifts; tracks are linked with this motion removed.
       progress: Wraps the names of the sequences, e.g. a progress bar.
-      linker: Gives each detection the number of its track.
+      linker: Returns the track number of each detection.
 
     Raises:
-      InputError: A setting is wrong; a column lacks; a value is not finite or cannot be.
+      InputError: A setting is out of its range, a column is missing, or a value is invalid.
     """
     check(settings)
     detections = _checked(detections)
     strong = np.zeros(len(detections), bool)
     names = np.full(len(detections), "", object)
-    points, notes = [no_points()], []
+    points, notes = [empty_points()], []
     for name in progress(sorted(detections.sequence.unique())):
         rows, note = _linkable(detections, name, settings)
         notes += note
         if not len(rows):
-            continue  # nothing here is strong enough
+            continue  # no detection of the sequence is strong enough
         table = detections.iloc[rows]
         strong[rows] = table.score.to_numpy() >= _thresholds(table, settings)
-        shift = None if shifts is None else _shift(shifts, name, table.frame)
-        found = arrange(table, strong[rows], shift)
-        names[rows], own = describe(table, found, linker(found, settings), settings, shift)
-        points.append(own)
-    track = pd.Series(names, detections.index, dtype="str")
-    linked = detections.assign(strong=strong, track=track)
+        shift = None if shifts is None else _checked_shift(shifts, name, table.frame)
+        arrays = to_arrays(table, strong[rows], shift)
+        track = linker(arrays, settings)
+        names[rows], of_sequence = describe(table, arrays, track, settings, shift)
+        points.append(of_sequence)
+    linked = detections.assign(strong=strong, track=pd.Series(names, detections.index, dtype="str"))
     return Tracks(linked, pd.concat(points, ignore_index=True), tuple(notes))
 
 
 def _linkable(
-    detections: pd.DataFrame, name: str, settings: Linking
+    detections: pd.DataFrame, name: str, settings: LinkingConfig
 ) -> tuple[np.ndarray, list[str]]:
-    """Rows of the detections of a sequence that are linked, in order, and notes."""
+    """Ordered rows of the detections of a sequence that are linked, and notes."""
     table = detections.set_axis(range(len(detections)))
     weak = _thresholds(table, settings) * settings.weak_share
     table = table[(table.sequence == name).to_numpy() & (table.score.to_numpy() >= weak)]
@@ -101,25 +102,25 @@ def _linkable(
     table = table.sort_values(["frame", "weakness", "x", "y", "w", "h", "category"], kind="stable")
     table = table[~table.duplicated(["frame", "x", "y"])]
     rank = table.groupby("frame").cumcount().to_numpy()
-    full = int(np.count_nonzero(rank == settings.most_per_frame))
+    full = int(np.count_nonzero(rank == settings.max_per_frame))
     note = (
-        f"{name}: {full} frames hold more than {settings.most_per_frame} detections; "
-        f"the strongest {settings.most_per_frame} of each were linked"
+        f"{name}: {full} frames hold more than {settings.max_per_frame} detections; "
+        f"the strongest {settings.max_per_frame} of each were linked"
     )
-    return table.index.to_numpy()[rank < settings.most_per_frame], [note] if full else []
+    return table.index.to_numpy()[rank < settings.max_per_frame], [note] if full else []
 
 
-def _thresholds(table: pd.DataFrame, settings: Linking) -> np.ndarray:
+def _thresholds(table: pd.DataFrame, settings: LinkingConfig) -> np.ndarray:
     """Score from which each detection is strong."""
     return np.where(table.category == CATEGORIES[0], *settings.strong)
 
 
 def _checked(table: pd.DataFrame) -> pd.DataFrame:
-    """The table with numbers as numbers, if they can be true."""
-    lacking = [name for name in COLUMNS if name not in table]
-    if lacking:
-        rule = f"a table of detections has the columns {', '.join(COLUMNS)}"
-        raise InputError("detections", rule, f"no {', '.join(lacking)}", "Add what lacks.")
+    """Convert the numbers of a table of detections, and check its values."""
+    missing = [name for name in COLUMNS if name not in table]
+    if missing:
+        rule, remedy = f"must have the columns {', '.join(COLUMNS)}", "Add the missing columns."
+        raise InputError("detections", rule, f"no {', '.join(missing)}", remedy)
     numbers = {name: pd.to_numeric(table[name], errors="coerce") for name in _NUMBERS}
     for name, values in numbers.items():
         _check_rows(table, name, np.isfinite(values.to_numpy(float)), "must be finite")
@@ -128,19 +129,19 @@ def _checked(table: pd.DataFrame) -> pd.DataFrame:
     _check_rows(table, "score", (score >= 0) & (score <= 1), "must lie between 0 and 1")
     for name in ("w", "h"):
         _check_rows(table, name, numbers[name].to_numpy() > 0, "must be above 0")
-    known = table.category.isin(CATEGORIES).to_numpy(bool)
-    _check_rows(table, "category", known, f"must be {' or '.join(CATEGORIES)}")
+    valid = table.category.isin(CATEGORIES).to_numpy(bool)
+    _check_rows(table, "category", valid, f"must be {' or '.join(CATEGORIES)}")
     return table.assign(**numbers).astype(_NUMBERS)
 
 
-def _check_rows(table: pd.DataFrame, name: str, right: np.ndarray, rule: str) -> None:
-    if not right.all():
-        k = int(np.argmin(right))
-        where = f"detections row {k} (sequence {table.sequence.iloc[k]})"
-        raise InputError(where, f"{name} {rule}", table[name].iloc[k], _REMEDY)
+def _check_rows(table: pd.DataFrame, name: str, valid: np.ndarray, rule: str) -> None:
+    if not valid.all():
+        k = int(np.argmin(valid))
+        subject = f"detections row {k} (sequence {table.sequence.iloc[k]})"
+        raise InputError(subject, f"{name} {rule}", table[name].iloc[k], _REMEDY)
 
 
-def _shift(shifts: Shifts, name: str, frame: pd.Series) -> np.ndarray:
+def _checked_shift(shifts: Shifts, name: str, frame: pd.Series) -> np.ndarray:
     """Camera motion of a sequence [T, 2]."""
     shift = np.asarray(shifts[name], float) if name in shifts else np.zeros((0, 2))
     needed = int(frame.max()) + 1 if len(frame) else 0
@@ -148,6 +149,6 @@ def _shift(shifts: Shifts, name: str, frame: pd.Series) -> np.ndarray:
         rule = f"the shifts must be [T, 2] with a row for each of {needed} frames"
         raise InputError(f"sequence {name}", rule, shift.shape, "Measure them with camera_shifts.")
     if not np.isfinite(shift).all():
-        rule = "the shifts must be finite"
-        raise InputError(f"sequence {name}", rule, "NaN or infinity", "Measure them anew.")
+        rule, remedy = "the shifts must be finite", "Measure them again."
+        raise InputError(f"sequence {name}", rule, "NaN or infinity", remedy)
     return shift

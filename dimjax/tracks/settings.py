@@ -1,69 +1,65 @@
-"""How detections are linked: every number that may be set, with its unit.
+"""Settings of the linking of detections to tracks, with their units.
 
-settings = Linking(strong=(0.69, 0.5))
+settings = LinkingConfig(strong=(0.69, 0.5))
 check(settings)
 """
 
 from typing import NamedTuple
 
-from dimjax.errors import InputError
+from dimjax.settings_rules import ABOVE_ZERO, Rule, at_least, between, check_fields
 
 
-class Linking(NamedTuple):
+class LinkingConfig(NamedTuple):
     """Settings of `link`; chosen on seeds 100 to 104 of experiments/linking.py."""
 
     # Detections.
-    strong: tuple[float, float] = (0.5, 0.5)  # score from which a target, an interference starts
-    weak_share: float = 0.3  # of `strong`: score from which a detection may continue a track
-    most_per_frame: int = 200  # the strongest of a frame are linked
+    strong: tuple[float, float] = (
+        0.5,
+        0.5,
+    )  # scores from which a target, an interference may start a track
+    weak_share: float = 0.3  # of `strong`: score from which a detection may continue one
+    max_per_frame: int = 200  # only the strongest detections of a frame are linked
 
-    # Motion: constant velocity, disturbed by an acceleration that is white noise.
+    # Motion: constant velocity with white-noise acceleration.
     noise_px: float = 0.8  # sigma of a detection's x or y
-    acceleration_px: float = 0.2  # sigma of what vx or vy change in a frame, pixels a frame
+    acceleration_px: float = 0.2  # sigma of the change of vx or vy in a frame, pixels a frame
     speed_px: float = 4.5  # sigma of vx or vy before the second detection, pixels a frame
 
     # Association.
-    gate_sigmas: float = 4.5  # farther from where a track is expected, a detection is not its own
+    gate_sigmas: float = 4.5  # largest distance of a detection from the predicted position
     confirm_hits: int = 3  # detections that confirm a track ...
-    confirm_frames: int = 5  # ... if they lie within so many frames
-    coast_frames: int = 6  # a confirmed track goes on over so many frames without a detection
-    young_coast_frames: int = 2  # a track that is not confirmed yet
-    join_frames: int = 10  # the longest gap over which an end is joined to a start
+    confirm_frames: int = 5  # ... if they lie within this many frames
+    coast_frames: int = 6  # frames without a detection that a confirmed track survives
+    young_coast_frames: int = 2  # the same for a track that is not confirmed yet
+    join_frames: int = 10  # longest gap over which a track end is joined to a track start
 
-    # Evidence: log of how much likelier the detections are as a track than by chance.
-    missing_evidence: float = 1.6  # lost in each frame without a detection: -ln(1 - Pd) of 0.8
-    least_evidence: float = 5.0  # what has less and is not confirmed is no track
-    sure_evidence: float = 12.0  # what has less is not confirmed
+    # Log-likelihood ratio of track against clutter, summed over the frames of a track.
+    missed_detection_cost: float = 1.6  # of a frame without a detection: -ln(1 - Pd), Pd = 0.8
+    min_log_likelihood_ratio: float = 5.0  # unconfirmed tracks below it are dropped
+    confirm_log_likelihood_ratio: float = 12.0  # tracks below it are not confirmed
 
 
-_LEAST = {
-    "most_per_frame": 1,
-    "confirm_hits": 2,
-    "coast_frames": 0,
-    "young_coast_frames": 0,
-    "join_frames": 0,
-    "missing_evidence": 0,
+_MAX_BITS = 63  # of the integer that holds a track's last frames
+_RULES = {
+    "strong": Rule(
+        lambda pair: len(pair) == 2 and all(0 < score <= 1 for score in pair),
+        "two scores above 0 and at most 1",
+    ),
+    "weak_share": Rule(lambda share: 0 < share <= 1, "above 0 and at most 1"),
+    "max_per_frame": at_least(1),
+    "confirm_hits": at_least(2),
+    "coast_frames": at_least(0),
+    "young_coast_frames": at_least(0),
+    "join_frames": at_least(0),
+    "missed_detection_cost": at_least(0),
+    "noise_px": ABOVE_ZERO,
+    "acceleration_px": ABOVE_ZERO,
+    "speed_px": ABOVE_ZERO,
+    "gate_sigmas": ABOVE_ZERO,
 }
-_ABOVE_ZERO = ("noise_px", "acceleration_px", "speed_px", "gate_sigmas")
-_MOST_BITS = 63  # of the integer in which a track's last frames are remembered
 
 
-def check(settings: Linking) -> None:
-    """Raises InputError where a setting is out of its range."""
-    right = len(settings.strong) == 2 and all(0 < score <= 1 for score in settings.strong)
-    _require(settings, "strong", right, "must be two scores above 0 and at most 1")
-    right = 0 < settings.weak_share <= 1
-    _require(settings, "weak_share", right, "must be above 0 and at most 1")
-    for name, least in _LEAST.items():
-        _require(settings, name, getattr(settings, name) >= least, f"must be {least} or more")
-    for name in _ABOVE_ZERO:
-        _require(settings, name, getattr(settings, name) > 0, "must be above 0")
-    right = settings.confirm_hits <= settings.confirm_frames < _MOST_BITS
-    rule = f"must lie between confirm_hits and {_MOST_BITS - 1}"
-    _require(settings, "confirm_frames", right, rule)
-
-
-def _require(settings: Linking, name: str, holds: bool, rule: str) -> None:
-    if not holds:
-        found = getattr(settings, name)
-        raise InputError(f"linking setting `{name}`", rule, found, "Correct the setting.")
+def check(settings: LinkingConfig) -> None:
+    """Raise InputError if a setting is out of its range."""
+    rules = _RULES | {"confirm_frames": between(settings.confirm_hits, _MAX_BITS - 1)}
+    check_fields("linking setting `{}`", settings._asdict(), rules)

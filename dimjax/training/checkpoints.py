@@ -1,7 +1,7 @@
-"""Checkpoints: the whole train state and what is needed to use it, saved and restored by Orbax.
+"""Checkpoints: the train state and the description of its detector, saved and restored by Orbax.
 
-In come a state and a description (plain values: model, input mode, thresholds); out comes the
-same pair, or an error that says what differs. A checkpoint is there whole or not at all.
+The description holds plain values: model, input mode, thresholds. A checkpoint is written
+atomically. Restoring one into another model is an error that names the parameter that differs.
 
     with open_checkpoints(directory) as checkpoints:
         save(checkpoints, epoch, state, description)
@@ -15,11 +15,11 @@ import numpy as np
 import orbax.checkpoint as ocp
 
 from dimjax.errors import InputError
-from dimjax.training.steps import TrainState
+from dimjax.training.train_state import TrainState
 
 
 def saved_checkpoints(directory: Path) -> ocp.CheckpointManager:
-    """The checkpoints of a training, to read; no folder is made.
+    """Open the checkpoints of a training for reading, without creating a folder.
 
     Raises:
       InputError: There is no such folder.
@@ -31,29 +31,33 @@ def saved_checkpoints(directory: Path) -> ocp.CheckpointManager:
 
 
 def open_checkpoints(directory: Path, keep: int = 3) -> ocp.CheckpointManager:
-    """The checkpoints of one training, by epoch, to write; only the newest are kept.
+    """Open the checkpoints of a training, one an epoch, for writing.
 
-    Where there are several processes this one reads and writes them without the others.
+    If there are several processes, this one reads and writes without the others.
+
+    Args:
+      directory: Folder of the checkpoints; it is created if missing.
+      keep: Number of checkpoints to keep, the newest ones.
     """
-    alone = ocp.options.MultiprocessingOptions()
+    this_process = ocp.options.MultiprocessingOptions()
     if jax.process_count() > 1:
-        own = jax.process_index()
-        alone = ocp.options.MultiprocessingOptions(
-            primary_host=own, active_processes={own}, barrier_sync_key_prefix=f"process {own}"
+        index = jax.process_index()
+        this_process = ocp.options.MultiprocessingOptions(
+            primary_host=index, active_processes={index}, barrier_sync_key_prefix=f"process {index}"
         )
     Path(directory).mkdir(parents=True, exist_ok=True)
     options = ocp.CheckpointManagerOptions(
         max_to_keep=keep,
         create=False,
         enable_async_checkpointing=False,
-        multiprocessing_options=alone,
+        multiprocessing_options=this_process,
     )
     return ocp.CheckpointManager(
         Path(directory).absolute(),
         options=options,
         item_handlers={
-            "state": ocp.PyTreeCheckpointHandler(multiprocessing_options=alone),
-            "description": ocp.JsonCheckpointHandler(multiprocessing_options=alone),
+            "state": ocp.PyTreeCheckpointHandler(multiprocessing_options=this_process),
+            "description": ocp.JsonCheckpointHandler(multiprocessing_options=this_process),
         },
     )
 
@@ -62,7 +66,7 @@ def save(
     checkpoints: ocp.CheckpointManager, epoch: int, state: TrainState, description: dict
 ) -> None:
     """Save the state after an epoch."""
-    if jax.process_count() > 1:  # an array on this process's devices alone would be refused
+    if jax.process_count() > 1:  # Orbax refuses arrays on the devices of this process alone
         state = jax.device_get(state)
     checkpoints.save(
         epoch,
@@ -73,9 +77,13 @@ def save(
     )
 
 
-def describe(checkpoints: ocp.CheckpointManager, epoch: int | None = None) -> dict:
-    """The description in a checkpoint: enough to build the model for it."""
-    epoch = _epoch(checkpoints, epoch)
+def read_description(checkpoints: ocp.CheckpointManager, epoch: int | None = None) -> dict:
+    """Read the description in a checkpoint, by default the newest.
+
+    Raises:
+      InputError: There is no such checkpoint.
+    """
+    epoch = _resolve_epoch(checkpoints, epoch)
     args = ocp.args.Composite(description=ocp.args.JsonRestore())
     return checkpoints.restore(epoch, args=args)["description"]
 
@@ -83,39 +91,39 @@ def describe(checkpoints: ocp.CheckpointManager, epoch: int | None = None) -> di
 def restore(
     checkpoints: ocp.CheckpointManager, like: TrainState, epoch: int | None = None
 ) -> TrainState:
-    """The state in a checkpoint, to train on from.
+    """Restore the state in a checkpoint, to resume its training.
 
     Args:
-      checkpoints: From open_checkpoints.
-      like: A state of the same model and optimiser, on the devices to restore to.
-      epoch: Which one; the newest if None.
+      checkpoints: Checkpoints from open_checkpoints.
+      like: State of the same model and optimiser, on the devices to restore to.
+      epoch: Epoch of the checkpoint; the newest if None.
 
     Raises:
-      InputError: There is none, or it is of another model.
+      InputError: There is no such checkpoint, or it belongs to another model.
     """
-    return TrainState(**_restored(checkpoints, like._asdict(), epoch, partial=False))
+    return TrainState(**_restore(checkpoints, like._asdict(), epoch, partial=False))
 
 
 def restore_variables(checkpoints: ocp.CheckpointManager, like: dict, epoch: int | None = None):
-    """The variables {"params", "batch_stats"} in a checkpoint, to detect with.
+    """Restore the variables {"params", "batch_stats"} in a checkpoint, for detection.
 
     Args:
-      checkpoints: From open_checkpoints.
-      like: Variables of the same model; shapes are enough.
-      epoch: Which one; the newest if None.
+      checkpoints: Checkpoints from open_checkpoints.
+      like: Variables of the same model; jax.ShapeDtypeStruct suffices.
+      epoch: Epoch of the checkpoint; the newest if None.
 
     Raises:
-      InputError: There is none, or it is of another model.
+      InputError: There is no such checkpoint, or it belongs to another model.
     """
     like = {name: like[name] for name in ("params", "batch_stats")}
-    return _restored(checkpoints, like, epoch, partial=True)
+    return _restore(checkpoints, like, epoch, partial=True)
 
 
-def _restored(checkpoints, like: dict, epoch: int | None, partial: bool) -> dict:
-    epoch = _epoch(checkpoints, epoch)
-    _same_shapes(checkpoints, epoch, like)
-    together = jax.process_count() > 1
-    if together:
+def _restore(checkpoints, like: dict, epoch: int | None, partial: bool) -> dict:
+    epoch = _resolve_epoch(checkpoints, epoch)
+    _check_shapes(checkpoints, epoch, like)
+    several_processes = jax.process_count() > 1
+    if several_processes:
         like = jax.tree.map(lambda leaf: np.empty(leaf.shape, leaf.dtype), like)
     args = ocp.args.PyTreeRestore(
         item=like,
@@ -123,34 +131,34 @@ def _restored(checkpoints, like: dict, epoch: int | None, partial: bool) -> dict
         partial_restore=partial,
     )
     restored = checkpoints.restore(epoch, args=ocp.args.Composite(state=args))["state"]
-    return jax.device_put(restored) if together else restored
+    return jax.device_put(restored) if several_processes else restored
 
 
-def _epoch(checkpoints: ocp.CheckpointManager, epoch: int | None) -> int:
-    there = checkpoints.all_steps()
-    if epoch is None and there:
-        return max(there)
-    if epoch not in there:
+def _resolve_epoch(checkpoints: ocp.CheckpointManager, epoch: int | None) -> int:
+    saved = checkpoints.all_steps()
+    if epoch is None and saved:
+        return max(saved)
+    if epoch not in saved:
         raise InputError(
             checkpoints.directory,
             f"a checkpoint of {'any epoch' if epoch is None else f'epoch {epoch}'} is needed",
-            f"checkpoints of epochs {sorted(there)}",
+            f"checkpoints of epochs {sorted(saved)}",
             "Train first, or name one of these epochs.",
         )
     return epoch
 
 
-def _same_shapes(checkpoints: ocp.CheckpointManager, epoch: int, like: dict) -> None:
-    saved = checkpoints.item_metadata(epoch)["state"].tree
-    here, there = (
-        _shapes({name: tree[name] for name in ("params", "batch_stats")}) for tree in (like, saved)
+def _check_shapes(checkpoints: ocp.CheckpointManager, epoch: int, like: dict) -> None:
+    tree = checkpoints.item_metadata(epoch)["state"].tree
+    expected, saved = (
+        _shapes({name: tree[name] for name in ("params", "batch_stats")}) for tree in (like, tree)
     )
-    if here != there:
-        differing = sorted(set(here.items()) ^ set(there.items()))[0][0]
+    if expected != saved:
+        differing = sorted(set(expected.items()) ^ set(saved.items()))[0][0]
         raise InputError(
             checkpoints.directory,
-            f"a checkpoint of this model has {differing} of shape {here.get(differing)}",
-            there.get(differing),
+            f"a checkpoint of this model has {differing} of shape {expected.get(differing)}",
+            saved.get(differing),
             "Use the run's own model.backbone, model.width and model.input, or another workdir.",
         )
 

@@ -1,8 +1,7 @@
-"""Network inputs from raw frames: differencing, normalisation, augmentation, on the device.
+"""Network inputs from raw frames: differencing, normalisation and augmentation, on the device.
 
-In come four frames and the scale of their sequence; out goes what the network sees. The same
-function serves chips and full frames, and uses no statistics of the chip, so that a place in a
-frame gives the same numbers whatever window it is looked at through.
+The input of the network is computed from four frames and the scale of their sequence, without
+statistics of the chip. Chips and full frames therefore give the same numbers at the same position.
 
     images = network_input(frames, scale, mode="difference")       # [B, H, W, 3]
     turns = random_turns(key, len(images))
@@ -17,18 +16,18 @@ CHANNELS = {"difference": 3, "sequence": 4, "single": 1}
 
 
 def network_input(frames: jax.Array, scale: jax.Array, mode: str) -> jax.Array:
-    """What the network sees of clips.
+    """Compute the network's input from clips.
 
     "difference" is G = F1-F2, F1-F3, F1-F4 (Eq. 1), "sequence" F1..F4 and "single" F1 (the three
-    inputs of the paper's Fig. 12). Frames count in noise sigmas from the sequence's level.
-    Differences count in noise sigmas and pass through asinh, linear for what is dim, logarithmic
-    for what is bright, so that a cloud edge of a thousand sigmas does not drown a target of five;
-    frames do not, since that would bury a dim target on a bright cloud.
+    inputs of the paper's Fig. 12). Frames are expressed in noise sigmas from the sequence's level.
+    Differences are expressed in noise sigmas and pass through asinh, which is linear for dim and
+    logarithmic for bright values: a cloud edge of a thousand sigmas does not drown a target of
+    five. Frames do not, since asinh would bury a dim target on a bright cloud.
 
     Args:
       frames: [B, 4, H, W] F1..F4, grey levels, any unsigned integer type.
       scale: [B, 2] level and noise sigma of each clip's sequence, grey levels.
-      mode: One of CHANNELS.
+      mode: A key of CHANNELS.
 
     Returns:
       [B, H, W, C] float32.
@@ -37,27 +36,27 @@ def network_input(frames: jax.Array, scale: jax.Array, mode: str) -> jax.Array:
     level, sigma = scale[:, None, None, :1], scale[:, None, None, 1:]
     if mode == "difference":
         return jnp.arcsinh((frames[..., :1] - frames[..., 1:]) / sigma)
-    shown = frames if mode == "sequence" else frames[..., :1]
-    return (shown - level) / sigma
+    visible = frames if mode == "sequence" else frames[..., :1]
+    return (visible - level) / sigma
 
 
 def add_noise(
-    key: jax.Array, frames: jax.Array, scale: jax.Array, most: float
+    key: jax.Array, frames: jax.Array, scale: jax.Array, max_sigmas: float
 ) -> tuple[jax.Array, jax.Array]:
-    """Clips as a noisier sensor would have taken them, and the scale that would be measured then.
+    """Return clips as from a noisier sensor, with the scale that would be measured on them.
 
     Args:
       key: Random key.
       frames: [B, 4, H, W] F1..F4, grey levels.
       scale: [B, 2] level and noise sigma, grey levels.
-      most: White noise of up to so many times each clip's own sigma is added; half of the clips
-        get less than an eighth of it.
+      max_sigmas: Largest sigma of the white noise that is added, in each clip's own noise sigmas.
+        Half of the clips get less than an eighth of it.
 
     Returns:
       frames [B, 4, H, W] float32, scale [B, 2].
     """
     strength, noise = jax.random.split(key)
-    times = most * jax.random.uniform(strength, (len(frames),)) ** 3
+    times = max_sigmas * jax.random.uniform(strength, (len(frames),)) ** 3
     level, sigma = scale[:, 0], scale[:, 1]
     white = jax.random.normal(noise, frames.shape)
     frames = frames.astype(jnp.float32) + (times * sigma)[:, None, None, None] * white
@@ -65,7 +64,7 @@ def add_noise(
 
 
 def random_turns(key: jax.Array, count: int) -> jax.Array:
-    """For each of `count` examples one of the eight symmetries of the square.
+    """Draw one of the eight symmetries of the square for each of `count` examples.
 
     Returns:
       [count, 3] bool: mirrored left to right, mirrored top to bottom, then transposed.
@@ -74,7 +73,7 @@ def random_turns(key: jax.Array, count: int) -> jax.Array:
 
 
 def turn(turns: jax.Array, images: jax.Array, boxes: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Turn and flip examples.
+    """Mirror and transpose examples.
 
     Args:
       turns: [B, 3] bool, from random_turns.
@@ -82,7 +81,7 @@ def turn(turns: jax.Array, images: jax.Array, boxes: jax.Array) -> tuple[jax.Arr
       boxes: [B, M, 4] x, y, w, h in pixels; rows of absent labels may hold anything.
 
     Returns:
-      The images and boxes, turned alike.
+      The images and boxes, both turned. A centre at x = 0 may become x = h.
     """
     size = images.shape[1]
     left_right, up_down, transpose = jnp.moveaxis(turns, -1, 0)[..., None, None]
@@ -97,7 +96,7 @@ def turn(turns: jax.Array, images: jax.Array, boxes: jax.Array) -> tuple[jax.Arr
 
 
 def turn_back(turns: jax.Array, offsets: jax.Array) -> jax.Array:
-    """Offsets from a chip's centre [B, ..., 2] = x, y as they were before `turn`."""
+    """Undo `turn` for offsets from a chip's centre, [B, ..., 2] = x, y in pixels."""
     shape = (len(turns), *[1] * (offsets.ndim - 2), 1)
     transpose = turns[:, 2].reshape(shape)
     offsets = jnp.where(transpose, offsets[..., ::-1], offsets)

@@ -1,28 +1,32 @@
-"""Losses of examples in evaluation mode."""
+"""Losses of examples in evaluation mode, as a table.
+
+query = make_loss_query(model, mode="difference", stride=8, location_weight=10.0, ...)
+table = losses_table(examples, chips_of(examples, mesh), query, variables, batch_size=256)
+table.nlargest(20, "total")                         # the examples with the highest loss
+"""
 
 from collections.abc import Callable
 
-import flax.linen as nn
 import jax
 import numpy as np
 import pandas as pd
 
-from dimjax.chips import examples
-from dimjax.training import steps
-from dimjax.training.inputs import network_input
-from dimjax.training.losses import assign, detection_loss
-from dimjax.training.steps import Chips
+from dimjax.chips.examples import Examples
+from dimjax.training.chip_feed import Chips, Streamed, feed
+from dimjax.training.training_log import example_columns
 
 
-def losses_table(data: examples.Examples, chips, query, variables, batch_size: int) -> pd.DataFrame:
-    """Loss of each example in evaluation mode.
+def losses_table(
+    data: Examples, chips: Chips | Streamed, query: Callable, variables, batch_size: int
+) -> pd.DataFrame:
+    """Tabulate the loss of each example.
 
     Args:
       data: Examples.
-      chips: The same from training.chips_of.
-      query: From training.make_losses.
+      chips: The same examples, from dimjax.training.chip_feed.chips_of.
+      query: Loss query from dimjax.training.steps.make_loss_query.
       variables: {"params", "batch_stats"}.
-      batch_size: Examples to a call.
+      batch_size: Examples in a call.
 
     Returns:
       Table with id, sequence, frame and the losses location, confidence, category, total.
@@ -30,28 +34,7 @@ def losses_table(data: examples.Examples, chips, query, variables, batch_size: i
     size = min(batch_size, len(data))
     starts = np.arange(0, len(data), size)[:, None, None]
     blocks = list(np.minimum(starts + np.arange(size), len(data) - 1))
-    parts = [query(variables, held, index[0]) for held, index in steps.feed(chips, blocks)]
+    parts = [query(variables, fed, index[0]) for fed, index in feed(chips, blocks)]
     parts = jax.device_get(parts)
     columns = {name: np.concatenate([p[name] for p in parts])[: len(data)] for name in parts[0]}
-    return pd.DataFrame({**identity(data), **columns})
-
-
-def identity(data: examples.Examples) -> dict[str, np.ndarray]:
-    """The columns that say which example a row is of."""
-    return {"id": data.id, "sequence": data.sequence, "frame": data.frame}
-
-
-def make_losses(model: nn.Module, *, mode: str, stride: int, a: float, b: float) -> Callable:
-    """Compile the loss query: (variables, chips, index [B]) -> dict of losses [B].
-
-    In evaluation mode: running statistics of batch norm, no augmentation.
-    """
-
-    def losses(variables, chips: Chips, index: jax.Array):
-        batch = Chips(*(values[index] for values in chips))
-        images = network_input(batch.frames, batch.scale, mode)
-        outputs = model.apply(variables, images, train=False)
-        targets = assign(batch.boxes, batch.category, outputs.shape[1:3], stride)
-        return detection_loss(outputs, targets, a, b)
-
-    return jax.jit(losses)
+    return pd.DataFrame({**example_columns(data), **columns})

@@ -1,23 +1,23 @@
 """Several processes, each with its own devices, that train one run together.
 
-Every process is started by the same command, but for its own process_id, and sees the run's
-directory under its own --workdir, which all share. Process 0 does all that a run does and writes
-all files. The others only train with it: they wait until it says which round, and take the same
-steps. Where it stops, they stop; where a process dies, JAX ends the others.
+All processes are started by the same command except for process_id, and share the run's directory.
+Process 0 runs the stages and writes all files. The others only take part in trainings: they wait
+until process 0 broadcasts the number of a round, and take the same steps. If process 0 stops, so do
+the others; if a process dies, JAX ends the others.
 
-    join(config.distributed)                 # before anything asks JAX for its devices
-    if is_first():
-        with together():
-            tell(round)                      # the others train this round too
-    else:
-        with together():
-            for round in orders():
+    join(config.distributed)                 # before JAX is asked for its devices
+    with coordinated():
+        if is_first():
+            broadcast(round)                 # the others train this round too
+        else:
+            for round in rounds():
                 ...
 """
 
 import contextlib
 import itertools
 import os
+import re
 import sys
 import threading
 from collections.abc import Iterator
@@ -29,47 +29,52 @@ import orbax.checkpoint as ocp
 from jax.experimental import multihost_utils
 
 from dimjax.errors import InputError
+from dimjax.settings_rules import Rule, at_least, between, check_fields
 
 _JOIN_S = 300
-_WORK_S = 30 * 24 * 3600  # process 0 may simulate, build and search for days between two trainings
-_PART_S = 30
-_END, _STOP = -1, -2
+_WORK_S = 30 * 24 * 3600  # process 0 may work for days between two trainings
+_STOP_S = 30
+_DONE, _STOPPED = -1, -2  # broadcast in place of the number of a round
+_HOST_AND_PORT = Rule(
+    lambda address: bool(re.fullmatch(r".+:\d+", address, re.ASCII)),
+    "host:port of process 0 if there are several processes",
+)
 
-_meetings = itertools.count()
+_barriers = itertools.count()
 
 
 class _Stopped(InputError):
-    """Process 0 has stopped, and waits for no one."""
+    """Process 0 has stopped and waits for no other process."""
 
 
 def join(settings, join_s: int = _JOIN_S) -> None:
-    """Join the other processes; without any, do nothing.
+    """Join the other processes; do nothing if there are none.
 
-    Where they do not come in time the process ends with a line that says so: JAX would end it
+    If a process is missing after join_s, this one exits with a one-line message. JAX would exit
     with a stack trace.
 
     Args:
-      settings: coordinator_address, num_processes and process_id, as jax.distributed calls them.
-      join_s: Seconds to wait for the others.
+      settings: coordinator_address, num_processes and process_id, as in jax.distributed.
+      join_s: Seconds to wait for the other processes.
 
     Raises:
-      InputError: A setting is wrong; the key is named.
+      InputError: A setting is invalid; the error names the key.
     """
     _check(settings)
     if settings.num_processes == 1:
         return
-    waiting = threading.Timer(join_s, _nobody_came, [settings, join_s])
-    waiting.daemon = True
-    waiting.start()
+    timer = threading.Timer(join_s, _exit_alone, [settings, join_s])
+    timer.daemon = True
+    timer.start()
     jax.distributed.initialize(
         settings.coordinator_address,
         settings.num_processes,
         settings.process_id,
         initialization_timeout=2 * join_s,
-        shutdown_timeout_seconds=_PART_S,
+        shutdown_timeout_seconds=_STOP_S,
         cluster_detection_method="deactivate",
     )
-    waiting.cancel()
+    timer.cancel()
 
 
 def is_first() -> bool:
@@ -77,92 +82,86 @@ def is_first() -> bool:
     return jax.process_index() == 0
 
 
-def tell(order: int = 0) -> None:
-    """Process 0: give all others, which wait for it, a number from 0 on."""
-    _meet(order, _WORK_S)
+def broadcast(number: int) -> None:
+    """In process 0: send the number of a round to all other processes, which call `rounds`."""
+    _exchange(number, _WORK_S)
 
 
-def told() -> int:
-    """Another process: wait for process 0, and what it said; -1 when its work is done.
+def rounds() -> Iterator[int]:
+    """In another process: yield the numbers that process 0 broadcasts, until its work is done.
 
     Raises:
       InputError: Process 0 has stopped before the end.
     """
-    return _meet(0, _WORK_S)
+    while (number := _exchange(0, _WORK_S)) != _DONE:
+        yield number
 
 
-def orders() -> Iterator[int]:
-    """Another process: what process 0 says, until its work is done."""
-    while (order := told()) != _END:
-        yield order
-
-
-def shared(tree: Any) -> Any:
-    """Process 0's arrays, as NumPy arrays in every process, which waits for the others here.
+def barrier() -> None:
+    """Wait until all processes are here.
 
     Raises:
-      InputError: In another process: process 0 has stopped before the end.
+      InputError: In another process than process 0: process 0 has stopped before the end.
     """
-    _meet(0, _WORK_S)
+    _exchange(0, _WORK_S)
+
+
+def broadcast_arrays(tree: Any) -> Any:
+    """Return process 0's arrays, as NumPy arrays, in every process. Wait until all are here.
+
+    Raises:
+      InputError: In another process than process 0: process 0 has stopped before the end.
+    """
+    barrier()
     return multihost_utils.broadcast_one_to_all(jax.device_get(tree))
 
 
 @contextlib.contextmanager
-def together() -> Iterator[None]:
-    """What is done with other processes; however it ends here, they need not wait any longer."""
+def coordinated() -> Iterator[None]:
+    """Work with other processes in a block; when it ends or raises here, release the others."""
     try:
         yield
     except _Stopped:
         raise
     except BaseException:
-        with contextlib.suppress(jax.errors.JaxRuntimeError):  # none came: JAX ends them
-            _meet(_STOP, _PART_S)
+        with contextlib.suppress(jax.errors.JaxRuntimeError):  # timed out: JAX ends the others
+            _exchange(_STOPPED, _STOP_S)
         raise
     if is_first():
-        _meet(_END, _WORK_S)
+        _exchange(_DONE, _WORK_S)
 
 
-def _meet(order: int, wait_s: int) -> int:
-    """What process 0 says, when all processes are here."""
+def _exchange(number: int, timeout_s: int) -> int:
+    """Return the number of process 0 in every process, once all of them are here."""
     if jax.process_count() == 1:
-        return order
-    # On devices alone they would wait inside a collective, which some hardware gives minutes.
+        return number
+    # Without this barrier they would wait inside a collective, which some hardware ends in minutes.
     wait = ocp.multihost.get_barrier_sync_fn()
-    wait(key=f"dimjax {next(_meetings)}", timeout_ms=1000 * wait_s)
-    order = int(multihost_utils.broadcast_one_to_all(np.int32(order)))
-    if order == _STOP and not is_first():
-        rule, remedy = "process 0 goes on to the end of the run", "See what it said."
+    wait(key=f"dimjax {next(_barriers)}", timeout_ms=1000 * timeout_s)
+    number = int(multihost_utils.broadcast_one_to_all(np.int32(number)))
+    if number == _STOPPED and not is_first():
+        rule, remedy = "process 0 must run to the end", "See the output of process 0."
         raise _Stopped(f"process {jax.process_index()}", rule, "that it stopped", remedy)
-    return order
+    return number
 
 
 def _check(settings) -> None:
-    count, index, address = (
-        settings.num_processes,
-        settings.process_id,
-        settings.coordinator_address,
-    )
-    if count < 1:
-        _refuse("num_processes", "1 or more", count)
-    if not 0 <= index < count:
-        _refuse("process_id", f"0 or more and below num_processes={count}", index)
-    host, _, port = address.rpartition(":")
-    if count > 1 and not (host and port.isdecimal()):
-        _refuse("coordinator_address", "host:port of process 0 where there are others", address)
-
-
-def _refuse(key: str, rule: str, value: object) -> None:
+    rules = {"num_processes": at_least(1), "process_id": between(0, settings.num_processes - 1)}
+    if settings.num_processes > 1:
+        rules["coordinator_address"] = _HOST_AND_PORT
+    values = {key: getattr(settings, key) for key in rules}
     remedy = "Correct it in the configuration or on the command line."
-    raise InputError(f"config.distributed.{key}", f"it must be {rule}", repr(value), remedy)
+    check_fields("config.distributed.{}", values, rules, remedy)
 
 
-def _nobody_came(settings, join_s: int) -> None:
-    where, count = settings.coordinator_address, settings.num_processes
-    rule = f"all {count} processes must be started within {join_s} s"
+def _exit_alone(settings, join_s: int) -> None:
+    """Exit because a process is missing."""
+    subject = f"process {settings.process_id} at {settings.coordinator_address}"
+    rule = f"all {settings.num_processes} processes must be started within {join_s} s"
     remedy = (
-        "Give each the same command with its own process_id, from 0, and an address of process 0 "
-        "that all others reach."
+        "Start each with the same command and its own process_id, from 0, and with an address of "
+        "process 0 that all of them can reach."
     )
-    error = InputError(f"process {settings.process_id} at {where}", rule, "fewer", remedy)
+    error = InputError(subject, rule, "fewer", remedy)
     print(f"error: {error}", file=sys.stderr, flush=True)
-    os._exit(1)  # the main thread waits inside JAX, which knows no way out but to abort
+    os._exit(1)  # the main thread waits inside JAX, which can only be aborted

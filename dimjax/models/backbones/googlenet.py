@@ -1,10 +1,8 @@
 """GoogLeNet (Szegedy et al., Going deeper with convolutions, arXiv:1409.4842, Table 1).
 
-In torchvision's form: batch norm after each convolution (so no local response normalisation and
-no biases), 3x3 in place of the 5x5 convolutions, a 2x2 last pool, no auxiliary classifiers.
-Without the dropout before the classes.
-
-In: image [B, H, W, C]. Out: features [B, H/s, W/s, F], or class logits [B, classes].
+The variant of torchvision: batch norm after each convolution instead of biases and local response
+normalisation, 3x3 instead of 5x5 convolutions, a last pool of 2x2, no auxiliary classifiers. The
+dropout before the classifier is left out.
 
     net = GoogLeNet(output_stride=8)
     variables = net.init(key, image, train=False)
@@ -18,11 +16,13 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from dimjax.models.layers import Classifier, ConvNorm, channels, kept
-from dimjax.models.ops.pooling import concatenate, max_pool
+from dimjax.models.backbones.base import Backbone
+from dimjax.models.layers import Classifier, ConvNorm, scaled_channels, stages_up_to
+from dimjax.models.ops.concatenation import concatenate
+from dimjax.models.ops.pooling import max_pool
 
-# Table 1, the inception modules by their stride: #1x1, #3x3 reduce, #3x3, #5x5 reduce, #5x5 and
-# pool proj. A max pool of stride 2 stands before each stride.
+# Table 1, the inception modules by the stride of their output: #1x1, #3x3 reduce, #3x3, #5x5
+# reduce, #5x5 and pool proj. A max pool of stride 2 leads to each stride.
 STAGES = {
     8: {
         "3a": (64, 96, 128, 16, 32, 32),
@@ -42,43 +42,32 @@ STAGES = {
 }
 
 
-class GoogLeNet(nn.Module):
-    """GoogLeNet in torchvision's form, ReLU.
+class GoogLeNet(Backbone):
+    """GoogLeNet in torchvision's variant: inception modules, batch norm, ReLU.
 
-    Layers that remain: at output stride 4 the three convolutions before the inception modules
-    (192 channels), at 8 up to inception 3b (480), at 16 up to 4e (832), at 32 all (1024).
-
-    Attributes:
-      width: Factor on all channels.
-      output_stride: Pixels a cell, one of 4, 8, 16, 32.
-      classes: Return logits of so many classes in place of features; for output stride 32.
-      dtype: Compute dtype.
+    Output stride 4 keeps the three convolutions before the inception modules (192 channels), 8 all
+    up to inception 3b (480), 16 up to 4e (832) and 32 all (1024).
     """
-
-    width: float = 1.0
-    output_stride: int = 32
-    classes: int | None = None
-    dtype: Any = jnp.float32
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:
-        """Features [B, H/s, W/s, F], or logits [B, classes], of x [B, H, W, C]."""
+        """[B, H, W, C] -> features [B, H/s, W/s, F] or logits [B, classes]."""
         conv = partial(ConvNorm, epsilon=1e-3, dtype=self.dtype)
-        x = conv(channels(64, self.width), 7, 2, name="conv1")(x, train)
+        x = conv(scaled_channels(64, self.width), 7, 2, name="conv1")(x, train)
         x = max_pool(x, 3, 2)
-        x = conv(channels(64, self.width), 1, name="conv2_reduce")(x, train)
-        x = conv(channels(192, self.width), 3, name="conv2")(x, train)
-        for stride, modules in kept(STAGES, self.output_stride).items():
+        x = conv(scaled_channels(64, self.width), 1, name="conv2_reduce")(x, train)
+        x = conv(scaled_channels(192, self.width), 3, name="conv2")(x, train)
+        for stride, modules in stages_up_to(self.output_stride, STAGES).items():
             size = 2 if stride == 32 else 3
             x = max_pool(x, size, 2)
             for name, filters in modules.items():
-                scaled = tuple(channels(count, self.width) for count in filters)
+                scaled = tuple(scaled_channels(count, self.width) for count in filters)
                 x = Inception(scaled, self.dtype, name=f"inception{name}")(x, train)
         return x if self.classes is None else Classifier(self.classes, name="fc")(x)
 
 
 class Inception(nn.Module):
-    """Four branches side by side (Fig. 2b); filters in the order of Table 1."""
+    """Four parallel branches (Fig. 2b); filters in the order of Table 1."""
 
     filters: tuple[int, int, int, int, int, int]
     dtype: Any = jnp.float32

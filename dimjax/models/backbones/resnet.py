@@ -1,10 +1,8 @@
 """ResNet-18 (He et al., Deep residual learning, arXiv:1512.03385, Table 1).
 
-In: image [B, H, W, C]. Out: features [B, H/s, W/s, F], or class logits [B, classes].
-
-    net = ResNet18(output_stride=8)
-    variables = net.init(key, image, train=False)
-    features = net.apply(variables, image, train=False)    # [B, H/8, W/8, 128]
+net = ResNet18(output_stride=8)
+variables = net.init(key, image, train=False)
+features = net.apply(variables, image, train=False)    # [B, H/8, W/8, 128]
 """
 
 from functools import partial
@@ -14,10 +12,12 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from dimjax.models.layers import Classifier, ConvNorm, channels, kept
+from dimjax.models.backbones.base import Backbone
+from dimjax.models.layers import Classifier, ConvNorm, scaled_channels, stages_up_to
 from dimjax.models.ops.pooling import max_pool
 
-# Table 1, column "18-layer", conv2_x to conv5_x: filters of the blocks, by their stride.
+# Table 1, column "18-layer", conv2_x to conv5_x: filters of the blocks, by the stride of their
+# output.
 STAGES = {
     4: (64, 64),
     8: (128, 128),
@@ -26,33 +26,23 @@ STAGES = {
 }
 
 
-class ResNet18(nn.Module):
+class ResNet18(Backbone):
     """ResNet-18: basic blocks, 1x1 projections where the shape changes (option B), ReLU.
 
-    Layers that remain: at output stride 4 conv1, the pool and conv2_x (64 channels), at 8 up to
-    conv3_x (128), at 16 up to conv4_x (256), at 32 all (512).
-
-    Attributes:
-      width: Factor on all channels.
-      output_stride: Pixels a cell, one of 4, 8, 16, 32.
-      classes: Return logits of so many classes in place of features; for output stride 32.
-      dtype: Compute dtype.
+    Output stride 4 keeps conv1, the pool and conv2_x (64 channels), 8 up to conv3_x (128), 16 up to
+    conv4_x (256) and 32 all (512).
     """
-
-    width: float = 1.0
-    output_stride: int = 32
-    classes: int | None = None
-    dtype: Any = jnp.float32
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:
-        """Features [B, H/s, W/s, F], or logits [B, classes], of x [B, H, W, C]."""
-        stem = ConvNorm(channels(64, self.width), 7, 2, dtype=self.dtype, name="conv1")
+        """[B, H, W, C] -> features [B, H/s, W/s, F] or logits [B, classes]."""
+        stem = ConvNorm(scaled_channels(64, self.width), 7, 2, dtype=self.dtype, name="conv1")
         x = max_pool(stem(x, train), 3, 2)
-        for stage, (stride, rows) in enumerate(kept(STAGES, self.output_stride).items(), start=2):
+        stages = stages_up_to(self.output_stride, STAGES)
+        for stage, (stride, rows) in enumerate(stages.items(), start=2):
             for index, filters in enumerate(rows):
                 x = BasicBlock(
-                    channels(filters, self.width),
+                    scaled_channels(filters, self.width),
                     stride=2 if index == 0 and stride > 4 else 1,
                     dtype=self.dtype,
                     name=f"conv{stage}_{index + 1}",
@@ -61,9 +51,9 @@ class ResNet18(nn.Module):
 
 
 class BasicBlock(nn.Module):
-    """Two 3x3 convolutions and the shortcut round them (Fig. 5, left).
+    """Two 3x3 convolutions and the shortcut around them (Fig. 5, left).
 
-    With stride 2 the 1x1 projection sees pixel 2i and the 3x3 convolution, padded SAME, is
+    With stride 2 the 1x1 projection reads pixel 2i, while the 3x3 convolution, padded SAME, is
     centred on pixel 2i + 1: the two paths are one pixel apart.
     """
 

@@ -1,18 +1,21 @@
-"""Batch normalisation with a backward pass of its own."""
+"""Batch normalisation in training, with its own gradient.
+
+y, mean, variance = normalize(x, scale, bias, 1e-5)
+"""
 
 from functools import partial
 
 import jax
 import jax.numpy as jnp
 
-_PIXELS = (0, 1, 2)  # axes other than channels
+_ALL_BUT_CHANNELS = (0, 1, 2)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(3,))
 def normalize(
     x: jax.Array, scale: jax.Array, bias: jax.Array, epsilon: float
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """Batch norm in training.
+    """Normalise each channel to mean 0 and variance 1, then scale and shift it.
 
     Args:
       x: [B, H, W, C].
@@ -21,33 +24,34 @@ def normalize(
       epsilon: Added to the variance.
 
     Returns:
-      The normalised x, float32, and mean and variance [C] of each channel, float32. No gradient
-      flows through the last two.
+      The normalised x [B, H, W, C], and the mean and variance [C] of each channel, all float32. No
+      gradient flows through the mean and the variance.
     """
-    return _normalize_forward(x, scale, bias, epsilon)[0]
+    return _forward(x, scale, bias, epsilon)[0]
 
 
-# The gradient derived from the forward form passes over x and dy more often: 64x64 cells of 32
-# channels take 8.2 ms forward and back, with the one below 5.3 ms; 16x16 of 128, 2.0 and 1.0 ms.
-def _normalize_forward(x, scale, bias, epsilon: float):
+# The gradient that JAX derives passes over x and dy more often: 64x64 cells of 32 channels take
+# 8.2 ms forward and backward, 5.3 ms with this one; 16x16 cells of 128 channels 2.0 and 1.0 ms.
+def _forward(x, scale, bias, epsilon: float):
     as_float = x.astype(jnp.float32)
-    mean = as_float.mean(_PIXELS)
-    variance = jnp.maximum(0.0, jnp.square(as_float).mean(_PIXELS) - jnp.square(mean))
+    mean = as_float.mean(_ALL_BUT_CHANNELS)
+    mean_square = jnp.square(as_float).mean(_ALL_BUT_CHANNELS)
+    variance = jnp.maximum(0.0, mean_square - jnp.square(mean))
     inverse = jax.lax.rsqrt(variance + epsilon)
     y = (as_float - mean) * (inverse * scale) + bias
     return (y, mean, variance), (x, mean, inverse, scale)
 
 
-def _normalize_backward(epsilon: float, residuals, gradients):
+def _backward(epsilon: float, residuals, gradients):
     x, mean, inverse, scale = residuals
     dy, as_float = gradients[0], x.astype(jnp.float32)
     count = x.size // x.shape[-1]
-    dbias = dy.sum(_PIXELS)
-    dscale = ((dy * as_float).sum(_PIXELS) - mean * dbias) * inverse
+    dbias = dy.sum(_ALL_BUT_CHANNELS)
+    dscale = ((dy * as_float).sum(_ALL_BUT_CHANNELS) - mean * dbias) * inverse
     slope = scale * inverse
     from_variance = slope * inverse * dscale / count
     dx = dy * slope - (as_float - mean) * from_variance - slope * dbias / count
     return dx.astype(x.dtype), dscale, dbias
 
 
-normalize.defvjp(_normalize_forward, _normalize_backward)
+normalize.defvjp(_forward, _backward)

@@ -1,161 +1,201 @@
-"""Convolutions, each in the form that is fast to train: one place, with measurements.
+"""Convolutions in the forms that train fastest on each backend.
 
-In: features [B, H, W, C] in any compute dtype. Out: features of the same dtype; padding is SAME.
-Each form gives what jax.lax.conv_general_dilated gives, but for rounding.
+Features are [B, H, W, C] in any compute dtype, padding is SAME. Each form equals
+jax.lax.conv_general_dilated up to rounding.
 
-    y = convolve(x, kernel, (2, 2), "SAME", dimension_numbers=numbers, precision=None)
+    y = convolve(x, kernel, strides=(2, 2), padding="SAME")
+    layer = nn.Conv(32, (3, 3), conv_general_dilated_cls=lambda: convolve)
 
-The figures are measured as those of dimjax.models.ops.depthwise.
+Timings in the comments are measured like those of dimjax.models.ops.depthwise.
 """
 
 from functools import partial
 from typing import Any
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import jaxlib
+
+from dimjax.errors import InputError
+
+# The switch of the one form that is tied to a version of XLA, see _kernel_gradient. It is on only
+# for the version that it was measured with; benchmarks/kernel_gradient.py measures it again.
+MEASURED_JAXLIB = "0.10"
+DILATE_KERNEL_GRADIENT = jaxlib.__version__.rpartition(".")[0] == MEASURED_JAXLIB
 
 _NHWC = ("NHWC", "HWIO", "NHWC")
 
 
 def convolve(
-    x: jax.Array, kernel: jax.Array, strides: tuple[int, int], padding: Any, **kwargs: Any
+    x: jax.Array,
+    kernel: jax.Array,
+    strides: tuple[int, int],
+    padding: str,
+    precision: Any = None,
+    dimension_numbers: Any = _NHWC,
+    **options: Any,
 ) -> jax.Array:
-    """jax.lax.conv_general_dilated of x [B, H, W, C] and a kernel [k, k, C, F]; padding "SAME"."""
+    """Convolve x with a kernel; a replacement of jax.lax.conv_general_dilated for nn.Conv.
+
+    Args:
+      x: [B, H, W, C].
+      kernel: [k, k, C, F].
+      strides: Along rows and columns.
+      padding: "SAME".
+      precision: As in jax.lax.conv_general_dilated.
+      dimension_numbers: Those of NHWC features and an HWIO kernel.
+      **options: Further options of jax.lax.conv_general_dilated; only their defaults are supported.
+
+    Returns:
+      [B, H/stride, W/stride, F] in the dtype of x.
+
+    Raises:
+      InputError: An argument asks for another convolution: dilated, grouped, or padded otherwise.
+    """
+    _check_supported(x, kernel, padding, dimension_numbers, options)
     if kernel.shape[:2] == (1, 1):
-        return _product(x, kernel, strides, kwargs["precision"])
+        return _matrix_product(x, kernel, strides, precision)
     if jax.default_backend() == "cpu":
-        return _on_cpu(x, kernel, tuple(strides), padding, kwargs["precision"])
-    return jax.lax.conv_general_dilated(x, kernel, strides, padding, **kwargs)
+        return _convolve_on_cpu(x, kernel, tuple(strides), precision)
+    return _convolution(x, kernel, strides, precision)
 
 
-def _product(x: jax.Array, kernel: jax.Array, strides: tuple[int, int], precision) -> jax.Array:
+def linen_convolution(x: jax.Array, params: dict, stride: int, groups: int = 1) -> jax.Array:
+    """Convolve x [B, H, W, C] by nn.Conv, padding SAME; the form for detection and export.
+
+    Args:
+      x: Its dtype is the compute dtype.
+      params: {"kernel"} or {"kernel", "bias"}; the kernel is [k, k, C / groups, F].
+      stride: Along both axes.
+      groups: Number of groups that the channels of x are split into.
+    """
+    kernel = params["kernel"]
+    layer = nn.Conv(
+        kernel.shape[-1],
+        kernel.shape[:2],
+        stride,
+        feature_group_count=groups,
+        use_bias="bias" in params,
+        dtype=x.dtype,
+        parent=None,
+    )
+    return layer.apply({"params": params}, x)
+
+
+def _check_supported(x, kernel, padding, dimension_numbers, options: dict) -> None:
+    layouts = (
+        jax.lax.conv_dimension_numbers(x.shape, kernel.shape, numbers)
+        for numbers in (dimension_numbers, _NHWC)
+    )
+    supported = {"padding": padding == "SAME", "dimension_numbers": len(set(layouts)) == 1}
+    supported |= {name: value in (None, 1, (1, 1)) for name, value in options.items()}
+    given = {"padding": padding, "dimension_numbers": dimension_numbers, **options}
+    for name, is_supported in supported.items():
+        if not is_supported:
+            rule = "only undilated, ungrouped NHWC convolutions with padding SAME are implemented"
+            remedy = "Use jax.lax.conv_general_dilated."
+            raise InputError("convolve", rule, f"{name}={given[name]!r}", remedy)
+
+
+def _matrix_product(x, kernel, strides: tuple[int, int], precision) -> jax.Array:
     """A 1x1 convolution as a product of matrices."""
     # 16x16 cells, 128 to 64 channels: 0.7 ms forward, 1.6 and 0.8 ms for the gradients of kernel
-    # and x; as a convolution 0.8, 5.0 and 1.0 ms. The pixels must be one axis, else the kernel's
-    # gradient takes 2.8 ms.
+    # and x; as a convolution 0.8, 5.0 and 1.0 ms. The pixels must be one axis, otherwise the
+    # kernel's gradient takes 2.8 ms.
     x = x[:, :: strides[0], :: strides[1]]
     product = jnp.matmul(x.reshape(-1, x.shape[-1]), kernel[0, 0], precision=precision)
     return product.reshape(*x.shape[:3], -1)
 
 
-# The gradients stand apart from the forward form: those of a first layer's forms are slower than
-# those of the convolution itself (3 channels to 16: 3.3 ms, to 8: 2.7; in these forms 4.7 and 3.6).
-@partial(jax.custom_vjp, nondiff_argnums=(2, 3, 4))
-def _on_cpu(x, kernel, strides: tuple[int, int], padding, precision) -> jax.Array:
-    if kernel.shape[2] <= 4:
-        return _first(x, kernel, strides, padding, precision)
-    if not _suits_eigen(x, kernel):
-        return _convolution(x, kernel, strides, padding, precision)
-    return _by_eigen(x, kernel, strides, _pads(x, kernel, strides, padding), precision)
+def _convolution(x, kernel, strides: tuple[int, int], precision) -> jax.Array:
+    return jax.lax.conv_general_dilated(
+        x, kernel, strides, "SAME", dimension_numbers=_NHWC, precision=precision
+    )
 
 
-def _on_cpu_forward(x, kernel, strides, padding, precision):
-    return _on_cpu(x, kernel, strides, padding, precision), (x, kernel)
+# The gradients are defined apart from the forward form: those of the forms of a first layer are
+# slower than those of the plain convolution (3 channels to 16: 4.7 against 3.3 ms, to 8: 3.6
+# against 2.7 ms).
+@partial(jax.custom_vjp, nondiff_argnums=(2, 3))
+def _convolve_on_cpu(x, kernel, strides: tuple[int, int], precision) -> jax.Array:
+    # XLA's code for a first layer, of up to 4 channels, is fast only for some numbers of channels.
+    # With neighbouring columns as channels, 64x64 pixels of 3 channels to 32, 3x3, take 3.0 instead
+    # of 8.0 ms in groups of two; to 8, 1.3 instead of 5.6 ms in groups of four; to 16, 7x7 of
+    # stride 2, 1.4 instead of 3.8 ms in groups of two. To 64 channels the plain form is faster.
+    inputs, outputs = kernel.shape[2:]
+    group = max(2, 32 // outputs)
+    if inputs <= 4 and outputs <= 32 and x.shape[2] % (strides[1] * group) == 0:
+        return _convolve_column_groups(x, kernel, strides, precision, group)
+    return _convolution(x, kernel, strides, precision)
 
 
-def _on_cpu_backward(strides, padding, precision, residuals, dy):
-    def convolution(x, kernel):
-        return _convolution(x, kernel, strides, padding, precision)
+def _forward(x, kernel, strides, precision):
+    return _convolve_on_cpu(x, kernel, strides, precision), (x, kernel)
 
+
+def _backward(strides, precision, residuals, dy):
     x, kernel = residuals
-    dx, dkernel = jax.vjp(convolution, x, kernel)[1](dy)
-    pads = _pads(x, kernel, strides, padding)
-    if _suits_eigen(x, kernel) and strides == (1, 1):
-        turned = jnp.flip(kernel, (0, 1)).swapaxes(2, 3)
-        dx = _by_eigen(dy, turned, strides, [pad[::-1] for pad in pads], precision)
-    if kernel.shape[3] > 16 and x.dtype == jnp.float32:
-        dkernel = _kernel_gradient(x, kernel, dy, strides, pads, precision)
+    plain = partial(_convolution, strides=strides, precision=precision)
+    dx, dkernel = jax.vjp(plain, x, kernel)[1](dy)
+    if DILATE_KERNEL_GRADIENT and kernel.shape[3] > 16 and x.dtype == jnp.float32:
+        dkernel = _kernel_gradient(x, kernel, dy, strides, precision)
     return dx, dkernel
 
 
-_on_cpu.defvjp(_on_cpu_forward, _on_cpu_backward)
+_convolve_on_cpu.defvjp(_forward, _backward)
 
 
-def _pads(x, kernel, strides, padding) -> list[tuple[int, int]]:
-    return jax.lax.padtype_to_pads(x.shape[1:3], kernel.shape[:2], strides, padding)
+def _kernel_gradient(x, kernel, dy, strides: tuple[int, int], precision) -> jax.Array:
+    """Gradient of the kernel, by the same convolution with the rows of x and kernel dilated by 2.
+
+    The dilation changes no value, but XLA (jax 0.10.2) dispatches the gradient to Eigen instead of
+    YNNPACK. One core, YNNPACK and Eigen: 20x20 cells of 64 channels to 64, 3x3, 12.9 and 7.5 ms;
+    10x10, 128 to 128, 8.0 and 5.8 ms; 40x40 of 3 to 64, 7x7 of stride 2, 14.6 and 10.3 ms. Up to
+    16 output channels YNNPACK is as fast or faster: 1.9 against 2.3 ms.
+    """
+    pads = jax.lax.padtype_to_pads(x.shape[1:3], kernel.shape[:2], strides, "SAME")
+
+    def dilated(kernel):
+        return jax.lax.conv_general_dilated(
+            x,
+            kernel,
+            (2 * strides[0], strides[1]),
+            (tuple(2 * pad for pad in pads[0]), pads[1]),
+            lhs_dilation=(2, 1),
+            rhs_dilation=(2, 1),
+            dimension_numbers=_NHWC,
+            precision=precision,
+        )
+
+    return jax.vjp(dilated, kernel)[1](dy)[0]
 
 
-def _convolution(x, kernel, strides, padding, precision) -> jax.Array:
-    return jax.lax.conv_general_dilated(
-        x, kernel, strides, padding, dimension_numbers=_NHWC, precision=precision
-    )
-
-
-# XLA (jax 0.10.2) gives convolutions to YNNPACK, those of spread inputs to Eigen. The first keeps
-# many on one thread, the second shares all. On two cores, 32 chips, 3x3: 16x16 cells, 64 channels
-# to 128, 6.1 ms and 3.4; 32x32, 32 to 64, 6.6 and 4.4; 8x8, 128 to 256, 3.4 and 3.2; but 16x16, 16
-# to 32, 0.4 and 0.7. On one core both take as long, but for 32x32: 6.3 and 7.4.
-def _suits_eigen(x, kernel) -> bool:
-    return min(kernel.shape[2:]) > 16 and x.dtype == jnp.float32
-
-
-def _by_eigen(
-    x, kernel, strides, pads, precision, kernel_dilation=(1, 1), numbers=_NHWC
+def _convolve_column_groups(
+    x: jax.Array, kernel: jax.Array, strides: tuple[int, int], precision, group: int
 ) -> jax.Array:
-    """A convolution whose rows are spread, two apart, which changes nothing but the library."""
-    rows, columns = pads
-    return jax.lax.conv_general_dilated(
-        x,
-        kernel,
-        (2 * strides[0], strides[1]),
-        [tuple(2 * n for n in rows), columns],
-        lhs_dilation=(2, 1),
-        rhs_dilation=(2 * kernel_dilation[0], kernel_dilation[1]),
-        dimension_numbers=numbers,
-        precision=precision,
-    )
-
-
-def _kernel_gradient(x, kernel, dy, strides, pads, precision) -> jax.Array:
-    """Gradient of the kernel: a convolution of x as [C, H, W, B] by dy as [H', W', B, F]."""
-    # One core, YNNPACK and Eigen: 20x20 cells of 64 channels to 64, 3x3, 12.9 and 7.5 ms; 10x10,
-    # 128 to 128, 8.0 and 5.8; 40x40 of 3 to 64, 7x7 of stride 2, 14.6 and 10.3. Up to 16 channels
-    # out the first is as fast or faster: 1.9 to 2.3 ms.
-    room = []
-    for step, size, cells, n, (low, _) in zip(
-        strides, kernel.shape[:2], dy.shape[1:3], x.shape[1:3], pads, strict=True
-    ):
-        # What the last place of the kernel sees ends so many pixels behind x.
-        room.append((low, step * (cells - 1) + size - low - n))
-    return _by_eigen(x, dy, (1, 1), room, precision, strides, ("CHWN", "IHWO", "HWNC"))
-
-
-# A first layer, of up to 4 channels: XLA's code for it is fast for some numbers of channels only.
-# So neighbouring columns are taken as one of more channels. 64x64 pixels of 3 channels to 32, 3x3:
-# 8.0 ms, 3.0 with two columns as one; to 8: 5.6 and 1.3 ms with four; to 16, 7x7 of stride 2: 3.8
-# and 1.4 ms with two. To 64 the convolution itself is the faster. On a GPU that would be more work.
-def _first(x, kernel, strides: tuple[int, int], padding, precision) -> jax.Array:
-    outputs = kernel.shape[3]
-    together = max(2, 32 // outputs)
-    if outputs <= 32 and x.shape[2] % (strides[1] * together) == 0:
-        return _columns_together(x, kernel, strides, padding, together)
-    return _convolution(x, kernel, strides, padding, precision)
-
-
-def _columns_together(
-    x: jax.Array, kernel: jax.Array, strides: tuple[int, int], padding, together: int
-) -> jax.Array:
-    """A convolution that gives so many neighbouring columns at once, as channels."""
+    """A convolution that computes each group of neighbouring columns at once, as channels."""
     size, _, inputs, outputs = kernel.shape
-    stride, folded = strides[1], strides[1] * together  # columns of x that one wide column holds
-    rows, (low, _) = jax.lax.padtype_to_pads(x.shape[1:3], (size, size), strides, padding)
-    left = -(-low // folded)  # wide columns on each side that the kernel reaches
-    last = stride * (together - 1) + size - 1 - low  # column that the last of them sees last
-    right = max(0, last // folded)
+    stride, width_in = strides[1], strides[1] * group  # columns of x in one group
+    rows, (low, _) = jax.lax.padtype_to_pads(x.shape[1:3], (size, size), strides, "SAME")
+    left = -(-low // width_in)  # groups to the left that the kernel reaches
+    last = stride * (group - 1) + size - 1 - low  # last input column of a group's last output
+    right = max(0, last // width_in)
     wide = left + 1 + right
     shifted = []
-    for column in range(together):
-        before = left * folded + stride * column - low
-        room = (before, wide * folded - before - size)
-        shifted.append(jnp.pad(kernel, ((0, 0), room, (0, 0), (0, 0))))
+    for column in range(group):
+        before = left * width_in + stride * column - low
+        pad = (before, wide * width_in - before - size)
+        shifted.append(jnp.pad(kernel, ((0, 0), pad, (0, 0), (0, 0))))
     kernel = jnp.stack(shifted, axis=3)
-    kernel = kernel.reshape(size, wide, folded * inputs, together * outputs)
+    kernel = kernel.reshape(size, wide, width_in * inputs, group * outputs)
     batch, height, width, _ = x.shape
     y = jax.lax.conv_general_dilated(
-        x.reshape(batch, height, width // folded, folded * inputs),
+        x.reshape(batch, height, width // width_in, width_in * inputs),
         kernel,
         (strides[0], 1),
         (rows, (left, right)),
         dimension_numbers=_NHWC,
+        precision=precision,
     )
     return y.reshape(batch, -1, width // stride, outputs)

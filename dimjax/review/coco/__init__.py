@@ -1,32 +1,32 @@
-"""Review items to COCO JSON and back, so that CVAT or Label Studio can stand for the review page.
+"""Review items as COCO JSON and back, for review in CVAT or Label Studio instead of the page.
 
-Out go the items that wait as boxes in pictures; in comes the file that such a program made of it.
-What was decided is told from the differences between the two files.
+The waiting items are exported as boxes in images. Decisions are derived from the differences
+between the exported file and the file that the annotation tool saved.
 
-    export_items(book, "items.json")
-    write_pictures("items.json", folder.sequence, "pictures")
+    export_items(db, "items.json")
+    write_images("items.json", folder.sequence, "images")
     # load both into CVAT, review, and export as COCO
-    import_items(book, "instances_default.json", "ann", exported="items.json", finished=True)
+    import_items(db, "instances_default.json", "ann", exported="items.json", finished=True)
 
-A picture is a frame, named SEQUENCE-FRAME.png. Each box has `attributes`: `role`, `item`, `place`,
-`label`, and the item's `kind`, `probability` and `reason`. The roles are
+An image is a frame, named SEQUENCE-FRAME.png. Each box has `attributes`: `role`, `item`,
+`frame_index`, `label`, and the item's `kind`, `probability` and `reason`. The roles are
 
-    label        a label that the item concerns
-    suggestion   what the item suggests instead of it, or as a new label
-    place        where something was found that the item says is background
-    other        a label that no item here concerns; it must stay as it is
+    label        a label of the item
+    suggestion   the suggested replacement of the label, or a suggested new label
+    location     a location without a label that the item calls background
+    other        a label of no exported item; it must stay unchanged
 
-The reviewer deletes what is wrong, of a label and its suggestion at least one, moves, resizes or
-recategorises what is nearly right, and draws what lacks. An item of which no box was touched stays
-open. Of an item that was touched, the boxes that stand are the labels from then on. With
-`finished` that holds of all items, but for those where a label stands beside its suggestion, or a
-box of the role "place" does: they stay open. An item also stays open while pictures of it lack.
+The reviewer deletes wrong boxes, and at least one of a label and its suggestion; moves, resizes or
+recategorises inaccurate boxes; and draws missing ones. An item stays open if none of its boxes was
+touched. If one was touched, the remaining boxes become the labels. With `finished`, this holds for
+untouched items too, except those with a label beside its suggestion or a box of the role
+"location": they stay open. An item also stays open if one of its images is missing.
 
-Boxes are known again by their attribute `box`; where a program drops it, as Label Studio does, by
-their places. Pictures are known by their names, with or without what Label Studio sets before them.
+Boxes are identified by their attribute `box` or, if the tool drops it as Label Studio does, by
+their positions. Images are identified by name, with or without the prefix of Label Studio.
 """
 
-from dimjax.review.coco.exporting import export_items, write_pictures
+from dimjax.review.coco.exporting import export_items, write_images
 from dimjax.review.coco.importing import import_items
 
-__all__ = ["export_items", "import_items", "write_pictures"]
+__all__ = ["export_items", "import_items", "write_images"]

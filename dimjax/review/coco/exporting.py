@@ -1,7 +1,7 @@
-"""Review items as a COCO file, and the pictures that go with it.
+"""Export of review items as a COCO file, and of the images that it refers to.
 
-ids = export_items(book, "items.json")
-write_pictures("items.json", folder.sequence, "pictures")
+ids = export_items(db, "items.json")
+write_images("items.json", folder.sequence, "images")
 """
 
 from collections import defaultdict
@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from PIL import Image
+import PIL.Image
 
 from dimjax.data.sequences import Sequence
-from dimjax.drawing.pictures import grey8, grey_range
+from dimjax.drawing.pictures import grey_range, to_grey8
 from dimjax.errors import InputError
 from dimjax.ledger import (
     Item,
@@ -21,154 +21,162 @@ from dimjax.ledger import (
     current_round,
     get_items,
     labels_of_frame,
+    match_px,
     sequence_shapes,
 )
 from dimjax.ledger.changes import label_after
-from dimjax.ledger.values import text, whole
+from dimjax.ledger.checks import as_int, as_text
 from dimjax.review.coco.files import annotation, read, write
 
-_APART_PX = 3.0  # places nearer than this are one case
-_PLACE_PX = 3.0  # size of the box of a place without label
+_LOCATION_PX = 3.0  # size of the box of a location without a label
 
 
-class Drawn(NamedTuple):
-    """A box that an item is shown by."""
+class ItemBox(NamedTuple):
+    """A box that represents a frame of an item."""
 
-    role: str  # "label", "suggestion", "place"
-    place: int  # index into the item's places
+    role: str  # "label", "suggestion" or "location"
+    frame_index: int  # index into the item's frames
     label: int  # 0: none
     frame: int
     box: Label
 
 
-def export_items(book: Ledger, path: str | Path) -> list[int]:
-    """Write the items of the current round that wait, open or skipped, as COCO JSON.
+def export_items(db: Ledger, path: str | Path) -> list[int]:
+    """Write the open and skipped items of the current round as COCO JSON.
 
-    Of items about the same label or place only the most probable one is written, since a decision
-    makes the others stale; they come with the next export.
+    Of items that concern the same label or location only the most probable one is written, since a
+    decision on it makes the others stale. Those left out are part of the next export.
 
     Returns:
       Ids of the items written, the most probable first.
     """
-    with book.reading():
-        items = _one_a_case(get_items(book, ["open", "skipped"], round=current_round(book)))
-        images, annotations = _contents(book, items)
+    with db.read_transaction():
+        waiting = get_items(db, ["open", "skipped"], round=current_round(db))
+        items = _without_overlaps(waiting, match_px(db))
+        images, annotations = _contents(db, items)
     write(images, annotations, path)
     return [item.id for item in items]
 
 
-def write_pictures(
+def write_images(
     path: str | Path, sequence_of: Callable[[str], Sequence], folder: str | Path
 ) -> int:
-    """Write the pictures of an exported file as 8-bit PNG, grey levels stretched frame by frame.
+    """Write the images of an exported file as 8-bit PNG, with grey levels stretched per frame.
 
     Args:
-      path: What export_items wrote.
-      sequence_of: Opens a sequence by its name.
-      folder: Where the pictures go; it is made if need be.
+      path: The file that export_items wrote.
+      sequence_of: Opens a sequence by name.
+      folder: Folder for the images, created if missing.
 
     Returns:
-      How many there are.
+      The number of images.
 
     Raises:
-      InputError: The file is not of this form, or a sequence or frame is unknown.
+      InputError: The file was not written by export_items, or a sequence or frame does not exist.
     """
     images, folder = read(path).images.values(), Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     for image in images:
-        name = text(image.where, "sequence", image.values.get("sequence"))
-        number = whole(image.where, "frame", image.values.get("frame"))
+        name = as_text(image.subject, "sequence", image.fields.get("sequence"))
+        t = as_int(image.subject, "frame", image.fields.get("frame"))
         sequence = sequence_of(name)
-        if number >= len(sequence):
+        if t >= len(sequence):
             rule = f"frame must lie in 0 <= frame < {len(sequence)}"
-            raise InputError(image.where, rule, number, "Give the file that was exported.")
-        frame = sequence.frame(number)
-        Image.fromarray(grey8(frame, *grey_range(frame))).save(folder / picture_name(name, number))
+            raise InputError(image.subject, rule, t, "Give the file that was exported.")
+        frame = sequence.frame(t)
+        grey = to_grey8(frame, *grey_range(frame))
+        PIL.Image.fromarray(grey).save(folder / image_name(name, t))
     return len(images)
 
 
-def picture_name(sequence: str, frame: int) -> str:
-    """File name of a frame's picture, without folders: Label Studio drops them.
+def image_name(sequence: str, frame: int) -> str:
+    """Return the file name of a frame's image, without folders since Label Studio drops them.
 
     Raises:
-      InputError: The sequence has a name that can name no file.
+      InputError: The name of the sequence cannot be part of a file name.
     """
     name = f"{sequence}-{frame:06d}.png"
     if any(mark in name for mark in "/\\:\0"):
-        rule, remedy = "its name must be one of a file", "Rename the sequence."
+        rule, remedy = "its name must be a valid file name", "Rename the sequence."
         raise InputError(f"sequence {sequence}", rule, repr(sequence), remedy)
     return name
 
 
-def drawn(book: Ledger, item: Item) -> list[Drawn]:
-    """The boxes that an item is shown by; each place has at least one."""
+def item_boxes(db: Ledger, item: Item) -> list[ItemBox]:
+    """Return the boxes that represent an item, at least one for each of its frames."""
     boxes = []
-    for k, place in enumerate(item.places):
-        labels = {label.id: label for label in labels_of_frame(book, item.sequence, place.frame)}
-        label, own = labels.get(place.label), (k, place.label or 0, place.frame)
+    for k, frame in enumerate(item.frames):
+        labels = {label.id: label for label in labels_of_frame(db, item.sequence, frame.frame)}
+        label, key = labels.get(frame.label), (k, frame.label or 0, frame.frame)
         if label is not None:
-            boxes.append(Drawn("label", *own, label))
-        if place.fix is not None and not place.fix.removed:
-            boxes.append(Drawn("suggestion", *own, label_after(place.fix, label, "", 0)))
+            boxes.append(ItemBox("label", *key, label))
+        if frame.fix is not None and not frame.fix.removed:
+            boxes.append(ItemBox("suggestion", *key, label_after(frame.fix, label, "", 0)))
         elif label is None:
-            spot = (place.x, place.y, _PLACE_PX, _PLACE_PX, "target", "", "", 0, False)
-            boxes.append(Drawn("place", *own, Label(0, item.sequence, place.frame, *spot)))
+            box = (frame.x, frame.y, _LOCATION_PX, _LOCATION_PX, "target", "", "", 0, False)
+            boxes.append(ItemBox("location", *key, Label(0, item.sequence, frame.frame, *box)))
     return boxes
 
 
-def _one_a_case(items: list[Item]) -> list[Item]:
-    """The items without those about a label or a place of an earlier one."""
-    chosen, labels, spots = [], set(), defaultdict(list)
+def _without_overlaps(items: list[Item], radius_px: float) -> list[Item]:
+    """Drop the items that concern a label or a location of an earlier item."""
+    selected, labels, occupied = [], set(), defaultdict(list)
     for item in items:
-        own = {place.label for place in item.places if place.label is not None}
+        item_labels = {frame.label for frame in item.frames if frame.label is not None}
         points = list(_points(item))
-        if not own & labels and not any(_is_near(point, spots[frame]) for frame, point in points):
-            chosen.append(item)
-            labels |= own
-            for frame, point in points:
-                spots[frame].append(point)
-    return chosen
+        overlaps = (_is_near(point, occupied[key], radius_px) for key, point in points)
+        if not item_labels & labels and not any(overlaps):
+            selected.append(item)
+            labels |= item_labels
+            for key, point in points:
+                occupied[key].append(point)
+    return selected
 
 
 def _points(item: Item) -> Iterator[tuple[tuple[str, int], tuple[float, float]]]:
-    """Frame and point of all places of an item and of what it suggests there."""
-    for place in item.places:
-        for point in (place, place.fix):
+    """Yield (sequence, frame) and point of all frames of an item and of their suggestions."""
+    for frame in item.frames:
+        for point in (frame, frame.fix):
             if point is not None and None not in (point.x, point.y):
-                yield (item.sequence, place.frame), (point.x, point.y)
+                yield (item.sequence, frame.frame), (point.x, point.y)
 
 
-def _is_near(point: tuple[float, float], others: list[tuple[float, float]]) -> bool:
-    return any(max(abs(point[0] - x), abs(point[1] - y)) < _APART_PX for x, y in others)
+def _is_near(
+    point: tuple[float, float], others: list[tuple[float, float]], radius_px: float
+) -> bool:
+    return any(max(abs(point[0] - x), abs(point[1] - y)) < radius_px for x, y in others)
 
 
-def _contents(book: Ledger, items: list[Item]) -> tuple[list[dict], list[dict]]:
-    """Images and annotations."""
-    frames = sorted({(item.sequence, place.frame) for item in items for place in item.places})
-    images = _images(book, frames)
-    key_of = {frame: image["id"] for frame, image in zip(frames, images, strict=True)}
-    shown = [(item, box) for item in items for box in drawn(book, item)]
-    rows = [(key_of[item.sequence, box.frame], box.box, _told(item, box)) for item, box in shown]
-    concerned = {box.label for _, box in shown}
-    for frame in frames:
-        others = [label for label in labels_of_frame(book, *frame) if label.id not in concerned]
-        rows += [(key_of[frame], label, {"role": "other", "label": label.id}) for label in others]
+def _contents(db: Ledger, items: list[Item]) -> tuple[list[dict], list[dict]]:
+    """Images and annotations of a file."""
+    keys = sorted({(item.sequence, frame.frame) for item in items for frame in item.frames})
+    images = _images(db, keys)
+    id_of = {key: image["id"] for key, image in zip(keys, images, strict=True)}
+    boxes = [(item, box) for item in items for box in item_boxes(db, item)]
+    rows = [
+        (id_of[item.sequence, box.frame], box.box, _attributes(item, box)) for item, box in boxes
+    ]
+    concerned = {box.label for _, box in boxes}
+    for key in keys:
+        others = [label for label in labels_of_frame(db, *key) if label.id not in concerned]
+        rows += [(id_of[key], label, {"role": "other", "label": label.id}) for label in others]
     return images, [
-        {**annotation(box, key, image), "attributes": {"box": key, **attributes}}
-        for key, (image, box, attributes) in enumerate(rows, start=1)
+        {**annotation(box, k, image), "attributes": {"box": k, **attributes}}
+        for k, (image, box, attributes) in enumerate(rows, start=1)
     ]
 
 
-def _images(book: Ledger, frames: list[tuple[str, int]]) -> list[dict[str, Any]]:
-    images, shapes = [], sequence_shapes(book)
-    for key, (sequence, frame) in enumerate(frames, start=1):
+def _images(db: Ledger, keys: list[tuple[str, int]]) -> list[dict[str, Any]]:
+    images, shapes = [], sequence_shapes(db)
+    for image_id, (sequence, frame) in enumerate(keys, start=1):
         _, height, width = shapes[sequence]
-        size = {"width": width, "height": height, "file_name": picture_name(sequence, frame)}
-        images.append({"id": key, **size, "sequence": sequence, "frame": frame})
+        size = {"width": width, "height": height, "file_name": image_name(sequence, frame)}
+        images.append({"id": image_id, **size, "sequence": sequence, "frame": frame})
     return images
 
 
-def _told(item: Item, box: Drawn) -> dict[str, Any]:
-    """The attributes of a box."""
-    own = {"role": box.role, "item": item.id, "place": box.place, "label": box.label}
-    return {**own, "kind": item.kind, "probability": item.probability, "reason": item.reason}
+def _attributes(item: Item, box: ItemBox) -> dict[str, Any]:
+    return {
+        **{"role": box.role, "item": item.id, "frame_index": box.frame_index, "label": box.label},
+        **{"kind": item.kind, "probability": item.probability, "reason": item.reason},
+    }

@@ -1,6 +1,6 @@
-"""COCO files, read strictly and written whole: pictures and boxes.
+"""COCO files of images and boxes: validated when read, written atomically.
 
-A bbox of the file is top-left corner and size; a Box is centre and size, as everywhere here.
+A bbox in the file is top-left corner and size; a Box is centre and size, as everywhere in dimjax.
 
     write([{"id": 1, "file_name": "a.png"}], [annotation(box, key=1, image=1)], "items.json")
     file = read("items.json")
@@ -15,29 +15,29 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from dimjax.atomic_files import written_aside
+from dimjax.atomic_files import write_text
 from dimjax.data.csv_files import read_text
 from dimjax.data.labels import CATEGORIES
 from dimjax.errors import InputError
-from dimjax.ledger.values import number, one_of, text, whole
+from dimjax.ledger.checks import as_choice, as_float, as_int, as_text
 
 _CATEGORIES = [{"id": k, "name": name} for k, name in enumerate(CATEGORIES, start=1)]
-_REMEDY = "Correct the file, or write it anew."
+_REMEDY = "Correct the file, or write it again."
 
 
 class Image(NamedTuple):
-    """A picture as a file names it."""
+    """An image of a file."""
 
-    where: str  # file and key
+    subject: str  # file and key, for errors
     name: str  # its file_name without folders
-    values: Mapping[str, Any]  # all that the file says of it
+    fields: Mapping[str, Any]  # all fields in the file
 
 
 class Box(NamedTuple):
-    """A box of a picture."""
+    """A box in an image."""
 
-    where: str  # file and key
-    image: int  # id of its picture
+    subject: str  # file and key, for errors
+    image: int  # id of its image
     x: float  # centre in the frame, pixels
     y: float
     w: float
@@ -46,16 +46,16 @@ class Box(NamedTuple):
     attributes: Mapping[str, Any]
 
 
-class Coco(NamedTuple):
-    """A COCO file of boxes."""
+class CocoFile(NamedTuple):
+    """The contents of a COCO file."""
 
     images: dict[int, Image]  # by id
     boxes: list[Box]
-    intact: bool  # whether it is as `write` wrote it
+    intact: bool  # whether the file is unchanged since `write`
 
 
 def annotation(box: Any, key: int, image: int) -> dict[str, Any]:
-    """The annotation of anything with x, y, w, h and category."""
+    """Return the annotation of an object with x, y, w, h and category."""
     return {
         "id": key,
         "image_id": image,
@@ -68,58 +68,57 @@ def annotation(box: Any, key: int, image: int) -> dict[str, Any]:
 
 
 def write(images: list[dict], annotations: list[dict], path: str | Path) -> None:
-    """Write a file; under its name it is there whole or not at all."""
+    """Write a COCO file atomically, with a digest of its contents."""
     info = {"description": "dimjax review items", "digest": _digest(images, annotations)}
     contents = {"info": info, "licenses": [], "categories": _CATEGORIES}
     contents |= {"images": images, "annotations": annotations}
-    with written_aside(path) as aside:
-        aside.write_text(json.dumps(contents, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    write_text(path, json.dumps(contents, indent=1, allow_nan=False) + "\n")
 
 
-def read(path: str | Path) -> Coco:
+def read(path: str | Path) -> CocoFile:
     """Read a COCO file of boxes.
 
     Raises:
-      InputError: It is no strict JSON, or a key lacks or holds what it must not.
+      InputError: The file is not strict JSON, or a key is missing or has an invalid value.
     """
-    where, contents = str(path), _parsed(Path(path))
-    names = {
-        _whole_of(row, "id", key): one_of(key, "name", _get(row, "name", key), CATEGORIES)
-        for key, row in _rows(contents, "categories", where)
+    subject, contents = str(path), _parse(Path(path))
+    categories = {
+        _int(row, "id", key): as_choice(key, "name", _get(row, "name", key), CATEGORIES)
+        for key, row in _rows(contents, "categories", subject)
     }
     images = {}
-    for key, row in _rows(contents, "images", where):
-        number_of = _whole_of(row, "id", key)
-        if number_of in images:
-            raise InputError(key, "an id must be there once", number_of, _REMEDY)
-        file_name = text(key, "file_name", _get(row, "file_name", key))
-        images[number_of] = Image(key, re.split(r"[/\\]", file_name)[-1], row)
-    boxes = [_box(*row, images, names) for row in _rows(contents, "annotations", where)]
-    info = _mapping(contents.get("info", {}), f"{where} info")
-    written = _digest(contents["images"], contents["annotations"])
-    return Coco(images, boxes, info.get("digest") == written)
+    for key, row in _rows(contents, "images", subject):
+        image_id = _int(row, "id", key)
+        if image_id in images:
+            raise InputError(key, "each id must occur once", image_id, _REMEDY)
+        file_name = as_text(key, "file_name", _get(row, "file_name", key))
+        images[image_id] = Image(key, re.split(r"[/\\]", file_name)[-1], row)
+    boxes = [_box(*row, images, categories) for row in _rows(contents, "annotations", subject)]
+    info = _mapping(contents.get("info", {}), f"{subject} info")
+    digest = _digest(contents["images"], contents["annotations"])
+    return CocoFile(images, boxes, info.get("digest") == digest)
 
 
-def whole_attribute(box: Box, name: str) -> int | None:
-    """A whole number of a box's attributes, which some programs make a text or a float of.
+def int_attribute(box: Box, name: str) -> int | None:
+    """Return an integer attribute of a box; some tools convert these to text or floats.
 
     Raises:
-      InputError: It is there and is no such number.
+      InputError: The attribute is present and is not an integer.
     """
     value = box.attributes.get(name)
     if value is None or value == "":
         return None
-    as_text = isinstance(value, str) and re.fullmatch("[0-9]{1,15}", value)
-    if as_text or (isinstance(value, float) and value.is_integer()):
+    is_digits = isinstance(value, str) and re.fullmatch("[0-9]{1,15}", value)
+    if is_digits or (isinstance(value, float) and value.is_integer()):
         value = int(value)
-    return whole(box.where, f"attributes.{name}", value)
+    return as_int(box.subject, f"attributes.{name}", value)
 
 
 def _digest(images: list, annotations: list) -> str:
     return hashlib.sha256(json.dumps([images, annotations]).encode()).hexdigest()
 
 
-def _parsed(path: Path) -> Mapping[str, Any]:
+def _parse(path: Path) -> Mapping[str, Any]:
     def refuse(constant: str):
         raise ValueError(f"the number {constant}")
 
@@ -132,43 +131,42 @@ def _parsed(path: Path) -> Mapping[str, Any]:
     return _mapping(contents, str(path))
 
 
-def _box(where: str, row: Mapping, images: dict[int, Image], names: dict[int, str]) -> Box:
-    image, category = _whole_of(row, "image_id", where), _whole_of(row, "category_id", where)
-    for key, value, known in (("image_id", image, images), ("category_id", category, names)):
-        if value not in known:
-            rule = f"{key} must be one of the file's"
-            raise InputError(where, rule, value, _REMEDY)
-    bbox = _get(row, "bbox", where)
+def _box(subject: str, row: Mapping, images: dict[int, Image], categories: dict[int, str]) -> Box:
+    image, category = _int(row, "image_id", subject), _int(row, "category_id", subject)
+    for key, value, ids in (("image_id", image, images), ("category_id", category, categories)):
+        if value not in ids:
+            raise InputError(subject, f"{key} must occur in the file", value, _REMEDY)
+    bbox = _get(row, "bbox", subject)
     if not isinstance(bbox, list) or len(bbox) != 4:
-        raise InputError(where, "bbox must be a list of x, y, w, h", repr(bbox), _REMEDY)
-    x, y, w, h = (number(where, f"bbox[{k}]", value) for k, value in enumerate(bbox))
+        raise InputError(subject, "bbox must be a list of x, y, w, h", repr(bbox), _REMEDY)
+    x, y, w, h = (as_float(subject, f"bbox[{k}]", value) for k, value in enumerate(bbox))
     x, y = x + w / 2, y + h / 2
     if not (w > 0 and h > 0 and math.isfinite(x) and math.isfinite(y)):
-        raise InputError(where, "bbox must be of a size above 0", bbox, _REMEDY)
-    attributes = _mapping(row.get("attributes", {}), f"{where}.attributes")
-    return Box(where, image, x, y, w, h, names[category], attributes)
+        raise InputError(subject, "bbox must have a size above 0", bbox, _REMEDY)
+    attributes = _mapping(row.get("attributes", {}), f"{subject}.attributes")
+    return Box(subject, image, x, y, w, h, categories[category], attributes)
 
 
-def _rows(contents: Mapping, key: str, where: str) -> Sequence[tuple[str, Mapping]]:
-    rows = _get(contents, key, where)
+def _rows(contents: Mapping, key: str, subject: str) -> Sequence[tuple[str, Mapping]]:
+    rows = _get(contents, key, subject)
     if not isinstance(rows, list):
-        raise InputError(f"{where} {key}", "it must be a list", type(rows).__name__, _REMEDY)
-    named = [(f"{where} {key}[{k}]", row) for k, row in enumerate(rows)]
+        raise InputError(f"{subject} {key}", "it must be a list", type(rows).__name__, _REMEDY)
+    named = [(f"{subject} {key}[{k}]", row) for k, row in enumerate(rows)]
     return [(name, _mapping(row, name)) for name, row in named]
 
 
-def _mapping(value: Any, where: str) -> Mapping[str, Any]:
+def _mapping(value: Any, subject: str) -> Mapping[str, Any]:
     if not isinstance(value, dict):
-        raise InputError(where, "it must be an object", type(value).__name__, _REMEDY)
+        raise InputError(subject, "it must be an object", type(value).__name__, _REMEDY)
     return value
 
 
-def _get(row: Mapping, key: str, where: str) -> Any:
+def _get(row: Mapping, key: str, subject: str) -> Any:
     if key not in row:
-        found = ", ".join(row) or "none"
-        raise InputError(where, f"there must be a key {key}", found, _REMEDY)
+        keys = ", ".join(row) or "none"
+        raise InputError(subject, f"there must be a key {key}", keys, _REMEDY)
     return row[key]
 
 
-def _whole_of(row: Mapping, key: str, where: str) -> int:
-    return whole(where, key, _get(row, key, where))
+def _int(row: Mapping, key: str, subject: str) -> int:
+    return as_int(subject, key, _get(row, key, subject))

@@ -1,6 +1,6 @@
-"""An edited COCO file back to decisions.
+"""Import of an edited COCO file as decisions.
 
-decisions = import_items(book, "instances_default.json", "ann", exported="items.json")
+decisions = import_items(db, "instances_default.json", "ann", exported="items.json")
 """
 
 import contextlib
@@ -8,19 +8,29 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dimjax.errors import InputError
-from dimjax.ledger import Change, Decision, Item, Ledger, Place, decide, get_item, sequence_shapes
-from dimjax.ledger.values import name_of
+from dimjax.ledger import (
+    Change,
+    Decision,
+    Item,
+    ItemFrame,
+    Ledger,
+    decide,
+    get_item,
+    match_px,
+    sequence_shapes,
+)
+from dimjax.ledger.checks import as_name
 from dimjax.review.coco.comparing import (
-    PUT_BACK,
+    RESTORE,
     SAME_PX,
     UNCHANGED,
-    Case,
+    ItemEdits,
     compare,
     distance,
     is_same,
-    is_sized_alike,
+    is_same_size,
 )
-from dimjax.review.coco.exporting import drawn
+from dimjax.review.coco.exporting import item_boxes
 from dimjax.review.coco.files import Box, read
 from dimjax.review.simulated import as_decision
 
@@ -28,105 +38,105 @@ _WAITING = ("open", "skipped")
 
 
 def import_items(
-    book: Ledger, path: str | Path, reviewer: str, exported: str | Path, finished: bool = False
+    db: Ledger, path: str | Path, reviewer: str, exported: str | Path, finished: bool = False
 ) -> list[Decision]:
-    """Append the decisions that an edited file holds, all or none; dimjax.review.coco says how.
+    """Append the decisions of an edited file, all or none; see dimjax.review.coco.
 
     Args:
-      book: The ledger.
+      db: The ledger.
       path: The edited file.
-      reviewer: Who edited it; a person.
-      exported: What export_items wrote, unchanged.
-      finished: Whether what was left as it was is right, too.
+      reviewer: Name of the person who edited it.
+      exported: The file that export_items wrote, unchanged.
+      finished: Whether untouched items are decided as they are.
 
     Returns:
       The decisions, in the order in which the items were exported.
 
     Raises:
-      InputError: A file is not of the form that it must have, or the ledger refuses a decision.
+      InputError: A file is invalid, or the ledger refuses a decision.
     """
-    name_of(str(path), "reviewer", reviewer)
-    before, found = read(exported), read(path)
+    as_name(str(path), "reviewer", reviewer)
+    before, edited = read(exported), read(path)
     if not before.intact:
         raise InputError(exported, "it must be as it was exported", "a changed file", UNCHANGED)
     decisions = []
-    with book.writing():
-        for case in compare(before, found, sequence_shapes(book)):
-            where = f"{path} item {case.item}"
-            with _told_of(where):
-                item = get_item(book, case.item)
-            if case.touched:
-                _check(case, item, where)
-            elif not (finished and item.state in _WAITING and _says_all(case)):
+    with db.write_transaction():
+        for edits in compare(before, edited, sequence_shapes(db), match_px(db)):
+            subject = f"{path} item {edits.item}"
+            with _refusals_of(subject):
+                item = get_item(db, edits.item)
+            if edits.touched:
+                _check_decidable(edits, item, subject)
+            elif not (finished and item.state in _WAITING and _is_unambiguous(edits)):
                 continue
-            _check_exported(book, item, case, exported)
-            decisions.append(_decide(book, item, case, reviewer, where))
+            _check_exported(db, item, edits, exported)
+            decisions.append(_decide(db, item, edits, reviewer, subject))
     return decisions
 
 
-def _says_all(case: Case) -> bool:
-    """Whether the boxes of an item that was left as it was are a decision."""
-    asks = any(one.role == "place" for one in case.shown)
-    return case.complete and not case.doubled and not asks
+def _is_unambiguous(edits: ItemEdits) -> bool:
+    """Whether the boxes of an untouched item amount to a decision."""
+    undecided = any(one.role == "location" for one in edits.exported)
+    return edits.complete and not edits.ambiguous and not undecided
 
 
-def _check(case: Case, item: Item, where: str) -> None:
-    """Refuse an item that was touched and cannot be decided."""
-    if not case.complete:
-        rule = "all pictures of an item that was touched must be there"
-        raise InputError(where, rule, "not all", "Export it with all pictures.")
-    if case.doubled:
-        rule = "of a label and its suggestion one must go where an item was touched"
-        raise InputError(where, rule, "both", "Delete the one that is wrong.")
+def _check_decidable(edits: ItemEdits, item: Item, subject: str) -> None:
+    """Raise if a touched item cannot be decided."""
+    if not edits.complete:
+        rule = "all images of a touched item must be present"
+        raise InputError(subject, rule, "some of them", "Export it with all images.")
+    if edits.ambiguous:
+        rule = "in a touched item, each label or its suggestion must be deleted"
+        raise InputError(subject, rule, "both", "Delete the wrong one.")
     if item.state not in _WAITING:
-        rule = "only an item that waits can be decided"
-        raise InputError(where, rule, f"a {item.state} one", PUT_BACK)
+        rule = "only an open or skipped item can be decided"
+        raise InputError(subject, rule, f"a {item.state} one", RESTORE)
 
 
-def _check_exported(book: Ledger, item: Item, case: Case, exported: str | Path) -> None:
-    """Refuse a file of another run, whose items have the same numbers by chance."""
-    boxes = drawn(book, item)
-    same = len(boxes) == len(case.shown) and all(
-        one[:3] == (shown.role, shown.place, shown.label) and is_same(one[-1], shown.box)
-        for one, shown in zip(boxes, case.shown, strict=True)
+def _check_exported(db: Ledger, item: Item, edits: ItemEdits, exported: str | Path) -> None:
+    """Raise if the file belongs to another run, whose items have the same ids by chance."""
+    boxes = item_boxes(db, item)
+    same = len(boxes) == len(edits.exported) and all(
+        box[:3] == (one.role, one.frame_index, one.label) and is_same(box.box, one.box)
+        for box, one in zip(boxes, edits.exported, strict=True)
     )
     if not same:
-        rule = "its items must be as the ledger has them"
-        raise InputError(f"{exported} item {item.id}", rule, "others", UNCHANGED)
+        rule = "its items must equal those of the ledger"
+        raise InputError(f"{exported} item {item.id}", rule, "different ones", UNCHANGED)
 
 
-def _decide(book: Ledger, item: Item, case: Case, reviewer: str, where: str) -> Decision:
-    changes = [_change(item, k, place, case) for k, place in enumerate(item.places)]
-    frames = {one.box.image: item.places[one.place].frame for one in case.shown}
-    changes += [_new_label(item, frames[box.image], box) for box in case.new]
+def _decide(db: Ledger, item: Item, edits: ItemEdits, reviewer: str, subject: str) -> Decision:
+    changes = [_change(item, k, frame, edits) for k, frame in enumerate(item.frames)]
+    frames = {one.box.image: item.frames[one.frame_index].frame for one in edits.exported}
+    changes += [_new_label(item, frames[box.image], box) for box in edits.new]
     verb, changes = as_decision(item, [change for change in changes if change is not None])
-    with _told_of(where):
-        return decide(book, item.id, verb, reviewer, changes=changes)
+    with _refusals_of(subject):
+        return decide(db, item.id, verb, reviewer, changes=changes)
 
 
 @contextlib.contextmanager
-def _told_of(where: str) -> Iterator[None]:
-    """Say of which file a refusal of the ledger is."""
+def _refusals_of(subject: str) -> Iterator[None]:
+    """Name the file in refusals of the ledger."""
     try:
         yield
     except InputError as error:
-        raise InputError(where, "the ledger must take it", error, PUT_BACK) from error
+        raise InputError(subject, "the ledger must accept it", error, RESTORE) from error
 
 
-def _change(item: Item, k: int, place: Place, case: Case) -> Change | None:
-    """What becomes of a place: the box that stands there is its label."""
-    standing = case.standing(k)
-    if not standing:
-        return None if place.label is None else Change(place.label, removed=True)
-    (one,) = standing
-    box = case.after[one.key]
+def _change(item: Item, k: int, frame: ItemFrame, edits: ItemEdits) -> Change | None:
+    """Return the change of an item frame: its remaining box is the label."""
+    remaining = edits.remaining_in(k)
+    if not remaining:
+        return None if frame.label is None else Change(frame.label, removed=True)
+    (one,) = remaining
+    box = edits.remaining[one.key]
     if one.role == "suggestion" and is_same(one.box, box):
-        return place.fix
-    if place.label is None:
-        track = None if place.fix is None else place.fix.track
-        return _new_label(item, place.frame, box)._replace(track=track)
-    (label,) = (one for one in case.shown if one.place == k and one.role == "label")
-    return _difference(place.label, label.box, box)
+        return frame.fix
+    if frame.label is None:
+        track = None if frame.fix is None else frame.fix.track
+        return _new_label(item, frame.frame, box)._replace(track=track)
+    (label,) = (b for b in edits.exported if b.frame_index == k and b.role == "label")
+    return _difference(frame.label, label.box, box)
 
 
 def _new_label(item: Item, frame: int, box: Box) -> Change:
@@ -134,13 +144,13 @@ def _new_label(item: Item, frame: int, box: Box) -> Change:
 
 
 def _difference(label: int, before: Box, after: Box) -> Change | None:
-    moved, sized = distance(before, after) > SAME_PX, not is_sized_alike(before, after)
+    moved, resized = distance(before, after) > SAME_PX, not is_same_size(before, after)
     change = Change(
         label,
         x=after.x if moved else None,
         y=after.y if moved else None,
-        w=after.w if sized else None,
-        h=after.h if sized else None,
+        w=after.w if resized else None,
+        h=after.h if resized else None,
         category=None if after.category == before.category else after.category,
     )
     return None if change == Change(label) else change

@@ -1,16 +1,32 @@
-"""Reviewers other than a person: one who knows the truth, and one who trusts what is near certain.
+"""Simulated reviewers: an oracle that sees the truth, and one that trusts confident suggestions.
 
-In comes a ledger with items that wait; each gets at most one decision, in the order of `get_items`,
-and the figures of the review come out. A review that was killed goes on when it is called again,
-and ends with the same ledger: each choice depends on (seed, round, item) and the labels alone.
+Both decide the open items of a ledger in the order of `get_items`, each item at most once, and
+return the figures of the review. A review that was killed continues when it is called again and
+ends with the same ledger, since each choice depends only on (seed, round, item) and the labels.
 
-    review = oracle(book, folder.truth, error_rate=0.05, seed=3)
-    review.worth / review.shown                     # how much of what it looked at was wrong
-    auto(book, at_least=0.97)
-    summary(book, "ann")                            # the same figures of anybody
+    review = oracle(db, folder.truth, error_rate=0.05, seed=3)
+    review.items_changed / review.reviewed          # share of the items that were indeed wrong
+    auto(db, min_probability=0.97)
+    summary(db, "ann")                              # the same figures of any reviewer
 """
 
-from dimjax.review.simulated.ground_truth import CLICK_PX, RIGHT_PX
-from dimjax.review.simulated.reviewers import Review, as_decision, auto, oracle, summary
+from dimjax.review.simulated.ground_truth import CLICK_SIGMA_PX, RIGHT_PX
+from dimjax.review.simulated.reviewers import (
+    Review,
+    ReviewDecision,
+    as_decision,
+    auto,
+    oracle,
+    summary,
+)
 
-__all__ = ["CLICK_PX", "RIGHT_PX", "Review", "as_decision", "auto", "oracle", "summary"]
+__all__ = [
+    "CLICK_SIGMA_PX",
+    "RIGHT_PX",
+    "Review",
+    "ReviewDecision",
+    "as_decision",
+    "auto",
+    "oracle",
+    "summary",
+]

@@ -1,11 +1,10 @@
-"""The reviewers at work: items in, decisions into the ledger, figures out.
+"""The simulated reviewers: they decide the open items of the current round and return figures.
 
-review = oracle(book, folder.truth, budget=200)
+review = oracle(db, folder.truth, budget=200)
 review.verbs                                    # {"accept": 161, "keep": 30, "move": 9}
-auto(book, at_least=0.97).waiting               # what is left for a person
+auto(db, min_probability=0.97).waiting          # items left for a person
 """
 
-import contextlib
 import math
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
@@ -14,120 +13,131 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from dimjax.errors import InputError
 from dimjax.ledger import (
     Change,
+    DuplicateLabelError,
     Item,
     Ledger,
+    UnavailableItemError,
+    count_decided,
     current_round,
     decide,
-    decided_by,
-    decision_table,
     get_item,
     get_items,
+    match_px,
     progress,
     sequence_shapes,
+    standing_decisions,
 )
-from dimjax.ledger.values import name_of, number, whole
-from dimjax.review.simulated.ground_truth import click, right_changes, truths_by_frame
+from dimjax.ledger.checks import as_int, as_name, as_probability
+from dimjax.review.simulated.ground_truth import click, correct_changes, truths_by_frame
 
-_INVENTED = (3.0, 3.0, "target")  # w, h and category of a label where nothing is
+_INVENTED = (3.0, 3.0, "target")  # w, h and category of an erroneous new label
 
-Answer = tuple[str, Sequence[Change] | None]  # verb and changes, as `decide` takes them
+
+class ReviewDecision(NamedTuple):
+    """A verb and its changes, as `ledger.decide` takes them."""
+
+    verb: str
+    changes: Sequence[Change] | None = None
 
 
 class Review(NamedTuple):
-    """What a reviewer has made of the current round, in all calls together."""
+    """The results of a reviewer in the current round, over all calls."""
 
-    shown: int  # items decided or skipped
-    worth: int  # of them, those whose decision changed a label
-    labels: int  # labels changed; new and removed ones count
+    reviewed: int  # items decided or skipped
+    items_changed: int  # of these, items whose decision changed a label
+    labels_changed: int  # including new and removed labels
     verbs: dict[str, int]  # decisions by verb
-    waiting: int  # items that anybody may still decide
+    waiting: int  # items that any reviewer may still decide
     stale: int  # items that other decisions have made stale
+    refused: int = 0  # in this call: items that the ledger did not let the reviewer decide
 
 
 def oracle(
-    book: Ledger,
+    db: Ledger,
     truth: pd.DataFrame,
-    match_px: float = 3.0,
     error_rate: float = 0.0,
     seed: int = 0,
     budget: int | None = None,
     reviewer: str = "oracle",
 ) -> Review:
-    """Decide the open items of the current round as somebody who sees the truth (judgement.py).
+    """Decide the open items of the current round by the truth (see ground_truth.py).
 
-    In error it does the opposite: it keeps what it ought to change as suggested, accepts what it
-    ought not to, labels a target where it ought to confirm that nothing is. Where there is no
-    opposite, or the ledger refuses it, it answers rightly.
+    In error the oracle does the opposite: it keeps labels that it ought to change as suggested,
+    accepts wrong suggestions, and adds a target where it ought to confirm background. If there is
+    no opposite, or it would duplicate a label, the decision is right.
 
     Args:
-      book: The ledger.
-      truth: Truth table, or right labels; sequences that the ledger does not know are left out.
-      match_px: A truth must be nearer than this to what is said of it.
-      error_rate: Share of items on which it errs, 0..1.
-      seed: Of its errors and its clicks.
-      budget: How many items it looks at in this round, earlier calls counted; None: all.
-      reviewer: Its name in the ledger.
+      db: The ledger.
+      truth: Truth table, or right labels; sequences that are not in the ledger are ignored.
+      error_rate: Share of the items on which the oracle errs, 0..1.
+      seed: Seed of the errors and clicks.
+      budget: Maximum number of items in this round, over all calls; None: all.
+      reviewer: Name of the reviewer in the ledger.
 
     Raises:
-      InputError: An argument is wrong, or the truth lacks a column or holds a wrong row.
+      InputError: An argument is invalid, the truth lacks a column or contains an invalid row, or
+        the ledger rejects a change.
     """
-    error_rate, match_px = _share("error_rate", error_rate), number("oracle", "match_px", match_px)
-    if match_px <= 0:
-        raise InputError("oracle", "match_px must be above 0", match_px, "Correct it.")
-    seed, shapes = whole("oracle", "seed", seed), sequence_shapes(book)
-    truths = truths_by_frame(truth, shapes)
+    error_rate = as_probability("oracle", "error_rate", error_rate)
+    seed, shapes = as_int("oracle", "seed", seed), sequence_shapes(db)
+    truths, radius = truths_by_frame(truth, shapes), match_px(db)
 
-    def answers(item: Item) -> list[Answer]:
+    def decisions_on(item: Item) -> list[ReviewDecision]:
         rng = np.random.default_rng([seed, item.round, item.id])
         errs = rng.random() < error_rate
-        clicks = partial(click, shape=shapes[item.sequence], rng=rng)
-        changes = right_changes(book, item, truths, match_px, clicks)
+        click_on = partial(click, shape=shapes[item.sequence], rng=rng)
+        changes = correct_changes(db, item, truths, radius, click_on)
         return [*(_opposite(item, changes) if errs else ()), as_decision(item, changes)]
 
-    budget = math.inf if budget is None else whole("oracle", "budget", budget)
-    return _review(book, reviewer, "oracle", answers, budget)
+    budget = math.inf if budget is None else as_int("oracle", "budget", budget)
+    return _review(db, reviewer, "oracle", decisions_on, budget)
 
 
-def auto(book: Ledger, at_least: float, reviewer: str = "auto") -> Review:
-    """Accept the suggestions whose probability is at least a calibrated bound; leave the others.
+def auto(db: Ledger, min_probability: float, reviewer: str = "auto") -> Review:
+    """Accept suggestions of at least a calibrated probability, and leave the other items open.
 
     Raises:
-      InputError: An argument is wrong.
+      InputError: An argument is invalid.
     """
-    at_least = _share("at_least", at_least)
+    min_probability = as_probability("auto", "min_probability", min_probability)
 
-    def answers(item: Item) -> list[Answer]:
-        suggests = item.suggestion or _says_background(item)
-        return [("accept", None)] if suggests and item.probability >= at_least else []
+    def decisions_on(item: Item) -> list[ReviewDecision]:
+        suggests = item.suggestion or _suggests_background(item)
+        accepts = suggests and item.probability >= min_probability
+        return [ReviewDecision("accept")] if accepts else []
 
-    return _review(book, reviewer, "auto", answers)
-
-
-def summary(book: Ledger, reviewer: str) -> Review:
-    """What a reviewer, of whatever kind, has made of the current round."""
-    with book.reading():
-        table, left, newest = decision_table(book), progress(book), current_round(book)
-    own = table[(table.reviewer == reviewer) & (table["round"] == newest)]
-    own = own[~own.undone & (own.verb != "undo")].drop_duplicates("item", keep="last")
-    verbs = {verb: int(count) for verb, count in own.verb.value_counts().sort_index().items()}
-    worth, labels = int((own.labels > 0).sum()), int(own.labels.sum())
-    return Review(len(own), worth, labels, verbs, left.open + left.skipped, left.stale)
+    return _review(db, reviewer, "auto", decisions_on)
 
 
-def as_decision(item: Item, changes: Iterable[Change]) -> Answer:
-    """Verb and changes of the decision that makes certain changes, and no others, of an item.
+def summary(db: Ledger, reviewer: str) -> Review:
+    """Return the results of a reviewer of any kind in the current round."""
+    with db.read_transaction():
+        decisions, state = standing_decisions(db, current_round(db)), progress(db)
+    decisions = decisions[decisions.reviewer == reviewer].drop_duplicates("item", keep="last")
+    counts = decisions.verb.value_counts().sort_index()
+    return Review(
+        reviewed=len(decisions),
+        items_changed=int((decisions.labels > 0).sum()),
+        labels_changed=int(decisions.labels.sum()),
+        verbs={verb: int(count) for verb, count in counts.items()},
+        waiting=state.open + state.skipped,
+        stale=state.stale,
+    )
 
-    The verb is "accept" if all are suggested, else that of the first that is not. Without any it
-    is "keep", or "accept" where the suggestion is that a place is background.
+
+def as_decision(item: Item, changes: Iterable[Change]) -> ReviewDecision:
+    """Return the decision on an item that makes exactly the given changes.
+
+    The verb is "accept" if all changes are suggested, else the verb of the first that is not.
+    Without changes it is "keep", or "accept" if the item suggests background.
     """
     changes = tuple(changes)
     if not changes:
-        return ("accept" if _says_background(item) else "keep"), None
-    own = [change for change in changes if change not in item.suggestion]
-    return (_verb(own[0]) if own else "accept"), changes
+        return ReviewDecision("accept" if _suggests_background(item) else "keep")
+    unsuggested = [change for change in changes if change not in item.suggestion]
+    return ReviewDecision(_verb(unsuggested[0]) if unsuggested else "accept", changes)
 
 
 def _verb(change: Change) -> str:
@@ -140,54 +150,57 @@ def _verb(change: Change) -> str:
     return "category" if change.category is not None else "resize"
 
 
-def _says_background(item: Item) -> bool:
+def _suggests_background(item: Item) -> bool:
     return item.kind == "false_alarm" and not item.suggestion
 
 
-def _opposite(item: Item, changes: Sequence[Change]) -> list[Answer]:
-    """What is done in error where certain changes are right."""
+def _opposite(item: Item, changes: Sequence[Change]) -> list[ReviewDecision]:
+    """Return the erroneous decision if certain changes are right, at most one."""
     if item.suggestion:
-        taken = set(changes) == set(item.suggestion)
-        return [("keep" if taken else "accept", None)]
+        suggestion_is_right = set(changes) == set(item.suggestion)
+        return [ReviewDecision("keep" if suggestion_is_right else "accept")]
     if changes:
         return [as_decision(item, ())]
-    if not _says_background(item):
+    if not _suggests_background(item):
         return []
-    return [("add", [Change(None, item.sequence, *p[:3], *_INVENTED) for p in item.places])]
+    labels = [Change(None, item.sequence, *frame[:3], *_INVENTED) for frame in item.frames]
+    return [ReviewDecision("add", labels)]
 
 
 def _review(
-    book: Ledger,
+    db: Ledger,
     reviewer: str,
     kind: str,
-    answers: Callable[[Item], Sequence[Answer]],
+    decisions_on: Callable[[Item], Sequence[ReviewDecision]],
     budget: float = math.inf,
 ) -> Review:
-    """Decide item by item: others may decide at the same time, and each decision may tell on it."""
-    name_of(kind, "reviewer", reviewer)
-    for item in get_items(book, states=["open"], round=current_round(book)):
-        with book.writing():
-            if budget < math.inf and decided_by(book, reviewer) >= budget:
+    """Decide the items one by one, since each decision, also of others, may affect the next."""
+    as_name(kind, "reviewer", reviewer)
+    refused = 0
+    for item in get_items(db, states=["open"], round=current_round(db)):
+        with db.write_transaction():
+            if budget < math.inf and count_decided(db, reviewer) >= budget:
                 break
-            now = get_item(book, item.id)
-            if now.state == "open":
-                _decide(book, now, reviewer, kind, answers(now))
-    return summary(book, reviewer)
+            current = get_item(db, item.id)
+            decisions = decisions_on(current) if current.state == "open" else ()
+            if decisions and not _decide(db, current, reviewer, kind, decisions):
+                refused += 1
+    return summary(db, reviewer)._replace(refused=refused)
 
 
-def _decide(book: Ledger, item: Item, reviewer: str, kind: str, answers: Sequence[Answer]) -> None:
-    """Decide by the first answer that the ledger takes; else the item stays open.
+def _decide(
+    db: Ledger, item: Item, reviewer: str, kind: str, decisions: Sequence[ReviewDecision]
+) -> bool:
+    """Make the first decision that does not duplicate a label; return whether one was made.
 
-    It refuses what is in somebody else's hands, and what would leave the same label twice.
+    The item stays open if all decisions duplicate a label, or if another reviewer holds it.
     """
-    for verb, changes in answers:
-        with contextlib.suppress(InputError):
-            decide(book, item.id, verb, reviewer, kind, changes)
-            return
-
-
-def _share(name: str, value: float) -> float:
-    value = number("reviewer", name, value)
-    if not 0 <= value <= 1:
-        raise InputError("reviewer", f"{name} must lie in 0..1", value, "Correct it.")
-    return value
+    for verb, changes in decisions:
+        try:
+            decide(db, item.id, verb, reviewer, kind, changes)
+            return True
+        except UnavailableItemError:
+            return False
+        except DuplicateLabelError:
+            continue
+    return False

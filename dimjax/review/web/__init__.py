@@ -1,15 +1,16 @@
-"""The review page: a person looks at the items of a run, in a browser on this machine, and decides.
+"""The review page: a person inspects the items of a run in a browser on this machine and decides.
 
-In come a data folder and the ledger of a run; out go decisions into the ledger, nothing else.
+The server reads a data folder and the ledger of a run. It writes decisions to the ledger and,
+beside it, its own port and token.
 
-    serve(folder, "runs/demo/ledger.sqlite", stride=1, reviewer="ann", opened=print)
+    serve(folder, "runs/demo/ledger.sqlite", stride=1, reviewer="ann", on_open=print)
 
-The way of a request: `gate` (who may ask) -> `app` (routes, JSON) -> `desk` (what is asked, as
-plain values) -> the ledger, `frames` (grey levels), `history` (losses). The page itself is in
-`page/`, and talks with the server by what `app` lists.
+A request passes `access` (token and origin), `app` (routes and JSON) and `handlers` (plain values),
+which use the ledger, `frames` (grey levels) and `history` (losses). The page itself is in `page/`;
+`app` lists its requests.
 """
 
-from dimjax.review.web.history import History, from_losses
+from dimjax.review.web.history import LOSS_COLUMNS, LossHistory, from_losses
 from dimjax.review.web.server import serve
 
-__all__ = ["History", "from_losses", "serve"]
+__all__ = ["LOSS_COLUMNS", "LossHistory", "from_losses", "serve"]

@@ -1,10 +1,10 @@
-"""Who may ask: only a browser on this machine that was given the token, and only our own page.
+"""Access control: only a browser on this machine with the token is served, and only our own page.
 
-The token comes in the URL that the program prints, and is then kept in a cookie that scripts
-cannot read and that other sites cannot make the browser send. A Host other than this machine is
-refused (a foreign name that was made to point here), and so is a foreign Origin.
+The token is part of the URL that the program prints. It is then kept in a cookie that scripts
+cannot read and that other sites cannot make the browser send. Requests with a foreign Host (a name
+that was made to resolve to this machine) or a foreign Origin are refused.
 
-    app = Gate(app, address)                        # an ASGI application like the one it guards
+    app = AccessControl(app, address)               # an ASGI application that wraps another
 """
 
 import secrets
@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from dimjax.review.web.server_file import Address
+from dimjax.review.web.server_file import ServerAddress
 
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
@@ -29,47 +29,47 @@ _HEADERS = {
 }
 
 
-class Gate:
-    """An application that lets through what may ask, and answers 403 to all else."""
+class AccessControl:
+    """ASGI middleware that passes on permitted requests and answers all others with 403."""
 
-    def __init__(self, app: ASGIApp, address: Address):
+    def __init__(self, app: ASGIApp, address: ServerAddress):
         self._app = app
         self._address = address
-        # Browsers send a cookie to all ports of a host: each run's has a name of its own.
+        # Browsers send a cookie to all ports of a host, so each run needs a cookie name of its own.
         self._cookie = f"dimjax-review-{address.port}"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request, as ASGI wants it."""
+        """Answer a request according to the ASGI protocol."""
         if scope["type"] != "http":
             return
-        problem = self._problem(Request(scope))
-        app = PlainTextResponse(f"{problem}\n", 403) if problem else self._app
-        extra = dict(_HEADERS)
-        if not problem and scope["path"] == "/":
+        refusal = self._refusal(Request(scope))
+        app = PlainTextResponse(f"{refusal}\n", 403) if refusal else self._app
+        headers = dict(_HEADERS)
+        if not refusal and scope["path"] == "/":
             token = self._address.token
-            extra["Set-Cookie"] = f"{self._cookie}={token}; Path=/; HttpOnly; SameSite=Strict"
+            headers["Set-Cookie"] = f"{self._cookie}={token}; Path=/; HttpOnly; SameSite=Strict"
 
-        async def sending(message):
+        async def send_with_headers(message):
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(extra)
+                MutableHeaders(scope=message).update(headers)
             await send(message)
 
-        await app(scope, receive, sending)
+        await app(scope, receive, send_with_headers)
 
-    def _problem(self, request: Request) -> str:
-        """Why a request is refused; nothing where it is not."""
+    def _refusal(self, request: Request) -> str:
+        """Return why a request is refused, or an empty string if it is permitted."""
         origins = [f"http://{host}" for host in self._address.hosts]
         origin = request.headers.get("origin")
         if request.headers.getlist("host") not in [[host] for host in self._address.hosts]:
-            return f"This page is at {self._address.page} only."
+            return f"This page is available at {self._address.page} only."
         if origin not in (origins if request.method == "POST" else [*origins, None]):
-            return "Only the review page itself may ask this."
+            return "Only the review page itself may send this request."
         if not any(self._is_token(token) for token in self._tokens(request)):
-            return "Open the address with the token that `main.py review` printed."
+            return "Open the URL with the token that `main.py review` printed."
         return ""
 
     def _tokens(self, request: Request) -> list[str]:
-        """The tokens that a request brings."""
+        """Return the tokens in the URL and cookie of a request."""
         tokens = request.query_params.getlist("token") if request.scope["path"] == "/" else []
         return [*tokens, request.cookies.get(self._cookie, "")]
 

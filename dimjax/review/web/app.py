@@ -1,12 +1,14 @@
-"""The web application: which request is answered by what, and JSON in and out.
+"""The web application: routes, and JSON in requests and responses.
 
-    GET  /                          the page, and /NAME the files beside it
-    POST /begin /here /draw         a page opens, is still open, asks for the next items
-    POST /decide /undo              a decision; answered when it is on the disk
-    GET  /items/ID/PLACE/chip       grey levels of dimjax.review.web.frames; so too
-         /items/ID/PLACE/surroundings, /items/ID/strip
+    GET  /                          the page, and /NAME for the files beside it
+    POST /open_page /keep_alive     a page opens, or is still open
+         /next_items                leases the next items
+         /decide /undo              a decision; the response is sent when it is on the disk
+    GET  /items/ID/K/chip           grey levels of frame K of an item, see dimjax.review.web.frames;
+         /items/ID/K/surroundings   likewise
+         /items/ID/strip            likewise, of all its frames
 
-What a request gets wrong is answered with 400 and {"error": text}, and has changed nothing.
+An invalid request is answered with 400 and {"error": text}, and changes nothing.
 """
 
 import json
@@ -22,34 +24,37 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from dimjax.errors import InputError
-from dimjax.review.web.access import Gate
-from dimjax.review.web.handlers import Desk
-from dimjax.review.web.server_file import Address
+from dimjax.review.web.access import AccessControl
+from dimjax.review.web.handlers import Handlers
+from dimjax.review.web.server_file import ServerAddress
 
 _PAGE = Path(__file__).parent / "page"
-_TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css"}
-_LARGEST_BYTES = 4 * 2**20  # of a request: a track of 10,000 frames
+_MEDIA_TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css"}
+_MAX_BYTES = 4 * 2**20  # of a request: a track of 10,000 frames
 
 
-def create_app(desk: Desk, address: Address) -> ASGIApp:
-    """The application behind its gate."""
-    # Read once and looked up by name: no path of a request reaches the file system.
-    files = {f"/{path.name}": path for path in _PAGE.iterdir() if path.suffix in _TYPES}
+def create_app(handlers: Handlers, address: ServerAddress) -> ASGIApp:
+    """Return the application behind its access control."""
+    # The files are read once and looked up by name: no request path reaches the file system.
+    files = {f"/{path.name}": path for path in _PAGE.iterdir() if path.suffix in _MEDIA_TYPES}
     files["/"] = files.pop("/index.html")
-    routes = [Route(name, _file(path)) for name, path in files.items()]
-    for work in (desk.begin, desk.here, desk.draw, desk.decide, desk.undo):
-        routes.append(Route(f"/{work.__name__}", _answering(work), methods=["POST"]))
-    for work, path in (
-        (desk.chip, "/items/{item:int}/{place:int}/chip"),
-        (desk.surroundings, "/items/{item:int}/{place:int}/surroundings"),
-        (desk.strip, "/items/{item:int}/strip"),
+    routes = [Route(name, _serve_file(path)) for name, path in files.items()]
+    for handler in (
+        *(handlers.open_page, handlers.keep_alive, handlers.next_items),
+        *(handlers.decide, handlers.undo),
     ):
-        routes.append(Route(path, _showing(work)))
-    return Gate(Starlette(routes=routes), address)
+        routes.append(Route(f"/{handler.__name__}", _serve_json(handler), methods=["POST"]))
+    for handler, path in (
+        (handlers.chip, "/items/{item:int}/{frame_index:int}/chip"),
+        (handlers.surroundings, "/items/{item:int}/{frame_index:int}/surroundings"),
+        (handlers.strip, "/items/{item:int}/strip"),
+    ):
+        routes.append(Route(path, _serve_levels(handler)))
+    return AccessControl(Starlette(routes=routes), address)
 
 
-def _file(path: Path) -> Callable:
-    response = Response(path.read_bytes(), media_type=_TYPES[path.suffix])
+def _serve_file(path: Path) -> Callable:
+    response = Response(path.read_bytes(), media_type=_MEDIA_TYPES[path.suffix])
 
     async def endpoint(request: Request) -> Response:
         return response
@@ -57,45 +62,46 @@ def _file(path: Path) -> Callable:
     return endpoint
 
 
-def _answering(work: Callable[[Any], dict]) -> Callable:
+def _serve_json(handler: Callable[[Any], dict]) -> Callable:
     async def endpoint(request: Request) -> Response:
         try:
-            values = await _values(request)
-            return JSONResponse(await run_in_threadpool(work, values))
-        except InputError as problem:
-            return _refusal(problem)
+            values = await _parse(request)
+            return JSONResponse(await run_in_threadpool(handler, values))
+        except InputError as error:
+            return _error_response(error)
 
     return endpoint
 
 
-def _showing(work: Callable[..., bytes]) -> Callable:
+def _serve_levels(handler: Callable[..., bytes]) -> Callable:
     async def endpoint(request: Request) -> Response:
         try:
-            levels = await run_in_threadpool(work, **request.path_params)
+            levels = await run_in_threadpool(handler, **request.path_params)
             return Response(levels, media_type="application/octet-stream")
-        except InputError as problem:
-            return _refusal(problem)
+        except InputError as error:
+            return _error_response(error)
 
     return endpoint
 
 
-def _refusal(problem: InputError) -> Response:
-    return JSONResponse({"error": str(problem)}, 400)
+def _error_response(error: InputError) -> Response:
+    return JSONResponse({"error": str(error)}, 400)
 
 
-async def _values(request: Request) -> Any:
-    """The JSON of a request; not as a form of another site could send it."""
-    where = f"request {request.url.path}"
-    kind = request.headers.get("content-type", "")
-    if kind.partition(";")[0].strip().lower() != "application/json":
-        raise InputError(where, "its type must be application/json", repr(kind), "Correct it.")
+async def _parse(request: Request) -> Any:
+    """Return the JSON of a request. Its type rules out HTML forms, which other sites can send."""
+    subject = f"request {request.url.path}"
+    media_type = request.headers.get("content-type", "")
+    if media_type.partition(";")[0].strip().lower() != "application/json":
+        rule = "its type must be application/json"
+        raise InputError(subject, rule, repr(media_type), "Correct it.")
     body = bytearray()
     async for part in request.stream():
         body += part
-        if len(body) > _LARGEST_BYTES:
-            rule = f"it must be {_LARGEST_BYTES} bytes at most"
-            raise InputError(where, rule, "more", "Decide the track in parts.")
+        if len(body) > _MAX_BYTES:
+            rule = f"it must have at most {_MAX_BYTES} bytes"
+            raise InputError(subject, rule, "more", "Decide the track in parts.")
     try:
         return json.loads(body)
     except (ValueError, RecursionError) as error:
-        raise InputError(where, "it must be JSON", error, "Correct it.") from error
+        raise InputError(subject, "it must be JSON", error, "Correct it.") from error

@@ -1,58 +1,63 @@
-"""The loss of a place over the epochs of a training, as the review page draws it.
+"""The loss of an item frame over the epochs of a training, as the review page plots it.
 
-In comes the losses.parquet of a round; out come, for a frame, the mean loss of its chips in each
-epoch, and the median of all examples to compare it with.
+The recorded losses of a round give, for a frame, the mean loss of its chips in each epoch, and for
+comparison the median of all examples.
 
-    history = from_losses(lambda round: f"runs/demo/rounds/{round}/losses.parquet")
-    history(item, item.places[0])                   # History, or None where there is none
+    history = from_losses(lambda round: training_logs[round].read_losses(LOSS_COLUMNS))
+    history(item, item.frames[0])                   # LossHistory, or None if not available
 """
 
 import threading
 from collections.abc import Callable
 from functools import lru_cache
-from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
 
-from dimjax.ledger import Item, Place
+from dimjax.ledger import Item, ItemFrame
+
+LOSS_COLUMNS = ("epoch", "sequence", "frame", "total")
 
 Curve = list[tuple[int, float]]  # epoch, loss
 
 
-class History(NamedTuple):
-    """Losses over the epochs of the training that came before an item."""
+class LossHistory(NamedTuple):
+    """Losses over the epochs of the training that preceded an item."""
 
-    loss: Curve  # mean of the chips of the place's frame
-    typical: Curve  # median of all examples
+    loss: Curve  # mean over the chips of the frame
+    typical: Curve  # median over all examples
 
 
-def from_losses(
-    path_of: Callable[[int], str | Path],
-) -> Callable[[Item, Place], History | None]:
-    """The history of any place, from the tables of the rounds; read when first asked for.
+HistoryOf = Callable[[Item, ItemFrame], LossHistory | None]
+
+
+def from_losses(read_losses: Callable[[int], pd.DataFrame | None]) -> HistoryOf:
+    """Return a function that looks up the history of an item frame; it reads tables on demand.
 
     Args:
-      path_of: Round -> losses.parquet, with epoch, sequence, frame and total.
+      read_losses: Round -> table with LOSS_COLUMNS, None as long as the round is not trained.
     """
     lock = threading.Lock()
 
     @lru_cache(2)
-    def read(path: str) -> tuple[pd.Series, Curve]:
-        table = pd.read_parquet(path, columns=["epoch", "sequence", "frame", "total"])
+    def read(round: int) -> tuple[pd.Series, Curve]:
+        table = read_losses(round)
+        if table is None:  # an exception is not cached
+            raise LookupError(round)
         table = table.astype({"sequence": "category"})
         by_frame = table.groupby(["sequence", "frame", "epoch"], observed=True).total.mean()
         return by_frame.sort_index(), _curve(table.groupby("epoch").total.median())
 
-    def history(item: Item, place: Place) -> History | None:
-        path = Path(path_of(item.round))
-        if not path.exists():
+    def history(item: Item, item_frame: ItemFrame) -> LossHistory | None:
+        try:
+            with lock:
+                by_frame, typical = read(item.round)
+        except LookupError:
             return None
-        with lock:
-            by_frame, typical = read(str(path))
-        if (item.sequence, place.frame) not in by_frame.index:
+        key = (item.sequence, item_frame.frame)
+        if key not in by_frame.index:
             return None
-        return History(_curve(by_frame.loc[(item.sequence, place.frame)]), typical)
+        return LossHistory(_curve(by_frame.loc[key]), typical)
 
     return history
 

@@ -1,11 +1,11 @@
-"""Who is at work: each reviewer's name belongs to one page at a time.
+"""Locks on reviewer names: each name belongs to one page at a time.
 
-Two browsers of one name would be handed the same items, so the second has to take another name,
-or take the name over from a page that is no longer used.
+Two pages under one name would receive the same items. The second page must therefore use another
+name, or take the name over from a page that is no longer in use.
 
-    reviewers = Reviewers()
-    reviewers.hold("ann", page="4f1c")              # asked again and again while the page is open
-    reviewers.hold("ann", page="77aa")              # InputError
+    names = NameLocks()
+    names.acquire("ann", page="4f1c")               # repeated while the page is open
+    names.acquire("ann", page="77aa")               # InputError
 """
 
 import threading
@@ -15,33 +15,37 @@ from typing import NamedTuple
 
 from dimjax.errors import InputError
 
-AWAY_SECONDS = 90.0  # a browser's hidden page may be silent for a minute
+TIMEOUT_SECONDS = 90.0  # browsers may silence a hidden page for a minute
 
 
-class _Seen(NamedTuple):
+class _Holder(NamedTuple):
     page: str
-    at: float
+    seen_at: float
 
 
-class Reviewers:
-    """Names and the pages that hold them; after a restart of the server, whoever asks first."""
+class NameLocks:
+    """Names and the pages that hold them; after a restart of the server, all names are free."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic):
         self._clock = clock
-        self._seen: dict[str, _Seen] = {}
+        self._holders: dict[str, _Holder] = {}
         self._lock = threading.Lock()
 
-    def hold(self, reviewer: str, page: str, take_over: bool = False) -> None:
-        """Take a name, or keep it.
+    def acquire(self, reviewer: str, page: str, take_over: bool = False) -> None:
+        """Take or keep a name.
 
         Raises:
-          InputError: Another page holds it, and it is not to be taken over.
+          InputError: Another page holds the name, and take_over is False.
         """
         with self._lock:
-            seen = self._seen.get(reviewer)
-            elsewhere = seen is not None and seen.page != page
-            if elsewhere and not take_over and self._clock() < seen.at + AWAY_SECONDS:
+            holder = self._holders.get(reviewer)
+            is_held = (
+                holder is not None
+                and holder.page != page
+                and self._clock() < holder.seen_at + TIMEOUT_SECONDS
+            )
+            if is_held and not take_over:
                 rule = "a reviewer works on one page at a time"
                 remedy = "Give another name, or take the name over from that page."
-                raise InputError(reviewer, rule, "another page of that name", remedy)
-            self._seen[reviewer] = _Seen(page, self._clock())
+                raise InputError(reviewer, rule, "another page under that name", remedy)
+            self._holders[reviewer] = _Holder(page, self._clock())

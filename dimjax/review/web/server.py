@@ -1,6 +1,6 @@
-"""The review server: one process that serves the page of one run on this machine alone.
+"""The review server: one process that serves the page of one run, on this machine only.
 
-serve(folder, "runs/demo/ledger.sqlite", stride=1, reviewer="ann", opened=print)
+serve(folder, "runs/demo/ledger.sqlite", stride=1, reviewer="ann", on_open=print)
 """
 
 import contextlib
@@ -13,45 +13,45 @@ from dimjax import ledger
 from dimjax.data.folders import Folder
 from dimjax.review.web.app import create_app
 from dimjax.review.web.frames import Frames
-from dimjax.review.web.handlers import Desk
-from dimjax.review.web.items import Histories
-from dimjax.review.web.server_file import listen, sole_server
+from dimjax.review.web.handlers import Handlers
+from dimjax.review.web.history import HistoryOf
+from dimjax.review.web.server_file import listen, server_lock
 
 
 def serve(
     folder: Folder,
-    book_path: str | Path,
+    ledger_path: str | Path,
     stride: int,
     reviewer: str = "",
     port: int = 0,
-    history: Histories | None = None,
-    opened: Callable[[str], None] = print,
+    history: HistoryOf | None = None,
+    on_open: Callable[[str], None] = print,
 ) -> None:
-    """Serve the review page of a run until the process gets Ctrl-C or is ended.
+    """Serve the review page of a run until the process receives Ctrl-C or is terminated.
 
-    Port and token are kept beside the ledger, so that a restarted server has the same URL and
-    pages that are open go on by themselves.
+    Port and token are saved beside the ledger. A restarted server therefore has the same URL, and
+    open pages reconnect by themselves.
 
     Args:
-      folder: Of the raw sequences.
-      book_path: The run's ledger.
+      folder: Folder with the raw sequences.
+      ledger_path: The run's ledger.
       stride: Frames from F1 to F2, F2 to F3, F3 to F4.
-      reviewer: Name of who opens the page first; "" asks on the page.
-      port: On loopback; 0 for that of last time, or a free one.
-      history: Loss history of a place, see dimjax.review.web.from_losses.
-      opened: Is told the URL once the page can be opened.
+      reviewer: Name of the reviewer who opens the page first; "": the page asks.
+      port: Port on loopback; 0: the previous port, or a free one.
+      history: Loss history of an item frame, see dimjax.review.web.from_losses.
+      on_open: Called with the URL once the page can be opened.
 
     Raises:
-      InputError: There is no ledger, another process serves it, or the port is taken.
+      InputError: The ledger is missing, another process serves it, or the port is taken.
     """
-    book_path = Path(book_path)
-    with ledger.open_ledger(book_path) as book, sole_server(book_path.parent):
-        frames = Frames(folder, ledger.sequence_shapes(book), stride)
-        desk = Desk(book, frames, stride, reviewer, history)
-        listener, address = listen(book_path.parent, port)
+    ledger_path = Path(ledger_path)
+    with ledger.open_ledger(ledger_path) as db, server_lock(ledger_path.parent):
+        frames = Frames(folder, ledger.sequence_shapes(db), stride)
+        handlers = Handlers(db, frames, stride, reviewer, history)
+        listener, address = listen(ledger_path.parent, port)
         server = uvicorn.Server(
             uvicorn.Config(
-                create_app(desk, address),
+                create_app(handlers, address),
                 **{"loop": "asyncio", "http": "h11", "ws": "none", "lifespan": "off"},
                 log_level="warning",
                 access_log=False,
@@ -60,6 +60,6 @@ def serve(
             )
         )
         with listener, contextlib.suppress(KeyboardInterrupt):
-            listener.listen()  # from now on a browser waits for its answer
-            opened(address.url)
+            listener.listen()  # from here on, requests wait for the server instead of failing
+            on_open(address.url)
             server.run(sockets=[listener])

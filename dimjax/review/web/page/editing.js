@@ -1,127 +1,133 @@
-// Editing the current item with keys and mouse; nothing here reaches the server.
+// Editing of the current item with keys and mouse. Nothing here is sent to the server.
 
-import * as edit from "./edits.js";
-import { scrollTo } from "./film.js";
+import { adjust } from "./display.js";
+import { clampToFrame, editedBoxes, initialBox, MIN_SIZE_PX, noEdits } from "./edits.js";
+import { scrollToFrame } from "./filmstrip.js";
 import { ARROWS } from "./keys.js";
-import { adjust } from "./pictures.js";
 import { prefetch } from "./queue.js";
-import { draw } from "./show.js";
-import { find, say, state } from "./state.js";
+import { draw } from "./render.js";
+import { byId, showMessage, state } from "./state.js";
 
-const [STEP_PX, LEAP_PX, GROW_PX] = [0.5, 5, 0.5];
-const DRAG_PX = 4; // so far a click may slip
+const [STEP_PX, LARGE_STEP_PX, GROW_PX] = [0.5, 5, 0.5];
+const DRAG_PX = 4; // a pointer that moves no further clicks
 
-/** Look at another place of the track. */
-export function goTo(k) {
-  if (k < 0 || k >= state.item.places.length) return;
-  state.place = k;
-  if (state.cursor) state.cursor.at = boxHere();
+const CURSOR_HINTS = {
+  move: "Move the box with the arrow keys or a click",
+  add: "Click where the new label is, or use the arrow keys",
+};
+
+/** Show another frame of the track. */
+export function goToFrame(k) {
+  if (k < 0 || k >= state.item.frames.length) return;
+  state.frameIndex = k;
+  if (state.cursor) state.cursor.at = currentBox();
   draw();
-  scrollTo(k);
+  scrollToFrame(k);
   prefetch();
 }
 
-/** Begin or end to move the box, or to add one, with the arrow keys. */
+/** Start or stop moving the box, or adding one, with the arrow keys. */
 export function toggleCursor(mode) {
-  state.cursor = state.cursor?.mode === mode ? null : { mode, at: boxHere() };
-  if (state.cursor && mode === "move") put(state.cursor.at.x, state.cursor.at.y);
-  const how = { move: "Move it with the arrow keys or a click", add: "Click where the new label is, or use the arrow keys" };
-  say(state.cursor ? `${how[mode]}; Shift makes leaps. Then Enter.` : "");
+  state.cursor = state.cursor?.mode === mode ? null : { mode, at: currentBox() };
+  if (state.cursor && mode === "move") placeBox(state.cursor.at.x, state.cursor.at.y);
+  showMessage(state.cursor ? `${CURSOR_HINTS[mode]}; Shift makes large steps. Then Enter.` : "");
   draw();
 }
 
-export function moveCursor(key, leap) {
-  const [dx, dy] = ARROWS[key].map((way) => way * (leap ? LEAP_PX : STEP_PX));
-  put(state.cursor.at.x + dx, state.cursor.at.y + dy);
+export function moveCursor(key, isLarge) {
+  const [dx, dy] = ARROWS[key].map((sign) => sign * (isLarge ? LARGE_STEP_PX : STEP_PX));
+  placeBox(state.cursor.at.x + dx, state.cursor.at.y + dy);
 }
 
 export function grow(sign) {
-  const { w, h } = boxHere();
-  if (sign < 0 && Math.max(w, h) <= edit.SMALLEST_PX) return;
+  const { w, h } = currentBox();
+  if (sign < 0 && Math.max(w, h) <= MIN_SIZE_PX) return;
   state.edits.grow += sign * GROW_PX;
   draw();
 }
 
-export function otherCategory() {
-  const other = boxHere().category === "target" ? "interference" : "target";
+export function toggleCategory() {
+  const other = currentBox().category === "target" ? "interference" : "target";
   state.edits.category = state.edits.category === null ? other : null;
   draw();
 }
 
-export function takeOut() {
-  const own = state.edits.places[state.place];
-  own.out = !own.out;
+export function toggleExcluded() {
+  const frameEdits = state.edits.frames[state.frameIndex];
+  frameEdits.excluded = !frameEdits.excluded;
   draw();
 }
 
 export function discard() {
   state.cursor = null;
-  state.edits = edit.fresh(state.item);
+  state.edits = noEdits(state.item);
   draw();
 }
 
-/** A click on the chip moves or adds; a drag changes contrast and brightness. */
-export function followMouse(canvas) {
-  let from = null;
+/** A click on the chip moves or adds a box; a drag changes contrast and brightness. */
+export function handlePointer(canvas) {
+  let start = null;
   let dragged = false;
   canvas.addEventListener("pointerdown", (event) => {
     if (event.button !== 0) return;
-    [from, dragged] = [event, false];
+    [start, dragged] = [event, false];
     canvas.setPointerCapture(event.pointerId);
   });
   canvas.addEventListener("pointermove", (event) => {
-    readLevel(event);
-    if (!from) return;
-    const way = Math.hypot(event.clientX - from.clientX, event.clientY - from.clientY);
-    dragged ||= way > DRAG_PX;
+    showLevel(event);
+    if (!start) return;
+    const distance = Math.hypot(event.clientX - start.clientX, event.clientY - start.clientY);
+    dragged ||= distance > DRAG_PX;
     if (dragged) adjust(Math.exp(event.movementX / 150), -event.movementY / 300);
   });
   canvas.addEventListener("pointerup", (event) => {
-    if (from && !dragged && state.item && !state.busy) click(...placeOf(event));
-    from = null;
+    if (start && !dragged && state.item && !state.busy) click(...framePoint(event));
+    start = null;
   });
   canvas.addEventListener("pointercancel", () => {
-    from = null;
+    start = null;
   });
   canvas.addEventListener("pointerleave", () => {
-    find("level").textContent = "";
+    byId("level").textContent = "";
   });
 }
 
 function click(x, y) {
-  put(x, y);
+  placeBox(x, y);
   if (state.cursor?.mode === "add") state.cursor = null;
   draw();
 }
 
-/** Put the reviewer's box, or the label that is added, at a place of the frame. */
-function put(x, y) {
-  const own = state.edits.places[state.place];
-  const at = edit.within(state.item, x, y);
-  const adding = state.cursor?.mode === "add" && state.item.places[state.place].label;
-  own.out = false;
-  own[adding ? "extra" : "key"] = at;
+/** Place the edited box, or the label that is being added, at a point of the frame. */
+function placeBox(x, y) {
+  const frameEdits = state.edits.frames[state.frameIndex];
+  const at = clampToFrame(state.item, x, y);
+  const isAdding = state.cursor?.mode === "add" && state.item.frames[state.frameIndex].label;
+  frameEdits.excluded = false;
+  frameEdits[isAdding ? "added" : "key"] = at;
   if (state.cursor) state.cursor.at = at;
   draw();
 }
 
-function boxHere() {
-  const { item, edits, place } = state;
-  return edit.boxes(item, edits)[place] ?? edit.start(item.places[place]);
+function currentBox() {
+  const { item, edits, frameIndex } = state;
+  return editedBoxes(item, edits)[frameIndex] ?? initialBox(item.frames[frameIndex]);
 }
 
-function placeOf(event) {
-  const { x0, y0, scale } = find("chip-canvas").dataset;
+/** Return the point of the frame under the pointer. */
+function framePoint(event) {
+  const { x0, y0, scale } = byId("chip-canvas").dataset;
   return [Number(x0) + event.offsetX / scale, Number(y0) + event.offsetY / scale];
 }
 
-function readLevel(event) {
-  const shown = state.clip?.views[state.view];
-  if (!state.item || !shown) return;
-  const [x, y] = placeOf(event);
-  const [x0, y0] = state.item.places[state.place].chip;
+/** Show the position and the grey level under the pointer. */
+function showLevel(event) {
+  const view = state.clip?.views[state.view];
+  if (!state.item || !view) return;
+  const [x, y] = framePoint(event);
+  const [x0, y0] = state.item.frames[state.frameIndex].chip;
   const [column, row] = [Math.floor(x - x0), Math.floor(y - y0)];
-  const inside = column >= 0 && row >= 0 && column < shown.width && row < shown.height;
-  const level = inside ? shown.values[row * shown.width + column] : "";
-  find("level").textContent = `x ${x.toFixed(1)} y ${y.toFixed(1)}: ${level}`;
+  const isInside = column >= 0 && row >= 0 && column < view.width && row < view.height;
+  const level = isInside ? view.values[row * view.width + column] : "";
+  byId("level").textContent = `x ${x.toFixed(1)} y ${y.toFixed(1)}: ${level}`;
 }

@@ -1,84 +1,84 @@
-// Every key and what it does: one table for the keyboard, the buttons and the help.
+// The keys and their actions: one table for the keyboard, the buttons and the help.
 
-/** Groups of [id, keys, short name, what it does]; an id is a name in the actions of review.js. */
+/** Groups of [id, keys, short name, description]; the ids are names of actions in review.js. */
 export const GROUPS = [
   ["Decide", [
-    ["accept", ["a"], "accept", "take what is suggested (the frames that are not taken out)"],
-    ["keep", ["k"], "keep", "leave the labels as they are"],
-    ["remove", ["d", "Delete"], "delete", "delete the label (of all frames that are not taken out)"],
-    ["skip", ["s"], "skip", "leave it as it is; it may be decided until the run goes on"],
-    ["decide", ["Enter"], "as edited", "decide as you have edited it"],
-    ["undo", ["u"], "undo", "take back your newest decision; its item comes back"],
+    ["accept", ["a"], "accept", "accept the suggestion (in the frames that are not excluded)"],
+    ["keep", ["k"], "keep", "leave the labels unchanged"],
+    ["delete", ["d", "Delete"], "delete", "delete the label (in all frames that are not excluded)"],
+    ["skip", ["s"], "skip", "postpone; if it is never decided, the labels stay unchanged"],
+    ["decide", ["Enter"], "as edited", "decide as edited"],
+    ["undo", ["u"], "undo", "undo your newest decision and return to its item"],
   ]],
   ["Edit, then Enter", [
-    ["move", ["m"], "move", "a cursor for the arrow keys (or click); the same key ends it"],
-    ["add", ["n"], "add", "a new label: click its place, or arrow keys"],
-    ["category", ["c"], "category", "target or interference"],
-    ["smaller", ["-"], "smaller", "box 0.5 px smaller"],
-    ["larger", ["+", "="], "larger", "box 0.5 px larger"],
-    ["takeOut", ["t"], "frame out", "take this frame out of the decision, or put it back"],
-    ["discard", ["Escape"], "discard", "undo the edits of this item"],
+    ["move", ["m"], "move", "move the box with the arrow keys or a click; m again ends it"],
+    ["add", ["n"], "add", "add a label with a click or the arrow keys"],
+    ["category", ["c"], "category", "switch between target and interference"],
+    ["smaller", ["-"], "smaller", "shrink the box by 0.5 px"],
+    ["larger", ["+", "="], "larger", "enlarge the box by 0.5 px"],
+    ["exclude", ["t"], "exclude", "exclude this frame from the decision, or include it again"],
+    ["discard", ["Escape"], "discard", "discard the edits of this item"],
   ]],
   ["Frames of a track", [
-    ["previous", ["ArrowLeft", "PageUp"], "back", "the frame before (with a cursor: Page up)"],
-    ["next", ["ArrowRight", "PageDown"], "on", "the next frame (with a cursor: Page down)"],
+    ["previous", ["ArrowLeft", "PageUp"], "back", "previous frame (with a cursor: Page up)"],
+    ["next", ["ArrowRight", "PageDown"], "next", "next frame (with a cursor: Page down)"],
   ]],
   ["Cursor", [
-    ["cursor", ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"], "cursor", "half a pixel; with Shift 5 px"],
+    ["cursor", ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"], "cursor", "move by 0.5 px, with Shift by 5 px"],
   ]],
-  ["Pictures", [
+  ["View", [
     ["blink", [" "], "blink", "start or stop blinking"],
-    ["group", ["g"], "frames/diff.", "what blinks: the frames, the differences, or all seven"],
-    ["stepBack", [","], "step", "the picture before"],
-    ["step", ["."], "step", "the next picture"],
+    ["group", ["g"], "group", "blink the frames, the differences, or all seven views"],
+    ["stepBack", [","], "step", "previous view"],
+    ["step", ["."], "step", "next view"],
     ["slower", ["<", "["], "slower", "blink more slowly"],
     ["faster", [">", "]"], "faster", "blink faster"],
     ["view", ["1", "2", "3", "4", "5", "6", "7"], "view", "F1 to F4 and the three differences"],
-    ["less", ["z"], "contrast", "less contrast"],
-    ["more", ["x"], "contrast", "more contrast"],
+    ["lessContrast", ["z"], "contrast", "less contrast"],
+    ["moreContrast", ["x"], "contrast", "more contrast"],
     ["darker", ["v"], "brightness", "darker"],
     ["brighter", ["b"], "brightness", "brighter"],
-    ["reset", ["r"], "reset", "contrast and brightness as they were"],
-    ["near", ["w"], "whole", "the whole frame, or what is round the track"],
+    ["reset", ["r"], "reset", "reset contrast and brightness"],
+    ["zoom", ["w"], "zoom", "show the whole frame, or the region around the track"],
     ["marks", ["h"], "marks", "hide or show all marks"],
-    ["help", ["?"], "keys", "this list"],
+    ["help", ["?"], "keys", "show this list"],
   ]],
 ];
 
-/** The buttons under the pictures, row by row. */
+/** The buttons under the images, row by row. */
 export const BUTTONS = [
-  "accept", "keep", "remove", "skip", "undo",
+  "accept", "keep", "delete", "skip", "undo",
   "move", "add", "category", "smaller", "larger",
-  "takeOut", "discard", "decide",
+  "exclude", "discard", "decide",
 ];
 
-const NAMES = {
+const KEY_NAMES = {
   " ": "Space", ArrowLeft: "\u2190", ArrowRight: "\u2192", ArrowUp: "\u2191", ArrowDown: "\u2193",
   Escape: "Esc", PageUp: "Page up", PageDown: "Page down", Delete: "Del",
 };
-const LINE = [
-  [[" "], "blink"], [["g"], "what blinks"], [[",", "."], "step"], [["<", ">"], "speed"],
+const KEY_LINE = [
+  [[" "], "blink"], [["g"], "group"], [[",", "."], "step"], [["<", ">"], "rate"],
   [["z", "x"], "contrast"], [["v", "b"], "brightness"], [["r"], "reset"], [["h"], "marks"],
-  [["w"], "whole frame"], [["ArrowLeft", "ArrowRight"], "frames of the track"],
+  [["w"], "zoom"], [["ArrowLeft", "ArrowRight"], "frames of the track"],
 ];
 
-const ALL = GROUPS.flatMap(([, rows]) => rows);
+const ACTIONS = GROUPS.flatMap(([, rows]) => rows);
 
-/** What the cursor's arrow keys mean. */
+/** The directions of the cursor's arrow keys. */
 export const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
-/** The name of the action of a key, or undefined. */
+/** Return the id of the action of a key, or undefined. */
 export function actionOf(key) {
   const name = key.length === 1 ? key.toLowerCase() : key;
-  return ALL.find(([id, keys]) => id !== "cursor" && keys.includes(name))?.[0];
+  return ACTIONS.find(([id, keys]) => id !== "cursor" && keys.includes(name))?.[0];
 }
 
-/** A button for each of BUTTONS, which calls run(id). */
+/** Create a button for each of BUTTONS, which calls run(id). */
 export function buildButtons(parent, run) {
   for (const id of BUTTONS) {
-    const [, keys, short, what] = ALL.find((row) => row[0] === id);
-    const button = make("button", { type: "button", id: `do-${id}`, title: what });
-    button.append(keycap(keys[0]), make("span", { textContent: short }));
+    const [, keys, name, description] = ACTIONS.find((row) => row[0] === id);
+    const button = element("button", { type: "button", id: `do-${id}`, title: description });
+    button.append(keycap(keys[0]), element("span", { textContent: name }));
     button.addEventListener("click", () => {
       run(id);
       button.blur(); // else the space bar would press it again
@@ -89,30 +89,31 @@ export function buildButtons(parent, run) {
 
 export function buildHelp(parent) {
   for (const [title, rows] of GROUPS) {
-    const list = make("dl", {});
-    for (const [, keys, , what] of rows) {
-      const term = make("dt", {});
-      term.append(...(keys.length > 5 ? [keycap(keys[0]), " to ", keycap(keys.at(-1))] : keys.map(keycap)));
-      list.append(term, make("dd", { textContent: what }));
+    const list = element("dl", {});
+    for (const [, keys, , description] of rows) {
+      const term = element("dt", {});
+      const isRange = keys.length > 5;
+      term.append(...(isRange ? [keycap(keys[0]), " to ", keycap(keys.at(-1))] : keys.map(keycap)));
+      list.append(term, element("dd", { textContent: description }));
     }
-    const part = make("section", {});
-    part.append(make("h3", { textContent: title }), list);
-    parent.append(part);
+    const section = element("section", {});
+    section.append(element("h3", { textContent: title }), list);
+    parent.append(section);
   }
 }
 
-export function buildLine(parent) {
-  for (const [keys, what] of LINE) {
-    const part = make("span", {});
-    part.append(...keys.map(keycap), what);
+export function buildKeyLine(parent) {
+  for (const [keys, description] of KEY_LINE) {
+    const part = element("span", {});
+    part.append(...keys.map(keycap), description);
     parent.append(part);
   }
 }
 
 function keycap(key) {
-  return make("kbd", { textContent: NAMES[key] ?? key });
+  return element("kbd", { textContent: KEY_NAMES[key] ?? key });
 }
 
-function make(tag, values) {
-  return Object.assign(document.createElement(tag), values);
+function element(tag, properties) {
+  return Object.assign(document.createElement(tag), properties);
 }

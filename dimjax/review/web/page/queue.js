@@ -1,90 +1,92 @@
-// The queue of items in this reviewer's hands, and the decisions that take them out of it.
+// The queue of items leased to this reviewer, and the decisions that remove items from it.
 //
-// The pictures of the next items are fetched while the reviewer looks at the current one. The next
-// is shown when the server has answered that the decision is in the ledger.
+// The grey levels of the next items are fetched while the reviewer looks at the current one. The
+// next item is shown once the server has confirmed that the decision is in the ledger.
 
-import { path } from "./server.js";
-import { begin, insist, post, session } from "./session.js";
-import { show, showEmpty, showProgress } from "./show.js";
-import { find, say, state } from "./state.js";
+import { showEmpty, showFirst, showProgress } from "./render.js";
+import { levelsPath } from "./server.js";
+import { openPage, persist, post, session } from "./session.js";
+import { byId, showMessage, state } from "./state.js";
 import { KINDS } from "./text.js";
 
-const AHEAD = 4; // items held at once, the current one included
-const NEAR = { chip: 12, surroundings: 3 }; // places of the current track that are fetched ahead
+const LEASED_ITEMS = 4; // including the current one
+const PREFETCH_FRAMES = { chip: 12, surroundings: 3 }; // of the current track, in each direction
 
-let version = 0; // of the queue: an answer to a question about an older one is of no use
+let version = 0; // of the queue: responses to requests for an older version are ignored
 let filling = null;
 
-/** Have the server hand out the next items, and let go of what is no longer to be decided. */
+/** Lease the next items, and release those that need no decision any more. */
 export function refill() {
   version += 1;
   filling ??= fill()
-    .catch((problem) => say(problem.message, "problem"))
+    .catch((error) => showMessage(error.message, "problem"))
     .finally(() => {
       filling = null;
     });
   return filling;
 }
 
-/** Post the one decision of the current item; show the next when it is in the ledger. */
-export function settle(verb, changes) {
+/** Post the decision on the current item, and show the next item once it is in the ledger. */
+export function decide(verb, changes) {
   const { item } = state;
-  const pressed = performance.now();
+  const pressedAt = performance.now();
   const newest = state.decisions.at(-1) ?? 0;
-  return deciding(async () => {
+  return whileBusy(async () => {
     const request = () => post("/decide", { item: item.id, verb, changes });
-    // After a break the server tells anew what this reviewer has decided.
-    const done = await insist(request, () => (state.decisions.at(-1) ?? 0) > newest);
-    if (done) state.decisions.push(done.decision);
-    say(`${verb}: ${KINDS[item.kind]} in ${item.sequence}, frame ${item.places[0].frame}`);
+    // After an interruption the server lists this reviewer's decisions again.
+    const response = await persist(request, () => (state.decisions.at(-1) ?? 0) > newest);
+    if (response) state.decisions.push(response.decision);
+    showMessage(`${verb}: ${KINDS[item.kind]} in ${item.sequence}, frame ${item.frames[0].frame}`);
     state.queue = state.queue.filter((other) => other !== item);
-    state.pressed = pressed;
-    if (state.queue.length) show();
+    state.pressedAt = pressedAt;
+    if (state.queue.length) showFirst();
     else state.item = null;
   });
 }
 
-/** Take back the newest decision; its item comes back. */
+/** Undo the newest decision and return to its item. */
 export function undo() {
   const decision = state.decisions.at(-1);
   if (decision === undefined) {
-    say("You have decided nothing that could be undone.");
+    showMessage("You have no decision that can be undone.");
     return null;
   }
-  return deciding(async () => {
+  return whileBusy(async () => {
     const request = () => post("/undo", { decision });
-    const undone = await insist(request, () => !state.decisions.includes(decision));
+    const response = await persist(request, () => !state.decisions.includes(decision));
     state.decisions = state.decisions.filter((other) => other !== decision);
-    if (undone) putFirst(undone.item);
-    say("Undone: decide it again.");
+    if (response) putFirst(response.item);
+    showMessage("Undone: decide the item again.");
   });
 }
 
-/** Fetch the pictures that come next, and forget those that are done with. */
+/** Fetch the grey levels that are needed next, and drop those no longer needed. */
 export function prefetch() {
-  const { item, place, pictures, queue } = state;
+  const { item, frameIndex, levels, queue } = state;
   for (const next of queue.slice(1)) {
-    for (const name of ["chip", "strip", "surroundings"]) pictures.get(path(next, 0, name));
+    for (const name of ["chip", "strip", "surroundings"]) levels.get(levelsPath(next, 0, name));
   }
-  const near = (k, name) => Math.abs(k - place) <= (NEAR[name] ?? Infinity);
-  item?.places.forEach((_, k) => {
-    for (const name of Object.keys(NEAR)) if (near(k, name)) pictures.get(path(item, k, name));
+  const isNear = (k, name) => Math.abs(k - frameIndex) <= (PREFETCH_FRAMES[name] ?? Infinity);
+  item?.frames.forEach((_, k) => {
+    for (const name of Object.keys(PREFETCH_FRAMES)) {
+      if (isNear(k, name)) levels.get(levelsPath(item, k, name));
+    }
   });
-  pictures.keep((address) => {
-    const [, , id, k, name] = address.split("/");
-    if (id === String(item?.id)) return name !== "surroundings" || near(k, name);
+  levels.keep((path) => {
+    const [, , id, k, name] = path.split("/");
+    if (id === String(item?.id)) return name !== "surroundings" || isNear(k, name);
     return queue.some((other) => String(other.id) === id);
   });
 }
 
-async function deciding(work) {
+async function whileBusy(work) {
   if (state.busy) return;
   state.busy = true;
   version += 1;
   try {
     await work();
-  } catch (problem) {
-    say(problem.message, "problem");
+  } catch (error) {
+    showMessage(error.message, "problem");
   } finally {
     state.busy = false;
     refill();
@@ -92,44 +94,45 @@ async function deciding(work) {
 }
 
 async function fill() {
-  const chosen = (id) => (find(id).value ? [find(id).value] : []);
+  const filter = (id) => (byId(id).value ? [byId(id).value] : []);
   for (;;) {
-    const asked = version;
-    const answer = await insist(() => post("/draw", {
-      kinds: chosen("kind"),
-      sequences: chosen("sequence"),
-      skipped: find("skipped").checked,
-      count: Math.max(AHEAD, state.queue.length),
+    const requested = version;
+    const response = await persist(() => post("/next_items", {
+      kinds: filter("kind"),
+      sequences: filter("sequence"),
+      skipped: byId("skipped").checked,
+      count: Math.max(LEASED_ITEMS, state.queue.length),
     }));
-    if (state.busy) return; // who is busy refills
-    if (asked !== version) continue;
-    if (answer.round !== session.round) {
-      await insist(() => begin(session.reviewer)); // it forgets the decisions of earlier rounds
-      say(`Round ${session.round} has begun: what was decided before stays, and is not undone.`);
+    if (state.busy) return; // the decision that is being sent refills the queue
+    if (requested !== version) continue;
+    if (response.round !== session.round) {
+      await persist(() => openPage(session.reviewer)); // drops the decisions of earlier rounds
+      showMessage(`Round ${session.round} has begun: earlier decisions can no longer be undone.`);
       continue;
     }
-    session.renewed = performance.now();
-    showProgress(answer.progress);
-    reconcile(answer);
+    session.leasedAt = performance.now();
+    showProgress(response.progress);
+    updateQueue(response);
     return;
   }
 }
 
-function reconcile({ items, progress }) {
-  const drawn = new Map(items.map((item) => [item.id, item]));
-  const held = state.queue.filter((item) => drawn.has(item.id));
-  const fresh = items.filter((item) => !state.queue.some((old) => old.id === item.id));
-  // The item on the screen stays as the reviewer sees it; the ledger refuses it if it is stale.
-  state.queue = [...held.map((item) => (item === state.item ? item : drawn.get(item.id))), ...fresh];
-  if (state.queue[0] !== state.item || !state.item) show();
+function updateQueue({ items, progress }) {
+  const leased = new Map(items.map((item) => [item.id, item]));
+  const held = state.queue.filter((item) => leased.has(item.id));
+  const added = items.filter((item) => !state.queue.some((old) => old.id === item.id));
+  // The current item stays as the reviewer sees it; the ledger refuses it if it is stale.
+  const updated = held.map((item) => (item === state.item ? item : leased.get(item.id)));
+  state.queue = [...updated, ...added];
+  if (state.queue[0] !== state.item || !state.item) showFirst();
   if (!state.queue.length) showEmpty(progress, session.workdir, refill);
   prefetch();
 }
 
 function putFirst(item) {
   for (const [id, value] of [["kind", item.kind], ["sequence", item.sequence]]) {
-    if (find(id).value !== value) find(id).value = ""; // else the filter would take it away again
+    if (byId(id).value !== value) byId(id).value = ""; // the filter would remove the item again
   }
   state.queue = [item, ...state.queue.filter((other) => other.id !== item.id)];
-  show();
+  showFirst();
 }

@@ -1,88 +1,60 @@
-// Asking the server, and the pictures that it sends.
+// Requests to the server, and the cache of the grey levels that it sends.
 
-/** The server said no, and why. */
-export class Refused extends Error {}
+const PARALLEL_LOADS = 3; // of the six that browsers permit: decisions must not wait for levels
 
-/** The server did not answer. */
-export class Away extends Error {}
+/** The server refused a request; the message says why. */
+class Refused extends Error {}
 
-/** The answer to a request; with values it is a POST. */
-export async function ask(path, values) {
-  const response = await reach(path, {
+/** The server did not respond. */
+export class Unreachable extends Error {}
+
+/** Post values and return the response. */
+export async function send(path, values) {
+  const response = await request(path, {
     method: "POST",
     headers: { "Content-Type": "application/json" },
     body: JSON.stringify(values),
   });
-  return whole(response.json());
+  return complete(response.json());
 }
 
-async function reach(path, options) {
-  let response;
-  try {
-    response = await fetch(path, options);
-  } catch {
-    throw new Away();
-  }
-  if (response.ok) return response;
-  throw new Refused(await reason(response));
+/** The path of the grey levels of an item frame; the strip belongs to the whole item. */
+export function levelsPath(item, frameIndex, name) {
+  return name === "strip" ? `/items/${item.id}/strip` : `/items/${item.id}/${frameIndex}/${name}`;
 }
 
-async function reason(response) {
-  if (response.status === 403) {
-    return `${await whole(response.text())} Then close this page.`;
-  }
-  if (response.status === 400) return (await whole(response.json())).error;
-  return `The server failed (${response.status}); its terminal says why. Nothing has changed.`;
-}
-
-/** What a server that dies in the middle of an answer has not sent is no answer. */
-async function whole(body) {
-  try {
-    return await body;
-  } catch {
-    throw new Away();
-  }
-}
-
-/** The address of a picture of a place. */
-export function path(item, k, name) {
-  return name === "strip" ? `/items/${item.id}/strip` : `/items/${item.id}/${k}/${name}`;
-}
-
-const AT_ONCE = 3; // of the six that a browser permits: decisions must not wait for pictures
-
-/** Grey levels by address, asked for once, and forgotten when no longer wanted. */
-export class Pictures {
+/** Grey levels by path: each is requested once, and dropped when no longer needed. */
+export class LevelCache {
   #entries = new Map();
-  #waiting = []; // addresses still to be asked for
+  #pending = []; // paths not yet requested
   #loading = 0;
 
-  /** The levels (Uint16Array) or null; those that are waited for with `arrived` come first. */
-  get(path, arrived) {
+  /** Return the levels (Uint16Array) or null; `onLoad` is called later, and gives priority. */
+  get(path, onLoad) {
     let entry = this.#entries.get(path);
     if (!entry) {
-      entry = { levels: null, arrived: [] };
+      entry = { levels: null, callbacks: [] };
       this.#entries.set(path, entry);
-      this.#waiting.push(path);
+      this.#pending.push(path);
     }
-    if (!entry.levels && arrived) {
-      entry.arrived.push(arrived);
-      const place = this.#waiting.indexOf(path);
-      if (place > 0) this.#waiting.unshift(...this.#waiting.splice(place, 1));
+    if (!entry.levels && onLoad) {
+      entry.callbacks.push(onLoad);
+      const position = this.#pending.indexOf(path);
+      if (position > 0) this.#pending.unshift(...this.#pending.splice(position, 1));
     }
     this.#loadNext();
     return entry.levels;
   }
 
-  /** Keep only what `wanted` says true of. */
-  keep(wanted) {
-    for (const path of this.#entries.keys()) if (!wanted(path)) this.#entries.delete(path);
-    this.#waiting = this.#waiting.filter((path) => this.#entries.has(path));
+  /** Drop all entries except those whose path satisfies `isNeeded`. */
+  keep(isNeeded) {
+    for (const path of this.#entries.keys()) if (!isNeeded(path)) this.#entries.delete(path);
+    this.#pending = this.#pending.filter((path) => this.#entries.has(path));
   }
 
   #loadNext() {
-    while (this.#loading < AT_ONCE && this.#waiting.length) {
-      const path = this.#waiting.shift();
+    while (this.#loading < PARALLEL_LOADS && this.#pending.length) {
+      const path = this.#pending.shift();
       this.#loading += 1;
       this.#load(path, this.#entries.get(path)).finally(() => {
         this.#loading -= 1;
@@ -93,14 +65,42 @@ export class Pictures {
 
   async #load(path, entry) {
     try {
-      const response = await reach(path, {});
-      entry.levels = new Uint16Array(await whole(response.arrayBuffer()));
-    } catch (problem) {
-      if (problem instanceof Away) this.#entries.delete(path); // it is asked for again
-      else this.failed?.(problem);
+      const response = await request(path, {});
+      entry.levels = new Uint16Array(await complete(response.arrayBuffer()));
+    } catch (error) {
+      if (error instanceof Unreachable) this.#entries.delete(path); // so that it is requested again
+      else this.onError?.(error);
       return;
     }
-    for (const arrived of entry.arrived) arrived();
-    entry.arrived = [];
+    for (const onLoad of entry.callbacks) onLoad();
+    entry.callbacks = [];
+  }
+}
+
+async function request(path, options) {
+  let response;
+  try {
+    response = await fetch(path, options);
+  } catch {
+    throw new Unreachable();
+  }
+  if (response.ok) return response;
+  throw new Refused(await reason(response));
+}
+
+async function reason(response) {
+  if (response.status === 403) {
+    return `${await complete(response.text())} Then close this page.`;
+  }
+  if (response.status === 400) return (await complete(response.json())).error;
+  return `The server failed (${response.status}); see its terminal. Nothing has changed.`;
+}
+
+/** Return the body of a response; a body that a dying server cut off counts as no response. */
+async function complete(body) {
+  try {
+    return await body;
+  } catch {
+    throw new Unreachable();
   }
 }

@@ -1,110 +1,115 @@
-// The page's session with the server: who reviews, and what to do while the server is away.
+// The page's session with the server: the reviewer's name, and reconnection after an interruption.
 
-import { ask, Away } from "./server.js";
-import { find, say, state } from "./state.js";
+import { send, Unreachable } from "./server.js";
+import { byId, showMessage, state } from "./state.js";
 import { KINDS } from "./text.js";
 
 const RETRY_MS = 500;
-const LETTING_GO_MS = 500; // a page that is loaded again may still hold its id for a moment
+const RELEASE_MS = 500; // a reloaded page may hold its id for a moment longer
 
 export const session = {
   page: await pageId(), reviewer: "", workdir: "",
-  round: 0, // whose items and decisions the page knows
-  renewed: 0, // when the leases were renewed
-  away: null, // a promise while the server does not answer
-  lost: () => {}, // is told why the name is no longer this page's
-  back: () => {}, // is called when the server is back
+  round: 0, // the round whose items and decisions the page shows
+  leasedAt: 0, // time of the last lease
+  reconnecting: null, // a promise while the server does not respond
+  onNameLost: () => {}, // called with the reason when the name no longer belongs to this page
+  onReconnect: () => {}, // called when the server responds again
 };
 
-/** The id that this tab had before it was loaded again; not that of a tab it is a copy of. */
+/** Return the id that this tab had before a reload, but never the id of the tab it was copied from. */
 async function pageId() {
-  const own = (id) => new Promise((resolve) => {
+  const acquire = (id) => new Promise((resolve) => {
     const hold = () => {
       resolve(true);
-      return new Promise(() => {}); // held until the tab is closed or loads again
+      return new Promise(() => {}); // held until the tab is closed or reloaded
     };
-    const options = { signal: AbortSignal.timeout(LETTING_GO_MS) };
+    const options = { signal: AbortSignal.timeout(RELEASE_MS) };
     navigator.locks.request(`page ${id}`, options, hold).catch(() => resolve(false));
   });
-  const before = sessionStorage.getItem("page");
-  if (before && (await own(before))) return before;
+  const previous = sessionStorage.getItem("page");
+  if (previous && (await acquire(previous))) return previous;
   const id = crypto.randomUUID();
-  await own(id);
+  await acquire(id);
   sessionStorage.setItem("page", id);
   return id;
 }
 
-/** Begin or go on under a name, "" for the one that the server was started with; false: none. */
-export async function begin(reviewer, takeOver = false) {
-  const answer = await ask("/begin", { reviewer, page: session.page, take_over: takeOver });
-  session.workdir = answer.workdir;
-  find("run").textContent = answer.run;
-  document.title = `${answer.run}: review`;
-  if (answer.reviewer === null) return false;
-  session.reviewer = answer.reviewer;
-  session.round = answer.round;
-  sessionStorage.setItem("reviewer", answer.reviewer);
-  state.decisions = answer.decisions;
-  find("who").textContent = answer.reviewer;
-  fillSelect(find("kind"), "all kinds", answer.kinds, (kind) => KINDS[kind]);
-  fillSelect(find("sequence"), "all sequences", answer.sequences, (name) => name);
+/** Open the page under a name ("": the server's default); return false if a name is needed. */
+export async function openPage(reviewer, takeOver = false) {
+  const values = { reviewer, page: session.page, take_over: takeOver };
+  const response = await send("/open_page", values);
+  session.workdir = response.workdir;
+  byId("run").textContent = response.run;
+  document.title = `${response.run}: review`;
+  if (response.reviewer === null) return false;
+  session.reviewer = response.reviewer;
+  session.round = response.round;
+  sessionStorage.setItem("reviewer", response.reviewer);
+  state.decisions = response.decisions;
+  byId("reviewer").textContent = response.reviewer;
+  fillSelect(byId("kind"), "all kinds", response.kinds, (kind) => KINDS[kind]);
+  fillSelect(byId("sequence"), "all sequences", response.sequences, (name) => name);
   return true;
 }
 
-/** The name of last time, where the page is loaded again. */
-export function formerReviewer() {
+/** Return the name before a reload, or "". */
+export function previousReviewer() {
   return sessionStorage.getItem("reviewer") ?? "";
 }
 
-/** The answer to a request of this reviewer. */
+/** Post values in the name of this reviewer and return the response. */
 export function post(path, values = {}) {
-  return ask(path, { reviewer: session.reviewer, page: session.page, ...values });
+  return send(path, { reviewer: session.reviewer, page: session.page, ...values });
 }
 
-/** Do it until the server has answered; settled() says if a request without answer was done. */
-export async function insist(work, settled = () => false) {
+/**
+ * Repeat `work` until the server responds, and return the response; null if `isDone()` finds after
+ * a reconnection that a request without response took effect.
+ */
+export async function persist(work, isDone = () => false) {
   for (;;) {
     try {
       return await work();
-    } catch (problem) {
-      if (!(problem instanceof Away)) throw problem;
-      await untilBack();
-      if (settled()) return null;
+    } catch (error) {
+      if (!(error instanceof Unreachable)) throw error;
+      await untilReconnected();
+      if (isDone()) return null;
     }
   }
 }
 
-export function untilBack() {
-  session.away ??= reconnect().finally(() => {
-    session.away = null;
+export function untilReconnected() {
+  session.reconnecting ??= reconnect().finally(() => {
+    session.reconnecting = null;
   });
-  return session.away;
+  return session.reconnecting;
 }
 
 async function reconnect() {
-  document.body.dataset.server = "away";
-  say(
-    "The server does not answer. Nothing is lost: this page goes on by itself when it is back, " +
-    "with a decision that is on its way.", "problem",
+  document.body.dataset.server = "unreachable";
+  showMessage(
+    "The server does not respond. Nothing is lost: this page reconnects by itself and then " +
+    "completes a pending decision.", "problem",
   );
   for (;;) {
-    await new Promise((done) => setTimeout(done, RETRY_MS));
+    await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
     try {
-      await begin(session.reviewer);
+      await openPage(session.reviewer);
       break;
-    } catch (problem) {
-      if (problem instanceof Away) continue;
-      session.lost(problem.message);
-      throw problem;
+    } catch (error) {
+      if (error instanceof Unreachable) continue;
+      session.onNameLost(error.message);
+      throw error;
     }
   }
-  document.body.dataset.server = "there";
-  say("The server is back.");
-  session.back();
+  document.body.dataset.server = "connected";
+  showMessage("The server responds again.");
+  session.onReconnect();
 }
 
-function fillSelect(select, all, values, name) {
-  const chosen = select.value;
-  select.replaceChildren(new Option(all, ""), ...values.map((value) => new Option(name(value), value)));
-  select.value = values.includes(chosen) ? chosen : "";
+function fillSelect(select, all, values, nameOf) {
+  const selected = select.value;
+  const options = values.map((value) => new Option(nameOf(value), value));
+  select.replaceChildren(new Option(all, ""), ...options);
+  select.value = values.includes(selected) ? selected : "";
 }

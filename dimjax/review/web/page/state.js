@@ -1,24 +1,24 @@
-// What the page knows: one state, changed by the actions and drawn by view.js.
+// The state of the page: one object, changed by the actions and drawn by render.js.
 
-import { Pictures } from "./server.js";
+import { LevelCache } from "./server.js";
 
-const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+const reducedMotion = matchMedia("(prefers-reduced-motion: reduce)").matches;
 
 export const state = {
-  queue: [], // items in this reviewer's hands, the current one first
-  item: null, place: 0, edits: null, cursor: null, // the current one
-  view: 0, group: "frames", blinking: !calm, rate: 3, // of the clip's seven views
-  contrast: 1, brightness: 0, marks: true, near: false,
-  decisions: [], // of this reviewer, which can be undone, the newest last
-  busy: false, // a decision is on its way
-  pressed: null, // when the key was pressed that brought the current item
-  pictures: new Pictures(),
+  queue: [], // items leased to this reviewer, the current one first
+  item: null, frameIndex: 0, edits: null, cursor: null, // the current item and its frame
+  view: 0, group: "frames", blinking: !reducedMotion, rate: 3, // of the clip's seven views
+  contrast: 1, brightness: 0, marks: true, zoomed: false,
+  decisions: [], // ids of this reviewer's decisions that can be undone, the newest last
+  busy: false, // a decision is being sent
+  pressedAt: null, // time of the key press that led to the current item
+  levels: new LevelCache(),
 };
 
-export const find = (id) => document.getElementById(id);
+export const byId = (id) => document.getElementById(id);
 
-/** Tell the reviewer something; "problem" stands out. */
-export function say(text, kind = "") {
-  find("message").textContent = text;
-  find("message").className = kind;
+/** Show a message to the reviewer; the kind "problem" stands out. */
+export function showMessage(text, kind = "") {
+  byId("message").textContent = text;
+  byId("message").className = kind;
 }

@@ -1,40 +1,42 @@
-// The chip, enlarged, with its marks; its seven views; the item in words.
+// The enlarged chip with its marks, the selection of its seven views, and the text beside it.
 
-import { boxes, extra, suggested } from "./edits.js";
-import { adjusted, clipOf, imageOf, VIEWS } from "./grey.js";
-import { COLOURS, fitted, MARGIN_PX, Pen, spot } from "./marks.js";
-import { path } from "./server.js";
-import { find } from "./state.js";
-import * as words from "./text.js";
+import { addedLabel, editedBoxes, suggestedBox } from "./edits.js";
+import { adjusted, imageOf, VIEW_GROUPS, VIEWS, viewsOf } from "./grey.js";
+import { COLOURS, fitCanvas, locationBox, MARGINS_PX, Pen } from "./marks.js";
+import { levelsPath } from "./server.js";
+import { byId } from "./state.js";
+import * as text from "./text.js";
 
 const FAINT = 0.5;
 
-/** The seven views of the current place as images, or null until their levels are there. */
-function imagesOf(state, arrived) {
-  const { item, place } = state;
-  const levels = state.pictures.get(path(item, place, "chip"), arrived);
+/** Return the clip of the current frame with its images, or null until its levels are loaded. */
+function currentClip(state, onLoad) {
+  const { item, frameIndex } = state;
+  const levels = state.levels.get(levelsPath(item, frameIndex, "chip"), onLoad);
   if (!levels) return null;
-  const key = `${item.id}/${place}`;
+  const key = `${item.id}/${frameIndex}`;
   if (state.clip?.key !== key) {
-    const [, , width, height] = item.places[place].chip;
-    state.clip = { key, views: clipOf(levels, width, height), images: null };
+    const [, , width, height] = item.frames[frameIndex].chip;
+    state.clip = { key, views: viewsOf(levels, width, height), images: null };
   }
-  const seen = `${state.contrast} ${state.brightness}`;
-  if (state.clip.seen !== seen) {
-    state.clip.windows = state.clip.views.map((v) => adjusted(v.window, state.contrast, state.brightness));
-    state.clip.images = state.clip.views.map((view, k) => imageOf(view, state.clip.windows[k]));
-    state.clip.seen = seen;
+  const { clip } = state;
+  const settings = `${state.contrast} ${state.brightness}`;
+  if (clip.settings !== settings) {
+    clip.windows = clip.views.map((view) => adjusted(view.window, state.contrast, state.brightness));
+    clip.images = clip.views.map((view, k) => imageOf(view, clip.windows[k]));
+    clip.settings = settings;
   }
-  return state.clip;
+  return clip;
 }
 
-export function drawChip(state, arrived) {
-  const canvas = find("chip-canvas");
-  const { item, place, view } = state;
-  const [x0, y0, width, height] = item.places[place].chip;
-  const scale = fitted(canvas, width, height, true);
+/** Draw the chip; return whether its levels are loaded. */
+export function drawChip(state, onLoad) {
+  const canvas = byId("chip-canvas");
+  const { item, frameIndex, view } = state;
+  const [x0, y0, width, height] = item.frames[frameIndex].chip;
+  const scale = fitCanvas(canvas, width, height, true);
   const context = canvas.getContext("2d");
-  const clip = imagesOf(state, arrived);
+  const clip = currentClip(state, onLoad);
   Object.assign(canvas.dataset, { x0, y0, scale: scale / window.devicePixelRatio, loaded: Boolean(clip) });
   context.globalAlpha = 1;
   if (!clip) {
@@ -49,51 +51,52 @@ export function drawChip(state, arrived) {
   return true;
 }
 
-/** All marks of the current place; in F2 to F4 what they mark has moved on, so they are faint. */
+/** Draw the marks of the current frame; faint in F2 to F4, where the objects have moved on. */
 function drawMarks(pen, state, strength) {
-  const { item, place: k, edits } = state;
-  const place = item.places[k];
+  const { item, frameIndex: k, edits } = state;
+  const frame = item.frames[k];
   const { context } = pen;
   context.globalAlpha = 0.55 * strength;
-  for (const other of place.others) pen.square(other, COLOURS.other, MARGIN_PX.other);
-  context.globalAlpha = strength * (edits.places[k].out ? 0.4 : 1);
-  const box = suggested(place);
-  const own = boxes(item, edits)[k];
-  if (place.label) {
-    pen.corners(place.label, COLOURS.label, MARGIN_PX.label);
-    pen.words(place.label, place.label.category, COLOURS.label, MARGIN_PX.words, -1);
+  for (const other of frame.others) pen.square(other, COLOURS.other, MARGINS_PX.other);
+  context.globalAlpha = strength * (edits.frames[k].excluded ? 0.4 : 1);
+  const suggested = suggestedBox(frame);
+  const edited = editedBoxes(item, edits)[k];
+  if (frame.label) {
+    pen.corners(frame.label, COLOURS.label, MARGINS_PX.label);
+    pen.text(frame.label, frame.label.category, COLOURS.label, MARGINS_PX.text, -1);
   }
-  if (box?.removed) pen.cross(place.label ?? place, COLOURS.fix, MARGIN_PX.fix);
-  else if (box) pen.circle(box, COLOURS.fix, MARGIN_PX.fix);
-  else if (!place.label) pen.square(spot(place), COLOURS.fix, MARGIN_PX.fix);
-  if (!own) pen.words(box ?? place.label ?? spot(place), meaning(place, box), COLOURS.fix, MARGIN_PX.words, 1);
-  for (const mine of [own, extra(item, edits, k)]) {
-    if (!mine) continue;
-    pen.diamond(mine, COLOURS.own, MARGIN_PX.own);
-    pen.words(mine, mine.category, COLOURS.own, MARGIN_PX.words, 1);
+  if (suggested?.removed) pen.cross(frame.label ?? frame, COLOURS.fix, MARGINS_PX.fix);
+  else if (suggested) pen.circle(suggested, COLOURS.fix, MARGINS_PX.fix);
+  else if (!frame.label) pen.square(locationBox(frame), COLOURS.fix, MARGINS_PX.fix);
+  if (!edited) {
+    const box = suggested ?? frame.label ?? locationBox(frame);
+    pen.text(box, shortSuggestion(frame, suggested), COLOURS.fix, MARGINS_PX.text, 1);
+  }
+  for (const box of [edited, addedLabel(item, edits, k)].filter(Boolean)) {
+    pen.diamond(box, COLOURS.edited, MARGINS_PX.edited);
+    pen.text(box, box.category, COLOURS.edited, MARGINS_PX.text, 1);
   }
   context.globalAlpha = 1;
-  if (state.cursor) pen.crosshair(state.cursor.at, COLOURS.own);
+  if (state.cursor) pen.crosshair(state.cursor.at, COLOURS.edited);
 }
 
-/** What a suggestion is, in a word. */
-function meaning(place, box) {
-  if (!box) return place.label ? "as it is" : "background";
-  if (box.removed) return "delete";
-  return box.category === place.label?.category ? "move here" : box.category;
+function shortSuggestion(frame, suggested) {
+  if (!suggested) return frame.label ? "unchanged" : "background";
+  if (suggested.removed) return "delete";
+  return suggested.category === frame.label?.category ? "move here" : suggested.category;
 }
 
 function drawCaption(state, clip) {
-  const { item, place, view } = state;
-  const frame = (k) => item.places[place].clip[k];
-  const frames = view < 4 ? `frame ${frame(view)}` : `frame ${frame(0)} \u2212 ${frame(view - 3)}`;
+  const { item, frameIndex, view } = state;
+  const times = item.frames[frameIndex].clip;
+  const frames = view < 4 ? `frame ${times[view]}` : `frame ${times[0]} \u2212 ${times[view - 3]}`;
   const { black, white } = clip.windows[view];
-  const window_ = `black ${Math.round(black)}, white ${Math.round(white)}`;
-  find("shown").textContent = [VIEWS[view], frames, window_].join(" \u00b7 ");
+  const range = `black ${Math.round(black)}, white ${Math.round(white)}`;
+  byId("caption-text").textContent = [VIEWS[view], frames, range].join(" \u00b7 ");
 }
 
-/** The small pictures of all views, to choose from. */
-export function buildViews(parent, choose) {
+/** Create a button for each view, which calls select(k). */
+export function buildViews(parent, select) {
   VIEWS.forEach((name, k) => {
     const button = document.createElement("button");
     button.type = "button";
@@ -101,18 +104,18 @@ export function buildViews(parent, choose) {
     button.append(document.createElement("canvas"), document.createElement("span"));
     button.lastChild.textContent = name;
     button.addEventListener("click", () => {
-      choose(k);
+      select(k);
       button.blur();
     });
     parent.append(button);
   });
 }
 
-export function drawViews(state, blinks) {
-  const buttons = find("views").children;
+export function drawViews(state) {
+  const buttons = byId("views").children;
   VIEWS.forEach((_, k) => {
     buttons[k].classList.toggle("current", k === state.view);
-    buttons[k].classList.toggle("blinks", blinks.includes(k));
+    buttons[k].classList.toggle("blinks", VIEW_GROUPS[state.group].includes(k));
     const image = state.clip?.images?.[k];
     const canvas = buttons[k].firstChild;
     if (!image || canvas.drawn === image) return;
@@ -122,22 +125,23 @@ export function drawViews(state, blinks) {
   });
 }
 
-/** The words beside the pictures, and which buttons make sense. */
+/** Write the text about the item, and enable the buttons that apply. */
 export function describe(state) {
-  const { item, place: k, edits } = state;
-  find("where").textContent = words.where(item, k);
-  find("question").textContent = words.question(item);
-  find("probability").textContent = `probability ${Math.round(100 * item.probability)} %`;
-  find("reason").textContent = item.reason;
-  find("suggestion").textContent = words.suggestion(item, k);
-  const made = words.edits(item, edits, k, boxes(item, edits)[k]);
-  find("yours").textContent = made;
-  const labelled = item.places.some((place) => place.label);
-  for (const [id, useful] of [
-    ["remove", labelled], ["takeOut", item.places.length > 1], ["decide", made !== ""],
-    ["discard", made !== "" || edits.places.some((p) => p.out)], ["undo", state.decisions.length > 0],
+  const { item, frameIndex: k, edits } = state;
+  byId("location").textContent = text.location(item, k);
+  byId("question").textContent = text.question(item);
+  byId("probability").textContent = `probability ${Math.round(100 * item.probability)} %`;
+  byId("reason").textContent = item.reason;
+  byId("suggestion").textContent = text.suggestion(item, k);
+  const editsText = text.describeEdits(item, edits, k, editedBoxes(item, edits)[k]);
+  byId("edited").textContent = editsText;
+  const isEdited = editsText !== "";
+  for (const [id, applies] of [
+    ["delete", item.frames.some((frame) => frame.label)], ["exclude", item.frames.length > 1],
+    ["decide", isEdited], ["undo", state.decisions.length > 0],
+    ["discard", isEdited || edits.frames.some((frame) => frame.excluded)],
   ]) {
-    find(`do-${id}`).disabled = !useful;
+    byId(`do-${id}`).disabled = !applies;
   }
-  find("do-takeOut").lastChild.textContent = edits.places[k].out ? "frame in" : "frame out";
+  byId("do-exclude").lastChild.textContent = edits.frames[k].excluded ? "include" : "exclude";
 }

@@ -1,0 +1,127 @@
+"""The page of a run as HTML, with all pictures and styles inside.
+
+html = render(context, figures)     # figures: evaluation.json
+"""
+
+import json
+
+import jinja2
+import pandas as pd
+
+from dimjax.chips.planning import read_plan
+from dimjax.data.labels import CATEGORIES, MIN_VISIBLE, read_table
+from dimjax.drawing import charts, pictures
+from dimjax.drawing.text_tables import NONE
+from dimjax.evaluation.thresholds import accepted
+from dimjax.progress import bar
+from dimjax.report import crops, curves, tables
+from dimjax.report.examples import choose_examples, visible_truths
+from dimjax.report.round_sections import sections
+from dimjax.runs.context import RoundContext
+from dimjax.runs.workdir import flat
+from dimjax.training.training_log import TrainingLog
+
+
+def render(context: RoundContext, figures: dict) -> str:
+    """Render the page.
+
+    Args:
+      context: Context of the last round.
+      figures: Its evaluation.json.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("dimjax", "report"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    record = json.loads(context.paths.config.read_text())
+    return environment.get_template("page.html").render(
+        name=context.paths.workdir.resolve().name,
+        keys=flat(record["config"]),
+        versions=record["versions"],
+        colours=charts.COLOURS,
+        category_colours=pictures.COLOURS,
+        figures=figures,
+        frames=figures["frames"],
+        has_truth=context.folder.truth is not None,
+        min_visible=MIN_VISIBLE,
+        examples=_draw_examples(context, figures),
+        crop_px=crops.CROP_PX,
+        column_heads=crops.column_heads(),
+        rounds=sections(context),
+        **_evaluation(figures),
+        **_training(context),
+    )
+
+
+def _evaluation(figures: dict) -> dict:
+    """Return the tables and charts of the evaluation."""
+    categories = figures["frames"]["categories"]
+    target = categories["target"]
+    return {
+        "target": target,
+        "pd": _percent(target["recall"] if target["truths"] else None),
+        "precision": _percent(target["precision"] if tables.has_detections(target) else None),
+        "measurement": tables.measurement_text(figures),
+        "category_table": tables.category_table(figures),
+        "undetected": [name for name in CATEGORIES if _is_undetected(categories[name])],
+        "ratio": tables.ratio_of(figures),
+        "ratio_table": tables.ratio_table(figures),
+        "ratio_bars": curves.ratio_bars(figures["frames"], tables.ratio_of(figures)),
+        "curves": curves.detection_curves(figures["frames"]),
+        "confusion": tables.confusion_table(figures),
+    }
+
+
+def _is_undetected(category: dict) -> bool:
+    return category["truths"] > 0 and not tables.has_detections(category)
+
+
+def _training(context: RoundContext) -> dict:
+    """Return the tables and charts of the training."""
+    log, chip_px = TrainingLog(context.paths.round), context.config.chips.chip_px
+    loss_curve, f1_curve = curves.training_curves(log.read_metrics())
+    losses = log.read_losses(["id", "total"], last=True)
+    plan = read_plan(context.paths.plan, context.folder.shapes, chip_px)
+    labels = read_table(context.paths.labels)
+    groups = curves.losses_by_content(losses, plan, labels, chip_px)
+    return {
+        "loss_curve": loss_curve,
+        "f1_curve": f1_curve,
+        "loss_histogram": curves.loss_histogram(groups),
+        "loss_table": tables.loss_table(groups),
+    }
+
+
+def _percent(share: float | None) -> str:
+    return NONE if share is None else f"{100 * share:.1f} %"
+
+
+def _draw_examples(context: RoundContext, figures: dict) -> dict[str, list[dict]]:
+    """Draw a few examples of each kind of dimjax.report.examples.KINDS.
+
+    Returns:
+      Kind -> examples; each has its row, its picture and, for a false alarm, the nearest truth.
+    """
+    folder, stride = context.folder, context.config.data.stride
+    truth = folder.reference[folder.reference.sequence.isin(figures["sequences"])]
+    detections = pd.read_csv(
+        context.paths.detections, dtype={"sequence": "str"}, keep_default_na=False
+    )
+    thresholds, match_px = tables.thresholds(figures), figures["frames"]["match_px"]
+    chosen = choose_examples(truth, detections, thresholds, match_px)
+    truth, detections = visible_truths(truth), accepted(detections, thresholds)
+
+    def draw(row, kind: str) -> dict:
+        truths, detected = crops.of_frame(truth, row), crops.of_frame(detections, row)
+        marks = [*crops.marks("truth", truths), *crops.marks("detection", detected)]
+        nearest = crops.nearest_truth(row, truths) if kind == "false alarm" else ""
+        picture = crops.draw_crops(folder.sequence(row.sequence), row, marks, stride)
+        return {"row": row, "nearest": nearest, "picture": picture}
+
+    return {
+        kind: [draw(row, kind) for row in bar(rows.itertuples(), f"draw {kind} crops", "crop")]
+        for kind, rows in chosen.items()
+    }

@@ -1,0 +1,157 @@
+"""The context of a round: data and labels that stages and commands share, each read once.
+
+    context = RoundContext(read_config("runs/demo"), Paths("runs/demo", round=1))
+    context.folder.shapes["flight3"]             # raw sequences and labels
+    context.splits["val"]                        # names of the sequences
+    with context.open_ledger() as db:
+        labels, planted = context.trained_labels(db)
+    tracks = context.link(detections, context.new_sequences)
+
+A stage takes the context and reads its own section of `context.config`.
+"""
+
+from collections.abc import Iterable
+from functools import cached_property
+
+import pandas as pd
+
+from dimjax import ledger
+from dimjax.chips import planning
+from dimjax.data.csv_files import read_columns
+from dimjax.data.folders import Folder, layout_from, open_folder
+from dimjax.data.labels import COLUMNS
+from dimjax.data.splits import with_validation
+from dimjax.label_noise import planting
+from dimjax.progress import bar, say
+from dimjax.runs.workdir import Paths
+from dimjax.tracks import LinkingConfig, Shifts, Tracks, camera_shifts, link
+
+
+class RoundContext:
+    """A round of a run: its configuration, its paths, and the data and labels that it works on.
+
+    Attributes:
+      config: All keys of the run, see configs/default.py.
+      paths: Paths of the round.
+    """
+
+    def __init__(self, config, paths: Paths):
+        self.config = config
+        self.paths = paths
+        self._shifts: Shifts = {}
+
+    @property
+    def number(self) -> int:
+        """Number of the round, from 0."""
+        return self.paths.number
+
+    @property
+    def is_last(self) -> bool:
+        """Whether this is the run's last round, which is not reviewed."""
+        return self.number == self.config.rounds.count - 1
+
+    @property
+    def epochs(self) -> int:
+        """Epochs of the round; the paper trains 100 first and 50 in each later round."""
+        return self.config.rounds.later_epochs if self.number else self.config.training.epochs
+
+    @property
+    def max_chip_bytes(self) -> float:
+        """Chips that take more bytes than this are streamed from the disk."""
+        return self.config.training.device_gb * 1e9
+
+    @cached_property
+    def folder(self) -> Folder:
+        """The raw sequences and their labels: the user's folder, or the simulated sky."""
+        return open_data_folder(self.config, self.paths)
+
+    @cached_property
+    def splits(self) -> dict[str, list[str]]:
+        """Names of the sequences of the splits that chips are cut from, with a validation split."""
+        return with_validation(self.folder.splits, self.config.data.val_share, self.config.seed)
+
+    @cached_property
+    def thresholds(self) -> dict[str, float]:
+        """Score threshold of each category, from the newest checkpoint of the round."""
+        from dimjax.training import checkpoints  # loads JAX, which not every command needs
+
+        with checkpoints.saved_checkpoints(self.paths.checkpoints) as saved:
+            return checkpoints.read_description(saved, None)["threshold"]
+
+    @cached_property
+    def new_sequences(self) -> list[str]:
+        """Unlabelled sequences that this round mines."""
+        return read_columns(self.paths.new, ["sequence"])["sequence"]
+
+    @cached_property
+    def trained_sequences(self) -> list[str]:
+        """Sequences that the round was trained on."""
+        plan = read_columns(self.paths.plan, planning.PLAN_COLUMNS)
+        pairs = zip(plan["sequence"], plan["split"], strict=True)
+        return sorted({sequence for sequence, split in pairs if split == "train"})
+
+    def of_round(self, number: int) -> "RoundContext":
+        """Return the context of another round; the folder is shared."""
+        other = RoundContext(self.config, self.paths.of_round(number))
+        other._shifts = self._shifts
+        other.folder = self.folder
+        return other
+
+    def earlier_rounds(self) -> list["RoundContext"]:
+        """Return the contexts of the rounds before this one."""
+        return [self.of_round(number) for number in range(self.number)]
+
+    def camera_shifts(self, names: Iterable[str]) -> Shifts | None:
+        """Measure the motion of the camera in some sequences.
+
+        Returns:
+          Sequence -> shifts [T, 2] in pixels, see dimjax.tracks.link; None if
+          config.detection.camera_motion is off.
+        """
+        if not self.config.detection.camera_motion:
+            return None
+        names = list(names)
+        missing = [name for name in names if name not in self._shifts]
+        for name in bar(missing, "measure camera motion", "sequence"):
+            self._shifts[name] = camera_shifts(self.folder.sequence(name))
+        return {name: self._shifts[name] for name in names}
+
+    def link(self, detections: pd.DataFrame, names: Iterable[str]) -> Tracks:
+        """Link the detections in some sequences, with the thresholds of the round's detector.
+
+        Args:
+          detections: Detections at all scores, those of other sequences possibly among them.
+          names: The sequences to link in.
+        """
+        names = list(names)
+        strong = (self.thresholds["target"], self.thresholds["interference"])
+        detections = detections[detections.sequence.isin(names)]
+        tracks = link(detections, LinkingConfig(strong=strong), self.camera_shifts(names))
+        for note in tracks.notes:
+            say(note)
+        return tracks
+
+    def open_ledger(self) -> ledger.Ledger:
+        """Open the run's ledger; a new one holds the labels of the sequences in a split.
+
+        Labels of other sequences, e.g. of new ones, are never read.
+        """
+        names = [name for split in self.splits.values() for name in split]
+        labels = self.folder.labels[self.folder.labels.sequence.isin(names)]
+        labels, match_px = labels[list(COLUMNS)], self.config.detection.match_px
+        return ledger.create_or_open(self.paths.ledger, labels, self.folder.shapes, match_px)
+
+    def trained_labels(self, db: ledger.Ledger) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Return the labels that the round was trained on, ids in the index, and planted errors."""
+        planted = planting.read(self.paths.planted)
+        return planting.apply(ledger.labels_as_of(db, self.number), planted), planted
+
+
+def open_data_folder(config, paths: Paths) -> Folder:
+    """Open the folder of raw sequences: the user's, or the simulated sky.
+
+    Raises:
+      InputError: There is no such folder, or it breaks a rule of its layout.
+    """
+    layout = layout_from(config.data.layout.to_dict(), "config.data.layout")
+    return open_folder(config.data.folder or paths.sky, layout)

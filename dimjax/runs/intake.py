@@ -1,0 +1,69 @@
+"""Intake: assign the folder's new sequences to the rounds that mine them.
+
+The new sequences are divided equally among all rounds but the last. The share of a round is kept in
+its directory; a sequence that joins the folder later is assigned to one of the remaining rounds.
+
+    check(context)
+    assign_to_round(context)
+    context.new_sequences                               # ["b", "c"]
+"""
+
+import pandas as pd
+
+from dimjax.chips import planning
+from dimjax.data import splits
+from dimjax.data.csv_files import write_csv
+from dimjax.data.duplicates import find_duplicates
+from dimjax.data.sequences import clip_frames
+from dimjax.errors import InputError
+from dimjax.runs.context import RoundContext
+
+
+def check(context: RoundContext) -> None:
+    """Check before a training that every remaining new sequence can be searched and cut.
+
+    Raises:
+      InputError: There are fewer new sequences than rounds to mine them, a sequence has too few or
+        too small frames, or it is in the data set already under another name.
+    """
+    folder, config = context.folder, context.config
+    names, rounds = _unassigned(context), _mining_rounds(context)
+    if not rounds:
+        return
+    if names and len(names) < rounds:
+        rule = f"each of the {rounds} rounds before the last needs a new sequence"
+        remedy = "Give more new sequences, or lower rounds.count."
+        raise InputError("split new", rule, f"{len(names)} sequences", remedy)
+    for name in names:
+        shape = folder.shapes[name]
+        planning.check_frame_size(name, shape, config.chips.chip_px)
+        clip_frames(0, shape[0], config.data.stride, f"sequence {name}")
+    used = [
+        name
+        for split in (*splits.LABELLED_SPLITS, "all", "new")
+        for name in folder.splits.get(split, [])
+    ]
+    used = [name for name in used if name not in names]
+    for name, same in find_duplicates(
+        map(folder.sequence, names), map(folder.sequence, used)
+    ).items():
+        rule, remedy = "a new sequence must not be there already", "Leave one of them out."
+        raise InputError(f"sequence {name}", rule, f"the frames of sequence {same}", remedy)
+
+
+def assign_to_round(context: RoundContext) -> None:
+    """Write paths.new: the round's share of the new sequences that are not assigned yet."""
+    names, rounds = _unassigned(context), _mining_rounds(context)
+    share = names[: len(names) // rounds] if rounds else []
+    write_csv(pd.DataFrame({"sequence": share}, dtype="str"), context.paths.new)
+
+
+def _mining_rounds(context: RoundContext) -> int:
+    """Number of rounds, from this one on, that mine new sequences: all but the last."""
+    return context.config.rounds.count - 1 - context.number
+
+
+def _unassigned(context: RoundContext) -> list[str]:
+    """The new sequences that no earlier round was assigned."""
+    assigned = {name for earlier in context.earlier_rounds() for name in earlier.new_sequences}
+    return sorted(set(context.folder.splits.get("new", [])) - assigned)

@@ -1,0 +1,30 @@
+"""Memory of a process that trains on a CPU: huge pages that glibc keeps for later allocations.
+
+    restart_with_huge_pages()                           # before anything else, and before JAX
+    os.environ.setdefault("GLIBC_TUNABLES", HUGE_PAGES)  # for child processes
+
+Without them a training step spends a quarter of its time on page faults; with huge pages that are
+returned to the system after each step, up to a sixth.
+"""
+
+import os
+import sys
+
+HUGE_PAGES = ":".join(
+    [
+        "glibc.malloc.hugetlb=1",
+        f"glibc.malloc.mmap_threshold={2**34}",
+        f"glibc.malloc.trim_threshold={2**34}",
+    ]
+)
+
+
+def restart_with_huge_pages() -> None:
+    """Restart this script with HUGE_PAGES, unless GLIBC_TUNABLES is set or this is not Linux.
+
+    glibc reads its settings only when a process starts. Call this before JAX is imported, because
+    modules imported before the restart are imported twice.
+    """
+    if sys.platform == "linux" and "GLIBC_TUNABLES" not in os.environ:
+        os.environ["GLIBC_TUNABLES"] = HUGE_PAGES
+        os.execv(sys.executable, [sys.executable, *sys.argv])

@@ -1,0 +1,79 @@
+"""The train state, which holds all arrays that a training step updates, and its optimiser.
+
+optimizer = make_optimizer("adamw", 1e-3, 1e-2, warmup_steps=100, steps=10_000)
+state = initial_state(model, optimizer, mesh, channels=3, stride=8, key=key)
+state = warm_start(state, variables, mesh)              # with the weights of another training
+"""
+
+from typing import Any, NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import optax
+from jax.sharding import Mesh
+
+from dimjax.training.meshes import on_mesh
+
+
+class TrainState(NamedTuple):
+    """All arrays that a step updates."""
+
+    step: jax.Array  # [] int32, steps taken
+    params: Any
+    batch_stats: Any  # running means and variances of batch norm
+    opt_state: Any
+
+
+def make_optimizer(
+    name: str, learning_rate: float, weight_decay: float, warmup_steps: int, steps: int
+) -> optax.GradientTransformation:
+    """Make the optimiser; its learning rate rises linearly from 0 during the warm-up.
+
+    Args:
+      name: "adamw": cosine decay to 0 after the warm-up. "adam": constant rate after the warm-up,
+        no weight decay; with a rate of 1e-6 the paper's setting, as far as the paper states it.
+      learning_rate: Learning rate after the warm-up.
+      weight_decay: Weight decay of kernels; biases and batch norm get none, since it harms them.
+      warmup_steps: Steps of the warm-up.
+      steps: Total number of steps.
+    """
+    if name == "adam":
+        return optax.adam(optax.linear_schedule(0.0, learning_rate, max(warmup_steps, 1)))
+    rate = optax.warmup_cosine_decay_schedule(
+        0.0, learning_rate, warmup_steps, max(steps, warmup_steps + 1)
+    )
+    kernels = lambda params: jax.tree.map(lambda values: values.ndim > 1, params)  # noqa: E731
+    return optax.adamw(rate, weight_decay=weight_decay, mask=kernels)
+
+
+def initial_state(
+    model: nn.Module,
+    optimizer: optax.GradientTransformation,
+    mesh: Mesh,
+    channels: int,
+    stride: int,
+    key: jax.Array,
+) -> TrainState:
+    """Initialise the train state on every device of a mesh.
+
+    Args:
+      model: Detector.
+      optimizer: Optimiser of its parameters.
+      mesh: Devices.
+      channels: Channels of the network's input.
+      stride: Output stride of the model in pixels.
+      key: Random key of the parameters.
+    """
+    images = jnp.zeros((1, 4 * stride, 4 * stride, channels))
+    variables = jax.jit(lambda key: model.init(key, images, train=False))(key)
+    params = variables["params"]
+    step = jnp.zeros((), jnp.int32)
+    state = TrainState(step, params, variables["batch_stats"], optimizer.init(params))
+    return on_mesh(state, mesh)
+
+
+def warm_start(state: TrainState, variables: dict, mesh: Mesh) -> TrainState:
+    """Return an initial state with the variables {"params", "batch_stats"} of another training."""
+    state = state._replace(params=variables["params"], batch_stats=variables["batch_stats"])
+    return on_mesh(state, mesh)

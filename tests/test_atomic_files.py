@@ -1,0 +1,133 @@
+"""Atomic writes and exclusive locks, with real processes."""
+
+import os
+import platform
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from dimjax.atomic_files import atomic_write, exclusive_lock, write_parquet, write_text
+from dimjax.data.csv_files import write_csv
+from dimjax.errors import InputError
+from dimjax.review.coco import files
+from dimjax.review.web import server_file
+
+WRITER = """
+import sys
+from dimjax.atomic_files import atomic_write
+with atomic_write(sys.argv[1]) as partial:
+    partial.write_text("other")
+    print("ready", flush=True)
+    sys.stdin.readline()
+"""
+HOLDER = """
+import sys
+from dimjax.atomic_files import exclusive_lock
+with exclusive_lock(sys.argv[1], "one at a time", "End it first."):
+    print("ready", flush=True)
+    sys.stdin.readline()
+"""
+
+
+def start(code, path):
+    """A process that has run the code up to its line of input."""
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    process = subprocess.Popen([sys.executable, "-c", code, path], **pipes)
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+def test_of_two_writers_of_a_file_the_last_one_wins(tmp_path):
+    path = tmp_path / "new" / "a.txt"
+    with start(WRITER, path) as other:
+        with atomic_write(path) as partial:
+            partial.write_text("own")
+        assert path.read_text() == "own"
+        other.communicate("\n")
+    assert other.returncode == 0 and path.read_text() == "other"
+    assert [file.name for file in path.parent.iterdir()] == ["a.txt"]
+
+
+def test_the_next_writer_removes_the_temporary_file_of_a_killed_process(tmp_path):
+    path = tmp_path / "a[1].txt"
+    unrelated = tmp_path / f"a[1].txt.{platform.node()}.mine.part"
+    unrelated.touch()
+    with start(WRITER, path) as other:
+        write_text(path, "own")
+        assert len(list(tmp_path.iterdir())) == 3  # the other process is still writing
+        other.kill()
+    write_text(path, "again")
+    assert sorted(tmp_path.iterdir()) == [path, unrelated]
+
+
+def test_a_failed_write_keeps_the_old_file(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    with pytest.raises(KeyError), atomic_write(path) as partial:
+        partial.write_text("half")
+        raise KeyError
+    assert path.read_text() == "old" and list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda path: write_text(path, "text"),
+        lambda path: write_parquet(pd.DataFrame({"a": np.arange(3)}), path),
+        lambda path: write_csv(pd.DataFrame({"a": [1]}), path),
+        lambda path: files.write([], [], path),
+        lambda path: server_file.listen(path.parent)[0].close(),
+    ],
+)
+def test_a_file_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch, write):
+    calls, sync, replace = [], os.fsync, os.replace
+
+    def record_sync(descriptor):
+        status = os.fstat(descriptor)
+        calls.append((status.st_ino, status.st_size))
+        sync(descriptor)
+
+    def record_replace(source, target):
+        calls.append("named")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "fsync", record_sync)
+    monkeypatch.setattr(os, "replace", record_replace)
+    path = tmp_path / "review.json"
+    write(path)
+    (file, size), named, (folder, _) = calls
+    assert file == path.stat().st_ino and size == path.stat().st_size > 0
+    assert named == "named" and folder == tmp_path.stat().st_ino
+
+
+def test_a_lock_is_refused_while_another_process_holds_it(tmp_path):
+    path = tmp_path / "new" / "run.lock"
+    with start(HOLDER, path) as holder:
+        text = rf"run\.lock: one at a time; found process {holder.pid}\. End it first\.$"
+        for _ in range(2):  # a refused process does not touch the file
+            with pytest.raises(InputError, match=text):
+                exclusive_lock(path, "one at a time", "End it first.").__enter__()
+        with pytest.raises(InputError, match=f"found the page of {holder.pid}"):
+            exclusive_lock(path, "", "", describe_holder="the page of {}".format).__enter__()
+        holder.communicate("\n")
+    with exclusive_lock(path, "", ""):
+        assert path.read_text() == f"{os.getpid()}\n"
+
+
+def test_a_killed_process_holds_no_lock(tmp_path):
+    path = tmp_path / "run.lock"
+    with start(HOLDER, path) as holder:
+        holder.kill()
+    with exclusive_lock(path, "", ""):
+        assert path.read_text() == f"{os.getpid()}\n"
+
+
+def test_a_lock_ends_with_its_block_and_holds_within_one_process(tmp_path):
+    path = tmp_path / "run.lock"
+    with pytest.raises(KeyError), exclusive_lock(path, "", ""):
+        raise KeyError
+    with exclusive_lock(path, "", ""), pytest.raises(InputError, match=f"process {os.getpid()}"):
+        exclusive_lock(path, "", "").__enter__()

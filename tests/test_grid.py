@@ -1,0 +1,66 @@
+"""Decoding, suppression of duplicates, and the grid in tiles."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from dimjax.coordinates import encode
+from dimjax.detection.grid import Detections, decode, suppress, tiled_frame, whole_frame
+from dimjax.models import create_detector
+
+
+def _grid(boxes, logits, grid, stride):
+    """Outputs that encode these boxes, with logits confidence, target, interference."""
+    outputs = np.full((1, *grid, 7), -20.0, np.float32)
+    rows, columns, location = encode(np.asarray(boxes, np.float32), stride, grid)
+    outputs[0, rows, columns] = np.concatenate([location, logits], axis=-1)
+    return jnp.asarray(outputs)
+
+
+def test_decode_inverts_encode_and_sorts_by_score():
+    boxes = [[13.5, 40.25, 3.0, 2.0], [61.0, 3.5, 4.0, 5.0]]
+    outputs = _grid(boxes, [[0.0, 20.0, -20.0], [4.0, -20.0, 20.0]], (6, 8), 8)
+    detections = decode(outputs, stride=8, max_detections=3)
+    np.testing.assert_allclose(detections.boxes[0, :2], boxes[::-1], rtol=1e-5)
+    np.testing.assert_allclose(detections.score[0, :2], [1 / (1 + np.exp(-4)), 0.5], rtol=1e-5)
+    assert detections.category[0, :2].tolist() == [1, 0]
+    assert detections.score[0, 2] < 1e-6
+
+
+def test_every_other_detection_of_a_chain_is_kept():
+    # 0, 3, 6 pixels: the first suppresses the second, which then does not suppress the third.
+    boxes = jnp.array([[[0.0, 0, 3, 3], [3.0, 0, 3, 3], [6.0, 0, 3, 3]]])
+    detections = Detections(boxes, jnp.array([[0.9, 0.8, 0.7]]), jnp.array([[0, 1, 0]]))
+    score = suppress(detections, radius_px=4.0).score[0]
+    np.testing.assert_allclose(score, [0.9, 0.0, 0.7])
+
+
+@pytest.mark.parametrize(("distance", "kept"), [(3.99, False), (4.0, True)])
+def test_duplicates_are_suppressed_within_the_radius(distance, kept):
+    boxes = jnp.array([[[10.0, 20.0, 3, 3], [10.0, 20.0 + distance, 3, 3]]])
+    detections = Detections(boxes, jnp.array([[0.9, 0.8]]), jnp.array([[0, 0]]))
+    score = suppress(detections, radius_px=4.0).score[0]
+    np.testing.assert_allclose(score, [0.9, 0.8 if kept else 0.0])
+
+
+@pytest.fixture(scope="module")
+def network():
+    model = create_detector("darknet19", width=0.25, output_stride=8)
+    images = jnp.zeros((1, 32, 32, 3))
+    variables = jax.jit(lambda key: model.init(key, images, train=False))(jax.random.key(0))
+    return jax.jit(lambda images: model.apply(variables, images, train=False))
+
+
+def test_tiles_give_the_grid_of_the_whole_frame(network):
+    images = jax.random.normal(jax.random.key(1), (1, 150, 210, 3))
+    whole = whole_frame(network, images, stride=8)
+    assert whole.shape == (1, 19, 27, 7)
+    tiled = tiled_frame(network, images, 8, tile_px=128, margin_px=40)
+    np.testing.assert_allclose(whole, tiled, atol=1e-4)
+
+
+def test_tiles_without_a_margin_differ(network):
+    images = jax.random.normal(jax.random.key(1), (1, 150, 210, 3))
+    tiled = tiled_frame(network, images, 8, tile_px=128, margin_px=0)
+    assert np.abs(whole_frame(network, images, 8) - tiled).max() > 1e-2

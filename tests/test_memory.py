@@ -1,0 +1,41 @@
+"""The restart with huge pages: once, with the arguments, and not if the user chose settings."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="a setting of glibc")
+
+ROOT = Path(__file__).parents[1]
+SCRIPT = """
+import os, sys
+print("started", flush=True)
+from dimjax.training.memory import restart_with_huge_pages
+restart_with_huge_pages()
+assert "jax" not in sys.modules
+print(os.environ["GLIBC_TUNABLES"], *sys.argv[1:])
+"""
+
+
+def _run(tmp_path, **variables):
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT)
+    environment = {k: v for k, v in os.environ.items() if k != "GLIBC_TUNABLES"}
+    environment |= {"PYTHONPATH": str(ROOT), **variables}
+    command = [sys.executable, script, "--width=0.5", "two words"]
+    return subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
+
+
+def test_a_process_restarts_once_with_its_arguments(tmp_path):
+    lines = _run(tmp_path).stdout.splitlines()
+    settings = "hugetlb=1", "mmap_threshold=17179869184", "trim_threshold=17179869184"
+    tunables = ":".join(f"glibc.malloc.{setting}" for setting in settings)
+    assert lines == ["started", "started", f"{tunables} --width=0.5 two words"]
+
+
+def test_settings_of_the_user_are_kept(tmp_path):
+    lines = _run(tmp_path, GLIBC_TUNABLES="glibc.malloc.arena_max=1").stdout.splitlines()
+    assert lines == ["started", "glibc.malloc.arena_max=1 --width=0.5 two words"]

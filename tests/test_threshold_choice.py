@@ -1,0 +1,60 @@
+"""Score thresholds: which split they are chosen on, and which of its frames."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import tiny_config
+
+from dimjax.detection.detector import Detector
+from dimjax.runs import threshold_choice
+from dimjax.runs.context import RoundContext
+from dimjax.runs.threshold_choice import choose_thresholds, some_frames
+from dimjax.runs.workdir import Paths
+
+HALF = {"target": 0.5, "interference": 0.5}
+SCORES = {"val": (0.8, 0.4), "train": (0.3, 0.9)}  # of a hit and of a false alarm
+
+
+def detections_of(name: str) -> pd.DataFrame:
+    """In each frame a hit on the label and, far from it, a false alarm."""
+    hit, false = SCORES[name]
+    rows = [
+        (name, t, x, 20.0, 3.0, 3.0, "target", score)
+        for t in range(8)
+        for x, score in ((10.0 + t, hit), (60.0 - 7 * (t % 2), false))
+    ]
+    columns = ["sequence", "frame", "x", "y", "w", "h", "category", "score"]
+    return pd.DataFrame(rows, columns=columns)  # fmt: skip
+
+
+@pytest.fixture
+def context():
+    """A round with one training and one validation sequence, whose scores contradict each other."""
+    labels = pd.concat([detections_of(name)[::2].drop(columns="score") for name in SCORES])
+    context = RoundContext(tiny_config(), Paths("unused"))
+    context.splits = {name: [name] for name in SCORES}
+    shapes = dict.fromkeys(SCORES, (8, 64, 96))
+    sequence = lambda name: SimpleNamespace(name=name)  # noqa: E731
+    context.folder = SimpleNamespace(labels=labels, shapes=shapes, sequence=sequence)
+    return context
+
+
+def test_thresholds_are_chosen_on_the_validation_split(context, monkeypatch):
+    detect = lambda detector, sequence, frames: detections_of(sequence.name)  # noqa: E731
+    monkeypatch.setattr(threshold_choice, "detect_in_sequence", detect)
+    detector = Detector(None, None, {"threshold": HALF, "track_threshold": HALF}, None)
+    chosen = choose_thresholds(context, detector)
+    assert 0.4 < chosen["threshold"]["target"] <= 0.8
+    # On the training split, whose false alarms are the stronger ones, it would be lower.
+    del context.splits["val"]
+    assert choose_thresholds(context, detector)["threshold"]["target"] <= 0.3
+
+
+def test_frames_are_consecutive_and_spread():
+    assert some_frames(30, share=1.2) == list(range(30))
+    assert some_frames(100, share=0.3) == list(range(24))
+    assert some_frames(100, share=0.5) == [*range(24), *range(76, 100)]
+    assert some_frames(20, share=0.1) == list(range(20))
+    assert np.diff(some_frames(1000, share=0.2)).max() > 100
