@@ -83,6 +83,7 @@ def extremes(steps, groups, reach: int, count=None, tile_rows: int = 0):
     Returns:
       Two maps [H, W] of the dtype of steps: the evidence of bright and of dark targets.
     """
+    steps, groups = jnp.asarray(steps), jnp.asarray(groups)
     height, width = steps.shape[1:]
     rows = tile_rows or height
     below = -height % rows

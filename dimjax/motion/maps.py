@@ -107,7 +107,7 @@ def window_evidence(frames, level, noise_sigma, times, settings: Evidence):
     filtered = filter_frame(frames, level[:, None], noise_sigma[:, None], settings.sigma_px)
     values = residuals(filtered, settings.box_px)
     steps = quantize(values, settings.clip_sigmas)
-    sums = jax.vmap(lambda one: extremes(one, jnp.asarray(groups), reach))(steps)
+    sums = jax.vmap(lambda one: extremes(one, groups, reach))(steps)
     reference = values[:, int(np.flatnonzero(times == 0)[0])]
     return _channels(*sums, reference, settings.frames, settings.clip_sigmas)
 

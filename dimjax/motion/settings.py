@@ -45,6 +45,8 @@ def check(settings: Evidence) -> None:
     for name in _ABOVE_ZERO:
         value = getattr(settings, name)
         _require(settings, name, 0 < value < float("inf"), "must be above 0 and finite")
+    right = 0 <= settings.least_speed_px < settings.speed_px
+    _require(settings, "least_speed_px", right, "must be at least 0 and below speed_px")
 
 
 def _require(settings: Evidence, name: str, holds: bool, rule: str) -> None:

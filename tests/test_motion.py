@@ -1,0 +1,227 @@
+"""The motion evidence against a slow reference, and on cases worked out by hand."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dimjax.errors import InputError
+from dimjax.motion import Evidence, evidence_of, window_evidence, window_of
+from dimjax.motion.bank import extremes, path_groups, path_shifts, quantize
+from dimjax.motion.filtering import filter_frame, gaussian_taps, residuals
+from dimjax.motion.settings import check
+from dimjax.sequences import Scale, as_sequence
+
+FIVE = Evidence(frames=5, reference="first", speed_px=2.0, path_step_px=2.0)
+
+
+def slow_extremes(steps, shifts):
+    """Largest and smallest sum over the paths, pixel by pixel; 0 outside the frame."""
+    frames, height, width = steps.shape
+    largest, smallest = np.zeros((2, height, width), int)
+    for y in range(height):
+        for x in range(width):
+            for path in shifts:
+                total = 0
+                for k in range(frames):
+                    column, row = x + path[k, 0], y + path[k, 1]
+                    if 0 <= column < width and 0 <= row < height:
+                        total += int(steps[k, row, column])
+                largest[y, x] = max(largest[y, x], total)
+                smallest[y, x] = min(smallest[y, x], total)
+    return largest, smallest
+
+
+def bank(steps, shifts, **options):
+    reach = int(np.abs(shifts).max())
+    return map(np.asarray, extremes(steps, path_groups(shifts, reach), reach, **options))
+
+
+@pytest.mark.parametrize("times", [(0, 1, 2, 3), (-2, -1, 0, 1), (-6, -4, -2, 0)])
+@pytest.mark.parametrize("tile_rows", [0, 4])
+def test_the_bank_equals_the_slow_sums(times, tile_rows):
+    settings = Evidence(frames=4, speed_px=2.7, path_step_px=1.3)
+    shifts = path_shifts(np.array(times), settings)
+    steps = np.random.default_rng(1).integers(-31, 32, (4, 11, 14)).astype(np.int8)
+    largest, smallest = bank(steps, shifts, tile_rows=tile_rows)
+    slow = slow_extremes(steps, shifts)
+    np.testing.assert_array_equal(largest, slow[0])
+    np.testing.assert_array_equal(smallest, slow[1])
+
+
+def moving_point(start, velocity, value, shape=(5, 12, 20)):
+    """Zeros [K, H, W] but for one point that moves in a straight line and may leave."""
+    steps = np.zeros(shape, np.int8)
+    for k in range(shape[0]):
+        column, row = (int(np.floor(p + k * v + 0.5)) for p, v in zip(start, velocity, strict=True))
+        if 0 <= column < shape[2] and 0 <= row < shape[1]:
+            steps[k, row, column] = value
+    return steps
+
+
+@pytest.mark.parametrize("velocity", [(2, 0), (-1.5, 1), (0.5, -0.5)])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_moving_point_adds_up_where_it_is_in_the_reference_frame(velocity, sign):
+    maps = bank(moving_point((9, 5), velocity, 10 * sign), path_shifts(np.arange(5), FIVE))
+    bright, dark = maps if sign > 0 else (-m for m in reversed(list(maps)))
+    assert bright[5, 9] == bright.max() == 50
+    assert np.count_nonzero(bright == 50) == 1
+    assert dark.max() == dark.min() == 0
+
+
+def test_a_point_that_leaves_the_frame_adds_up_while_it_is_inside():
+    largest, _ = bank(moving_point((16, 5), (2, 0), 10), path_shifts(np.arange(5), FIVE))
+    assert largest[5, 16] == largest.max() == 20  # columns 16 and 18; then 20, outside of 20
+
+
+def test_paths_are_rounded_to_the_nearest_pixel_and_up_from_a_half():
+    settings = Evidence(frames=4, speed_px=0.75, path_step_px=2.25)  # velocities of 0.75
+    shifts = path_shifts(np.arange(4), settings)
+    assert [[0, 0], [1, 0], [2, 0], [2, 0]] in shifts.tolist()
+    assert [[0, 0], [-1, 0], [-1, 0], [-2, 0]] in shifts.tolist()
+    assert len(shifts) == 4  # right, left, down, up; along the diagonals it would be too fast
+
+
+def test_the_speed_of_paths_is_limited():
+    shifts = path_shifts(np.arange(8) - 4, Evidence())
+    speed = np.hypot(*(shifts[:, 0] / -4).T)
+    assert len(shifts) == 496
+    assert speed.max() <= 6.3 and speed.min() >= 0.3
+
+
+@given(
+    st.integers(3, 9), st.integers(1, 3), st.sampled_from(["first", "middle", "last"]), st.data()
+)
+def test_windows_lie_inside_the_sequence_and_hold_their_reference(frames, stride, place, data):
+    settings = Evidence(frames=frames, stride=stride, reference=place)
+    length = data.draw(st.integers(frames * stride, 40))
+    t = data.draw(st.integers(0, length - 1))
+    window = window_of(t, length, settings)
+    assert len(window.frames) == frames
+    assert 0 <= window.frames[0] and window.frames[-1] < length
+    assert set(np.diff(window.frames)) == {stride}
+    assert window.frames[window.index] == t and window.times[window.index] == 0
+
+
+def test_the_place_of_the_reference_frame_changes_at_the_ends_only():
+    eight = Evidence()
+    assert [window_of(t, 10, eight).index for t in range(10)] == [0, 1, 2, 3, 4, 4, 4, 5, 6, 7]
+    assert window_of(5, 10, eight).times.tolist() == [-4, -3, -2, -1, 0, 1, 2, 3]
+    first = eight._replace(frames=3, stride=2, reference="first")
+    assert window_of(4, 10, first).frames == (4, 6, 8)
+    assert window_of(7, 10, first).frames == (5, 7, 9)
+
+
+def test_a_sequence_that_is_too_short_is_an_error():
+    with pytest.raises(InputError, match="evidence of 8 frames, stride 1, needs 8 frames or more"):
+        window_of(0, 7, Evidence(), "sequence a")
+
+
+@pytest.mark.parametrize(
+    ("changed", "text"),
+    [
+        ({"frames": 2}, "`frames`: it must be between 3 and 32; found 2"),
+        ({"stride": 0}, "`stride`: it must be 1 or more"),
+        ({"reference": "centre"}, "`reference`: it must be one of first, middle, last"),
+        ({"speed_px": float("inf")}, "`speed_px`: it must be above 0 and finite"),
+        ({"least_speed_px": 7.0}, "`least_speed_px`: it must be at least 0 and below speed_px"),
+    ],
+)
+def test_settings_out_of_range_are_errors(changed, text):
+    with pytest.raises(InputError, match=text):
+        check(Evidence()._replace(**changed))
+
+
+def test_the_filter_keeps_the_sigma_of_noise_and_ignores_the_level():
+    noise = 100 + 5 * np.random.default_rng(0).standard_normal((400, 300))
+    filtered = np.asarray(filter_frame(noise, 100.0, 5.0, 1.0))
+    assert filtered[8:-8, 8:-8].std() == pytest.approx(1, abs=0.02)
+    np.testing.assert_allclose(filter_frame(np.full((9, 13), 100), 100.0, 5.0, 1.0), 0, atol=1e-5)
+
+
+def test_the_filter_is_centred_and_collects_a_point():
+    frame = np.full((12, 20), 50.0)
+    frame[4, 15] += 30
+    filtered = np.asarray(filter_frame(frame, 50.0, 3.0, 1.0))
+    taps = gaussian_taps(1.0)
+    assert np.unravel_index(filtered.argmax(), filtered.shape) == (4, 15)
+    assert filtered[4, 15] == pytest.approx(10 * taps[4] ** 2, rel=1e-5)
+    assert filtered[0, 19] == pytest.approx(10 * taps[0] ** 2, rel=1e-4)
+
+
+def slow_residuals(filtered, blocks=5):
+    """The residuals for a box of 25 px, value by value."""
+    ordered = np.sort(filtered, axis=0)
+    count = len(filtered)
+    values = np.sqrt(count / (count - 1)) * (filtered - ordered[1:-1].mean(axis=0))
+    divisor = np.ones_like(values)
+    for y in range(values.shape[1]):
+        for x in range(values.shape[2]):
+            top, left = 5 * (y // 5 - 2), 5 * (x // 5 - 2)
+            part = values[:, max(0, top) : top + 25, max(0, left) : left + 25]
+            divisor[:, y, x] = np.sqrt((np.clip(part, -6, 6) ** 2).mean(axis=(1, 2)))
+    return values / np.maximum(divisor, 1)
+
+
+def test_residuals_equal_the_slow_ones():
+    filtered = np.random.default_rng(2).normal(0, 2, (6, 43, 38))
+    filtered[2, :20, :20] *= 4
+    np.testing.assert_allclose(
+        residuals(filtered, 25), slow_residuals(filtered), rtol=1e-4, atol=1e-5
+    )
+
+
+def test_a_bright_point_leaves_no_dark_trail():
+    filtered = np.zeros((8, 10, 10))
+    filtered[3, 5, 5] = 100
+    values = np.asarray(residuals(filtered, 25))
+    assert values.min() == 0 and values[3, 5, 5] > 10
+
+
+def test_the_sum_of_quantized_residuals_fits_into_its_integers():
+    for frames, dtype, most in ((8, np.int8, 15), (5, np.int8, 25), (16, np.int16, 2047)):
+        steps = np.asarray(quantize(np.full((frames, 1, 1), 99.0), 4.5))
+        assert steps.dtype == dtype and steps.max() == most
+        assert frames * most <= np.iinfo(dtype).max
+
+
+def sky(length=11, height=48, width=72, seed=0):
+    """Noise of sigma 4 and a target of SNR 4 that starts at column 20, row 30 and moves."""
+    frames = np.random.default_rng(seed).normal(1000, 4, (length, height, width))
+    rows, columns = np.mgrid[:height, :width]
+    for t in range(length):
+        far = (columns - 20 - 2.5 * t) ** 2 + (rows - 30 + 1.5 * t) ** 2
+        frames[t] += 16 * np.exp(-far / 2)
+    return np.rint(frames).astype(np.uint16)
+
+
+def test_evidence_of_a_sequence_peaks_at_the_target_in_all_its_frames():
+    settings = Evidence(frames=6, speed_px=3.5)
+    for t, evidence in enumerate(evidence_of(as_sequence(sky()), Scale(1000, 4), settings)):
+        bright = np.asarray(evidence[..., 0])
+        row, column = np.unravel_index(bright.argmax(), bright.shape)
+        assert abs(row - (30 - 1.5 * t)) <= 1 and abs(column - (20 + 2.5 * t)) <= 1
+        assert bright[row, column] > 8 and np.asarray(evidence[..., 1]).max() < 6
+    assert t == 10
+
+
+@pytest.mark.parametrize("place", ["first", "middle", "last"])
+def test_a_sequence_and_a_batch_of_windows_give_the_same_maps(place):
+    settings = Evidence(frames=4, stride=2, speed_px=2.0, reference=place)
+    frames = sky(9, 33, 41)
+    maps = list(evidence_of(as_sequence(frames), Scale(1000, 4), settings))
+    for t, evidence in enumerate(maps):
+        window = window_of(t, 9, settings)
+        scale = np.array([1000.0]), np.array([4.0])
+        batch = window_evidence(frames[None, window.frames], *scale, window.times, settings)
+        np.testing.assert_allclose(evidence, batch[0], rtol=1e-4, atol=1e-4)
+
+
+def test_each_frame_is_read_once():
+    sequence, read = as_sequence(sky(12)), []
+    counted = sequence.__class__(
+        **{**vars(sequence), "read": lambda t: read.append(t) or sequence.read(t)}
+    )
+    for _ in evidence_of(counted, Scale(1000, 4), FIVE):
+        pass
+    assert sorted(read) == list(range(12))
