@@ -12,7 +12,6 @@ all machines, and a CPU adds 32 or 64 of them at once.
 
 from functools import partial
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax

@@ -80,7 +80,7 @@ def steps_of(
             if k not in filtered:
                 frame = jnp.asarray(sequence.frame(k))
                 filtered[k] = filter_frame(frame, *scale, settings.sigma_px)
-        frames = tuple(filtered[k] for k in window.frames)
+        frames = jnp.stack([filtered[k] for k in window.frames])
         steps, reference = _steps(frames, window.index, settings.box_px, settings.clip_sigmas)
         yield WindowSteps(window, steps, reference)
 
@@ -131,7 +131,7 @@ def _filled(groups: np.ndarray, count: int) -> np.ndarray:
 
 @partial(jax.jit, static_argnames=("box_px", "clip_sigmas"))
 def _steps(frames, index, box_px, clip_sigmas):
-    values = residuals(jnp.stack(frames), box_px)
+    values = residuals(frames, box_px)
     return quantize(values, clip_sigmas), values[index]
 
 
