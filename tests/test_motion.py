@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from dimjax.errors import InputError
 from dimjax.motion import Evidence, evidence_of, window_evidence, window_of
 from dimjax.motion.background import still_residuals
-from dimjax.motion.bank import extremes, path_groups, path_shifts, quantize
+from dimjax.motion.bank import extremes, extremes_unrolled, path_groups, path_shifts, quantize
 from dimjax.motion.filtering import filter_frame, gaussian_taps, local_rms, residuals
 from dimjax.motion.settings import check
 from dimjax.sequences import Scale, as_sequence
@@ -56,7 +56,7 @@ def moving_point(start, velocity, value, shape=(5, 12, 20)):
     """Zeros [K, H, W] but for one point that moves in a straight line and may leave."""
     steps = np.zeros(shape, np.int8)
     for k in range(shape[0]):
-        column, row = (int(np.floor(p + k * v + 0.5)) for p, v in zip(start, velocity, strict=True))
+        column, row = (p + int(np.rint(k * v)) for p, v in zip(start, velocity, strict=True))
         if 0 <= column < shape[2] and 0 <= row < shape[1]:
             steps[k, row, column] = value
     return steps
@@ -77,11 +77,11 @@ def test_a_point_that_leaves_the_frame_adds_up_while_it_is_inside():
     assert largest[5, 16] == largest.max() == 20  # columns 16 and 18; then 20, outside of 20
 
 
-def test_paths_are_rounded_to_the_nearest_pixel_and_up_from_a_half():
+def test_paths_are_rounded_to_the_nearest_pixel_in_both_directions_alike():
     settings = Evidence(frames=4, speed_px=0.75, path_step_px=2.25)  # velocities of 0.75
     shifts = path_shifts(np.arange(4), settings)
-    assert [[0, 0], [1, 0], [2, 0], [2, 0]] in shifts.tolist()
-    assert [[0, 0], [-1, 0], [-1, 0], [-2, 0]] in shifts.tolist()
+    assert [[0, 0], [1, 0], [2, 0], [2, 0]] in shifts.tolist()  # 0, 0.75, 1.5, 2.25
+    assert [[0, 0], [0, -1], [0, -2], [0, -2]] in shifts.tolist()
     assert len(shifts) == 4  # right, left, down, up; along the diagonals it would be too fast
 
 
@@ -282,6 +282,14 @@ def test_a_sequence_and_a_batch_of_windows_give_the_same_maps(place):
         scale = np.array([1000.0]), np.array([4.0])
         batch = window_evidence(frames[None, window.frames], *scale, window.times, settings)
         np.testing.assert_allclose(evidence, batch[0], rtol=1e-4, atol=1e-4)
+
+
+def test_the_unrolled_bank_is_the_same():
+    settings = Evidence(frames=4, speed_px=2.7, path_step_px=1.3)
+    shifts = path_shifts(np.array([-2, -1, 0, 1]), settings)
+    steps = np.random.default_rng(1).integers(-31, 32, (2, 4, 11, 14)).astype(np.int8)
+    for loop, unrolled in zip(bank(steps, shifts), extremes_unrolled(steps, shifts), strict=True):
+        np.testing.assert_array_equal(loop, unrolled)
 
 
 def test_each_frame_is_read_once():

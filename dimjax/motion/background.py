@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 
 _BLOCK_PX = 8  # side of a block, pixels
 _BLOCKS = 3  # side of the box over which displacements are fitted, blocks; odd
@@ -83,11 +84,16 @@ def _moved(residual, still, grid: _Grid):
 
 def _gradients(values):
     """Central differences along x and y [..., H, W]; at the rims half of the one-sided ones."""
-    widths = [(0, 0)] * (values.ndim - 2) + [(1, 1), (1, 1)]
-    padded = jnp.pad(values, widths, mode="edge")
-    across = padded[..., 1:-1, 2:] - padded[..., 1:-1, :-2]
-    down = padded[..., 2:, 1:-1] - padded[..., :-2, 1:-1]
-    return across / 2, down / 2
+    return tuple(_difference(values, axis) for axis in (values.ndim - 1, values.ndim - 2))
+
+
+def _difference(values, axis: int):
+    inner = values.shape[axis] - 1
+    first, last = (lax.slice_in_dim(values, k, k + 1, axis=axis) for k in (0, inner))
+    before = lax.slice_in_dim(values, 0, inner, axis=axis)
+    after = lax.slice_in_dim(values, 1, inner + 1, axis=axis)
+    before = jnp.concatenate([first, before], axis=axis)
+    return (jnp.concatenate([after, last], axis=axis) - before) / 2
 
 
 def _grid(height: int, width: int) -> _Grid:

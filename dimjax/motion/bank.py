@@ -43,7 +43,7 @@ def path_shifts(times: np.ndarray, settings: Evidence) -> np.ndarray:
       settings: Top speed and spacing.
     """
     exact = velocity_grid(times, settings)[:, None] * times[None, :, None]
-    return np.unique(np.floor(exact + 0.5).astype(np.int32), axis=0)
+    return np.unique(np.rint(exact).astype(np.int32), axis=0)
 
 
 def step_sigmas(frames: int, clip_sigmas: float) -> float:
@@ -73,48 +73,83 @@ def extremes(steps, groups, reach: int, count=None, tile_rows: int = 0):
     """Return the largest and the smallest sum over all paths through each pixel.
 
     Args:
-      steps: [K, H, W] quantized residuals; outside the frame they are 0.
+      steps: [..., K, H, W] quantized residuals; outside the frame they are 0.
       groups: [G, 8, K, 2] from path_groups.
       reach: Margin that the groups were made for, pixels.
       count: Number of groups that are used, from the first on; all by default.
       tile_rows: Rows that are summed at a time, so that they stay in a cache; 0: all at once.
 
     Returns:
-      Two maps [H, W] of the dtype of steps: the evidence of bright and of dark targets.
+      Two maps [..., H, W] of the dtype of steps: the evidence of bright and of dark targets.
     """
     steps, groups = jnp.asarray(steps), jnp.asarray(groups)
-    height, width = steps.shape[1:]
+    height, width = steps.shape[-2:]
     rows = tile_rows or height
     below = -height % rows
-    margins = ((0, 0), (reach, reach + below), (reach, reach))
+    margins = [(0, 0)] * (steps.ndim - 2) + [(reach, reach + below), (reach, reach)]
     padded = jnp.pad(steps, margins)
     tile = partial(_tile, padded, groups, count, (rows, width), reach)
     if rows == height:
         return tile(0)
     tiles = lax.map(tile, jnp.arange(0, height, rows))
-    return tuple(map_.reshape(-1, width)[:height] for map_ in tiles)
+    return tuple(_joined(tile_maps, height) for tile_maps in tiles)
+
+
+def extremes_unrolled(steps, shifts: np.ndarray):
+    """Return the same as `extremes`, without a loop and with static slices of float32.
+
+    For conversion to ONNX, whose runtimes add no 8 bit integers. The sums are as exact.
+
+    Args:
+      steps: [..., K, H, W] quantized residuals.
+      shifts: [P, K, 2] from path_shifts.
+
+    Returns:
+      Two maps [..., H, W] float32.
+    """
+    reach = int(np.abs(shifts).max())
+    height, width = steps.shape[-2:]
+    margins = [(0, 0)] * (steps.ndim - 2) + [(reach, reach)] * 2
+    padded = jnp.pad(steps.astype(jnp.float32), margins)
+    largest = smallest = jnp.zeros((*steps.shape[:-3], height, width), jnp.float32)
+    for path in shifts + reach:
+        total = sum(
+            padded[..., k, row : row + height, column : column + width]
+            for k, (column, row) in enumerate(path.tolist())
+        )
+        largest, smallest = jnp.maximum(largest, total), jnp.minimum(smallest, total)
+    return largest, smallest
 
 
 def _tile(padded, groups, count, shape: tuple[int, int], reach: int, top):
     """The extremes of the rows from `top` on."""
     rows, width = shape
-    frames = padded.shape[0]
-    part = lax.dynamic_slice_in_dim(padded, top, rows + 2 * reach, axis=1)
+    frames = padded.shape[-3]
+    part = lax.dynamic_slice_in_dim(padded, top, rows + 2 * reach, axis=padded.ndim - 2)
+    batch = padded.shape[:-3]
 
     def add(group, extremes):
         largest, smallest = extremes
         for path in range(GROUP):
             offsets = groups[group, path]
             total = sum(
-                lax.dynamic_slice(part[k], (offsets[k, 0], offsets[k, 1]), shape)
+                lax.dynamic_slice(
+                    part[..., k, :, :], (*(0 for _ in batch), *offsets[k]), (*batch, rows, width)
+                )
                 for k in range(frames)
             )
             largest, smallest = jnp.maximum(largest, total), jnp.minimum(smallest, total)
         return largest, smallest
 
     # Each path of speed 0 has the sum 0, so that 0 may stand for "no path".
-    nothing = jnp.zeros(shape, padded.dtype)
+    nothing = jnp.zeros((*batch, rows, width), padded.dtype)
     return lax.fori_loop(0, len(groups) if count is None else count, add, (nothing, nothing))
+
+
+def _joined(tiles, height: int):
+    """Tiles [N, ..., rows, W], one below the other, as one map [..., H, W]."""
+    rows = jnp.moveaxis(tiles, 0, -3)
+    return rows.reshape(*rows.shape[:-3], -1, rows.shape[-1])[..., :height, :]
 
 
 def _most_steps(frames: int) -> int:

@@ -17,7 +17,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dimjax.motion.bank import extremes, path_groups, path_shifts, quantize, step_sigmas
+from dimjax.motion.bank import (
+    extremes,
+    extremes_unrolled,
+    path_groups,
+    path_shifts,
+    quantize,
+    step_sigmas,
+)
 from dimjax.motion.filtering import filter_frame, residuals
 from dimjax.motion.settings import Evidence, check
 from dimjax.motion.windows import Window, check_length, window_of
@@ -85,7 +92,7 @@ def steps_of(
         yield WindowSteps(window, steps, reference)
 
 
-def window_evidence(frames, level, noise_sigma, times, settings: Evidence):
+def window_evidence(frames, level, noise_sigma, times, settings: Evidence, unrolled: bool = False):
     """Return the evidence maps of a batch of windows.
 
     A function of static shapes and shifts, to be compiled or exported as a part of a network.
@@ -96,18 +103,21 @@ def window_evidence(frames, level, noise_sigma, times, settings: Evidence):
       noise_sigma: [B] noise of one raw frame, grey levels.
       times: [K] times of the frames, 0 at the reference frame; the same for all windows.
       settings: Of the evidence.
+      unrolled: Whether the sum over each path is written out, as conversion to ONNX needs.
 
     Returns:
       [B, H, W, 3] float32.
     """
     times = np.asarray(times)
     shifts = path_shifts(times, settings)
-    reach = int(np.abs(shifts).max())
-    groups = path_groups(shifts, reach)
     filtered = filter_frame(frames, level[:, None], noise_sigma[:, None], settings.sigma_px)
     values = residuals(filtered, settings.box_px)
     steps = quantize(values, settings.clip_sigmas)
-    sums = jax.vmap(lambda one: extremes(one, groups, reach))(steps)
+    if unrolled:
+        sums = extremes_unrolled(steps, shifts)
+    else:
+        reach = int(np.abs(shifts).max())
+        sums = extremes(steps, path_groups(shifts, reach), reach)
     reference = values[:, int(np.flatnonzero(times == 0)[0])]
     return _channels(*sums, reference, settings.frames, settings.clip_sigmas)
 
