@@ -18,7 +18,7 @@ from jax import lax
 
 _BLOCK_PX = 8  # side of a block, pixels
 _BLOCKS = 3  # side of the box over which displacements are fitted, blocks; odd
-_ROW_STEP = 2  # one of so many rows is used in a fit: neighbours hold nearly the same
+_ROW_STEP = 2  # a fit uses every second row: neighbours are strongly correlated
 _LEAST_VARIANCE = 0.1  # added to that of gradients, (noise sigmas / pixel) ** 2
 _MOST_SIGMAS = 6.0  # a residual counts with this at most in a fit
 _PASSES = 2

@@ -3,10 +3,10 @@
 found = detect_untrained(sequence, measure_scale(sequence), Evidence(), most_false_alarms=0.5)
 found.frame, found.x, found.y, found.false_alarms
 
-Its one threshold is the number of false alarms that is expected in a frame. What the filter leaves
-of clouds differs from sequence to sequence and from place to place, so that the number that goes
-with a strength is estimated for each region of each sequence: beyond a low strength, which clutter
-passes all the time and targets rarely, the strengths of false alarms fall off exponentially.
+The only threshold is the expected number of false alarms per frame. Clutter residuals differ
+between sequences and between regions of a frame, so the relation of strength to false alarms is
+estimated for each region of each sequence: above a low strength that clutter exceeds often and
+targets rarely, the strengths of false alarms are taken to be exponentially distributed.
 """
 
 from typing import NamedTuple
@@ -19,7 +19,7 @@ from dimjax.motion.peaks import find_peaks
 from dimjax.motion.settings import Evidence
 from dimjax.sequences import Scale, Sequence
 
-_PIXELS_PER_PEAK = 1000  # of that many pixels of a frame one peak is kept, the strongest first
+_PIXELS_PER_PEAK = 1000  # pixels of a frame for each peak that is kept, the strongest first
 _REGION_PX = 64  # side of a region, pixels
 _REGIONS = 3  # regions to each side of a square over which the tail of strengths is estimated
 _PRIOR_PEAKS = 20  # peaks that what holds without clutter counts as

@@ -17,8 +17,8 @@ _BLOCKS = 3  # side of the box of the local mean of a map, blocks
 _NOISE_MEAN = 2.75  # of a map without targets or clouds, noise sigmas
 _MOST_SIGMAS = 5.0  # a value counts with this at most in the local mean
 _SMOOTHING = 0.05  # share of the mean of neighbours that decides between equal values
-_CENTROID_PX = 2  # a place is the centroid of so many pixels to each side ...
-_CENTROID_FLOOR = 3.5  # ... of what is above this, noise sigmas
+_CENTROID_PX = 2  # reach of the centroid round a peak to each side, pixels
+_CENTROID_FLOOR = 3.5  # subtracted from the values that the centroid weighs, noise sigmas
 
 
 class Peaks(NamedTuple):
