@@ -41,6 +41,7 @@ def bank(steps, shifts, **options):
 def test_the_bank_equals_the_slow_sums(times, tile_rows):
     settings = Evidence(frames=4, speed_px=2.7, path_step_px=1.3)
     shifts = path_shifts(np.array(times), settings)
+    shifts = shifts[: len(shifts) // 3]  # not symmetric, as all paths are together
     steps = np.random.default_rng(1).integers(-31, 32, (4, 11, 14)).astype(np.int8)
     largest, smallest = bank(steps, shifts, tile_rows=tile_rows)
     slow = slow_extremes(steps, shifts)
