@@ -1,0 +1,157 @@
+"""Velocity filter bank: sums of residuals along straight paths, and their extrema.
+
+Reed, Gagliardi and Shao (1983), three-dimensional matched filtering: a target of unknown velocity
+v is at x + v t_k in frame k, so that s_v(x) = sum_k r_k(x + v t_k) / sqrt(K) collects all of its
+light, while independent noise keeps its sigma. Whole steps of r_k are summed as 8 bit integers (16
+bit for windows of more than 8 frames): sums are exact in any order, so that they are the same on
+all machines, and a CPU adds 32 or 64 of them at once.
+
+    shifts = path_shifts(times, settings)               # [P, K, 2] pixels x, y
+    bright, dark = extremes(quantize(residual, 4.5), shifts)
+"""
+
+from functools import partial
+
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from dimjax.motion.settings import Evidence
+
+GROUP = 8  # paths that are summed in one step of the loop
+
+
+def velocity_grid(times: np.ndarray, settings: Evidence) -> np.ndarray:
+    """Velocities [P, 2] = x, y between the least and the top speed, in pixels a frame.
+
+    A square grid round 0 whose paths lie path_step_px apart in the frame farthest from the
+    reference frame.
+    """
+    step = settings.path_step_px / np.abs(times).max()
+    count = int(settings.speed_px / step)
+    axis = step * np.arange(-count, count + 1)
+    grid = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
+    speed = np.hypot(*grid.T)
+    return grid[(settings.least_speed_px <= speed) & (speed <= settings.speed_px)]
+
+
+def path_shifts(times: np.ndarray, settings: Evidence) -> np.ndarray:
+    """Displacements [P, K, 2] = x, y of the paths in each frame, whole pixels.
+
+    Args:
+      times: [K] frames, 0 at the reference frame.
+      settings: Top speed and spacing.
+    """
+    exact = velocity_grid(times, settings)[:, None] * times[None, :, None]
+    return np.unique(np.rint(exact).astype(np.int32), axis=0)
+
+
+def step_sigmas(frames: int, clip_sigmas: float) -> float:
+    """Width of one step of quantized residuals, in local sigmas."""
+    return clip_sigmas / _most_steps(frames)
+
+
+def quantize(residual, clip_sigmas: float):
+    """Clip residuals [..., K, H, W] and round them to whole steps, int8 or int16."""
+    frames = residual.shape[-3]
+    limited = jnp.clip(residual, -clip_sigmas, clip_sigmas)
+    steps = jnp.round(limited / step_sigmas(frames, clip_sigmas))
+    return steps.astype(jnp.int8 if frames <= 8 else jnp.int16)
+
+
+def path_groups(shifts: np.ndarray, reach: int) -> np.ndarray:
+    """Offsets [G, 8, K, 2] = row, column of paths in frames with a margin of `reach` pixels.
+
+    The last path is repeated to fill the last group.
+    """
+    missing = -len(shifts) % GROUP
+    filled = np.concatenate([shifts, np.repeat(shifts[-1:], missing, axis=0)])
+    return (filled[..., ::-1] + reach).reshape(-1, GROUP, *shifts.shape[1:]).astype(np.int32)
+
+
+def extremes(steps, groups, reach: int, count=None, tile_rows: int = 0):
+    """Return the largest and the smallest sum over all paths through each pixel.
+
+    Args:
+      steps: [..., K, H, W] quantized residuals; outside the frame they are 0.
+      groups: [G, 8, K, 2] from path_groups.
+      reach: Margin that the groups were made for, pixels.
+      count: Number of groups that are used, from the first on; all by default.
+      tile_rows: Rows that are summed at a time, so that they stay in a cache; 0: all at once.
+
+    Returns:
+      Two maps [..., H, W] of the dtype of steps: the evidence of bright and of dark targets.
+    """
+    steps, groups = jnp.asarray(steps), jnp.asarray(groups)
+    height, width = steps.shape[-2:]
+    rows = tile_rows or height
+    below = -height % rows
+    margins = [(0, 0)] * (steps.ndim - 2) + [(reach, reach + below), (reach, reach)]
+    padded = jnp.pad(steps, margins)
+    tile = partial(_tile, padded, groups, count, (rows, width), reach)
+    if rows == height:
+        return tile(0)
+    tiles = lax.map(tile, jnp.arange(0, height, rows))
+    return tuple(_joined(tile_maps, height) for tile_maps in tiles)
+
+
+def extremes_unrolled(steps, shifts: np.ndarray):
+    """Return the same as `extremes`, without a loop and with static slices of float32.
+
+    For conversion to ONNX, whose runtimes add no 8 bit integers. The sums are as exact.
+
+    Args:
+      steps: [..., K, H, W] quantized residuals.
+      shifts: [P, K, 2] from path_shifts.
+
+    Returns:
+      Two maps [..., H, W] float32.
+    """
+    reach = int(np.abs(shifts).max())
+    height, width = steps.shape[-2:]
+    margins = [(0, 0)] * (steps.ndim - 2) + [(reach, reach)] * 2
+    padded = jnp.pad(steps.astype(jnp.float32), margins)
+    largest = smallest = jnp.zeros((*steps.shape[:-3], height, width), jnp.float32)
+    for path in shifts + reach:
+        total = sum(
+            padded[..., k, row : row + height, column : column + width]
+            for k, (column, row) in enumerate(path.tolist())
+        )
+        largest, smallest = jnp.maximum(largest, total), jnp.minimum(smallest, total)
+    return largest, smallest
+
+
+def _tile(padded, groups, count, shape: tuple[int, int], reach: int, top):
+    """The extremes of the rows from `top` on."""
+    rows, width = shape
+    frames = padded.shape[-3]
+    part = lax.dynamic_slice_in_dim(padded, top, rows + 2 * reach, axis=padded.ndim - 2)
+    batch = padded.shape[:-3]
+
+    def add(group, extremes):
+        largest, smallest = extremes
+        for path in range(GROUP):
+            offsets = groups[group, path]
+            total = sum(
+                lax.dynamic_slice(
+                    part[..., k, :, :], (*(0 for _ in batch), *offsets[k]), (*batch, rows, width)
+                )
+                for k in range(frames)
+            )
+            largest, smallest = jnp.maximum(largest, total), jnp.minimum(smallest, total)
+        return largest, smallest
+
+    # Each path of speed 0 has the sum 0, so that 0 may stand for "no path".
+    nothing = jnp.zeros((*batch, rows, width), padded.dtype)
+    return lax.fori_loop(0, len(groups) if count is None else count, add, (nothing, nothing))
+
+
+def _joined(tiles, height: int):
+    """Tiles [N, ..., rows, W], one below the other, as one map [..., H, W]."""
+    rows = jnp.moveaxis(tiles, 0, -3)
+    return rows.reshape(*rows.shape[:-3], -1, rows.shape[-1])[..., :height, :]
+
+
+def _most_steps(frames: int) -> int:
+    """Largest quantized residual: the sum of all frames just fits into the integers."""
+    return (127 if frames <= 8 else 32767) // frames

@@ -1,0 +1,130 @@
+"""Spatial filter of frames, and their normalised residuals within a window.
+
+The filter is linear: it is applied once to each frame when it is read, and the residuals of all
+windows that hold the frame are computed from its filtered form.
+
+    filtered = filter_frame(frame, level, noise_sigma, sigma_px=1.0)        # [H, W]
+    residual = residuals(jnp.stack(eight_filtered), box_px=25)              # [8, H, W]
+"""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from dimjax.motion.background import still_residuals
+
+_REACH_SIGMAS = 4.0  # the Gaussian is cut off there
+_MOST_SIGMAS = 6.0  # a value counts with this at most in the local RMS
+_BLOCK_PX = 5  # side of the blocks over which squares are summed before the box is
+
+
+@partial(jax.jit, static_argnames="sigma_px")
+def filter_frame(frame, level, noise_sigma, sigma_px: float):
+    """Correlate frames with a Gaussian of unit energy: white noise keeps its sigma, 1 after this.
+
+    Args:
+      frame: [..., H, W] grey levels.
+      level: [...] grey level that counts as zero, also outside the frame.
+      noise_sigma: [...] noise of one raw frame, grey levels.
+      sigma_px: Of the Gaussian, pixels.
+
+    Returns:
+      [..., H, W] float32, noise sigmas.
+    """
+    level, sigma = (jnp.asarray(v, jnp.float32)[..., None, None] for v in (level, noise_sigma))
+    values = (frame.astype(jnp.float32) - level) / sigma
+    taps = gaussian_taps(sigma_px)
+    for axis in (-2, -1):
+        values = _correlate(values, taps, axis)
+    return values
+
+
+def gaussian_taps(sigma_px: float) -> np.ndarray:
+    """Return an odd number of Gaussian weights whose squares add up to 1."""
+    reach = max(1, round(_REACH_SIGMAS * sigma_px))
+    taps = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma_px) ** 2)
+    return taps / np.sqrt(np.sum(taps**2))
+
+
+def residuals(filtered, box_px: int):
+    """Return what each frame of a window holds beyond the background, in local sigmas.
+
+    They are scaled to unit variance where the frames differ by white noise alone, and divided by
+    their local RMS where that is above 1, as at the edges of clouds that change.
+
+    Args:
+      filtered: [..., K, H, W] frames of a window after filter_frame.
+      box_px: Side of the box of the local RMS, pixels; a multiple of 5 is used.
+
+    Returns:
+      [..., K, H, W] float32.
+    """
+    count = filtered.shape[-3]
+    # Exact for the mean of all frames as background; for the one that is used, within 2 % from
+    # 5 frames on.
+    gain = float(np.sqrt(count / (count - 1)))
+    values = gain * still_residuals(filtered)
+    return values / jnp.maximum(local_rms(values, box_px), 1.0)
+
+
+def local_rms(values, box_px: int):
+    """RMS [..., H, W] of values [..., H, W], clipped to 6, over a box round each block of 5x5."""
+    height, width = values.shape[-2:]
+    squares = jnp.square(jnp.clip(values, -_MOST_SIGMAS, _MOST_SIGMAS))
+    blocks = max(1, round(box_px / _BLOCK_PX))
+    for axis in (-2, -1):
+        squares = _box_sum(_block_sum(squares, axis), blocks, axis)
+    mean = squares / jnp.asarray(_pixels(height, width, blocks))
+    return _repeat(_repeat(jnp.sqrt(mean), -2, height), -1, width)
+
+
+def _correlate(values, taps, axis: int):
+    reach = len(taps) // 2
+    size = values.shape[axis]
+    padded = _pad(values, axis, reach, reach)
+    parts = (float(tap) * _part(padded, axis, k, size) for k, tap in enumerate(taps))
+    return sum(parts)
+
+
+def _block_sum(values, axis: int):
+    """Sums over blocks of 5 along an axis, the last one filled up with zeros."""
+    values = _pad(values, axis, 0, -values.shape[axis] % _BLOCK_PX)
+    shape = list(values.shape)
+    axis += len(shape)
+    shape[axis : axis + 1] = [shape[axis] // _BLOCK_PX, _BLOCK_PX]
+    return values.reshape(shape).sum(axis=axis + 1)
+
+
+def _box_sum(values, size: int, axis: int):
+    """Sums over `size` neighbours along an axis, zeros outside."""
+    before = (size - 1) // 2
+    padded = _pad(values, axis, before, size - 1 - before)
+    return sum(_part(padded, axis, k, values.shape[axis]) for k in range(size))
+
+
+def _pixels(height: int, width: int, blocks: int) -> np.ndarray:
+    """Number of pixels within the frame in each box [H / 5, W / 5]."""
+    counts = []
+    for size in (height, width):
+        edges = np.minimum(np.arange(0, size + _BLOCK_PX, _BLOCK_PX), size)
+        before = (blocks - 1) // 2
+        padded = np.pad(np.diff(edges), (before, blocks - 1 - before))
+        counts.append(np.convolve(padded, np.ones(blocks, int), "valid"))
+    return np.outer(*counts).astype(np.float32)
+
+
+def _repeat(values, axis: int, size: int):
+    return _part(jnp.repeat(values, _BLOCK_PX, axis=axis), axis, 0, size)
+
+
+def _pad(values, axis: int, before: int, after: int):
+    widths = [(0, 0)] * values.ndim
+    widths[axis] = (before, after)
+    return jnp.pad(values, widths)
+
+
+def _part(values, axis: int, start: int, size: int):
+    return lax.slice_in_dim(values, start, start + size, axis=axis)

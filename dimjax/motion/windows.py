@@ -1,0 +1,69 @@
+"""Evidence windows: the frames from which the evidence of a reference frame is computed.
+
+window = window_of(0, length=24, settings=Evidence())
+window.frames, window.index, window.times       # (0, ..., 7), 0, (0, ..., 7)
+"""
+
+import operator
+from typing import NamedTuple
+
+import numpy as np
+
+from dimjax.errors import InputError
+from dimjax.motion.settings import Evidence
+
+
+class Window(NamedTuple):
+    """Frames of one evidence window, in ascending order."""
+
+    frames: tuple[int, ...]  # [K] frame numbers
+    index: int  # which of them is the reference frame
+
+    @property
+    def times(self) -> np.ndarray:
+        """Frame times relative to the reference frame [K], in frames, negative before it."""
+        return np.array(self.frames) - self.frames[self.index]
+
+
+def window_of(t: int, length: int, settings: Evidence, where: object = "sequence") -> Window:
+    """Return the evidence window of reference frame t.
+
+    Inside a sequence the reference frame has the place that the settings name. Near either end
+    the window is shifted by whole strides until it lies inside the sequence, and the reference
+    frame has another place in it.
+
+    Args:
+      t: Reference frame, counted from 0.
+      length: Frames of the sequence, at least frames * stride.
+      settings: Number of frames, stride and place.
+      where: Subject of an error message.
+
+    Raises:
+      InputError: The sequence is too short.
+      IndexError: There is no frame t.
+    """
+    check_length(length, settings, where)
+    t = operator.index(t)
+    if not 0 <= t < length:
+        raise IndexError(f"{where}: frames are 0 to {length - 1}; found {t}.")
+    last, stride = settings.frames - 1, settings.stride
+    most_before, most_after = t // stride, (length - 1 - t) // stride
+    index = min(reference_index(settings), most_before)
+    index = max(index, last - most_after)
+    first = t - index * stride
+    return Window(tuple(range(first, first + last * stride + 1, stride)), index)
+
+
+def reference_index(settings: Evidence) -> int:
+    """Index of the reference frame in a window inside the sequence."""
+    last = settings.frames - 1
+    return {"first": 0, "middle": settings.frames // 2, "last": last}[settings.reference]
+
+
+def check_length(length: int, settings: Evidence, where: object = "sequence") -> None:
+    """Raise an InputError if a sequence is too short for a window round each of its frames."""
+    needed = settings.frames * settings.stride
+    if length < needed:
+        rule = f"evidence of {settings.frames} frames, stride {settings.stride}, needs {needed}"
+        remedy = "Choose fewer frames, a smaller stride or a longer sequence."
+        raise InputError(where, f"{rule} frames or more", length, remedy)
