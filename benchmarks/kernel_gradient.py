@@ -4,8 +4,8 @@
 
 dimjax.models.ops.convolution computes kernel gradients with dilated rows, because XLA (jax 0.10.2)
 then dispatches them to a faster library. Run this after an upgrade of JAX. It exits with an error
-if the plain form is the faster one: then remove the dilated form. Otherwise set MEASURED_JAXLIB to
-the new version.
+if the plain form is the faster one: then remove the dilated form. Otherwise add the new version to
+MEASURED_JAXLIB.
 
 Each form trains in its own process; the processes take turns. The ratio is that of CPU times, which
 on one core vary less than wall times on a machine that others use.

@@ -9,7 +9,7 @@ from dimjax.motion import Evidence, evidence_of, window_evidence, window_of
 from dimjax.motion.background import still_residuals
 from dimjax.motion.bank import extremes, extremes_unrolled, path_groups, path_shifts, quantize
 from dimjax.motion.filtering import filter_frame, gaussian_taps, local_rms, residuals
-from dimjax.sequences import Scale, as_sequence
+from dimjax.data.sequences import Scale, as_sequence
 
 FIVE = Evidence(frames=5, reference="first", speed_px=2.0, path_step_px=2.0)
 

@@ -7,7 +7,7 @@ import pytest
 from dimjax.motion import Evidence, detect_untrained
 from dimjax.motion.detections import expected_false_alarms
 from dimjax.motion.peaks import find_peaks, normalized
-from dimjax.sequences import Scale, as_sequence
+from dimjax.data.sequences import Scale, as_sequence
 
 
 def blob(x, y, height, shape=(60, 80)):

@@ -104,9 +104,16 @@ def test_kernel_gradients_of_many_channels_are_dilated_if_the_switch_is_on(monke
 
 @pytest.mark.parametrize(
     ("version", "is_on"),
-    [("0.10.2", True), ("0.10.9", True), ("0.11.0", False), ("0.1.0", False), ("1.0.10", False)],
+    [
+        ("0.10.2", True),
+        ("0.10.0.1", True),
+        ("0.12.0.1", True),
+        ("0.11.2", False),
+        ("0.1.0", False),
+        ("1.0.10", False),
+    ],
 )
-def test_the_switch_is_on_for_the_measured_version_only(version, is_on, monkeypatch):
+def test_the_switch_is_on_for_measured_versions_only(version, is_on, monkeypatch):
     monkeypatch.setattr(jaxlib, "__version__", version)
     assert runpy.run_path(convolution.__file__)["DILATE_KERNEL_GRADIENT"] is is_on
 

@@ -17,7 +17,7 @@ from scipy.ndimage import uniform_filter
 from dimjax.motion.maps import evidence_of
 from dimjax.motion.peaks import find_peaks
 from dimjax.motion.settings import Evidence
-from dimjax.sequences import Scale, Sequence
+from dimjax.data.sequences import Scale, Sequence
 
 _PIXELS_PER_PEAK = 1000  # pixels of a frame for each peak that is kept, the strongest first
 _REGION_PX = 64  # side of a region, pixels

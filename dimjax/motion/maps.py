@@ -28,7 +28,7 @@ from dimjax.motion.bank import (
 from dimjax.motion.filtering import filter_frame, residuals
 from dimjax.motion.settings import Evidence, check
 from dimjax.motion.windows import Window, check_length, window_of
-from dimjax.sequences import Scale, Sequence
+from dimjax.data.sequences import Scale, Sequence
 
 _CPU_TILE_ROWS = 64
 

@@ -19,10 +19,10 @@ import jaxlib
 
 from dimjax.errors import InputError
 
-# The switch of the one form that is tied to a version of XLA, see _kernel_gradient. It is on only
-# for the version that it was measured with; benchmarks/kernel_gradient.py measures it again.
-MEASURED_JAXLIB = "0.10"
-DILATE_KERNEL_GRADIENT = jaxlib.__version__.rpartition(".")[0] == MEASURED_JAXLIB
+# The switch of the one form that is tied to versions of XLA, see _kernel_gradient. It is on only
+# for versions that it was measured with; benchmarks/kernel_gradient.py measures it again.
+MEASURED_JAXLIB = ("0.10", "0.12")
+DILATE_KERNEL_GRADIENT = ".".join(jaxlib.__version__.split(".")[:2]) in MEASURED_JAXLIB
 
 _NHWC = ("NHWC", "HWIO", "NHWC")
 
