@@ -4,6 +4,7 @@ from ml_collections import config_dict
 
 from dimjax.data.layouts import DIMJAX
 from dimjax.label_noise import ErrorRates
+from dimjax.motion import EvidenceConfig
 from dimjax.sky import SkyConfig
 
 
@@ -32,8 +33,12 @@ def get_config() -> config_dict.ConfigDict:
     config.model.backbone = "darknet19"
     config.model.width = 1.0  # factor on all channels
     config.model.output_stride = 8  # pixels per cell of the output grid
-    config.model.input = "difference"  # or "sequence", "single"
+    # Or "sequence", "single", or one of these with the motion evidence: "difference+evidence", ...
+    config.model.input = "difference"
     config.model.bf16 = False  # compute in bfloat16; parameters and losses stay float32
+
+    # Motion evidence, for the inputs that contain it; units: dimjax/motion/settings.py
+    config.evidence = config_dict.ConfigDict(EvidenceConfig()._asdict())
 
     config.loss = config_dict.ConfigDict()
     config.loss.location_weight = 1.0  # weight of the location, Eq. (2)

@@ -103,7 +103,7 @@ def outputs_of(config, detector: Detector, data: examples.Examples, rows: np.nda
     @jax.jit
     def query(variables, chips: Chips, index: jax.Array):
         batch = chips.take(index)
-        images = network_input(batch.frames, batch.scale, config.model.input)
+        images = network_input(batch.frames, batch.scale, config.model.input, batch.evidence)
         outputs = detector.model.apply(variables, images, train=False)
         targets = assign(batch.boxes, batch.category, outputs.shape[1:3], stride)
         return {

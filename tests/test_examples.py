@@ -111,7 +111,7 @@ def test_stored_frames_are_indexed_like_an_array(prepared, split):
     assert isinstance(
         examples.load(prepared, split, max_bytes=data.frames.nbytes).frames, np.ndarray
     )
-    assert isinstance(stored.frames, examples.StoredFrames) and len(stored) == len(data)
+    assert isinstance(stored.frames, examples.StoredPixels) and len(stored) == len(data)
     for name in ("shape", "dtype", "nbytes"):
         assert getattr(stored.frames, name) == getattr(data.frames, name)
     for index in (np.array([2, 0, 2]), slice(1, 3), data.reason == "background", 1):

@@ -25,7 +25,7 @@ SMALL = ((1, 40, 56), (2, 21, 75))
 def _detector(backbone="darknet19", seed=0, **changes):
     description = {
         "backbone": backbone, "width": 0.25, "output_stride": 8, "context_px": 32, "bf16": False,
-        "input": "difference", "stride": 1, "threshold": {"target": 0.3, "interference": 0.5},
+        "input": "difference", "evidence": None, "stride": 1, "threshold": {"target": 0.3, "interference": 0.5},
         "match_px": 3.0, "suppress_px": 12.0, "max_detections": 20, "tile_px": 0, "margin_px": 32,
         **changes,
     }  # fmt: skip

@@ -5,13 +5,13 @@ from functools import partial
 import numpy as np
 import pytest
 
-from dimjax.motion import Evidence, evidence_of, window_evidence, window_of
+from dimjax.motion import EvidenceConfig, evidence_of, window_evidence, window_of
 from dimjax.motion.background import still_residuals
 from dimjax.motion.bank import extremes, extremes_unrolled, path_groups, path_shifts, quantize
 from dimjax.motion.filtering import filter_frame, gaussian_taps, local_rms, residuals
 from dimjax.data.sequences import Scale, as_sequence
 
-FIVE = Evidence(frames=5, reference="first", speed_px=2.0, path_step_px=2.0)
+FIVE = EvidenceConfig(frames=5, reference="first", speed_px=2.0, path_step_px=2.0)
 
 
 def slow_extremes(steps, shifts):
@@ -39,7 +39,7 @@ def bank(steps, shifts, **options):
 @pytest.mark.parametrize("times", [(0, 1, 2, 3), (-2, -1, 0, 1), (-6, -4, -2, 0)])
 @pytest.mark.parametrize("tile_rows", [0, 4])
 def test_the_bank_equals_the_slow_sums(times, tile_rows):
-    settings = Evidence(frames=4, speed_px=2.7, path_step_px=1.3)
+    settings = EvidenceConfig(frames=4, speed_px=2.7, path_step_px=1.3)
     shifts = path_shifts(np.array(times), settings)
     shifts = shifts[: len(shifts) // 3]  # not symmetric, as all paths are together
     steps = np.random.default_rng(1).integers(-31, 32, (4, 11, 14)).astype(np.int8)
@@ -75,7 +75,7 @@ def test_a_point_that_leaves_the_frame_adds_up_while_it_is_inside():
 
 
 def test_paths_are_rounded_to_the_nearest_pixel_in_both_directions_alike():
-    settings = Evidence(frames=4, speed_px=0.75, path_step_px=2.25)  # velocities of 0.75
+    settings = EvidenceConfig(frames=4, speed_px=0.75, path_step_px=2.25)  # velocities of 0.75
     shifts = path_shifts(np.arange(4), settings)
     assert [[0, 0], [1, 0], [2, 0], [2, 0]] in shifts.tolist()  # 0, 0.75, 1.5, 2.25
     assert [[0, 0], [0, -1], [0, -2], [0, -2]] in shifts.tolist()
@@ -83,7 +83,7 @@ def test_paths_are_rounded_to_the_nearest_pixel_in_both_directions_alike():
 
 
 def test_the_speed_of_paths_is_limited():
-    shifts = path_shifts(np.arange(8) - 4, Evidence())
+    shifts = path_shifts(np.arange(8) - 4, EvidenceConfig())
     speed = np.hypot(*(shifts[:, 0] / -4).T)
     assert len(shifts) == 496
     assert speed.max() <= 6.3 and speed.min() >= 0.3
@@ -217,7 +217,7 @@ def sky(length=11, height=48, width=72, seed=0):
 
 
 def test_evidence_of_a_sequence_peaks_at_the_target_in_all_its_frames():
-    settings = Evidence(frames=6, speed_px=3.5)
+    settings = EvidenceConfig(frames=6, speed_px=3.5)
     for t, evidence in enumerate(evidence_of(as_sequence(sky()), Scale(1000, 4), settings)):
         bright = np.asarray(evidence[..., 0])
         row, column = np.unravel_index(bright.argmax(), bright.shape)
@@ -228,7 +228,7 @@ def test_evidence_of_a_sequence_peaks_at_the_target_in_all_its_frames():
 
 @pytest.mark.parametrize("place", ["first", "middle", "last"])
 def test_a_sequence_and_a_batch_of_windows_give_the_same_maps(place):
-    settings = Evidence(frames=4, stride=2, speed_px=2.0, reference=place)
+    settings = EvidenceConfig(frames=4, stride=2, speed_px=2.0, reference=place)
     frames = sky(9, 33, 41)
     maps = list(evidence_of(as_sequence(frames), Scale(1000, 4), settings))
     for t, evidence in enumerate(maps):
@@ -239,7 +239,7 @@ def test_a_sequence_and_a_batch_of_windows_give_the_same_maps(place):
 
 
 def test_the_unrolled_bank_is_the_same():
-    settings = Evidence(frames=4, speed_px=2.7, path_step_px=1.3)
+    settings = EvidenceConfig(frames=4, speed_px=2.7, path_step_px=1.3)
     shifts = path_shifts(np.array([-2, -1, 0, 1]), settings)
     steps = np.random.default_rng(1).integers(-31, 32, (2, 4, 11, 14)).astype(np.int8)
     for loop, unrolled in zip(bank(steps, shifts), extremes_unrolled(steps, shifts), strict=True):

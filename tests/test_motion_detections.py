@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dimjax.motion import Evidence, detect_untrained
+from dimjax.motion import EvidenceConfig, detect_untrained
 from dimjax.motion.detections import expected_false_alarms
 from dimjax.motion.peaks import find_peaks, normalized
 from dimjax.data.sequences import Scale, as_sequence
@@ -77,8 +77,8 @@ def test_targets_are_detected_at_few_false_alarms():
         for x, y, light in ((30 + 2 * t, 40 + t, 20), (120 - 1.5 * t, 90 - t, -20)):
             frames[t] += light * np.exp(-((columns - x) ** 2 + (rows - y) ** 2) / 2)
     sequence = as_sequence(np.rint(frames).astype(np.uint16))
-    settings = Evidence(frames=6, speed_px=3.0)
-    found = detect_untrained(sequence, Scale(1000, 4), settings, most_false_alarms=0.05)
+    settings = EvidenceConfig(frames=6, speed_px=3.0)
+    found = detect_untrained(sequence, Scale(1000, 4), settings, max_false_alarms=0.05)
     truth = {(t, 1): (30 + 2 * t, 40 + t) for t in range(10)}
     truth |= {(t, -1): (120 - 1.5 * t, 90 - t) for t in range(10)}
     hits = 0

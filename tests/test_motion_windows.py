@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dimjax.errors import InputError
-from dimjax.motion import Evidence, window_of
+from dimjax.motion import EvidenceConfig, window_of
 from dimjax.motion.settings import check
 
 
@@ -14,7 +14,7 @@ from dimjax.motion.settings import check
     st.integers(3, 9), st.integers(1, 3), st.sampled_from(["first", "middle", "last"]), st.data()
 )
 def test_windows_lie_inside_the_sequence_and_hold_their_reference(frames, stride, place, data):
-    settings = Evidence(frames=frames, stride=stride, reference=place)
+    settings = EvidenceConfig(frames=frames, stride=stride, reference=place)
     length = data.draw(st.integers(frames * stride, 40))
     t = data.draw(st.integers(0, length - 1))
     window = window_of(t, length, settings)
@@ -25,7 +25,7 @@ def test_windows_lie_inside_the_sequence_and_hold_their_reference(frames, stride
 
 
 def test_the_place_of_the_reference_frame_changes_at_the_ends_only():
-    eight = Evidence()
+    eight = EvidenceConfig()
     assert [window_of(t, 10, eight).index for t in range(10)] == [0, 1, 2, 3, 4, 4, 4, 5, 6, 7]
     assert window_of(5, 10, eight).times.tolist() == [-4, -3, -2, -1, 0, 1, 2, 3]
     first = eight._replace(frames=3, stride=2, reference="first")
@@ -35,7 +35,7 @@ def test_the_place_of_the_reference_frame_changes_at_the_ends_only():
 
 def test_a_sequence_that_is_too_short_is_an_error():
     with pytest.raises(InputError, match="evidence of 8 frames, stride 1, needs 8 frames or more"):
-        window_of(0, 7, Evidence(), "sequence a")
+        window_of(0, 7, EvidenceConfig(), "sequence a")
 
 
 @pytest.mark.parametrize(
@@ -45,9 +45,9 @@ def test_a_sequence_that_is_too_short_is_an_error():
         ({"stride": 0}, "`stride`: it must be 1 or more"),
         ({"reference": "centre"}, "`reference`: it must be one of first, middle, last"),
         ({"speed_px": float("inf")}, "`speed_px`: it must be above 0 and finite"),
-        ({"least_speed_px": 7.0}, "`least_speed_px`: it must be at least 0 and below speed_px"),
+        ({"min_speed_px": 7.0}, "`min_speed_px`: it must be at least 0 and below speed_px"),
     ],
 )
 def test_settings_out_of_range_are_errors(changed, text):
     with pytest.raises(InputError, match=text):
-        check(Evidence()._replace(**changed))
+        check(EvidenceConfig()._replace(**changed))

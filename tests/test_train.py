@@ -79,7 +79,7 @@ def test_both_splits_share_the_budget(tiny_run, capsys):
     def stored(budget):
         context.config.training.device_gb = budget / 1e9
         splits = train._examples(context)
-        return [isinstance(data.frames, examples.StoredFrames) for data in splits]
+        return [isinstance(data.frames, examples.StoredPixels) for data in splits]
 
     assert stored(size["train"] + size["val"]) == [False, False]
     assert stored(size["train"] + size["val"] - 1) == [False, True]

@@ -12,6 +12,7 @@ With options of Apache Beam, its workers write the shards; the files are the sam
 """
 
 import dataclasses
+import functools
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ from dimjax.data.folders import Folder, open_folder
 from dimjax.data.layouts import DIMJAX, layout_from
 from dimjax.data.splits import LABELLED_SPLITS, with_validation
 from dimjax.errors import InputError
+from dimjax.motion import EvidenceConfig, evidence_of
 
 _NO_FOLDER = (
     "Give the folder of sequences as --manual_dir=FOLDER or, from Python, as the config's folder; "
@@ -50,6 +52,7 @@ class DimTargetsConfig(tfds.core.BuilderConfig):
       labels: Label table (CSV) that replaces the folder's own.
       plan: Chip plan (CSV, `dimjax.chips.planning.PLAN_COLUMNS`), which also assigns each sequence
         to a split; by default a new plan is made.
+      evidence: Keys of `dimjax.motion.EvidenceConfig`; examples then contain the motion evidence.
     """
 
     chip_px: int = 80
@@ -62,6 +65,7 @@ class DimTargetsConfig(tfds.core.BuilderConfig):
     layout: dict[str, Any] | None = None
     labels: str | None = None
     plan: str | None = None
+    evidence: dict[str, Any] | None = None
 
     def __post_init__(self):
         minima = {"chip_px": 1, "stride": 1, "frame_step": 1, "backgrounds_per_label": 0}
@@ -95,7 +99,7 @@ class Builder(tfds.core.dataset_builder.FileReaderBuilder):
 
     def _info(self) -> tfds.core.DatasetInfo:
         return self.dataset_info_from_configs(
-            features=_features(self.builder_config.chip_px),
+            features=_features(self.builder_config),
             homepage="https://doi.org/10.1109/ACCESS.2024.3435872",
             disable_shuffling=True,
         )
@@ -125,16 +129,19 @@ class Builder(tfds.core.dataset_builder.FileReaderBuilder):
         )
 
 
-def _features(chip_px: int) -> tfds.features.FeaturesDict:
+def _features(config: DimTargetsConfig) -> tfds.features.FeaturesDict:
     def scalar(dtype, doc):
         return tfds.features.Scalar(dtype=dtype, doc=doc)
 
     def tensor(shape, dtype, doc, encoding="none"):
         return tfds.features.Tensor(shape=shape, dtype=dtype, doc=doc, encoding=encoding)
 
-    window = (chip_px, chip_px)
+    window = (config.chip_px, config.chip_px)
+    doc = "Motion evidence of bright and of dark targets, residual of F1; noise sigmas."
+    evidence = {"evidence": tensor((*window, 3), np.float16, doc, "bytes")}
     return tfds.features.FeaturesDict(
         {
+            **(evidence if config.evidence else {}),
             "id": tfds.features.Text(doc="ID of the chip, the same in all rounds and rebuilds."),
             "sequence": tfds.features.Text(doc="Name of the sequence."),
             "frame_number": scalar(np.int32, "Number of the reference frame F1, from 0."),
@@ -205,9 +212,18 @@ def _shards(config: DimTargetsConfig, dl_manager) -> dict[str, list[Shard]]:
     folder = _folder(config, dl_manager)
     table = _labels(config, folder)
     plan = _plan(config, folder, table)
+    maps = None
+    if config.evidence:
+        maps = functools.partial(evidence_of, settings=EvidenceConfig(**config.evidence))
     return {
         split: make_shards(
-            folder, plan[plan.split == split], table, config.chip_px, config.stride, SHARD_BYTES
+            folder,
+            plan[plan.split == split],
+            table,
+            config.chip_px,
+            config.stride,
+            SHARD_BYTES,
+            maps,
         )
         for split in LABELLED_SPLITS
         if (plan.split == split).any()

@@ -1,8 +1,8 @@
 """Examples: a prepared `dim_targets` data set, read into arrays once for any number of epochs.
 
-The arrays have one row per example. Each example contains its four frames, from which all three
-input modes are computed. Frames that need more than `max_bytes` stay on the disk and are read when
-they are indexed.
+The arrays have one row per example. Each example contains its four frames, from which the inputs
+without evidence are computed, and the motion evidence if the data set has it. Pixels that need more
+than `max_bytes` stay on the disk and are read when they are indexed.
 
     examples = load("runs/demo/rounds/0/examples/dim_targets/chips/1.0.0", "train")
     examples.frames                                     # [N, 4, h, w] uint16
@@ -24,17 +24,24 @@ _RECORDS_PER_TASK = 64  # enough that the overhead of a task does not matter
 _ALIGNMENT = 64  # bytes; see _empty_aligned
 
 
-class StoredFrames:
-    """Frames on the disk, indexed like an array [N, 4, h, w] and read at each access.
+class StoredPixels:
+    """Frames or evidence on the disk, indexed like an array and read at each access.
 
     Attributes:
-      shape: (N, 4, h, w).
-      dtype: uint8 or uint16.
-      nbytes: Size of all frames in memory, bytes.
+      shape: (N, 4, h, w) or (N, h, w, 3).
+      dtype: Type of a pixel.
+      nbytes: Size of all pixels in memory, bytes.
     """
 
-    def __init__(self, source: Sequence[bytes], shape: tuple[int, ...], dtype: np.dtype):
-        self._source, self.shape, self.dtype = source, shape, np.dtype(dtype)
+    def __init__(
+        self,
+        source: Sequence[bytes],
+        shape: tuple[int, ...],
+        dtype: np.dtype,
+        decode: Callable[..., np.ndarray],
+    ):
+        self._source, self.decode = source, decode
+        self.shape, self.dtype = shape, np.dtype(dtype)
         self.nbytes = math.prod(shape) * self.dtype.itemsize
 
     def __len__(self) -> int:
@@ -42,10 +49,10 @@ class StoredFrames:
 
     def __getitem__(self, index) -> np.ndarray:
         records = np.arange(len(self))[index]
-        frames = np.empty((*records.shape, *self.shape[1:]), self.dtype)
+        pixels = np.empty((*records.shape, *self.shape[1:]), self.dtype)
         for position, i in np.ndenumerate(records):
-            frames[position] = _frames(_features(self._source[i]), self.shape[2:])
-        return frames
+            pixels[position] = self.decode(_features(self._source[i]), self.shape[1:])
+        return pixels
 
 
 class Examples(NamedTuple):
@@ -56,13 +63,19 @@ class Examples(NamedTuple):
     frame: np.ndarray  # [N] int32, number of the reference frame F1
     origin: np.ndarray  # [N, 2] int32 x, y of the chip in its frame, pixels
     reason: np.ndarray  # [N] str, one of dimjax.chips.planning.REASONS
-    frames: np.ndarray | StoredFrames  # [N, 4, h, w] uint8 or uint16, F1..F4, grey levels
+    frames: np.ndarray | StoredPixels  # [N, 4, h, w] uint8 or uint16, F1..F4, grey levels
     scale: np.ndarray  # [N, 2] float32 level and noise sigma of the sequence, grey levels
     boxes: np.ndarray  # [N, M, 4] float32 x, y, w, h, pixels; 0 for no label
     category: np.ndarray  # [N, M] int8, 0 target, 1 interference, -1 no label
+    evidence: np.ndarray | StoredPixels | None = None  # [N, h, w, 3] float16, noise sigmas
 
     def __len__(self) -> int:
         return len(self.frames)
+
+    @property
+    def nbytes(self) -> int:
+        """Size of the frames and the evidence in memory, bytes."""
+        return self.frames.nbytes + (0 if self.evidence is None else self.evidence.nbytes)
 
 
 class _Row(NamedTuple):
@@ -98,7 +111,7 @@ def load(
       builder_dir: Folder of the prepared data set, with its version.
       split: Name of the split, e.g. "train".
       progress: Wraps the numbers of the records while they are read, e.g. in a progress bar.
-      max_bytes: Largest size of the frames in memory; larger ones become StoredFrames.
+      max_bytes: Largest size of frames and evidence in memory; beyond it both are StoredPixels.
 
     Raises:
       ValueError: From TFDS, if the split is unknown; it names the known ones.
@@ -109,9 +122,13 @@ def load(
     # TFDS decodes in Python: that takes four fifths of the time and blocks the other threads.
     undecoded = tfds.decode.DeserializeMethod.RAW_BYTES
     source = builder.as_data_source(split, deserialize_method=undecoded)
-    shape = (len(source), 4, *builder.info.features["frame"].shape[:2])
+    window = builder.info.features["frame"].shape[:2]
     dtype = np.uint8 if _row(_features(source[0])).bits <= 8 else np.uint16
-    frames, rows = _read(source, shape, dtype, progress, max_bytes)
+    pixels = [StoredPixels(source, (len(source), 4, *window), dtype, _frames)]
+    if "evidence" in builder.info.features:
+        shape = (len(source), *window, 3)
+        pixels.append(StoredPixels(source, shape, np.float16, _evidence))
+    (frames, *evidence), rows = _read(source, pixels, progress, max_bytes)
     boxes, category = _pad_labels([(row.boxes, row.category) for row in rows])
     return Examples(
         id=np.array([row.id for row in rows]),
@@ -123,29 +140,35 @@ def load(
         scale=np.array([row.scale for row in rows], np.float32),
         boxes=boxes,
         category=category,
+        evidence=evidence[0] if evidence else None,
     )
 
 
-def _read(source, shape, dtype, progress, max_bytes) -> tuple:
-    """Read frames and rows of all records; the frames have this dtype if it is wide enough."""
-    frames: np.ndarray | StoredFrames = StoredFrames(source, shape, dtype)
-    if frames.nbytes <= max_bytes:
-        frames = _empty_aligned(shape, dtype)
-    rows = _read_rows(source, frames, progress)
-    if dtype == np.uint8 and any(row.bits > 8 for row in rows):
-        return _read(source, shape, np.uint16, progress, max_bytes)
-    return frames, rows
+def _read(source, pixels: list[StoredPixels], progress, max_bytes) -> tuple:
+    """Read pixels, if they fit into the memory, and rows of all records.
+
+    The frames, which come first, have the dtype of the first record if that is wide enough.
+    """
+    resident = sum(one.nbytes for one in pixels) <= max_bytes
+    arrays = [_empty_aligned(one.shape, one.dtype) if resident else None for one in pixels]
+    rows = _read_rows(source, pixels, arrays, progress)
+    frames = pixels[0]
+    if frames.dtype == np.uint8 and any(row.bits > 8 for row in rows):
+        wider = StoredPixels(source, frames.shape, np.uint16, _frames)
+        return _read(source, [wider, *pixels[1:]], progress, max_bytes)
+    return arrays if resident else pixels, rows
 
 
-def _read_rows(source: Sequence[bytes], frames, progress) -> list[_Row]:
-    """Read the rows of all records, and the frames into `frames` if it is an array."""
+def _read_rows(source: Sequence[bytes], pixels, arrays, progress) -> list[_Row]:
+    """Read the rows of all records, and their pixels into the arrays that are not None."""
 
     def task(first: int) -> list[_Row]:
         rows = []
         for i in range(first, min(first + _RECORDS_PER_TASK, len(source))):
             features = _features(source[i])
-            if isinstance(frames, np.ndarray):
-                frames[i] = _frames(features, frames.shape[2:])
+            for one, array in zip(pixels, arrays, strict=True):
+                if array is not None:
+                    array[i] = one.decode(features, one.shape[1:])
             rows.append(_row(features))
         return rows
 
@@ -170,11 +193,17 @@ def _values(features, name: str):
     return getattr(features[name], features[name].WhichOneof("kind")).value
 
 
-def _frames(features, window: tuple[int, int]) -> np.ndarray:
+def _frames(features, shape: tuple[int, int, int]) -> np.ndarray:
     """Return F1..F4 [4, h, w] uint16 of a record."""
+    window = shape[1:]
     frame = np.frombuffer(_values(features, "frame")[0], np.uint16)
     difference = np.frombuffer(_values(features, "difference")[0], np.int32)
     return restore_frames(frame.reshape(*window, 1), difference.reshape(*window, 3))
+
+
+def _evidence(features, shape: tuple[int, int, int]) -> np.ndarray:
+    """Return the motion evidence [h, w, 3] float16 of a record."""
+    return np.frombuffer(_values(features, "evidence")[0], np.float16).reshape(shape)
 
 
 def _row(features) -> _Row:

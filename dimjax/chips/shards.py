@@ -12,7 +12,7 @@ import dataclasses
 import functools
 import itertools
 import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -21,10 +21,13 @@ import pandas as pd
 from dimjax.chips import cutting
 from dimjax.coordinates import frame_to_chip
 from dimjax.data.folders import Folder
-from dimjax.data.sequences import Sequence, measure_scale
+from dimjax.data.sequences import Scale, Sequence, measure_scale
 from dimjax.progress import bar
 
-_BYTES_PER_PIXEL = 2 + 3 * 4  # frame and difference
+_BYTES_PER_PIXEL = 2 + 3 * 4 + 3 * 2  # frame, difference and evidence
+
+# (sequence, scale, reference frames in ascending order) -> evidence maps [H, W, 3], noise sigmas
+EvidenceOf = Callable[[Sequence, Scale, Iterable[int]], Iterator[np.ndarray]]
 
 
 class Shard(NamedTuple):
@@ -35,23 +38,36 @@ class Shard(NamedTuple):
     labels: pd.DataFrame  # only of the sequences of the rows, frame coordinates
     chip_px: int  # height and width of a chip, pixels
     stride: int  # frames from F1 to F2, F2 to F3, F3 to F4
+    evidence_of: EvidenceOf | None = None  # computes the motion evidence, if the data set has it
 
     def examples(self) -> Iterator[tuple[str, dict]]:
         """Yield ID and example of each row, with the features of the data set dim_targets."""
         labels = dict(tuple(self.labels.groupby("sequence")))
         for name, rows in bar(self.rows.groupby("sequence"), "cut chips", "sequence"):
             sequence = _with_frame_cache(self.folder.sequence(name), self.stride)
-            constant = {
-                "sequence": name,
-                "bits": 8 * sequence.dtype.itemsize,
-                **measure_scale(sequence)._asdict(),
-            }
+            scale = measure_scale(sequence)
+            bits = 8 * sequence.dtype.itemsize
+            constant = {"sequence": name, "bits": bits, **scale._asdict()}
             labels_at = _index_by_frame(labels.get(name, self.labels[:0]))
+            maps = self._maps(name, scale, rows.frame.unique())
             by_frame = itertools.groupby(rows.itertuples(index=False), operator.attrgetter("frame"))
-            for t, of_frame in by_frame:
+            for (t, of_frame), evidence in zip(by_frame, maps, strict=True):
                 clip = sequence.clip(t, self.stride)
                 for row in of_frame:
-                    yield row.id, {**constant, **_example(row, clip, labels_at(t), self.chip_px)}
+                    example = _example(row, clip, labels_at(t), self.chip_px)
+                    if evidence is not None:
+                        window = cutting.cut(
+                            np.moveaxis(evidence, -1, 0), row.x0, row.y0, self.chip_px
+                        )
+                        example["evidence"] = np.moveaxis(window, 0, -1)
+                    yield row.id, {**constant, **example}
+
+    def _maps(self, name: str, scale: Scale, frames: np.ndarray) -> Iterator[np.ndarray | None]:
+        """Yield the evidence map of each of these frames, float16, or None."""
+        if self.evidence_of is None:
+            return itertools.repeat(None, len(frames))
+        maps = self.evidence_of(self.folder.sequence(name), scale, references=frames.tolist())
+        return (np.asarray(one, np.float16) for one in maps)
 
 
 def make_shards(
@@ -61,6 +77,7 @@ def make_shards(
     chip_px: int,
     stride: int,
     max_bytes: int,
+    evidence_of: EvidenceOf | None = None,
 ) -> list[Shard]:
     """Divide a plan into shards.
 
@@ -71,6 +88,8 @@ def make_shards(
       chip_px: Height and width of a chip, pixels.
       stride: Frames from F1 to F2, F2 to F3, F3 to F4.
       max_bytes: Largest size of a shard's examples before compression.
+      evidence_of: Computes the motion evidence, e.g. dimjax.motion.evidence_of with its settings;
+        None for examples without it.
     """
     chips_per_shard = max(1, max_bytes // (chip_px**2 * _BYTES_PER_PIXEL))
     by_sequence = dict(tuple(labels.groupby("sequence")))
@@ -81,7 +100,9 @@ def make_shards(
         # A new folder: the given one may have cached tables, which each shard would carry along.
         part = Folder(folder.path, folder.layout, {name: folder.files[name] for name in names})
         tables = [by_sequence[name] for name in names if name in by_sequence]
-        shards.append(Shard(part, rows, pd.concat([labels[:0], *tables]), chip_px, stride))
+        shards.append(
+            Shard(part, rows, pd.concat([labels[:0], *tables]), chip_px, stride, evidence_of)
+        )
     return shards
 
 

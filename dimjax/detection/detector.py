@@ -18,6 +18,7 @@ from dimjax.detection.grid import Detections, decode, suppress, tiled_frame, who
 from dimjax.evaluation.thresholds import accepted
 from dimjax.models import create_detector
 from dimjax.models.batch_norm_fusion import apply_fused
+from dimjax.motion import EvidenceConfig
 from dimjax.tracks import LinkingConfig, Shifts, Tracks, link, vote
 from dimjax.training import checkpoints
 from dimjax.training.inputs import CHANNELS, network_input
@@ -29,7 +30,14 @@ class Detector(NamedTuple):
     model: nn.Module
     variables: Any  # {"params": ..., "batch_stats": ...}
     description: dict  # plain values that are saved in each checkpoint; see dimjax.stages.train
-    detect: Callable  # (variables, frames [B, 4, H, W], scale [B, 2]) -> Detections
+    # (variables, frames [B, 4, H, W], scale [B, 2], evidence [B, H, W, 3] or None) -> Detections
+    detect: Callable
+
+    @property
+    def evidence(self) -> EvidenceConfig | None:
+        """Settings of the motion evidence that the network needs, None if it needs none."""
+        settings = self.description["evidence"]
+        return None if settings is None else EvidenceConfig(**settings)
 
     def link(self, detections: pd.DataFrame, shifts: Shifts | None = None) -> Tracks:
         """Link detections to tracks, which start at detections that reach their threshold.
@@ -70,8 +78,8 @@ def make_detector(model: nn.Module, variables: Any, description: dict) -> Detect
     """
     stride, tile_px = description["output_stride"], description["tile_px"]
 
-    def detect(variables, frames: jax.Array, scale: jax.Array) -> Detections:
-        images = network_input(frames, scale, description["input"])
+    def detect(variables, frames, scale, evidence=None) -> Detections:
+        images = network_input(frames, scale, description["input"], evidence)
 
         def apply(images):
             return apply_fused(model, variables, images)

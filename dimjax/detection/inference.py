@@ -8,17 +8,22 @@ frame, or of the chip.
     detector.accept(detector.link(table))     # accepted detections, with their tracks
 """
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 
+from dimjax.chips.examples import Examples
 from dimjax.data.labels import CATEGORIES
-from dimjax.data.sequences import Sequence, measure_scale
+from dimjax.data.sequences import Scale, Sequence, measure_scale
 from dimjax.detection.clips import clips_of
 from dimjax.detection.detector import Detector
 from dimjax.detection.grid import Detections
+from dimjax.motion import evidence_of
+from dimjax.training.chip_feed import Chips, Streamed
 
 COLUMNS = ("sequence", "frame", "x", "y", "w", "h", "category", "score")
 
@@ -51,7 +56,11 @@ def detect_in_sequence(
     batches = [numbers[i : i + size] for i in range(0, len(numbers), size)]
     scales = np.tile(scale, (size, 1))
     clips = clips_of(sequence, batches, detector.description["stride"], size)
-    results = _one_ahead(detector.detect(detector.variables, frames, scales) for frames in clips)
+    maps = _evidence_batches(detector, sequence, Scale(*scale.tolist()), batches, size)
+    results = _one_ahead(
+        detector.detect(detector.variables, frames, scales, evidence)
+        for frames, evidence in zip(clips, maps, strict=True)
+    )
     tables = [_rows(next(results), numbers) for numbers in progress(batches)]
     table = _concatenate(tables, sequence.name)
     inside = table.x.between(0, width, inclusive="left") & table.y.between(
@@ -61,26 +70,43 @@ def detect_in_sequence(
 
 
 def detect_in_chips(
-    detector: Detector, frames: np.ndarray, scale: np.ndarray, batch_size: int
+    detector: Detector, chips: Examples | Chips | Streamed, batch_size: int
 ) -> pd.DataFrame:
     """Detect objects in chips.
 
     Args:
       detector: Detector.
-      frames: [N, 4, h, w] F1..F4 of each chip, grey levels.
-      scale: [N, 2] level and noise sigma of each chip's sequence, grey levels.
+      chips: Chips; their labels are not used.
       batch_size: Chips in a call.
 
     Returns:
       Table as from detect_in_sequence: the sequence is "chips", the frame the index of the chip.
     """
     tables = []
-    for start in range(0, len(frames), batch_size):
-        index = np.arange(start, min(start + batch_size, len(frames)))
+    count = len(chips.frames)
+    for start in range(0, count, batch_size):
+        index = np.arange(start, min(start + batch_size, count))
         padded = np.resize(index, batch_size)
-        detections = detector.detect(detector.variables, frames[padded], scale[padded])
+        evidence = None if chips.evidence is None else chips.evidence[padded]
+        detections = detector.detect(
+            detector.variables, chips.frames[padded], chips.scale[padded], evidence
+        )
         tables.append(_rows(detections, index))
     return _concatenate(tables, "chips")
+
+
+def _evidence_batches(
+    detector: Detector, sequence: Sequence, scale: Scale, batches: list[np.ndarray], size: int
+) -> Iterator[jax.Array | None]:
+    """Yield the motion evidence [size, H, W, 3] of each batch, padded as its clips, or None."""
+    if detector.evidence is None:
+        yield from [None] * len(batches)
+        return
+    numbers = np.concatenate(batches).tolist()
+    maps = evidence_of(sequence, scale, detector.evidence, numbers)
+    for batch in batches:
+        of_batch = list(itertools.islice(maps, len(batch)))
+        yield jnp.stack(of_batch + of_batch[-1:] * (size - len(of_batch)))
 
 
 def _one_ahead(calls: Iterable) -> Iterator:

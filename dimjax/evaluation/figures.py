@@ -8,13 +8,14 @@ interference is a false alarm of the target category. Truths with visible < MIN_
 cloud) are optional: their detections are neither hits nor false alarms.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from dimjax.data.labels import CATEGORIES, MIN_VISIBLE
+from dimjax.data.labels import CATEGORIES
 from dimjax.evaluation.metrics import (
     Curve,
     Objects,
@@ -23,13 +24,22 @@ from dimjax.evaluation.metrics import (
     average_precision,
     confusion,
     match,
+    restricted,
     sweep,
+)
+from dimjax.evaluation.slices import (
+    BRIGHT,
+    SLICES,
+    Ratio,
+    in_range,
+    must_be_found,
+    range_record,
+    ratio_of,
 )
 from dimjax.evaluation.thresholds import accepted, choose_threshold
 
 AP_RADII_PX = (1.0, 2.0, 3.0)
-RATIOS = ("snr", "scr")  # targets are sliced by these columns of the truth, if present
-RATIO_EDGES = (0.0, 3.0, 5.0, 8.0, np.inf)
+ANYTHING = "anything"  # stands for both categories as one
 _CURVE_POINTS = 200
 
 
@@ -53,26 +63,26 @@ def evaluate(
 
     Returns:
       match_px, images, pixels; categories: for each category the figures of
-      metrics.at_threshold, ap by radius, and its curve; snr and scr: the same figures of targets
-      in slices of that ratio, the last slice from 5 on; confusion: counts [3, 3], truth by
-      detection.
+      metrics.at_threshold, ap by radius, its curve and, if the truths have a ratio, the same
+      figures from BRIGHT on (from_5); snr or scr: the figures of targets in slices of that ratio,
+      the last slice from 5 on; confusion: counts [3, 3], truth by detection.
     """
-    truth, detections = _with_image_numbers(truth, detections)
     images = sum(frames.values())
     pixels = sum(frames[name] * frame_pixels[name] for name in frames)
     figures = {"match_px": match_px, "images": images, "pixels": pixels, "categories": {}}
     for category in CATEGORIES:
-        objects = _objects(truth, detections, category)
-        curve = sweep(match(*objects, match_px))
-        figures["categories"][category] = {
-            **at_threshold(curve, thresholds[category], images, pixels),
-            "ap": {f"{r:g}": average_precision(sweep(match(*objects, r))) for r in AP_RADII_PX},
-            "curve": _thinned(curve, images),
-        }
-    for ratio in RATIOS:
-        if ratio in truth:
-            in_slice = partial(_objects, truth, detections, "target", ratio)
-            figures[ratio] = _slices(in_slice, match_px, thresholds["target"], images, pixels)
+        matched = _match_at_radii(truth, detections, category, {*AP_RADII_PX, match_px})
+        at = partial(_figures, matched, match_px, thresholds[category], images, pixels)
+        curve = _thinned(sweep(matched.outcomes[match_px]), images)
+        part = {**at(matched.counts), "curve": curve}
+        if matched.ratio is not None:
+            part["from_5"] = at(_inside(matched, *BRIGHT))
+            if category == "target":
+                figures[matched.ratio.name] = [
+                    {**range_record(*bounds), **at(_inside(matched, *bounds))}
+                    for bounds in (*SLICES, BRIGHT)
+                ]
+        figures["categories"][category] = part
     table = _confusion(truth, accepted(detections, thresholds), match_px)
     figures["confusion"] = table.tolist()
     return figures
@@ -82,34 +92,73 @@ def choose_thresholds(
     truth: pd.DataFrame, detections: pd.DataFrame, match_px: float
 ) -> dict[str, float]:
     """Choose a threshold of high F1 for each category, see dimjax.evaluation.thresholds."""
-    truth, detections = _with_image_numbers(truth, detections)
     names = pd.Index(pd.concat([truth.sequence, detections.sequence]).unique())
     chosen = {}
     for category in CATEGORIES:
-        truths, candidates = _objects(truth, detections, category)
-        outcome = match(truths, candidates, match_px)
-        of_category = detections.sequence[detections.category == category]
-        counted = truth.sequence[truth.category == category][truths.weight > 0]
+        outcome, truths, candidates = outcome_of(truth, detections, category, match_px)
+        counted = truths.sequence[must_be_found(truths)]
         count = np.bincount(names.get_indexer(counted), minlength=len(names))
-        sequence = names.get_indexer(of_category.iloc[outcome.detection])
+        sequence = names.get_indexer(candidates.sequence.iloc[outcome.detection])
         chosen[category] = choose_threshold(outcome, sequence, count)
     return chosen
 
 
 def best_f1(truth: pd.DataFrame, detections: pd.DataFrame, category: str, match_px: float) -> float:
     """Highest F1 of a category over all thresholds; 0 without a hit."""
-    objects = _objects(*_with_image_numbers(truth, detections), category)
-    return float(sweep(match(*objects, match_px)).f1.max(initial=0.0))
+    outcome, _, _ = outcome_of(truth, detections, category, match_px)
+    return float(sweep(outcome).f1.max(initial=0.0))
 
 
 def outcome_of(
     truth: pd.DataFrame, detections: pd.DataFrame, category: str, match_px: float
 ) -> tuple[Outcome, pd.DataFrame, pd.DataFrame]:
-    """Match one category; also returns the truths and detections that the outcome indexes."""
+    """Match one category, or ANYTHING; also return the truths and detections that it indexes."""
     truth, detections = _with_image_numbers(truth, detections)
-    truth = truth[truth.category == category]
-    detections = detections[detections.category == category]
-    return match(*_objects(truth, detections, category), match_px), truth, detections
+    if category != ANYTHING:
+        truth = truth[truth.category == category]
+        detections = detections[detections.category == category]
+    outcome = match(
+        _to_objects(truth, must_be_found(truth)),
+        _to_objects(detections, detections.score),
+        match_px,
+    )
+    return outcome, truth, detections
+
+
+class _Matched(NamedTuple):
+    """A category matched at several radii."""
+
+    outcomes: dict[float, Outcome]  # by radius, pixels
+    counts: np.ndarray  # [P] bool, truths that must be found
+    ratio: Ratio | None  # of the truths
+
+
+def _match_at_radii(truth, detections, category: str, radii: set[float]) -> _Matched:
+    outcomes = {}
+    for radius in radii:
+        outcomes[radius], truths, _ = outcome_of(truth, detections, category, radius)
+    return _Matched(outcomes, must_be_found(truths), ratio_of(truths))
+
+
+def _inside(matched: _Matched, low: float, high: float) -> np.ndarray:
+    """Whether each truth [P] must be found and has a ratio in a range."""
+    return matched.counts & in_range(matched.ratio.values, low, high)
+
+
+def _figures(
+    matched: _Matched,
+    match_px: float,
+    threshold: float,
+    images: int,
+    pixels: int,
+    counts: np.ndarray,
+) -> dict:
+    """Figures at a threshold, and ap by radius, if only some truths count [P]."""
+    curves = {r: sweep(restricted(outcome, counts)) for r, outcome in matched.outcomes.items()}
+    return {
+        **at_threshold(curves[match_px], threshold, images, pixels),
+        "ap": {f"{radius:g}": average_precision(curves[radius]) for radius in AP_RADII_PX},
+    }
 
 
 def _with_image_numbers(
@@ -121,48 +170,14 @@ def _with_image_numbers(
     return truth.assign(image=image[: len(truth)]), detections.assign(image=image[len(truth) :])
 
 
-def _objects(
-    truth, detections, category: str, ratio: str = "", low=0.0, high=np.inf
-) -> tuple[Objects, Objects]:
-    """Truths and detections of a category; truths outside low <= ratio < high are optional."""
-    truth = truth[truth.category == category]
-    detections = detections[detections.category == category]
-    counts = _counts(truth)
-    if ratio:
-        counts &= truth[ratio].between(low, high, inclusive="left").to_numpy()
-    return _to_objects(truth, counts.astype(float)), _to_objects(detections, detections.score)
-
-
 def _to_objects(table: pd.DataFrame, weight) -> Objects:
-    return Objects(table.image.to_numpy(), table[["x", "y"]].to_numpy(), np.asarray(weight))
-
-
-def _counts(truth: pd.DataFrame) -> np.ndarray:
-    """Whether each truth must be found: no cloud hides it [rows]."""
-    if "visible" in truth:
-        return (truth.visible >= MIN_VISIBLE).to_numpy(copy=True)
-    return np.ones(len(truth), bool)
-
-
-def _slices(
-    in_slice: Callable[[float, float], tuple[Objects, Objects]],
-    match_px: float,
-    threshold: float,
-    images: int,
-    pixels: int,
-) -> list[dict]:
-    slices = [*zip(RATIO_EDGES[:-1], RATIO_EDGES[1:], strict=True), (5.0, np.inf)]
-    rows = []
-    for low, high in slices:
-        curve = sweep(match(*in_slice(low, high), match_px))
-        figures = at_threshold(curve, threshold, images, pixels)
-        rows.append({"low": low, "high": None if np.isinf(high) else high, **figures})
-    return rows
+    return Objects(table.image.to_numpy(), table[["x", "y"]].to_numpy(), np.asarray(weight, float))
 
 
 def _confusion(truth: pd.DataFrame, detections: pd.DataFrame, match_px: float) -> np.ndarray:
+    truth, detections = _with_image_numbers(truth, detections)
     return confusion(
-        _to_objects(truth, _counts(truth).astype(float)),
+        _to_objects(truth, must_be_found(truth)),
         truth.category.map(CATEGORIES.index).to_numpy(int),
         _to_objects(detections, detections.score),
         detections.category.map(CATEGORIES.index).to_numpy(int),

@@ -70,6 +70,18 @@ def match(truths: Objects, detections: Objects, radius_px: float) -> Outcome:
     return Outcome(detections.weight[kept], truth >= 0, truth, kept, int(np.count_nonzero(counts)))
 
 
+def restricted(outcome: Outcome, counts: np.ndarray) -> Outcome:
+    """Return the outcome if fewer truths count: `match` does not depend on which of them do.
+
+    Args:
+      outcome: From match.
+      counts: [P] bool, the truths that count.
+    """
+    kept = ~outcome.hit | counts[outcome.truth] if len(counts) else ~outcome.hit
+    arrays = (values[kept] for values in outcome[:-1])
+    return Outcome(*arrays, int(np.count_nonzero(counts)))
+
+
 def sweep(outcome: Outcome) -> Curve:
     """Compute precision, recall, F1 and false alarms at every threshold, Eqs. (5)-(7)."""
     # Detections of equal score are accepted together, so the curve has one point for all of them.

@@ -3,24 +3,24 @@
 A velocity filter bank (Reed, Gagliardi and Shao 1983) that needs no training. Its maps are further
 input of the network, and their peaks are detections of their own.
 
-    settings = Evidence()                                   # 8 frames, reference in the middle
+    settings = EvidenceConfig()                                   # 8 frames, reference in the middle
     scale = measure_scale(sequence)
     for evidence in evidence_of(sequence, scale, settings):
         ...                                                 # [H, W, 3]: bright, dark, residual
     window = window_of(t, len(sequence), settings)          # frames, and their times
     window_evidence(frames, level, noise_sigma, window.times, settings)     # [B, H, W, 3]
-    found = detect_untrained(sequence, scale, settings, most_false_alarms=0.5)
+    found = detect_untrained(sequence, scale, settings, max_false_alarms=0.5)
     found.frame, found.x, found.y, found.strength, found.sign, found.false_alarms   # [N] each
 """
 
 from dimjax.motion.detections import Detections, detect_untrained
 from dimjax.motion.maps import evidence_of, window_evidence
-from dimjax.motion.settings import Evidence, check
+from dimjax.motion.settings import EvidenceConfig, check
 from dimjax.motion.windows import Window, window_of
 
 __all__ = [
     "Detections",
-    "Evidence",
+    "EvidenceConfig",
     "Window",
     "check",
     "detect_untrained",

@@ -19,8 +19,8 @@ from jax import lax
 _BLOCK_PX = 8  # side of a block, pixels
 _BLOCKS = 3  # side of the box over which displacements are fitted, blocks; odd
 _ROW_STEP = 2  # a fit uses every second row: neighbours are strongly correlated
-_LEAST_VARIANCE = 0.1  # added to that of gradients, (noise sigmas / pixel) ** 2
-_MOST_SIGMAS = 6.0  # a residual counts with this at most in a fit
+_MIN_VARIANCE = 0.1  # added to that of gradients, (noise sigmas / pixel) ** 2
+_MAX_SIGMAS = 6.0  # a residual counts with this at most in a fit
 _PASSES = 2
 
 
@@ -64,14 +64,14 @@ def background(frames):
 def _moved(residual, still, grid: _Grid):
     """The part of residuals [..., K, H, W] that displacements of the background explain."""
     across, down = _gradients(still)
-    limited = jnp.clip(residual, -_MOST_SIGMAS, _MOST_SIGMAS)
+    limited = jnp.clip(residual, -_MAX_SIGMAS, _MAX_SIGMAS)
     mean_across, mean_down, offset = (_box_mean(v, grid) for v in (across, down, limited))
 
     def covariance(first, second, means):
         return _box_mean(first * second, grid) - means
 
-    var_across = covariance(across, across, mean_across**2) + _LEAST_VARIANCE
-    var_down = covariance(down, down, mean_down**2) + _LEAST_VARIANCE
+    var_across = covariance(across, across, mean_across**2) + _MIN_VARIANCE
+    var_down = covariance(down, down, mean_down**2) + _MIN_VARIANCE
     both = covariance(across, down, mean_across * mean_down)
     with_across = covariance(limited, across, offset * mean_across)
     with_down = covariance(limited, down, offset * mean_down)

@@ -16,12 +16,12 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from dimjax.motion.settings import Evidence
+from dimjax.motion.settings import EvidenceConfig
 
 GROUP = 8  # paths that are summed in one step of the loop
 
 
-def velocity_grid(times: np.ndarray, settings: Evidence) -> np.ndarray:
+def velocity_grid(times: np.ndarray, settings: EvidenceConfig) -> np.ndarray:
     """Velocities [P, 2] = x, y between the least and the top speed, in pixels a frame.
 
     A square grid round 0 whose paths lie path_step_px apart in the frame farthest from the
@@ -32,10 +32,10 @@ def velocity_grid(times: np.ndarray, settings: Evidence) -> np.ndarray:
     axis = step * np.arange(-count, count + 1)
     grid = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
     speed = np.hypot(*grid.T)
-    return grid[(settings.least_speed_px <= speed) & (speed <= settings.speed_px)]
+    return grid[(settings.min_speed_px <= speed) & (speed <= settings.speed_px)]
 
 
-def path_shifts(times: np.ndarray, settings: Evidence) -> np.ndarray:
+def path_shifts(times: np.ndarray, settings: EvidenceConfig) -> np.ndarray:
     """Displacements [P, K, 2] = x, y of the paths in each frame, whole pixels.
 
     Args:
@@ -48,7 +48,7 @@ def path_shifts(times: np.ndarray, settings: Evidence) -> np.ndarray:
 
 def step_sigmas(frames: int, clip_sigmas: float) -> float:
     """Width of one step of quantized residuals, in local sigmas."""
-    return clip_sigmas / _most_steps(frames)
+    return clip_sigmas / _max_steps(frames)
 
 
 def quantize(residual, clip_sigmas: float):
@@ -152,6 +152,6 @@ def _joined(tiles, height: int):
     return rows.reshape(*rows.shape[:-3], -1, rows.shape[-1])[..., :height, :]
 
 
-def _most_steps(frames: int) -> int:
+def _max_steps(frames: int) -> int:
     """Largest quantized residual: the sum of all frames just fits into the integers."""
     return (127 if frames <= 8 else 32767) // frames

@@ -1,6 +1,6 @@
 """Detections of the velocity filter bank: a detector that needs no training.
 
-found = detect_untrained(sequence, measure_scale(sequence), Evidence(), most_false_alarms=0.5)
+found = detect_untrained(sequence, measure_scale(sequence), EvidenceConfig(), max_false_alarms=0.5)
 found.frame, found.x, found.y, found.false_alarms
 
 The only threshold is the expected number of false alarms per frame. Clutter residuals differ
@@ -9,6 +9,7 @@ estimated for each region of each sequence: above a low strength that clutter ex
 targets rarely, the strengths of false alarms are taken to be exponentially distributed.
 """
 
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +17,7 @@ from scipy.ndimage import uniform_filter
 
 from dimjax.motion.maps import evidence_of
 from dimjax.motion.peaks import find_peaks
-from dimjax.motion.settings import Evidence
+from dimjax.motion.settings import EvidenceConfig
 from dimjax.data.sequences import Scale, Sequence
 
 _PIXELS_PER_PEAK = 1000  # pixels of a frame for each peak that is kept, the strongest first
@@ -24,7 +25,7 @@ _REGION_PX = 64  # side of a region, pixels
 _REGIONS = 3  # regions to each side of a square over which the tail of strengths is estimated
 _PRIOR_PEAKS = 20  # peaks that what holds without clutter counts as
 _PRIOR_EXCESS = 0.22  # mean excess without clutter, noise sigmas
-_MOST_EXCESS = 0.8  # a larger excess is only counted, since it may be that of a target
+_MAX_EXCESS = 0.8  # a larger excess is only counted, since it may be that of a target
 
 
 class Detections(NamedTuple):
@@ -39,7 +40,11 @@ class Detections(NamedTuple):
 
 
 def detect_untrained(
-    sequence: Sequence, scale: Scale, settings: Evidence, most_false_alarms: float = 1.0
+    sequence: Sequence,
+    scale: Scale,
+    settings: EvidenceConfig,
+    max_false_alarms: float = 1.0,
+    progress: Callable[[Iterable], Iterable] = iter,
 ) -> Detections:
     """Detect what moves along straight paths, from the evidence maps alone.
 
@@ -47,7 +52,8 @@ def detect_untrained(
       sequence: All its frames are searched.
       scale: Level and noise of the sequence.
       settings: Of the evidence.
-      most_false_alarms: Threshold, expected false alarms in a frame.
+      max_false_alarms: Threshold, expected false alarms in a frame.
+      progress: Wraps the frame numbers, e.g. a progress bar.
 
     Raises:
       InputError: A setting is out of its range, or the sequence is too short.
@@ -55,14 +61,14 @@ def detect_untrained(
     length, height, width = sequence.shape
     count = -(-height * width // _PIXELS_PER_PEAK)
     found = []
-    for evidence in evidence_of(sequence, scale, settings):
+    for evidence in evidence_of(sequence, scale, settings, progress(range(length))):
         found.append([np.asarray(v) for v in find_peaks(evidence, count)])
     x, y, strength, sign = (np.concatenate(v) for v in zip(*found, strict=True))
     # Above that strength the peaks of most frames are all there.
     floor = float(np.median([v[v > 0].min(initial=np.inf) for _, _, v, _ in found]))
     expected = expected_false_alarms(x, y, strength, floor, sequence.shape)
     frame = np.repeat(np.arange(length), count)
-    kept = (strength > 0) & (expected <= most_false_alarms)
+    kept = (strength > 0) & (expected <= max_false_alarms)
     return Detections(*(v[kept] for v in (frame, x, y, strength, sign, expected)))
 
 
@@ -85,10 +91,10 @@ def expected_false_alarms(x, y, strength, floor: float, shape: tuple[int, int, i
     column = np.clip((x / _REGION_PX).astype(int), 0, regions[1] - 1)
     excess = strength - floor
     above = excess > 0
-    limited = np.clip(excess, 0, _MOST_EXCESS)
+    limited = np.clip(excess, 0, _MAX_EXCESS)
     totals = np.zeros((3, *regions))
     for total, values in zip(
-        totals, (above, above & (excess < _MOST_EXCESS), limited), strict=True
+        totals, (above, above & (excess < _MAX_EXCESS), limited), strict=True
     ):
         np.add.at(total, (row, column), values)
     count, below, sums = (uniform_filter(v, _REGIONS, mode="nearest") for v in totals)

@@ -17,7 +17,7 @@ from jax import lax
 from dimjax.motion.background import still_residuals
 
 _REACH_SIGMAS = 4.0  # the Gaussian is cut off there
-_MOST_SIGMAS = 6.0  # a value counts with this at most in the local RMS
+_MAX_SIGMAS = 6.0  # a value counts with this at most in the local RMS
 _BLOCK_PX = 5  # side of the blocks over which squares are summed before the box is
 
 
@@ -73,7 +73,7 @@ def residuals(filtered, box_px: int):
 def local_rms(values, box_px: int):
     """RMS [..., H, W] of values [..., H, W], clipped to 6, over a box round each block of 5x5."""
     height, width = values.shape[-2:]
-    squares = jnp.square(jnp.clip(values, -_MOST_SIGMAS, _MOST_SIGMAS))
+    squares = jnp.square(jnp.clip(values, -_MAX_SIGMAS, _MAX_SIGMAS))
     blocks = max(1, round(box_px / _BLOCK_PX))
     for axis in (-2, -1):
         squares = _box_sum(_block_sum(squares, axis), blocks, axis)

@@ -4,9 +4,9 @@ Channels of a map [H, W, 3], all in sigmas of local noise: the largest sum over 
 targets), the smallest one with its sign reversed (dark targets), and the residual of the reference
 frame. Without a target the first two lie near 3 everywhere: they are maxima over many paths.
 
-    for t, evidence in enumerate(evidence_of(sequence, measure_scale(sequence), Evidence())):
+    for t, evidence in enumerate(evidence_of(sequence, measure_scale(sequence), EvidenceConfig())):
         ...                                                     # [H, W, 3] float32
-    evidence = window_evidence(windows, level, noise_sigma, times, Evidence())  # [B, H, W, 3]
+    evidence = window_evidence(windows, level, noise_sigma, times, EvidenceConfig())  # [B, H, W, 3]
 """
 
 from collections.abc import Iterable, Iterator
@@ -26,7 +26,7 @@ from dimjax.motion.bank import (
     step_sigmas,
 )
 from dimjax.motion.filtering import filter_frame, residuals
-from dimjax.motion.settings import Evidence, check
+from dimjax.motion.settings import EvidenceConfig, check
 from dimjax.motion.windows import Window, check_length, window_of
 from dimjax.data.sequences import Scale, Sequence
 
@@ -44,7 +44,7 @@ class WindowSteps(NamedTuple):
 def evidence_of(
     sequence: Sequence,
     scale: Scale,
-    settings: Evidence,
+    settings: EvidenceConfig,
     references: Iterable[int] | None = None,
 ) -> Iterator[jax.Array]:
     """Yield the evidence map [H, W, 3] of each reference frame.
@@ -58,11 +58,11 @@ def evidence_of(
     Raises:
       InputError: A setting is out of its range, or the sequence is too short.
     """
-    reach, banks = most_reach(settings), {}
+    reach, banks = max_reach(settings), {}
     for window, steps, reference in steps_of(sequence, scale, settings, references):
         if window.index not in banks:
             groups = path_groups(path_shifts(window.times, settings), reach)
-            banks[window.index] = _filled(groups, most_groups(settings)), len(groups)
+            banks[window.index] = _filled(groups, max_groups(settings)), len(groups)
         groups, count = banks[window.index]
         yield _evidence(steps, reference, groups, count, reach, settings.clip_sigmas)
 
@@ -70,7 +70,7 @@ def evidence_of(
 def steps_of(
     sequence: Sequence,
     scale: Scale,
-    settings: Evidence,
+    settings: EvidenceConfig,
     references: Iterable[int] | None = None,
 ) -> Iterator[WindowSteps]:
     """Yield the residuals of the window round each reference frame; as evidence_of."""
@@ -92,7 +92,7 @@ def steps_of(
         yield WindowSteps(window, steps, reference)
 
 
-def window_evidence(frames, level, noise_sigma, times, settings: Evidence, unrolled: bool = False):
+def window_evidence(frames, level, noise_sigma, times, settings: EvidenceConfig, unrolled: bool = False):
     """Return the evidence maps of a batch of windows.
 
     A function of static shapes and shifts, to be compiled or exported as a part of a network.
@@ -122,16 +122,16 @@ def window_evidence(frames, level, noise_sigma, times, settings: Evidence, unrol
     return _channels(*sums, reference, settings.frames, settings.clip_sigmas)
 
 
-def most_reach(settings: Evidence) -> int:
+def max_reach(settings: EvidenceConfig) -> int:
     """Largest displacement of a path in a window at either end of a sequence, pixels."""
     span = (settings.frames - 1) * settings.stride
     return int(span * settings.speed_px + 0.5)
 
 
-def most_groups(settings: Evidence) -> int:
+def max_groups(settings: EvidenceConfig) -> int:
     """Number of groups of paths of a window at the end of a sequence, the largest one."""
     times = np.arange(settings.frames) * settings.stride
-    return len(path_groups(path_shifts(times, settings), most_reach(settings)))
+    return len(path_groups(path_shifts(times, settings), max_reach(settings)))
 
 
 def _filled(groups: np.ndarray, count: int) -> np.ndarray:

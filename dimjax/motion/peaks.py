@@ -15,7 +15,7 @@ _RADIUS_PX = 5  # between two peaks of a map there are more than that, along x o
 _BLOCK_PX = 8
 _BLOCKS = 3  # side of the box of the local mean of a map, blocks
 _NOISE_MEAN = 2.75  # of a map without targets or clouds, noise sigmas
-_MOST_SIGMAS = 5.0  # a value counts with this at most in the local mean
+_MAX_SIGMAS = 5.0  # a value counts with this at most in the local mean
 _SMOOTHING = 0.05  # share of the mean of neighbours that decides between equal values
 _CENTROID_PX = 2  # reach of the centroid round a peak to each side, pixels
 _CENTROID_FLOOR = 3.5  # subtracted from the values that the centroid weighs, noise sigmas
@@ -33,7 +33,7 @@ class Peaks(NamedTuple):
 def normalized(evidence):
     """Bright and dark evidence [H, W, 2] less what its local mean exceeds that of noise by."""
     signs = jnp.moveaxis(evidence[..., :2], -1, 0)
-    mean = _local_mean(jnp.minimum(signs, _MOST_SIGMAS))
+    mean = _local_mean(jnp.minimum(signs, _MAX_SIGMAS))
     return jnp.moveaxis(signs - jnp.maximum(mean - _NOISE_MEAN, 0), 0, -1)
 
 

@@ -1,6 +1,6 @@
 """Settings of the motion evidence, each with its unit.
 
-settings = Evidence(frames=8, reference="last")
+settings = EvidenceConfig(frames=8, reference="last")
 check(settings)
 """
 
@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 from dimjax.errors import InputError
 
-PLACES = ("first", "middle", "last")
+REFERENCES = ("first", "middle", "last")
 
 
-class Evidence(NamedTuple):
+class EvidenceConfig(NamedTuple):
     """Settings of the evidence window, the frame filter and the velocity bank."""
 
     # Window.
@@ -26,30 +26,30 @@ class Evidence(NamedTuple):
 
     # Velocity bank.
     speed_px: float = 6.3  # top speed, pixels a frame
-    least_speed_px: float = 0.3  # what is slower is left out: differences do not show it
+    min_speed_px: float = 0.3  # what is slower is left out: differences do not show it
     path_step_px: float = 2.0  # spacing of the paths in the frame farthest from the reference
 
 
-_MOST_FRAMES = 32
+_MAX_FRAMES = 32
 _ABOVE_ZERO = ("sigma_px", "clip_sigmas", "speed_px", "path_step_px")
 
 
-def check(settings: Evidence) -> None:
+def check(settings: EvidenceConfig) -> None:
     """Raise an InputError if a setting is out of its range."""
-    right = 3 <= settings.frames <= _MOST_FRAMES
-    _require(settings, "frames", right, f"must be between 3 and {_MOST_FRAMES}")
+    right = 3 <= settings.frames <= _MAX_FRAMES
+    _require(settings, "frames", right, f"must be between 3 and {_MAX_FRAMES}")
     _require(settings, "stride", settings.stride >= 1, "must be 1 or more")
-    right = settings.reference in PLACES
-    _require(settings, "reference", right, f"must be one of {', '.join(PLACES)}")
+    right = settings.reference in REFERENCES
+    _require(settings, "reference", right, f"must be one of {', '.join(REFERENCES)}")
     _require(settings, "box_px", settings.box_px >= 1, "must be 1 or more")
     for name in _ABOVE_ZERO:
         value = getattr(settings, name)
         _require(settings, name, 0 < value < float("inf"), "must be above 0 and finite")
-    right = 0 <= settings.least_speed_px < settings.speed_px
-    _require(settings, "least_speed_px", right, "must be at least 0 and below speed_px")
+    right = 0 <= settings.min_speed_px < settings.speed_px
+    _require(settings, "min_speed_px", right, "must be at least 0 and below speed_px")
 
 
-def _require(settings: Evidence, name: str, holds: bool, rule: str) -> None:
+def _require(settings: EvidenceConfig, name: str, holds: bool, rule: str) -> None:
     if not holds:
         found = getattr(settings, name)
         raise InputError(f"evidence setting `{name}`", f"it {rule}", found, "Correct the setting.")

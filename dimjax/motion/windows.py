@@ -1,6 +1,6 @@
 """Evidence windows: the frames from which the evidence of a reference frame is computed.
 
-window = window_of(0, length=24, settings=Evidence())
+window = window_of(0, length=24, settings=EvidenceConfig())
 window.frames, window.index, window.times       # (0, ..., 7), 0, (0, ..., 7)
 """
 
@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dimjax.errors import InputError
-from dimjax.motion.settings import Evidence
+from dimjax.motion.settings import EvidenceConfig
 
 
 class Window(NamedTuple):
@@ -25,7 +25,7 @@ class Window(NamedTuple):
         return np.array(self.frames) - self.frames[self.index]
 
 
-def window_of(t: int, length: int, settings: Evidence, where: object = "sequence") -> Window:
+def window_of(t: int, length: int, settings: EvidenceConfig, where: object = "sequence") -> Window:
     """Return the evidence window of reference frame t.
 
     Inside a sequence the reference frame has the place that the settings name. Near either end
@@ -47,20 +47,20 @@ def window_of(t: int, length: int, settings: Evidence, where: object = "sequence
     if not 0 <= t < length:
         raise IndexError(f"{where}: frames are 0 to {length - 1}; found {t}.")
     last, stride = settings.frames - 1, settings.stride
-    most_before, most_after = t // stride, (length - 1 - t) // stride
-    index = min(reference_index(settings), most_before)
-    index = max(index, last - most_after)
+    frames_before, frames_after = t // stride, (length - 1 - t) // stride
+    index = min(reference_index(settings), frames_before)
+    index = max(index, last - frames_after)
     first = t - index * stride
     return Window(tuple(range(first, first + last * stride + 1, stride)), index)
 
 
-def reference_index(settings: Evidence) -> int:
+def reference_index(settings: EvidenceConfig) -> int:
     """Index of the reference frame in a window inside the sequence."""
     last = settings.frames - 1
     return {"first": 0, "middle": settings.frames // 2, "last": last}[settings.reference]
 
 
-def check_length(length: int, settings: Evidence, where: object = "sequence") -> None:
+def check_length(length: int, settings: EvidenceConfig, where: object = "sequence") -> None:
     """Raise an InputError if a sequence is too short for a window round each of its frames."""
     needed = settings.frames * settings.stride
     if length < needed:

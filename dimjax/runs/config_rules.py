@@ -8,12 +8,13 @@ from collections.abc import Iterator
 
 import jax
 
+from dimjax import motion
 from dimjax.data.layouts import layout_from
 from dimjax.errors import InputError
 from dimjax.models import create_detector
 from dimjax.runs.workdir import flat
 from dimjax.settings_rules import ABOVE_ZERO, SHARE, Rule, at_least, check_fields
-from dimjax.training.inputs import CHANNELS
+from dimjax.training.inputs import CHANNELS, uses_evidence
 
 
 def one_of(*choices: str) -> Rule:
@@ -74,6 +75,7 @@ def check(config) -> None:
     check_fields("config.{}", values, dict(_dependent_rules(config)), _REMEDY)
     tile_rule = _tile_rule(config.detection.margin_px)
     check_fields("config.{}", values, {"detection.tile_px": tile_rule}, _REMEDY)
+    motion.check(motion.EvidenceConfig(**config.evidence.to_dict()))
     layout_from(config.data.layout.to_dict(), "config.data.layout")
     create_detector(config.model.backbone, config.model.width, config.model.output_stride)
 
@@ -91,6 +93,9 @@ def _dependent_rules(config) -> Iterator[tuple[str, Rule]]:
     if not config.refinement.planted_share:
         text = "0 without a refinement (refinement.planted_share=0)"
         yield "refinement.loss_threshold", Rule(lambda value: value == 0, text)
+    if uses_evidence(config.model.input):
+        text = "0 with motion evidence, which is computed before the training"
+        yield "training.noise", Rule(lambda value: value == 0, text)
     stride, devices = config.model.output_stride, jax.device_count()
     if stride > 0:
         for key in ("chips.chip_px", "detection.tile_px", "detection.margin_px"):

@@ -23,6 +23,7 @@ from dimjax.mining import read_mined
 from dimjax.progress import say
 from dimjax.runs import intake
 from dimjax.runs.context import RoundContext
+from dimjax.training.inputs import uses_evidence
 
 # SNR is clipped at this quantile: below it lie false labels and hovering targets.
 _DIM_SHARE = 0.2
@@ -71,6 +72,7 @@ def make_chips(context: RoundContext, make_builder: Callable) -> None:
         plan=str(paths.plan),
         chip_px=config.chips.chip_px,
         stride=config.data.stride,
+        evidence=config.evidence.to_dict() if uses_evidence(config.model.input) else None,
     )
     with contextlib.redirect_stdout(io.StringIO()):  # TFDS prints a download of unknown size
         builder.download_and_prepare(file_format="array_record")

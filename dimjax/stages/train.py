@@ -25,7 +25,7 @@ from dimjax.runs.context import RoundContext
 from dimjax.runs.threshold_choice import choose_thresholds
 from dimjax.training import checkpoints, meshes, processes, steps, train_state
 from dimjax.training.chip_feed import Chips, Streamed, chips_of
-from dimjax.training.inputs import CHANNELS
+from dimjax.training.inputs import CHANNELS, uses_evidence
 from dimjax.training.loss_query import losses_table
 from dimjax.training.losses import PARTS
 from dimjax.training.training_log import label_rows
@@ -97,6 +97,7 @@ def describe(config) -> dict:
         "context_px": config.chips.chip_px,
         "bf16": config.model.bf16,
         "input": config.model.input,
+        "evidence": config.evidence.to_dict() if uses_evidence(config.model.input) else None,
         "stride": config.data.stride,
         "threshold": {"target": 0.5, "interference": 0.5},
         "track_threshold": {"target": 0.5, "interference": 0.5},  # after dimjax.tracks.vote
@@ -164,13 +165,13 @@ def _examples(context: RoundContext) -> tuple[examples.Examples, examples.Exampl
     """Load the training and validation examples; frames beyond the budget stay on the disk."""
     max_bytes, prepared = context.max_chip_bytes, context.paths.prepared
     data = examples.load(prepared, "train", lambda rows: bar(rows, "read chips", "chip"), max_bytes)
-    if isinstance(data.frames, examples.StoredFrames):
+    if isinstance(data.frames, examples.StoredPixels):
         say(
-            f"{data.frames.nbytes / 1e9:.3g} GB of chips are read anew in each epoch: more than "
+            f"{data.nbytes / 1e9:.3g} GB of chips are read anew in each epoch: more than "
             f"training.device_gb={context.config.training.device_gb:g}"
         )
     else:
-        max_bytes -= data.frames.nbytes
+        max_bytes -= data.nbytes
     if "val" not in examples.split_names(prepared):
         return data, None
     return data, examples.load(prepared, "val", max_bytes=max_bytes)
@@ -247,7 +248,7 @@ def _validate(setup: _Training, state: train_state.TrainState) -> dict[str, floa
     size = config.training.batch_size
     losses = losses_table(setup.val, setup.val_chips, setup.query, variables, size)
     detector = setup.detector._replace(variables=variables)
-    detections = detect_in_chips(detector, setup.val_chips.frames, setup.val_chips.scale, size)
+    detections = detect_in_chips(detector, setup.val_chips, size)
     f1 = best_f1(chip_labels(setup.val), detections, "target", config.detection.match_px)
     means = {f"val/{part}": float(losses[part].mean()) for part in (*PARTS, "total")}
     return {**means, "val/f1": f1}

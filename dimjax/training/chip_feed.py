@@ -18,7 +18,7 @@ import jax
 import numpy as np
 from jax.sharding import Mesh
 
-from dimjax.chips.examples import Examples, StoredFrames
+from dimjax.chips.examples import Examples, StoredPixels
 from dimjax.training.meshes import on_mesh
 
 
@@ -29,10 +29,11 @@ class Chips(NamedTuple):
     scale: jax.Array  # [N, 2] level and noise sigma, grey levels
     boxes: jax.Array  # [N, M, 4] x, y, w, h, pixels
     category: jax.Array  # [N, M] int8, -1 where there is no label
+    evidence: jax.Array | None = None  # [N, h, w, 3] float16, noise sigmas
 
     def take(self, index: jax.Array) -> "Chips":
         """Return the chips at an index [B]."""
-        return Chips(*(values[index] for values in self))
+        return jax.tree.map(lambda values: values[index], self)
 
 
 class Streamed(NamedTuple):
@@ -42,9 +43,14 @@ class Streamed(NamedTuple):
     mesh: Mesh
 
     @property
-    def frames(self) -> StoredFrames:
+    def frames(self) -> StoredPixels:
         """[N, 4, h, w]."""
         return self.examples.frames
+
+    @property
+    def evidence(self) -> StoredPixels | None:
+        """[N, h, w, 3]."""
+        return self.examples.evidence
 
     @property
     def scale(self) -> np.ndarray:
@@ -59,7 +65,7 @@ def on_device(examples: Examples, mesh: Mesh) -> Chips:
 
 def chips_of(examples: Examples, mesh: Mesh) -> Chips | Streamed:
     """Put examples on the devices of a mesh; if their frames are stored, stream them."""
-    if isinstance(examples.frames, StoredFrames):
+    if isinstance(examples.frames, StoredPixels):
         return Streamed(examples, mesh)
     return on_device(examples, mesh)
 
@@ -89,7 +95,8 @@ class _Steps:
 
     def __getitem__(self, step: int) -> dict[str, np.ndarray]:
         index = self._order[step]
-        return {name: getattr(self._examples, name)[index] for name in Chips._fields}
+        fields = {name: getattr(self._examples, name) for name in Chips._fields}
+        return {name: values[index] for name, values in fields.items() if values is not None}
 
 
 def _stream(chips: Streamed, blocks: Sequence[np.ndarray]) -> Iterator[tuple[Chips, np.ndarray]]:

@@ -4,6 +4,7 @@ The input of the network is computed from four frames and the scale of their seq
 statistics of the chip. Chips and full frames therefore give the same numbers at the same position.
 
     images = network_input(frames, scale, mode="difference")       # [B, H, W, 3]
+    images = network_input(frames, scale, "difference+evidence", evidence)      # [B, H, W, 6]
     turns = random_turns(key, len(images))
     images, boxes = turn(turns, images, boxes)                     # augmented
     offsets = turn_back(turns, offsets)                            # [B, ..., 2], as before
@@ -12,32 +13,56 @@ statistics of the chip. Chips and full frames therefore give the same numbers at
 import jax
 import jax.numpy as jnp
 
-CHANNELS = {"difference": 3, "sequence": 4, "single": 1}
+_FRAME_CHANNELS = {"difference": 3, "sequence": 4, "single": 1}
+_WITH_EVIDENCE = "+evidence"
+EVIDENCE_CHANNELS = 3
+CHANNELS = _FRAME_CHANNELS | {
+    mode + _WITH_EVIDENCE: count + EVIDENCE_CHANNELS for mode, count in _FRAME_CHANNELS.items()
+}
+# Mean and spread of the maxima over all paths where there is only noise, noise sigmas.
+_NOISE_PEAK, _NOISE_SPREAD = 3.0, 1.5
 
 
-def network_input(frames: jax.Array, scale: jax.Array, mode: str) -> jax.Array:
+def uses_evidence(mode: str) -> bool:
+    """Whether an input mode, a key of CHANNELS, contains the motion evidence."""
+    return mode.endswith(_WITH_EVIDENCE)
+
+
+def network_input(
+    frames: jax.Array, scale: jax.Array, mode: str, evidence: jax.Array | None = None
+) -> jax.Array:
     """Compute the network's input from clips.
 
     "difference" is G = F1-F2, F1-F3, F1-F4 (Eq. 1), "sequence" F1..F4 and "single" F1 (the three
     inputs of the paper's Fig. 12). Frames are expressed in noise sigmas from the sequence's level.
     Differences are expressed in noise sigmas and pass through asinh, which is linear for dim and
     logarithmic for bright values: a cloud edge of a thousand sigmas does not drown a target of
-    five. Frames do not, since asinh would bury a dim target on a bright cloud.
+    five. Frames do not, since asinh would bury a dim target on a bright cloud. In the modes
+    "...+evidence" the maps of dimjax.motion follow: the largest sums along paths, of bright and
+    of dark targets, and the residual of the reference frame, which passes through asinh.
 
     Args:
       frames: [B, 4, H, W] F1..F4, grey levels, any unsigned integer type.
       scale: [B, 2] level and noise sigma of each clip's sequence, grey levels.
       mode: A key of CHANNELS.
+      evidence: [B, H, W, 3] motion evidence, noise sigmas, any float type; only for the modes that
+        use it.
 
     Returns:
       [B, H, W, C] float32.
     """
     frames = jnp.moveaxis(frames, 1, -1).astype(jnp.float32)
     level, sigma = scale[:, None, None, :1], scale[:, None, None, 1:]
-    if mode == "difference":
-        return jnp.arcsinh((frames[..., :1] - frames[..., 1:]) / sigma)
-    visible = frames if mode == "sequence" else frames[..., :1]
-    return (visible - level) / sigma
+    frame_mode = mode.removesuffix(_WITH_EVIDENCE)
+    if frame_mode == "difference":
+        image = jnp.arcsinh((frames[..., :1] - frames[..., 1:]) / sigma)
+    else:
+        image = ((frames if frame_mode == "sequence" else frames[..., :1]) - level) / sigma
+    if not uses_evidence(mode):
+        return image
+    evidence = evidence.astype(jnp.float32)
+    sums = (evidence[..., :2] - _NOISE_PEAK) / _NOISE_SPREAD
+    return jnp.concatenate([image, sums, jnp.arcsinh(evidence[..., 2:])], axis=-1)
 
 
 def add_noise(

@@ -69,7 +69,12 @@ def make_train_steps(
         frames, scale = batch.frames, batch.scale
         if noise:
             frames, scale = add_noise(noise_key, frames, scale, noise)
-        return turn_key, network_input(frames, scale, mode), batch.boxes, batch.category
+        return (
+            turn_key,
+            network_input(frames, scale, mode, batch.evidence),
+            batch.boxes,
+            batch.category,
+        )
 
     def augment(turn_key: jax.Array, images: jax.Array, boxes: jax.Array, category: jax.Array):
         turns = jnp.zeros((len(images), 3), bool)
@@ -156,7 +161,7 @@ def make_loss_query(
 
     def losses(variables, chips: Chips, index: jax.Array):
         batch = chips.take(index)
-        images = network_input(batch.frames, batch.scale, mode)
+        images = network_input(batch.frames, batch.scale, mode, batch.evidence)
         outputs = model.apply(variables, images, train=False)
         targets = assign(batch.boxes, batch.category, outputs.shape[1:3], stride)
         return detection_loss(outputs, targets, location_weight, classification_weight)
