@@ -5,6 +5,7 @@
     python main.py check --config=configs/drone_ir.py --workdir=runs/drone
     python main.py review --workdir=runs/demo --reviewer=ann
     python main.py detect --workdir=runs/demo --input=flight3.mp4 --video
+    python main.py detect --untrained --input=flight3.mp4               without any training
 
 A word after main.py chooses the verb. A stage stops the main job after it: simulate, build, train,
 evaluate, predict, refine, mine or report. The other verbs are
@@ -15,19 +16,23 @@ evaluate, predict, refine, mine or report. The other verbs are
     detect      write detections, overlay pictures and videos of sequences
     export      write the detector as ONNX and StableHLO
 
-If --workdir holds a run already, --config may be left out.
+If --workdir holds a run already, --config may be left out. Without --workdir, `detect` does as with
+--untrained.
 """
 
 import os
 import sys
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from absl import app, flags, logging
 from ml_collections import config_flags
 
 from dimjax.errors import InputError
 from dimjax.runs.workdir import Paths, read_config
+from dimjax.training.memory import restart_with_huge_pages
 
 _CONFIG = config_flags.DEFINE_config_file("config", None, "Configuration, e.g. configs/demo.py.")
 _WORKDIR = flags.DEFINE_string("workdir", None, "The run's directory.")
@@ -38,6 +43,10 @@ _OUTPUT = flags.DEFINE_string("output", None, "detect, export: folder to write t
 _PICTURES = flags.DEFINE_integer("pictures", 6, "detect: number of overlay pictures.")
 _VIDEO = flags.DEFINE_bool("video", False, "detect: write an overlay video of each sequence.")
 _RUNTIME = flags.DEFINE_enum("runtime", "jax", ["jax", "onnx"], "detect: library to compute with.")
+_UNTRAINED = flags.DEFINE_bool("untrained", False, "detect: by a fixed filter, without a run.")
+_FALSE_ALARMS = flags.DEFINE_float(
+    "false-alarms", 0.5, "detect, untrained: threshold, expected false alarms per frame."
+)
 _SPLIT = flags.DEFINE_string("split", "train", "score: train, val or test.")
 _REVIEWER = flags.DEFINE_string("reviewer", None, "review: your name; default: the page asks.")
 _PORT = flags.DEFINE_integer("port", 0, "review: port on this machine; 0 takes a free one.")
@@ -61,69 +70,112 @@ def main(argv: list[str]) -> None:
         remedy = "Pass options as flags; see main.py --help."
         raise InputError("main.py", rule, value, remedy)
     verb = argv[1] if len(argv) > 1 else "rounds"
-    _VERBS.get(verb, partial(_rounds, last=verb))(_WORKDIR.value)
+    if verb == "detect" and (_UNTRAINED.value or _WORKDIR.value is None):
+        verb = "detect --untrained"
+    command = _VERBS.get(verb) or _main_job(verb)
+    _check_flags(verb, command.flags)
+    command.run()
 
 
 # Each verb imports its own modules: a page must open without waiting for JAX. A configuration file
 # loads JAX with the settings of the sky; `review` without --config reads the run's own keys.
 
 
-def _review(workdir: str) -> None:
+def _review() -> None:
     from dimjax.commands import review
 
-    review.run(_config(workdir), Paths(workdir), _REVIEWER.value, _PORT.value)
+    review.run(_config(), Paths(_WORKDIR.value), _REVIEWER.value, _PORT.value)
 
 
-def _check(workdir: str) -> None:
+def _check() -> None:
     from dimjax.commands import check
 
-    sys.exit(1 if check.run(_config(workdir), Paths(workdir)) else 0)
+    sys.exit(1 if check.run(_config(), Paths(_WORKDIR.value)) else 0)
 
 
-def _score(workdir: str) -> None:
+def _score() -> None:
     from dimjax.commands import score
 
     _cache_compiled_programs()
-    score.run(workdir, _SPLIT.value, _ROUND.value, _EPOCH.value)
+    score.run(_WORKDIR.value, _SPLIT.value, _ROUND.value, _EPOCH.value)
 
 
-def _export(workdir: str) -> None:
+def _export() -> None:
     from dimjax.commands import export
 
     _cache_compiled_programs()
-    export.run(workdir, _OUTPUT.value, _ROUND.value)
+    export.run(_WORKDIR.value, _OUTPUT.value, _ROUND.value)
 
 
-def _detect(workdir: str) -> None:
+def _detect() -> None:
     from dimjax.commands import detect
 
     _cache_compiled_programs()
-    detect.run(workdir, _INPUT.value, _OUTPUT.value, _PICTURES.value, _VIDEO.value, _RUNTIME.value)
+    options = _INPUT.value, _OUTPUT.value, _PICTURES.value, _VIDEO.value
+    detect.run(_WORKDIR.value, *options, _RUNTIME.value)
 
 
+def _detect_untrained() -> None:
+    from dimjax.commands import detect
+
+    _cache_compiled_programs()
+    options = _INPUT.value, _OUTPUT.value, _PICTURES.value, _VIDEO.value
+    detect.run_untrained(*options, _FALSE_ALARMS.value)
+
+
+class _Verb(NamedTuple):
+    """A function that carries out a verb, and the flags that it uses."""
+
+    run: Callable[[], None]
+    flags: tuple[flags.FlagHolder, ...]
+
+
+_DETECT_FLAGS = (_INPUT, _OUTPUT, _PICTURES, _VIDEO)
 _VERBS = {
-    "check": _check,
-    "detect": _detect,
-    "export": _export,
-    "review": _review,
-    "score": _score,
+    "check": _Verb(_check, (_WORKDIR, _CONFIG)),
+    "detect": _Verb(_detect, (_WORKDIR, *_DETECT_FLAGS, _RUNTIME)),
+    "detect --untrained": _Verb(_detect_untrained, (_UNTRAINED, *_DETECT_FLAGS, _FALSE_ALARMS)),
+    "export": _Verb(_export, (_WORKDIR, _OUTPUT, _ROUND)),
+    "review": _Verb(_review, (_WORKDIR, _CONFIG, _REVIEWER, _PORT)),
+    "score": _Verb(_score, (_WORKDIR, _SPLIT, _ROUND, _EPOCH)),
 }
 
 
-def _rounds(workdir: str, last: str) -> None:
-    """Run the main job, up to a stage."""
+def _main_job(last: str) -> _Verb:
+    """Return the verb that runs the main job up to a stage."""
     from dimjax.stages import rounds
 
     verbs = ("rounds", *rounds.STAGES, *_VERBS)
     if last not in verbs:
         rule = f"the word after it must be one of {', '.join(verbs)}"
         raise InputError("main.py", rule, last, "Correct it.")
+    return _Verb(partial(_rounds, last), (_WORKDIR, _CONFIG))
+
+
+def _rounds(last: str) -> None:
+    from dimjax.stages import rounds
+
     _cache_compiled_programs()
-    rounds.run(_config(workdir), workdir, make_builder, last)
+    rounds.run(_config(), _WORKDIR.value, make_builder, last)
 
 
-def _config(workdir: str):
-    return _CONFIG.value or read_config(workdir)
+def _check_flags(verb: str, used: tuple[flags.FlagHolder, ...]) -> None:
+    """Raise an InputError for a flag that the verb does not use, or for a missing --workdir."""
+    names = [flag.name for flag in used]
+    for flag in (flag for command in _VERBS.values() for flag in command.flags):
+        if flag.present and flag.name not in names:
+            rule, remedy = (
+                "only flags of the verb may be given",
+                f"They are --{', --'.join(names)}.",
+            )
+            raise InputError(f"main.py {verb}", rule, f"--{flag.name}", remedy)
+    if "workdir" in names and _WORKDIR.value is None:
+        remedy = "Give --workdir=DIR, e.g. runs/demo."
+        raise InputError("--workdir", f"`{verb}` needs a run's directory", "nothing", remedy)
+
+
+def _config():
+    return _CONFIG.value or read_config(_WORKDIR.value)
 
 
 def _parse_flags(argv: list[str]) -> list[str]:
@@ -147,22 +199,8 @@ def _cache_compiled_programs() -> None:
         jax.config.update("jax_compilation_cache_dir", str(cache))
 
 
-def _restart_with_huge_pages() -> None:
-    """Restart with huge pages that glibc keeps for later allocations.
-
-    glibc reads such settings only at its start. Without them a training step on a CPU spends a
-    quarter of its time on page faults; with huge pages that are returned after each step, up to a
-    sixth.
-    """
-    if sys.platform == "linux" and "GLIBC_TUNABLES" not in os.environ:
-        kept = f"glibc.malloc.mmap_threshold={2**34}:glibc.malloc.trim_threshold={2**34}"
-        os.environ["GLIBC_TUNABLES"] = f"glibc.malloc.hugetlb=1:{kept}"
-        os.execv(sys.executable, [sys.executable, *sys.argv])
-
-
 if __name__ == "__main__":
-    _restart_with_huge_pages()
-    flags.mark_flag_as_required("workdir")
+    restart_with_huge_pages()
     try:
         app.run(main, flags_parser=_parse_flags)
     except InputError as error:

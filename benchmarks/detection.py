@@ -87,8 +87,9 @@ def measure(backbone: str, width: float, batch: int, rounds: int) -> dict:
 def _detector(backbone: str, width: float) -> Detector:
     description = {
         "backbone": backbone, "width": width, "output_stride": 8, "context_px": 80, "bf16": False,
-        "input": "difference", "evidence": None, "stride": 1, "threshold": {"target": 0.5, "interference": 0.5},
-        "match_px": 3.0, "suppress_px": 4.0, "max_detections": 100, "tile_px": 0, "margin_px": 64,
+        "input": "difference", "evidence": None, "stride": 1,
+        "threshold": {"target": 0.5, "interference": 0.5}, "match_px": 3.0, "suppress_px": 4.0,
+        "max_detections": 100, "tile_px": 0, "margin_px": 64,
     }  # fmt: skip
     model = create_model(description)
     images = jnp.zeros((1, 80, 80, 3))

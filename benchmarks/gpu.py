@@ -174,7 +174,7 @@ def train_rate(plan: Plan, backbone: str, size: int, count: int) -> dict:
         "compile_seconds": first - each,
         "calls": len(seconds),
         "steps_per_call": len(block),
-        "resident_bytes": sum(values.nbytes for values in chips),
+        "resident_bytes": sum(values.nbytes for values in jax.tree.leaves(chips)),
         "program_bytes": program_bytes,  # besides inputs and outputs
     }
 

@@ -85,4 +85,7 @@ def get_config() -> config_dict.ConfigDict:
     config.detection.tile_px = 0  # detect in tiles of this size; 0: whole frames
     config.detection.margin_px = 64  # overlap of tiles on each side
     config.detection.camera_motion = False  # measure and compensate it before linking
+
+    config.evaluation = config_dict.ConfigDict()
+    config.evaluation.false_alarms_per_frame = (0.1, 0.65)  # at which the recall is reported
     return config

@@ -2,11 +2,13 @@
 
     make demo
 
-F1..F4 are 2 frames apart, so that slow targets move too. There are many short sequences, because a
-network learns more from different clouds than from more frames of the same ones. Compared with the
-simulator's defaults the camera is steadier, the clouds are fainter, targets are more frequent and
-interference is rarer. Targets move at half a pixel per frame or more: stationary ones are not
-visible in differential images, and need config.model.input = "sequence".
+The network sees differential images and the motion evidence of 8 consecutive frames: the light of a
+dim target in all of them, summed along straight paths. F1..F4 are 2 frames apart, so that slow
+targets move too. There are many short sequences, because a network learns more from different
+clouds than from more frames of the same ones. Compared with the simulator's defaults the camera is
+steadier, the clouds are fainter, targets are more frequent and interference is rarer. Targets move
+at half a pixel per frame or more: stationary ones are visible neither in differential images nor in
+the motion evidence, and need config.model.input = "sequence".
 """
 
 from configs import default
@@ -27,6 +29,7 @@ def get_config():
     config.sky.settings.jitter_px = (0.01, 0.05)
     config.chips.chip_px = 64
     config.chips.frame_step = 4
+    config.model.input = "difference+evidence"
     config.model.width = 0.5
     config.loss.location_weight = 10.0  # with 1 an error of a pixel, 1/8 cell, hardly counts
     config.training.epochs = 20

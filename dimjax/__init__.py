@@ -1,4 +1,4 @@
-"""Train light detectors of dim, small infrared targets from raw image sequences.
+"""Train lightweight detectors of dim, small infrared targets from raw image sequences.
 
 Letters of array shapes, everywhere in this package:
 
@@ -15,3 +15,10 @@ def load(workdir, round=None, epoch=None, runtime="jax"):
     from dimjax.runs import run
 
     return run.load(workdir, round, epoch, runtime)
+
+
+def detect_untrained(frames, max_false_alarms=0.5):
+    """Detect moving targets without a run: `dimjax.detection.untrained.detect`."""
+    from dimjax.detection import untrained
+
+    return untrained.detect(frames, max_false_alarms)

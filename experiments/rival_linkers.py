@@ -65,7 +65,7 @@ def laptrack_linker(max_speed_px: float) -> Linker:
 def _strong(detections: DetectionArrays) -> pd.DataFrame:
     x, y = detections.xy.T
     table = pd.DataFrame({"x": x, "y": y, "frame": detections.frame})
-    return table.assign(row=table.index)[detections.strong]
+    return table.assign(row=table.index)[detections.starts]
 
 
 def _numbers(detections: DetectionArrays, track_of_row: pd.Series) -> np.ndarray:

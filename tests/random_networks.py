@@ -6,6 +6,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from dimjax.detection.detector import create_model, make_detector
+from dimjax.training.inputs import CHANNELS
+
 
 def shapes_of(model, x):
     """Shapes of the output and of the variables, without computing anything."""
@@ -26,6 +29,23 @@ def random_variables(model, x, seed=0):
 
     variables = jax.tree_util.tree_map_with_path(draw, shapes_of(model, x)[1])
     return jax.tree.map(lambda values: jnp.asarray(values, jnp.float32), variables)
+
+
+def random_detector(backbone="darknet19", seed=0, **changes):
+    """A detector with random weights; `changes` replace keys of its description."""
+    description = {
+        "backbone": backbone, "width": 0.25, "output_stride": 8, "context_px": 32, "bf16": False,
+        "input": "difference", "evidence": None, "stride": 1,
+        "threshold": {"target": 0.3, "interference": 0.5}, "match_px": 3.0, "suppress_px": 12.0,
+        "max_detections": 20, "tile_px": 0, "margin_px": 32,
+        **changes,
+    }  # fmt: skip
+    model = create_model(description)
+    images = jnp.zeros((1, 32, 32, CHANNELS[description["input"]]))
+    variables = random_variables(model, images, seed)
+    # Sizes are exponents, which are small in a trained network.
+    variables["params"]["outputs"]["kernel"] *= 0.1
+    return make_detector(model, variables, description)
 
 
 def random_array(*shape, seed=0):

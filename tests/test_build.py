@@ -52,6 +52,18 @@ def config_of(folder, rounds):
 SPLITS = {"train": ["001", "1e3"], "val": ["NA"], "test": ["nan"], "new": ["02", "03", "04"]}
 
 
+@pytest.mark.parametrize("short", ["1e3", "NA", "nan", "03"])
+def test_a_sequence_shorter_than_the_evidence_window_is_named(short, tmp_path):
+    sizes = {short: (5, 64, 96)}
+    config = config_of(write(tmp_path / "data", SPLITS, sizes), rounds=3)
+    config.model.input, config.evidence.frames = "difference+evidence", 6
+    context = RoundContext(config, Paths(tmp_path / "run"))
+    text = rf"sequence {short} \(.*/{short}\.npy\): evidence of 6 frames, stride 1, needs 6 frames"
+    with pytest.raises(InputError, match=text):
+        build.run(context, make_builder)
+    assert not context.paths.plan.exists()
+
+
 def test_every_label_of_a_later_round_has_a_chip(tmp_path):
     config = config_of(write(tmp_path / "data", SPLITS), rounds=3)
     for number in (0, 1):

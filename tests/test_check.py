@@ -104,6 +104,19 @@ def test_problems_of_sequences_are_listed(tmp_path, capsys):
     ]  # and none of the labels of the sequence that could not be opened
 
 
+def test_sequences_shorter_than_the_evidence_window_are_listed(tmp_path, capsys):
+    folder = write_folder(tmp_path / "data")
+    config = config_of(folder)
+    config.evidence.frames = 7
+    assert not problems_of(config, tmp_path / "run", capsys)[0]  # the network does not use it
+    config.model.input = "single+evidence"
+    problems, *_ = problems_of(config, tmp_path / "run", capsys)
+    rule = "evidence of 7 frames, stride 1, needs 7 frames or more; found 6. Give a longer"
+    assert len(problems) == 2
+    for name, problem in zip(("one", "two"), problems, strict=True):
+        assert problem.startswith(f"sequence {name} ({folder}/sequences/{name}): {rule}")
+
+
 def test_missing_files_are_listed(tmp_path, capsys):
     folder = write_folder(tmp_path / "data", train="", test="")
     (folder / "labels.csv").unlink()

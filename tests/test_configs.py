@@ -123,6 +123,40 @@ def test_unknown_verbs_are_refused(tmp_path, words, expected):
     assert len(message.splitlines()) == 1
 
 
+DETECT = "--input, --output, --pictures, --video"
+
+
+@pytest.mark.parametrize(
+    ("words", "wrong", "flags"),
+    [
+        ("check --workdir=x", "--split=val", "--workdir, --config."),
+        ("score --workdir=x", "--input=y", "--workdir, --split, --round, --epoch."),
+        ("export --workdir=x", "--untrained", "--workdir, --output, --round."),
+        ("review --workdir=x", "--video", "--workdir, --config, --reviewer, --port."),
+        ("detect --workdir=x", "--false-alarms=1", f"--workdir, {DETECT}, --runtime."),
+        ("detect --workdir=x", "--config=configs/demo.py", f"--workdir, {DETECT}, --runtime."),
+        ("detect --untrained", "--workdir=x", f"--untrained, {DETECT}, --false-alarms."),
+        ("detect", "--runtime=jax", f"--untrained, {DETECT}, --false-alarms."),
+        ("train --workdir=x", "--round=2", "--workdir, --config."),
+        ("", "--untrained", "--workdir, --config."),
+    ],
+)
+def test_a_flag_of_another_verb_is_refused(words, wrong, flags):
+    message = main(*words.split(), wrong)
+    found = (
+        f"only flags of the verb may be given; found {wrong.partition('=')[0]}. They are {flags}"
+    )
+    assert message.startswith("error: main.py ") and message.endswith(f": {found}\n")
+    assert len(message.splitlines()) == 1
+
+
+@pytest.mark.parametrize("words", [[], ["report"], ["score"], ["review", "--reviewer=ann"]])
+def test_every_verb_but_detect_needs_a_workdir(words):
+    message = main(*words)
+    assert message.startswith("error: --workdir: `") and "needs a run's directory" in message
+    assert len(message.splitlines()) == 1
+
+
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 @pytest.mark.parametrize(
     "key",

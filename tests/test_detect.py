@@ -100,7 +100,7 @@ def test_unreadable_sequences_are_skipped_and_one_video_is_open_at_a_time(
         opened(reader, *args)
 
     monkeypatch.setattr(video_files._Reader, "__init__", noted)
-    rule = "all 4 sequences must be readable; found 2 that are not. They are named above; the"
+    rule = "all 4 sequences must be readable and long enough; found 2 that are not. They are named"
     with pytest.raises(InputError, match=rule):
         detect.run(tiny_run, videos, videos / "out", pictures=2, video=True)
     assert set(most) == {1}

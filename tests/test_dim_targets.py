@@ -7,6 +7,7 @@ import dataclasses
 import pickle
 import shutil
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +17,9 @@ import pytest
 from dimjax.chips import shards
 from dimjax.data.folders import open_folder
 from dimjax.data.labels import write_table
-from dimjax.data.sequences import open_sequence
+from dimjax.data.sequences import measure_scale, open_sequence
 from dimjax.errors import InputError
+from dimjax.motion import EvidenceConfig, evidence_of
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "datasets"))
 from dim_targets import dim_targets_dataset_builder, sizes
@@ -151,6 +153,20 @@ def test_a_shard_contains_only_the_data_of_its_rows():
     assert name == "a" and example["labels"]["box"].tolist() == [[25.5, 11.5, 3.0, 3.0]]
     (both,) = shards.make_shards(folder, plan, folder.labels, CHIP_PX, 1, max_bytes=2 * one_chip)
     assert [name for name, _ in both.examples()] == ["a", "b"]
+
+
+def test_a_shard_takes_its_evidence_settings_along():
+    folder, settings = open_folder(DUMMY), EvidenceConfig(frames=3, speed_px=2.0)
+    row = ("a", "swift", 1, 60, 50, "label")
+    columns = ["id", "sequence", "frame", "x0", "y0", "reason"]
+    plan, maps = pd.DataFrame([row], columns=columns), partial(evidence_of, settings=settings)
+    (shard,) = shards.make_shards(folder, plan, folder.labels, CHIP_PX, 1, 2**20, maps)
+    ((_, example),) = pickle.loads(pickle.dumps(shard)).examples()
+    sequence = folder.sequence("swift")
+    (evidence,) = evidence_of(sequence, measure_scale(sequence), settings, [1])
+    expected = np.float16(evidence[50 : 50 + CHIP_PX, 60 : 60 + CHIP_PX])
+    assert example["evidence"].dtype == np.float16
+    np.testing.assert_array_equal(example["evidence"], expected)
 
 
 def test_stride_and_frame_step(tmp_path):

@@ -46,18 +46,42 @@ def evaluated(tiny_run, tmp_path, monkeypatch):
     paths.evaluation.unlink()
     detector = restore_detector(paths.checkpoints)
     detector.description["threshold"] = dict.fromkeys(CATEGORIES, 0.3)
-    detector.description["track_threshold"] = dict.fromkeys(CATEGORIES, 0.7)
     monkeypatch.setattr(evaluation_stage, "restore_detector", lambda _: detector)
 
-    def evaluate(table: pd.DataFrame, labels: pd.DataFrame | None = None, **detection) -> dict:
+    def evaluate(
+        table: pd.DataFrame,
+        labels: pd.DataFrame | None = None,
+        threshold=0.3,
+        evidence=(),
+        **detection,
+    ) -> dict:
+        detector.description["track_threshold"] = dict.fromkeys(CATEGORIES, threshold)
         monkeypatch.setattr(evaluation_stage, "detect_in_sequence", lambda *_: table)
         config.detection.update(detection)
+        config.evidence.update(dict(evidence))
         context = RoundContext(config, paths)
         if labels is not None:
             vars(context.folder)["truth"] = labels
         return evaluation_stage.run(context)
 
     return evaluate
+
+
+def test_the_untrained_filter_is_measured_on_the_same_frames(tiny_run):
+    figures = json.loads(Paths(tiny_run).evaluation.read_text())
+    for part in ("frames", "tracks", "online", "untrained", "untrained_tracks"):
+        for row in figures[part]["recall_at"]["target"]:
+            truths = figures["frames"]["categories"]["target"]["truths"]
+            assert row["truths"] == truths == sum(s["truths"] for s in row["slices"])
+    assert set(figures["untrained"]["recall_at"]) == {"target", "anything"}
+    assert figures["untrained"]["recall_at"]["target"][1]["recall"] > 0
+
+
+def test_sequences_shorter_than_an_evidence_window_are_reported(evaluated, capsys):
+    figures = evaluated(flight(), evidence={"frames": 9})
+    message = "untrained filter: no detections in 1 of 1 sequences, shorter than 9 frames\n"
+    assert message in capsys.readouterr().out
+    assert "untrained" not in figures and "untrained_tracks" not in figures
 
 
 def flight(shift=lambda t: (0.0, 0.0), score=0.5) -> pd.DataFrame:
@@ -69,9 +93,9 @@ def flight(shift=lambda t: (0.0, 0.0), score=0.5) -> pd.DataFrame:
 
 
 def test_tracks_have_a_threshold_of_their_own(evaluated):
-    figures = evaluated(flight(score=0.5))
+    figures = evaluated(flight(score=0.5), threshold=0.99)
     frames, tracks = (figures[name]["categories"]["target"] for name in ("frames", "tracks"))
-    assert frames["threshold"] == 0.3 and tracks["threshold"] == 0.7
+    assert frames["threshold"] == 0.3 and tracks["threshold"] == 0.99
     assert frames["false_alarms_per_frame"] > 0 == tracks["false_alarms_per_frame"]
 
 

@@ -5,13 +5,19 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import evidence_chips
 import jax
 import numpy as np
 import pytest
+from evidence_chips import CHIP_PX, LENGTH, SETTINGS
 
 from dimjax.chips import examples
 from dimjax.data.folders import open_folder
+from dimjax.data.layouts import DIMJAX
+from dimjax.data.sequences import measure_scale
+from dimjax.motion import window_evidence, window_of
 from dimjax.training.chip_feed import on_device
+from dimjax.training.inputs import network_input
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "datasets"))
 from dim_targets.dim_targets_dataset_builder import Builder, DimTargetsConfig
@@ -152,3 +158,62 @@ def test_targets_come_before_interference_and_empty_slots_are_marked():
     assert padded[0].tolist() == [[4, 5, 6, 7], [0, 1, 2, 3]]
     assert not padded[1].any() and padded[2].tolist() == [[8, 9, 10, 11], [0] * 4]
     assert category.tolist() == [[0, 1], [-1, -1], [1, -1]]
+
+
+@pytest.fixture(scope="module")
+def with_evidence(tmp_path_factory):
+    """A data set of chips at the rims of non-square frames from the first to the last."""
+    directory = tmp_path_factory.mktemp("evidence")
+    path = evidence_chips.build(directory)
+    layout = DIMJAX._replace(splits={})
+    return open_folder(directory / "data", layout), path
+
+
+def full_frame(folder, name, t):
+    """Clip [4, H, W], scale and motion evidence [H, W, 3] of a frame, from its window alone."""
+    sequence = folder.sequence(name)
+    scale, window = measure_scale(sequence), window_of(t, LENGTH, SETTINGS)
+    frames = np.stack([sequence.frame(k) for k in window.frames])[None]
+    level, sigma = (np.array([value]) for value in scale)
+    evidence = window_evidence(frames, level, sigma, window.times, SETTINGS)[0]
+    return sequence.clip(t, 1), scale, np.asarray(evidence)
+
+
+def test_chips_have_the_evidence_and_the_input_of_the_full_frame(with_evidence):
+    folder, data = with_evidence[0], examples.load(with_evidence[1], "train")
+    assert data.evidence.shape == (50, CHIP_PX, CHIP_PX, 3) and data.evidence.dtype == np.float16
+    assert set(data.frame) == {0, 1, 4, 7, 8} and data.evidence[..., 0].max() > 6
+    for i in range(len(data)):
+        clip, scale, evidence = full_frame(folder, data.sequence[i], data.frame[i])
+        x0, y0 = data.origin[i]
+        part = np.s_[y0 : y0 + CHIP_PX, x0 : x0 + CHIP_PX]
+        # Half precision: 11 bits.
+        np.testing.assert_allclose(data.evidence[i], evidence[part], rtol=6e-4, atol=2e-4)
+        scale = np.array([scale], np.float32)
+        of_chip, of_frame = (
+            network_input(frames, scale, "difference+evidence", maps)[0]
+            for frames, maps in (
+                (data.frames[i : i + 1], data.evidence[i : i + 1]),
+                (clip[None], evidence[None]),
+            )
+        )
+        np.testing.assert_array_equal(of_chip[..., :3], of_frame[part][..., :3])
+        np.testing.assert_allclose(of_chip[..., 3:], of_frame[part][..., 3:], atol=4e-3)
+
+
+def test_stored_evidence_is_that_in_memory(with_evidence):
+    data = examples.load(with_evidence[1], "train")
+    assert data.nbytes == 50 * CHIP_PX**2 * (4 * 2 + 3 * 2)
+    resident = examples.load(with_evidence[1], "train", max_bytes=data.nbytes)
+    stored = examples.load(with_evidence[1], "train", max_bytes=data.nbytes - 1)
+    assert isinstance(resident.evidence, np.ndarray) and stored.nbytes == data.nbytes
+    for one, array in ((stored.evidence, data.evidence), (stored.frames, data.frames)):
+        assert isinstance(one, examples.StoredPixels)
+        assert (one.shape, one.dtype, one.nbytes) == (array.shape, array.dtype, array.nbytes)
+        for index in (np.array([[2, 0], [49, 2]]), slice(1, 3), 1):
+            np.testing.assert_array_equal(one[index], array[index])
+
+
+def test_a_data_set_without_evidence_has_none(prepared):
+    data = examples.load(prepared, "train")
+    assert data.evidence is None and data.nbytes == data.frames.nbytes

@@ -2,39 +2,23 @@
 
 import sys
 
+import evidence_chips
 import jax
-import jax.numpy as jnp
 import numpy as np
 import onnx
 import pytest
-from random_networks import random_variables
+from random_networks import random_detector
 
-from dimjax.data.sequences import as_sequence
-from dimjax.detection.detector import create_model, make_detector
+from dimjax.data.sequences import Scale, as_sequence, measure_scale
 from dimjax.detection.inference import detect_in_sequence
 from dimjax.errors import InputError
 from dimjax.export import detector_files, onnx_graph
 from dimjax.export.onnx_runtime import open_onnx
 from dimjax.export.parity import frames_with_targets, max_difference
 from dimjax.models import BACKBONES
-from dimjax.training.inputs import CHANNELS
+from dimjax.motion import EvidenceConfig, evidence_of, window_of
 
 SMALL = ((1, 40, 56), (2, 21, 75))
-
-
-def _detector(backbone="darknet19", seed=0, **changes):
-    description = {
-        "backbone": backbone, "width": 0.25, "output_stride": 8, "context_px": 32, "bf16": False,
-        "input": "difference", "evidence": None, "stride": 1, "threshold": {"target": 0.3, "interference": 0.5},
-        "match_px": 3.0, "suppress_px": 12.0, "max_detections": 20, "tile_px": 0, "margin_px": 32,
-        **changes,
-    }  # fmt: skip
-    model = create_model(description)
-    images = jnp.zeros((1, 32, 32, CHANNELS[description["input"]]))
-    variables = random_variables(model, images, seed)
-    # Sizes are exponents, which are small in a trained network.
-    variables["params"]["outputs"]["kernel"] *= 0.1
-    return make_detector(model, variables, description)
 
 
 def _difference(detector, detect, shape):
@@ -46,7 +30,7 @@ def _difference(detector, detect, shape):
 
 @pytest.mark.parametrize("backbone", BACKBONES)
 def test_all_backbones_are_exported_to_both_formats(backbone, tmp_path):
-    detector = _detector(backbone)
+    detector = random_detector(backbone)
     path, stablehlo = tmp_path / "a.onnx", tmp_path / "a.stablehlo"
     assert detector_files.export_onnx(detector, path, SMALL[1:]) < 1e-4
     assert detector_files.export_stablehlo(detector, stablehlo, SMALL[1:]) < 1e-4
@@ -73,13 +57,16 @@ def _check_operators(graph, backbone):
     ],
 )
 def test_inputs_strides_tiles_and_dtypes_are_exported(changes, tmp_path):
-    assert detector_files.export_onnx(_detector(**changes), tmp_path / "a.onnx", SMALL[1:]) < 1e-4
+    assert (
+        detector_files.export_onnx(random_detector(**changes), tmp_path / "a.onnx", SMALL[1:])
+        < 1e-4
+    )
 
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory):
     path = tmp_path_factory.mktemp("exported") / "detector.onnx"
-    detector = _detector()
+    detector = random_detector()
     detector_files.export_onnx(detector, path, SMALL)
     return detector, path
 
@@ -107,10 +94,10 @@ def test_the_file_has_the_metadata_of_its_detector(exported):
 
 
 def test_an_export_that_differs_is_refused(exported, tmp_path, monkeypatch):
-    def spoilt(detector):
+    def spoilt(detector, with_window):
         kernel = detector.variables["params"]["outputs"]["kernel"]
         variables = jax.tree.map(lambda a: a + 0.001 if a is kernel else a, detector.variables)
-        return onnx_graph.onnx_graph(detector._replace(variables=variables))
+        return onnx_graph.onnx_graph(detector._replace(variables=variables), with_window)
 
     monkeypatch.setattr(detector_files, "onnx_graph", spoilt)
     path = tmp_path / "a.onnx"
@@ -150,7 +137,7 @@ def test_an_exported_file_is_reused_until_the_weights_change(exported, tmp_path,
     monkeypatch.setattr(detector_files, "export_onnx", lambda *given: written.append(given))
     detector_files.with_onnx_runtime(detector, path)
     assert not written
-    other = _detector(seed=1)
+    other = random_detector(seed=1)
     detector_files.with_onnx_runtime(other, path)
     assert written == [(other, path)]
 
@@ -176,5 +163,106 @@ def test_a_missing_package_of_the_extra_is_reported(missing, write, tmp_path, mo
     monkeypatch.setitem(sys.modules, missing, None)
     remedy = r"Type: pip install 'dimjax\[export\]'"
     with pytest.raises(InputError, match=f"found no {missing}. {remedy}"):
-        write(_detector(), tmp_path / "a.onnx")
+        write(random_detector(), tmp_path / "a.onnx")
+    assert not list(tmp_path.iterdir())
+
+
+EVIDENCE = EvidenceConfig(frames=4, stride=2, speed_px=2.5, box_px=15)
+
+
+def _with_evidence(mode="difference", **changes):
+    settings = EVIDENCE._replace(**changes)
+    return random_detector(input=f"{mode}+evidence", evidence=settings._asdict())
+
+
+@pytest.fixture(scope="module")
+def exported_evidence(tmp_path_factory):
+    """A detector with motion evidence and its files, with evidence or its window as an input."""
+    folder = tmp_path_factory.mktemp("evidence")
+    detector, network, window = _with_evidence(), folder / "network.onnx", folder / "window.onnx"
+    assert detector_files.export_onnx(detector, network, SMALL) < 1e-4
+    assert detector_files.export_onnx(detector, window, SMALL, with_window=True) < 1e-4
+    return detector, network, window
+
+
+def _check_window_file(exported, detector):
+    """The file finds in a frame within a sequence what the detector finds there."""
+    frames = evidence_chips.moving_target()
+    sequence, t = as_sequence(frames), 5
+    table = detect_in_sequence(detector, sequence, [t])
+    scale, clip = np.array([measure_scale(sequence)], np.float32), sequence.clip(t, 1)[None]
+    window = frames[None, window_of(t, len(frames), EVIDENCE).frames]
+    (expected,) = evidence_of(sequence, Scale(*scale[0]), EVIDENCE, [t])
+    evidence = exported.evidence(clip, scale, window)
+    assert evidence.shape == (1, 40, 57, 3) and np.max(evidence[..., 0]) > 6
+    np.testing.assert_allclose(evidence[0], expected, atol=2e-4)
+    detections = exported.detect(clip, scale, window)
+    found = np.asarray(detections.score[0]) >= 0.01
+    order = np.lexsort(np.asarray(detections.boxes[0][found]).T[:2])
+    rows = table.sort_values(["y", "x"])[["x", "y", "w", "h"]]
+    inside = np.asarray(detections.boxes[0])[found][order]
+    inside = inside[(inside[:, 0] < 57) & (inside[:, 1] < 40) & (inside[:, :2] >= 0).all(axis=1)]
+    assert len(rows) > 3
+    np.testing.assert_allclose(inside, rows, atol=2e-3)
+
+
+def test_an_onnx_file_computes_the_evidence_from_its_window(exported_evidence):
+    detector, _, window = exported_evidence
+    exported = open_onnx(window)
+    assert exported.inputs == ("frames", "scale", "window")
+    assert onnx.load(window).graph.output[3].name == "evidence"
+    _check_window_file(exported, detector)
+
+
+def test_a_stablehlo_file_computes_the_evidence_from_its_window(tmp_path):
+    detector, path = _with_evidence(), tmp_path / "a.stablehlo"
+    assert detector_files.export_stablehlo(detector, path, SMALL) < 1e-4
+    _check_window_file(detector_files.open_stablehlo(path), detector)
+
+
+@pytest.mark.parametrize(
+    ("mode", "changes"),
+    [
+        ("sequence", {"frames": 9, "stride": 1, "reference": "first", "box_px": 20}),
+        ("single", {"frames": 5, "reference": "last", "sigma_px": 0.7, "clip_sigmas": 3.0}),
+    ],
+)
+def test_settings_of_the_evidence_are_exported(mode, changes, tmp_path):
+    detector = _with_evidence(mode, **changes)
+    path = tmp_path / "a.onnx"
+    assert detector_files.export_onnx(detector, path, SMALL[1:], with_window=True) < 1e-4
+
+
+def test_onnx_runtime_uses_the_evidence_at_the_ends_of_a_sequence_too(exported_evidence):
+    detector, network, _ = exported_evidence
+    by_onnx = detector_files.with_onnx_runtime(detector, network)
+    sequence = as_sequence(evidence_chips.moving_target())
+    order = ["frame", "x", "y"]
+    expected, table = (
+        detect_in_sequence(one, sequence).sort_values(order) for one in (detector, by_onnx)
+    )
+    assert set(table.frame) == set(range(9)) and len(table) > 40
+    numbers = [*order, "w", "h", "score"]
+    np.testing.assert_allclose(table[numbers], expected[numbers], atol=2e-3)
+
+
+def test_a_file_with_a_window_does_not_serve_onnx_runtime(exported_evidence, monkeypatch):
+    detector, network, window = exported_evidence
+    written = []
+    monkeypatch.setattr(detector_files, "export_onnx", lambda *given: written.append(given))
+    detector_files.with_onnx_runtime(detector, network)
+    assert not written
+    detector_files.with_onnx_runtime(detector, window)
+    assert written == [(detector, window)]
+
+
+def test_a_file_with_other_evidence_is_refused(tmp_path, monkeypatch):
+    def other(detector, with_window):
+        evidence = {**detector.description["evidence"], "box_px": 20}
+        description = {**detector.description, "evidence": evidence}
+        return onnx_graph.onnx_graph(detector._replace(description=description), with_window)
+
+    monkeypatch.setattr(detector_files, "onnx_graph", other)
+    with pytest.raises(InputError, match="within 0.0001; found a difference of "):
+        detector_files.export_onnx(_with_evidence(), tmp_path / "a.onnx", SMALL[1:], True)
     assert not list(tmp_path.iterdir())

@@ -66,8 +66,10 @@ def test_slices_compare_their_hits_with_all_false_alarms():
     figures = evaluate(truth, detections, {"a": 2}, {"a": 100}, 3.0, HALF)
     rows = [(r["low"], r["high"], r["truths"], r["recall"], r["precision"]) for r in figures["scr"]]
     assert rows == [
-        (0.0, 3.0, 0, 0.0, 0.0),
-        (3.0, 5.0, 1, 0.0, 0.0),
+        (0.0, 2.0, 0, 0.0, 0.0),
+        (2.0, 3.0, 0, 0.0, 0.0),
+        (3.0, 4.0, 0, 0.0, 0.0),
+        (4.0, 5.0, 1, 0.0, 0.0),
         (5.0, 8.0, 0, 0.0, 0.0),
         (8.0, None, 1, 1.0, 0.5),
         (5.0, None, 1, 1.0, 0.5),
@@ -85,7 +87,7 @@ def test_hidden_truths_need_not_be_found_and_are_no_false_alarms():
         ("a", 1, 20.0, 20.0, "target", 0),  # hidden, not detected
         ("a", 2, 20.0, 20.0, "target", 0),  # visible, detected
         visible=[0.2, 0.2, 0.5],
-        snr=[9.0, 9.0, 9.0],
+        snr=[90.0, 90.0, 12.0],
     )
     detections = _table(("a", 0, 21.0, 20.0, "target", 0.9), ("a", 2, 20.0, 20.0, "target", 0.8))
     figures = evaluate(truth, detections, {"a": 3}, {"a": 100}, 3.0, HALF)
@@ -95,6 +97,34 @@ def test_hidden_truths_need_not_be_found_and_are_no_false_alarms():
     assert figures["confusion"] == [[1, 0, 0], [0, 0, 0], [0, 0, 0]]
     outcome, _, kept = outcome_of(truth, detections, "target", 3.0)
     assert kept.frame.iloc[outcome.detection].tolist() == [2] and outcome.truths == 1
+
+
+def test_interference_from_snr_5_on_leaves_dimmer_truths_out():
+    truth = _table(
+        ("a", 0, 20.0, 20.0, "interference", 0),  # dim, detected: neither hit nor false alarm
+        ("a", 1, 20.0, 20.0, "interference", 0),  # dim by a cloud, not detected: no miss
+        ("a", 2, 20.0, 20.0, "interference", 0),  # hit
+        ("a", 3, 20.0, 20.0, "interference", 0),  # miss
+        snr=[4.9, 9.0, 5.0, 9.0],
+        visible=[1.0, 0.5, 1.0, 1.0],
+    )
+    detections = _table(("a", 0, 20.0, 20.0, "interference", 0.9),
+                        ("a", 2, 20.0, 20.0, "interference", 0.8),
+                        ("a", 2, 60.0, 20.0, "interference", 0.7))  # fmt: skip
+    category = evaluate(truth, detections, {"a": 4}, {"a": 100}, 3.0, HALF)["categories"]
+    part = category["interference"]["from_5"]
+    assert (part["truths"], part["recall"], part["precision"], part["f1"]) == (2, 0.5, 0.5, 0.5)
+    assert (part["ap"]["3"], part["false_alarms_per_frame"]) == (0.5, 0.25)
+    assert category["interference"]["f1"] == pytest.approx(4 / 7)
+
+
+def test_anything_counts_accepted_detections_of_both_categories():
+    truth = _table(("a", 0, 20.0, 20.0, "target", 0), ("a", 0, 60.0, 20.0, "interference", 0))
+    detections = _table(("a", 0, 20.0, 20.0, "interference", 0.6),  # called wrongly, yet found
+                        ("a", 0, 60.0, 20.0, "interference", 0.3),  # too weak
+                        ("a", 0, 90.0, 20.0, "target", 0.9))  # fmt: skip
+    part = evaluate(truth, detections, {"a": 1}, {"a": 100}, 3.0, HALF)["anything"]
+    assert (part["truths"], part["recall"], part["precision"]) == (2, 0.5, 0.5)
 
 
 def test_detections_are_accepted_by_the_threshold_of_their_category():

@@ -1,12 +1,20 @@
-"""The three input modes, normalisation and augmentation."""
+"""The input modes, normalisation and augmentation."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dimjax.training.inputs import add_noise, network_input, random_turns, turn, turn_back
+from dimjax.training.inputs import (
+    CHANNELS,
+    add_noise,
+    network_input,
+    random_turns,
+    turn,
+    turn_back,
+)
 
 
 def _clip():
@@ -26,14 +34,37 @@ def test_sequence_and_single_are_frames_in_noise_sigmas_from_the_level():
     np.testing.assert_allclose(network_input(*_clip(), mode="single")[0, 1, 2], [2])
 
 
+def _evidence():
+    """Zeros but for one pixel with sums of 6 and 4.5 and a residual of -2."""
+    evidence = np.zeros((1, 2, 3, 3), np.float16)
+    evidence[0, 1, 2] = 6, 4.5, -2
+    return jnp.asarray(evidence)
+
+
+@pytest.mark.parametrize("mode", ["difference", "sequence", "single"])
+def test_evidence_follows_the_channels_of_the_frames(mode):
+    of_frames = network_input(*_clip(), mode)
+    image = network_input(*_clip(), mode + "+evidence", _evidence())
+    assert image.shape == (1, 2, 3, CHANNELS[mode] + 3) and image.dtype == jnp.float32
+    assert CHANNELS[mode + "+evidence"] == image.shape[-1]
+    np.testing.assert_array_equal(image[..., :-3], of_frames)
+    np.testing.assert_allclose(image[0, 1, 2, -3:], [2, 1, np.arcsinh(-2)], rtol=1e-6)
+    np.testing.assert_allclose(image[0, 0, 0, -3:], [-2, -2, 0])
+    # The other modes do not use it.
+    np.testing.assert_array_equal(network_input(*_clip(), mode, _evidence()), of_frames)
+
+
 def test_a_chip_and_the_frame_have_the_same_input_at_the_same_position():
     frames = jax.random.randint(jax.random.key(0), (1, 4, 40, 56), 0, 16383).astype(jnp.uint16)
     scale = jnp.array([[8000.0, 7.0]])
-    for mode in ("difference", "sequence", "single"):
-        frame = network_input(frames, scale, mode)[:, 8:24, 16:32]
-        np.testing.assert_array_equal(frame, network_input(frames[..., 8:24, 16:32], scale, mode))
+    evidence = jax.random.normal(jax.random.key(1), (1, 40, 56, 3))
+    for mode in CHANNELS:
+        frame = network_input(frames, scale, mode, evidence)[:, 8:24, 16:32]
+        chip = frames[..., 8:24, 16:32], scale, mode, evidence[:, 8:24, 16:32]
+        np.testing.assert_array_equal(frame, network_input(*chip))
 
 
+MODE = "difference+evidence"
 TURNS = jnp.array([(a, b, c) for a in (0, 1) for b in (0, 1) for c in (0, 1)], bool)
 
 
@@ -47,6 +78,20 @@ def test_boxes_turn_with_their_pixels_and_back(column, row):
     np.testing.assert_allclose(turned[:, 0, 1], lit_row + 0.5)
     np.testing.assert_allclose(turned[:, 0, 2], np.where(TURNS[:, 2], 1.0, 3.0))
     np.testing.assert_allclose(turn_back(TURNS, turned[..., :2] - 4), boxes[..., :2] - 4)
+
+
+def test_evidence_turns_with_the_frames():
+    rng = np.random.default_rng(2)
+    evidence = jnp.asarray(rng.normal(3, 2, (8, 6, 6, 3)), jnp.float16)
+    frames = jnp.asarray(rng.integers(0, 4000, (8, 4, 6, 6), np.uint16))
+    images = network_input(frames, jnp.tile(jnp.array([[900.0, 50.0]]), (8, 1)), MODE, evidence)
+    turned, _ = turn(TURNS, images, jnp.zeros((8, 1, 4)))
+    cases = (np.asarray(values) for values in (images, turned, TURNS))
+    for image, result, (left_right, up_down, transpose) in zip(*cases, strict=True):
+        image = image[:, ::-1] if left_right else image
+        image = image[::-1] if up_down else image
+        image = image.swapaxes(0, 1) if transpose else image
+        np.testing.assert_array_equal(result, image)
 
 
 def test_all_eight_symmetries_occur():

@@ -5,17 +5,17 @@ from functools import partial
 import numpy as np
 import pytest
 
+from dimjax.data.sequences import Scale, as_sequence
 from dimjax.motion import EvidenceConfig, evidence_of, window_evidence, window_of
 from dimjax.motion.background import still_residuals
 from dimjax.motion.bank import extremes, extremes_unrolled, path_groups, path_shifts, quantize
 from dimjax.motion.filtering import filter_frame, gaussian_taps, local_rms, residuals
-from dimjax.data.sequences import Scale, as_sequence
 
 FIVE = EvidenceConfig(frames=5, reference="first", speed_px=2.0, path_step_px=2.0)
 
 
 def slow_extremes(steps, shifts):
-    """Largest and smallest sum over the paths, pixel by pixel; 0 outside the frame."""
+    """Compute the largest and smallest sum over paths pixel by pixel, 0 outside the frame."""
     frames, height, width = steps.shape
     largest, smallest = np.zeros((2, height, width), int)
     for y in range(height):
@@ -41,7 +41,7 @@ def bank(steps, shifts, **options):
 def test_the_bank_equals_the_slow_sums(times, tile_rows):
     settings = EvidenceConfig(frames=4, speed_px=2.7, path_step_px=1.3)
     shifts = path_shifts(np.array(times), settings)
-    shifts = shifts[: len(shifts) // 3]  # not symmetric, as all paths are together
+    shifts = shifts[: len(shifts) // 3]  # all paths together are symmetric
     steps = np.random.default_rng(1).integers(-31, 32, (4, 11, 14)).astype(np.int8)
     largest, smallest = bank(steps, shifts, tile_rows=tile_rows)
     slow = slow_extremes(steps, shifts)
@@ -50,7 +50,7 @@ def test_the_bank_equals_the_slow_sums(times, tile_rows):
 
 
 def moving_point(start, velocity, value, shape=(5, 12, 20)):
-    """Zeros [K, H, W] but for one point that moves in a straight line and may leave."""
+    """Zeros [K, H, W] except for a point that moves in a straight line and may leave the frame."""
     steps = np.zeros(shape, np.int8)
     for k in range(shape[0]):
         column, row = (p + int(np.rint(k * v)) for p, v in zip(start, velocity, strict=True))
@@ -61,7 +61,7 @@ def moving_point(start, velocity, value, shape=(5, 12, 20)):
 
 @pytest.mark.parametrize("velocity", [(2, 0), (-1.5, 1), (0.5, -0.5)])
 @pytest.mark.parametrize("sign", [1, -1])
-def test_a_moving_point_adds_up_where_it_is_in_the_reference_frame(velocity, sign):
+def test_the_sum_of_a_moving_point_peaks_at_its_position_in_the_reference_frame(velocity, sign):
     maps = bank(moving_point((9, 5), velocity, 10 * sign), path_shifts(np.arange(5), FIVE))
     bright, dark = maps if sign > 0 else (-m for m in reversed(list(maps)))
     assert bright[5, 9] == bright.max() == 50
@@ -69,17 +69,17 @@ def test_a_moving_point_adds_up_where_it_is_in_the_reference_frame(velocity, sig
     assert dark.max() == dark.min() == 0
 
 
-def test_a_point_that_leaves_the_frame_adds_up_while_it_is_inside():
+def test_a_point_that_leaves_the_frame_is_summed_while_it_is_inside():
     largest, _ = bank(moving_point((16, 5), (2, 0), 10), path_shifts(np.arange(5), FIVE))
-    assert largest[5, 16] == largest.max() == 20  # columns 16 and 18; then 20, outside of 20
+    assert largest[5, 16] == largest.max() == 20  # columns 16 and 18; 20 is outside
 
 
-def test_paths_are_rounded_to_the_nearest_pixel_in_both_directions_alike():
+def test_paths_are_rounded_to_the_nearest_pixel_in_both_directions():
     settings = EvidenceConfig(frames=4, speed_px=0.75, path_step_px=2.25)  # velocities of 0.75
     shifts = path_shifts(np.arange(4), settings)
     assert [[0, 0], [1, 0], [2, 0], [2, 0]] in shifts.tolist()  # 0, 0.75, 1.5, 2.25
     assert [[0, 0], [0, -1], [0, -2], [0, -2]] in shifts.tolist()
-    assert len(shifts) == 4  # right, left, down, up; along the diagonals it would be too fast
+    assert len(shifts) == 4  # right, left, down, up; diagonal ones are too fast
 
 
 def test_the_speed_of_paths_is_limited():
@@ -107,7 +107,7 @@ def test_the_filter_is_centred_and_collects_a_point():
 
 
 def slow_displacements(limited, gradients):
-    """Least squares x, y and constant [3, R, C] of one frame, box by box."""
+    """Fit x, y and constant [3, R, C] of one frame by least squares, box by box."""
     height, width = limited.shape
     fits = np.zeros((3, -(-height // 8), -(-width // 8)))
     for row in range(fits.shape[1]):
@@ -124,7 +124,7 @@ def slow_displacements(limited, gradients):
 
 
 def interpolated(blocks, shape):
-    """Values of blocks of 8 px, linear between their centres and constant beyond them."""
+    """Interpolate blocks of 8 px linearly between their centres, constant beyond them."""
     for axis, size in enumerate(shape):
         centres = 8 * np.arange(blocks.shape[axis]) + 4
         blocks = np.apply_along_axis(
@@ -163,7 +163,7 @@ def clouds(shift):
     return 30 * np.tanh((np.arange(64) - 24.3 - shift) / 1.5) * np.ones((48, 1))
 
 
-def test_the_motion_of_clouds_is_taken_out():
+def test_the_motion_of_clouds_is_subtracted():
     shifts = np.random.default_rng(3).normal(0, 0.1, 8)
     filtered = np.stack([clouds(shift) for shift in shifts])
     assert np.abs(filtered - filtered.mean(axis=0)).max() > 4
@@ -171,7 +171,7 @@ def test_the_motion_of_clouds_is_taken_out():
 
 
 def slow_local_rms(values):
-    """RMS over a box of 25 px round the block of 5 px that a pixel lies in."""
+    """Compute the RMS over a box of 25 px around the block of 5 px of each pixel."""
     rms = np.zeros_like(values)
     for y in range(values.shape[1]):
         for x in range(values.shape[2]):
@@ -200,19 +200,19 @@ def test_residuals_of_noise_have_unit_variance():
 
 
 def test_the_sum_of_quantized_residuals_fits_into_its_integers():
-    for frames, dtype, most in ((8, np.int8, 15), (5, np.int8, 25), (16, np.int16, 2047)):
+    for frames, dtype, largest in ((8, np.int8, 15), (5, np.int8, 25), (16, np.int16, 2047)):
         steps = np.asarray(quantize(np.full((frames, 1, 1), 99.0), 4.5))
-        assert steps.dtype == dtype and steps.max() == most
-        assert frames * most <= np.iinfo(dtype).max
+        assert steps.dtype == dtype and steps.max() == largest
+        assert frames * largest <= np.iinfo(dtype).max
 
 
 def sky(length=11, height=48, width=72, seed=0):
-    """Noise of sigma 4 and a target of SNR 4 that starts at column 20, row 30 and moves."""
+    """Noise of sigma 4 and a moving target of SNR 4 that starts at column 20, row 30."""
     frames = np.random.default_rng(seed).normal(1000, 4, (length, height, width))
     rows, columns = np.mgrid[:height, :width]
     for t in range(length):
-        far = (columns - 20 - 2.5 * t) ** 2 + (rows - 30 + 1.5 * t) ** 2
-        frames[t] += 16 * np.exp(-far / 2)
+        squared = (columns - 20 - 2.5 * t) ** 2 + (rows - 30 + 1.5 * t) ** 2
+        frames[t] += 16 * np.exp(-squared / 2)
     return np.rint(frames).astype(np.uint16)
 
 
@@ -226,9 +226,9 @@ def test_evidence_of_a_sequence_peaks_at_the_target_in_all_its_frames():
     assert t == 10
 
 
-@pytest.mark.parametrize("place", ["first", "middle", "last"])
-def test_a_sequence_and_a_batch_of_windows_give_the_same_maps(place):
-    settings = EvidenceConfig(frames=4, stride=2, speed_px=2.0, reference=place)
+@pytest.mark.parametrize("reference", ["first", "middle", "last"])
+def test_a_sequence_and_a_batch_of_windows_give_the_same_maps(reference):
+    settings = EvidenceConfig(frames=4, stride=2, speed_px=2.0, reference=reference)
     frames = sky(9, 33, 41)
     maps = list(evidence_of(as_sequence(frames), Scale(1000, 4), settings))
     for t, evidence in enumerate(maps):
@@ -238,7 +238,7 @@ def test_a_sequence_and_a_batch_of_windows_give_the_same_maps(place):
         np.testing.assert_allclose(evidence, batch[0], rtol=1e-4, atol=1e-4)
 
 
-def test_the_unrolled_bank_is_the_same():
+def test_the_unrolled_bank_equals_the_loop():
     settings = EvidenceConfig(frames=4, speed_px=2.7, path_step_px=1.3)
     shifts = path_shifts(np.array([-2, -1, 0, 1]), settings)
     steps = np.random.default_rng(1).integers(-31, 32, (2, 4, 11, 14)).astype(np.int8)

@@ -4,10 +4,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from dimjax.data.sequences import Scale, as_sequence
 from dimjax.motion import EvidenceConfig, detect_untrained
 from dimjax.motion.detections import expected_false_alarms
 from dimjax.motion.peaks import find_peaks, normalized
-from dimjax.data.sequences import Scale, as_sequence
 
 
 def blob(x, y, height, shape=(60, 80)):
@@ -19,37 +19,37 @@ def maps(bright, dark):
     return jnp.stack([bright, dark, bright], axis=-1)
 
 
-def test_peaks_come_by_strength_with_their_signs():
-    found = find_peaks(maps(blob(20.5, 10.5, 9), blob(60.5, 40.5, 7)), 4)
-    np.testing.assert_allclose(found.x[:2], [20.5, 60.5], atol=1e-4)
-    np.testing.assert_allclose(found.y[:2], [10.5, 40.5], atol=1e-4)
-    np.testing.assert_allclose(found.strength[:2], [9, 7], atol=1e-4)
-    assert found.sign[:2].tolist() == [1, -1]
+def test_peaks_are_sorted_by_strength_and_have_signs():
+    peaks = find_peaks(maps(blob(20.5, 10.5, 9), blob(60.5, 40.5, 7)), 4)
+    np.testing.assert_allclose(peaks.x[:2], [20.5, 60.5], atol=1e-4)
+    np.testing.assert_allclose(peaks.y[:2], [10.5, 40.5], atol=1e-4)
+    np.testing.assert_allclose(peaks.strength[:2], [9, 7], atol=1e-4)
+    assert peaks.sign[:2].tolist() == [1, -1]
 
 
-def test_places_are_finer_than_pixels():
-    found = find_peaks(maps(blob(20.8, 10.3, 9), blob(0, 0, 0)), 1)
-    assert abs(found.x[0] - 20.8) < 0.15 and abs(found.y[0] - 10.3) < 0.15
+def test_positions_are_finer_than_pixels():
+    peaks = find_peaks(maps(blob(20.8, 10.3, 9), blob(0, 0, 0)), 1)
+    assert abs(peaks.x[0] - 20.8) < 0.15 and abs(peaks.y[0] - 10.3) < 0.15
 
 
-def test_a_plateau_is_one_peak_and_close_peaks_are_the_stronger_one():
+def test_a_plateau_is_one_peak_and_of_close_peaks_the_stronger_one_is_found():
     flat = np.zeros((60, 80))
     flat[20:23, 30:33] = 12.7
     flat[40, 50], flat[40, 55], flat[40, 61] = 8, 7, 6
-    found = find_peaks(maps(flat, 0 * flat), 10)
-    strong = np.asarray(found.strength) > 5
+    peaks = find_peaks(maps(flat, 0 * flat), 10)
+    strong = np.asarray(peaks.strength) > 5
     assert np.count_nonzero(strong) == 3  # the plateau, the 8 and the 6, 6 px from the 7
-    np.testing.assert_allclose(found.x[0], 31.5)
+    np.testing.assert_allclose(peaks.x[0], 31.5)
 
 
-def test_peaks_at_the_rims_are_found():
+def test_peaks_at_the_borders_are_found():
     corner = blob(0.5, 0.5, 9) + blob(79.5, 59.5, 8)
-    found = find_peaks(maps(corner, 0 * corner), 2)
-    assert found.x.round(0).tolist() in ([0, 79], [1, 79], [0, 80], [1, 80])
-    assert abs(found.y[0] - 0.5) < 0.6 and abs(found.y[1] - 59.5) < 0.6
+    peaks = find_peaks(maps(corner, 0 * corner), 2)
+    assert peaks.x.round(0).tolist() in ([0, 79], [1, 79], [0, 80], [1, 80])
+    assert abs(peaks.y[0] - 0.5) < 0.6 and abs(peaks.y[1] - 59.5) < 0.6
 
 
-def test_what_is_high_all_over_a_region_is_lowered_by_its_excess():
+def test_the_excess_of_the_local_mean_is_subtracted():
     high = np.full((60, 80), 2.0)
     high[:, 40:] = 4.75
     level = normalized(maps(high, high))
@@ -66,8 +66,8 @@ def test_expected_false_alarms_follow_the_tail_of_each_region():
     for half in (x < 160, x > 352):
         for nominal in (100, 10, 3):
             share = half.mean()
-            found = np.count_nonzero(expected[half] <= nominal) / frames / share
-            assert found == pytest.approx(nominal, rel=0.35)
+            counted = np.count_nonzero(expected[half] <= nominal) / frames / share
+            assert counted == pytest.approx(nominal, rel=0.35)
 
 
 def test_targets_are_detected_at_few_false_alarms():
@@ -78,12 +78,12 @@ def test_targets_are_detected_at_few_false_alarms():
             frames[t] += light * np.exp(-((columns - x) ** 2 + (rows - y) ** 2) / 2)
     sequence = as_sequence(np.rint(frames).astype(np.uint16))
     settings = EvidenceConfig(frames=6, speed_px=3.0)
-    found = detect_untrained(sequence, Scale(1000, 4), settings, max_false_alarms=0.05)
+    detections = detect_untrained(sequence, Scale(1000, 4), settings, max_false_alarms=0.05)
     truth = {(t, 1): (30 + 2 * t, 40 + t) for t in range(10)}
     truth |= {(t, -1): (120 - 1.5 * t, 90 - t) for t in range(10)}
     hits = 0
-    for frame, x, y, sign in zip(found.frame, found.x, found.y, found.sign, strict=True):
-        place = truth.pop((int(frame), int(sign)), None)
-        hits += place is not None and np.hypot(x - place[0], y - place[1]) < 1
-    assert hits >= 18 and len(found.frame) - hits <= 2
-    assert found.false_alarms.max() <= 0.05
+    for frame, x, y, sign in zip(*detections[:3], detections.sign, strict=True):
+        position = truth.pop((int(frame), int(sign)), None)
+        hits += position is not None and np.hypot(x - position[0], y - position[1]) < 1
+    assert hits >= 18 and len(detections.frame) - hits <= 2
+    assert detections.false_alarms.max() <= 0.05

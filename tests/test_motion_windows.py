@@ -13,8 +13,10 @@ from dimjax.motion.settings import check
 @given(
     st.integers(3, 9), st.integers(1, 3), st.sampled_from(["first", "middle", "last"]), st.data()
 )
-def test_windows_lie_inside_the_sequence_and_hold_their_reference(frames, stride, place, data):
-    settings = EvidenceConfig(frames=frames, stride=stride, reference=place)
+def test_windows_lie_inside_the_sequence_and_contain_their_reference(
+    frames, stride, reference, data
+):
+    settings = EvidenceConfig(frames=frames, stride=stride, reference=reference)
     length = data.draw(st.integers(frames * stride, 40))
     t = data.draw(st.integers(0, length - 1))
     window = window_of(t, length, settings)
@@ -24,7 +26,7 @@ def test_windows_lie_inside_the_sequence_and_hold_their_reference(frames, stride
     assert window.frames[window.index] == t and window.times[window.index] == 0
 
 
-def test_the_place_of_the_reference_frame_changes_at_the_ends_only():
+def test_the_position_of_the_reference_frame_differs_at_the_ends_only():
     eight = EvidenceConfig()
     assert [window_of(t, 10, eight).index for t in range(10)] == [0, 1, 2, 3, 4, 4, 4, 5, 6, 7]
     assert window_of(5, 10, eight).times.tolist() == [-4, -3, -2, -1, 0, 1, 2, 3]
@@ -41,11 +43,11 @@ def test_a_sequence_that_is_too_short_is_an_error():
 @pytest.mark.parametrize(
     ("changed", "text"),
     [
-        ({"frames": 2}, "`frames`: it must be between 3 and 32; found 2"),
-        ({"stride": 0}, "`stride`: it must be 1 or more"),
-        ({"reference": "centre"}, "`reference`: it must be one of first, middle, last"),
-        ({"speed_px": float("inf")}, "`speed_px`: it must be above 0 and finite"),
-        ({"min_speed_px": 7.0}, "`min_speed_px`: it must be at least 0 and below speed_px"),
+        ({"frames": 2}, "`frames`: must be between 3 and 32; found 2"),
+        ({"stride": 0}, "`stride`: must be 1 or more"),
+        ({"reference": "centre"}, "`reference`: must be one of first, middle, last"),
+        ({"speed_px": float("inf")}, "`speed_px`: must be above 0 and finite"),
+        ({"min_speed_px": 7.0}, "`min_speed_px`: must be at least 0 and below speed_px"),
     ],
 )
 def test_settings_out_of_range_are_errors(changed, text):

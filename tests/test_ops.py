@@ -80,26 +80,33 @@ def test_convolutions_of_any_shape(size, stride, height, width, inputs, outputs)
     _assert_equal(_convolve(stride), _textbook(stride), x, kernel)
 
 
-@pytest.mark.parametrize(("size", "stride"), [(3, 1), (3, 2), (7, 2), (2, 1), (5, 3)])
-def test_dilated_kernel_gradients_are_those_of_the_convolution(size, stride, monkeypatch):
-    monkeypatch.setattr(convolution, "DILATE_KERNEL_GRADIENT", True)
-    x, kernel = random_array(2, 8, 9, 5), random_array(size, size, 5, 24, seed=1)
+@pytest.mark.parametrize(
+    ("size", "stride", "inputs"), [(3, 1, 17), (3, 2, 17), (7, 2, 5), (2, 1, 20), (5, 3, 20)]
+)
+def test_dilated_convolutions_of_many_channels_are_convolutions(size, stride, inputs, monkeypatch):
+    monkeypatch.setattr(convolution, "DILATE_ROWS", True)
+    x, kernel = random_array(2, 8, 9, inputs), random_array(size, size, inputs, 24, seed=1)
     _assert_equal(_convolve(stride), _textbook(stride), x, kernel)
 
 
-def _program(inputs, outputs, size=3, dtype=jnp.float32):
-    """The operations of a convolution with its gradients, as text."""
-    x, kernel = jnp.ones((2, 8, 8, inputs), dtype), jnp.ones((size, size, inputs, outputs), dtype)
-    return str(jax.make_jaxpr(_with_gradients(_convolve(1, PRECISE)))(x, kernel))
-
-
-def test_kernel_gradients_of_many_channels_are_dilated_if_the_switch_is_on(monkeypatch):
-    monkeypatch.setattr(convolution, "DILATE_KERNEL_GRADIENT", True)
-    assert "lhs_dilation=(2, 1)" in _program(8, 24)
-    assert "lhs_dilation=(2, 1)" not in _program(8, 16)
-    assert "lhs_dilation=(2, 1)" not in _program(8, 24, dtype=jnp.bfloat16)
-    monkeypatch.setattr(convolution, "DILATE_KERNEL_GRADIENT", False)
-    assert "lhs_dilation=(2, 1)" not in _program(8, 24)
+@pytest.mark.parametrize(
+    ("inputs", "outputs", "stride", "dtype", "count"),
+    [
+        (24, 24, 1, jnp.float32, 3),  # forward, gradients of x and kernel
+        (24, 24, 2, jnp.float32, 2),  # forward, gradient of the kernel
+        (8, 24, 1, jnp.float32, 1),  # gradient of the kernel
+        (24, 8, 1, jnp.float32, 0),
+        (24, 24, 1, jnp.bfloat16, 0),
+    ],
+)
+def test_products_of_many_channels_are_dilated_if_the_switch_is_on(
+    inputs, outputs, stride, dtype, count, monkeypatch
+):
+    x, kernel = jnp.ones((2, 8, 8, inputs), dtype), jnp.ones((3, 3, inputs, outputs), dtype)
+    for is_on, expected in ((True, count), (False, 0)):
+        monkeypatch.setattr(convolution, "DILATE_ROWS", is_on)
+        program = jax.jit(_with_gradients(_convolve(stride))).lower(x, kernel).as_text()
+        assert program.count("lhs_dilate = [2, 1]") == expected
 
 
 @pytest.mark.parametrize(
@@ -115,15 +122,16 @@ def test_kernel_gradients_of_many_channels_are_dilated_if_the_switch_is_on(monke
 )
 def test_the_switch_is_on_for_measured_versions_only(version, is_on, monkeypatch):
     monkeypatch.setattr(jaxlib, "__version__", version)
-    assert runpy.run_path(convolution.__file__)["DILATE_KERNEL_GRADIENT"] is is_on
+    assert runpy.run_path(convolution.__file__)["DILATE_ROWS"] is is_on
 
 
 @pytest.mark.parametrize(
-    ("inputs", "outputs", "size"), [(3, 16, 3), (3, 48, 3), (8, 24, 3), (8, 24, 1)]
+    ("inputs", "outputs", "size"), [(3, 16, 3), (3, 48, 3), (24, 24, 3), (8, 24, 1)]
 )
 def test_precision_reaches_every_product(inputs, outputs, size, monkeypatch):
-    monkeypatch.setattr(convolution, "DILATE_KERNEL_GRADIENT", True)
-    program = _program(inputs, outputs, size)
+    monkeypatch.setattr(convolution, "DILATE_ROWS", True)
+    x, kernel = jnp.ones((2, 8, 8, inputs)), jnp.ones((size, size, inputs, outputs))
+    program = str(jax.make_jaxpr(_with_gradients(_convolve(1, PRECISE)))(x, kernel))
     products = program.count("conv_general_dilated[") + program.count("dot_general[")
     assert products >= 3 and program.count("precision=(Precision.HIGHEST") == products
 

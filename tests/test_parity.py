@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 
 from dimjax.detection.grid import Detections
-from dimjax.export.parity import frames_with_targets, max_difference, max_difference_on_frames
+from dimjax.export.parity import (
+    frames_with_targets,
+    max_difference,
+    max_difference_on_frames,
+    max_evidence_difference,
+)
 
 BOXES = [[100.0, 50.0, 3.0, 4.0], [20.0, 30.0, 3.0, 3.0], [300.0, 200.0, 5.0, 5.0]]
 
@@ -72,6 +77,25 @@ def test_frames_depend_on_the_seed_and_contain_moving_targets():
     change = frames[:, 0].astype(int) - frames[:, 2]
     assert change.max() > 40 and change.min() < -40  # 4 sigmas of a frame
     assert (frames_with_targets(2, 60, 90, seed=1)[0] != frames).any()
+
+
+def test_sums_of_residuals_rounded_to_another_step_are_left_out():
+    expected, step = np.zeros((1, 50, 40, 3)), 0.1
+    other = expected + 2e-5
+    assert max_evidence_difference(expected, other, step) == pytest.approx(2e-5)
+    other[0, 3, :4, 0] = 0.1, -0.1, 0.2, 0.1  # 0.5 in all, of 4,000 * 1e-4 and one step
+    assert max_evidence_difference(expected, other, step) == pytest.approx(2e-5)
+    other[0, 4, 0, 1] = 0.1
+    assert max_evidence_difference(expected, other, step) == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize(("channel", "value"), [(0, 0.3), (0, 0.04), (2, 0.1), (1, np.nan)])
+def test_other_differences_of_evidence_count(channel, value):
+    expected = np.zeros((1, 50, 40, 3))
+    other = expected.copy()
+    other[0, 3, 3, channel] = value
+    difference = max_evidence_difference(expected, other, 0.1)
+    np.testing.assert_allclose(difference, value)
 
 
 def test_frames_with_detections_on_the_edge_of_suppression_are_skipped():

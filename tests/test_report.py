@@ -11,10 +11,11 @@ import pytest
 from PIL import Image
 
 from dimjax import report
-from dimjax.data.labels import TRUTH_COLUMNS, read_table, write_table
+from dimjax.data.labels import CATEGORIES, TRUTH_COLUMNS, read_table, write_table
 from dimjax.data.sequences import as_sequence
 from dimjax.drawing.pictures import crop
-from dimjax.evaluation.figures import evaluate
+from dimjax.evaluation.figures import ANYTHING, evaluate
+from dimjax.evaluation.recall import recall_at
 from dimjax.report import crops, curves, examples, tables
 from dimjax.runs.context import RoundContext
 from dimjax.runs.workdir import Paths, read_config
@@ -43,8 +44,16 @@ def detection(sequence, frame, x, y, score, category="target"):
 
 def figures(truth, detections, images=10):
     part = evaluate(truth, detections, {"a": images}, {"a": 100_000}, 3.0, THRESHOLDS)
+    part["recall_at"] = recalls(truth, detections, {"a": images})
     parts = dict.fromkeys(("frames", "tracks", "chips"), part)
     return {"split": "test", "sequences": ["a"], "parameters": 1, **parts}
+
+
+def recalls(truth, detections, frames):
+    return {
+        category: recall_at(truth, detections, frames, category, 3.0, (0.1, 0.65))
+        for category in (*CATEGORIES, ANYTHING)
+    }
 
 
 ONE_OF_TWO = figures(
@@ -98,15 +107,42 @@ def test_table_by_hand():
     row = re.split(r"  +", text[6])
     assert row == ["full frames", "target", "2", "0.500", "0.500", "0.500", "0.500", "0.000",
                    "0.500", "0.500", "0.1", "1"]  # fmt: skip
-    assert "targets on full frames by SNR" in text
+    assert "targets on full frames by effective SNR" in text
     slices = [re.split(r"  +", line) for line in text]
-    assert ["3 to 5", "1", "0", "0.000", "0.000"] in slices
+    assert ["4 to 5", "1", "0", "0.000", "0.000"] in slices
     assert ["8 and above", "1", "1", "1.000", "0.500"] in slices
+
+
+def test_recall_tables_by_hand():
+    untrained = {"recall_at": {"target": ONE_OF_TWO["frames"]["recall_at"]["target"]}}
+    strict, loose = tables.recall_tables({**ONE_OF_TWO, "untrained": untrained}).items()
+    assert [strict[0], loose[0]] == [
+        f"recall at {rate} false alarms per frame" for rate in (0.1, 0.65)
+    ]
+    assert strict[1].columns[1] == ("effective SNR", "noise sigmas")
+    heads = [name for name, _ in strict[1].columns[2:]]
+    assert heads == ["truths", "full frames", "with tracks", "untrained filter"]
+    # The one false alarm in ten frames is allowed, and one sequence has no interval.
+    assert strict[1].rows[0] == ["target", "all", "2", "0.500", "0.500", "0.500"]
+    assert ["target", "4 to 5", "1", "0.000", "0.000", "0.000"] in strict[1].rows
+    assert strict[1].rows[7] == ["interference", "all", "0", "–", "–", "–"]
+    assert strict[1].rows[14] == ["anything", "all", "2", "0.500", "0.500", "–"]
+
+
+def test_an_interval_stands_behind_its_recall():
+    truth = truth_table(target("a", 0, 20, 20), target("b", 0, 20, 20))
+    found = detection_table(detection("a", 0, 20, 20, 0.9))
+    part = {"recall_at": recalls(truth, found, {"a": 1, "b": 1})}
+    (title, table), _ = tables.recall_tables({"frames": part}).items()
+    assert table.rows[0] == ["target", "all", "2", "0.500 (0.00-1.00)"]
 
 
 def test_figures_without_meaning_are_dashes():
     rows = tables.category_table(ONE_OF_TWO).rows
     assert rows[1] == ["full frames", "interference", "0", "0.500", *["–"] * 6, "0", "0"]
+    assert rows[2][1] == "interference SNR 5+"
+    assert rows[3] == ["full frames", "anything", "2", "–", "0.500", "0.500", "0.500", *["–"] * 3,
+                       "0.1", "1"]  # fmt: skip
     assert tables.has_detections({"recall": 0.0, "false_alarms_per_frame": 0.1})
 
 
@@ -140,6 +176,7 @@ def detect_half(workdir):
     evaluated = {**json.loads(paths.evaluation.read_text()), "sequences": ["test-0000"]}
     sizes = {"test-0000": 8}, {"test-0000": 64 * 96}
     evaluated["frames"] = evaluate(truth, detections, *sizes, 3.0, THRESHOLDS)
+    evaluated["frames"]["recall_at"] = recalls(truth, detections, sizes[0])
     paths.evaluation.write_text(json.dumps(evaluated))
     return evaluated
 
@@ -200,7 +237,7 @@ def test_page_without_truth_validation_and_detections(workdir):
     paths.evaluation.write_text(json.dumps(bare))
     page = page_of(workdir)
     assert page.count("None.") == 2  # neither hits nor false alarms
-    assert "0.0 %" in page and "SNR of the target" not in page and "best F1" not in page
+    assert "0.0 %" in page and "ffective SNR" not in page and "best F1" not in page
     assert "no detection within 3 px" in page and "The labels of the train split" in page
 
 

@@ -19,12 +19,13 @@ from dimjax.data.labels import COLUMNS, write_table
 from dimjax.data.sequences import as_sequence
 from dimjax.drawing.text_tables import as_text
 from dimjax.evaluation.figures import evaluate
+from dimjax.evaluation.recall import recall_at
 from dimjax.ledger import Change, Item, ItemFrame
 from dimjax.report import curves, mined_examples, round_table, trajectories
 from dimjax.report.round_sections import sections
 from dimjax.runs.context import RoundContext
 from dimjax.runs.workdir import Paths, read_config, write_config
-from dimjax.tracks import POINT_TYPES
+from dimjax.tracks import POINT_TYPES, linking_of
 from dimjax.training.training_log import TrainingLog
 
 SHAPE = (12, 64, 96)
@@ -90,6 +91,7 @@ def write_round(paths, epochs, losses, detected):
     sizes = {"test-0": SHAPE[0]}, {"test-0": SHAPE[1] * SHAPE[2]}
     truth = label_table(passing("test-0"))
     part = evaluate(truth, detections, *sizes, 3.0, THRESHOLDS)
+    part["recall_at"] = {"target": recall_at(truth, detections, sizes[0], "target", 3.0, (0.1,))}
     figures = {"split": "test", "sequences": ["test-0"], "parameters": 1}
     figures |= dict.fromkeys(("frames", "tracks", "chips"), part)
     paths.evaluation.write_text(json.dumps(figures))
@@ -132,7 +134,7 @@ def write_run(folder, splits):
     first.new.write_text("sequence\nnew-0\n")
     write_ledger(first, labels)
     strong = passing("new-0", [t for t in range(SHAPE[0]) if t not in GAP])
-    weak = detection_table(passing("new-0", GAP[:1]), score=0.05)  # too weak to continue a track
+    weak = detection_table(passing("new-0", GAP[:1]), score=0.005)  # too weak to continue a track
     lone = detection_table([("new-0", 2, 80.5, 10.5, 3.0, 3.0, "target")], score=0.7)
     pd.concat([detection_table(strong), weak, lone]).to_parquet(first.predictions, index=False)
     first.reviewed.write_text(json.dumps(FIRST_REVIEW))
@@ -142,7 +144,7 @@ def write_run(folder, splits):
 @pytest.fixture(scope="module", autouse=True)
 def thresholds_without_checkpoint():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(RoundContext, "thresholds", THRESHOLDS)
+        patch.setattr(RoundContext, "linking", linking_of({"threshold": THRESHOLDS}))
         yield
 
 

@@ -206,9 +206,7 @@ def test_a_person_is_waited_for(undisturbed, tmp_path):
             ledger.decide(book, item.id, "skip", "ann")
         skipped = len(ledger.get_items(book, states=["skipped"]))
     printed = run(tmp_path, "build", *human)
-    assert (
-        skipped and f"; skipped ones that lapse, their labels as they are: {skipped}\n" in printed
-    )
+    assert skipped and f"; {skipped} skipped items lapsed, labels unchanged\n" in printed
     assert Paths(tmp_path).reviewed.exists() and Paths(tmp_path, 1).built
 
 
@@ -221,8 +219,8 @@ def test_of_two_processes_on_one_directory_the_second_is_refused(undisturbed, tm
             command(tmp_path, "train"), capture_output=True, text=True, cwd=ROOT
         )
         assert first.poll() is None
-        told = f"{lock}: one process at a time goes on with a run; found process {first.pid}. "
-        assert second.returncode == 1 and second.stderr.startswith(f"error: {told}Wait for its end")
+        message = f"{lock}: one process at a time works on a run; found process {first.pid}. "
+        assert second.returncode == 1 and second.stderr.startswith(f"error: {message}Wait for its")
     finally:
         first.kill()
         first.wait()

@@ -12,7 +12,15 @@ import pytest
 from dimjax.data.folders import open_folder
 from dimjax.errors import InputError
 from dimjax.label_noise import ErrorRates
-from dimjax.sky import SkyConfig, clouds, motion, objects, simulate, write_folder
+from dimjax.sky import (
+    SkyConfig,
+    clouds,
+    motion,
+    objects,
+    simulate,
+    simulate_signal,
+    write_folder,
+)
 from dimjax.sky.settings import check
 from dimjax.sky.stamps import Objects, add, stamps
 
@@ -68,6 +76,18 @@ def test_the_seed_determines_the_sequence():
     pd.testing.assert_frame_equal(truth, truth_again)
     assert frames.shape == (12, 96, 128) and frames.dtype == np.uint16 and frames.max() < 2**14
     assert (frames != other).mean() > 0.9
+
+
+def test_the_signal_is_what_frames_with_objects_have_more_than_frames_without():
+    settings = BRIGHT._replace(interference_per_frame=1.0)
+    frames, truth = simulate(settings, 3)
+    signal = simulate_signal(settings, 3)
+    pd.testing.assert_frame_equal(signal.truth, truth)
+    sigma = settings.noise_counts[0]
+    assert signal.frames.shape == frames.shape and np.abs(signal.frames).max() > 100
+    rest = frames - sigma * signal.frames
+    rest = rest - np.median(rest, axis=(1, 2), keepdims=True)
+    assert np.abs(rest).max() < 7 * sigma and rest.std() == pytest.approx(sigma, rel=0.05)
 
 
 def test_a_sequence_does_not_depend_on_the_length_of_its_blocks(monkeypatch):

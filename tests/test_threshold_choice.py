@@ -1,5 +1,6 @@
 """Score thresholds: which split they are chosen on, and which of its frames."""
 
+import json
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,8 +11,9 @@ from conftest import tiny_config
 from dimjax.detection.detector import Detector
 from dimjax.runs import threshold_choice
 from dimjax.runs.context import RoundContext
-from dimjax.runs.threshold_choice import choose_thresholds, some_frames
+from dimjax.runs.threshold_choice import choose_thresholds, fitted_scores, some_frames
 from dimjax.runs.workdir import Paths
+from dimjax.tracks import ScoreModel
 
 HALF = {"target": 0.5, "interference": 0.5}
 SCORES = {"val": (0.8, 0.4), "train": (0.3, 0.9)}  # of a hit and of a false alarm
@@ -50,6 +52,20 @@ def test_thresholds_are_chosen_on_the_validation_split(context, monkeypatch):
     # On the training split, whose false alarms are the stronger ones, it would be lower.
     del context.splits["val"]
     assert choose_thresholds(context, detector)["threshold"]["target"] <= 0.3
+
+
+def test_the_score_model_is_fitted_to_labels_of_either_category(context, monkeypatch):
+    detect = lambda detector, sequence, frames: detections_of(sequence.name)  # noqa: E731
+    monkeypatch.setattr(threshold_choice, "detect_in_sequence", detect)
+    detector = Detector(None, None, {"threshold": HALF, "track_threshold": HALF}, None)
+    chosen = choose_thresholds(context, detector)
+    model = ScoreModel(**chosen["score_model"])
+    assert model.log_likelihood_ratio(0.8) > 1.5 and model.log_likelihood_ratio(0.4) < -1.5
+    assert model.missed_detection_cost == 2.0  # all labels have a detection
+    assert json.loads(json.dumps(chosen)) == chosen and set(chosen["causal_threshold"]) == set(HALF)
+    other = context.folder.labels.assign(category="interference")
+    assert fitted_scores(other, detections_of("val"), 3.0).missed_detection_cost == 0.7
+    assert fitted_scores(other.head(0), detections_of("val"), 3.0) == ScoreModel()
 
 
 def test_frames_are_consecutive_and_spread():

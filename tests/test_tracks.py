@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 from scipy.optimize import linear_sum_assignment
+from track_tables import concatenated, detections, flight
 
 from dimjax.data.labels import COLUMNS
 from dimjax.data.sequences import as_sequence
@@ -21,7 +22,6 @@ from dimjax.suspects import link_labels
 from dimjax.tracks import (
     POINT_TYPES,
     LinkingConfig,
-    Tracks,
     agreement,
     camera_shifts,
     follow_and_join,
@@ -29,7 +29,6 @@ from dimjax.tracks import (
     kalman,
     link,
     nearest,
-    vote,
 )
 from dimjax.tracks.arrays import density_around, to_arrays
 from dimjax.tracks.assignment import assign
@@ -40,25 +39,6 @@ from dimjax.tracks.track_frames import TrackFrames
 
 BOTH = {"target": 0.5, "interference": 0.5}
 HAND = LinkingConfig(noise_px=1.0, speed_px=2.0, acceleration_px=1e-9)
-
-
-def detections(*rows, sequence="a"):
-    """Detections from (frame, x, y[, score[, category]])."""
-    defaults = (None, None, None, 0.9, "target")
-    full = [(*row, *defaults[len(row) :]) for row in rows]
-    table = pd.DataFrame(full, columns=["frame", "x", "y", "score", "category"])
-    table = table.assign(sequence=sequence, w=3.0, h=3.0)
-    return table[["sequence", "frame", "x", "y", "w", "h", "category", "score"]]
-
-
-def flight(frames, start=(50.0, 40.0), speed=(3.0, 1.0), **more):
-    """Detections of a straight flight that is at `start` in frame 0."""
-    rows = [(t, start[0] + speed[0] * t, start[1] + speed[1] * t) for t in frames]
-    return detections(*rows, **more)
-
-
-def concatenated(*tables):
-    return pd.concat(tables, ignore_index=True)
 
 
 def arrays(table):
@@ -140,7 +120,7 @@ def test_the_gate_widens_while_a_track_coasts():
 def test_weak_detections_continue_tracks_but_start_none():
     table = flight(range(6)).assign(score=[0.9, 0.9, 0.2, 0.9, 0.1, 0.9])
     tracks = link(table)
-    assert tracks.detections.track.tolist() == ["a/0"] * 4 + ["", "a/0"]  # 0.1 is below 0.3 * 0.5
+    assert tracks.detections.track.tolist() == ["a/0"] * 4 + ["", "a/0"]  # 0.1 is below 0.15
     assert tracks.points.strong.tolist() == [True, True, False, True, False, True]
     assert link(table.assign(score=0.4)).points.empty
 
@@ -148,7 +128,7 @@ def test_weak_detections_continue_tracks_but_start_none():
 def test_each_category_has_its_own_threshold():
     table = concatenated(flight(range(5)), flight(range(5), (300.0, 200.0)))
     table["category"] = ["target"] * 5 + ["interference"] * 5
-    tracks = link(table, LinkingConfig(strong=(0.95, 0.5)))
+    tracks = link(table, LinkingConfig(strong=(0.95, 0.5), start=1.0))
     assert tracks.detections.strong.tolist() == [False] * 5 + [True] * 5
     assert tracks.points.category.unique().tolist() == ["interference"]
 
@@ -174,23 +154,6 @@ def test_the_category_of_a_track_is_voted_by_scores():
     points = link(table).points
     assert points.category.unique().tolist() == ["interference"]
     assert points.target_share.tolist() == pytest.approx([2 / 6] * 6)
-
-
-def test_a_track_decides_the_category_of_its_detections():
-    table = pd.DataFrame(
-        {"sequence": "a", "frame": [0, 1, 2, 2], "x": 1.0, "y": 1.0, "w": 3.0, "h": 3.0,
-         "category": ["target", "interference", "interference", "target"],
-         "score": [0.9, 0.4, 0.5, 0.3], "track": ["a/0", "a/0", "a/0", ""]}
-    )  # fmt: skip
-    points = pd.DataFrame({"track": ["a/0"] * 3, "target_share": 0.9 / 1.8})
-    voted = vote(Tracks(table, points, ()))
-    assert voted.category.tolist() == ["target"] * 4
-    # The track's mean is 0.6, half of its scores agree; a detection without a track is unchanged.
-    expected = [0.5 * np.sqrt(0.9 * 0.6), 0.5 * np.sqrt(0.4 * 0.6), 0.5 * np.sqrt(0.5 * 0.6), 0.3]
-    assert voted.score.tolist() == pytest.approx(expected)
-    voted = vote(Tracks(table, points.assign(target_share=0.25), ()))
-    assert voted.category.tolist() == ["interference"] * 3 + ["target"]
-    assert voted.score[0] == pytest.approx(0.75 * np.sqrt(0.9 * 0.6))
 
 
 def test_ends_are_joined_to_starts_that_fit():
@@ -382,7 +345,7 @@ def test_a_missing_column_is_reported():
     ("change", "text"),
     [
         ({"strong": (0.5, 0.0)}, "setting `strong`: must be two scores above 0 and at most 1"),
-        ({"weak_share": 0.0}, "setting `weak_share`: must be above 0 and at most 1; found 0.0"),
+        ({"weak": 0.0}, "setting `weak`: must be above 0 and at most 1; found 0.0"),
         ({"noise_px": 0.0}, "setting `noise_px`: must be above 0; found 0.0. Correct"),
         ({"max_per_frame": 0}, "setting `max_per_frame`: must be 1 or more; found 0"),
         ({"confirm_frames": 2}, "setting `confirm_frames`: must be between 3 and 62; found 2"),

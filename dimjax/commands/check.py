@@ -21,8 +21,11 @@ from dimjax.data.splits import with_validation
 from dimjax.drawing.contact_sheet import contact_sheet
 from dimjax.drawing.text_tables import Table, as_text
 from dimjax.errors import InputError, OnError
+from dimjax.motion import EvidenceConfig
+from dimjax.motion.windows import check_length
 from dimjax.progress import bar, say
 from dimjax.runs.workdir import Paths
+from dimjax.training.inputs import uses_evidence
 
 _NO_LIMITS = (np.inf, np.inf, np.inf)  # shape of a sequence that could not be opened
 _CHIPS = 40
@@ -50,8 +53,10 @@ def run(config, paths: Paths) -> int:
     layout = layout_from(config.data.layout.to_dict(), "config.data.layout")
     folder = open_folder(config.data.folder or paths.sky, layout, problems.append)
     chip_px, stride = config.chips.chip_px, config.data.stride
+    uses = uses_evidence(config.model.input)
+    evidence = EvidenceConfig(**config.evidence.to_dict()) if uses else None
     summaries = {
-        name: check_sequence(folder, name, chip_px, stride, problems.append)
+        name: check_sequence(folder, name, chip_px, stride, problems.append, evidence)
         for name in bar(folder.names, "decode", "sequence")
     }
     shapes = {name: one.shape if one else _NO_LIMITS for name, one in summaries.items()}
@@ -73,7 +78,12 @@ def run(config, paths: Paths) -> int:
 
 
 def check_sequence(
-    folder: Folder, name: str, chip_px: int, stride: int, on_error: OnError
+    folder: Folder,
+    name: str,
+    chip_px: int,
+    stride: int,
+    on_error: OnError,
+    evidence: EvidenceConfig | None = None,
 ) -> SequenceSummary | None:
     """Open a sequence and decode all its frames; None if it cannot be opened.
 
@@ -83,6 +93,8 @@ def check_sequence(
       chip_px: Height and width of a chip in pixels, which must fit into a frame.
       stride: Frames from F1 to F2, F2 to F3, F3 to F4; a clip must fit into the sequence.
       on_error: Called with each problem.
+      evidence: Settings of the motion evidence, whose window must fit into the sequence; None if
+        the network does not use it.
     """
     broken: list[InputError] = []
     try:
@@ -95,7 +107,7 @@ def check_sequence(
         on_error(problem)
     planning.check_frame_size(name, sequence.shape, chip_px, on_error)
     try:
-        clip_frames(0, len(sequence), stride, f"sequence {name} ({sequence.path})")
+        _check_length(sequence, stride, evidence)
         scale = None if broken else measure_scale(sequence)
     except InputError as problem:
         on_error(problem)
@@ -123,6 +135,13 @@ def summary(
     ]
     rows = [[split, *_summary(names, summaries, labels)] for split, names in splits.items()]
     return Table(columns, rows, text_columns=1)
+
+
+def _check_length(sequence: Sequence, stride: int, evidence: EvidenceConfig | None) -> None:
+    subject = f"sequence {sequence.name} ({sequence.path})"
+    clip_frames(0, len(sequence), stride, subject)
+    if evidence is not None:
+        check_length(len(sequence), evidence, subject)
 
 
 def _brightest(sequence: Sequence, on_error: OnError) -> int:

@@ -1,13 +1,14 @@
 """Detect targets in sequences; write detections, tracks, overlay pictures and videos.
 
-Detections are accepted after their tracks have voted on category and score. Sequences are opened,
-searched and written one after the other. Unreadable sequences are reported and skipped; the
-command then exits with an error.
+Detections are accepted with the category and the score of their tracks. Sequences are opened,
+searched and written one after the other. Unreadable and too short sequences are reported and
+skipped; the command then exits with an error.
 
 run("runs/demo", "flight3.mp4", pictures=4, video=True)
+run_untrained("flight3.mp4", max_false_alarms=0.5)     # without a run; into detections/flight3
 
-runs/demo/detect/flight3/detections.csv      sequence, frame, x, y, w, h, category, score, track
-runs/demo/detect/flight3/tracks.csv          where each track is in each frame, gaps too
+runs/demo/detect/flight3/detections.csv      sequence, frame, x, y, w, h, category, score, ...
+runs/demo/detect/flight3/tracks.csv          position of each track in each frame, gaps too
 runs/demo/detect/flight3/flight3-000012.png
 runs/demo/detect/flight3/flight3.mp4
 runs/demo/detect/flight3/source.json         the source; another source is refused here
@@ -16,6 +17,7 @@ runs/demo/detect/flight3/source.json         the source; another source is refus
 import glob
 import itertools
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,15 +25,20 @@ import numpy as np
 import pandas as pd
 
 from dimjax.atomic_files import write_text
-from dimjax.data.folders import layout_from, open_folder
-from dimjax.data.sequences import open_sequence
+from dimjax.data.folders import DIMJAX, Layout, layout_from, open_folder
+from dimjax.data.sequences import Sequence, open_sequence
+from dimjax.detection.untrained import check_threshold, detect_and_link
 from dimjax.drawing import overlay
 from dimjax.errors import InputError
 from dimjax.progress import bar, say
 from dimjax.runs.run import Run, load
+from dimjax.tracks import Tracks
 
 _DECIMALS = 4
 _TABLES = ("detections.csv", "tracks.csv")
+_UNTRAINED_OUTPUT = Path("detections")
+
+Search = Callable[[Sequence], tuple[pd.DataFrame, Tracks]]  # accepted detections, all tracks
 
 
 class _Outputs(NamedTuple):
@@ -70,17 +77,85 @@ def run(
         results of another source, or the source itself; or some sequences could not be read, in
         which case all others are done.
     """
+    source = _given(source)
+    trained = load(workdir, runtime=runtime)
+    files = _files(source, layout_from(trained.config.data.layout.to_dict(), "config.data.layout"))
+    output = Path(output) if output else trained.paths.detect / _name(source)
+    return _write_all(_trained_search(trained), source, files, output, pictures, video)
+
+
+def run_untrained(
+    source: str | Path | None,
+    output: str | Path | None = None,
+    pictures: int = 6,
+    video: bool = False,
+    max_false_alarms: float = 0.5,
+) -> Path:
+    """Detect moving targets without a run, by the filter of dimjax.motion.
+
+    Args:
+      source: A sequence, or a data folder in dimjax's layout, with any number of sequences.
+      output: Folder to write to; by default detections/NAME in the working directory.
+      pictures: Number of overlay pictures, spread evenly over the frames with detections.
+      video: Also write an overlay video of each sequence.
+      max_false_alarms: Threshold, expected false alarms in a frame.
+
+    Returns:
+      The folder written to.
+
+    Raises:
+      InputError: The threshold is out of its range, there is no such sequence, the folder holds
+        results of another source, or the source itself; or some sequences could not be searched, in
+        which case all others are done.
+    """
+    source = _given(source)
+    check_threshold(max_false_alarms)
+    files = _files(source, DIMJAX)
+
+    def search(sequence: Sequence) -> tuple[pd.DataFrame, Tracks]:
+        return detect_and_link(sequence, max_false_alarms, progress=_search_bar(sequence))
+
+    output = Path(output) if output else _UNTRAINED_OUTPUT / _name(source)
+    return _write_all(search, source, files, output, pictures, video)
+
+
+def _given(source: str | Path | None) -> Path:
     if source is None:
         remedy = "Give --input=PATH."
         raise InputError("--input", "it must be a sequence or a data folder", "nothing", remedy)
-    trained, source = load(workdir, runtime=runtime), Path(source)
-    files = _files(trained.config, source)
-    output = Path(output) if output else trained.paths.detect / _name(source)
+    return Path(source)
+
+
+def _files(source: Path, layout: Layout) -> dict[str, Path]:
+    """Map names to paths: the sequences of a data folder, or the source itself."""
+    if source.is_dir() and any(source.glob(layout.sequences)):
+        return open_folder(source, layout).files
+    open_sequence(source)  # raises before anything is written
+    return {_name(source): source}
+
+
+def _trained_search(trained: Run) -> Search:
+    def search(sequence: Sequence) -> tuple[pd.DataFrame, Tracks]:
+        detections = trained.detect(sequence, False, _search_bar(sequence))
+        tracks = trained.tracks(sequence, detections)
+        return trained.detector.accept(tracks), tracks
+
+    return search
+
+
+def _search_bar(sequence: Sequence) -> Callable:
+    return lambda items: bar(items, f"search {sequence.name}")
+
+
+def _write_all(
+    search: Search, source: Path, files: dict[str, Path], output: Path, pictures: int, video: bool
+) -> Path:
+    """Search all files of a source and write the results; return the folder."""
     _begin(output, source, files)
     results = {}
     for name, path in files.items():
         try:
-            results[name] = _detect_in(trained, path, name, output, video)
+            results[name] = _detect_in(search, open_sequence(path, name), output, video)
         except InputError as problem:
             if len(files) == 1:
                 raise
@@ -91,19 +166,10 @@ def run(
         _draw(files[name], name, [t for _, t in frames], results[name].table, output)
     _summarise(results, table, output)
     if len(results) < len(files):
-        rule = f"all {len(files)} sequences must be readable"
+        rule = f"all {len(files)} sequences must be readable and long enough"
         remedy = f"They are named above; the results of the others are in {output}."
         raise InputError(source, rule, f"{len(files) - len(results)} that are not", remedy)
     return output
-
-
-def _files(config, source: Path) -> dict[str, Path]:
-    """Map names to paths: the sequences of a data folder, or the source itself."""
-    layout = layout_from(config.data.layout.to_dict(), "config.data.layout")
-    if source.is_dir() and any(source.glob(layout.sequences)):
-        return open_folder(source, layout).files
-    open_sequence(source)  # raises before anything is written
-    return {_name(source): source}
 
 
 def _name(source: Path) -> str:
@@ -134,21 +200,18 @@ def _begin(output: Path, source: Path, files: dict[str, Path]) -> None:
     write_text(record, json.dumps({"source": resolved, "sequences": list(files)}, indent=1) + "\n")
 
 
-def _detect_in(trained: Run, path: Path, name: str, output: Path, video: bool) -> _Outputs:
+def _detect_in(search: Search, sequence: Sequence, output: Path, video: bool) -> _Outputs:
     """Detect in a sequence and append the results to the tables."""
-    sequence = open_sequence(path, name)
-    detections = trained.detect(sequence, False, lambda it: bar(it, f"search {name}"))
-    tracks = trained.tracks(sequence, detections)
+    table, tracks = search(sequence)
     for note in tracks.notes:
         say(note)
-    table = trained.detector.accept(tracks)
     points = tracks.points[tracks.points.confirmed].drop(columns="confirmed").round(_DECIMALS)
     for rows, file in zip((table, points), _TABLES, strict=True):
         into = output / file
         rows.to_csv(into, mode="a", header=not into.exists(), index=False, lineterminator="\n")
     if video:
         overlay.write_video(
-            output / f"{name}.mp4", sequence, table, lambda it: bar(it, "video", "frame")
+            output / f"{sequence.name}.mp4", sequence, table, lambda it: bar(it, "video", "frame")
         )
     return _Outputs(table, len(sequence), points.track.nunique())
 

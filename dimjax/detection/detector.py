@@ -2,7 +2,7 @@
 
 detector = restore_detector("runs/demo/rounds/0/checkpoints")
 tracks = detector.link(detect_in_sequence(detector, sequence))
-detector.accept(tracks)                     # detections that reach their threshold
+detector.accept(tracks)                     # detections that reach their threshold, gaps filled
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ from dimjax.evaluation.thresholds import accepted
 from dimjax.models import create_detector
 from dimjax.models.batch_norm_fusion import apply_fused
 from dimjax.motion import EvidenceConfig
-from dimjax.tracks import LinkingConfig, Shifts, Tracks, link, vote
+from dimjax.tracks import Shifts, Tracks, link, linking_of, score
 from dimjax.training import checkpoints
 from dimjax.training.inputs import CHANNELS, network_input
 
@@ -39,22 +39,31 @@ class Detector(NamedTuple):
         settings = self.description["evidence"]
         return None if settings is None else EvidenceConfig(**settings)
 
-    def link(self, detections: pd.DataFrame, shifts: Shifts | None = None) -> Tracks:
-        """Link detections to tracks, which start at detections that reach their threshold.
+    def link(
+        self, detections: pd.DataFrame, shifts: Shifts | None = None, causal: bool = False
+    ) -> Tracks:
+        """Link detections to tracks, weak detections included.
 
         Args:
           detections: Table of detections at all scores.
           shifts: Motion of the camera in each sequence, see dimjax.tracks.link; None if it is
             fixed.
+          causal: Use only the past of each frame, as for live use.
         """
-        threshold = self.description["threshold"]
-        strong = (threshold["target"], threshold["interference"])
-        return link(detections, LinkingConfig(strong=strong), shifts)
+        return link(detections, linking_of(self.description), shifts, causal=causal)
 
     def accept(self, tracks: Tracks) -> pd.DataFrame:
-        """Return the detections that reach their threshold after their tracks have voted."""
-        table = accepted(vote(tracks), self.description["track_threshold"])
-        return table.drop(columns="strong").reset_index(drop=True)
+        """Return the detections that reach their threshold with the scores their tracks support.
+
+        Gaps in confirmed tracks are filled, with `detected` False, unless the tracks are causal.
+        """
+        table = accepted(score(tracks), self.thresholds_of(tracks)).drop(columns="strong")
+        return table.sort_values(["sequence", "frame"], kind="stable", ignore_index=True)
+
+    def thresholds_of(self, tracks: Tracks) -> dict[str, float]:
+        """Return the threshold of each category for the scores that tracks support."""
+        name = "causal_threshold" if tracks.causal else "track_threshold"
+        return self.description.get(name, self.description["track_threshold"])
 
 
 def create_model(description: dict) -> nn.Module:

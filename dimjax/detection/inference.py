@@ -99,7 +99,7 @@ def _evidence_batches(
     detector: Detector, sequence: Sequence, scale: Scale, batches: list[np.ndarray], size: int
 ) -> Iterator[jax.Array | None]:
     """Yield the motion evidence [size, H, W, 3] of each batch, padded as its clips, or None."""
-    if detector.evidence is None:
+    if detector.evidence is None or not batches:
         yield from [None] * len(batches)
         return
     numbers = np.concatenate(batches).tolist()

@@ -1,7 +1,9 @@
-"""Detection without training: peaks of the motion evidence, as a table, linked to tracks.
+"""Detection without training: peaks of the motion evidence, linked to tracks.
 
-    table = untrained_detections(sequence, EvidenceConfig(), max_false_alarms=0.5)
-    table.score, table.false_alarms, table.sign         # and COLUMNS of dimjax.detection.inference
+The only threshold is the number of false alarms to expect in a frame.
+
+    accepted, tracks = detect_and_link(sequence, max_false_alarms=0.5)
+    untrained_detections(sequence, EvidenceConfig(), max_false_alarms=0.5)  # each frame alone
 """
 
 from collections.abc import Callable, Iterable
@@ -10,13 +12,92 @@ import numpy as np
 import pandas as pd
 
 from dimjax.data.labels import CATEGORIES
-from dimjax.data.sequences import Sequence, measure_scale
+from dimjax.data.sequences import Sequence, as_sequence, measure_scale
 from dimjax.detection.inference import COLUMNS
 from dimjax.motion import EvidenceConfig, detect_untrained
+from dimjax.settings_rules import Rule, check_fields
+from dimjax.tracks import UNTRAINED, LinkingConfig, Tracks, link, linking_of, score
 
 UNTRAINED_COLUMNS = (*COLUMNS, "false_alarms", "sign")
 
 _BOX_SIGMAS = 5.0  # side of a box, in sigmas of the matched filter
+_AREA_PX = 640 * 512  # false alarms in this area determine the score
+_WEAKEST_FALSE_ALARMS = 10.0  # expected in _AREA_PX; weaker detections do not continue a track
+_FINITE = Rule(lambda value: 0 < value < float("inf"), "above 0 and finite")
+
+
+def detect(frames: np.ndarray | Sequence, max_false_alarms: float = 0.5) -> pd.DataFrame:
+    """Detect moving targets in raw frames without a trained network.
+
+    Args:
+      frames: [T, H, W] uint8 or uint16, or a sequence from dimjax.data.sequences; 8 frames or more.
+      max_false_alarms: Threshold, expected false alarms in a frame.
+
+    Returns:
+      Accepted detections, as from detect_and_link.
+    """
+    sequence = frames if isinstance(frames, Sequence) else as_sequence(frames)
+    return detect_and_link(sequence, max_false_alarms)[0]
+
+
+def detect_and_link(
+    sequence: Sequence,
+    max_false_alarms: float = 0.5,
+    settings: EvidenceConfig = EvidenceConfig(),  # noqa: B008, since it cannot be changed
+    progress: Callable[[Iterable], Iterable] = iter,
+) -> tuple[pd.DataFrame, Tracks]:
+    """Detect moving targets without a trained network, and link them to tracks.
+
+    Args:
+      sequence: Sequence; its level and noise are measured here.
+      max_false_alarms: Threshold of a detection, expected false alarms in a frame. A weaker one, or
+        a gap, is accepted if its track gives it a high score.
+      settings: Settings of the motion evidence.
+      progress: Wraps the frame numbers, e.g. a progress bar.
+
+    Returns:
+      Accepted detections and all tracks. The table of detections has UNTRAINED_COLUMNS, with the
+      score that the track supports, track and detected. In a gap of a confirmed track detected is
+      False, false_alarms is missing, and the sign is that of the track.
+
+    Raises:
+      InputError: The threshold or a setting is out of its range, or the sequence is too short.
+    """
+    check_threshold(max_false_alarms)
+    areas = _areas(sequence)
+    weakest = max(_WEAKEST_FALSE_ALARMS * areas, max_false_alarms)
+    detections = untrained_detections(sequence, settings, weakest, progress)
+    config = untrained_linking(max_false_alarms / areas)
+    tracks = link(detections, config)
+    table = score(tracks)
+    # The windows of neighbouring frames overlap, so false alarms persist over several frames and
+    # look like tracks: a track must count for more than a detection alone.
+    needed = (1 + _lone_score(config)) / 2
+    table = table[(table.false_alarms <= max_false_alarms) | (table.score >= needed)]
+    table = table.drop(columns="strong")
+    of_track = table.groupby("track").sign.transform("median")
+    table["sign"] = table.sign.fillna(of_track).astype(int)
+    order = np.lexsort((-table.score, table.frame))
+    return table.iloc[order].reset_index(drop=True), tracks
+
+
+def check_threshold(max_false_alarms: float) -> None:
+    """Raise an InputError if a number of expected false alarms is not above 0 and finite."""
+    rules, remedy = {"max_false_alarms": _FINITE}, "Correct it."
+    values = {"max_false_alarms": max_false_alarms}
+    check_fields("{} (--false-alarms)", values, rules, remedy)
+
+
+def untrained_linking(max_false_alarms: float = 1.0) -> LinkingConfig:
+    """Make the settings that link untrained detections to tracks.
+
+    Args:
+      max_false_alarms: Threshold of a detection without a track, expected false alarms in an area
+        of 640x512 pixels.
+    """
+    threshold = dict.fromkeys(CATEGORIES, _score_of(max_false_alarms))
+    config = linking_of({"threshold": threshold, "score_model": UNTRAINED._asdict()})
+    return config._replace(weak=_score_of(max(_WEAKEST_FALSE_ALARMS, max_false_alarms)))
 
 
 def untrained_detections(
@@ -25,10 +106,10 @@ def untrained_detections(
     max_false_alarms: float,
     progress: Callable[[Iterable], Iterable] = iter,
 ) -> pd.DataFrame:
-    """Detect moving targets in the frames of a sequence without a trained network.
+    """Detect moving targets in each frame of a sequence without a trained network.
 
-    The score is 1 / (1 + false_alarms). It is 0.5 at one expected false alarm in a frame, and
-    within a region of a sequence it rises with the strength of the evidence.
+    The score is 1 / (1 + F) with F false alarms expected in an area of 640x512 pixels, whatever the
+    size of the frame. Within a region of a sequence it rises with the strength of the evidence.
 
     Args:
       sequence: Sequence; its level and noise are measured here.
@@ -50,9 +131,24 @@ def untrained_detections(
     side = _BOX_SIGMAS * settings.sigma_px
     columns = detections._asdict() | {"sequence": sequence.name, "w": side, "h": side}
     table = pd.DataFrame(columns | {"category": CATEGORIES[0]})
-    table["score"] = 1 / (1 + table.false_alarms)
-    table = table.astype({"sequence": "str", "category": "object", "frame": "int64", "sign": "int64"})
-    floats = ["x", "y", "w", "h", "score", "false_alarms"]
-    table[floats] = table[floats].astype(float)
-    order = np.lexsort((-table.score, table.frame))
-    return table.iloc[order][list(UNTRAINED_COLUMNS)].reset_index(drop=True)
+    table["score"] = _score_of(table.false_alarms / _areas(sequence))
+    floats = dict.fromkeys(("x", "y", "w", "h", "score", "false_alarms"), "float64")
+    kinds = {"sequence": "str", "category": "object", "frame": "int64", "sign": "int64"}
+    table = table.astype(floats | kinds)[list(UNTRAINED_COLUMNS)]
+    return table.iloc[np.lexsort((-table.score, table.frame))].reset_index(drop=True)
+
+
+def _areas(sequence: Sequence) -> float:
+    """Return the size of a frame in areas of 640x512 pixels."""
+    return sequence.shape[1] * sequence.shape[2] / _AREA_PX
+
+
+def _score_of(false_alarms):
+    """Map false alarms expected in an area of 640x512 pixels to scores."""
+    return 1 / (1 + false_alarms)
+
+
+def _lone_score(config: LinkingConfig) -> float:
+    """Return the score, after linking, of a detection without a track at its threshold."""
+    table = pd.DataFrame([("", 0, 0.0, 0.0, 1.0, 1.0, CATEGORIES[0])], columns=COLUMNS[:-1])
+    return score(link(table.assign(score=config.strong[0]), config)).score[0]

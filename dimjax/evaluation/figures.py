@@ -65,7 +65,8 @@ def evaluate(
       match_px, images, pixels; categories: for each category the figures of
       metrics.at_threshold, ap by radius, its curve and, if the truths have a ratio, the same
       figures from BRIGHT on (from_5); snr or scr: the figures of targets in slices of that ratio,
-      the last slice from 5 on; confusion: counts [3, 3], truth by detection.
+      the last slice from 5 on; anything: figures of the accepted detections, whatever their
+      categories; confusion: counts [3, 3], truth by detection.
     """
     images = sum(frames.values())
     pixels = sum(frames[name] * frame_pixels[name] for name in frames)
@@ -74,17 +75,20 @@ def evaluate(
         matched = _match_at_radii(truth, detections, category, {*AP_RADII_PX, match_px})
         at = partial(_figures, matched, match_px, thresholds[category], images, pixels)
         curve = _thinned(sweep(matched.outcomes[match_px]), images)
-        part = {**at(matched.counts), "curve": curve}
-        if matched.ratio is not None:
-            part["from_5"] = at(_inside(matched, *BRIGHT))
-            if category == "target":
-                figures[matched.ratio.name] = [
-                    {**range_record(*bounds), **at(_inside(matched, *bounds))}
-                    for bounds in (*SLICES, BRIGHT)
-                ]
-        figures["categories"][category] = part
-    table = _confusion(truth, accepted(detections, thresholds), match_px)
-    figures["confusion"] = table.tolist()
+        figures["categories"][category] = {**at(matched.counts), "curve": curve}
+        if matched.ratio is None:
+            continue
+        figures["categories"][category]["from_5"] = at(_inside(matched, *BRIGHT))
+        if category == "target":
+            figures[matched.ratio.name] = [
+                {**range_record(*bounds), **at(_inside(matched, *bounds))}
+                for bounds in (*SLICES, BRIGHT)
+            ]
+    chosen = accepted(detections, thresholds)
+    outcome, _, _ = outcome_of(truth, chosen, ANYTHING, match_px)
+    anything = at_threshold(sweep(outcome), 0.0, images, pixels)
+    figures["anything"] = {**anything, "threshold": None}
+    figures["confusion"] = _confusion(truth, chosen, match_px).tolist()
     return figures
 
 

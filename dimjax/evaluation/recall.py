@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from dimjax.evaluation.figures import ANYTHING, outcome_of
+from dimjax.evaluation.figures import outcome_of
 from dimjax.evaluation.slices import SLICES, in_range, must_be_found, range_record, ratio_of
 
 _DRAWS = 200
@@ -69,30 +69,31 @@ def recall_at(
 
 def _row(events: Events, slices: list, allowed: float) -> dict:
     count = len(events.frames)
-    (accepted,), ((recall, *in_slices),) = _recall(events, np.ones((1, count)), allowed)
-    low = high = np.full(len(events.truths), np.nan)
-    if count > 1:
-        draws = np.random.default_rng(0).multinomial(count, np.full(count, 1 / count), _DRAWS)
-        _, recalls = _recall(events, draws, allowed)
-        low, high = _percentiles(recalls)
+    (accepted,), (recalls,) = _recall(events, np.ones((1, count)), allowed)
+    figures = zip(recalls, *_bounds(events, allowed), strict=True)
     rows = [
-        {
-            "truths": int(truths.sum()),
-            "recall": _or_none(r),
-            "low": _or_none(a),
-            "high": _or_none(b),
-        }
-        for truths, r, a, b in zip(events.truths, [recall, *in_slices], low, high, strict=True)
+        {"truths": int(truths.sum())}
+        | dict(zip(("recall", "low", "high"), map(_or_none, values), strict=True))
+        for truths, values in zip(events.truths, figures, strict=True)
     ]
+    of_slices = zip(slices, rows[1:], strict=True)
     return {
         "false_alarms_per_frame": allowed,
         "threshold": float(events.scores[accepted - 1]) if accepted else None,
         **rows[0],
-        "slices": [
-            {"range": range_record(*bounds), **row}
-            for bounds, row in zip(slices, rows[1:], strict=True)
-        ],
+        "slices": [{"range": range_record(*bounds), **row} for bounds, row in of_slices],
     }
+
+
+def _bounds(events: Events, allowed: float) -> np.ndarray:
+    """Bounds [2, L] of the intervals, NaN where no draw has truths or there is one sequence."""
+    count, bounds = len(events.frames), np.full((2, len(events.truths)), np.nan)
+    if count > 1:
+        draws = np.random.default_rng(0).multinomial(count, np.full(count, 1 / count), _DRAWS)
+        _, recalls = _recall(events, draws, allowed)
+        known = ~np.isnan(recalls).all(axis=0)
+        bounds[:, known] = np.nanpercentile(recalls[:, known], _PERCENTILES, axis=0)
+    return bounds
 
 
 def _events(truth, detections, frames: Mapping[str, int], category: str, match_px: float) -> Events:
@@ -142,14 +143,6 @@ def _count(ranks: list[np.ndarray], weights: np.ndarray, accepted: np.ndarray) -
     """Number of events [D] among the accepted scores [D] of each set."""
     counts = np.array([np.searchsorted(of_sequence, accepted) for of_sequence in ranks])
     return (weights * counts.T).sum(axis=1)
-
-
-def _percentiles(recalls: np.ndarray) -> np.ndarray:
-    """Bounds of the interval [2, L] of recalls [D, L]; NaN where no set has truths."""
-    bounds = np.full((2, recalls.shape[1]), np.nan)
-    known = ~np.isnan(recalls).all(axis=0)
-    bounds[:, known] = np.nanpercentile(recalls[:, known], _PERCENTILES, axis=0)
-    return bounds
 
 
 def _or_none(value: float) -> float | None:

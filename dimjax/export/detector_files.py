@@ -5,16 +5,24 @@ A file maps raw frames [B, 4, H, W] and scale [B, 2] to boxes [B, K, 4], score [
 differ from call to call. Frames are float32, which ONNX Runtime, TensorRT and XLA all accept and
 which represents 16-bit grey levels exactly.
 
-    export_onnx(detector, Path("detector.onnx"))        # returns the largest difference
+A detector that uses motion evidence has a third input: the evidence [B, H, W, 3], or the evidence
+window [B, frames, H, W] from which the file computes it. The reference frame of such a window is at
+the configured place. At the ends of a sequence it is at another one, so there only a file with the
+input `evidence` gives the detections of the detector itself.
+
+    export_onnx(detector, Path("network.onnx"))         # returns the largest difference
+    export_onnx(detector, Path("detector.onnx"), with_window=True)
     export_stablehlo(detector, Path("detector.stablehlo"))
-    detections = open_stablehlo("detector.stablehlo")(frames, scale)
+    detections = open_stablehlo("detector.stablehlo").detect(frames, scale)
 """
 
 import contextlib
 import hashlib
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -29,7 +37,15 @@ from dimjax.errors import InputError
 from dimjax.export.onnx_graph import onnx_graph
 from dimjax.export.onnx_runtime import OnnxDetector, open_onnx
 from dimjax.export.packages import import_extra
-from dimjax.export.parity import Detect, max_difference_on_frames
+from dimjax.export.parity import (
+    Detect,
+    frames_with_targets,
+    max_difference_on_frames,
+    max_evidence_difference,
+)
+from dimjax.motion import EvidenceConfig, window_evidence
+from dimjax.motion.bank import step_sigmas
+from dimjax.motion.windows import inner_times, reference_index
 
 TOLERANCE = 1e-4
 CHECK_SHAPES = ((1, 512, 640), (2, 203, 301))  # images, height and width of the compared frames
@@ -38,13 +54,27 @@ PLATFORMS = ("cpu", "cuda")
 Shapes = tuple[tuple[int, int, int], ...]
 
 
-def export_onnx(detector: Detector, path: Path, check_shapes: Shapes = CHECK_SHAPES) -> float:
+class StablehloDetector(NamedTuple):
+    """A detector in a StableHLO file."""
+
+    detect: Detect  # frames, scale and, with motion evidence, window -> Detections
+    evidence: Callable  # likewise -> evidence [B, H, W, 3]
+
+
+def export_onnx(
+    detector: Detector,
+    path: Path,
+    check_shapes: Shapes = CHECK_SHAPES,
+    with_window: bool = False,
+) -> float:
     """Write a detector as an ONNX file, with its description as metadata.
 
     Args:
       detector: Its network is written in float32, for whole frames.
       path: File to write. It appears complete and checked, or not at all.
       check_shapes: Shapes of the frames on which the file must agree with the detector.
+      with_window: Compute the motion evidence in the file, from its window; only for a detector
+        that uses it.
 
     Returns:
       The largest difference, in the units of dimjax.export.parity.
@@ -52,38 +82,53 @@ def export_onnx(detector: Detector, path: Path, check_shapes: Shapes = CHECK_SHA
     Raises:
       InputError: The file's detections differ, or the extra export is not installed.
     """
-    model = onnx_graph(detector)
+    model = onnx_graph(detector, with_window)
     model.producer_name, model.producer_version = "dimjax", dimjax.__version__
     properties = {key: json.dumps(value) for key, value in metadata(detector).items()}
     import_extra("onnx").helper.set_model_props(model, properties)
     import_extra("onnx").checker.check_model(model)
-    return _write_checked(
-        detector, path, model.SerializeToString(), lambda file: open_onnx(file).detect, check_shapes
-    )
+    check = partial(_difference, detector, check_shapes, with_window)
+    return _write_checked(path, model.SerializeToString(), lambda file: check(open_onnx(file)))
 
 
 def export_stablehlo(detector: Detector, path: Path, check_shapes: Shapes = CHECK_SHAPES) -> float:
-    """Write a detector as StableHLO, for CPUs and CUDA GPUs; see export_onnx."""
-    untiled, variables = _in_float32_untiled(detector), jax.device_get(detector.variables)
+    """Write a detector as StableHLO, for CPUs and CUDA GPUs; see export_onnx.
 
-    def detect(frames, scale):
-        return untiled.detect(variables, frames, scale)._asdict()
+    If the detector uses motion evidence, the file computes it from its window.
+    """
+    untiled, variables = _in_float32_untiled(detector), jax.device_get(detector.variables)
+    settings, shapes = detector.evidence, ["b, 4, h, w", "b, 2"]
+    if settings is not None:
+        shapes.append(f"b, {settings.frames}, h, w")
+
+    def detect(frames, scale, *window):
+        evidence = [_evidence(one, scale, settings) for one in window]
+        detections = untiled.detect(variables, frames, scale, *evidence)
+        return detections._asdict() | dict(zip(["evidence"], evidence, strict=False))
 
     scope = jax.export.SymbolicScope()
-    shapes = (jax.export.symbolic_shape(shape, scope=scope) for shape in ("b, 4, h, w", "b, 2"))
-    arguments = [jax.ShapeDtypeStruct(shape, jnp.float32) for shape in shapes]
+    arguments = [
+        jax.ShapeDtypeStruct(jax.export.symbolic_shape(shape, scope=scope), jnp.float32)
+        for shape in shapes
+    ]
     exported = jax.export.export(jax.jit(detect), platforms=PLATFORMS)(*arguments)
-    return _write_checked(detector, path, bytes(exported.serialize()), open_stablehlo, check_shapes)
+    check = partial(_difference, detector, check_shapes, settings is not None)
+    content = bytes(exported.serialize())
+    return _write_checked(path, content, lambda file: check(open_stablehlo(file)))
 
 
-def open_stablehlo(path: str | Path) -> Detect:
-    """Open a StableHLO file: a function from frames [B, 4, H, W], scale [B, 2] to Detections."""
+def open_stablehlo(path: str | Path) -> StablehloDetector:
+    """Open a StableHLO file."""
     call = jax.jit(jax.export.deserialize(bytearray(Path(path).read_bytes())).call)
 
-    def detect(frames: np.ndarray, scale: np.ndarray) -> Detections:
-        return Detections(**call(jnp.asarray(frames, jnp.float32), jnp.asarray(scale)))
+    def run(*inputs: np.ndarray) -> dict:
+        return call(*(jnp.asarray(values, jnp.float32) for values in inputs))
 
-    return detect
+    def detect(*inputs: np.ndarray) -> Detections:
+        outputs = run(*inputs)
+        return Detections(*(outputs[name] for name in Detections._fields))
+
+    return StablehloDetector(detect, lambda *inputs: run(*inputs)["evidence"])
 
 
 def with_onnx_runtime(detector: Detector, path: Path) -> Detector:
@@ -91,15 +136,16 @@ def with_onnx_runtime(detector: Detector, path: Path) -> Detector:
 
     Args:
       detector: A detector with its weights in memory.
-      path: The exported file. It is written first unless it holds these weights and settings.
+      path: The exported file, without `window`. It is written first unless it holds these weights
+        and settings.
 
     Raises:
-      InputError: The file's detections differ, or the extra export is not installed.
+      InputError: As export_onnx.
     """
     import_extra("onnxruntime")
     with contextlib.suppress(InputError):
         exported = open_onnx(path)
-        if exported.metadata == metadata(detector):
+        if exported.metadata == metadata(detector) and "window" not in exported.inputs:
             return _computed_by(exported, detector)
     export_onnx(detector, path)
     return _computed_by(open_onnx(path), detector)
@@ -117,16 +163,17 @@ def metadata(detector: Detector) -> dict:
 
 
 def _computed_by(exported: OnnxDetector, detector: Detector) -> Detector:
-    return detector._replace(detect=lambda _, frames, scale: exported.detect(frames, scale))
+    def detect(variables, frames, scale, evidence=None) -> Detections:
+        return exported.detect(frames, scale, *([] if evidence is None else [evidence]))
+
+    return detector._replace(detect=detect)
 
 
-def _write_checked(
-    detector: Detector, path: Path, content: bytes, open_file: Callable, check_shapes: Shapes
-) -> float:
+def _write_checked(path: Path, content: bytes, difference_of: Callable[[Path], float]) -> float:
     """Write a file under a temporary name, compare its detections, then rename it."""
-    with atomic_write(path) as partial:
-        partial.write_bytes(content)
-        difference = _difference(detector, open_file(partial), check_shapes)
+    with atomic_write(path) as partial_file:
+        partial_file.write_bytes(content)
+        difference = difference_of(partial_file)
         if not difference <= TOLERANCE:  # a NaN is refused too
             raise InputError(
                 path,
@@ -137,22 +184,64 @@ def _write_checked(
     return difference
 
 
-def _difference(detector: Detector, other: Detect, check_shapes: Shapes) -> float:
+def _difference(
+    detector: Detector,
+    check_shapes: Shapes,
+    with_window: bool,
+    exported: OnnxDetector | StablehloDetector,
+) -> float:
+    """Compute the largest difference of detections, on the same evidence, and of the evidence."""
     untiled, description = _in_float32_untiled(detector), detector.description
     # On the CPU, because GPUs round float32 to fewer bits by default.
     with jax.default_device(jax.devices("cpu")[0]):
         variables = jax.device_get(detector.variables)
 
-        def reference(frames, scale):
-            return jax.device_get(untiled.detect(variables, frames, scale))
+        def reference(*inputs):
+            if with_window:
+                inputs = (*inputs[:2], exported.evidence(*inputs))
+            return jax.device_get(untiled.detect(variables, *inputs))
 
-        return max_difference_on_frames(
+        difference = max_difference_on_frames(
             reference,
-            other,
+            exported.detect,
             check_shapes,
             description["output_stride"],
             description["suppress_px"],
+            partial(_inputs, detector.evidence, with_window),
         )
+        if not with_window:
+            return difference
+        of_evidence = _evidence_difference(detector.evidence, check_shapes, exported)
+        return float(np.max([difference, of_evidence]))
+
+
+def _evidence_difference(settings: EvidenceConfig, check_shapes: Shapes, exported) -> float:
+    step = step_sigmas(settings.frames, settings.clip_sigmas) / np.sqrt(settings.frames)
+    differences = []
+    for shape in check_shapes:
+        frames, scale, window = _inputs(settings, True, *shape, seed=0)
+        expected = _evidence(window, scale, settings)
+        other = exported.evidence(frames, scale, window)
+        differences.append(max_evidence_difference(expected, other, step))
+    return float(np.max(differences))
+
+
+def _inputs(
+    settings: EvidenceConfig | None, with_window: bool, *shape: int, seed: int
+) -> tuple[np.ndarray, ...]:
+    """Generate the inputs of a file: frames, scale and, if there is motion evidence, the third."""
+    if settings is None:
+        return frames_with_targets(*shape, seed)
+    first = reference_index(settings)
+    frames, scale = frames_with_targets(*shape, seed, max(settings.frames, first + 4))
+    clip, window = frames[:, first : first + 4], frames[:, : settings.frames]
+    return clip, scale, window if with_window else _evidence(window, scale, settings)
+
+
+@partial(jax.jit, static_argnames="settings")
+def _evidence(window, scale, settings: EvidenceConfig) -> jax.Array:
+    times = inner_times(settings)
+    return window_evidence(window, scale[:, 0], scale[:, 1], times, settings)
 
 
 def _in_float32_untiled(detector: Detector) -> Detector:

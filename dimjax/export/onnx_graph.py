@@ -15,10 +15,17 @@ import jax
 import jax.numpy as jnp
 
 from dimjax.detection.detector import Detector, create_model
+from dimjax.export.evidence_graph import evidence_text
 from dimjax.export.packages import import_extra, silenced
 from dimjax.models.batch_norm_fusion import apply_fused
 from dimjax.models.ops.export_forms import for_export
-from dimjax.training.inputs import CHANNELS
+from dimjax.training.inputs import (
+    CHANNELS,
+    NOISE_PEAK,
+    NOISE_SPREAD,
+    frame_mode,
+    uses_evidence,
+)
 
 # Supported by runtimes since 2023: ONNX Runtime 1.15, TensorRT 10.
 OPSET, IR_VERSION = 18, 9
@@ -28,49 +35,69 @@ _HEADER = f'<ir_version: {IR_VERSION}, opset_import: ["": {OPSET}]>'
 # ONNX Runtime takes five times as long for Asinh itself on a CPU, and three times as long for Sign
 # as for a clipped product.
 _ASINH = """
-    one = Constant<value_float = 1.0>()
-    minus_one = Constant<value_float = -1.0>()
-    huge = Constant<value_float = 1e30>()
-    magnitude = Abs(sigmas)
-    square = Mul(sigmas, sigmas)
-    above_one = Add(square, one)
-    root = Sqrt(above_one)
-    growth = Add(magnitude, root)
-    logarithm = Log(growth)
-    steep = Mul(sigmas, huge)
-    sign = Clip(steep, minus_one, one)
-    normal = Mul(sign, logarithm)
+    magnitude_$value = Abs($value)
+    square_$value = Mul($value, $value)
+    above_one_$value = Add(square_$value, one)
+    root_$value = Sqrt(above_one_$value)
+    growth_$value = Add(magnitude_$value, root_$value)
+    logarithm_$value = Log(growth_$value)
+    steep_$value = Mul($value, huge)
+    sign_$value = Clip(steep_$value, minus_one, one)
+    asinh_$value = Mul(sign_$value, logarithm_$value)
 """
-_INPUTS = {
-    "difference": f"""
+_SIGMAS = """
     parts = Constant<value_ints = [1, 3]>()
     first, others = Split<axis = 1>(frames, parts)
     difference = Sub(first, others)
     sigmas = Div(difference, sigma)
-    {_ASINH}""",
+"""
+# Frames to the channels `image`, by the mode without evidence.
+_IMAGES = {
+    "difference": _SIGMAS
+    + Template(_ASINH).substitute(value="sigmas")
+    + """
+    image = Identity(asinh_sigmas)
+""",
     "sequence": """
-    level = Unsqueeze(flat_level, rows_columns)
-    above_level = Sub(frames, level)
-    normal = Div(above_level, sigma)
+    above = Sub(frames, level)
+    image = Div(above, sigma)
 """,
     "single": """
     parts = Constant<value_ints = [1, 3]>()
     first, others = Split<axis = 1>(frames, parts)
-    level = Unsqueeze(flat_level, rows_columns)
-    above_level = Sub(first, level)
-    normal = Div(above_level, sigma)
+    above = Sub(first, level)
+    image = Div(above, sigma)
 """,
 }
+_WITHOUT_EVIDENCE = """
+    normal = Identity(image)
+"""
+_MAPS = """
+    maps = Transpose<perm = [0, 3, 1, 2]>(evidence)
+"""
+_WITH_EVIDENCE = f"""
+    map_parts = Constant<value_ints = [2, 1]>()
+    sums, residual = Split<axis = 1>(maps, map_parts)
+    noise_peak = Constant<value_float = {NOISE_PEAK}>()
+    noise_spread = Constant<value_float = {NOISE_SPREAD}>()
+    above_peak = Sub(sums, noise_peak)
+    normal_sums = Div(above_peak, noise_spread)
+    {Template(_ASINH).substitute(value="residual")}
+    normal = Concat<axis = 1>(image, normal_sums, asinh_residual)
+"""
 
 # Frames to network inputs, padded with zeros to multiples of the output stride.
 _BEFORE = """
-before (float[b, 4, h, w] frames, float[b, 2] scale) => (float[b, $channels, hs, ws] images)
+before ($inputs) => (float[b, $channels, hs, ws] images$outputs)
 <int64[2] ones = {1, 1}, int64[2] rows_columns = {2, 3}, int64[1] stride = {$stride},
- int64[6] none = {0, 0, 0, 0, 0, 0}>
+ int64[6] none = {0, 0, 0, 0, 0, 0}, bool always = {1},
+ float one = {1}, float minus_one = {-1}, float huge = {1e30}$initializers>
 {
     flat_level, flat_sigma = Split<axis = 1>(scale, ones)
+    level = Unsqueeze(flat_level, rows_columns)
     sigma = Unsqueeze(flat_sigma, rows_columns)
-    $input
+    $image
+    $evidence
     size = Shape<start = 2>(normal)
     negative_size = Neg(size)
     missing = Mod(negative_size, stride)
@@ -149,23 +176,26 @@ after (float[b, 7, gh, gw] grid)
 """
 
 
-def onnx_graph(detector: Detector) -> Any:
+def onnx_graph(detector: Detector, with_window: bool = False) -> Any:
     """Convert a detector to an onnx.ModelProto, in float32 and for whole frames.
 
     Inputs: frames [B, 4, H, W] float32, scale [B, 2] float32. Outputs: boxes [B, K, 4] float32,
     score [B, K] float32, category [B, K] int32, as in dimjax.detection.grid.Detections. B, H and W
-    are dynamic, K is the description's `max_detections`.
+    are dynamic, K is the description's `max_detections`. A detector that uses motion evidence has
+    a third input, evidence [B, H, W, 3] float32.
+
+    Args:
+      detector: Detector.
+      with_window: Compute the motion evidence in the graph. The third input is then the evidence
+        window [B, frames, H, W] float32 with its reference frame at the configured place, and
+        evidence [B, H, W, 3] is a fourth output.
 
     Raises:
       InputError: The extra export is not installed.
     """
     compose, parser = import_extra("onnx.compose"), import_extra("onnx.parser")
     description = detector.description
-    before = Template(_BEFORE).substitute(
-        input=_INPUTS[description["input"]],
-        channels=CHANNELS[description["input"]],
-        stride=description["output_stride"],
-    )
+    before = _before(detector, with_window)
     after = Template(_AFTER).substitute(
         count=description["max_detections"],
         stride=description["output_stride"],
@@ -177,7 +207,36 @@ def onnx_graph(detector: Detector) -> Any:
     model = compose.merge_models(model, after, [("network/grid", "grid")])
     model.graph.name = "detector"
     del model.graph.value_info[:]  # those of jax2onnx are wrong for dynamic sizes
+    # boxes, score and category come first.
+    outputs = sorted(model.graph.output, key=lambda output: output.name == "evidence")
+    del model.graph.output[:]
+    model.graph.output.extend(outputs)
     return model
+
+
+def _before(detector: Detector, with_window: bool) -> str:
+    """Write the graph from the inputs of the detector to those of its network."""
+    description = detector.description
+    mode = description["input"]
+    inputs, outputs = "float[b, 4, h, w] frames, float[b, 2] scale", ""
+    initializers, evidence = "", _WITHOUT_EVIDENCE
+    if with_window:
+        text = evidence_text(detector.evidence)
+        inputs += f", float[b, {detector.evidence.frames}, h, w] window"
+        outputs = ", float[b, h, w, 3] evidence"
+        initializers, evidence = f",\n {text.initializers}", text.nodes + _WITH_EVIDENCE
+    elif uses_evidence(mode):
+        inputs += ", float[b, h, w, 3] evidence"
+        evidence = _MAPS + _WITH_EVIDENCE
+    return Template(_BEFORE).substitute(
+        inputs=inputs,
+        outputs=outputs,
+        initializers=initializers,
+        image=_IMAGES[frame_mode(mode)],
+        evidence=evidence,
+        channels=CHANNELS[mode],
+        stride=description["output_stride"],
+    )
 
 
 def network_graph(detector: Detector) -> Any:

@@ -2,6 +2,7 @@
 
 exported = open_onnx("runs/demo/export/detector.onnx")
 detections = exported.detect(frames, scale)             # raw whole frames of any size
+detections = exported.detect(frames, scale, evidence)   # of a detector that uses motion evidence
 exported.metadata["threshold"]
 """
 
@@ -22,7 +23,9 @@ _REMEDY = "Export the detector again: python main.py export --workdir=RUN"
 class OnnxDetector(NamedTuple):
     """A detector in an ONNX file."""
 
-    detect: Callable  # frames [B, 4, H, W], scale [B, 2] -> Detections of NumPy arrays
+    detect: Callable  # one array for each of `inputs` -> Detections of NumPy arrays
+    evidence: Callable  # likewise -> evidence [B, H, W, 3]; only if `window` is an input
+    inputs: tuple[str, ...]  # frames, scale and, with motion evidence, evidence or window
     metadata: dict  # threshold, categories, output_stride, ...
 
 
@@ -39,12 +42,18 @@ def open_onnx(path: str | Path) -> OnnxDetector:
         rule = "it must be a detector that dimjax exported"
         raise InputError(path, rule, sorted(metadata) or "no metadata", _REMEDY)
 
-    def detect(frames: np.ndarray, scale: np.ndarray) -> Detections:
-        inputs = {"frames": frames, "scale": scale}
-        inputs = {name: np.asarray(values, np.float32) for name, values in inputs.items()}
-        return Detections(*session.run(["boxes", "score", "category"], inputs))
+    names = tuple(one.name for one in session.get_inputs())
 
-    return OnnxDetector(detect, {key: json.loads(value) for key, value in metadata.items()})
+    def run(outputs: list[str], *inputs: np.ndarray) -> list[np.ndarray]:
+        values = (np.asarray(array, np.float32) for array in inputs)
+        return session.run(outputs, dict(zip(names, values, strict=True)))
+
+    return OnnxDetector(
+        lambda *inputs: Detections(*run(["boxes", "score", "category"], *inputs)),
+        lambda *inputs: run(["evidence"], *inputs)[0],
+        names,
+        {key: json.loads(value) for key, value in metadata.items()},
+    )
 
 
 def create_session(model: Path | bytes) -> Any:

@@ -1,7 +1,8 @@
 """Parity: the largest difference between two implementations of a detector.
 
-Implementations are functions from frames [B, 4, H, W] and scale [B, 2] to Detections. They are
-compared on noise with small targets, because noise alone would hardly excite a trained network.
+Implementations are functions from frames [B, 4, H, W] and scale [B, 2], and possibly the motion
+evidence or its window, to Detections. They are compared on noise with small targets, because noise
+alone would hardly excite a trained network.
 
     frames, scale = frames_with_targets(2, 203, 301, seed=0)
     max_difference(detect(frames, scale), other(frames, scale), stride=8)
@@ -20,7 +21,12 @@ _PIXELS_PER_TARGET = 5000
 _CUTOFF_SLACK = 1e-3  # relative to the weakest score
 _EDGE_PX = 1e-3
 
-Detect = Callable[[np.ndarray, np.ndarray], Detections]
+# Residuals are rounded to whole steps before they are summed. One that lies within float32 rounding
+# of the middle between two steps may be rounded to either, which changes sums through its pixel.
+_MAX_MEAN_ROUNDED = 1e-4  # of the difference that this makes in all sums, noise sigmas
+_MAX_ROUNDED_STEPS = 2.01  # two residuals of one sum
+
+Detect = Callable[..., Detections]
 
 
 def max_difference_on_frames(
@@ -29,6 +35,7 @@ def max_difference_on_frames(
     shapes: Iterable[tuple[int, int, int]],
     stride: int,
     radius_px: float,
+    inputs_of: Callable | None = None,
 ) -> float:
     """Compute the largest difference on frames of each shape.
 
@@ -39,6 +46,7 @@ def max_difference_on_frames(
       stride: Output stride in pixels.
       radius_px: Radius within which duplicates are suppressed. Frames with two detections exactly
         at this distance are skipped; their outcome depends on rounding.
+      inputs_of: Makes the inputs from a shape and a seed; frames_with_targets by default.
 
     Returns:
       The largest difference, in the units of `max_difference`; NaN if any value is NaN.
@@ -46,26 +54,26 @@ def max_difference_on_frames(
     differences = []
     for shape in shapes:
         for seed in itertools.count():
-            frames, scale = frames_with_targets(*shape, seed)
-            expected = reference(frames, scale)
+            inputs = (inputs_of or frames_with_targets)(*shape, seed=seed)
+            expected = reference(*inputs)
             if not _has_pair_at(radius_px, expected):
                 break
-        differences.append(max_difference(expected, other(frames, scale), stride))
+        differences.append(max_difference(expected, other(*inputs), stride))
     return float(np.max(differences))  # the built-in max would lose a NaN
 
 
-def frames_with_targets(images: int, height: int, width: int, seed: int):
-    """Generate clips of noise with one moving spot of 3x3 pixels per 5,000 pixels.
+def frames_with_targets(images: int, height: int, width: int, seed: int, count: int = 4):
+    """Generate clips of `count` frames of noise with a moving spot of 3x3 px per 5,000 pixels.
 
     Returns:
-      frames [B, 4, H, W] uint16 and scale [B, 2] float32.
+      frames [B, count, H, W] uint16 and scale [B, 2] float32.
     """
     rng = np.random.default_rng(seed)
-    frames = rng.normal(LEVEL, NOISE_SIGMA, (images, 4, height, width))
-    count = 1 + height * width // _PIXELS_PER_TARGET
+    frames = rng.normal(LEVEL, NOISE_SIGMA, (images, count, height, width))
+    spots = 1 + height * width // _PIXELS_PER_TARGET
     for clip in frames:
-        rows, columns = (rng.integers(0, size - 3, count) for size in (height, width))
-        peaks = rng.uniform(3, 30, count) * NOISE_SIGMA
+        rows, columns = (rng.integers(0, size - 3, spots) for size in (height, width))
+        peaks = rng.uniform(3, 30, spots) * NOISE_SIGMA
         for k, frame in enumerate(clip):
             for row, column, peak in zip(
                 (rows + 4 * k) % (height - 3), columns, peaks, strict=True
@@ -73,6 +81,25 @@ def frames_with_targets(images: int, height: int, width: int, seed: int):
                 frame[row : row + 3, column : column + 3] += peak
     scale = np.tile(np.float32([LEVEL, NOISE_SIGMA]), (images, 1))
     return frames.round().astype(np.uint16), scale
+
+
+def max_evidence_difference(expected: np.ndarray, other: np.ndarray, step: float) -> float:
+    """Compute the largest difference between evidence maps [B, H, W, 3], noise sigmas.
+
+    Sums that differ by one or two steps because a residual was rounded to another step are left
+    out, if their differences are small in the mean of all sums.
+
+    Args:
+      expected: Maps that are taken as correct.
+      other: Maps to compare.
+      step: Change of a sum by one step of a residual, noise sigmas.
+    """
+    difference = np.abs(np.asarray(expected) - other)
+    rounded = (difference > step / 2) & (difference < _MAX_ROUNDED_STEPS * step)
+    rounded[..., 2] = False  # the residual of the reference frame is not rounded
+    if difference[rounded].sum() > step + _MAX_MEAN_ROUNDED * difference[..., :2].size:
+        return float(difference.max())
+    return float(difference[~rounded].max())
 
 
 def max_difference(one: Detections, other: Detections, stride: int) -> float:

@@ -1,16 +1,16 @@
-"""Motion evidence: what a window of frames adds up to along straight paths.
+"""Motion evidence: sums of a window of frames along straight paths.
 
-A velocity filter bank (Reed, Gagliardi and Shao 1983) that needs no training. Its maps are further
-input of the network, and their peaks are detections of their own.
+A velocity filter bank (Reed, Gagliardi and Shao 1983) that needs no training. Its maps are extra
+input channels of the network, and their peaks are detections without a network.
 
-    settings = EvidenceConfig()                                   # 8 frames, reference in the middle
+    settings = EvidenceConfig()           # 8 frames, reference in the middle
     scale = measure_scale(sequence)
     for evidence in evidence_of(sequence, scale, settings):
         ...                                                 # [H, W, 3]: bright, dark, residual
     window = window_of(t, len(sequence), settings)          # frames, and their times
     window_evidence(frames, level, noise_sigma, window.times, settings)     # [B, H, W, 3]
-    found = detect_untrained(sequence, scale, settings, max_false_alarms=0.5)
-    found.frame, found.x, found.y, found.strength, found.sign, found.false_alarms   # [N] each
+    peaks = detect_untrained(sequence, scale, settings, max_false_alarms=0.5)
+    peaks.frame, peaks.x, peaks.y, peaks.strength, peaks.sign, peaks.false_alarms   # [N] each
 """
 
 from dimjax.motion.detections import Detections, detect_untrained

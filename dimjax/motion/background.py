@@ -1,17 +1,18 @@
 """Background of a window of frames, with its local motion taken out.
 
-Clouds drift and the line of sight jitters by fractions of a pixel from frame to frame, and what a
-sharp edge leaves in a difference is brighter than a dim target. To first order it is the gradient
-of the background times the displacement (Lucas and Kanade 1981): both are fitted by least squares
-to each frame, in boxes of 24 px that are much larger than a target, with a constant for what
-becomes brighter or darker. Since the background of frames that do not lie on each other is
-blurred, all is repeated with the aligned frames.
+Clouds drift and the line of sight jitters by fractions of a pixel from frame to frame, and the
+difference that this leaves at a sharp edge is brighter than a dim target. To first order it is the
+gradient of the background times the displacement (Lucas and Kanade 1981). The displacement is
+fitted to each frame by least squares, in boxes of 24 px, which are much larger than a target, with
+a constant for changes of brightness. The background of frames that are not aligned is blurred, so
+background and fit are computed a second time from the aligned frames.
 
-    residual = filtered_frames - background, less the motion:   still_residuals(filtered)
+    residual = still_residuals(filtered)        # filtered - background - its motion
 """
 
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
@@ -20,49 +21,49 @@ _BLOCK_PX = 8  # side of a block, pixels
 _BLOCKS = 3  # side of the box over which displacements are fitted, blocks; odd
 _ROW_STEP = 2  # a fit uses every second row: neighbours are strongly correlated
 _MIN_VARIANCE = 0.1  # added to that of gradients, (noise sigmas / pixel) ** 2
-_MAX_SIGMAS = 6.0  # a residual counts with this at most in a fit
+_MAX_SIGMAS = 6.0  # residuals are clipped to this in a fit
 _PASSES = 2
 
 
 class _Grid(NamedTuple):
     """Matrices from columns to block columns and back, for one frame size."""
 
-    mean: np.ndarray  # [W, C] mean over a box
-    spread: np.ndarray  # [C, W] linear interpolation between the centres of blocks
-    rows: np.ndarray  # [R, 1] number of rows that are used in each box
+    mean: jax.Array  # [W, C] mean over a box
+    spread: jax.Array  # [C, W] linear interpolation between the centres of blocks
+    rows: jax.Array  # [R, 1] number of rows that are used in each box
     height: int
 
 
 def still_residuals(filtered):
-    """Return what each frame of a window holds beyond the background that moves.
+    """Subtract the moving background from each frame of a window.
 
     Args:
       filtered: [..., K, H, W] frames in noise sigmas, K at least 3.
 
     Returns:
-      [..., K, H, W], sigma sqrt((K - 1) / K) where the frames differ by white noise alone.
+      [..., K, H, W], of sigma sqrt((K - 1) / K) if the frames differ by white noise alone.
     """
     grid = _grid(*filtered.shape[-2:])
     aligned = filtered
     for _ in range(_PASSES):
         still = background(aligned)[..., None, :, :]
         residual = aligned - still
-        residual = residual - _moved(residual, still, grid)
+        residual = residual - _motion_residual(residual, still, grid)
         aligned = still + residual
     return residual
 
 
 def background(frames):
-    """Mean [..., H, W] over frames [..., K, H, W] without the largest and the smallest value.
+    """Average frames [..., K, H, W] to [..., H, W] without the largest and the smallest value.
 
-    With the mean of all, a bright target would leave a dark trail in the other frames.
+    In the mean of all values, a bright target would leave a dark trail in the other frames.
     """
-    total, largest, smallest = (of(frames, axis=-3) for of in (jnp.sum, jnp.max, jnp.min))
+    total, largest, smallest = (f(frames, axis=-3) for f in (jnp.sum, jnp.max, jnp.min))
     return (total - largest - smallest) / (frames.shape[-3] - 2)
 
 
-def _moved(residual, still, grid: _Grid):
-    """The part of residuals [..., K, H, W] that displacements of the background explain."""
+def _motion_residual(residual, still, grid: _Grid):
+    """Compute the part of residuals [..., K, H, W] that displacements of the background explain."""
     across, down = _gradients(still)
     limited = jnp.clip(residual, -_MAX_SIGMAS, _MAX_SIGMAS)
     mean_across, mean_down, offset = (_box_mean(v, grid) for v in (across, down, limited))
@@ -83,7 +84,7 @@ def _moved(residual, still, grid: _Grid):
 
 
 def _gradients(values):
-    """Central differences along x and y [..., H, W]; at the rims half of the one-sided ones."""
+    """Compute central differences along x and y [..., H, W]; half one-sided ones at the borders."""
     return tuple(_difference(values, axis) for axis in (values.ndim - 1, values.ndim - 2))
 
 
@@ -97,34 +98,39 @@ def _difference(values, axis: int):
 
 
 def _grid(height: int, width: int) -> _Grid:
-    columns, blocks = np.arange(width), np.arange(-(-width // _BLOCK_PX))
-    near = np.abs(columns[:, None] // _BLOCK_PX - blocks) <= _BLOCKS // 2
+    # In jax.numpy, because the sizes are symbolic in an export.
+    columns, blocks = jnp.arange(width), jnp.arange(-(-width // _BLOCK_PX))
+    in_box = jnp.abs(columns[:, None] // _BLOCK_PX - blocks) <= _BLOCKS // 2
     position = (columns + 0.5) / _BLOCK_PX - 0.5
-    weight = np.maximum(1 - np.abs(position - blocks[:, None]), 0)
-    used = np.zeros((-(-height // _BLOCK_PX), _BLOCK_PX))
-    used.reshape(-1)[:height:_ROW_STEP] = 1
-    rows = np.convolve(used.sum(axis=1), np.ones(_BLOCKS), "same")
-    mean, spread = near / near.sum(axis=0), weight / weight.sum(axis=0)
-    return _Grid(*(v.astype(np.float32) for v in (mean, spread, rows[:, None])), height)
+    weight = jnp.maximum(1 - jnp.abs(position - blocks[:, None]), 0)
+    first_rows = _BLOCK_PX * jnp.arange(-(-height // _BLOCK_PX))
+    used = -(-jnp.clip(height - first_rows, 0, _BLOCK_PX) // _ROW_STEP)
+    rows = _box_sum(used[:, None])
+    mean, spread = in_box / in_box.sum(axis=0), weight / weight.sum(axis=0)
+    return _Grid(*(v.astype(jnp.float32) for v in (mean, spread, rows)), height)
 
 
 def _box_mean(values, grid: _Grid):
-    """Means [..., R, C] of values [..., H, W] over the boxes round all blocks."""
+    """Average values [..., H, W] over the box around each block, [..., R, C]."""
     height, width = values.shape[-2:]
-    missing = -height % _BLOCK_PX
+    count = -(-height // _BLOCK_PX)
+    missing = count * _BLOCK_PX - height
     filled = jnp.pad(values, [(0, 0)] * (values.ndim - 2) + [(0, missing), (0, 0)])
-    blocks = filled.reshape(*values.shape[:-2], -1, _BLOCK_PX, width)[..., ::_ROW_STEP, :]
-    sums = blocks.sum(axis=-2)
-    count, reach = sums.shape[-2], _BLOCKS // 2
-    padded = jnp.pad(sums, [(0, 0)] * (sums.ndim - 2) + [(reach, reach), (0, 0)])
-    boxes = sum(padded[..., k : k + count, :] for k in range(_BLOCKS))
-    return (boxes / grid.rows) @ grid.mean
+    blocks = filled.reshape(*values.shape[:-2], count, _BLOCK_PX, width)[..., ::_ROW_STEP, :]
+    return (_box_sum(blocks.sum(axis=-2)) / grid.rows) @ grid.mean
+
+
+def _box_sum(blocks):
+    """Sum values of block rows [..., R, W] over the rows of the box around each of them."""
+    count, reach = blocks.shape[-2], _BLOCKS // 2
+    padded = jnp.pad(blocks, [(0, 0)] * (blocks.ndim - 2) + [(reach, reach), (0, 0)])
+    return sum(padded[..., k : k + count, :] for k in range(_BLOCKS))
 
 
 def _field(blocks, grid: _Grid):
-    """Bilinear interpolation [..., H, W] of values of blocks [..., R, C]."""
-    ends = [blocks[..., :1, :], blocks, blocks[..., -1:, :]]
-    wide = (jnp.concatenate(ends, axis=-2) @ grid.spread)[..., None, :]
+    """Interpolate values of blocks [..., R, C] bilinearly to pixels [..., H, W]."""
+    extended = jnp.concatenate([blocks[..., :1, :], blocks, blocks[..., -1:, :]], axis=-2)
+    wide = (extended @ grid.spread)[..., None, :]
     offset = ((np.arange(_BLOCK_PX) + 0.5) / _BLOCK_PX - 0.5)[:, None].astype(np.float32)
     above, below = np.maximum(-offset, 0), np.maximum(offset, 0)
     rows = (

@@ -1,13 +1,14 @@
 """Velocity filter bank: sums of residuals along straight paths, and their extrema.
 
 Reed, Gagliardi and Shao (1983), three-dimensional matched filtering: a target of unknown velocity
-v is at x + v t_k in frame k, so that s_v(x) = sum_k r_k(x + v t_k) / sqrt(K) collects all of its
-light, while independent noise keeps its sigma. Whole steps of r_k are summed as 8 bit integers (16
-bit for windows of more than 8 frames): sums are exact in any order, so that they are the same on
-all machines, and a CPU adds 32 or 64 of them at once.
+v is at x + v t_k in frame k. The sum s_v(x) = sum_k r_k(x + v t_k) / sqrt(K) collects all of its
+light, while independent noise keeps its sigma. The residuals r_k are quantized and summed as 8 bit
+integers (16 bit for windows of more than 8 frames). Such sums are exact in any order, hence equal
+on all machines, and a CPU adds 32 or 64 of them at once.
 
     shifts = path_shifts(times, settings)               # [P, K, 2] pixels x, y
-    bright, dark = extremes(quantize(residual, 4.5), shifts)
+    reach = int(np.abs(shifts).max())
+    bright, dark = extremes(quantize(residual, 4.5), path_groups(shifts, reach), reach)
 """
 
 from functools import partial
@@ -22,10 +23,10 @@ GROUP = 8  # paths that are summed in one step of the loop
 
 
 def velocity_grid(times: np.ndarray, settings: EvidenceConfig) -> np.ndarray:
-    """Velocities [P, 2] = x, y between the least and the top speed, in pixels a frame.
+    """Compute velocities [P, 2] = x, y from the lowest to the top speed, pixels a frame.
 
-    A square grid round 0 whose paths lie path_step_px apart in the frame farthest from the
-    reference frame.
+    They form a square grid around 0. In the frame farthest from the reference frame, neighbouring
+    paths lie path_step_px apart.
     """
     step = settings.path_step_px / np.abs(times).max()
     count = int(settings.speed_px / step)
@@ -36,23 +37,23 @@ def velocity_grid(times: np.ndarray, settings: EvidenceConfig) -> np.ndarray:
 
 
 def path_shifts(times: np.ndarray, settings: EvidenceConfig) -> np.ndarray:
-    """Displacements [P, K, 2] = x, y of the paths in each frame, whole pixels.
+    """Compute the displacements [P, K, 2] = x, y of paths in each frame, whole pixels.
 
     Args:
-      times: [K] frames, 0 at the reference frame.
-      settings: Top speed and spacing.
+      times: [K] frame times, 0 at the reference frame.
+      settings: Speeds and spacing of the paths.
     """
     exact = velocity_grid(times, settings)[:, None] * times[None, :, None]
     return np.unique(np.rint(exact).astype(np.int32), axis=0)
 
 
 def step_sigmas(frames: int, clip_sigmas: float) -> float:
-    """Width of one step of quantized residuals, in local sigmas."""
+    """Return the width of one step of quantized residuals, local sigmas."""
     return clip_sigmas / _max_steps(frames)
 
 
 def quantize(residual, clip_sigmas: float):
-    """Clip residuals [..., K, H, W] and round them to whole steps, int8 or int16."""
+    """Clip residuals [..., K, H, W] and round them to whole steps, as int8 or int16."""
     frames = residual.shape[-3]
     limited = jnp.clip(residual, -clip_sigmas, clip_sigmas)
     steps = jnp.round(limited / step_sigmas(frames, clip_sigmas))
@@ -60,7 +61,7 @@ def quantize(residual, clip_sigmas: float):
 
 
 def path_groups(shifts: np.ndarray, reach: int) -> np.ndarray:
-    """Offsets [G, 8, K, 2] = row, column of paths in frames with a margin of `reach` pixels.
+    """Group paths: their offsets [G, 8, K, 2] = row, column in frames padded by `reach` pixels.
 
     The last path is repeated to fill the last group.
     """
@@ -75,30 +76,30 @@ def extremes(steps, groups, reach: int, count=None, tile_rows: int = 0):
     Args:
       steps: [..., K, H, W] quantized residuals; outside the frame they are 0.
       groups: [G, 8, K, 2] from path_groups.
-      reach: Margin that the groups were made for, pixels.
-      count: Number of groups that are used, from the first on; all by default.
-      tile_rows: Rows that are summed at a time, so that they stay in a cache; 0: all at once.
+      reach: Padding for which the groups were made, pixels.
+      count: Number of leading groups to use; all by default.
+      tile_rows: Number of rows summed at a time, to fit the cache; 0 for the whole frame.
 
     Returns:
-      Two maps [..., H, W] of the dtype of steps: the evidence of bright and of dark targets.
+      Two maps [..., H, W] of the dtype of steps, the evidence of bright and of dark targets.
     """
     steps, groups = jnp.asarray(steps), jnp.asarray(groups)
     height, width = steps.shape[-2:]
     rows = tile_rows or height
-    below = -height % rows
-    margins = [(0, 0)] * (steps.ndim - 2) + [(reach, reach + below), (reach, reach)]
+    missing = -height % rows
+    margins = [(0, 0)] * (steps.ndim - 2) + [(reach, reach + missing), (reach, reach)]
     padded = jnp.pad(steps, margins)
     tile = partial(_tile, padded, groups, count, (rows, width), reach)
     if rows == height:
         return tile(0)
     tiles = lax.map(tile, jnp.arange(0, height, rows))
-    return tuple(_joined(tile_maps, height) for tile_maps in tiles)
+    return tuple(_stack_tiles(tile_maps, height) for tile_maps in tiles)
 
 
 def extremes_unrolled(steps, shifts: np.ndarray):
-    """Return the same as `extremes`, without a loop and with static slices of float32.
+    """Compute the same as `extremes` without a loop, with static slices of float32.
 
-    For conversion to ONNX, whose runtimes add no 8 bit integers. The sums are as exact.
+    For conversion to ONNX, whose runtimes do not add 8 bit integers. These sums are exact too.
 
     Args:
       steps: [..., K, H, W] quantized residuals.
@@ -122,7 +123,7 @@ def extremes_unrolled(steps, shifts: np.ndarray):
 
 
 def _tile(padded, groups, count, shape: tuple[int, int], reach: int, top):
-    """The extremes of the rows from `top` on."""
+    """Compute the extremes of the rows from `top` on."""
     rows, width = shape
     frames = padded.shape[-3]
     part = lax.dynamic_slice_in_dim(padded, top, rows + 2 * reach, axis=padded.ndim - 2)
@@ -141,17 +142,17 @@ def _tile(padded, groups, count, shape: tuple[int, int], reach: int, top):
             largest, smallest = jnp.maximum(largest, total), jnp.minimum(smallest, total)
         return largest, smallest
 
-    # Each path of speed 0 has the sum 0, so that 0 may stand for "no path".
-    nothing = jnp.zeros((*batch, rows, width), padded.dtype)
-    return lax.fori_loop(0, len(groups) if count is None else count, add, (nothing, nothing))
+    # The residuals of one pixel sum to about 0, so 0 stands for the path of speed 0.
+    zeros = jnp.zeros((*batch, rows, width), padded.dtype)
+    return lax.fori_loop(0, len(groups) if count is None else count, add, (zeros, zeros))
 
 
-def _joined(tiles, height: int):
-    """Tiles [N, ..., rows, W], one below the other, as one map [..., H, W]."""
+def _stack_tiles(tiles, height: int):
+    """Stack tiles [N, ..., rows, W], one below the other, to one map [..., H, W]."""
     rows = jnp.moveaxis(tiles, 0, -3)
     return rows.reshape(*rows.shape[:-3], -1, rows.shape[-1])[..., :height, :]
 
 
 def _max_steps(frames: int) -> int:
-    """Largest quantized residual: the sum of all frames just fits into the integers."""
+    """Return the largest quantized residual for which the sum of all frames cannot overflow."""
     return (127 if frames <= 8 else 32767) // frames

@@ -1,12 +1,13 @@
 """Detections of the velocity filter bank: a detector that needs no training.
 
-found = detect_untrained(sequence, measure_scale(sequence), EvidenceConfig(), max_false_alarms=0.5)
-found.frame, found.x, found.y, found.false_alarms
+    scale = measure_scale(sequence)
+    peaks = detect_untrained(sequence, scale, EvidenceConfig(), max_false_alarms=0.5)
+    peaks.frame, peaks.x, peaks.y, peaks.false_alarms
 
 The only threshold is the expected number of false alarms per frame. Clutter residuals differ
 between sequences and between regions of a frame, so the relation of strength to false alarms is
-estimated for each region of each sequence: above a low strength that clutter exceeds often and
-targets rarely, the strengths of false alarms are taken to be exponentially distributed.
+estimated for each region of each sequence. Above a low strength, which clutter exceeds often and
+targets rarely, the strengths of false alarms are modelled by an exponential distribution.
 """
 
 from collections.abc import Callable, Iterable
@@ -15,17 +16,17 @@ from typing import NamedTuple
 import numpy as np
 from scipy.ndimage import uniform_filter
 
+from dimjax.data.sequences import Scale, Sequence
 from dimjax.motion.maps import evidence_of
 from dimjax.motion.peaks import find_peaks
 from dimjax.motion.settings import EvidenceConfig
-from dimjax.data.sequences import Scale, Sequence
 
-_PIXELS_PER_PEAK = 1000  # pixels of a frame for each peak that is kept, the strongest first
+_PIXELS_PER_PEAK = 1000  # the strongest peaks of a frame are used, one for each 1,000 pixels
 _REGION_PX = 64  # side of a region, pixels
-_REGIONS = 3  # regions to each side of a square over which the tail of strengths is estimated
-_PRIOR_PEAKS = 20  # peaks that what holds without clutter counts as
-_PRIOR_EXCESS = 0.22  # mean excess without clutter, noise sigmas
-_MAX_EXCESS = 0.8  # a larger excess is only counted, since it may be that of a target
+_REGIONS = 3  # side of the square over which the tail of strengths is estimated, regions
+_PRIOR_PEAKS = 20  # weight of the prior, peaks
+_PRIOR_EXCESS = 0.22  # prior: mean excess over the floor without clutter, noise sigmas
+_MAX_EXCESS = 0.8  # a larger excess may be that of a target and is censored
 
 
 class Detections(NamedTuple):
@@ -36,7 +37,7 @@ class Detections(NamedTuple):
     y: np.ndarray  # [N] pixels
     strength: np.ndarray  # [N] noise sigmas
     sign: np.ndarray  # [N] 1 brighter or -1 darker than the background
-    false_alarms: np.ndarray  # [N] expected in a frame at this strength or above, all over it
+    false_alarms: np.ndarray  # [N] expected in a whole frame at this strength or above
 
 
 def detect_untrained(
@@ -46,12 +47,12 @@ def detect_untrained(
     max_false_alarms: float = 1.0,
     progress: Callable[[Iterable], Iterable] = iter,
 ) -> Detections:
-    """Detect what moves along straight paths, from the evidence maps alone.
+    """Detect objects that move along straight paths, from the evidence maps alone.
 
     Args:
-      sequence: All its frames are searched.
+      sequence: Sequence; all its frames are searched.
       scale: Level and noise of the sequence.
-      settings: Of the evidence.
+      settings: Settings of the evidence.
       max_false_alarms: Threshold, expected false alarms in a frame.
       progress: Wraps the frame numbers, e.g. a progress bar.
 
@@ -60,29 +61,30 @@ def detect_untrained(
     """
     length, height, width = sequence.shape
     count = -(-height * width // _PIXELS_PER_PEAK)
-    found = []
+    maps_peaks = []
     for evidence in evidence_of(sequence, scale, settings, progress(range(length))):
-        found.append([np.asarray(v) for v in find_peaks(evidence, count)])
-    x, y, strength, sign = (np.concatenate(v) for v in zip(*found, strict=True))
-    # Above that strength the peaks of most frames are all there.
-    floor = float(np.median([v[v > 0].min(initial=np.inf) for _, _, v, _ in found]))
+        maps_peaks.append([np.asarray(v) for v in find_peaks(evidence, count)])
+    x, y, strength, sign = (np.concatenate(v) for v in zip(*maps_peaks, strict=True))
+    # Above this strength, `count` cuts off no peak in most frames.
+    floor = float(np.median([v[v > 0].min(initial=np.inf) for _, _, v, _ in maps_peaks]))
     expected = expected_false_alarms(x, y, strength, floor, sequence.shape)
     frame = np.repeat(np.arange(length), count)
-    kept = (strength > 0) & (expected <= max_false_alarms)
-    return Detections(*(v[kept] for v in (frame, x, y, strength, sign, expected)))
+    accepted = (strength > 0) & (expected <= max_false_alarms)
+    return Detections(*(v[accepted] for v in (frame, x, y, strength, sign, expected)))
 
 
 def expected_false_alarms(x, y, strength, floor: float, shape: tuple[int, int, int]) -> np.ndarray:
-    """Number of false alarms [N] to expect in a frame if peaks of a strength are accepted.
+    """Estimate the number of false alarms [N] in a frame at the strength of each peak or above.
 
-    A peak of excess e over the floor in a region of rate r (peaks above the floor in a frame, if
-    the whole frame were as that region) and mean excess b has the number r exp(-e / b).
+    In a region with rate r and mean excess b over the floor, the number at excess e is
+    r exp(-e / b). The rate is the number of peaks above the floor that a frame would hold if all
+    of it were like the region.
 
     Args:
-      x: [N] places of all peaks of a sequence, pixels.
-      y: Likewise.
+      x: [N] of all peaks of a sequence, pixels.
+      y: [N] pixels.
       strength: [N] noise sigmas.
-      floor: Strength above which all peaks are among the given.
+      floor: Strength above which no peak is missing.
       shape: T, H, W of the sequence.
     """
     length, height, width = shape
@@ -93,9 +95,7 @@ def expected_false_alarms(x, y, strength, floor: float, shape: tuple[int, int, i
     above = excess > 0
     limited = np.clip(excess, 0, _MAX_EXCESS)
     totals = np.zeros((3, *regions))
-    for total, values in zip(
-        totals, (above, above & (excess < _MAX_EXCESS), limited), strict=True
-    ):
+    for total, values in zip(totals, (above, above & (excess < _MAX_EXCESS), limited), strict=True):
         np.add.at(total, (row, column), values)
     count, below, sums = (uniform_filter(v, _REGIONS, mode="nearest") for v in totals)
     # The maximum-likelihood mean of an exponential distribution whose largest values are censored.

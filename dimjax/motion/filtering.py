@@ -1,7 +1,7 @@
 """Spatial filter of frames, and their normalised residuals within a window.
 
-The filter is linear: it is applied once to each frame when it is read, and the residuals of all
-windows that hold the frame are computed from its filtered form.
+Each frame is filtered once, when it is read. The residuals of all windows that contain the frame
+are computed from its filtered form.
 
     filtered = filter_frame(frame, level, noise_sigma, sigma_px=1.0)        # [H, W]
     residual = residuals(jnp.stack(eight_filtered), box_px=25)              # [8, H, W]
@@ -16,20 +16,20 @@ from jax import lax
 
 from dimjax.motion.background import still_residuals
 
-_REACH_SIGMAS = 4.0  # the Gaussian is cut off there
-_MAX_SIGMAS = 6.0  # a value counts with this at most in the local RMS
-_BLOCK_PX = 5  # side of the blocks over which squares are summed before the box is
+_REACH_SIGMAS = 4.0  # the Gaussian is truncated there
+_MAX_SIGMAS = 6.0  # values are clipped to this in the local RMS
+_BLOCK_PX = 5  # side of the blocks that a box consists of
 
 
 @partial(jax.jit, static_argnames="sigma_px")
 def filter_frame(frame, level, noise_sigma, sigma_px: float):
-    """Correlate frames with a Gaussian of unit energy: white noise keeps its sigma, 1 after this.
+    """Normalise frames and correlate them with a Gaussian of unit energy; white noise gets sigma 1.
 
     Args:
       frame: [..., H, W] grey levels.
-      level: [...] grey level that counts as zero, also outside the frame.
+      level: [...] grey level that is subtracted; frames are padded with it.
       noise_sigma: [...] noise of one raw frame, grey levels.
-      sigma_px: Of the Gaussian, pixels.
+      sigma_px: Sigma of the Gaussian, pixels.
 
     Returns:
       [..., H, W] float32, noise sigmas.
@@ -43,17 +43,17 @@ def filter_frame(frame, level, noise_sigma, sigma_px: float):
 
 
 def gaussian_taps(sigma_px: float) -> np.ndarray:
-    """Return an odd number of Gaussian weights whose squares add up to 1."""
+    """Return an odd number of Gaussian weights whose squares sum to 1."""
     reach = max(1, round(_REACH_SIGMAS * sigma_px))
     taps = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma_px) ** 2)
     return taps / np.sqrt(np.sum(taps**2))
 
 
 def residuals(filtered, box_px: int):
-    """Return what each frame of a window holds beyond the background, in local sigmas.
+    """Subtract the moving background from each frame of a window; return local sigmas.
 
-    They are scaled to unit variance where the frames differ by white noise alone, and divided by
-    their local RMS where that is above 1, as at the edges of clouds that change.
+    Residuals are scaled to unit variance for frames that differ by white noise alone. If their
+    local RMS is above 1, as at the edges of changing clouds, they are divided by it.
 
     Args:
       filtered: [..., K, H, W] frames of a window after filter_frame.
@@ -63,7 +63,7 @@ def residuals(filtered, box_px: int):
       [..., K, H, W] float32.
     """
     count = filtered.shape[-3]
-    # Exact for the mean of all frames as background; for the one that is used, within 2 % from
+    # Exact if the background is the mean of all frames; for the trimmed mean, within 2 % from
     # 5 frames on.
     gain = float(np.sqrt(count / (count - 1)))
     values = gain * still_residuals(filtered)
@@ -71,13 +71,13 @@ def residuals(filtered, box_px: int):
 
 
 def local_rms(values, box_px: int):
-    """RMS [..., H, W] of values [..., H, W], clipped to 6, over a box round each block of 5x5."""
+    """Compute the RMS of values [..., H, W], clipped to 6, over a box around each 5x5 block."""
     height, width = values.shape[-2:]
     squares = jnp.square(jnp.clip(values, -_MAX_SIGMAS, _MAX_SIGMAS))
     blocks = max(1, round(box_px / _BLOCK_PX))
     for axis in (-2, -1):
         squares = _box_sum(_block_sum(squares, axis), blocks, axis)
-    mean = squares / jnp.asarray(_pixels(height, width, blocks))
+    mean = squares / _pixels(height, width, blocks)
     return _repeat(_repeat(jnp.sqrt(mean), -2, height), -1, width)
 
 
@@ -85,39 +85,39 @@ def _correlate(values, taps, axis: int):
     reach = len(taps) // 2
     size = values.shape[axis]
     padded = _pad(values, axis, reach, reach)
-    parts = (float(tap) * _part(padded, axis, k, size) for k, tap in enumerate(taps))
+    parts = (float(tap) * _slice(padded, axis, k, size) for k, tap in enumerate(taps))
     return sum(parts)
 
 
 def _block_sum(values, axis: int):
-    """Sums over blocks of 5 along an axis, the last one filled up with zeros."""
-    values = _pad(values, axis, 0, -values.shape[axis] % _BLOCK_PX)
+    """Sum over blocks of 5 along an axis; the last one is padded with zeros."""
+    size = values.shape[axis]
+    blocks = -(-size // _BLOCK_PX)
+    values = _pad(values, axis, 0, blocks * _BLOCK_PX - size)
     shape = list(values.shape)
     axis += len(shape)
-    shape[axis : axis + 1] = [shape[axis] // _BLOCK_PX, _BLOCK_PX]
+    shape[axis : axis + 1] = [blocks, _BLOCK_PX]
     return values.reshape(shape).sum(axis=axis + 1)
 
 
 def _box_sum(values, size: int, axis: int):
-    """Sums over `size` neighbours along an axis, zeros outside."""
+    """Sum over `size` neighbours along an axis, with zeros outside."""
     before = (size - 1) // 2
     padded = _pad(values, axis, before, size - 1 - before)
-    return sum(_part(padded, axis, k, values.shape[axis]) for k in range(size))
+    return sum(_slice(padded, axis, k, values.shape[axis]) for k in range(size))
 
 
-def _pixels(height: int, width: int, blocks: int) -> np.ndarray:
-    """Number of pixels within the frame in each box [H / 5, W / 5]."""
+def _pixels(height: int, width: int, blocks: int) -> jax.Array:
+    """Count the pixels of each box that lie in the frame, [H / 5, W / 5]."""
     counts = []
     for size in (height, width):
-        edges = np.minimum(np.arange(0, size + _BLOCK_PX, _BLOCK_PX), size)
-        before = (blocks - 1) // 2
-        padded = np.pad(np.diff(edges), (before, blocks - 1 - before))
-        counts.append(np.convolve(padded, np.ones(blocks, int), "valid"))
-    return np.outer(*counts).astype(np.float32)
+        starts = _BLOCK_PX * jnp.arange(-(-size // _BLOCK_PX))
+        counts.append(_box_sum(jnp.clip(size - starts, 0, _BLOCK_PX), blocks, 0))
+    return jnp.outer(*counts).astype(jnp.float32)
 
 
 def _repeat(values, axis: int, size: int):
-    return _part(jnp.repeat(values, _BLOCK_PX, axis=axis), axis, 0, size)
+    return _slice(jnp.repeat(values, _BLOCK_PX, axis=axis), axis, 0, size)
 
 
 def _pad(values, axis: int, before: int, after: int):
@@ -126,5 +126,5 @@ def _pad(values, axis: int, before: int, after: int):
     return jnp.pad(values, widths)
 
 
-def _part(values, axis: int, start: int, size: int):
+def _slice(values, axis: int, start: int, size: int):
     return lax.slice_in_dim(values, start, start + size, axis=axis)

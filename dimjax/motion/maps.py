@@ -1,8 +1,8 @@
-"""Evidence maps: of each frame of a sequence in turn, or of a batch of windows.
+"""Evidence maps of the frames of a sequence in turn, or of a batch of windows.
 
-Channels of a map [H, W, 3], all in sigmas of local noise: the largest sum over all paths (bright
-targets), the smallest one with its sign reversed (dark targets), and the residual of the reference
-frame. Without a target the first two lie near 3 everywhere: they are maxima over many paths.
+A map [H, W, 3] has three channels in sigmas of local noise: the largest sum over all paths (bright
+targets), the negated smallest sum (dark targets), and the residual of the reference frame. The
+first two are maxima over many paths, so without a target they are near 3 everywhere.
 
     for t, evidence in enumerate(evidence_of(sequence, measure_scale(sequence), EvidenceConfig())):
         ...                                                     # [H, W, 3] float32
@@ -17,6 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from dimjax.data.sequences import Scale, Sequence
 from dimjax.motion.bank import (
     extremes,
     extremes_unrolled,
@@ -28,7 +29,6 @@ from dimjax.motion.bank import (
 from dimjax.motion.filtering import filter_frame, residuals
 from dimjax.motion.settings import EvidenceConfig, check
 from dimjax.motion.windows import Window, check_length, window_of
-from dimjax.data.sequences import Scale, Sequence
 
 _CPU_TILE_ROWS = 64
 
@@ -37,8 +37,8 @@ class WindowSteps(NamedTuple):
     """Residuals of one evidence window."""
 
     window: Window
-    steps: jax.Array  # [K, H, W] int8 or int16, quantized
-    reference: jax.Array  # [H, W] float32, of the reference frame, not clipped
+    steps: jax.Array  # [K, H, W] int8 or int16, quantized residuals
+    reference: jax.Array  # [H, W] float32, residual of the reference frame, not clipped
 
 
 def evidence_of(
@@ -50,10 +50,10 @@ def evidence_of(
     """Yield the evidence map [H, W, 3] of each reference frame.
 
     Args:
-      sequence: Each frame is read and filtered once if the references ascend.
+      sequence: Sequence; each frame is read and filtered once if the references ascend.
       scale: Level and noise of the sequence.
-      settings: Of the evidence.
-      references: Reference frames; by default all, in order.
+      settings: Settings of the evidence.
+      references: Numbers of the reference frames; by default all, in order.
 
     Raises:
       InputError: A setting is out of its range, or the sequence is too short.
@@ -62,7 +62,7 @@ def evidence_of(
     for window, steps, reference in steps_of(sequence, scale, settings, references):
         if window.index not in banks:
             groups = path_groups(path_shifts(window.times, settings), reach)
-            banks[window.index] = _filled(groups, max_groups(settings)), len(groups)
+            banks[window.index] = _padded(groups, max_groups(settings)), len(groups)
         groups, count = banks[window.index]
         yield _evidence(steps, reference, groups, count, reach, settings.clip_sigmas)
 
@@ -73,16 +73,16 @@ def steps_of(
     settings: EvidenceConfig,
     references: Iterable[int] | None = None,
 ) -> Iterator[WindowSteps]:
-    """Yield the residuals of the window round each reference frame; as evidence_of."""
+    """Yield the residuals of the window of each reference frame; arguments as of evidence_of."""
     check(settings)
     length = len(sequence)
     check_length(length, settings, f"sequence {sequence.name}")
     filtered: dict[int, jax.Array] = {}
     for t in range(length) if references is None else references:
         window = window_of(t, length, settings)
-        # What a window near the end of the sequence needs again reaches a whole window back.
-        first = window.frames[-1] - settings.frames * settings.stride
-        filtered = {k: filtered[k] for k in filtered if first < k}
+        # The windows at the end of the sequence begin a whole window before its last frame.
+        oldest = window.frames[-1] - settings.frames * settings.stride
+        filtered = {k: frame for k, frame in filtered.items() if k > oldest}
         for k in window.frames:
             if k not in filtered:
                 frame = jnp.asarray(sequence.frame(k))
@@ -92,18 +92,21 @@ def steps_of(
         yield WindowSteps(window, steps, reference)
 
 
-def window_evidence(frames, level, noise_sigma, times, settings: EvidenceConfig, unrolled: bool = False):
-    """Return the evidence maps of a batch of windows.
+def window_evidence(
+    frames, level, noise_sigma, times, settings: EvidenceConfig, unrolled: bool = False
+):
+    """Compute the evidence maps of a batch of windows.
 
-    A function of static shapes and shifts, to be compiled or exported as a part of a network.
+    Shapes and shifts are static, so a network can contain this function when it is compiled or
+    exported.
 
     Args:
       frames: [B, K, H, W] grey levels.
-      level: [B] level of each sequence.
+      level: [B] level of the sequence, grey levels.
       noise_sigma: [B] noise of one raw frame, grey levels.
       times: [K] times of the frames, 0 at the reference frame; the same for all windows.
-      settings: Of the evidence.
-      unrolled: Whether the sum over each path is written out, as conversion to ONNX needs.
+      settings: Settings of the evidence.
+      unrolled: Write out the sum over each path, as conversion to ONNX requires.
 
     Returns:
       [B, H, W, 3] float32.
@@ -123,19 +126,19 @@ def window_evidence(frames, level, noise_sigma, times, settings: EvidenceConfig,
 
 
 def max_reach(settings: EvidenceConfig) -> int:
-    """Largest displacement of a path in a window at either end of a sequence, pixels."""
+    """Return the largest displacement of a path, in a window at an end of a sequence, pixels."""
     span = (settings.frames - 1) * settings.stride
     return int(span * settings.speed_px + 0.5)
 
 
 def max_groups(settings: EvidenceConfig) -> int:
-    """Number of groups of paths of a window at the end of a sequence, the largest one."""
+    """Return the largest number of groups of paths, that of a window at an end of a sequence."""
     times = np.arange(settings.frames) * settings.stride
     return len(path_groups(path_shifts(times, settings), max_reach(settings)))
 
 
-def _filled(groups: np.ndarray, count: int) -> np.ndarray:
-    """Groups of one shape for all windows, so that one compiled function serves all."""
+def _padded(groups: np.ndarray, count: int) -> np.ndarray:
+    """Pad groups to one shape for all windows, so that one compiled function serves them all."""
     return np.concatenate([groups, np.repeat(groups[-1:], count - len(groups), axis=0)])
 
 

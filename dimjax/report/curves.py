@@ -13,7 +13,7 @@ from markupsafe import Markup
 from dimjax.chips.cutting import lies_in_chip
 from dimjax.data.labels import CATEGORIES
 from dimjax.drawing.charts import Axis, Point, Series, bars, chart, to_markup
-from dimjax.report.tables import range_text
+from dimjax.report import tables
 
 _PARTS = ("total", "confidence", "location", "category")
 _SHARE = Axis("", 0.0, 1.0)
@@ -83,14 +83,14 @@ def detection_curves(frames: dict) -> dict[str, Markup]:
 
 
 def ratio_bars(frames: dict, ratio: str | None) -> Markup | None:
-    """Draw the recall of targets by slices of SNR or SCR that do not overlap; None without any."""
+    """Draw the recall of targets by slices of a ratio that do not overlap; None without any."""
     slices = [part for part in frames.get(ratio, [])[:-1] if part["truths"]]
     if not slices:
         return None
     notes = [f"{part['recall']:.0%} of {part['truths']:,}" for part in slices]
-    names = [range_text(part) for part in slices]
+    names = [tables.range_text(part) for part in slices]
     shares = [part["recall"] for part in slices]
-    return to_markup(bars(names, shares, notes, f"recall = Pd, by {ratio.upper()} of the target"))
+    return to_markup(bars(names, shares, notes, f"recall = Pd, by {tables.RATIOS[ratio]}"))
 
 
 def loss_histogram(groups: dict[str, np.ndarray]) -> Markup:

@@ -68,6 +68,8 @@ def _evaluation(figures: dict) -> dict:
         "category_table": tables.category_table(figures),
         "undetected": [name for name in CATEGORIES if _is_undetected(categories[name])],
         "ratio": tables.ratio_of(figures),
+        "ratio_name": tables.RATIOS.get(tables.ratio_of(figures)),
+        "recall_tables": tables.recall_tables(figures),
         "ratio_table": tables.ratio_table(figures),
         "ratio_bars": curves.ratio_bars(figures["frames"], tables.ratio_of(figures)),
         "curves": curves.detection_curves(figures["frames"]),

@@ -7,9 +7,22 @@ import numpy as np
 
 from dimjax.data.labels import CATEGORIES
 from dimjax.drawing.text_tables import NONE, Table, as_text
-from dimjax.evaluation.figures import RATIOS
+from dimjax.evaluation.figures import ANYTHING
 
-_PARTS = {"frames": "full frames", "tracks": "with tracks", "chips": "chips"}
+_PARTS = {
+    "frames": "full frames",
+    "tracks": "with tracks",
+    "online": "tracks, online",
+    "chips": "chips",
+}
+_RECALL_PARTS = {
+    "frames": "full frames",
+    "tracks": "with tracks",
+    "online": "tracks, online",
+    "untrained": "untrained filter",
+    "untrained_tracks": "untrained, tracks",
+}
+RATIOS = {"snr": "effective SNR", "scr": "SCR"}
 _RATIO_UNITS = {"snr": "noise sigmas", "scr": "ring sigmas"}
 
 
@@ -18,7 +31,9 @@ def figures_text(figures: dict) -> str:
     texts = [measurement_text(figures), as_text(category_table(figures))]
     ratios = ratio_table(figures)
     if ratios is not None:
-        texts.append(f"targets on full frames by {ratio_of(figures).upper()}\n" + as_text(ratios))
+        texts.append(f"targets on full frames by {RATIOS[ratio_of(figures)]}\n" + as_text(ratios))
+    for title, table in recall_tables(figures).items():
+        texts.append(f"{title}\n" + as_text(table))
     return "\n\n".join(texts)
 
 
@@ -59,6 +74,12 @@ def category_table(figures: dict) -> Table:
         for name in CATEGORIES:
             category = figures[part]["categories"][name]
             rows.append([_PARTS[part], name, *_category_cells(category, radii)])
+        ratio = ratio_of(figures)
+        if ratio and "from_5" in category:
+            name = f"interference {ratio.upper()} 5+"
+            rows.append([_PARTS[part], name, *_category_cells(category["from_5"], radii)])
+        anything = {**figures[part][ANYTHING], "ap": {}}
+        rows.append([_PARTS[part], ANYTHING, *_category_cells(anything, radii)])
     return Table(columns, rows, text_columns=2)
 
 
@@ -73,7 +94,7 @@ def ratio_table(figures: dict) -> Table | None:
     if ratio is None:
         return None
     columns = [
-        (f"{ratio.upper()} of the target", _RATIO_UNITS[ratio]),
+        (RATIOS[ratio], _RATIO_UNITS[ratio]),
         ("truths", "number"),
         ("detected", "number"),
         ("recall = Pd", "0-1"),
@@ -85,6 +106,46 @@ def ratio_table(figures: dict) -> Table | None:
         shares = [share(part[n]) if part["truths"] else NONE for n in ("recall", "precision")]
         rows.append([range_text(part), f"{part['truths']:,}", f"{hits:,}", *shares])
     return Table(columns, rows, text_columns=1)
+
+
+def recall_tables(figures: dict) -> dict[str, Table]:
+    """Tabulate the recall at each number of false alarms, by category and slice; title -> table."""
+    allowed = [row["false_alarms_per_frame"] for row in figures["frames"]["recall_at"]["target"]]
+    return {
+        f"recall at {rate:g} false alarms per frame": _recall_table(figures, k)
+        for k, rate in enumerate(allowed)
+    }
+
+
+def _recall_table(figures: dict, k: int) -> Table:
+    """Tabulate the recalls at the k-th number of false alarms."""
+    ratio = ratio_of(figures)
+    parts = [part for part in _RECALL_PARTS if part in figures]
+    columns = [
+        ("category", ""),
+        ("range", "") if ratio is None else (RATIOS[ratio], _RATIO_UNITS[ratio]),
+        ("truths", "number"),
+        *((_RECALL_PARTS[part], "recall (95 % interval)") for part in parts),
+    ]
+    rows = []
+    for name, recalls in figures["frames"]["recall_at"].items():
+        of_parts = [figures[part]["recall_at"].get(name) for part in parts]
+        rows.append([name, "all", f"{recalls[k]['truths']:,}"])
+        rows[-1] += [_interval(of_part and of_part[k]) for of_part in of_parts]
+        for i, part in enumerate(recalls[k]["slices"]):
+            slices = (of_part and of_part[k]["slices"][i] for of_part in of_parts)
+            rows.append([name, range_text(part["range"]), f"{part['truths']:,}"])
+            rows[-1] += map(_interval, slices)
+    return Table(columns, rows, text_columns=2)
+
+
+def _interval(figure: dict | None) -> str:
+    """Format a recall with its interval; NONE without truths, or if it was not measured."""
+    if figure is None or figure["recall"] is None:
+        return NONE
+    if figure["low"] is None:
+        return share(figure["recall"])
+    return f"{share(figure['recall'])} ({figure['low']:.2f}-{figure['high']:.2f})"
 
 
 def confusion_table(figures: dict) -> Table:
@@ -146,9 +207,9 @@ def _category_cells(category: dict, radii: list[str]) -> list[str]:
     has_truths = category["truths"] > 0
     return [
         f"{category['truths']:,}",
-        share(category["threshold"]),
+        NONE if category["threshold"] is None else share(category["threshold"]),
         *precision_recall_f1(category),
-        *(share(category["ap"][radius]) if has_truths else NONE for radius in radii),
+        *(share(category["ap"][r]) if has_truths and category["ap"] else NONE for r in radii),
         three_digits(category["false_alarms_per_frame"]),
         three_digits(category["false_alarms_per_pixel"] * 1e6),
     ]

@@ -56,6 +56,10 @@ _RULES = {
     "detection.max_detections": at_least(1),
     "detection.tile_px": at_least(0),
     "detection.margin_px": at_least(0),
+    "evaluation.false_alarms_per_frame": Rule(
+        lambda allowed: len(allowed) > 0 and all(rate > 0 for rate in allowed),
+        "one or more numbers above 0",
+    ),
 }
 _REMEDY = "Correct it in the configuration or on the command line."
 

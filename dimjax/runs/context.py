@@ -24,7 +24,7 @@ from dimjax.data.splits import with_validation
 from dimjax.label_noise import planting
 from dimjax.progress import bar, say
 from dimjax.runs.workdir import Paths
-from dimjax.tracks import LinkingConfig, Shifts, Tracks, camera_shifts, link
+from dimjax.tracks import LinkingConfig, Shifts, Tracks, camera_shifts, link, linking_of
 
 
 class RoundContext:
@@ -71,12 +71,12 @@ class RoundContext:
         return with_validation(self.folder.splits, self.config.data.val_share, self.config.seed)
 
     @cached_property
-    def thresholds(self) -> dict[str, float]:
-        """Score threshold of each category, from the newest checkpoint of the round."""
+    def linking(self) -> LinkingConfig:
+        """Settings of the linking, from the newest checkpoint of the round."""
         from dimjax.training import checkpoints  # loads JAX, which not every command needs
 
         with checkpoints.saved_checkpoints(self.paths.checkpoints) as saved:
-            return checkpoints.read_description(saved, None)["threshold"]
+            return linking_of(checkpoints.read_description(saved, None))
 
     @cached_property
     def new_sequences(self) -> list[str]:
@@ -117,16 +117,15 @@ class RoundContext:
         return {name: self._shifts[name] for name in names}
 
     def link(self, detections: pd.DataFrame, names: Iterable[str]) -> Tracks:
-        """Link the detections in some sequences, with the thresholds of the round's detector.
+        """Link the detections in some sequences, with the settings of the round's detector.
 
         Args:
           detections: Detections at all scores, those of other sequences possibly among them.
           names: The sequences to link in.
         """
         names = list(names)
-        strong = (self.thresholds["target"], self.thresholds["interference"])
         detections = detections[detections.sequence.isin(names)]
-        tracks = link(detections, LinkingConfig(strong=strong), self.camera_shifts(names))
+        tracks = link(detections, self.linking, self.camera_shifts(names))
         for note in tracks.notes:
             say(note)
         return tracks

@@ -3,10 +3,13 @@
 The new sequences are divided equally among all rounds but the last. The share of a round is kept in
 its directory; a sequence that joins the folder later is assigned to one of the remaining rounds.
 
+    check_evidence_windows(context)
     check(context)
     assign_to_round(context)
     context.new_sequences                               # ["b", "c"]
 """
+
+import itertools
 
 import pandas as pd
 
@@ -16,7 +19,26 @@ from dimjax.data.csv_files import write_csv
 from dimjax.data.duplicates import find_duplicates
 from dimjax.data.sequences import clip_frames
 from dimjax.errors import InputError
+from dimjax.motion import EvidenceConfig
+from dimjax.motion.windows import check_length
 from dimjax.runs.context import RoundContext
+from dimjax.training.inputs import uses_evidence
+
+
+def check_evidence_windows(context: RoundContext) -> None:
+    """Check that every sequence of the run is long enough for the motion evidence, if it is used.
+
+    Raises:
+      InputError: A sequence that is cut, searched or mined is shorter than an evidence window.
+    """
+    folder, config = context.folder, context.config
+    if not uses_evidence(config.model.input):
+        return
+    settings = EvidenceConfig(**config.evidence.to_dict())
+    new = _unassigned(context) if _mining_rounds(context) else []
+    for name in [*itertools.chain.from_iterable(context.splits.values()), *new]:
+        subject = f"sequence {name} ({folder.files[name]})"
+        check_length(folder.shapes[name][0], settings, subject)
 
 
 def check(context: RoundContext) -> None:

@@ -52,7 +52,8 @@ class Run:
         if runtime == "onnx":
             from dimjax.export.detector_files import with_onnx_runtime  # needs the extra export
 
-            detector = with_onnx_runtime(detector, self.paths.round / "detector.onnx")
+            name = "detector.onnx" if detector.evidence is None else "network.onnx"
+            detector = with_onnx_runtime(detector, self.paths.round / name)
         self.detector = detector
 
     @property
@@ -90,28 +91,31 @@ class Run:
         self,
         frames: np.ndarray | Sequence,
         accepted: bool = True,
+        causal: bool = False,
         progress: Callable[[Iterable], Iterable] = iter,
     ) -> pd.DataFrame:
         """Detect targets and interference in raw frames.
 
         Args:
           frames: [T, H, W] uint8 or uint16, or a sequence from dimjax.data.sequences.
-          accepted: Return only detections that reach the threshold chosen on validation data after
-            their tracks have voted on category and score, as `main.py detect` writes them.
+          accepted: Return only detections that reach the threshold chosen on validation data with
+            the category and score that their tracks give them, as `main.py detect` writes them.
+          causal: Use only the past of each frame to judge its detections, as for live use.
           progress: Wraps the batches of frame numbers, e.g. in a progress bar.
 
         Returns:
-          Table with sequence, frame, x, y, w, h, category, score, and of accepted ones track.
+          Table with sequence, frame, x, y, w, h, category, score, and of accepted ones track
+          and detected, which is False in the gaps of tracks that are filled.
         """
         sequence = frames if isinstance(frames, Sequence) else as_sequence(frames)
         table = detect_in_sequence(self.detector, sequence, progress=progress)
-        return self.detector.accept(self.tracks(sequence, table)) if accepted else table
+        return self.detector.accept(self.tracks(sequence, table, causal)) if accepted else table
 
-    def tracks(self, sequence: Sequence, detections: pd.DataFrame) -> Tracks:
+    def tracks(self, sequence: Sequence, detections: pd.DataFrame, causal: bool = False) -> Tracks:
         """Link the detections in a sequence; camera motion is taken out if the run does so."""
         moving = self.config.detection.camera_motion
         shifts = {sequence.name: camera_shifts(sequence)} if moving else None
-        return self.detector.link(detections, shifts)
+        return self.detector.link(detections, shifts, causal)
 
 
 def load(
@@ -127,8 +131,8 @@ def load(
       round: Round to open; None for the newest.
       epoch: Epoch of the checkpoint; None for the newest.
       runtime: Library that computes detections: "jax", or "onnx" for ONNX Runtime on the CPU, in
-        float32 and on whole frames. The latter reads the round's detector.onnx and writes it first
-        if necessary.
+        float32 and on whole frames. The latter reads the round's detector.onnx, or network.onnx if
+        the detector uses motion evidence, and writes it first if necessary.
 
     Raises:
       InputError: There is no such run, checkpoint or runtime, or the extra export is not installed.

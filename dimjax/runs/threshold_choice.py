@@ -1,4 +1,4 @@
-"""Choose a detector's score thresholds on full frames of a run's validation split.
+"""Choose a detector's score thresholds and score model on full frames of the validation split.
 
 description |= choose_thresholds(context, detector)       # at the end of a training
 """
@@ -11,7 +11,7 @@ from dimjax.detection.inference import detect_in_sequence
 from dimjax.evaluation import figures
 from dimjax.progress import bar, say
 from dimjax.runs.context import RoundContext
-from dimjax.tracks import vote
+from dimjax.tracks import ScoreModel, fit_score_model, score
 
 # Thresholds are chosen on at most this many frames of the validation split, in evenly spaced runs
 # of consecutive frames, since tracks need these.
@@ -20,7 +20,7 @@ _CONSECUTIVE_FRAMES = 24
 
 
 def choose_thresholds(context: RoundContext, detector: Detector) -> dict[str, dict[str, float]]:
-    """Choose thresholds of high F1 on full frames of the validation split.
+    """Choose thresholds of high F1, and fit the score model that tracks are judged with.
 
     Without a validation split the training split is used, which flatters.
 
@@ -29,10 +29,11 @@ def choose_thresholds(context: RoundContext, detector: Detector) -> dict[str, di
       detector: Detector with its final weights.
 
     Returns:
-      "threshold", for detections of single frames, and "track_threshold", for detections whose
-      tracks have voted.
+      "threshold", for detections of single frames, "track_threshold", for scores that tracks
+      support, "causal_threshold", for those from the past of each frame, and "score_model", see
+      dimjax.tracks.ScoreModel.
     """
-    folder = context.folder
+    folder, match_px = context.folder, context.config.detection.match_px
     names = context.splits.get("val") or context.splits["train"]
     if "val" not in context.splits:
         say("no validation split: the thresholds are chosen on the training split")
@@ -42,16 +43,28 @@ def choose_thresholds(context: RoundContext, detector: Detector) -> dict[str, di
         detect_in_sequence(detector, folder.sequence(name), frames)
         for name, frames in bar(frames_of.items(), "choose thresholds", "sequence")
     ]
-    detections = pd.concat(tables, ignore_index=True)
     keys = [(name, t) for name, frames in frames_of.items() for t in frames]
-    labels = folder.labels.merge(pd.DataFrame(keys, columns=["sequence", "frame"]))
-    match_px = context.config.detection.match_px
+    keys = pd.DataFrame(keys, columns=["sequence", "frame"])
+    detections, labels = pd.concat(tables, ignore_index=True), folder.labels.merge(keys)
     threshold = figures.choose_thresholds(labels, detections, match_px)
-    # Tracks start from detections above the single-frame threshold.
-    detector = detector._replace(description={**detector.description, "threshold": threshold})
-    voted = vote(detector.link(detections, context.camera_shifts(names)))
-    track_threshold = figures.choose_thresholds(labels, voted, match_px)
-    return {"threshold": threshold, "track_threshold": track_threshold}
+    model = fitted_scores(labels, detections, match_px)
+    chosen = {"threshold": threshold, "score_model": model._asdict()}
+    detector = detector._replace(description={**detector.description, **chosen})
+    shifts = context.camera_shifts(names)
+    for name, causal in (("track_threshold", False), ("causal_threshold", True)):
+        scored = score(detector.link(detections, shifts, causal))
+        scored = scored.merge(keys)  # tracks are filled in frames that were left out, too
+        chosen[name] = figures.choose_thresholds(labels, scored, match_px)
+    return chosen
+
+
+def fitted_scores(labels: pd.DataFrame, detections: pd.DataFrame, match_px: float) -> ScoreModel:
+    """Fit the score model to detections that are compared with labels of either category."""
+    outcome, _, table = figures.outcome_of(labels, detections, figures.ANYTHING, match_px)
+    if not outcome.truths:
+        return ScoreModel()  # without a label, nothing shows which detections are false
+    share = float(outcome.hit.sum() / outcome.truths)
+    return fit_score_model(table.score.to_numpy()[outcome.detection], outcome.hit, share)
 
 
 def some_frames(length: int, share: float) -> list[int]:

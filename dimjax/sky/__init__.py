@@ -2,14 +2,22 @@
 
 `simulate` renders one sequence: drifting clouds, a moving camera, targets, interference and the
 noise of a focal plane. `write_folder` writes a data folder of sequences with truth and with the
-labels of a careless annotator.
+labels of a careless annotator. `simulate_signal` renders the objects of a sequence alone.
 
     frames, truth = simulate(SkyConfig(frames=50), seed=0)      # [50, 512, 640] uint16, a table
     write_folder("data/sky", SkyConfig(), {"train": 20, "val": 5}, 0, ErrorRates())
 """
 
-from dimjax.sky.folder import write_folder
-from dimjax.sky.rendering import simulate
+from dimjax.sky.folder import sequence_seed, write_folder
+from dimjax.sky.rendering import Signal, simulate, simulate_signal
 from dimjax.sky.settings import VERSION, SkyConfig
 
-__all__ = ["VERSION", "SkyConfig", "simulate", "write_folder"]
+__all__ = [
+    "VERSION",
+    "Signal",
+    "SkyConfig",
+    "sequence_seed",
+    "simulate",
+    "simulate_signal",
+    "write_folder",
+]

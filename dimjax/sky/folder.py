@@ -70,7 +70,7 @@ def write_folder(
     tables, names = [], {split: [] for split in SPLITS}
     for split, index in bar(numbers, "simulate", "sequence"):
         name = f"{split}-{index:04d}"
-        frames, truth = simulate(settings, _sequence_seed(seed, split, index), name)
+        frames, truth = simulate(settings, sequence_seed(seed, split, index), name)
         (part / "sequences" / name).mkdir()
         np.save(_frames_file(part, name), frames)
         tables.append(truth)
@@ -141,6 +141,7 @@ def _frames_file(folder: Path, name: str) -> Path:
     return folder / "sequences" / name / "frames.npy"
 
 
-def _sequence_seed(seed: int, split: str, index: int) -> int:
+def sequence_seed(seed: int, split: str, index: int) -> int:
+    """Seed of a sequence of a folder, for `simulate`."""
     source = np.random.SeedSequence([seed, zlib.crc32(split.encode()), index])
     return int(source.generate_state(1, np.uint64)[0])

@@ -33,6 +33,14 @@ _DECIMALS = 4  # of the truth's numbers, which survive being written as text
 _TENTH = np.sqrt(2 * np.log(10))
 
 
+class Signal(NamedTuple):
+    """The objects of a sequence, without background and noise."""
+
+    frames: np.ndarray  # [T, H, W] float32, sigmas of the noise of one frame
+    truth: pd.DataFrame  # as from simulate
+    psf_px: float  # sigma of the point spread
+
+
 class _Sequence(NamedTuple):
     """Inputs of the renderer, on the device."""
 
@@ -62,6 +70,27 @@ def simulate(settings: SkyConfig, seed: int, name: str = "sky") -> tuple[np.ndar
     Raises:
       InputError: A setting is out of its range.
     """
+    sequence, schedule, rows = _draw(settings, seed)
+    frames, visible = _render(sequence, schedule, rows, settings)
+    return frames, _truth(rows.assign(visible=visible), settings, name)
+
+
+def simulate_signal(settings: SkyConfig, seed: int, name: str = "sky") -> Signal:
+    """Render what the objects of a sequence add to its frames, without background and noise.
+
+    Clouds in front of the objects dim them as in `simulate`, which takes the same arguments.
+
+    Raises:
+      InputError: A setting is out of its range.
+    """
+    sequence, schedule, rows = _draw(settings, seed)
+    frames, visible = _render(sequence, schedule, rows, settings, signal_only=True)
+    truth = _truth(rows.assign(visible=visible), settings, name)
+    return Signal(frames / sequence.sensor.noise, truth, float(sequence.psf_px))
+
+
+def _draw(settings: SkyConfig, seed: int) -> tuple[_Sequence, clouds.Schedule, pd.DataFrame]:
+    """Draw all that is random in a sequence, except for the noise of its frames."""
     check(settings)
     streams = iter(np.random.default_rng(seed).spawn(9))
     optics, camera_rng, wind, layer_rng, focal_plane, digits = (next(streams) for _ in range(6))
@@ -78,9 +107,7 @@ def simulate(settings: SkyConfig, seed: int, name: str = "sky") -> tuple[np.ndar
 
     rows = _draw_objects(streams, scene, paths, _edges(textures, schedule, layers))
     base = _clear_sky(optics, settings)
-    sequence = _Sequence(textures, layers, base, scene.psf_px, sensor, noise_key)
-    frames, visible = _render(sequence, schedule, rows, settings)
-    return frames, _truth(rows.assign(visible=visible), settings, name)
+    return _Sequence(textures, layers, base, scene.psf_px, sensor, noise_key), schedule, rows
 
 
 def _draw_objects(streams, scene: objects.Scene, paths: np.ndarray, edges) -> pd.DataFrame:
@@ -119,29 +146,41 @@ def _clear_sky(rng: np.random.Generator, settings: SkyConfig) -> np.ndarray:
 
 
 def _render(
-    sequence: _Sequence, schedule: clouds.Schedule, rows: pd.DataFrame, settings: SkyConfig
+    sequence: _Sequence,
+    schedule: clouds.Schedule,
+    rows: pd.DataFrame,
+    settings: SkyConfig,
+    signal_only: bool = False,
 ):
-    """Frames [T, H, W] uint16, and the share of its light that passes the clouds for each row."""
+    """Frames [T, H, W] uint16, and the share of its light that passes the clouds for each row.
+
+    With signal_only the frames are float32 counts that the objects alone add.
+    """
     slot = rows.groupby("frame").cumcount().to_numpy()
     packed = _packed(rows, slot, settings.frames, float(sequence.sensor.noise))
-    frames = np.empty((settings.frames, settings.height, settings.width), np.uint16)
+    shape = (settings.frames, settings.height, settings.width)
+    frames = np.empty(shape, np.float32 if signal_only else np.uint16)
     visible = np.empty(packed.x.shape, np.float32)
     block = min(_BLOCK, settings.frames)
     for first in range(0, settings.frames, block):
         # The last block is padded with its last frame: all blocks share one compiled shape.
         block_frames = np.minimum(np.arange(first, first + block), settings.frames - 1)
         now = jax.tree.map(lambda a, t=block_frames: a[t], (schedule, packed))
-        images, shares = _render_block(sequence, *now, block_frames, frames.shape[1:])
+        images, shares = _render_block(sequence, *now, block_frames, shape[1:], signal_only)
         frames[block_frames], visible[block_frames] = np.asarray(images), np.asarray(shares)
     return frames, visible[rows.frame, slot]
 
 
-@partial(jax.jit, static_argnames=("size",))
-def _render_block(sequence: _Sequence, schedule, packed: Objects, t, size: tuple[int, int]):
+@partial(jax.jit, static_argnames=("size", "signal_only"))
+def _render_block(
+    sequence: _Sequence, schedule, packed: Objects, t, size: tuple[int, int], signal_only: bool
+):
     def render(now):
         schedule, (patches, rows, columns), depth, t = now
         fields = clouds.fields_of_frame(sequence.textures, schedule, size)
         radiance, opacities = clouds.stack(sequence.base, fields, sequence.layers)
+        if signal_only:
+            return add(jnp.zeros(size, jnp.float32), opacities, depth, patches, rows, columns)
         radiance = clouds.blur(radiance, sequence.psf_px)
         radiance, visible = add(radiance, opacities, depth, patches, rows, columns)
         key = jax.random.fold_in(sequence.key, t)

@@ -41,6 +41,7 @@ def run(context: RoundContext, make_builder: Callable) -> None:
     if paths.built:
         return
     paths.round.mkdir(parents=True, exist_ok=True)
+    intake.check_evidence_windows(context)
     intake.check(context)
     if "all" in folder.splits and not context.number:
         say(f"{folder.path}: no split files; all {len(folder.names)} sequences are trained on")

@@ -1,20 +1,28 @@
 """Evaluate a round's detector on sequences that it was not trained on, on chips and full frames."""
 
 import json
+from typing import NamedTuple
 
 import pandas as pd
 
 from dimjax.atomic_files import write_text
 from dimjax.chips import examples
-from dimjax.data.labels import write_table
+from dimjax.data.labels import CATEGORIES, write_table
 from dimjax.data.scr import measure_scr
 from dimjax.detection.detector import Detector, count_parameters, restore_detector
 from dimjax.detection.inference import detect_in_chips, detect_in_sequence
+from dimjax.detection.untrained import untrained_detections, untrained_linking
 from dimjax.evaluation.chip_tables import chip_labels, chip_truth
-from dimjax.evaluation.figures import evaluate
+from dimjax.evaluation.figures import ANYTHING, best_f1, evaluate
+from dimjax.evaluation.recall import recall_at
+from dimjax.motion import EvidenceConfig
 from dimjax.progress import bar, say
 from dimjax.runs.context import RoundContext
-from dimjax.tracks import vote
+from dimjax.tracks import Tracks, link, score
+
+# Expected false alarms in a frame of the weakest detections of the untrained filter: they may
+# continue a track.
+_MAX_UNTRAINED_FALSE_ALARMS = 10.0
 
 
 def run(context: RoundContext) -> dict:
@@ -22,8 +30,9 @@ def run(context: RoundContext) -> dict:
 
     The split is "test", or "val" if there is no test split (the thresholds were chosen on it: the
     figures then flatter, and their split shows it). The reference is a simulated folder's truth,
-    otherwise its labels. If the split has no chip (no label, and no backgrounds), the figures lack
-    the part "chips".
+    otherwise its labels. The untrained filter is measured on the same frames. If the split has no
+    chip (no label, and no backgrounds), the figures lack the part "chips"; if all its sequences are
+    shorter than an evidence window, they lack "untrained" and "untrained_tracks".
     """
     paths, folder = context.paths, context.folder
     if paths.evaluation.exists():
@@ -37,16 +46,16 @@ def run(context: RoundContext) -> dict:
     ]
     detections = pd.concat(tables, ignore_index=True)
     write_table(detections, paths.detections)
-    voted = vote(detector.link(detections, context.camera_shifts(names)))
-    thresholds, track_thresholds = (
-        detector.description[name] for name in ("threshold", "track_threshold")
-    )
+    full, shifts = _full_frames(context, names), context.camera_shifts(names)
+    thresholds = detector.description["threshold"]
     figures = {
         "split": split,
         "sequences": names,
         "parameters": count_parameters(detector),
-        "frames": _full_frames(context, names, detections, thresholds),
-        "tracks": _full_frames(context, names, voted, track_thresholds),
+        "frames": _figures(full, detections, thresholds),
+        "tracks": _tracked(full, detector, detector.link(detections, shifts)),
+        "online": _tracked(full, detector, detector.link(detections, shifts, causal=True)),
+        **_untrained(context, full),
     }
     if split in examples.split_names(paths.prepared):
         figures["chips"] = _chips(context, detector, split)
@@ -56,19 +65,85 @@ def run(context: RoundContext) -> dict:
     return figures
 
 
-def _full_frames(context: RoundContext, names: list[str], detections, thresholds) -> dict:
-    folder = context.folder
+class _FullFrames(NamedTuple):
+    """The frames that are evaluated, and how."""
+
+    truth: pd.DataFrame  # with snr, or scr
+    frames: dict[str, int]  # by sequence
+    frame_pixels: dict[str, int]  # by sequence
+    match_px: float
+    allowed: tuple[float, ...]  # false alarms per frame
+
+
+def _full_frames(context: RoundContext, names: list[str]) -> _FullFrames:
+    folder, config = context.folder, context.config
     truth = folder.reference[folder.reference.sequence.isin(names)]
     if folder.truth is None:
         truth = truth.assign(scr=measure_scr(truth, folder.sequence))
-    return evaluate(
+    return _FullFrames(
         truth,
-        detections,
         {name: folder.shapes[name][0] for name in names},
         {name: folder.shapes[name][1] * folder.shapes[name][2] for name in names},
-        context.config.detection.match_px,
-        thresholds,
+        config.detection.match_px,
+        config.evaluation.false_alarms_per_frame,
     )
+
+
+def _figures(full: _FullFrames, detections: pd.DataFrame, thresholds: dict) -> dict:
+    truth, *sizes, match_px, _ = full
+    figures = evaluate(truth, detections, *sizes, match_px, thresholds)
+    return {**figures, "recall_at": _recall_at(full, detections, (*CATEGORIES, ANYTHING))}
+
+
+def _tracked(full: _FullFrames, detector: Detector, tracks: Tracks) -> dict:
+    return _figures(full, score(tracks), detector.thresholds_of(tracks))
+
+
+def _recall_at(full: _FullFrames, detections: pd.DataFrame, categories: tuple[str, ...]) -> dict:
+    return {
+        category: recall_at(
+            full.truth, detections, full.frames, category, full.match_px, full.allowed
+        )
+        for category in categories
+    }
+
+
+def _untrained(context: RoundContext, full: _FullFrames) -> dict:
+    """Measure the untrained filter, each frame alone and with tracks; {} if it cannot run.
+
+    Its category is always target. In a sequence shorter than the evidence window it detects
+    nothing. It has no chosen threshold: in place of the F1 at one, the highest F1 is computed.
+    """
+    searched = _long_enough(context, full)
+    if not searched:
+        return {}
+    config = EvidenceConfig(**context.config.evidence.to_dict())
+    tables = [
+        untrained_detections(context.folder.sequence(name), config, _MAX_UNTRAINED_FALSE_ALARMS)
+        for name in bar(searched, "search full frames, untrained", "sequence")
+    ]
+    detections = pd.concat(tables, ignore_index=True)
+    tracks = link(detections, untrained_linking(1.0), context.camera_shifts(searched))
+    categories = ("target", ANYTHING)
+    return {
+        part: {
+            "best_f1": {
+                name: best_f1(full.truth, table, name, full.match_px) for name in categories
+            },
+            "recall_at": _recall_at(full, table, categories),
+        }
+        for part, table in {"untrained": detections, "untrained_tracks": score(tracks)}.items()
+    }
+
+
+def _long_enough(context: RoundContext, full: _FullFrames) -> list[str]:
+    """Names of the sequences that are as long as an evidence window; the others are reported."""
+    needed = context.config.evidence.frames * context.config.evidence.stride
+    names = [name for name, length in full.frames.items() if length >= needed]
+    if len(names) < len(full.frames):
+        short = f"{len(full.frames) - len(names)} of {len(full.frames)} sequences"
+        say(f"untrained filter: no detections in {short}, shorter than {needed} frames")
+    return names
 
 
 def _chips(context: RoundContext, detector: Detector, split: str) -> dict:

@@ -100,7 +100,7 @@ def describe(config) -> dict:
         "evidence": config.evidence.to_dict() if uses_evidence(config.model.input) else None,
         "stride": config.data.stride,
         "threshold": {"target": 0.5, "interference": 0.5},
-        "track_threshold": {"target": 0.5, "interference": 0.5},  # after dimjax.tracks.vote
+        "track_threshold": {"target": 0.5, "interference": 0.5},  # for dimjax.tracks.score
         **config.detection.to_dict(),
     }
 

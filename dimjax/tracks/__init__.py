@@ -2,14 +2,15 @@
 
 Pure functions of tables: `link` turns a table of detections into a table of track points, by a
 Kalman filter with a constant-velocity model, one-to-one assignment, track confirmation, smoothing
-and the joining of track ends to track starts. `vote` gives each detection the category of its
-track, `agreement` compares labels with tracks, `nearest` and `has_neighbour` compare tables by
+and the joining of track ends to track starts. `score` judges each detection with its track,
+`agreement` compares labels with tracks, `nearest` and `has_neighbour` compare tables by
 distance, and `camera_shifts` measures the motion of the camera.
 
     tracks = link(detections, LinkingConfig(strong=(0.69, 0.5)))
     tracks.detections.track                     # name of each detection's track, "" without one
     tracks.points                               # position of each track in each frame, gaps too
-    vote(tracks)                                # detections with the categories of their tracks
+    score(tracks)                               # detections with the scores their tracks support
+    score(link(detections, causal=True))        # the same from the past of each frame only
     agreement(labels, tracks.points)            # distance of each label from its track
     link(detections, shifts={"flight3": camera_shifts(flight3)})    # if the camera moves
 """
@@ -20,21 +21,26 @@ from dimjax.tracks.camera import camera_shifts
 from dimjax.tracks.linking import Linker, Shifts, Tracks, follow_and_join, link
 from dimjax.tracks.nearest import has_neighbour, nearest
 from dimjax.tracks.points import POINT_TYPES
-from dimjax.tracks.settings import LinkingConfig
-from dimjax.tracks.voting import vote
+from dimjax.tracks.score_model import UNTRAINED, ScoreModel, fit_score_model
+from dimjax.tracks.settings import LinkingConfig, linking_of
+from dimjax.tracks.track_scores import score
 
 __all__ = [
     "POINT_TYPES",
+    "UNTRAINED",
     "DetectionArrays",
     "Linker",
     "LinkingConfig",
+    "ScoreModel",
     "Shifts",
     "Tracks",
     "agreement",
     "camera_shifts",
+    "fit_score_model",
     "follow_and_join",
     "has_neighbour",
     "link",
+    "linking_of",
     "nearest",
-    "vote",
+    "score",
 ]

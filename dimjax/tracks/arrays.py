@@ -1,6 +1,6 @@
 """Detections of one sequence as arrays, and the density of clutter around them.
 
-detections = to_arrays(table, strong, shift=None)
+detections = to_arrays(table, starts, shift=None)
 log_clutter(innovation_variance=1.0, density=detections.density)    # log of expected false alarms
 """
 
@@ -20,23 +20,27 @@ class DetectionArrays(NamedTuple):
     frame: np.ndarray  # [D] int
     xy: np.ndarray  # [D, 2] pixels, motion of the camera removed
     score: np.ndarray  # [D] 0 to 1
-    strong: np.ndarray  # [D] bool, may start a track
+    starts: np.ndarray  # [D] bool, may start a track
     density: np.ndarray  # [D] detections at least as strong, per pixel and frame
 
 
-def to_arrays(table: pd.DataFrame, strong: np.ndarray, shift: np.ndarray | None) -> DetectionArrays:
+def to_arrays(
+    table: pd.DataFrame, starts: np.ndarray, shift: np.ndarray | None, causal: bool = False
+) -> DetectionArrays:
     """Convert the sorted detections of a sequence to arrays.
 
     Args:
       table: Columns frame, x, y, score.
-      strong: [D] bool.
+      starts: [D] bool, may start a track.
       shift: [T, 2] displacement of the scene in each frame, pixels; None for a steady camera.
+      causal: Measure the density at each detection in its frame and earlier ones only.
     """
     frame, xy = table.frame.to_numpy(np.int64), table[["x", "y"]].to_numpy(float)
     if shift is not None:
         xy = xy - shift[frame]
     score = table.score.to_numpy(float)
-    return DetectionArrays(frame, xy, score, strong, _density(frame, xy, score))
+    density = _past_density if causal else _density
+    return DetectionArrays(frame, xy, score, starts, density(frame, xy, score))
 
 
 def time_reversed(detections: DetectionArrays) -> DetectionArrays:
@@ -58,7 +62,9 @@ def log_clutter(innovation_variance: np.ndarray | float, density: np.ndarray) ->
     return np.log(2 * np.pi * innovation_variance * density)
 
 
-def density_around(detections: DetectionArrays, track: np.ndarray) -> np.ndarray:
+def density_around(
+    detections: DetectionArrays, track: np.ndarray, causal: bool = False
+) -> np.ndarray:
     """Density of the detections that are at least as strong and belong to another track [D].
 
     The density is that of the whole sequence, or that of the neighbourhood if it is higher, as at
@@ -67,6 +73,7 @@ def density_around(detections: DetectionArrays, track: np.ndarray) -> np.ndarray
     Args:
       detections: The detections.
       track: [D] track number of each detection, -1 without a track.
+      causal: Count in the frame of each detection and in earlier ones only.
     """
     if len(track) < 2:
         return detections.density
@@ -77,6 +84,9 @@ def density_around(detections: DetectionArrays, track: np.ndarray) -> np.ndarray
     counts = (track[centre] != track[neighbour]) | (track[centre] < 0)
     counts &= detections.score[neighbour] >= detections.score[centre]
     volume = 4 / 3 * np.pi * _NEIGHBOURHOOD_PX**2 * _NEIGHBOURHOOD_FRAMES  # of an ellipsoid
+    if causal:
+        counts &= detections.frame[neighbour] <= detections.frame[centre]
+        volume /= 2
     local = np.bincount(centre[counts], minlength=len(track)) / volume
     return np.maximum(detections.density, local)
 
@@ -91,3 +101,18 @@ def _density(frame: np.ndarray, xy: np.ndarray, score: np.ndarray) -> np.ndarray
     area = np.prod(np.maximum(np.ptp(xy, axis=0), _MIN_SIDE_PX))
     stronger = len(score) - np.searchsorted(np.sort(score), score)
     return stronger / (area * (np.ptp(frame) + 1))
+
+
+def _past_density(frame: np.ndarray, xy: np.ndarray, score: np.ndarray) -> np.ndarray:
+    """The same as _density, of the detections up to the frame of each."""
+    density, past = np.zeros(len(frame)), np.zeros(0)
+    side = np.maximum.accumulate(xy) - np.minimum.accumulate(xy)
+    ends = np.append(np.flatnonzero(np.diff(frame)) + 1, len(frame))
+    first = 0
+    for end in ends[ends > 0].tolist():
+        past = np.sort(np.concatenate([past, score[first:end]]), kind="stable")
+        area = np.prod(np.maximum(side[end - 1], _MIN_SIDE_PX))
+        stronger = len(past) - np.searchsorted(past, score[first:end])
+        density[first:end] = stronger / (area * (frame[end - 1] - frame[0] + 1))
+        first = end
+    return density

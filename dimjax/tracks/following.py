@@ -39,15 +39,15 @@ _Birth = Callable[[int, np.ndarray], tuple[_LiveTracks, np.ndarray]]
 def follow(detections: DetectionArrays, settings: LinkingConfig) -> np.ndarray:
     """Form tracks frame by frame, forwards.
 
-    In each frame, confirmed tracks choose first, then the others. Strong detections that remain
-    start new tracks; a track may have a single detection.
+    In each frame, confirmed tracks choose first, then the others. Detections that remain start new
+    tracks if they are strong enough; a track may have a single detection.
 
     Returns:
       Track number of each detection [D], from 0 without a gap, -1 without a track.
     """
 
     def birth(frame: int, free: np.ndarray) -> tuple[_LiveTracks, np.ndarray]:
-        rows = free[detections.strong[free]]  # the number of a new track is that of its detection
+        rows = free[detections.starts[free]]  # the number of a new track is that of its detection
         return _started(rows, kalman.start(detections.xy[rows], settings), frame, False), rows
 
     return renumbered(_sweep(detections, np.unique(detections.frame), birth, settings))

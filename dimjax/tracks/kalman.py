@@ -34,7 +34,7 @@ class State(NamedTuple):
 class Smoothed(NamedTuple):
     """States of whole tracks, concatenated; P frames in all."""
 
-    state: State  # [P] given all detections of the track
+    state: State  # [P] given all detections of the track, or the earlier ones if only filtered
     nis: np.ndarray  # [P] normalized innovation squared, NaN without a detection
     innovation_variance: np.ndarray  # [P] along one axis, pixels squared; NaN in first frames
 
@@ -73,7 +73,9 @@ def innovation_variance(state: State, settings: LinkingConfig) -> np.ndarray:
     return state.cov[:, 0, 0] + settings.noise_px**2
 
 
-def smooth(xy: np.ndarray, lengths: np.ndarray, settings: LinkingConfig) -> Smoothed:
+def smooth(
+    xy: np.ndarray, lengths: np.ndarray, settings: LinkingConfig, causal: bool = False
+) -> Smoothed:
     """Filter tracks forwards and smooth them backwards (Rauch, Tung, Striebel 1965).
 
     Args:
@@ -81,6 +83,7 @@ def smooth(xy: np.ndarray, lengths: np.ndarray, settings: LinkingConfig) -> Smoo
         without a detection. The first frame of a track has one.
       lengths: [N] frames of each track, all above 0.
       settings: Settings of the motion model.
+      causal: Only filter: each state is that given the detections up to its frame.
     """
     first = np.cumsum(lengths) - lengths
     rows_at = [first[lengths > k] + k for k in range(max(lengths, default=0))]
@@ -92,7 +95,7 @@ def smooth(xy: np.ndarray, lengths: np.ndarray, settings: LinkingConfig) -> Smoo
     for rows in rows_at[1:]:
         put(predicted, rows, predict(smoothed.state[rows - 1], 1, settings))
         _filter_step(smoothed, predicted, rows, xy, settings)
-    for rows in reversed(rows_at[1:]):
+    for rows in [] if causal else reversed(rows_at[1:]):
         _smoother_step(smoothed.state, predicted, rows, settings)
     return smoothed
 

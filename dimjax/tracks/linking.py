@@ -3,6 +3,7 @@
 tracks = link(detections, LinkingConfig(strong=(0.69, 0.5)))
 tracks.detections.track                     # "flight3/0", ..., "" for a detection without a track
 tracks.points                               # each frame of each track, gaps included
+link(detections, causal=True)               # the same as known in each frame, from past ones only
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -35,6 +36,8 @@ class Tracks(NamedTuple):
     detections: pd.DataFrame  # as given, and strong: may start a track, track: name or ""
     points: pd.DataFrame  # columns and units: dimjax.tracks.points.POINT_TYPES
     notes: tuple[str, ...]  # messages to the user
+    settings: LinkingConfig = LinkingConfig()
+    causal: bool = False  # each row holds what is known in its frame
 
 
 def follow_and_join(detections: DetectionArrays, settings: LinkingConfig) -> np.ndarray:
@@ -48,7 +51,8 @@ def link(
     settings: LinkingConfig = LinkingConfig(),  # noqa: B008, since it cannot be changed
     shifts: Shifts | None = None,
     progress: Callable[[Iterable], Iterable] = iter,
-    linker: Linker = follow_and_join,
+    linker: Linker | None = None,
+    causal: bool = False,
 ) -> Tracks:
     """Link the detections of one or more sequences to tracks.
 
@@ -59,19 +63,26 @@ def link(
     from the first to the last. Its name consists of the sequence and a number, in the order of the
     first detections: flight3/0.
 
+    With causal=True, each row holds what is known in its frame: nothing depends on later frames. A
+    track has its name from its second detection on, positions are filtered in place of smoothed,
+    and there are no points in gaps: a target that has left the frame would get some, too.
+
     Args:
       detections: COLUMNS, in pixels of the frame; other columns are kept.
       settings: See LinkingConfig.
       shifts: For each sequence [T, 2], the displacement of its scene in each frame, from
         camera_shifts; tracks are linked with this motion removed.
       progress: Wraps the names of the sequences, e.g. a progress bar.
-      linker: Returns the track number of each detection.
+      linker: Returns the track number of each detection; None for `follow_and_join`, or the
+        forward pass alone if causal.
+      causal: Use only the past of each frame.
 
     Raises:
       InputError: A setting is out of its range, a column is missing, or a value is invalid.
     """
     check(settings)
     detections = _checked(detections)
+    linker = linker or (follow if causal else follow_and_join)
     strong = np.zeros(len(detections), bool)
     names = np.full(len(detections), "", object)
     points, notes = [empty_points()], []
@@ -81,14 +92,17 @@ def link(
         if not len(rows):
             continue  # no detection of the sequence is strong enough
         table = detections.iloc[rows]
-        strong[rows] = table.score.to_numpy() >= _thresholds(table, settings)
+        table = table.assign(strong=_is_strong(table, settings))
+        strong[rows] = table.strong
         shift = None if shifts is None else _checked_shift(shifts, name, table.frame)
-        arrays = to_arrays(table, strong[rows], shift)
+        starts = table.strong | (table.score >= settings.start)
+        arrays = to_arrays(table, starts.to_numpy(), shift, causal)
         track = linker(arrays, settings)
-        names[rows], of_sequence = describe(table, arrays, track, settings, shift)
+        names[rows], of_sequence = describe(table, arrays, track, settings, shift, causal)
         points.append(of_sequence)
     linked = detections.assign(strong=strong, track=pd.Series(names, detections.index, dtype="str"))
-    return Tracks(linked, pd.concat(points, ignore_index=True), tuple(notes))
+    points = pd.concat(points, ignore_index=True)
+    return Tracks(linked, points, tuple(notes), settings, causal)
 
 
 def _linkable(
@@ -96,8 +110,8 @@ def _linkable(
 ) -> tuple[np.ndarray, list[str]]:
     """Ordered rows of the detections of a sequence that are linked, and notes."""
     table = detections.set_axis(range(len(detections)))
-    weak = _thresholds(table, settings) * settings.weak_share
-    table = table[(table.sequence == name).to_numpy() & (table.score.to_numpy() >= weak)]
+    table = table[(table.sequence == name).to_numpy()]
+    table = table[(table.score >= settings.weak) | _is_strong(table, settings)]
     table = table.assign(weakness=-table.score)
     table = table.sort_values(["frame", "weakness", "x", "y", "w", "h", "category"], kind="stable")
     table = table[~table.duplicated(["frame", "x", "y"])]
@@ -110,9 +124,9 @@ def _linkable(
     return table.index.to_numpy()[rank < settings.max_per_frame], [note] if full else []
 
 
-def _thresholds(table: pd.DataFrame, settings: LinkingConfig) -> np.ndarray:
-    """Score from which each detection is strong."""
-    return np.where(table.category == CATEGORIES[0], *settings.strong)
+def _is_strong(table: pd.DataFrame, settings: LinkingConfig) -> pd.Series:
+    """Whether each detection reaches the threshold of its category."""
+    return table.score >= np.where(table.category == CATEGORIES[0], *settings.strong)
 
 
 def _checked(table: pd.DataFrame) -> pd.DataFrame:

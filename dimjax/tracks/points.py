@@ -6,24 +6,24 @@ names, points = describe(table, arrays, track, settings, shift=None)
 import numpy as np
 import pandas as pd
 
-from dimjax.data.labels import CATEGORIES
 from dimjax.tracks import kalman
 from dimjax.tracks.arrays import DetectionArrays, density_around
 from dimjax.tracks.following import renumbered
-from dimjax.tracks.likelihood import llr_increments
+from dimjax.tracks.likelihood import llr_increments, track_evidence
 from dimjax.tracks.settings import LinkingConfig
 from dimjax.tracks.track_frames import TrackFrames
+from dimjax.tracks.voting import category_of, target_share
 
 POINT_TYPES = {
     "sequence": "str",
     "track": "str",  # its name
     "frame": "int64",
-    "x": "float64",  # smoothed, pixels of the frame
+    "x": "float64",  # smoothed, or filtered if causal, pixels of the frame
     "y": "float64",
-    "vx": "float64",  # smoothed, pixels a frame, motion of the camera removed
+    "vx": "float64",  # likewise, pixels a frame, motion of the camera removed
     "vy": "float64",
     "sigma_px": "float64",  # of x and of y
-    "w": "float64",  # median of the track, pixels
+    "w": "float64",  # median of the track, or of the detection if causal, pixels
     "h": "float64",
     "category": "str",  # of the track
     "target_share": "float64",  # share of the track's scores that belongs to the target category
@@ -32,6 +32,7 @@ POINT_TYPES = {
     "strong": "bool",  # the detection is a strong one
     "confirmed": "bool",  # the track is confirmed
     "log_likelihood_ratio": "float64",  # of the track, see dimjax.tracks.likelihood
+    "evidence": "float64",  # of the track around the frame, see dimjax.tracks.likelihood
 }
 
 
@@ -41,37 +42,45 @@ def describe(
     track: np.ndarray,
     settings: LinkingConfig,
     shift: np.ndarray | None,
+    causal: bool = False,
 ) -> tuple[np.ndarray, pd.DataFrame]:
     """Name the tracks of a sequence and tabulate their points.
 
     Args:
-      table: The detections of a sequence: sequence, frame, x, y, w, h, category, score.
+      table: The detections of a sequence: sequence, frame, x, y, w, h, category, score, strong.
       detections: The same as arrays.
       track: [D] track number of each detection, -1 without a track.
       settings: Settings of the linking.
       shift: [T, 2] displacement of the scene, or None.
+      causal: Describe each track as it is known in each of its frames; see dimjax.tracks.link.
 
     Returns:
       Track name of each detection [D], "" without a track, and the points of all tracks.
     """
     track = renumbered(track)
     rows = TrackFrames.from_detections(detections.frame, track)
-    smoothed = kalman.smooth(rows.values(detections.xy), rows.lengths, settings)
-    density = density_around(detections, track)
-    ratio = rows.sums(llr_increments(rows, smoothed, density, settings))
-    confirmed = rows.max_hits(settings.confirm_frames) >= settings.confirm_hits
-    confirmed &= ratio >= settings.confirm_log_likelihood_ratio
-    accepted = confirmed | (ratio >= settings.min_log_likelihood_ratio)
-    accepted &= rows.sums(rows.detection >= 0) >= 2
-    number = np.where(accepted, np.cumsum(accepted) - 1, -1)
-    names = np.array([f"{name}/{k}" for name in table.sequence[:1] for k in range(accepted.sum())])
-    names = np.append(names.astype(object), "")  # the last one belongs to number -1
-    of_track = pd.DataFrame({"track": names[number], "confirmed": confirmed})
-    of_track = of_track.assign(log_likelihood_ratio=ratio, **_votes(table, rows))
+    smoothed = kalman.smooth(rows.values(detections.xy), rows.lengths, settings, causal)
     points = _points(table, detections, rows, smoothed.state, shift)
-    points = points.join(of_track.iloc[rows.track].set_index(points.index))
+    density = density_around(detections, track, causal)
+    increments = llr_increments(rows, smoothed, density, settings)
+    accepted, confirmed, ratio = _judge(rows, increments, settings, causal)
+    share = target_share(table, rows, causal)
+    evidence = track_evidence(rows, smoothed, detections, settings, causal)
+    names = _names(table, rows, accepted, causal)
+    points = points.assign(
+        track=names,
+        category=category_of(share),
+        target_share=share,
+        confirmed=confirmed,
+        log_likelihood_ratio=ratio,
+        evidence=evidence,
+        **_sizes(table, rows, causal),
+    )
     points = points.reindex(columns=POINT_TYPES).astype(POINT_TYPES)
-    return names[np.append(number, -1)[track]], points[accepted[rows.track]]
+    of_detection = np.full(len(track), "", object)
+    linked = accepted & (rows.detection >= 0)
+    of_detection[rows.detection[linked]] = names[linked]
+    return of_detection, points[accepted]
 
 
 def empty_points() -> pd.DataFrame:
@@ -79,21 +88,43 @@ def empty_points() -> pd.DataFrame:
     return pd.DataFrame({name: pd.Series([], dtype=kind) for name, kind in POINT_TYPES.items()})
 
 
-def _votes(table: pd.DataFrame, rows: TrackFrames) -> dict[str, np.ndarray]:
-    """Category of each track, by the sum of its scores, and the median of its sizes."""
-    hit = rows.detection >= 0
-    linked = table.iloc[rows.detection[hit]]
-    score = linked.score.to_numpy()
-    target_score = score * (linked.category == CATEGORIES[0]).to_numpy()
-    track, count = rows.track[hit], len(rows.lengths)
-    share = np.bincount(track, target_score, count) / np.bincount(track, score, count)
-    size = linked[["w", "h"]].groupby(track).median()
-    return {
-        "category": np.array(CATEGORIES, object)[(share < 0.5).astype(int)],
-        "target_share": share,
-        "w": size.w.to_numpy(),
-        "h": size.h.to_numpy(),
-    }
+def _judge(
+    rows: TrackFrames, increments: np.ndarray, settings: LinkingConfig, causal: bool
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Whether a point is accepted, whether its track is confirmed, and the track's ratio [P]."""
+
+    def total(values: np.ndarray) -> np.ndarray:
+        return rows.sums_so_far(values) if causal else rows.sums(values)[rows.track]
+
+    ratio, detected = total(increments), rows.detection >= 0
+    confirmed = total(rows.hits_within(settings.confirm_frames) >= settings.confirm_hits) > 0
+    confirmed &= ratio >= settings.confirm_log_likelihood_ratio
+    accepted = confirmed | (ratio >= settings.min_log_likelihood_ratio)
+    accepted &= total(detected) >= 2
+    if causal:  # whether a track that coasts goes on is not known yet
+        accepted &= detected
+    return accepted, confirmed, ratio
+
+
+def _names(
+    table: pd.DataFrame, rows: TrackFrames, accepted: np.ndarray, causal: bool
+) -> np.ndarray:
+    """Name of the track of each point [P]; numbers have gaps if causal."""
+    number = np.arange(len(rows.lengths))
+    if not causal:
+        number = np.cumsum(rows.sums(accepted) > 0) - 1
+    names = [f"{name}/{k}" for name in table.sequence[:1] for k in number]
+    return np.array(names, object)[rows.track]
+
+
+def _sizes(table: pd.DataFrame, rows: TrackFrames, causal: bool) -> dict[str, np.ndarray]:
+    """Median size of each track, or if causal the size of each detection [P]."""
+    size = table[["w", "h"]]
+    if not causal:
+        hit = rows.detection >= 0
+        size = size.iloc[rows.detection[hit]].groupby(rows.track[hit]).median()
+    size = size.iloc[rows.detection if causal else rows.track]
+    return {"w": size.w.to_numpy(), "h": size.h.to_numpy()}
 
 
 def _points(
@@ -111,6 +142,6 @@ def _points(
         "sigma_px": np.sqrt(state.cov[:, 0, 0]),
         "score": np.append(detections.score, 0.0)[rows.detection],
         "detected": rows.detection >= 0,
-        "strong": np.append(detections.strong, False)[rows.detection],
+        "strong": np.append(table.strong.to_numpy(), False)[rows.detection],
     }
     return pd.DataFrame(columns)

@@ -4,20 +4,21 @@ settings = LinkingConfig(strong=(0.69, 0.5))
 check(settings)
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from dimjax.settings_rules import ABOVE_ZERO, Rule, at_least, between, check_fields
+from dimjax.tracks.score_model import ScoreModel
 
 
 class LinkingConfig(NamedTuple):
     """Settings of `link`; chosen on seeds 100 to 104 of experiments/linking.py."""
 
     # Detections.
-    strong: tuple[float, float] = (
-        0.5,
-        0.5,
-    )  # scores from which a target, an interference may start a track
-    weak_share: float = 0.3  # of `strong`: score from which a detection may continue one
+    strong: tuple[float, float] = (0.5, 0.5)  # scores that a target, an interference alone needs
+    start: float = 0.5  # score from which any detection may start a track; strong ones always may
+    weak: float = 0.15  # score from which any detection may continue one
+    scores: ScoreModel = ScoreModel()  # what scores say about true and false detections
     max_per_frame: int = 200  # only the strongest detections of a frame are linked
 
     # Motion: constant velocity with white-noise acceleration.
@@ -39,13 +40,18 @@ class LinkingConfig(NamedTuple):
     confirm_log_likelihood_ratio: float = 12.0  # tracks below it are not confirmed
 
 
+# Log-likelihood ratios of detections that may start and continue a track.
+_START_RATIO, _WEAK_RATIO = -2.5, -5.5
+
 _MAX_BITS = 63  # of the integer that holds a track's last frames
+_SCORE = Rule(lambda score: 0 < score <= 1, "above 0 and at most 1")
 _RULES = {
     "strong": Rule(
         lambda pair: len(pair) == 2 and all(0 < score <= 1 for score in pair),
         "two scores above 0 and at most 1",
     ),
-    "weak_share": Rule(lambda share: 0 < share <= 1, "above 0 and at most 1"),
+    "start": _SCORE,
+    "weak": _SCORE,
     "max_per_frame": at_least(1),
     "confirm_hits": at_least(2),
     "coast_frames": at_least(0),
@@ -57,6 +63,22 @@ _RULES = {
     "speed_px": ABOVE_ZERO,
     "gate_sigmas": ABOVE_ZERO,
 }
+
+
+def linking_of(description: Mapping) -> LinkingConfig:
+    """Make the settings for the detections of a detector, from its description.
+
+    Args:
+      description: "threshold" of each category, and "score_model" if it was fitted.
+    """
+    threshold = description["threshold"]
+    scores = ScoreModel(**description.get("score_model", {}))
+    return LinkingConfig(
+        strong=(threshold["target"], threshold["interference"]),
+        start=scores.score_at(_START_RATIO),
+        weak=scores.score_at(_WEAK_RATIO),
+        scores=scores,
+    )
 
 
 def check(settings: LinkingConfig) -> None:

@@ -61,11 +61,29 @@ class TrackFrames(NamedTuple):
         """Sum the values of each track, [P] to [N]."""
         return np.bincount(self.track, values, minlength=len(self.lengths))
 
-    def max_hits(self, frames: int) -> np.ndarray:
-        """Largest number of detections of each track [N] within `frames` consecutive frames."""
+    def sums_so_far(self, values: np.ndarray, decay: float = 1.0) -> np.ndarray:
+        """Sum the values of each track up to each frame [P], weighted by decay**age."""
+        sums = np.array(values, float)
+        for k in range(1, int(max(self.lengths, default=0))):
+            rows = self.first[self.lengths > k] + k
+            sums[rows] += decay * sums[rows - 1]
+        return sums
+
+    def sums_around(self, values: np.ndarray, decay: float) -> np.ndarray:
+        """Sum the values of each track around each frame [P], weighted by decay**distance."""
+        back = TrackFrames(self.track[::-1], self.frame, self.detection, self.lengths[::-1])
+        after = back.sums_so_far(values[::-1], decay)[::-1]
+        return self.sums_so_far(values, decay) + after - values
+
+    def hits_within(self, frames: int) -> np.ndarray:
+        """Number of a track's detections in each frame and the `frames` - 1 before it [P]."""
         hits = np.append(0, np.cumsum(self.detection >= 0))
         row = np.arange(len(self.track))
         start = np.maximum(row - frames + 1, self.first[self.track])
+        return hits[row + 1] - hits[start]
+
+    def max_hits(self, frames: int) -> np.ndarray:
+        """Largest number of detections of each track [N] within `frames` consecutive frames."""
         largest = np.zeros(len(self.lengths), int)
-        np.maximum.at(largest, self.track, hits[row + 1] - hits[start])
+        np.maximum.at(largest, self.track, self.hits_within(frames))
         return largest

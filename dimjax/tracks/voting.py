@@ -2,38 +2,32 @@
 
 A single frame hardly separates a bird from a drone; forty frames do.
 
-    table = vote(link(detections))
+    share = target_share(table, rows)           # [P]
+    category_of(share)                          # [P] "target" or "interference"
 """
 
 import numpy as np
 import pandas as pd
 
 from dimjax.data.labels import CATEGORIES
-from dimjax.tracks.linking import Tracks
+from dimjax.tracks.track_frames import TrackFrames
 
 
-def vote(tracks: Tracks) -> pd.DataFrame:
-    """Give detections the category of their track, and scores that the track supports.
-
-    A new score is sqrt(s * m) * a, with the detection's score s, the mean score m of its track and
-    the share a of the track's scores that belongs to the track's category. Detections without a
-    track keep category and score.
+def target_share(table: pd.DataFrame, rows: TrackFrames, causal: bool = False) -> np.ndarray:
+    """Share of a track's scores that belongs to the target category, in each of its frames [P].
 
     Args:
-      tracks: From dimjax.tracks.link.
-
-    Returns:
-      tracks.detections with new categories and scores.
+      table: Detections of a sequence, with category and score.
+      rows: Frames of the tracks.
+      causal: Count the detections up to each frame only.
     """
-    table = tracks.detections
-    target_share = tracks.points.drop_duplicates("track").set_index("track").target_share
-    share = table.track.map(target_share).to_numpy(float)
-    on_track = ~np.isnan(share)
-    is_target = share >= 0.5
-    mean = table.score.groupby(table.track).transform("mean")
-    supported = np.sqrt(table.score * mean) * np.where(is_target, share, 1 - share)
-    category = np.where(is_target, *CATEGORIES)
-    return table.assign(
-        category=table.category.where(~on_track, category),
-        score=table.score.where(~on_track, supported),
-    )
+    score = np.append(table.score.to_numpy(), 0.0)[rows.detection]
+    is_target = np.append((table.category == CATEGORIES[0]).to_numpy(), False)[rows.detection]
+    if causal:
+        return rows.sums_so_far(score * is_target) / rows.sums_so_far(score)
+    return (rows.sums(score * is_target) / rows.sums(score))[rows.track]
+
+
+def category_of(share: np.ndarray) -> np.ndarray:
+    """Category with the larger share of the scores."""
+    return np.array(CATEGORIES, object)[(share < 0.5).astype(int)]

@@ -20,12 +20,17 @@ CHANNELS = _FRAME_CHANNELS | {
     mode + _WITH_EVIDENCE: count + EVIDENCE_CHANNELS for mode, count in _FRAME_CHANNELS.items()
 }
 # Mean and spread of the maxima over all paths where there is only noise, noise sigmas.
-_NOISE_PEAK, _NOISE_SPREAD = 3.0, 1.5
+NOISE_PEAK, NOISE_SPREAD = 3.0, 1.5
 
 
 def uses_evidence(mode: str) -> bool:
     """Whether an input mode, a key of CHANNELS, contains the motion evidence."""
     return mode.endswith(_WITH_EVIDENCE)
+
+
+def frame_mode(mode: str) -> str:
+    """Return the input mode without the motion evidence: "difference", "sequence" or "single"."""
+    return mode.removesuffix(_WITH_EVIDENCE)
 
 
 def network_input(
@@ -53,15 +58,15 @@ def network_input(
     """
     frames = jnp.moveaxis(frames, 1, -1).astype(jnp.float32)
     level, sigma = scale[:, None, None, :1], scale[:, None, None, 1:]
-    frame_mode = mode.removesuffix(_WITH_EVIDENCE)
-    if frame_mode == "difference":
+    of_frames = frame_mode(mode)
+    if of_frames == "difference":
         image = jnp.arcsinh((frames[..., :1] - frames[..., 1:]) / sigma)
     else:
-        image = ((frames if frame_mode == "sequence" else frames[..., :1]) - level) / sigma
+        image = ((frames if of_frames == "sequence" else frames[..., :1]) - level) / sigma
     if not uses_evidence(mode):
         return image
     evidence = evidence.astype(jnp.float32)
-    sums = (evidence[..., :2] - _NOISE_PEAK) / _NOISE_SPREAD
+    sums = (evidence[..., :2] - NOISE_PEAK) / NOISE_SPREAD
     return jnp.concatenate([image, sums, jnp.arcsinh(evidence[..., 2:])], axis=-1)
 
 

@@ -19,10 +19,10 @@ import jaxlib
 
 from dimjax.errors import InputError
 
-# The switch of the one form that is tied to versions of XLA, see _kernel_gradient. It is on only
-# for versions that it was measured with; benchmarks/kernel_gradient.py measures it again.
+# The switch of the one form that is tied to versions of XLA, see _row_dilation. It is on only for
+# versions that it was measured with; benchmarks/dilated_rows.py measures it again.
 MEASURED_JAXLIB = ("0.10", "0.12")
-DILATE_KERNEL_GRADIENT = ".".join(jaxlib.__version__.split(".")[:2]) in MEASURED_JAXLIB
+DILATE_ROWS = ".".join(jaxlib.__version__.split(".")[:2]) in MEASURED_JAXLIB
 
 _NHWC = ("NHWC", "HWIO", "NHWC")
 
@@ -108,10 +108,34 @@ def _matrix_product(x, kernel, strides: tuple[int, int], precision) -> jax.Array
     return product.reshape(*x.shape[:3], -1)
 
 
-def _convolution(x, kernel, strides: tuple[int, int], precision) -> jax.Array:
+def _convolution(
+    x, kernel, strides: tuple[int, int], precision, row_dilation: int = 1
+) -> jax.Array:
+    """A convolution; a dilation of the rows of both x and kernel changes no value."""
+    rows, columns = jax.lax.padtype_to_pads(x.shape[1:3], kernel.shape[:2], strides, "SAME")
     return jax.lax.conv_general_dilated(
-        x, kernel, strides, "SAME", dimension_numbers=_NHWC, precision=precision
+        x,
+        kernel,
+        (row_dilation * strides[0], strides[1]),
+        (tuple(row_dilation * pad for pad in rows), columns),
+        lhs_dilation=(row_dilation, 1),
+        rhs_dilation=(row_dilation, 1),
+        dimension_numbers=_NHWC,
+        precision=precision,
     )
+
+
+def _row_dilation(x: jax.Array, channels: int) -> int:
+    """Return the dilation of rows with which a product of this number of channels is faster.
+
+    XLA (jax 0.10.2) dispatches convolutions to YNNPACK, those of dilated inputs to Eigen. YNNPACK
+    computes many of them on one thread, Eigen distributes all. Two cores, 32 chips, 3x3, YNNPACK
+    and Eigen: 16x16 cells, 64 channels to 128, 6.1 and 3.4 ms; 32x32, 32 to 64, 6.6 and 4.4 ms; but
+    16x16, 16 to 32, 0.4 and 0.7 ms. On one core both take equally long, except for gradients of the
+    kernel: 20x20 cells of 64 channels to 64, 12.9 and 7.5 ms; 40x40 of 3 to 64, 7x7 of stride 2,
+    14.6 and 10.3 ms; up to 16 output channels YNNPACK is as fast or faster: 1.9 and 2.3 ms.
+    """
+    return 2 if DILATE_ROWS and channels > 16 and x.dtype == jnp.float32 else 1
 
 
 # The gradients are defined apart from the forward form: those of the forms of a first layer are
@@ -127,7 +151,7 @@ def _convolve_on_cpu(x, kernel, strides: tuple[int, int], precision) -> jax.Arra
     group = max(2, 32 // outputs)
     if inputs <= 4 and outputs <= 32 and x.shape[2] % (strides[1] * group) == 0:
         return _convolve_column_groups(x, kernel, strides, precision, group)
-    return _convolution(x, kernel, strides, precision)
+    return _convolution(x, kernel, strides, precision, _row_dilation(x, min(inputs, outputs)))
 
 
 def _forward(x, kernel, strides, precision):
@@ -136,39 +160,18 @@ def _forward(x, kernel, strides, precision):
 
 def _backward(strides, precision, residuals, dy):
     x, kernel = residuals
-    plain = partial(_convolution, strides=strides, precision=precision)
-    dx, dkernel = jax.vjp(plain, x, kernel)[1](dy)
-    if DILATE_KERNEL_GRADIENT and kernel.shape[3] > 16 and x.dtype == jnp.float32:
-        dkernel = _kernel_gradient(x, kernel, dy, strides, precision)
-    return dx, dkernel
+    inputs, outputs = kernel.shape[2:]
+    # With a larger stride the gradient of x is a convolution of dilated inputs anyway.
+    x_dilation = _row_dilation(x, min(inputs, outputs)) if strides == (1, 1) else 1
+    kernel_dilation = _row_dilation(x, outputs)
+    pull_x = jax.vjp(lambda x: _convolution(x, kernel, strides, precision, x_dilation), x)[1]
+    pull_kernel = jax.vjp(
+        lambda kernel: _convolution(x, kernel, strides, precision, kernel_dilation), kernel
+    )[1]
+    return *pull_x(dy), *pull_kernel(dy)
 
 
 _convolve_on_cpu.defvjp(_forward, _backward)
-
-
-def _kernel_gradient(x, kernel, dy, strides: tuple[int, int], precision) -> jax.Array:
-    """Gradient of the kernel, by the same convolution with the rows of x and kernel dilated by 2.
-
-    The dilation changes no value, but XLA (jax 0.10.2) dispatches the gradient to Eigen instead of
-    YNNPACK. One core, YNNPACK and Eigen: 20x20 cells of 64 channels to 64, 3x3, 12.9 and 7.5 ms;
-    10x10, 128 to 128, 8.0 and 5.8 ms; 40x40 of 3 to 64, 7x7 of stride 2, 14.6 and 10.3 ms. Up to
-    16 output channels YNNPACK is as fast or faster: 1.9 against 2.3 ms.
-    """
-    pads = jax.lax.padtype_to_pads(x.shape[1:3], kernel.shape[:2], strides, "SAME")
-
-    def dilated(kernel):
-        return jax.lax.conv_general_dilated(
-            x,
-            kernel,
-            (2 * strides[0], strides[1]),
-            (tuple(2 * pad for pad in pads[0]), pads[1]),
-            lhs_dilation=(2, 1),
-            rhs_dilation=(2, 1),
-            dimension_numbers=_NHWC,
-            precision=precision,
-        )
-
-    return jax.vjp(dilated, kernel)[1](dy)[0]
 
 
 def _convolve_column_groups(
