@@ -1,6 +1,8 @@
 """Exported files detect the same as the detector; a file that differs is refused."""
 
+import json
 import sys
+from types import SimpleNamespace
 
 import evidence_chips
 import jax
@@ -9,6 +11,7 @@ import onnx
 import pytest
 from random_networks import random_detector
 
+from dimjax.commands import export
 from dimjax.data.sequences import Scale, as_sequence, measure_scale
 from dimjax.detection.inference import detect_in_sequence
 from dimjax.errors import InputError
@@ -266,3 +269,22 @@ def test_a_file_with_other_evidence_is_refused(tmp_path, monkeypatch):
     with pytest.raises(InputError, match="within 0.0001; found a difference of "):
         detector_files.export_onnx(_with_evidence(), tmp_path / "a.onnx", SMALL[1:], True)
     assert not list(tmp_path.iterdir())
+
+
+def test_the_command_names_the_inputs_and_the_use_of_each_file(tmp_path, monkeypatch):
+    written = {}
+
+    def write(detector, path, with_window=False):
+        written[path.name] = with_window
+        return 1e-6
+
+    run = SimpleNamespace(detector=_with_evidence())
+    monkeypatch.setattr(export, "load", lambda workdir, round: run)
+    monkeypatch.setattr(detector_files, "export_onnx", write)
+    monkeypatch.setattr(detector_files, "export_stablehlo", write)
+    record = json.loads((export.run("a_run", tmp_path) / "detector.json").read_text())
+    assert written == {"network.onnx": False, "detector.onnx": True, "detector.stablehlo": False}
+    assert record["use"].keys() == written.keys() == record["greatest_difference"].keys()
+    assert list(record["inputs"]) == ["frames", "scale", "window", "evidence"]
+    assert "need network.onnx" in record["inputs"]["window"]["meaning"]
+    assert record["detector"]["evidence"]["frames"] == 4

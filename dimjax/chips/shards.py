@@ -24,7 +24,8 @@ from dimjax.data.folders import Folder
 from dimjax.data.sequences import Scale, Sequence, measure_scale
 from dimjax.progress import bar
 
-_BYTES_PER_PIXEL = 2 + 3 * 4 + 3 * 2  # frame, difference and evidence
+_BYTES_PER_PIXEL = 2 + 3 * 4  # frame and difference
+_EVIDENCE_BYTES_PER_PIXEL = 3 * 2
 
 # (sequence, scale, reference frames in ascending order) -> evidence maps [H, W, 3], noise sigmas
 EvidenceOf = Callable[[Sequence, Scale, Iterable[int]], Iterator[np.ndarray]]
@@ -91,7 +92,8 @@ def make_shards(
       evidence_of: Computes the motion evidence, e.g. dimjax.motion.evidence_of with its settings;
         None for examples without it.
     """
-    chips_per_shard = max(1, max_bytes // (chip_px**2 * _BYTES_PER_PIXEL))
+    bytes_per_pixel = _BYTES_PER_PIXEL + (_EVIDENCE_BYTES_PER_PIXEL if evidence_of else 0)
+    chips_per_shard = max(1, max_bytes // (chip_px**2 * bytes_per_pixel))
     by_sequence = dict(tuple(labels.groupby("sequence")))
     shards = []
     for first in range(0, len(plan), chips_per_shard):

@@ -5,7 +5,7 @@
     for low, high in SLICES:
         inside = in_range(ratio.values, low, high)
 
-SNR is the effective one: what the clouds leave of the amplitude, snr times visible.
+SNR is the effective one, snr times visible: the share of the amplitude that clouds let through.
 """
 
 from itertools import pairwise

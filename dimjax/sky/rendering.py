@@ -76,7 +76,7 @@ def simulate(settings: SkyConfig, seed: int, name: str = "sky") -> tuple[np.ndar
 
 
 def simulate_signal(settings: SkyConfig, seed: int, name: str = "sky") -> Signal:
-    """Render what the objects of a sequence add to its frames, without background and noise.
+    """Render the light of the objects of a sequence alone, without background and noise.
 
     Clouds in front of the objects dim them as in `simulate`, which takes the same arguments.
 

@@ -23,14 +23,15 @@ def run(context: RoundContext) -> bool:
     if paths.reviewed.exists():
         return True
     with context.open_ledger() as db:
-        if not _decided(context, db):
+        refused = _decide(context, db)
+        if refused is None:
             say(
                 f"round {context.number}: {ledger.progress(db).open} review items wait. "
                 f"Decide them with\n  python main.py review --workdir={paths.workdir}\n"
                 "and then give the same command again."
             )
             return False
-        figures, skipped = _figures(db, context.number), ledger.progress(db).skipped
+        figures, skipped = _figures(db, context.number, refused), ledger.progress(db).skipped
     write_text(paths.reviewed, json.dumps(figures, indent=1) + "\n")
     say(
         f"round {context.number}: {figures['decided']} of {figures['items']} items decided, "
@@ -40,8 +41,12 @@ def run(context: RoundContext) -> bool:
     return True
 
 
-def _decided(context: RoundContext, db: ledger.Ledger) -> bool:
-    """Let the oracle or the automatic reviewer decide; return whether no item waits."""
+def _decide(context: RoundContext, db: ledger.Ledger) -> int | None:
+    """Let the oracle or the automatic reviewer decide.
+
+    Returns:
+      Number of items that could not be decided; None if items wait for a person.
+    """
     config = context.config
     if config.rounds.reviewer == "oracle":
         error_rate, seed = config.rounds.oracle_error, config.seed
@@ -49,22 +54,23 @@ def _decided(context: RoundContext, db: ledger.Ledger) -> bool:
     elif config.rounds.reviewer == "auto":
         review = simulated.auto(db, config.rounds.auto_probability)
     else:
-        return ledger.progress(db).open == 0
+        return None if ledger.progress(db).open else 0
     if review.refused:
         say(
             f"round {context.number}: {review.refused} items were not decided: they are leased to "
             "another reviewer, or their decision would duplicate a label"
         )
-    return True
+    return review.refused
 
 
-def _figures(db: ledger.Ledger, number: int) -> dict:
+def _figures(db: ledger.Ledger, number: int, refused: int) -> dict:
     """Count the items of a round and the changes that their review made."""
     items = ledger.item_table(db, number).drop_duplicates("item")
     standing = ledger.standing_decisions(db, number)
     return {
         "items": len(items),
         "decided": int((items.state == "decided").sum()),
+        "refused": refused,
         "worth_it": int((standing.labels > 0).sum()),
         "labels_changed": int(standing.labels.sum()),
         "kinds": {kind: int(count) for kind, count in items.kind.value_counts().items()},

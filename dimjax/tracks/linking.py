@@ -37,7 +37,7 @@ class Tracks(NamedTuple):
     points: pd.DataFrame  # columns and units: dimjax.tracks.points.POINT_TYPES
     notes: tuple[str, ...]  # messages to the user
     settings: LinkingConfig = LinkingConfig()
-    causal: bool = False  # each row holds what is known in its frame
+    causal: bool = False  # rows use no later frames
 
 
 def follow_and_join(detections: DetectionArrays, settings: LinkingConfig) -> np.ndarray:
@@ -63,9 +63,9 @@ def link(
     from the first to the last. Its name consists of the sequence and a number, in the order of the
     first detections: flight3/0.
 
-    With causal=True, each row holds what is known in its frame: nothing depends on later frames. A
-    track has its name from its second detection on, positions are filtered in place of smoothed,
-    and there are no points in gaps: a target that has left the frame would get some, too.
+    With causal=True no row depends on later frames. A track has its name from its second detection
+    on, positions are filtered instead of smoothed, and there are no points in gaps, because a
+    target that has left the frame would get some too.
 
     Args:
       detections: COLUMNS, in pixels of the frame; other columns are kept.
