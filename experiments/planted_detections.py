@@ -20,7 +20,6 @@ import pandas as pd
 WIDTH, HEIGHT = 640, 512
 THRESHOLD = 0.5
 SUPPRESS_PX = 4.0
-CLUTTER = ("uniform", "edges", "persistent")
 
 _NOISE_PX, _WEAK_NOISE_PX = 0.75, 1.0  # as measured on the demo's network
 _FRAMES_PER_GAP = 30  # mean number of frames of a target per planted gap
@@ -38,7 +37,7 @@ class Scene(NamedTuple):
     speed_px: tuple[float, float] = (0.0, 8.0)  # pixels per frame
     pd: float = 0.8  # probability of a strong detection, outside the planted gaps
     false_alarms: float = 3.0  # strong ones, per frame
-    clutter: str = "uniform"  # type of the false alarms, one of CLUTTER
+    clutter: str = "uniform"  # type of the false alarms: uniform, edges or persistent
 
 
 class Planted(NamedTuple):

@@ -143,7 +143,7 @@ DETECT = "--input, --output, --pictures, --video"
 )
 def test_a_flag_of_another_verb_is_refused(words, wrong, flags):
     message = main(*words.split(), wrong)
-    found = (
+    ending = (
         f"only flags of the verb may be given; found {wrong.partition('=')[0]}. They are {flags}"
     )
     assert message.startswith("error: main.py ") and message.endswith(f": {found}\n")

@@ -37,8 +37,8 @@ def eager_run(tiny_run, monkeypatch):
 def test_detect_one_sequence(tiny_run, eager_run, tmp_path):
     source = tiny_run / "sky" / "sequences" / "test-0000"
     output = detect.run(tiny_run, source, tmp_path / "out", pictures=3, video=True)
-    detector, found = eager_run.detector, eager_run.detect(open_sequence(source), accepted=False)
-    expected = detector.accept(detector.link(found))
+    detector, detected = eager_run.detector, eager_run.detect(open_sequence(source), accepted=False)
+    expected = detector.accept(detector.link(detected))
     assert len(expected) > 10 and expected.score.min() >= 0.011
     written = pd.read_csv(output / "detections.csv")
     written = written.fillna({"track": ""})
@@ -56,8 +56,8 @@ def test_detect_a_data_folder(tiny_run, tmp_path, capsys):
     detect.run(tiny_run, tiny_run / "sky", tmp_path, pictures=0)
     names = {path.name for path in tmp_path.iterdir()}
     assert names == {"detections.csv", "tracks.csv", "source.json"}
-    found = pd.read_csv(tmp_path / "detections.csv")
-    assert set(found.sequence) <= {"test-0000", "train-0000", "val-0000"}
+    detected = pd.read_csv(tmp_path / "detections.csv")
+    assert set(detected.sequence) <= {"test-0000", "train-0000", "val-0000"}
     assert "3 sequences, 24 frames; detections: " in capsys.readouterr().out
 
 
@@ -104,9 +104,9 @@ def test_unreadable_sequences_are_skipped_and_one_video_is_open_at_a_time(
     with pytest.raises(InputError, match=rule):
         detect.run(tiny_run, videos, videos / "out", pictures=2, video=True)
     assert set(most) == {1}
-    said = capsys.readouterr().out
-    assert "skipped: " in said and "b.avi: the " in said and "c.avi near frame 7: " in said
-    assert "2 sequences, 16 frames; detections: " in said
+    printed = capsys.readouterr().out
+    assert "skipped: " in printed and "b.avi: the " in printed and "c.avi near frame 7: " in printed
+    assert "2 sequences, 16 frames; detections: " in printed
     tables = [pd.read_csv(videos / "out" / name) for name in ("detections.csv", "tracks.csv")]
     assert set(tables[0].sequence) == {"a", "d"} and set(tables[1].sequence) <= {"a", "d"}
     first, last = (tables[0][tables[0].sequence == name].score.tolist() for name in "ad")
@@ -143,17 +143,17 @@ def test_a_folder_of_results_belongs_to_one_source(tiny_run, eager_run, tmp_path
 def test_detect_through_onnx_finds_the_same(tiny_run, tmp_path):
     workdir = shutil.copytree(tiny_run, tmp_path / "run")
     source = open_sequence(workdir / "sky" / "sequences" / "test-0000")
-    expected, found = (
+    expected, detected = (
         dimjax.load(workdir, runtime=runtime).detect(source, accepted=False)
         for runtime in ("jax", "onnx")
     )
     assert (workdir / "rounds" / "0" / "detector.onnx").exists()
-    assert len(found) == len(expected) > 10
+    assert len(detected) == len(expected) > 10
     order = ["frame", "x", "y"]
-    expected, found = (table.round(3).sort_values(order) for table in (expected, found))
+    expected, detected = (table.round(3).sort_values(order) for table in (expected, detected))
     numbers = ["frame", "x", "y", "w", "h", "score"]
-    np.testing.assert_allclose(found[numbers], expected[numbers], rtol=1e-4, atol=2e-3)
-    assert found.category.tolist() == expected.category.tolist()
+    np.testing.assert_allclose(detected[numbers], expected[numbers], rtol=1e-4, atol=2e-3)
+    assert detected.category.tolist() == expected.category.tolist()
 
 
 def test_export_writes_both_formats_and_what_they_take(tiny_run, tmp_path, capsys):
@@ -170,9 +170,9 @@ def test_export_writes_both_formats_and_what_they_take(tiny_run, tmp_path, capsy
 
 def test_pictures_are_spread_over_frames_with_detections():
     frames = {"sky": 8, "other": 8}
-    found = table(*[(t, X, Y, 3.0, 3.0, "target", 0.9) for t in (1, 3, 6)])
-    assert detect.pictured_frames(frames, found, 2) == [("sky", 1), ("sky", 6)]
-    assert detect.pictured_frames(frames, found, 9) == [("sky", 1), ("sky", 3), ("sky", 6)]
+    detected = table(*[(t, X, Y, 3.0, 3.0, "target", 0.9) for t in (1, 3, 6)])
+    assert detect.pictured_frames(frames, detected, 2) == [("sky", 1), ("sky", 6)]
+    assert detect.pictured_frames(frames, detected, 9) == [("sky", 1), ("sky", 3), ("sky", 6)]
     assert detect.pictured_frames(frames, table(), 2) == [("sky", 0), ("other", 7)]
 
 

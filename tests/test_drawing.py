@@ -123,24 +123,6 @@ def test_picture_without_detections_is_the_frame():
     assert image.size == (96 * SCALE, 64 * SCALE)
 
 
-def test_clip_of_the_chosen_detection_is_shown():
-    sequence = sky()
-    detections = detection_table(
-        (T, 30.5, 40.5, 3.0, 3.0, "target", 0.9), (T, X, Y, 3.0, 3.0, "target", 0.6)
-    )
-    image = np.asarray(overlay.draw_clip(sequence, T, detections, stride=1, rank=1))
-    side = (64 * SCALE - 3 * 16) // 4
-    left = 96 * SCALE + 16
-    assert image.shape == (64 * SCALE, left + side + 16 + side, 3)
-    second = image[side + 16 : 2 * side + 16, left : left + side]  # F2; the target stays in place
-    clip, (x0, y0) = pictures.crop(sequence.clip(T, 1), X, Y, 32)
-    bright = np.argwhere((second == 255).all(axis=-1)).mean(axis=0) * 32 / side
-    assert np.abs(bright - [Y - y0, X - x0]).max() < 1.5
-    # It stands still, so that nothing of it is left in the differences.
-    difference = image[side + 16 + 60 : 2 * side + 16, left + side + 16 :]
-    assert abs(np.median(difference) - 128) < 20
-
-
 @pytest.mark.parametrize("length", [4, 9])
 def test_video_has_all_frames(tmp_path, length):
     overlay.write_video(

@@ -149,8 +149,6 @@ def test_one_decision_settles_and_undoes_a_whole_track(db):
     assert table.undone.tolist() == [True, False, False] and table.labels.tolist() == [4, 0, 3]
     assert table.cancels.tolist() == [0, decision.id, 0]
     assert table.made_at[0] == pd.Timestamp(1000, unit="s", tz="UTC")
-    history = ledger.label_history(db, 4)
-    assert history.undone.tolist() == [True] and history.frame.tolist() == [3]
 
 
 def test_a_reviewer_may_make_other_changes_than_suggested(db):
@@ -445,7 +443,6 @@ def test_invalid_queries_are_refused(db):
         (lambda: ledger.get_items(db, states=["done"]), "state must be one of open, skipped"),
         (lambda: ledger.labels_as_of(db, 1), "the rounds begun, 0 to 0; found round 1. Begin"),
         (lambda: ledger.begin_round(db, 2), "round 1 must come next; found round 2. Begin"),
-        (lambda: ledger.label_history(db, 9), "label 9: the label must exist in the ledger"),
         (lambda: ledger.add_sequences(db, {"a": (9, 40, 60)}), "a: its length, .* must stay"),
         (lambda: ledger.add_sequences(db, {"c": (9, 0, 60)}), "shape must be length, height"),
         (lambda: ledger.add_items(db, ["x"], "refine"), "it must be an Item; found 'x'"),

@@ -84,8 +84,8 @@ def test_the_items_of_a_thousand_detections_in_a_frame_are_limited(mined, capsys
     _, items = mined(NOISE, thousands)
     printed = capsys.readouterr().out
     assert (items.shown == 1).any() and (items.shown == 0).any()
-    with ledger.open_ledger(mined.paths.ledger) as book:
-        queued = ledger.item_table(book)
+    with ledger.open_ledger(mined.paths.ledger) as db:
+        queued = ledger.item_table(db)
     queued = queued[queued.stage == "mine"]
     assert queued.item.nunique() == 8 and len(queued) == items.shown.sum()
     assert re.search(

@@ -89,8 +89,8 @@ def test_if_process_0_stops_the_others_stop():
     first, second = run_processes(END.format(end="raise SystemExit('the disk is full')"))
     assert first[0] == 1 and first[1].endswith("the disk is full\n")
     assert second[0] == 1 and "round 7" in second[1]
-    told = "process 1: process 0 must run to the end; found that it stopped. See the output of"
-    assert told in second[1]
+    expected = "process 1: process 0 must run to the end; found that it stopped. See the output of"
+    assert expected in second[1]
 
 
 def test_if_a_process_dies_the_others_end():
@@ -109,7 +109,7 @@ def test_a_process_reports_that_others_are_missing():
 
 
 @pytest.mark.parametrize(
-    ("address", "count", "index", "told"),
+    ("address", "count", "index", "expected"),
     [
         ("", 0, 0, r"num_processes: must be 1 or more; found 0\. Correct it"),
         ("a:1", 2, 2, r"process_id: must be between 0 and 1; found 2\."),
@@ -119,7 +119,7 @@ def test_a_process_reports_that_others_are_missing():
         ("a:b", 2, 1, r"coordinator_address: must be host:port .*; found 'a:b'\."),
     ],
 )
-def test_invalid_settings_are_named(address, count, index, told):
+def test_invalid_settings_are_named(address, count, index, expected):
     keys = SimpleNamespace(coordinator_address=address, num_processes=count, process_id=index)
     with pytest.raises(InputError, match=rf"config\.distributed\.{told}"):
         processes.join(keys)

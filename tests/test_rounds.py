@@ -135,8 +135,8 @@ def test_a_killed_run_goes_on_and_ends_the_same(undisturbed, tmp_path):
         assert _leaves(ours) == _leaves(theirs)
     tables = []
     for paths in (Paths(undisturbed[0]), first):
-        with ledger.open_ledger(paths.ledger) as book:
-            tables.append(ledger.labels_as_of(book).assign(items=len(ledger.item_table(book))))
+        with ledger.open_ledger(paths.ledger) as db:
+            tables.append(ledger.labels_as_of(db).assign(items=len(ledger.item_table(db))))
     pd.testing.assert_frame_equal(*tables)
 
 
@@ -173,12 +173,12 @@ def test_a_run_can_be_asked_from_python(undisturbed):
     # The same examples in other batches have the same losses.
     pd.testing.assert_frame_equal(losses, opened.losses("test", batch_size=7), rtol=1e-4)
     frames = np.load(opened.paths.sky / "sequences" / "test-0000" / "frames.npy")
-    found = opened.detect(frames, accepted=False)
+    detected = opened.detect(frames, accepted=False)
     saved = pd.read_csv(opened.paths.detections)
-    assert len(found) == len(saved)
+    assert len(detected) == len(saved)
     # Batches of other sizes and other code for other devices round differently.
     columns = ["frame", "x", "score"]
-    np.testing.assert_allclose(found[columns], saved[columns], rtol=1e-3)
+    np.testing.assert_allclose(detected[columns], saved[columns], rtol=1e-3)
 
 
 @pytest.mark.parametrize("mode", ["sequence", "single"])
@@ -201,12 +201,12 @@ def test_a_person_is_waited_for(undisturbed, tmp_path):
     printed = run(tmp_path, *human)
     assert "review items wait. Decide them with" in printed and "main.py review --work" in printed
     assert not Paths(tmp_path).reviewed.exists() and not Paths(tmp_path, 1).labels.exists()
-    with ledger.open_ledger(Paths(tmp_path).ledger) as book:
-        ledger.decide(book, ledger.get_items(book)[-1].id, "skip", "ann")
-        simulated.auto(book, min_probability=0.0, reviewer="ann")
-        for item in ledger.get_items(book, states=["open"]):
-            ledger.decide(book, item.id, "skip", "ann")
-        skipped = len(ledger.get_items(book, states=["skipped"]))
+    with ledger.open_ledger(Paths(tmp_path).ledger) as db:
+        ledger.decide(db, ledger.get_items(db)[-1].id, "skip", "ann")
+        simulated.auto(db, min_probability=0.0, reviewer="ann")
+        for item in ledger.get_items(db, states=["open"]):
+            ledger.decide(db, item.id, "skip", "ann")
+        skipped = len(ledger.get_items(db, states=["skipped"]))
     printed = run(tmp_path, "build", *human)
     assert skipped and f"; {skipped} skipped items lapsed, labels unchanged\n" in printed
     assert Paths(tmp_path).reviewed.exists() and Paths(tmp_path, 1).built

@@ -45,8 +45,8 @@ def test_a_resumed_streamed_training_ends_as_a_resident_one(tiny_run, half_train
 def test_a_training_without_the_log_of_an_earlier_epoch_is_not_resumed(half_trained, folder):
     log = half_trained.paths.training_log
     (getattr(log, folder) / "0000.parquet").unlink()
-    told = rf"{folder}/0000\.parquet: every epoch of the training needs its file; found none\."
-    with pytest.raises(InputError, match=told):
+    expected = rf"{folder}/0000\.parquet: every epoch of the training needs its file; found none\."
+    with pytest.raises(InputError, match=expected):
         train.run(half_trained)
     assert len(list(log.losses.iterdir())) < 3 and not log.is_complete  # no epoch was trained
 

@@ -123,14 +123,14 @@ def test_metrics_of_epochs_that_are_trained_again_are_dropped(log):
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "expected"),
     [
         ('{"epoch": 0}\n{"epoch": 2}\n', r"found epochs \[0, 2\]"),
         ('{"epoch": 0}\n{"epoch"', "found none or a damaged file"),
         ("null\n", "found none or a damaged file"),
     ],
 )
-def test_damaged_metrics_are_refused(log, text, told):
+def test_damaged_metrics_are_refused(log, text, expected):
     log.metrics.write_text(text)
     with pytest.raises(InputError, match=rf"metrics\.jsonl: it must hold a line .*; {told}"):
         log.read_metrics()
@@ -142,8 +142,8 @@ def test_labels_of_examples_are_found_in_their_table():
         columns=["sequence", "frame", "x", "y"],
     )
     assert label_rows(DATA, labels).tolist() == ROWS.tolist()
-    told = "example chip0: its labels must be in the label table; found 1 that are not. Build"
-    with pytest.raises(InputError, match=told):
+    expected = "example chip0: its labels must be in the label table; found 1 that are not. Build"
+    with pytest.raises(InputError, match=expected):
         label_rows(DATA, labels.assign(x=[19.2, 4.0, 4.0, 11.5]))
 
 

@@ -1,7 +1,6 @@
 """Overlays: full frames with their detections, as pictures and as a video.
 
 draw_frame(sequence, 12, detections).save("frame12.png")
-draw_clip(sequence, 12, detections, stride=1).save("clip12.png")   # with F1..F4, differences
 write_video("flight3.mp4", sequence, detections)
 """
 
@@ -13,7 +12,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image, ImageDraw
 
-from dimjax.data.sequences import Sequence, measure_scale
+from dimjax.data.sequences import Sequence
 from dimjax.drawing import pictures
 from dimjax.drawing.pictures import crop, draw_mark, draw_text, enlarge, grey_range, to_grey8
 
@@ -41,39 +40,6 @@ def draw_frame(sequence: Sequence, t: int, detections: pd.DataFrame) -> Image.Im
         inset = _inset(frame, row, side, f"{k + 1}  {row.category} {row.score:.2f}")
         page.paste(inset, (image.width + _GAP, k * (side + _GAP)))
     draw_text(ImageDraw.Draw(page), (10, 8), f"{sequence.name}  frame {t}", _text_px(image))
-    return page
-
-
-def draw_clip(
-    sequence: Sequence, t: int, detections: pd.DataFrame, stride: int, rank: int = 0
-) -> Image.Image:
-    """Draw a frame with its detections, and beside it the clip of one of them.
-
-    The clip is F1..F4 and the differences F1 - F2, F1 - F3, F1 - F4, all cut at the position of
-    the detection.
-
-    Args:
-      sequence: Sequence of the frame.
-      t: Number of the frame.
-      detections: Detections of the sequence in any frames: x, y, w, h, category, score.
-      stride: Frames from F1 to F2, F2 to F3, F3 to F4.
-      rank: Rank of the detection by its score in the frame, 0 the strongest.
-    """
-    detections = _strongest_first(detections, t)
-    frame = sequence.frame(t)
-    image = _draw_detections(frame, detections, grey_range(frame))
-    side = (image.height - 3 * _GAP) // 4
-    page = _page(image, image.width + 2 * (_GAP + side))
-    row = detections.iloc[rank]
-    clip, _ = crop(sequence.clip(t, stride), row.x, row.y, _INSET_PX)
-    tiles = pictures.clip_tiles(clip, measure_scale(sequence).noise_sigma).images
-    left, right = image.width + _GAP, image.width + 2 * _GAP + side
-    for k, (name, grey) in enumerate(tiles.items()):
-        tile = enlarge(grey, 1).resize((side, side), Image.Resampling.NEAREST)
-        position = (left, k * (side + _GAP)) if k < 4 else (right, (k - 3) * (side + _GAP))
-        draw_text(ImageDraw.Draw(tile), (8, 6), name, _text_px(image))
-        page.paste(tile, position)
-    _describe(page, row, f"{rank + 1}  {row.category}", (right, 0), side, _text_px(image))
     return page
 
 
@@ -149,13 +115,3 @@ def _inset(frame: np.ndarray, row, side: int, text: str) -> Image.Image:
     colour = pictures.COLOURS[row.category]
     draw_text(ImageDraw.Draw(tile), (8, 6), text, max(14, side // 14), colour)
     return tile
-
-
-def _describe(page: Image.Image, row, name: str, position: tuple, side: int, text_px: int) -> None:
-    """Write name, score and coordinates of a detection into the free tile beside F1."""
-    draw = ImageDraw.Draw(page)
-    lines = [name, f"score {row.score:.2f}", f"x {row.x:.1f} px", f"y {row.y:.1f} px"]
-    for k, line in enumerate(lines):
-        colour = pictures.COLOURS[row.category] if k == 0 else pictures.FOREGROUND
-        y = position[1] + side // 2 + (k - 1.5) * 1.5 * text_px
-        draw.text((position[0] + 8, y), line, colour, pictures.font(text_px), anchor="lm")

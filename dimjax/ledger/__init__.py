@@ -30,7 +30,6 @@ from dimjax.ledger.items import add_items, get_item
 from dimjax.ledger.label_history import (
     diff,
     export,
-    label_history,
     labels_as_of,
     labels_of_frame,
 )
@@ -84,7 +83,6 @@ __all__ = [
     "get_item",
     "get_items",
     "item_table",
-    "label_history",
     "labels_as_of",
     "labels_of_frame",
     "lease_items",

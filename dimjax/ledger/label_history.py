@@ -1,4 +1,4 @@
-"""Label tables reconstructed from the ledger: as of any round, of one frame, or of one label.
+"""Label tables reconstructed from the ledger: as of any round, or of one frame.
 
 A label keeps its id through all changes. The labels as of round r are those of round 0 with the
 decisions of rounds 0 to r - 1 applied. They are the labels that round r trains on, and later
@@ -24,9 +24,9 @@ from dimjax.ledger.values import Label
 
 _TYPES = {
     **dict.fromkeys(("sequence", "category", "track", "source"), "str"),
-    **dict.fromkeys(("label", "frame", "decision"), "int64"),
+    **dict.fromkeys(("label", "frame"), "int64"),
     **dict.fromkeys(("x", "y", "w", "h"), "float64"),
-    **dict.fromkeys(("removed", "undone"), "bool"),
+    "removed": "bool",
 }
 _FIELDS = ", ".join(("label", *COLUMNS, "decision", "removed"))  # of a Label
 
@@ -109,25 +109,6 @@ def current_label(db: Ledger, label: int) -> Label | None:
     statement = f"SELECT {_FIELDS} FROM current_versions WHERE label = ?"
     row = db.execute(statement, (label,)).fetchone()
     return None if row is None or row[-1] else _label(row)
-
-
-def label_history(db: Ledger, label: int) -> pd.DataFrame:
-    """Return all versions of a label: table with decision, the label's columns, removed, undone.
-
-    Raises:
-      InputError: The label does not exist.
-    """
-    columns = ("decision", *COLUMNS, "removed", "undone")
-    statement = f"""
-      SELECT decision, {", ".join(COLUMNS)}, removed, s.undone_in IS NOT NULL
-      FROM versions v JOIN standing s USING (decision) WHERE label = ? ORDER BY decision"""
-    label = as_int(str(db.path), "label", label)
-    with db.read_transaction():
-        rows = db.execute(statement, (label,)).fetchall()
-    if not rows:
-        rule, remedy = "the label must exist in the ledger", "Choose one of its labels."
-        raise InputError(f"{db.path} label {label}", rule, "none", remedy)
-    return _table(rows, columns)
 
 
 def _check_begun(db: Ledger, round: int, newest: int) -> int:
