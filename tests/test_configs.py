@@ -146,7 +146,7 @@ def test_a_flag_of_another_verb_is_refused(words, wrong, flags):
     ending = (
         f"only flags of the verb may be given; found {wrong.partition('=')[0]}. They are {flags}"
     )
-    assert message.startswith("error: main.py ") and message.endswith(f": {found}\n")
+    assert message.startswith("error: main.py ") and message.endswith(f": {ending}\n")
     assert len(message.splitlines()) == 1
 
 

@@ -121,7 +121,7 @@ def test_a_process_reports_that_others_are_missing():
 )
 def test_invalid_settings_are_named(address, count, index, expected):
     keys = SimpleNamespace(coordinator_address=address, num_processes=count, process_id=index)
-    with pytest.raises(InputError, match=rf"config\.distributed\.{told}"):
+    with pytest.raises(InputError, match=rf"config\.distributed\.{expected}"):
         processes.join(keys)
 
 

@@ -132,7 +132,7 @@ def test_metrics_of_epochs_that_are_trained_again_are_dropped(log):
 )
 def test_damaged_metrics_are_refused(log, text, expected):
     log.metrics.write_text(text)
-    with pytest.raises(InputError, match=rf"metrics\.jsonl: it must hold a line .*; {told}"):
+    with pytest.raises(InputError, match=rf"metrics\.jsonl: it must hold a line .*; {expected}"):
         log.read_metrics()
 
 
