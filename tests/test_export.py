@@ -189,7 +189,7 @@ def exported_evidence(tmp_path_factory):
 
 
 def _check_window_file(exported, detector):
-    """The file finds in a frame within a sequence what the detector finds there."""
+    """The file and the detector give the same detections in a frame within a sequence."""
     frames = evidence_chips.moving_target()
     sequence, t = as_sequence(frames), 5
     table = detect_in_sequence(detector, sequence, [t])
