@@ -27,7 +27,6 @@ from dimjax.data.folders import Folder, open_folder
 from dimjax.data.layouts import DIMJAX, layout_from
 from dimjax.data.splits import LABELLED_SPLITS, with_validation
 from dimjax.errors import InputError
-from dimjax.motion import EvidenceConfig, evidence_of
 
 _NO_FOLDER = (
     "Give the folder of sequences as --manual_dir=FOLDER or, from Python, as the config's folder; "
@@ -214,6 +213,8 @@ def _shards(config: DimTargetsConfig, dl_manager) -> dict[str, list[Shard]]:
     plan = _plan(config, folder, table)
     maps = None
     if config.evidence:
+        from dimjax.motion import EvidenceConfig, evidence_of  # loads JAX
+
         maps = functools.partial(evidence_of, settings=EvidenceConfig(**config.evidence))
     return {
         split: make_shards(
