@@ -8,7 +8,7 @@ import pytest
 from dimjax.data.sequences import Scale, as_sequence
 from dimjax.motion import EvidenceConfig, evidence_of, window_evidence, window_of
 from dimjax.motion.background import still_residuals
-from dimjax.motion.bank import extremes, extremes_unrolled, path_groups, path_shifts, quantize
+from dimjax.motion.bank import extremes, path_groups, path_shifts, quantize
 from dimjax.motion.filtering import filter_frame, gaussian_taps, local_rms, residuals
 
 FIVE = EvidenceConfig(frames=5, reference="first", speed_px=2.0, path_step_px=2.0)
@@ -236,14 +236,6 @@ def test_a_sequence_and_a_batch_of_windows_give_the_same_maps(reference):
         scale = np.array([1000.0]), np.array([4.0])
         batch = window_evidence(frames[None, window.frames], *scale, window.times, settings)
         np.testing.assert_allclose(evidence, batch[0], rtol=1e-4, atol=1e-4)
-
-
-def test_the_unrolled_bank_equals_the_loop():
-    settings = EvidenceConfig(frames=4, speed_px=2.7, path_step_px=1.3)
-    shifts = path_shifts(np.array([-2, -1, 0, 1]), settings)
-    steps = np.random.default_rng(1).integers(-31, 32, (2, 4, 11, 14)).astype(np.int8)
-    for loop, unrolled in zip(bank(steps, shifts), extremes_unrolled(steps, shifts), strict=True):
-        np.testing.assert_array_equal(loop, unrolled)
 
 
 def test_each_frame_is_read_once():

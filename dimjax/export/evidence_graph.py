@@ -14,14 +14,10 @@ from typing import NamedTuple
 import numpy as np
 
 from dimjax.export import evidence_nodes as nodes
+from dimjax.motion import background, filtering
 from dimjax.motion.bank import path_shifts, step_sigmas
-from dimjax.motion.filtering import gaussian_taps
 from dimjax.motion.settings import EvidenceConfig
 from dimjax.motion.windows import inner_times, reference_index
-
-# As in dimjax.motion.background and dimjax.motion.filtering. An export is compared with them.
-_FIT_PX, _FIT_BLOCKS, _FIT_PASSES = 8, 3, 2
-_RMS_PX = 5
 
 
 class GraphText(NamedTuple):
@@ -38,17 +34,21 @@ def evidence_text(settings: EvidenceConfig) -> GraphText:
     and level and sigma [b, 1, 1, 1] of its sequence. It computes evidence [b, h, w, 3], noise
     sigmas, and the same channels first, maps [b, 3, h, w].
     """
-    before = (_rms_blocks(settings) - 1) // 2
-    after = _rms_blocks(settings) - 1 - before
-    passes = [_pass(number, settings.frames) for number in range(_FIT_PASSES)]
+    rms_blocks = filtering.rms_blocks(settings.box_px)
+    before = (rms_blocks - 1) // 2
+    after = rms_blocks - 1 - before
+    passes = [_pass(number, settings.frames) for number in range(background.PASSES)]
     text = "".join(
         [nodes.FILTER, *passes, nodes.LOCAL_SIGMAS, _bank(settings.frames), nodes.CHANNELS]
     )
     text = Template(text).substitute(
-        reach=len(gaussian_taps(settings.sigma_px)) // 2,
+        reach=len(filtering.gaussian_taps(settings.sigma_px)) // 2,
         frames=settings.frames,
+        fit_strides=[background.BLOCK_PX] * 2,
+        fit_margins=[background.BLOCKS // 2] * 4,
+        rms_strides=[filtering.RMS_BLOCK_PX] * 2,
         rms_margins=[before, before, after, after],
-        last=_FIT_PASSES - 1,
+        last=background.PASSES - 1,
     )
     values = {**_shapes(settings), **_kernels(settings), **_numbers(settings), **_paths(settings)}
     initializers = ",\n ".join(_initializer(name, value) for name, value in values.items())
@@ -57,8 +57,11 @@ def evidence_text(settings: EvidenceConfig) -> GraphText:
 
 def _pass(number: int, frames: int) -> str:
     means = [
-        Template(nodes.BOX_MEAN).substitute(
-            value=f"{name}{number}", group=group, block=block, box=box
+        Template(nodes.BOX_MEAN).safe_substitute(
+            value=f"{name}{number}",
+            group=group,
+            block=block,
+            box=box,
         )
         for group, block, box, names in (
             (1, "fit_block", "fit_box", ("a", "d", "aa", "dd", "ad")),
@@ -90,8 +93,8 @@ def _shapes(settings: EvidenceConfig) -> dict[str, np.ndarray]:
         "any_channel": [-1, 1],
         "one_channel": [1, 1],
         "no_pads": [0] * 6,
-        "fit_px": [_FIT_PX],
-        "rms_px": [_RMS_PX],
+        "fit_px": [background.BLOCK_PX],
+        "rms_px": [filtering.RMS_BLOCK_PX],
         "frame_axis": [1],
         "row_axis": [2],
         "column_axis": [3],
@@ -113,14 +116,14 @@ def _shapes(settings: EvidenceConfig) -> dict[str, np.ndarray]:
 
 def _kernels(settings: EvidenceConfig) -> dict[str, np.ndarray]:
     """Weights of convolutions, for single images and for the frames of a window."""
-    taps = gaussian_taps(settings.sigma_px).astype(np.float32)
-    every_second_row = np.ones((_FIT_PX, _FIT_PX), np.float32)
-    every_second_row[1::2] = 0
+    taps = filtering.gaussian_taps(settings.sigma_px).astype(np.float32)
+    used_rows = np.zeros((background.BLOCK_PX,) * 2, np.float32)
+    used_rows[:: background.ROW_STEP] = 1
     images = {
-        "fit_block": every_second_row,
-        "fit_box": np.ones((_FIT_BLOCKS,) * 2, np.float32),
-        "rms_block": np.ones((_RMS_PX,) * 2, np.float32),
-        "rms_box": np.ones((_rms_blocks(settings),) * 2, np.float32),
+        "fit_block": used_rows,
+        "fit_box": np.ones((background.BLOCKS,) * 2, np.float32),
+        "rms_block": np.ones((filtering.RMS_BLOCK_PX,) * 2, np.float32),
+        "rms_box": np.ones((filtering.rms_blocks(settings.box_px),) * 2, np.float32),
     }
     frames = {
         name + "_frames": np.tile(k, (settings.frames, 1, 1, 1)) for name, k in images.items()
@@ -135,9 +138,11 @@ def _numbers(settings: EvidenceConfig) -> dict[str, np.ndarray]:
     scalars = {
         "inner_frames": frames - 2,
         "half_step": 0.5,
-        "six": 6,
-        "minus_six": -6,
-        "min_variance": 0.1,
+        "fit_limit": background.MAX_SIGMAS,
+        "minus_fit_limit": -background.MAX_SIGMAS,
+        "rms_limit": filtering.MAX_SIGMAS,
+        "minus_rms_limit": -filtering.MAX_SIGMAS,
+        "min_variance": background.MIN_VARIANCE,
         "gain": np.sqrt(frames / (frames - 1)),
         "one_sigma": 1,
         "clip": clip,
@@ -150,8 +155,8 @@ def _numbers(settings: EvidenceConfig) -> dict[str, np.ndarray]:
     arrays = {
         "one_pixel": [1],
         "no_region": [],
-        "fit_scales": [1, 1, _FIT_PX, _FIT_PX],
-        "rms_scales": [1, 1, _RMS_PX, _RMS_PX],
+        "fit_scales": [1, 1, *[background.BLOCK_PX] * 2],
+        "rms_scales": [1, 1, *[filtering.RMS_BLOCK_PX] * 2],
     }
     return {name: np.array(value, np.float32) for name, value in (scalars | arrays).items()}
 
@@ -167,11 +172,6 @@ def _paths(settings: EvidenceConfig) -> dict[str, np.ndarray]:
         "paths": np.array(len(shifts)),
         "corners": corners.reshape(len(shifts), -1).astype(np.int64),
     }
-
-
-def _rms_blocks(settings: EvidenceConfig) -> int:
-    """Side of the box of the local RMS, blocks."""
-    return max(1, round(settings.box_px / _RMS_PX))
 
 
 def _initializer(name: str, value: np.ndarray) -> str:

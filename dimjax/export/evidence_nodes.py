@@ -21,12 +21,12 @@ FILTER = """
     fit_missing = Mod(negative_frame_size, fit_px)
     fit_pads = Concat<axis = 0>(no_pads, fit_missing)
     fit_ones = Pad(ones_image, fit_pads)
-    fit_ones_blocks = Conv<strides = [8, 8]>(fit_ones, fit_block)
-    fit_pixels = Conv<pads = [1, 1, 1, 1]>(fit_ones_blocks, fit_box)
+    fit_ones_blocks = Conv<strides = $fit_strides>(fit_ones, fit_block)
+    fit_pixels = Conv<pads = $fit_margins>(fit_ones_blocks, fit_box)
     rms_missing = Mod(negative_frame_size, rms_px)
     rms_pads = Concat<axis = 0>(no_pads, rms_missing)
     rms_ones = Pad(ones_image, rms_pads)
-    rms_ones_blocks = Conv<strides = [5, 5]>(rms_ones, rms_block)
+    rms_ones_blocks = Conv<strides = $rms_strides>(rms_ones, rms_block)
     rms_pixels = Conv<pads = $rms_margins>(rms_ones_blocks, rms_box)
 """
 
@@ -49,7 +49,7 @@ PASS = """
     upper$p = Slice(bordered_rows$p, from_first, to_third_last, row_axis)
     down_twice$p = Sub(lower$p, upper$p)
     down$p = Mul(down_twice$p, half_step)
-    limited$p = Clip(unfitted$p, minus_six, six)
+    limited$p = Clip(unfitted$p, minus_fit_limit, fit_limit)
     a$p = Pad(across$p, fit_pads)
     d$p = Pad(down$p, fit_pads)
     r$p = Pad(limited$p, fit_pads)
@@ -94,8 +94,8 @@ PASS = """
     aligned$next = Add(still$p, residual$p)
 """
 BOX_MEAN = """
-    blocks_$value = Conv<group = $group, strides = [8, 8]>($value, $block)
-    boxes_$value = Conv<group = $group, pads = [1, 1, 1, 1]>(blocks_$value, $box)
+    blocks_$value = Conv<group = $group, strides = $fit_strides>($value, $block)
+    boxes_$value = Conv<group = $group, pads = $fit_margins>(blocks_$value, $box)
     mean_$value = Div(boxes_$value, fit_pixels)
 """
 FIELD = """
@@ -105,10 +105,10 @@ FIELD = """
 
 LOCAL_SIGMAS = """
     scaled = Mul(residual$last, gain)
-    clipped = Clip(scaled, minus_six, six)
+    clipped = Clip(scaled, minus_rms_limit, rms_limit)
     squares = Mul(clipped, clipped)
     padded_squares = Pad(squares, rms_pads)
-    rms_blocks = Conv<group = $frames, strides = [5, 5]>(padded_squares, rms_block_frames)
+    rms_blocks = Conv<group = $frames, strides = $rms_strides>(padded_squares, rms_block_frames)
     rms_sums = Conv<group = $frames, pads = $rms_margins>(rms_blocks, rms_box_frames)
     mean_square = Div(rms_sums, rms_pixels)
     rms = Sqrt(mean_square)

@@ -17,12 +17,12 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-_BLOCK_PX = 8  # side of a block, pixels
-_BLOCKS = 3  # side of the box over which displacements are fitted, blocks; odd
-_ROW_STEP = 2  # a fit uses every second row: neighbours are strongly correlated
-_MIN_VARIANCE = 0.1  # added to that of gradients, (noise sigmas / pixel) ** 2
-_MAX_SIGMAS = 6.0  # residuals are clipped to this in a fit
-_PASSES = 2
+BLOCK_PX = 8  # side of a block, pixels
+BLOCKS = 3  # side of the box over which displacements are fitted, blocks; odd
+ROW_STEP = 2  # a fit uses every second row: neighbours are strongly correlated
+MIN_VARIANCE = 0.1  # added to that of gradients, (noise sigmas / pixel) ** 2
+MAX_SIGMAS = 6.0  # residuals are clipped to this in a fit
+PASSES = 2
 
 
 class _Grid(NamedTuple):
@@ -45,7 +45,7 @@ def still_residuals(filtered):
     """
     grid = _grid(*filtered.shape[-2:])
     aligned = filtered
-    for _ in range(_PASSES):
+    for _ in range(PASSES):
         still = background(aligned)[..., None, :, :]
         residual = aligned - still
         residual = residual - _motion_residual(residual, still, grid)
@@ -65,14 +65,14 @@ def background(frames):
 def _motion_residual(residual, still, grid: _Grid):
     """Compute the part of residuals [..., K, H, W] that displacements of the background explain."""
     across, down = _gradients(still)
-    limited = jnp.clip(residual, -_MAX_SIGMAS, _MAX_SIGMAS)
+    limited = jnp.clip(residual, -MAX_SIGMAS, MAX_SIGMAS)
     mean_across, mean_down, offset = (_box_mean(v, grid) for v in (across, down, limited))
 
     def covariance(first, second, means):
         return _box_mean(first * second, grid) - means
 
-    var_across = covariance(across, across, mean_across**2) + _MIN_VARIANCE
-    var_down = covariance(down, down, mean_down**2) + _MIN_VARIANCE
+    var_across = covariance(across, across, mean_across**2) + MIN_VARIANCE
+    var_down = covariance(down, down, mean_down**2) + MIN_VARIANCE
     both = covariance(across, down, mean_across * mean_down)
     with_across = covariance(limited, across, offset * mean_across)
     with_down = covariance(limited, down, offset * mean_down)
@@ -99,12 +99,12 @@ def _difference(values, axis: int):
 
 def _grid(height: int, width: int) -> _Grid:
     # In jax.numpy, because the sizes are symbolic in an export.
-    columns, blocks = jnp.arange(width), jnp.arange(-(-width // _BLOCK_PX))
-    in_box = jnp.abs(columns[:, None] // _BLOCK_PX - blocks) <= _BLOCKS // 2
-    position = (columns + 0.5) / _BLOCK_PX - 0.5
+    columns, blocks = jnp.arange(width), jnp.arange(-(-width // BLOCK_PX))
+    in_box = jnp.abs(columns[:, None] // BLOCK_PX - blocks) <= BLOCKS // 2
+    position = (columns + 0.5) / BLOCK_PX - 0.5
     weight = jnp.maximum(1 - jnp.abs(position - blocks[:, None]), 0)
-    first_rows = _BLOCK_PX * jnp.arange(-(-height // _BLOCK_PX))
-    used = -(-jnp.clip(height - first_rows, 0, _BLOCK_PX) // _ROW_STEP)
+    first_rows = BLOCK_PX * jnp.arange(-(-height // BLOCK_PX))
+    used = -(-jnp.clip(height - first_rows, 0, BLOCK_PX) // ROW_STEP)
     rows = _box_sum(used[:, None])
     mean, spread = in_box / in_box.sum(axis=0), weight / weight.sum(axis=0)
     return _Grid(*(v.astype(jnp.float32) for v in (mean, spread, rows)), height)
@@ -113,25 +113,25 @@ def _grid(height: int, width: int) -> _Grid:
 def _box_mean(values, grid: _Grid):
     """Average values [..., H, W] over the box around each block, [..., R, C]."""
     height, width = values.shape[-2:]
-    count = -(-height // _BLOCK_PX)
-    missing = count * _BLOCK_PX - height
+    count = -(-height // BLOCK_PX)
+    missing = count * BLOCK_PX - height
     filled = jnp.pad(values, [(0, 0)] * (values.ndim - 2) + [(0, missing), (0, 0)])
-    blocks = filled.reshape(*values.shape[:-2], count, _BLOCK_PX, width)[..., ::_ROW_STEP, :]
+    blocks = filled.reshape(*values.shape[:-2], count, BLOCK_PX, width)[..., ::ROW_STEP, :]
     return (_box_sum(blocks.sum(axis=-2)) / grid.rows) @ grid.mean
 
 
 def _box_sum(blocks):
     """Sum values of block rows [..., R, W] over the rows of the box around each of them."""
-    count, reach = blocks.shape[-2], _BLOCKS // 2
+    count, reach = blocks.shape[-2], BLOCKS // 2
     padded = jnp.pad(blocks, [(0, 0)] * (blocks.ndim - 2) + [(reach, reach), (0, 0)])
-    return sum(padded[..., k : k + count, :] for k in range(_BLOCKS))
+    return sum(padded[..., k : k + count, :] for k in range(BLOCKS))
 
 
 def _field(blocks, grid: _Grid):
     """Interpolate values of blocks [..., R, C] bilinearly to pixels [..., H, W]."""
     extended = jnp.concatenate([blocks[..., :1, :], blocks, blocks[..., -1:, :]], axis=-2)
     wide = (extended @ grid.spread)[..., None, :]
-    offset = ((np.arange(_BLOCK_PX) + 0.5) / _BLOCK_PX - 0.5)[:, None].astype(np.float32)
+    offset = ((np.arange(BLOCK_PX) + 0.5) / BLOCK_PX - 0.5)[:, None].astype(np.float32)
     above, below = np.maximum(-offset, 0), np.maximum(offset, 0)
     rows = (
         wide[..., :-2, :, :] * above

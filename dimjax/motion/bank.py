@@ -96,32 +96,6 @@ def extremes(steps, groups, reach: int, count=None, tile_rows: int = 0):
     return tuple(_stack_tiles(tile_maps, height) for tile_maps in tiles)
 
 
-def extremes_unrolled(steps, shifts: np.ndarray):
-    """Compute the same as `extremes` without a loop, with static slices of float32.
-
-    For conversion to ONNX, whose runtimes do not add 8 bit integers. These sums are exact too.
-
-    Args:
-      steps: [..., K, H, W] quantized residuals.
-      shifts: [P, K, 2] from path_shifts.
-
-    Returns:
-      Two maps [..., H, W] float32.
-    """
-    reach = int(np.abs(shifts).max())
-    height, width = steps.shape[-2:]
-    margins = [(0, 0)] * (steps.ndim - 2) + [(reach, reach)] * 2
-    padded = jnp.pad(steps.astype(jnp.float32), margins)
-    largest = smallest = jnp.zeros((*steps.shape[:-3], height, width), jnp.float32)
-    for path in shifts + reach:
-        total = sum(
-            padded[..., k, row : row + height, column : column + width]
-            for k, (column, row) in enumerate(path.tolist())
-        )
-        largest, smallest = jnp.maximum(largest, total), jnp.minimum(smallest, total)
-    return largest, smallest
-
-
 def _tile(padded, groups, count, shape: tuple[int, int], reach: int, top):
     """Compute the extremes of the rows from `top` on."""
     rows, width = shape

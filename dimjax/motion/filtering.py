@@ -17,8 +17,8 @@ from jax import lax
 from dimjax.motion.background import still_residuals
 
 _REACH_SIGMAS = 4.0  # the Gaussian is truncated there
-_MAX_SIGMAS = 6.0  # values are clipped to this in the local RMS
-_BLOCK_PX = 5  # side of the blocks that a box consists of
+MAX_SIGMAS = 6.0  # values are clipped to this in the local RMS
+RMS_BLOCK_PX = 5  # side of the blocks of the local RMS
 
 
 @partial(jax.jit, static_argnames="sigma_px")
@@ -72,13 +72,39 @@ def residuals(filtered, box_px: int):
 
 def local_rms(values, box_px: int):
     """Compute the RMS of values [..., H, W], clipped to 6, over a box around each 5x5 block."""
-    height, width = values.shape[-2:]
-    squares = jnp.square(jnp.clip(values, -_MAX_SIGMAS, _MAX_SIGMAS))
-    blocks = max(1, round(box_px / _BLOCK_PX))
+    squares = jnp.square(jnp.clip(values, -MAX_SIGMAS, MAX_SIGMAS))
+    mean = box_mean(squares, RMS_BLOCK_PX, rms_blocks(box_px))
+    return to_pixels(jnp.sqrt(mean), RMS_BLOCK_PX, *values.shape[-2:])
+
+
+def rms_blocks(box_px: int) -> int:
+    """Return the side of the box of the local RMS, blocks."""
+    return max(1, round(box_px / RMS_BLOCK_PX))
+
+
+def box_mean(values, block_px: int, blocks: int):
+    """Average values [..., H, W] over a box of blocks around each block, inside the frame.
+
+    Args:
+      values: [..., H, W].
+      block_px: Side of a block, pixels.
+      blocks: Side of the box, blocks.
+
+    Returns:
+      [..., ceil(H / block_px), ceil(W / block_px)]; `to_pixels` repeats them.
+    """
+    sums, counts = values, []
     for axis in (-2, -1):
-        squares = _box_sum(_block_sum(squares, axis), blocks, axis)
-    mean = squares / _pixels(height, width, blocks)
-    return _repeat(_repeat(jnp.sqrt(mean), -2, height), -1, width)
+        sums = _box_sum(_block_sum(sums, block_px, axis), blocks, axis)
+        counts.append(_pixels(values.shape[axis], block_px, blocks))
+    return sums / jnp.outer(*counts).astype(jnp.float32)
+
+
+def to_pixels(values, block_px: int, height: int, width: int):
+    """Repeat the value of each block at its pixels, [..., height, width]."""
+    for axis, size in ((-2, height), (-1, width)):
+        values = _slice(jnp.repeat(values, block_px, axis=axis), axis, 0, size)
+    return values
 
 
 def _correlate(values, taps, axis: int):
@@ -89,14 +115,14 @@ def _correlate(values, taps, axis: int):
     return sum(parts)
 
 
-def _block_sum(values, axis: int):
-    """Sum over blocks of 5 along an axis; the last one is padded with zeros."""
+def _block_sum(values, block_px: int, axis: int):
+    """Sum over blocks along an axis; the last one is padded with zeros."""
     size = values.shape[axis]
-    blocks = -(-size // _BLOCK_PX)
-    values = _pad(values, axis, 0, blocks * _BLOCK_PX - size)
+    blocks = -(-size // block_px)
+    values = _pad(values, axis, 0, blocks * block_px - size)
     shape = list(values.shape)
     axis += len(shape)
-    shape[axis : axis + 1] = [blocks, _BLOCK_PX]
+    shape[axis : axis + 1] = [blocks, block_px]
     return values.reshape(shape).sum(axis=axis + 1)
 
 
@@ -107,17 +133,10 @@ def _box_sum(values, size: int, axis: int):
     return sum(_slice(padded, axis, k, values.shape[axis]) for k in range(size))
 
 
-def _pixels(height: int, width: int, blocks: int) -> jax.Array:
-    """Count the pixels of each box that lie in the frame, [H / 5, W / 5]."""
-    counts = []
-    for size in (height, width):
-        starts = _BLOCK_PX * jnp.arange(-(-size // _BLOCK_PX))
-        counts.append(_box_sum(jnp.clip(size - starts, 0, _BLOCK_PX), blocks, 0))
-    return jnp.outer(*counts).astype(jnp.float32)
-
-
-def _repeat(values, axis: int, size: int):
-    return _slice(jnp.repeat(values, _BLOCK_PX, axis=axis), axis, 0, size)
+def _pixels(size: int, block_px: int, blocks: int) -> jax.Array:
+    """Count the pixels along an axis of each box that lie in the frame, [size / block_px]."""
+    starts = block_px * jnp.arange(-(-size // block_px))
+    return _box_sum(jnp.clip(size - starts, 0, block_px), blocks, 0)
 
 
 def _pad(values, axis: int, before: int, after: int):

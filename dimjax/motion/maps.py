@@ -18,14 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from dimjax.data.sequences import Scale, Sequence
-from dimjax.motion.bank import (
-    extremes,
-    extremes_unrolled,
-    path_groups,
-    path_shifts,
-    quantize,
-    step_sigmas,
-)
+from dimjax.motion.bank import extremes, path_groups, path_shifts, quantize, step_sigmas
 from dimjax.motion.filtering import filter_frame, residuals
 from dimjax.motion.settings import EvidenceConfig, check
 from dimjax.motion.windows import Window, check_length, window_of
@@ -92,9 +85,7 @@ def steps_of(
         yield WindowSteps(window, steps, reference)
 
 
-def window_evidence(
-    frames, level, noise_sigma, times, settings: EvidenceConfig, unrolled: bool = False
-):
+def window_evidence(frames, level, noise_sigma, times, settings: EvidenceConfig):
     """Compute the evidence maps of a batch of windows.
 
     Shapes and shifts are static, so a network can contain this function when it is compiled or
@@ -106,7 +97,6 @@ def window_evidence(
       noise_sigma: [B] noise of one raw frame, grey levels.
       times: [K] times of the frames, 0 at the reference frame; the same for all windows.
       settings: Settings of the evidence.
-      unrolled: Write out the sum over each path, as conversion to ONNX requires.
 
     Returns:
       [B, H, W, 3] float32.
@@ -116,11 +106,8 @@ def window_evidence(
     filtered = filter_frame(frames, level[:, None], noise_sigma[:, None], settings.sigma_px)
     values = residuals(filtered, settings.box_px)
     steps = quantize(values, settings.clip_sigmas)
-    if unrolled:
-        sums = extremes_unrolled(steps, shifts)
-    else:
-        reach = int(np.abs(shifts).max())
-        sums = extremes(steps, path_groups(shifts, reach), reach)
+    reach = int(np.abs(shifts).max())
+    sums = extremes(steps, path_groups(shifts, reach), reach)
     reference = values[:, int(np.flatnonzero(times == 0)[0])]
     return _channels(*sums, reference, settings.frames, settings.clip_sigmas)
 

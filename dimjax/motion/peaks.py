@@ -11,6 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from dimjax.motion.filtering import box_mean, to_pixels
+
 _RADIUS_PX = 5  # two peaks of a map are farther apart than this, along x or y
 _BLOCK_PX = 8
 _BLOCKS = 3  # side of the box of the local mean, blocks
@@ -33,7 +35,8 @@ class Peaks(NamedTuple):
 def normalized(evidence):
     """Subtract the excess of the local mean over that of noise from both signs [H, W, 2]."""
     signs = jnp.moveaxis(evidence[..., :2], -1, 0)
-    mean = _local_mean(jnp.minimum(signs, _MAX_SIGMAS))
+    mean = box_mean(jnp.minimum(signs, _MAX_SIGMAS), _BLOCK_PX, _BLOCKS)
+    mean = to_pixels(mean, _BLOCK_PX, *signs.shape[-2:])
     return jnp.moveaxis(signs - jnp.maximum(mean - _NOISE_MEAN, 0), 0, -1)
 
 
@@ -67,23 +70,6 @@ def _smoothed(values):
     rows = (padded[:-2] + 2 * padded[1:-1] + padded[2:]) / 4
     both = (rows[:, :-2] + 2 * rows[:, 1:-1] + rows[:, 2:]) / 4
     return (1 - _SMOOTHING) * values + _SMOOTHING * both
-
-
-def _local_mean(values):
-    """Average values [..., H, W] over the box around the block of each pixel."""
-    for axis in (-2, -1):
-        size = values.shape[axis]
-        blocks = np.arange(-(-size // _BLOCK_PX))
-        in_box = np.abs(np.arange(size) // _BLOCK_PX - blocks[:, None]) <= _BLOCKS // 2
-        counts = jnp.asarray(in_box.sum(axis=1), jnp.float32)
-        values = jnp.moveaxis(values, axis, -1)
-        widths = [(0, 0)] * (values.ndim - 1) + [(0, -size % _BLOCK_PX)]
-        sums = jnp.pad(values, widths).reshape(*values.shape[:-1], -1, _BLOCK_PX).sum(axis=-1)
-        reach = _BLOCKS // 2
-        padded = jnp.pad(sums, widths[:-1] + [(reach, reach)])
-        box = sum(padded[..., k : k + len(blocks)] for k in range(_BLOCKS)) / counts
-        values = jnp.moveaxis(jnp.repeat(box, _BLOCK_PX, axis=-1)[..., :size], -1, axis)
-    return values
 
 
 def _centroids(values, row, column):
