@@ -32,6 +32,7 @@ from ml_collections import config_flags
 
 from dimjax.errors import InputError
 from dimjax.runs.workdir import Paths, read_config
+from dimjax.stages import STAGES
 from dimjax.training.memory import restart_with_huge_pages
 
 _CONFIG = config_flags.DEFINE_config_file("config", None, "Configuration, e.g. configs/demo.py.")
@@ -143,9 +144,7 @@ _VERBS = {
 
 def _main_job(last: str) -> _Verb:
     """Return the verb that runs the main job up to a stage."""
-    from dimjax.stages import rounds
-
-    verbs = ("rounds", *rounds.STAGES, *_VERBS)
+    verbs = ("rounds", *STAGES, *_VERBS)
     if last not in verbs:
         rule = f"the word after it must be one of {', '.join(verbs)}"
         raise InputError("main.py", rule, last, "Correct it.")
@@ -164,10 +163,8 @@ def _check_flags(verb: str, used: tuple[flags.FlagHolder, ...]) -> None:
     names = [flag.name for flag in used]
     for flag in (flag for command in _VERBS.values() for flag in command.flags):
         if flag.present and flag.name not in names:
-            rule, remedy = (
-                "only flags of the verb may be given",
-                f"They are --{', --'.join(names)}.",
-            )
+            rule = "only flags of the verb may be given"
+            remedy = f"They are --{', --'.join(names)}."
             raise InputError(f"main.py {verb}", rule, f"--{flag.name}", remedy)
     if "workdir" in names and _WORKDIR.value is None:
         remedy = "Give --workdir=DIR, e.g. runs/demo."

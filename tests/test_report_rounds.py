@@ -25,12 +25,13 @@ from dimjax.report import curves, mined_examples, round_table, trajectories
 from dimjax.report.round_sections import sections
 from dimjax.runs.context import RoundContext
 from dimjax.runs.workdir import Paths, read_config, write_config
-from dimjax.tracks import POINT_TYPES, linking_of
+from dimjax.tracks import POINT_TYPES, ScoreModel, linking_of
 from dimjax.training.training_log import TrainingLog
 
 SHAPE = (12, 64, 96)
 SEQUENCES = {"train": "train-0", "val": "val-0", "test": "test-0", "new": "new-0"}
 THRESHOLDS = {"target": 0.5, "interference": 0.5}
+DESCRIPTION = {"threshold": THRESHOLDS, "score_model": ScoreModel()._asdict()}
 DETECTIONS = ["sequence", "frame", "x", "y", "w", "h", "category", "score"]
 CHIP_PX = 64
 GAP = (5, 6)  # frames of the new sequence in which its target is not detected
@@ -144,7 +145,7 @@ def write_run(folder, splits):
 @pytest.fixture(scope="module", autouse=True)
 def thresholds_without_checkpoint():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(RoundContext, "linking", linking_of({"threshold": THRESHOLDS}))
+        patch.setattr(RoundContext, "linking", linking_of(DESCRIPTION))
         yield
 
 

@@ -16,6 +16,12 @@ from dimjax.runs.workdir import Paths
 from dimjax.tracks import ScoreModel
 
 HALF = {"target": 0.5, "interference": 0.5}
+DESCRIPTION = {
+    "threshold": HALF,
+    "track_threshold": HALF,
+    "causal_threshold": HALF,
+    "score_model": ScoreModel()._asdict(),
+}
 SCORES = {"val": (0.8, 0.4), "train": (0.3, 0.9)}  # of a hit and of a false alarm
 
 
@@ -46,7 +52,7 @@ def context():
 def test_thresholds_are_chosen_on_the_validation_split(context, monkeypatch):
     detect = lambda detector, sequence, frames: detections_of(sequence.name)  # noqa: E731
     monkeypatch.setattr(threshold_choice, "detect_in_sequence", detect)
-    detector = Detector(None, None, {"threshold": HALF, "track_threshold": HALF}, None)
+    detector = Detector(None, None, DESCRIPTION, None)
     chosen = choose_thresholds(context, detector)
     assert 0.4 < chosen["threshold"]["target"] <= 0.8
     # On the training split, whose false alarms are the stronger ones, it would be lower.
@@ -57,7 +63,7 @@ def test_thresholds_are_chosen_on_the_validation_split(context, monkeypatch):
 def test_the_score_model_is_fitted_to_labels_of_either_category(context, monkeypatch):
     detect = lambda detector, sequence, frames: detections_of(sequence.name)  # noqa: E731
     monkeypatch.setattr(threshold_choice, "detect_in_sequence", detect)
-    detector = Detector(None, None, {"threshold": HALF, "track_threshold": HALF}, None)
+    detector = Detector(None, None, DESCRIPTION, None)
     chosen = choose_thresholds(context, detector)
     model = ScoreModel(**chosen["score_model"])
     assert model.log_likelihood_ratio(0.8) > 1.5 and model.log_likelihood_ratio(0.4) < -1.5

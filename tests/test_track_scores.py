@@ -14,7 +14,9 @@ from dimjax.tracks.arrays import density_around, to_arrays
 from dimjax.tracks.track_frames import TrackFrames
 
 HAND = LinkingConfig(noise_px=1.0, speed_px=2.0, acceleration_px=1e-9)
-WEAK = linking_of({"threshold": {"target": 0.6, "interference": 0.6}})
+WEAK = linking_of(
+    {"threshold": {"target": 0.6, "interference": 0.6}, "score_model": ScoreModel()._asdict()}
+)
 
 
 def scored(table, config=WEAK, **options):

@@ -136,7 +136,7 @@ def _files(source: Path, layout: Layout) -> dict[str, Path]:
 
 def _trained_search(trained: Run) -> Search:
     def search(sequence: Sequence) -> tuple[pd.DataFrame, Tracks]:
-        detections = trained.detect(sequence, False, _search_bar(sequence))
+        detections = trained.detect(sequence, accepted=False, progress=_search_bar(sequence))
         tracks = trained.tracks(sequence, detections)
         return trained.detector.accept(tracks), tracks
 

@@ -62,8 +62,7 @@ class Detector(NamedTuple):
 
     def thresholds_of(self, tracks: Tracks) -> dict[str, float]:
         """Return the threshold of each category for the scores that tracks support."""
-        name = "causal_threshold" if tracks.causal else "track_threshold"
-        return self.description.get(name, self.description["track_threshold"])
+        return self.description["causal_threshold" if tracks.causal else "track_threshold"]
 
 
 def create_model(description: dict) -> nn.Module:

@@ -3,7 +3,7 @@
 The only threshold is the number of false alarms to expect in a frame.
 
     accepted, tracks = detect_and_link(sequence, max_false_alarms=0.5)
-    untrained_detections(sequence, EvidenceConfig(), max_false_alarms=0.5)  # each frame alone
+    untrained_detections(sequence, EvidenceConfig())  # each frame alone, before linking
 """
 
 from collections.abc import Callable, Iterable
@@ -16,7 +16,7 @@ from dimjax.data.sequences import Sequence, as_sequence, measure_scale
 from dimjax.detection.inference import COLUMNS
 from dimjax.motion import EvidenceConfig, detect_untrained
 from dimjax.settings_rules import Rule, check_fields
-from dimjax.tracks import UNTRAINED, LinkingConfig, Tracks, link, linking_of, score
+from dimjax.tracks import UNTRAINED, LinkingConfig, Tracks, link, linking_of, lone_score, score
 
 UNTRAINED_COLUMNS = (*COLUMNS, "false_alarms", "sign")
 
@@ -64,15 +64,13 @@ def detect_and_link(
       InputError: The threshold or a setting is out of its range, or the sequence is too short.
     """
     check_threshold(max_false_alarms)
-    areas = _areas(sequence)
-    weakest = max(_WEAKEST_FALSE_ALARMS * areas, max_false_alarms)
-    detections = untrained_detections(sequence, settings, weakest, progress)
-    config = untrained_linking(max_false_alarms / areas)
+    detections = untrained_detections(sequence, settings, max_false_alarms, progress)
+    config = untrained_linking(max_false_alarms / _areas(sequence))
     tracks = link(detections, config)
     table = score(tracks)
     # The windows of neighbouring frames overlap, so false alarms persist over several frames and
     # look like tracks: a track must count for more than a detection alone.
-    needed = (1 + _lone_score(config)) / 2
+    needed = (1 + lone_score(UNTRAINED, config.strong[0])) / 2
     table = table[(table.false_alarms <= max_false_alarms) | (table.score >= needed)]
     table = table.drop(columns="strong")
     of_track = table.groupby("track").sign.transform("median")
@@ -103,7 +101,7 @@ def untrained_linking(max_false_alarms: float = 1.0) -> LinkingConfig:
 def untrained_detections(
     sequence: Sequence,
     settings: EvidenceConfig,
-    max_false_alarms: float,
+    max_false_alarms: float = 0.0,
     progress: Callable[[Iterable], Iterable] = iter,
 ) -> pd.DataFrame:
     """Detect moving targets in each frame of a sequence without a trained network.
@@ -114,7 +112,8 @@ def untrained_detections(
     Args:
       sequence: Sequence; its level and noise are measured here.
       settings: Settings of the motion evidence.
-      max_false_alarms: Threshold, expected false alarms in a frame.
+      max_false_alarms: Threshold, expected false alarms in a frame. Weaker detections are included
+        as far as they may continue a track: up to 10 false alarms in an area of 640x512 pixels.
       progress: Wraps the frame numbers, e.g. a progress bar.
 
     Returns:
@@ -126,12 +125,13 @@ def untrained_detections(
     Raises:
       InputError: A setting is out of its range, or the sequence is too short.
     """
-    scale = measure_scale(sequence)
-    detections = detect_untrained(sequence, scale, settings, max_false_alarms, progress)
+    scale, areas = measure_scale(sequence), _areas(sequence)
+    weakest = max(_WEAKEST_FALSE_ALARMS * areas, max_false_alarms)
+    detections = detect_untrained(sequence, scale, settings, weakest, progress)
     side = _BOX_SIGMAS * settings.sigma_px
     columns = detections._asdict() | {"sequence": sequence.name, "w": side, "h": side}
     table = pd.DataFrame(columns | {"category": CATEGORIES[0]})
-    table["score"] = _score_of(table.false_alarms / _areas(sequence))
+    table["score"] = _score_of(table.false_alarms / areas)
     floats = dict.fromkeys(("x", "y", "w", "h", "score", "false_alarms"), "float64")
     kinds = {"sequence": "str", "category": "object", "frame": "int64", "sign": "int64"}
     table = table.astype(floats | kinds)[list(UNTRAINED_COLUMNS)]
@@ -146,9 +146,3 @@ def _areas(sequence: Sequence) -> float:
 def _score_of(false_alarms):
     """Map false alarms expected in an area of 640x512 pixels to scores."""
     return 1 / (1 + false_alarms)
-
-
-def _lone_score(config: LinkingConfig) -> float:
-    """Return the score, after linking, of a detection without a track at its threshold."""
-    table = pd.DataFrame([("", 0, 0.0, 0.0, 1.0, 1.0, CATEGORIES[0])], columns=COLUMNS[:-1])
-    return score(link(table.assign(score=config.strong[0]), config)).score[0]

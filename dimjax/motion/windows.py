@@ -35,7 +35,7 @@ def window_of(
 
     Args:
       t: Reference frame, counted from 0.
-      length: Frames of the sequence, at least frames * stride.
+      length: Frames of the sequence, at least min_length.
       settings: Number of frames, stride and position.
       subject: Subject of an error.
 
@@ -66,9 +66,14 @@ def inner_times(settings: EvidenceConfig) -> np.ndarray:
     return settings.stride * (np.arange(settings.frames) - reference_index(settings))
 
 
+def min_length(settings: EvidenceConfig) -> int:
+    """Return the length of the shortest sequence with a window of each of its frames."""
+    return settings.frames * settings.stride
+
+
 def check_length(length: int, settings: EvidenceConfig, subject: object = "sequence") -> None:
     """Raise an InputError if a sequence is too short for a window of each of its frames."""
-    needed = settings.frames * settings.stride
+    needed = min_length(settings)
     if length < needed:
         rule = f"evidence of {settings.frames} frames, stride {settings.stride}, needs {needed}"
         remedy = "Give a longer sequence, or choose fewer frames or a smaller stride."

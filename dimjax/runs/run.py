@@ -90,6 +90,7 @@ class Run:
     def detect(
         self,
         frames: np.ndarray | Sequence,
+        *,
         accepted: bool = True,
         causal: bool = False,
         progress: Callable[[Iterable], Iterable] = iter,

@@ -14,3 +14,6 @@ each other.
     decide.run(context)              paths.reviewed        decisions on these items
     rounds.run(config, workdir, ...)                       all of them, and the report
 """
+
+# Names of the stages at which the main job can stop.
+STAGES = ("simulate", "build", "train", "evaluate", "predict", "refine", "mine", "report")

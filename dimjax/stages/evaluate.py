@@ -16,13 +16,10 @@ from dimjax.evaluation.chip_tables import chip_labels, chip_truth
 from dimjax.evaluation.figures import ANYTHING, best_f1, evaluate
 from dimjax.evaluation.recall import recall_at
 from dimjax.motion import EvidenceConfig
+from dimjax.motion.windows import min_length
 from dimjax.progress import bar, say
 from dimjax.runs.context import RoundContext
 from dimjax.tracks import Tracks, link, score
-
-# Expected false alarms in a frame of the weakest detections of the untrained filter: they may
-# continue a track.
-_MAX_UNTRAINED_FALSE_ALARMS = 10.0
 
 
 def run(context: RoundContext) -> dict:
@@ -114,12 +111,12 @@ def _untrained(context: RoundContext, full: _FullFrames) -> dict:
     Its category is always target. In a sequence shorter than the evidence window it detects
     nothing. It has no chosen threshold: in place of the F1 at one, the highest F1 is computed.
     """
-    searched = _long_enough(context, full)
+    config = EvidenceConfig(**context.config.evidence.to_dict())
+    searched = _long_enough(full, config)
     if not searched:
         return {}
-    config = EvidenceConfig(**context.config.evidence.to_dict())
     tables = [
-        untrained_detections(context.folder.sequence(name), config, _MAX_UNTRAINED_FALSE_ALARMS)
+        untrained_detections(context.folder.sequence(name), config)
         for name in bar(searched, "search full frames, untrained", "sequence")
     ]
     detections = pd.concat(tables, ignore_index=True)
@@ -136,9 +133,9 @@ def _untrained(context: RoundContext, full: _FullFrames) -> dict:
     }
 
 
-def _long_enough(context: RoundContext, full: _FullFrames) -> list[str]:
+def _long_enough(full: _FullFrames, config: EvidenceConfig) -> list[str]:
     """Names of the sequences that are as long as an evidence window; the others are reported."""
-    needed = context.config.evidence.frames * context.config.evidence.stride
+    needed = min_length(config)
     names = [name for name, length in full.frames.items() if length >= needed]
     if len(names) < len(full.frames):
         short = f"{len(full.frames) - len(names)} of {len(full.frames)} sequences"

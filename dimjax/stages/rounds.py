@@ -16,10 +16,8 @@ from dimjax.errors import InputError
 from dimjax.runs import config_rules
 from dimjax.runs.context import RoundContext, open_data_folder
 from dimjax.runs.workdir import Paths, write_config
-from dimjax.stages import build, decide, evaluate, mine, predict, refine, simulate, train
+from dimjax.stages import STAGES, build, decide, evaluate, mine, predict, refine, simulate, train
 from dimjax.training import processes
-
-STAGES = ("simulate", "build", "train", "evaluate", "predict", "refine", "mine", "report")
 
 
 def run(config, workdir: str, make_builder: Callable, last: str = "rounds") -> None:

@@ -23,6 +23,7 @@ from dimjax.evaluation.figures import best_f1
 from dimjax.progress import bar, say
 from dimjax.runs.context import RoundContext
 from dimjax.runs.threshold_choice import choose_thresholds
+from dimjax.tracks import ScoreModel
 from dimjax.training import checkpoints, meshes, processes, steps, train_state
 from dimjax.training.chip_feed import Chips, Streamed, chips_of
 from dimjax.training.inputs import CHANNELS, uses_evidence
@@ -101,6 +102,8 @@ def describe(config) -> dict:
         "stride": config.data.stride,
         "threshold": {"target": 0.5, "interference": 0.5},
         "track_threshold": {"target": 0.5, "interference": 0.5},  # for dimjax.tracks.score
+        "causal_threshold": {"target": 0.5, "interference": 0.5},
+        "score_model": ScoreModel()._asdict(),
         **config.detection.to_dict(),
     }
 
@@ -215,7 +218,8 @@ def _time_first(blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         yield block
         if not number:
             seconds = time.monotonic() - started
-            say(f"compiling and the first {len(block)} steps took {seconds:.1f} s")
+            steps = "step" if len(block) == 1 else f"{len(block)} steps"
+            say(f"compiling and the first {steps} took {seconds:.1f} s")
 
 
 def _train_one(setup: _Training, state: train_state.TrainState, epoch: int, timed: bool):

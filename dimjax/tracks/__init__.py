@@ -23,7 +23,7 @@ from dimjax.tracks.nearest import has_neighbour, nearest
 from dimjax.tracks.points import POINT_TYPES
 from dimjax.tracks.score_model import UNTRAINED, ScoreModel, fit_score_model
 from dimjax.tracks.settings import LinkingConfig, linking_of
-from dimjax.tracks.track_scores import score
+from dimjax.tracks.track_scores import lone_score, score
 
 __all__ = [
     "POINT_TYPES",
@@ -41,6 +41,7 @@ __all__ = [
     "has_neighbour",
     "link",
     "linking_of",
+    "lone_score",
     "nearest",
     "score",
 ]

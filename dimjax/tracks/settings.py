@@ -69,10 +69,10 @@ def linking_of(description: Mapping) -> LinkingConfig:
     """Make the settings for the detections of a detector, from its description.
 
     Args:
-      description: "threshold" of each category, and "score_model" if it was fitted.
+      description: "threshold" of each category, and "score_model", the fields of a ScoreModel.
     """
     threshold = description["threshold"]
-    scores = ScoreModel(**description.get("score_model", {}))
+    scores = ScoreModel(**description["score_model"])
     return LinkingConfig(
         strong=(threshold["target"], threshold["interference"]),
         start=scores.score_at(_START_RATIO),

@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 
 from dimjax.tracks.linking import Tracks
+from dimjax.tracks.score_model import ScoreModel
 
 _LONE_COST = 1.0  # a target is seldom detected only once
 _EVEN_SCALE = 10.0  # log-likelihood ratio with the score 0.75
@@ -39,7 +40,8 @@ def score(tracks: Tracks) -> pd.DataFrame:
     keys = table[["track", "frame"]]
     of_track = keys.merge(points, how="left", on=["track", "frame"]).set_index(table.index)
     own = model.log_likelihood_ratio(table.score.to_numpy())
-    ratio = of_track.evidence.fillna(pd.Series(own - _LONE_COST, table.index)) + own
+    lone = pd.Series(own - _LONE_COST, table.index)
+    ratio = of_track.evidence.fillna(lone) + own
     category = of_track.category.where(of_track.category.notna(), table.category)
     scored = table.assign(category=category, score=_score_of(ratio.to_numpy()), detected=True)
     gaps = tracks.points[~tracks.points.detected & tracks.points.confirmed]
@@ -50,6 +52,12 @@ def score(tracks: Tracks) -> pd.DataFrame:
     return pd.concat([scored, filled], ignore_index=True)
 
 
-def _score_of(ratio: np.ndarray) -> np.ndarray:
+def lone_score(model: ScoreModel, score: float) -> float:
+    """Return the score that `score` gives to a detection without a track."""
+    own = model.log_likelihood_ratio(score)
+    return float(_score_of(own - _LONE_COST + own))
+
+
+def _score_of(ratio: np.ndarray | float) -> np.ndarray | float:
     """Map log-likelihood ratios to scores from 0 to 1."""
     return (1 + ratio / (np.abs(ratio) + _EVEN_SCALE)) / 2
