@@ -28,7 +28,7 @@ from machine import describe, write_record
 sys.path.insert(0, str(Path(__file__).parents[1] / "datasets"))
 from dim_targets import dim_targets_dataset_builder as dim_targets
 
-from dimjax.chips.planning import plan_chips
+from dimjax.chips.planning import plan_splits
 from dimjax.data.csv_files import write_csv
 from dimjax.data.folders import open_folder
 from dimjax.data.splits import with_validation
@@ -95,13 +95,15 @@ def measure(folder: Path, rounds: int) -> tuple[dict, dict, dict, tfds.core.Data
 def _plan(sky: Path) -> pd.DataFrame:
     """Plan the chips that the builder's default configuration would cut."""
     folder, config = open_folder(sky), dim_targets.DimTargetsConfig(name="default")
-    splits = with_validation(folder.splits, config.val_share, config.seed)
-    split_of = {name: split for split, names in splits.items() for name in names}
-    shapes = {name: folder.shapes[name] for name in split_of}
-    plan = plan_chips(
-        folder.labels, shapes, CHIP_PX, config.frame_step, config.backgrounds_per_label, config.seed
+    return plan_splits(
+        folder.labels,
+        with_validation(folder.splits, config.val_share, config.seed),
+        folder.shapes,
+        CHIP_PX,
+        config.frame_step,
+        config.backgrounds_per_label,
+        config.seed,
     )
-    return plan.assign(split=plan.sequence.map(split_of))
 
 
 def _build(folder: Path, plan: Path, workers: int) -> tuple[float, float, tfds.core.DatasetInfo]:

@@ -26,7 +26,7 @@ WARM_UP = 3
 def main() -> None:
     """Measure, print a table and write the JSON file."""
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    arguments.add_argument("--out", type=Path, help="JSON file to write")
+    arguments.add_argument("--out", type=Path, required=True, help="JSON file to write")
     arguments.add_argument("--rounds", type=int, default=5, help="processes per number of devices")
     arguments.add_argument("--steps", type=int, default=30, help="timed steps per process")
     arguments.add_argument("--width", type=float, default=0.5, help="width of DarkNet-19")
@@ -57,20 +57,14 @@ def step_seconds(width: float, chip_px: int, batch: int, steps: int) -> list[flo
     """Measure the seconds of each step on all devices of this process."""
     import jax
     import numpy as np
+    from noise import noise_chips
 
     from dimjax.models import create_detector
     from dimjax.training import meshes
-    from dimjax.training.chip_feed import Chips
     from dimjax.training.steps import make_train_steps
     from dimjax.training.train_state import initial_state, make_optimizer
 
-    rng, mesh, key = np.random.default_rng(0), meshes.make_mesh(), jax.random.key(0)
-    chips = Chips(
-        frames=rng.integers(0, 4096, (batch, 4, chip_px, chip_px), np.uint16),
-        scale=np.tile(np.float32([2048, 20]), (batch, 1)),
-        boxes=np.tile(np.float32([chip_px / 2, chip_px / 2, 3, 3]), (batch, 1, 1)),
-        category=np.zeros((batch, 1), np.int8),
-    )
+    mesh, key = meshes.make_mesh(), jax.random.key(0)
     model = create_detector("darknet19", width=width, output_stride=8)
     optimizer = make_optimizer("adamw", 1e-3, 1e-2, warmup_steps=0, steps=steps)
     state = initial_state(model, optimizer, mesh, 3, 8, key)
@@ -78,7 +72,7 @@ def step_seconds(width: float, chip_px: int, batch: int, steps: int) -> list[flo
     train_steps = make_train_steps(
         model, optimizer, mesh, **loss, augmented=True, noise=0.0, match_px=3.0, key=key
     )
-    chips, index = meshes.on_mesh(chips, mesh), np.arange(batch)[None]
+    chips, index = noise_chips(batch, chip_px), np.arange(batch)[None]
     seconds = []
     for step in range(WARM_UP + steps):
         started = time.perf_counter()

@@ -26,7 +26,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import AxisType, Mesh
 from machine import describe, write_record
-from noise import LEVEL, SIGMA, noise_chips, replicated
+from noise import LEVEL, SIGMA, noise_chips
 from table2 import EPOCHS, SCORED, TRAINED, summary
 
 from dimjax.detection.grid import decode, suppress, whole_frame
@@ -148,7 +148,7 @@ def matrix_rate(plan: Plan) -> dict:
 def train_rate(plan: Plan, backbone: str, size: int, count: int) -> dict:
     """Measure training on chips on the device: rate, time to compile, FLOPs and memory."""
     mesh, chips = meshes.make_mesh(), noise_chips(count, size)
-    state = jax.device_put(_fresh_state(plan.width, backbone), replicated(mesh))
+    state = meshes.on_mesh(_fresh_state(plan.width, backbone), mesh)
     train_steps = _steps(plan, backbone, size, mesh)
     order = steps.epoch_order(count, plan.batch_size, (0,))
     block = np.resize(order, (steps.steps_per_call(), plan.batch_size))
@@ -182,7 +182,7 @@ def train_rate(plan: Plan, backbone: str, size: int, count: int) -> dict:
 def losses_seconds(plan: Plan, backbone: str, size: int) -> dict:
     """Measure the loss query on the chips of the first cell, as the verb score calls it."""
     count, chips = plan.first_chips, noise_chips(plan.first_chips, size)
-    variables = jax.device_put(_variables(plan, backbone), replicated(meshes.make_mesh()))
+    variables = meshes.on_mesh(_variables(plan, backbone), meshes.make_mesh())
     query = steps.make_loss_query(_model(plan, backbone, size), **LOSS)
     batch = min(2 * plan.batch_size, count)
     starts = range(0, count, batch)

@@ -6,7 +6,7 @@ chips = noise_chips(count=8192, size=80)
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import Mesh, NamedSharding
+from jax.sharding import NamedSharding
 
 from dimjax.training import meshes
 from dimjax.training.chip_feed import Chips
@@ -28,11 +28,6 @@ def noise_chips(count: int, size: int) -> Chips:
     # Repeated: the position of a chip in memory affects the speed, its content does not.
     repeat = jax.jit(
         lambda chips: jax.tree.map(lambda values: values[jnp.arange(count) % distinct], chips),
-        out_shardings=replicated(meshes.make_mesh()),
+        out_shardings=NamedSharding(meshes.make_mesh(), meshes.REPLICATED),
     )
     return Chips(*jax.block_until_ready(repeat(chips)))
-
-
-def replicated(mesh: Mesh) -> NamedSharding:
-    """Sharding of arrays that every device holds completely."""
-    return NamedSharding(mesh, meshes.REPLICATED)

@@ -17,6 +17,7 @@ from torch import nn
 from dimjax.models import OUTPUTS
 from dimjax.models.backbones import darknet, efficientnet, googlenet, mobilenet, resnet, squeezenet
 from dimjax.models.layers import scaled_channels, stages_up_to
+from dimjax.training.inputs import CHANNELS
 
 _leaky_relu = partial(F.leaky_relu, negative_slope=0.1)
 _max_pool = partial(F.max_pool2d, kernel_size=3, stride=2, padding=1)
@@ -34,8 +35,7 @@ def torch_detector(description: dict, variables: dict) -> nn.Module:
         "mobilenet": _MobileNet,
         "efficientnet_b0": partial(_EfficientNetB0, context_px=description["context_px"]),
     }[description["backbone"]]
-    first = {"difference": 3, "sequence": 4, "single": 1}[description["input"]]
-    backbone = make(first, width, stride)
+    backbone = make(CHANNELS[description["input"]], width, stride)
     network = _Detector(backbone, inputs)
     _load(network, variables)
     return network.eval()

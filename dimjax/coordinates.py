@@ -15,12 +15,12 @@ All functions take NumPy or JAX arrays and return the same kind.
 
 
 def frame_to_chip(boxes, origin):
-    """Convert boxes [..., 4] of a frame to a chip whose origin is [..., 2] = x, y."""
+    """Convert boxes [..., 4], or points [..., 2], of a frame to a chip with origin [..., 2]."""
     return _shift(boxes, origin, -1)
 
 
 def chip_to_frame(boxes, origin):
-    """Convert boxes [..., 4] of a chip whose origin is [..., 2] = x, y to its frame."""
+    """Convert boxes [..., 4], or points [..., 2], of a chip with origin [..., 2] to its frame."""
     return _shift(boxes, origin, 1)
 
 

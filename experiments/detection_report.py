@@ -7,10 +7,10 @@ text = as_markdown(record)                                      # detection.md
 
 import math
 
-from result_files import NONE, interval, markdown, versions
+from result_files import interval, markdown, number, versions
 
 from dimjax.evaluation.figures import ANYTHING
-from dimjax.evaluation.slices import SLICES
+from dimjax.evaluation.slices import SLICES, range_record
 
 PARTS = {"frames": "each frame alone", "tracks": "with tracks", "online": "with tracks, online"}
 _NOTE = (
@@ -125,15 +125,10 @@ def _table(rows: dict[str, dict], sliced: bool) -> list[list[str]]:
 
 
 def _is_sliced(name: str) -> bool:
-    bounds = ({"low": low, "high": None if math.isinf(high) else high} for low, high in SLICES)
-    return any(name.endswith(_slice_name("", part)) for part in bounds)
+    return any(name.endswith(_slice_name("", range_record(*bounds))) for bounds in SLICES)
 
 
 def _cell(name: str, figure: dict) -> str:
     digits = 0 if name == "CPU s" else 3
-    if math.isnan(figure["mean"]):
-        return NONE
-    text = f"{figure['mean']:,.{digits}f}"
-    if math.isnan(figure["low"]):
-        return text
-    return f"{text} ({figure['low']:,.{digits}f} to {figure['high']:,.{digits}f})"
+    mean, low, high = (number(figure[key], digits) for key in ("mean", "low", "high"))
+    return mean if math.isnan(figure["low"]) else f"{mean} ({low} to {high})"

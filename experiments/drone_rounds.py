@@ -23,9 +23,9 @@ from round_rows import rows_of
 
 from configs import drone_ir
 from dimjax.atomic_files import write_text
-from dimjax.data.folders import DRONE_IR, Folder, open_folder
+from dimjax.data.folders import Folder, open_folder
 from dimjax.data.labels import write_table
-from dimjax.data.layouts import DIMJAX
+from dimjax.data.layouts import DIMJAX, DRONE_IR
 from dimjax.progress import bar
 from dimjax.stages import rounds
 
@@ -134,12 +134,17 @@ def write_clips(
         (aside / "sequences" / name).mkdir(parents=True)
         stack = np.stack([sequence.frame(t) for t in range(min(len(sequence), frames or 10**9))])
         np.save(aside / "sequences" / name / "frames.npy", stack)
-    (aside / "splits").mkdir()
-    for split, names_of in splits.items():
-        (aside / "splits" / f"{split}.txt").write_text("".join(f"{name}\n" for name in names_of))
+    write_splits(splits, aside)
     labels = folder.labels[folder.labels.sequence.isin(names)]
     write_table(labels[labels.frame < (frames or 10**9)], aside / "labels.csv")
     os.replace(aside, path)
+
+
+def write_splits(splits: dict[str, list[str]], path: Path) -> None:
+    """Write the names of the sequences of each split to a data folder in dimjax's own layout."""
+    (path / "splits").mkdir(parents=True, exist_ok=True)
+    for split, names in splits.items():
+        (path / "splits" / f"{split}.txt").write_text("".join(f"{name}\n" for name in names))
 
 
 def as_markdown(summary: dict, seeds: list[str], size: str) -> str:

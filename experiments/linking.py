@@ -123,7 +123,6 @@ def main(_) -> None:
     """Measure all parts, write the results, and draw one scene."""
     size, out = _SIZE.value, Path(_OUT.value)
     folder = out / "linking.parts"
-    folder.mkdir(parents=True, exist_ok=True)
     todo = [(part, int(seed)) for part in parts(size) for seed in _SEEDS.value]
     rows = [
         {"scene": part.scene_name, "linker": part.linker_name, "seed": seed}

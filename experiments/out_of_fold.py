@@ -15,6 +15,7 @@ from pathlib import Path
 import jax
 import numpy as np
 import pandas as pd
+from drone_rounds import write_splits
 from ml_collections import ConfigDict
 from refinement_ranking import ReviewedRound
 
@@ -81,9 +82,7 @@ def train(
     source, folder = reviewed.context, work / "data"
     kept = [name for name in source.trained_sequences if name not in held_out]
     splits = {"train": kept, "val": source.splits.get("val", []), "test": [], "new": []}
-    (folder / "splits").mkdir(parents=True, exist_ok=True)
-    for split, names in splits.items():
-        (folder / "splits" / f"{split}.txt").write_text("".join(f"{name}\n" for name in names))
+    write_splits(splits, folder)
     write_table(read_table(source.paths.labels), folder / DIMJAX.labels)
     _link(folder / "sequences", source.folder.path / "sequences")
     config = source.config.copy_and_resolve_references()

@@ -12,15 +12,17 @@ real_sequences.json and .md into DIR.
 """
 
 import dataclasses
-import json
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from absl import app, flags, logging
+from result_files import as_json, markdown
 
 import dimjax
-from dimjax.data.folders import CLOUD_SEQS, SKY_SEQS, Folder, open_folder
+from dimjax.atomic_files import write_text
+from dimjax.data.folders import Folder, open_folder
+from dimjax.data.layouts import CLOUD_SEQS, SKY_SEQS
 from dimjax.data.sequences import Sequence
 from dimjax.detection.detector import count_parameters, make_detector
 from dimjax.detection.inference import detect_in_sequence
@@ -103,7 +105,6 @@ def main(_) -> None:
         figures = measure(run, folder, folder.names[:clips], every, 0.0, 0)
         rows.append({"data": name, "noise": 0.0, "seed": 0, **figures})
     out = Path(_OUT.value)
-    out.mkdir(parents=True, exist_ok=True)
     config = run.config.to_dict()
     del config["data"]["folder"]  # differs between machines
     record = {
@@ -113,18 +114,16 @@ def main(_) -> None:
         "size": size,
         "rows": rows,
     }
-    (out / "real_sequences.json").write_text(json.dumps(record, indent=1) + "\n")
+    write_text(out / "real_sequences.json", as_json(record))
     table = as_markdown(rows)
-    (out / "real_sequences.md").write_text(table)
+    write_text(out / "real_sequences.md", table)
     print(table)
 
 
 def as_markdown(rows: list[dict]) -> str:
     """Format the rows as a table."""
-    names = list(rows[0])
-    lines = [names, ["---"] * len(names)]
-    lines += [[f"{v:.3f}" if isinstance(v, float) else str(v) for v in r.values()] for r in rows]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    cells = [[f"{v:.3f}" if isinstance(v, float) else str(v) for v in r.values()] for r in rows]
+    return markdown([list(rows[0]), *cells])
 
 
 if __name__ == "__main__":

@@ -22,7 +22,6 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import out_of_fold
 import refinement_ranking
 import refinement_report
 import suspect_scores
@@ -30,12 +29,14 @@ from absl import app, flags, logging
 from result_files import as_json
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+import out_of_fold
 import refinement_clips
 from calm_sky import CALM
 
 from configs import default
 from dimjax.atomic_files import write_text
-from dimjax.data.folders import DRONE_IR, open_folder
+from dimjax.data.folders import open_folder
+from dimjax.data.layouts import DRONE_IR
 from dimjax.runs.workdir import Paths
 from dimjax.stages import rounds
 from main import make_builder
@@ -181,5 +182,4 @@ def main(_) -> None:
 
 
 if __name__ == "__main__":
-    flags.mark_flag_as_required("out")
     app.run(main)

@@ -20,8 +20,9 @@ from drone_rounds import by_turns, write_clips
 from ml_collections import ConfigDict
 
 from configs import drone_ir
-from dimjax.data.folders import DIMJAX, Folder, open_folder
+from dimjax.data.folders import Folder, open_folder
 from dimjax.data.labels import COLUMNS, write_table
+from dimjax.data.layouts import DIMJAX
 from dimjax.data.sequences import Sequence
 from dimjax.label_noise import ErrorRates, annotate
 from dimjax.suspects import link_labels, measure_frames

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-NONE = "\N{EN DASH}"  # stands for a figure without a value
+from dimjax.drawing.text_tables import NONE
 
 
 def interval(values: Iterable[float]) -> dict[str, float]:

@@ -24,7 +24,8 @@ import pandas as pd
 from dimjax.chips import planning
 from dimjax.data.csv_files import write_csv
 from dimjax.data.folders import Folder
-from dimjax.data.labels import COLUMNS, MIN_VISIBLE, read_table, write_table
+from dimjax.data.labels import COLUMNS, read_table, write_table
+from dimjax.evaluation.slices import must_be_found
 from dimjax.runs.context import RoundContext
 from dimjax.runs.workdir import Paths, write_config
 from dimjax.stages import build, evaluate, train
@@ -152,7 +153,7 @@ def random_locations(
 def true_labels(folder: Folder) -> pd.DataFrame:
     """Return the labels of the new sequences that an annotator without errors would give."""
     truth = folder.truth[folder.truth.sequence.isin(folder.splits["new"])]
-    return truth[truth.visible >= MIN_VISIBLE][list(COLUMNS)]
+    return truth[must_be_found(truth)][list(COLUMNS)]
 
 
 def _run_round(context: RoundContext, mined: RoundContext, plan, make_builder: Callable) -> None:

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from matplotlib.figure import Figure
-from result_files import NONE, as_json, interval, markdown, number, versions
+from result_files import as_json, interval, markdown, number, versions
 from round_rows import MIN_PRECISION
 
 from dimjax.atomic_files import write_text
 from dimjax.drawing.charts import Axis, Point, Series, chart, to_svg
+from dimjax.drawing.text_tables import NONE
 
 RUNS = {
     "oracle": "mined, oracle",
@@ -130,7 +131,6 @@ def write(results: dict[str, Runs], out: Path, size: str) -> None:
         "results": results,
         "summary": summary,
     }
-    out.mkdir(parents=True, exist_ok=True)
     write_text(out / "table3.json", as_json(record))
     text = as_markdown(summary, list(results), size)
     write_text(out / "table3.md", text)

@@ -20,6 +20,7 @@ settings.load_profile("patient")
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))  # for main.py and configs
+sys.path.append(str(ROOT / "experiments"))
 
 
 def tiny_config():

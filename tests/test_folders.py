@@ -6,16 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dimjax.data.folders import (
-    CLOUD_SEQS,
-    DIMJAX,
-    DRONE_IR,
-    SKY_SEQS,
-    Layout,
-    layout_from,
-    open_folder,
-)
+from dimjax.data.folders import open_folder
 from dimjax.data.labels import COLUMNS, TRUTH_COLUMNS, write_table
+from dimjax.data.layouts import CLOUD_SEQS, DIMJAX, DRONE_IR, SKY_SEQS, Layout, layout_from
 from dimjax.errors import InputError
 
 NAMES = ["s1", "s2", "s10"]

@@ -1,28 +1,21 @@
 """experiments/linking.py: the toy size from end to end, and its counts by hand."""
 
-import importlib
 import json
 import subprocess
 import sys
 from pathlib import Path
 
+import linking_counts
 import numpy as np
 import pandas as pd
+import planted_detections
 import pytest
 
 from dimjax.data.labels import COLUMNS
 from dimjax.mining import Mined, mine
 from dimjax.tracks import link
 
-ROOT = Path(__file__).parents[1]
-SCRIPT = ROOT / "experiments" / "linking.py"
-
-
-@pytest.fixture
-def module(monkeypatch):
-    """Import a module of the experiments."""
-    monkeypatch.syspath_prepend(str(SCRIPT.parent))
-    return importlib.import_module
+SCRIPT = Path(__file__).parents[1] / "experiments" / "linking.py"
 
 
 def _run(out: Path) -> str:
@@ -54,12 +47,11 @@ def test_the_toy_run_completes_and_resumes(tmp_path):
     assert next(row for row in rows if row["scene"] == "base")["detections per frame"] == 100
 
 
-def test_planted_detections_follow_their_settings(module):
-    planting = module("planted_detections")
-    scene = planting.Scene(frames=60, pd=0.7, false_alarms=2.0)
-    planted = planting.plant(scene, 3)
+def test_planted_detections_follow_their_settings():
+    scene = planted_detections.Scene(frames=60, pd=0.7, false_alarms=2.0)
+    planted = planted_detections.plant(scene, 3)
     truth, detections = planted.truth, planted.detections
-    pd.testing.assert_frame_equal(detections, planting.plant(scene, 3).detections)
+    pd.testing.assert_frame_equal(detections, planted_detections.plant(scene, 3).detections)
     strong = detections[detections.score >= 0.5]
     assert (strong.truth == "").sum() == pytest.approx(120, abs=40)
     assert (strong.truth != "").sum() == truth.detected.sum()
@@ -68,17 +60,16 @@ def test_planted_detections_follow_their_settings(module):
     steps = truth.groupby("track")[["x", "y"]].diff().dropna()
     assert np.hypot(steps.x, steps.y).max() < 8 * 1.5
     for clutter in ("edges", "persistent"):
-        other = planting.plant(scene._replace(clutter=clutter), 3).detections
+        other = planted_detections.plant(scene._replace(clutter=clutter), 3).detections
         assert (other[other.score >= 0.5].truth == "").sum() == pytest.approx(120, abs=40)
 
 
-def test_gaps_and_counts_by_hand(module):
-    linking, planting = module("linking_counts"), module("planted_detections")
+def test_gaps_and_counts_by_hand():
     frames = np.arange(10)
     truth = pd.DataFrame({"frame": frames, "x": 50 + 3.0 * frames, "y": 40.0, "track": "target-0"})
     truth["sequence"] = "planted"
     truth["detected"] = ~np.isin(frames, [3, 4, 7, 9])
-    assert linking.gap_lengths(truth).tolist() == [0, 0, 0, 2, 2, 0, 0, 1, 0, 0]
+    assert linking_counts.gap_lengths(truth).tolist() == [0, 0, 0, 2, 2, 0, 0, 1, 0, 0]
     table = truth[truth.detected].assign(
         w=3.0, h=3.0, category="target", score=0.9, truth="target-0"
     )
@@ -86,12 +77,14 @@ def test_gaps_and_counts_by_hand(module):
     table = pd.concat([table, lone], ignore_index=True)
     tracks = link(table.drop(columns=["track", "detected", "truth"]))
     mined = mine(tracks, pd.DataFrame(columns=COLUMNS), {"planted": (10, 200, 300)})
-    counts = linking.counts(planting.Planted(truth, table), tracks, mined)
+    counts = linking_counts.counts(planted_detections.Planted(truth, table), tracks, mined)
     assert (counts["misses"], counts["right misses"]) == (3, 3)
     assert (counts["gap 2"], counts["gap 2 mined"], counts["gap 1 mined"]) == (2, 2, 1)
     assert (counts["labels"], counts["right labels"]) == (9, 9)
     assert (counts["offered"], counts["right offered"], counts["harmed"]) == (1, 1, 0)
     assert (counts["targets"], counts["fragments"], counts["switches"]) == (1, 1, 0)
     harm = mined.false_alarms[0]._replace(frames=mined.misses[0].frames[:2])
-    counts = linking.counts(planting.Planted(truth, table), tracks, Mined([], [harm], []))
+    counts = linking_counts.counts(
+        planted_detections.Planted(truth, table), tracks, Mined([], [harm], [])
+    )
     assert (counts["harmed"], counts["right offered"], counts["misses"]) == (2, 0, 0)

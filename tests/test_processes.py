@@ -100,7 +100,7 @@ def test_if_a_process_dies_the_others_end():
 
 
 def test_a_process_reports_that_others_are_missing():
-    code = "processes.join(types.SimpleNamespace(**keys), join_s=2)"
+    code = "processes.JOIN_S = 2; processes.join(types.SimpleNamespace(**keys))"
     with ThreadPoolExecutor() as pool:  # each with an address of its own
         ends = list(pool.map(lambda index: run_processes(code, indices=[index]), (0, 1)))
     for index, ((status, output),) in enumerate(ends):

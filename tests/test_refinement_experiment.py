@@ -1,41 +1,30 @@
 """experiments/refinement.py: the toy size from end to end, and its figures by hand."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
+import objectlab
 import pandas as pd
 import pytest
+import ranking_figures
+import refinement_clips
+import refinement_ranking
+import suspect_scores
+from ranking_figures import Ranking
+from refinement_summary import merged, summarise
+from toy_experiments import run_toy
 
-from dimjax.data.folders import DIMJAX, open_folder
+from dimjax.data.folders import open_folder
 from dimjax.data.labels import COLUMNS, write_table
+from dimjax.data.layouts import DIMJAX
 from dimjax.training.training_log import TrainingLog
 
-ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT / "experiments"))
-import objectlab  # noqa: E402
-import ranking_figures  # noqa: E402
-import refinement_clips  # noqa: E402
-import refinement_ranking  # noqa: E402
-import suspect_scores  # noqa: E402
-from ranking_figures import Ranking  # noqa: E402
-from refinement_summary import merged, summarise  # noqa: E402
-
-
-def _run(out: Path) -> str:
-    environment = {**os.environ, "JAX_COMPILATION_CACHE_DIR": str(out / "compiled")}
-    command = [sys.executable, "experiments/refinement.py", "--size=toy", "--seeds=0", "--folds=2"]
-    command.append(f"--out={out}")
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+TOY = ("--seeds=0", "--folds=2")
 
 
 def test_the_toy_size_writes_its_table_and_repeats_nothing(tmp_path):
-    printed = _run(tmp_path)
+    printed = run_toy("refinement", tmp_path, *TOY)
     record = json.loads((tmp_path / "refinement.json").read_text())
     (summary,) = record["summary"].values()
     for kind in ("all", "unlabelled_target", "wrong_position", "wrong_category"):
@@ -53,7 +42,7 @@ def test_the_toy_size_writes_its_table_and_repeats_nothing(tmp_path):
     )
     figures = next(tmp_path.glob("refinement.work/*/figures.json"))
     figures.write_text(figures.read_text().replace('"labels": ', '"labels": 1'))
-    assert "| labels | 1" in _run(tmp_path)  # read, not measured again
+    assert "| labels | 1" in run_toy("refinement", tmp_path, *TOY)  # read, not measured again
 
 
 def _check_that_no_network_judged_its_training_data(folds: Path) -> None:

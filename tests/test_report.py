@@ -134,7 +134,7 @@ def test_an_interval_stands_behind_its_recall():
     found = detection_table(detection("a", 0, 20, 20, 0.9))
     part = {"recall_at": recalls(truth, found, {"a": 1, "b": 1})}
     (title, table), _ = tables.recall_tables({"frames": part}).items()
-    assert table.rows[0] == ["target", "all", "2", "0.500 (0.00-1.00)"]
+    assert table.rows[0] == ["target", "all", "2", "0.500 (0.000-1.000)"]
 
 
 def test_figures_without_meaning_are_dashes():

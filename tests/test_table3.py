@@ -2,49 +2,28 @@
 
 import json
 import math
-import os
-import subprocess
-import sys
-from pathlib import Path
 from types import SimpleNamespace
 
+import drone_rounds
 import numpy as np
 import pandas as pd
 import pytest
-
-from dimjax.chips import cutting
-from dimjax.runs.context import RoundContext
-from dimjax.runs.workdir import Paths
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "experiments"))
-import drone_rounds
 import result_files
 import supplements
 import table3_report
 from kept_losses import chips_near, same_chips
 from round_rows import operating_point
+from toy_experiments import run_toy
 
-ROOT = Path(__file__).parents[1]
-FAST = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
-
-
-def run(script: str, out: Path) -> str:
-    command = [sys.executable, f"experiments/{script}.py", "--size=toy", "--seeds=0"]
-    done = subprocess.run(
-        [*command, f"--out={out}"],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        env={**os.environ, "XLA_FLAGS": FAST},
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+from dimjax.chips import cutting
+from dimjax.runs.context import RoundContext
+from dimjax.runs.workdir import Paths
 
 
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory):
     out = tmp_path_factory.mktemp("measured")
-    return out, run("table3", out), run("figure11", out)
+    return out, *(run_toy(script, out, "--seeds=0") for script in ("table3", "figure11"))
 
 
 def test_the_table_has_a_row_for_each_round_of_each_run(measured):

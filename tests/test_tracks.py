@@ -22,6 +22,7 @@ from dimjax.suspects import link_labels
 from dimjax.tracks import (
     POINT_TYPES,
     LinkingConfig,
+    ScoreModel,
     agreement,
     camera_shifts,
     follow_and_join,
@@ -405,7 +406,8 @@ def test_detections_and_labels_are_linked_through_the_motion_of_the_camera():
     shake = corner[0] - corner
     table = flight(range(12))
     table = table.assign(x=table.x + shake[:, 0], y=table.y + shake[:, 1])
-    config, detector = tiny_config(), Detector(None, None, {"threshold": BOTH}, None)
+    description = {"threshold": BOTH, "score_model": ScoreModel()._asdict()}
+    config, detector = tiny_config(), Detector(None, None, description, None)
     for camera_moves in (False, True):
         config.detection.camera_motion = camera_moves
         context = RoundContext(config, Paths("unused"))

@@ -47,7 +47,7 @@ class DimTargetsConfig(tfds.core.BuilderConfig):
       seed: Seed of the positions of chips and of the choice of validation sequences.
       val_share: Share of the training sequences to validate on if the folder has no such split.
       folder: Data folder; by default the manual_dir of TFDS.
-      layout: Keys of `dimjax.data.folders.Layout`; by default the layout of dimjax itself.
+      layout: Keys of `dimjax.data.layouts.Layout`; by default the layout of dimjax itself.
       labels: Label table (CSV) that replaces the folder's own.
       plan: Chip plan (CSV, `dimjax.chips.planning.PLAN_COLUMNS`), which also assigns each sequence
         to a split; by default a new plan is made.
@@ -78,10 +78,11 @@ class DimTargetsConfig(tfds.core.BuilderConfig):
 class Builder(tfds.core.dataset_builder.FileReaderBuilder):
     """Builds chips shard by shard, in the order of sequences and frames.
 
-    Each frame is decoded once, and memory does not grow with the data set. If the DownloadConfig
-    has options or a runner of Apache Beam, its workers write the shards in parallel. The builder
-    does not shuffle: TFDS would keep up to a gigabyte in memory and need TensorFlow beyond that,
-    and training shuffles the chips in each epoch, on the device.
+    The clips of a shard decode each frame once, its motion evidence decodes it once more; memory
+    does not grow with the data set. If the DownloadConfig has options or a runner of Apache Beam,
+    its workers write the shards in parallel. The builder does not shuffle: TFDS would keep up to a
+    gigabyte in memory and need TensorFlow beyond that, and training shuffles the chips in each
+    epoch, on the device.
     """
 
     VERSION = tfds.core.Version("1.0.0")
@@ -140,7 +141,7 @@ def _features(config: DimTargetsConfig) -> tfds.features.FeaturesDict:
     evidence = {"evidence": tensor((*window, 3), np.float16, doc, "bytes")}
     return tfds.features.FeaturesDict(
         {
-            **(evidence if config.evidence else {}),
+            **({} if config.evidence is None else evidence),
             "id": tfds.features.Text(doc="ID of the chip, the same in all rounds and rebuilds."),
             "sequence": tfds.features.Text(doc="Name of the sequence."),
             "frame_number": scalar(np.int32, "Number of the reference frame F1, from 0."),
@@ -192,13 +193,15 @@ def _plan(config: DimTargetsConfig, folder: Folder, table: pd.DataFrame) -> pd.D
     if config.plan is not None:
         plan = planning.read_plan(config.plan, folder.shapes, config.chip_px)
     else:
-        splits = with_validation(folder.splits, config.val_share, config.seed)
-        split_of = {name: split for split, names in splits.items() for name in names}
-        shapes = {name: folder.shapes[name] for name in split_of}
-        mix = config.backgrounds_per_label
-        step, seed = config.frame_step, config.seed
-        plan = planning.plan_chips(table, shapes, config.chip_px, step, mix, seed)
-        plan["split"] = plan.sequence.map(split_of)
+        plan = planning.plan_splits(
+            table,
+            with_validation(folder.splits, config.val_share, config.seed),
+            folder.shapes,
+            config.chip_px,
+            config.frame_step,
+            config.backgrounds_per_label,
+            config.seed,
+        )
     if plan.empty:
         subject, value = f"config {config.name}", f"no chip, from {len(table)} labels"
         remedy = "Label some targets first or give a plan."
@@ -212,7 +215,7 @@ def _shards(config: DimTargetsConfig, dl_manager) -> dict[str, list[Shard]]:
     table = _labels(config, folder)
     plan = _plan(config, folder, table)
     maps = None
-    if config.evidence:
+    if config.evidence is not None:
         from dimjax.motion import EvidenceConfig, evidence_of  # loads JAX
 
         maps = functools.partial(evidence_of, settings=EvidenceConfig(**config.evidence))

@@ -4,14 +4,14 @@ A plan is a table with one row per chip: id, sequence, frame (of the reference f
 (origin in the frame, pixels) and reason. It is made once and then only extended, so a chip keeps
 its ID when labels change.
 
-    plan = plan_chips(labels, shapes, chip_px=80, frame_step=1, backgrounds_per_label=1.556, seed=0)
-    plan = plan.assign(split="train")
+    settings = {"chip_px": 80, "frame_step": 1, "backgrounds_per_label": 1.556, "seed": 0}
+    plan = plan_splits(labels, {"train": ["flight3"]}, shapes, **settings)
     plan = extend_plan(plan, misses, shapes, chip_px=80, seed=0)
     uncovered_labels(plan, labels, chip_px=80)                          # a label table
 """
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -75,6 +75,35 @@ def plan_chips(
         rows += _label_chips(at_steps, shape, chip_px, rng)
         rows += _background_chips(name, of_sequence, shape, chip_px, frame_step, counts[name], rng)
     return _merge([pd.DataFrame(rows, columns=COLUMNS)])
+
+
+def plan_splits(
+    labels: pd.DataFrame,
+    splits: Mapping[str, list[str]],
+    shapes: Shapes,
+    chip_px: int,
+    frame_step: int,
+    backgrounds_per_label: float,
+    seed: int,
+) -> pd.DataFrame:
+    """Choose the chips of a new data set, as plan_chips, from the sequences of splits.
+
+    Args:
+      labels: Label table, frame coordinates.
+      splits: Names of the sequences of each split; those of other sequences are not cut.
+      shapes: (T, H, W) of each sequence.
+      chip_px: Height and width of a chip, pixels.
+      frame_step: Chips are cut at every frame_step-th frame, from frame 0.
+      backgrounds_per_label: Background chips per label chip.
+      seed: Seed of the random positions.
+
+    Returns:
+      The plan with PLAN_COLUMNS.
+    """
+    split_of = {name: split for split, names in splits.items() for name in names}
+    shapes = {name: shapes[name] for name in split_of}
+    plan = plan_chips(labels, shapes, chip_px, frame_step, backgrounds_per_label, seed)
+    return plan.assign(split=plan.sequence.map(split_of))
 
 
 def extend_plan(

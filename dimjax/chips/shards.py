@@ -57,10 +57,8 @@ class Shard(NamedTuple):
                 for row in of_frame:
                     example = _example(row, clip, labels_at(t), self.chip_px)
                     if evidence is not None:
-                        window = cutting.cut(
-                            np.moveaxis(evidence, -1, 0), row.x0, row.y0, self.chip_px
-                        )
-                        example["evidence"] = np.moveaxis(window, 0, -1)
+                        rows_of_chip = slice(row.y0, row.y0 + self.chip_px)
+                        example["evidence"] = evidence[rows_of_chip, row.x0 : row.x0 + self.chip_px]
                     yield row.id, {**constant, **example}
 
     def _maps(self, name: str, scale: Scale, frames: np.ndarray) -> Iterator[np.ndarray | None]:
@@ -109,7 +107,7 @@ def make_shards(
 
 
 def _with_frame_cache(sequence: Sequence, stride: int) -> Sequence:
-    """Cache the frames that consecutive clips of a sequence share, so each is read once."""
+    """Cache the frames that consecutive clips of a sequence share, so they read each once."""
     cached = functools.lru_cache(maxsize=6 * stride + 1)(sequence.read)
     return dataclasses.replace(sequence, read=cached)
 

@@ -14,8 +14,9 @@ import numpy as np
 import pandas as pd
 
 from dimjax.chips import planning
-from dimjax.data.folders import Folder, layout_from, natural_key, open_folder
+from dimjax.data.folders import Folder, natural_key, open_folder
 from dimjax.data.labels import CATEGORIES
+from dimjax.data.layouts import layout_from
 from dimjax.data.sequences import Scale, Sequence, clip_frames, measure_scale
 from dimjax.data.splits import with_validation
 from dimjax.drawing.contact_sheet import contact_sheet
@@ -83,7 +84,7 @@ def check_sequence(
     chip_px: int,
     stride: int,
     on_error: OnError,
-    evidence: EvidenceConfig | None = None,
+    evidence: EvidenceConfig | None,
 ) -> SequenceSummary | None:
     """Open a sequence and decode all its frames; None if it cannot be opened.
 

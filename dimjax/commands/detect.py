@@ -25,7 +25,8 @@ import numpy as np
 import pandas as pd
 
 from dimjax.atomic_files import write_text
-from dimjax.data.folders import DIMJAX, Layout, layout_from, open_folder
+from dimjax.data.folders import open_folder
+from dimjax.data.layouts import DIMJAX, Layout, layout_from
 from dimjax.data.sequences import Sequence, open_sequence
 from dimjax.detection.untrained import check_threshold, detect_and_link
 from dimjax.drawing import overlay

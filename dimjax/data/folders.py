@@ -24,30 +24,10 @@ import pandas as pd
 
 from dimjax.data import labels as label_files
 from dimjax.data.csv_files import read_text
-from dimjax.data.layouts import (
-    CLOUD_SEQS,
-    DIMJAX,
-    DRONE_IR,
-    SEQUENCE,
-    SKY_SEQS,
-    Layout,
-    check_layout,
-    layout_from,
-)
+from dimjax.data.layouts import DIMJAX, SEQUENCE, Layout, check_layout
 from dimjax.data.sequences import OPENERS, Sequence, open_sequence
 from dimjax.data.splits import LABELLED_SPLITS
 from dimjax.errors import InputError, OnError, raise_error
-
-__all__ = [
-    "CLOUD_SEQS",
-    "DIMJAX",
-    "DRONE_IR",
-    "SKY_SEQS",
-    "Folder",
-    "Layout",
-    "layout_from",
-    "open_folder",
-]
 
 Shapes = Mapping[str, tuple[int, int, int]]  # T, H, W of each sequence
 

@@ -62,17 +62,17 @@ def probability_of(count: int) -> float:
 def _isolated(view: View, decisions: list[TrackDecision], settings: MiningConfig) -> pd.DataFrame:
     """Strong detections of targets that neither a label nor a track explains, by frame.
 
-    Detections of a track that stands still are included.
+    Detections of doubtful tracks of interference, e.g. of one that stands still, are included.
     """
-    still = {
+    doubtful = {
         decision.track
         for decision in decisions
         if decision.item and decision.item.kind == "false_alarm" and decision.rejection_reason
     }
     table = view.detections[view.detections.strong & (view.detections.category == CATEGORIES[0])]
-    table = table[table.track.isin({"", *still})]
+    table = table[table.track.isin({"", *doubtful})]
     table = table.sort_values(["frame", "x", "y", "score"])
-    trusted = view.points[view.points.confirmed & ~view.points.track.isin(still)]
+    trusted = view.points[view.points.confirmed & ~view.points.track.isin(doubtful)]
     for others in (view.labels, trusted):
         table = table[~has_neighbour(table, others, settings.match_px)]
     nearby = _extrapolated(trusted, settings.room_frames)

@@ -7,8 +7,8 @@ chosen["miss"]                               # table: sequence, frame, x, y, sco
 import numpy as np
 import pandas as pd
 
-from dimjax.data.labels import MIN_VISIBLE
 from dimjax.evaluation.figures import outcome_of
+from dimjax.evaluation.slices import must_be_found
 
 KINDS = ("hit", "miss", "false alarm")
 
@@ -38,18 +38,13 @@ def choose_examples(
     scores = np.full(len(truths), np.nan)
     scores[outcome.truth[outcome.hit]] = outcome.score[outcome.hit]
     truths = truths.assign(score=scores, snr=truths.get("snr", np.nan))
-    truths = visible_truths(truths)
+    truths = truths[must_be_found(truths)]
     is_hit = truths.score >= thresholds["target"]
     return {
         "hit": _spread_over_snr(truths[is_hit])[_COLUMNS],
         "miss": _spread_over_snr(truths[~is_hit])[_COLUMNS],
         "false alarm": _strongest(false_alarms.assign(snr=np.nan))[_COLUMNS],
     }
-
-
-def visible_truths(truth: pd.DataFrame) -> pd.DataFrame:
-    """Leave out the truths that a cloud hides; labels without the column visible all remain."""
-    return truth[truth.visible >= MIN_VISIBLE] if "visible" in truth else truth
 
 
 def round_robin(table: pd.DataFrame, group_columns: str | list[str], count: int) -> pd.DataFrame:

@@ -12,10 +12,11 @@ from dimjax.chips.planning import read_plan
 from dimjax.data.labels import CATEGORIES, MIN_VISIBLE, read_table
 from dimjax.drawing import charts, pictures
 from dimjax.drawing.text_tables import NONE
+from dimjax.evaluation.slices import must_be_found
 from dimjax.evaluation.thresholds import accepted
 from dimjax.progress import bar
 from dimjax.report import crops, curves, tables
-from dimjax.report.examples import choose_examples, visible_truths
+from dimjax.report.examples import choose_examples
 from dimjax.report.round_sections import sections
 from dimjax.runs.context import RoundContext
 from dimjax.runs.workdir import flat
@@ -59,7 +60,7 @@ def render(context: RoundContext, figures: dict) -> str:
 def _evaluation(figures: dict) -> dict:
     """Return the tables and charts of the evaluation."""
     categories = figures["frames"]["categories"]
-    target = categories["target"]
+    target, ratio = categories["target"], tables.ratio_of(figures)
     return {
         "target": target,
         "pd": _percent(target["recall"] if target["truths"] else None),
@@ -67,11 +68,11 @@ def _evaluation(figures: dict) -> dict:
         "measurement": tables.measurement_text(figures),
         "category_table": tables.category_table(figures),
         "undetected": [name for name in CATEGORIES if _is_undetected(categories[name])],
-        "ratio": tables.ratio_of(figures),
-        "ratio_name": tables.RATIOS.get(tables.ratio_of(figures)),
+        "ratio": ratio,
+        "ratio_name": tables.RATIOS.get(ratio),
         "recall_tables": tables.recall_tables(figures),
         "ratio_table": tables.ratio_table(figures),
-        "ratio_bars": curves.ratio_bars(figures["frames"], tables.ratio_of(figures)),
+        "ratio_bars": curves.ratio_bars(figures["frames"], ratio),
         "curves": curves.detection_curves(figures["frames"]),
         "confusion": tables.confusion_table(figures),
     }
@@ -114,7 +115,7 @@ def _draw_examples(context: RoundContext, figures: dict) -> dict[str, list[dict]
     )
     thresholds, match_px = tables.thresholds(figures), figures["frames"]["match_px"]
     chosen = choose_examples(truth, detections, thresholds, match_px)
-    truth, detections = visible_truths(truth), accepted(detections, thresholds)
+    truth, detections = truth[must_be_found(truth)], accepted(detections, thresholds)
 
     def draw(row, kind: str) -> dict:
         truths, detected = crops.of_frame(truth, row), crops.of_frame(detections, row)

@@ -10,10 +10,10 @@ import pandas as pd
 from dimjax import ledger
 from dimjax.drawing.data_uri import data_uri, png_uri
 from dimjax.drawing.text_tables import Table
+from dimjax.evaluation.slices import must_be_found
 from dimjax.evaluation.thresholds import accepted
 from dimjax.progress import bar
 from dimjax.report import crops, curves, mined_examples, round_table, tables, trajectories
-from dimjax.report.examples import visible_truths
 from dimjax.runs.context import RoundContext
 from dimjax.runs.workdir import Paths
 from dimjax.training.training_log import TrainingLog
@@ -113,7 +113,7 @@ def _draw_mined(
     items, decisions = ledger.item_table(db), ledger.standing_decisions(db)
     chosen = mined_examples.choose_items(items[items["round"] < context.number])
     changed = decisions.groupby("item").labels.sum()
-    truth = visible_truths(folder.reference)
+    truth = folder.reference[must_be_found(folder.reference)]
 
     def draw(frames: pd.DataFrame) -> dict:
         number, name = frames["round"].iloc[0], frames.sequence.iloc[0]

@@ -9,19 +9,10 @@ from dimjax.data.labels import CATEGORIES
 from dimjax.drawing.text_tables import NONE, Table, as_text
 from dimjax.evaluation.figures import ANYTHING
 
-_PARTS = {
-    "frames": "full frames",
-    "tracks": "with tracks",
-    "online": "tracks, online",
-    "chips": "chips",
-}
-_RECALL_PARTS = {
-    "frames": "full frames",
-    "tracks": "with tracks",
-    "online": "tracks, online",
-    "untrained": "untrained filter",
-    "untrained_tracks": "untrained, tracks",
-}
+_FULL_FRAMES = {"frames": "full frames", "tracks": "with tracks", "online": "tracks, online"}
+_PARTS = {**_FULL_FRAMES, "chips": "chips"}
+_UNTRAINED = {"untrained": "untrained filter", "untrained_tracks": "untrained, tracks"}
+_RECALL_PARTS = {**_FULL_FRAMES, **_UNTRAINED}
 RATIOS = {"snr": "effective SNR", "scr": "SCR"}
 _RATIO_UNITS = {"snr": "noise sigmas", "scr": "ring sigmas"}
 
@@ -145,7 +136,7 @@ def _interval(figure: dict | None) -> str:
         return NONE
     if figure["low"] is None:
         return share(figure["recall"])
-    return f"{share(figure['recall'])} ({figure['low']:.2f}-{figure['high']:.2f})"
+    return f"{share(figure['recall'])} ({share(figure['low'])}-{share(figure['high'])})"
 
 
 def confusion_table(figures: dict) -> Table:

@@ -3,6 +3,7 @@
     web         a page on this machine, on which a person decides items
     coco        export of the items to COCO JSON, and import of the edited file
     simulated   an oracle that sees the truth, and a reviewer that trusts confident suggestions
+    decisions   the verb of a decision, from the changes that coco and simulated derive
 
 Each takes an open ledger or its file and appends decisions to it.
 

@@ -18,8 +18,9 @@ import pandas as pd
 from dimjax import ledger
 from dimjax.chips import planning
 from dimjax.data.csv_files import read_columns
-from dimjax.data.folders import Folder, layout_from, open_folder
+from dimjax.data.folders import Folder, open_folder
 from dimjax.data.labels import COLUMNS
+from dimjax.data.layouts import layout_from
 from dimjax.data.splits import with_validation
 from dimjax.label_noise import planting
 from dimjax.progress import bar, say

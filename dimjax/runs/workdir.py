@@ -76,14 +76,14 @@ class Paths:
         return self.built[0]
 
 
-def write_config(config: Mapping[str, Any], workdir: str | Path) -> None:
+def write_config(config: config_dict.ConfigDict, workdir: str | Path) -> None:
     """Save a run's configuration with versions; a run is never resumed with other keys.
 
     Raises:
       InputError: The directory holds a run of another configuration; the keys are named.
     """
     paths = Paths(workdir)
-    plain = {key: value for key, value in _plain(config).items() if key not in _START_KEYS}
+    plain = {key: value for key, value in config.to_dict().items() if key not in _START_KEYS}
     record = {
         "config": json.loads(json.dumps(plain)),
         "versions": {"dimjax": dimjax.__version__, "jax": metadata.version("jax")},
@@ -126,12 +126,6 @@ def newest_round(workdir: str | Path) -> int:
     rounds = [int(name) for name in names if name.isdecimal()]
     trained = (number for number in rounds if Paths(workdir, number).training_log.is_complete)
     return max(trained, default=0)
-
-
-def _plain(config: Any) -> Any:
-    if hasattr(config, "items"):
-        return {key: _plain(value) for key, value in config.items()}
-    return config
 
 
 def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

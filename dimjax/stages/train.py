@@ -206,8 +206,7 @@ def _announce(setup: _Training, first: int) -> None:
     if epochs:  # none if the last process was killed after the last checkpoint
         say(
             f"training: {epochs} epochs of {count} steps of {batch_size} chips, on "
-            f"{jax.device_count()} device(s) of kind {jax.devices()[0].device_kind}, "
-            f"{os.cpu_count()} CPU cores"
+            f"{jax.device_count()} x {jax.devices()[0].device_kind}, {os.cpu_count()} CPU cores"
         )
 
 

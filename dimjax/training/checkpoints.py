@@ -17,6 +17,8 @@ import orbax.checkpoint as ocp
 from dimjax.errors import InputError
 from dimjax.training.train_state import TrainState
 
+_KEPT = 3  # checkpoints of a training, the newest ones
+
 
 def saved_checkpoints(directory: Path) -> ocp.CheckpointManager:
     """Open the checkpoints of a training for reading, without creating a folder.
@@ -30,14 +32,11 @@ def saved_checkpoints(directory: Path) -> ocp.CheckpointManager:
     return open_checkpoints(directory)
 
 
-def open_checkpoints(directory: Path, keep: int = 3) -> ocp.CheckpointManager:
+def open_checkpoints(directory: Path) -> ocp.CheckpointManager:
     """Open the checkpoints of a training, one an epoch, for writing.
 
-    If there are several processes, this one reads and writes without the others.
-
-    Args:
-      directory: Folder of the checkpoints; it is created if missing.
-      keep: Number of checkpoints to keep, the newest ones.
+    The three newest ones are kept. The folder is created if it is missing. If there are several
+    processes, this one reads and writes without the others.
     """
     this_process = ocp.options.MultiprocessingOptions()
     if jax.process_count() > 1:
@@ -47,7 +46,7 @@ def open_checkpoints(directory: Path, keep: int = 3) -> ocp.CheckpointManager:
         )
     Path(directory).mkdir(parents=True, exist_ok=True)
     options = ocp.CheckpointManagerOptions(
-        max_to_keep=keep,
+        max_to_keep=_KEPT,
         create=False,
         enable_async_checkpointing=False,
         multiprocessing_options=this_process,

@@ -15,9 +15,9 @@ import jax.numpy as jnp
 
 _FRAME_CHANNELS = {"difference": 3, "sequence": 4, "single": 1}
 _WITH_EVIDENCE = "+evidence"
-EVIDENCE_CHANNELS = 3
+_EVIDENCE_CHANNELS = 3
 CHANNELS = _FRAME_CHANNELS | {
-    mode + _WITH_EVIDENCE: count + EVIDENCE_CHANNELS for mode, count in _FRAME_CHANNELS.items()
+    mode + _WITH_EVIDENCE: count + _EVIDENCE_CHANNELS for mode, count in _FRAME_CHANNELS.items()
 }
 # Mean and spread of the maxima over all paths where there is only noise, noise sigmas.
 NOISE_PEAK, NOISE_SPREAD = 3.0, 1.5

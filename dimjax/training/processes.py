@@ -31,7 +31,7 @@ from jax.experimental import multihost_utils
 from dimjax.errors import InputError
 from dimjax.settings_rules import Rule, at_least, between, check_fields
 
-_JOIN_S = 300
+JOIN_S = 300  # a process waits this long for the others to start
 _WORK_S = 30 * 24 * 3600  # process 0 may work for days between two trainings
 _STOP_S = 30
 _DONE, _STOPPED = -1, -2  # broadcast in place of the number of a round
@@ -47,15 +47,14 @@ class _Stopped(InputError):
     """Process 0 has stopped and waits for no other process."""
 
 
-def join(settings, join_s: int = _JOIN_S) -> None:
+def join(settings) -> None:
     """Join the other processes; do nothing if there are none.
 
-    If a process is missing after join_s, this one exits with a one-line message. JAX would exit
+    If a process is missing after JOIN_S, this one exits with a one-line message. JAX would exit
     with a stack trace.
 
     Args:
       settings: coordinator_address, num_processes and process_id, as in jax.distributed.
-      join_s: Seconds to wait for the other processes.
 
     Raises:
       InputError: A setting is invalid; the error names the key.
@@ -63,14 +62,14 @@ def join(settings, join_s: int = _JOIN_S) -> None:
     _check(settings)
     if settings.num_processes == 1:
         return
-    timer = threading.Timer(join_s, _exit_alone, [settings, join_s])
+    timer = threading.Timer(JOIN_S, _exit_alone, [settings])
     timer.daemon = True
     timer.start()
     jax.distributed.initialize(
         settings.coordinator_address,
         settings.num_processes,
         settings.process_id,
-        initialization_timeout=2 * join_s,
+        initialization_timeout=2 * JOIN_S,
         shutdown_timeout_seconds=_STOP_S,
         cluster_detection_method="deactivate",
     )
@@ -154,10 +153,10 @@ def _check(settings) -> None:
     check_fields("config.distributed.{}", values, rules, remedy)
 
 
-def _exit_alone(settings, join_s: int) -> None:
+def _exit_alone(settings) -> None:
     """Exit because a process is missing."""
     subject = f"process {settings.process_id} at {settings.coordinator_address}"
-    rule = f"all {settings.num_processes} processes must be started within {join_s} s"
+    rule = f"all {settings.num_processes} processes must be started within {JOIN_S} s"
     remedy = (
         "Start each with the same command and its own process_id, from 0, and with an address of "
         "process 0 that all of them can reach."

@@ -94,9 +94,9 @@ class TrainingLog:
           recorded: Losses and outputs from dimjax.training.steps.train_epoch.
         """
         losses = {**recorded}
-        outputs, peak = losses.pop("label_outputs"), losses.pop("unmatched_peak").copy()
-        peak[:, 1:] += data.origin
-        losses |= dict(zip(UNMATCHED_PEAK, peak.T, strict=True))
+        outputs, peak = losses.pop("label_outputs"), losses.pop("unmatched_peak")
+        position = chip_to_frame(peak[:, 1:], data.origin.astype(peak.dtype))
+        losses |= dict(zip(UNMATCHED_PEAK, (peak[:, 0], *position.T), strict=True))
         table = pd.DataFrame({"epoch": np.int32(epoch), **example_columns(data), **losses})
         write_parquet(table, _file_of(self.losses, epoch))
         example, slot = np.nonzero(rows >= 0)

@@ -32,7 +32,7 @@ from dimjax.review.coco.comparing import (
 )
 from dimjax.review.coco.exporting import item_boxes
 from dimjax.review.coco.files import Box, read
-from dimjax.review.simulated import as_decision
+from dimjax.review.decisions import as_decision
 
 _WAITING = ("open", "skipped")
 

@@ -10,23 +10,6 @@ ends with the same ledger, since each choice depends only on (seed, round, item)
     summary(db, "ann")                              # the same figures of any reviewer
 """
 
-from dimjax.review.simulated.ground_truth import CLICK_SIGMA_PX, RIGHT_PX
-from dimjax.review.simulated.reviewers import (
-    Review,
-    ReviewDecision,
-    as_decision,
-    auto,
-    oracle,
-    summary,
-)
+from dimjax.review.simulated.reviewers import Review, auto, oracle, summary
 
-__all__ = [
-    "CLICK_SIGMA_PX",
-    "RIGHT_PX",
-    "Review",
-    "ReviewDecision",
-    "as_decision",
-    "auto",
-    "oracle",
-    "summary",
-]
+__all__ = ["Review", "auto", "oracle", "summary"]

@@ -6,7 +6,7 @@ auto(db, min_probability=0.97).waiting          # items left for a person
 """
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -30,16 +30,10 @@ from dimjax.ledger import (
     standing_decisions,
 )
 from dimjax.ledger.checks import as_int, as_name, as_probability
+from dimjax.review.decisions import ReviewDecision, as_decision, suggests_background
 from dimjax.review.simulated.ground_truth import click, correct_changes, truths_by_frame
 
 _INVENTED = (3.0, 3.0, "target")  # w, h and category of an erroneous new label
-
-
-class ReviewDecision(NamedTuple):
-    """A verb and its changes, as `ledger.decide` takes them."""
-
-    verb: str
-    changes: Sequence[Change] | None = None
 
 
 class Review(NamedTuple):
@@ -104,7 +98,7 @@ def auto(db: Ledger, min_probability: float, reviewer: str = "auto") -> Review:
     min_probability = as_probability("auto", "min_probability", min_probability)
 
     def decisions_on(item: Item) -> list[ReviewDecision]:
-        suggests = item.suggestion or _suggests_background(item)
+        suggests = item.suggestion or suggests_background(item)
         accepts = suggests and item.probability >= min_probability
         return [ReviewDecision("accept")] if accepts else []
 
@@ -127,33 +121,6 @@ def summary(db: Ledger, reviewer: str) -> Review:
     )
 
 
-def as_decision(item: Item, changes: Iterable[Change]) -> ReviewDecision:
-    """Return the decision on an item that makes exactly the given changes.
-
-    The verb is "accept" if all changes are suggested, else the verb of the first that is not.
-    Without changes it is "keep", or "accept" if the item suggests background.
-    """
-    changes = tuple(changes)
-    if not changes:
-        return ReviewDecision("accept" if _suggests_background(item) else "keep")
-    unsuggested = [change for change in changes if change not in item.suggestion]
-    return ReviewDecision(_verb(unsuggested[0]) if unsuggested else "accept", changes)
-
-
-def _verb(change: Change) -> str:
-    if change.removed:
-        return "delete"
-    if change.label is None:
-        return "add"
-    if change.x is not None or change.y is not None:
-        return "move"
-    return "category" if change.category is not None else "resize"
-
-
-def _suggests_background(item: Item) -> bool:
-    return item.kind == "false_alarm" and not item.suggestion
-
-
 def _opposite(item: Item, changes: Sequence[Change]) -> list[ReviewDecision]:
     """Return the erroneous decision if certain changes are right, at most one."""
     if item.suggestion:
@@ -161,7 +128,7 @@ def _opposite(item: Item, changes: Sequence[Change]) -> list[ReviewDecision]:
         return [ReviewDecision("keep" if suggestion_is_right else "accept")]
     if changes:
         return [as_decision(item, ())]
-    if not _suggests_background(item):
+    if not suggests_background(item):
         return []
     labels = [Change(None, item.sequence, *frame[:3], *_INVENTED) for frame in item.frames]
     return [ReviewDecision("add", labels)]

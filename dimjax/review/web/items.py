@@ -22,7 +22,7 @@ def describe_item(
     shape = shapes[item.sequence]
     return {
         **{name: getattr(item, name) for name in ("id", "kind", "sequence", "probability")},
-        **{"reason": item.reason, "score": item.score, "shape": list(shape)},
+        **{"reason": item.reason, "shape": list(shape)},
         **{"binning": frames.binning(shape), "strip_px": frames.strip_px(shape)},
         "frames": [_frame(db, item, frame, shape, stride, history) for frame in item.frames],
     }
@@ -48,7 +48,7 @@ def _frame(
 
 
 def _label(label: Label) -> dict[str, Any]:
-    names = ("id", "x", "y", "w", "h", "category", "track", "source")
+    names = ("id", "x", "y", "w", "h", "category")
     return {name: getattr(label, name) for name in names}
 
 

@@ -1,8 +1,8 @@
 // The filmstrip: a thumbnail with marks for each frame of the item.
 
-import { editedBoxes, suggestedBox } from "./edits.js";
+import { editedBoxes } from "./edits.js";
 import { adjusted, imageOf, windowOf } from "./grey.js";
-import { COLOURS, locationBox, MARGINS_PX, Pen } from "./marks.js";
+import { COLOURS, MARGINS_PX, Pen } from "./marks.js";
 import { levelsPath } from "./server.js";
 import { byId } from "./state.js";
 
@@ -63,10 +63,7 @@ function drawThumbnail(canvas, side, state, k, editedBox, values) {
   context.drawImage(imageOf({ values, width: size, height: size }, grey), 0, 0, side, side);
   if (!state.marks) return;
   const pen = new Pen(context, side / size, ...frame.strip, window.devicePixelRatio);
-  const suggested = suggestedBox(frame);
   if (editedBox) pen.diamond(editedBox, COLOURS.edited, MARGINS_PX.edited);
-  else if (suggested?.removed) pen.cross(frame.label ?? frame, COLOURS.fix, MARGINS_PX.fix);
-  else if (suggested) pen.circle(suggested, COLOURS.fix, MARGINS_PX.fix);
-  else if (!frame.label) pen.square(locationBox(frame), COLOURS.fix, MARGINS_PX.fix);
+  else pen.suggestion(frame);
   if (frame.label) pen.corners(frame.label, COLOURS.label, MARGINS_PX.label);
 }

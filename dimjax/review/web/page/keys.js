@@ -1,7 +1,7 @@
 // The keys and their actions: one table for the keyboard, the buttons and the help.
 
 /** Groups of [id, keys, short name, description]; the ids are names of actions in review.js. */
-export const GROUPS = [
+const GROUPS = [
   ["Decide", [
     ["accept", ["a"], "accept", "accept the suggestion (in the frames that are not excluded)"],
     ["keep", ["k"], "keep", "leave the labels unchanged"],
@@ -46,7 +46,7 @@ export const GROUPS = [
 ];
 
 /** The buttons under the images, row by row. */
-export const BUTTONS = [
+const BUTTONS = [
   "accept", "keep", "delete", "skip", "undo",
   "move", "add", "category", "smaller", "larger",
   "exclude", "discard", "decide",

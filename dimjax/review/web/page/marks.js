@@ -1,6 +1,8 @@
 // Marks on grey images. Each type has its own shape and colour, a dark rim that makes it visible on
 // any grey, and a margin that keeps it off the box that it encloses.
 
+import { suggestedBox } from "./edits.js";
+
 export const COLOURS = { label: "#ffa31a", fix: "#56b4e9", edited: "#f5e63d", other: "#d0d0d0" };
 
 /** Margins from a box to its mark, in pixels of the frame. */
@@ -64,6 +66,14 @@ export class Pen {
     const outline = new Path2D();
     outline.rect(left, top, box.w * this.scale, box.h * this.scale);
     this.stroke(outline, colour, 0.5);
+  }
+
+  /** Mark the suggestion for a frame, or its location if it has neither suggestion nor label. */
+  suggestion(frame) {
+    const suggested = suggestedBox(frame);
+    if (suggested?.removed) this.cross(frame.label ?? frame, COLOURS.fix, MARGINS_PX.fix);
+    else if (suggested) this.circle(suggested, COLOURS.fix, MARGINS_PX.fix);
+    else if (!frame.label) this.square(locationBox(frame), COLOURS.fix, MARGINS_PX.fix);
   }
 
   square(box, colour, margin) {

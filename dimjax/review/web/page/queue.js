@@ -7,7 +7,7 @@ import { showEmpty, showFirst, showProgress } from "./render.js";
 import { levelsPath } from "./server.js";
 import { openPage, persist, post, session } from "./session.js";
 import { byId, showMessage, state } from "./state.js";
-import { KINDS } from "./text.js";
+import { kindName } from "./text.js";
 
 const LEASED_ITEMS = 4; // including the current one
 const PREFETCH_FRAMES = { chip: 12, surroundings: 3 }; // of the current track, in each direction
@@ -36,7 +36,7 @@ export function decide(verb, changes) {
     // After an interruption the server lists this reviewer's decisions again.
     const response = await persist(request, () => (state.decisions.at(-1) ?? 0) > newest);
     if (response) state.decisions.push(response.decision);
-    showMessage(`${verb}: ${KINDS[item.kind]} in ${item.sequence}, frame ${item.frames[0].frame}`);
+    showMessage(`${verb}: ${kindName(item.kind)} in ${item.sequence}, frame ${item.frames[0].frame}`);
     state.queue = state.queue.filter((other) => other !== item);
     state.pressedAt = pressedAt;
     if (state.queue.length) showFirst();

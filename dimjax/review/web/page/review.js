@@ -27,6 +27,7 @@ const GLOBAL_ACTIONS = {
   blink: () => animation.blink(!state.blinking),
   slower: () => animation.changeRate(-1),
   faster: () => animation.changeRate(1),
+  view: (key) => animation.showView(Number(key) - 1),
 };
 const ITEM_ACTIONS = {
   accept,
@@ -83,9 +84,9 @@ function deleteLabels() {
   else showMessage("There is no label to delete. k leaves the location unlabelled.");
 }
 
-function run(id) {
+function run(id, key) {
   if (DECIDING.includes(id) && state.busy) return;
-  if (id in GLOBAL_ACTIONS) GLOBAL_ACTIONS[id]();
+  if (id in GLOBAL_ACTIONS) GLOBAL_ACTIONS[id](key);
   else if (state.item) ITEM_ACTIONS[id]();
 }
 
@@ -98,9 +99,8 @@ function onKeyDown(event) {
   if (event.target.matches("button") && (key === "Enter" || key === " ")) return;
   const id = actionOf(key);
   if (state.cursor && key in ARROWS) editing.moveCursor(key, event.shiftKey);
-  else if (/^[1-7]$/.test(key)) animation.showView(Number(key) - 1);
   else if (!id) return;
-  else if (!event.repeat || REPEATABLE.includes(id)) run(id);
+  else if (!event.repeat || REPEATABLE.includes(id)) run(id, key);
   event.preventDefault();
 }
 

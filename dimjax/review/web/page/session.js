@@ -2,7 +2,7 @@
 
 import { send, Unreachable } from "./server.js";
 import { byId, showMessage, state } from "./state.js";
-import { KINDS } from "./text.js";
+import { kindName } from "./text.js";
 
 const RETRY_MS = 500;
 const RELEASE_MS = 500; // a reloaded page may hold its id for a moment longer
@@ -47,7 +47,7 @@ export async function openPage(reviewer, takeOver = false) {
   sessionStorage.setItem("reviewer", response.reviewer);
   state.decisions = response.decisions;
   byId("reviewer").textContent = response.reviewer;
-  fillSelect(byId("kind"), "all kinds", response.kinds, (kind) => KINDS[kind]);
+  fillSelect(byId("kind"), "all kinds", response.kinds, kindName);
   fillSelect(byId("sequence"), "all sequences", response.sequences, (name) => name);
   return true;
 }

@@ -13,6 +13,7 @@ export const state = {
   busy: false, // a decision is being sent
   pressedAt: null, // time of the key press that led to the current item
   levels: new LevelCache(),
+  clip: null, surroundings: null, // images made from the levels of the current frame, with a key
 };
 
 export const byId = (id) => document.getElementById(id);

@@ -11,14 +11,9 @@ const QUESTIONS = {
   false_alarm: "Is this a false alarm?",
 };
 
-export const KINDS = {
-  unlabelled_target: "unlabelled target",
-  wrong_position: "wrong position",
-  wrong_category: "wrong category",
-  labelled_background: "labelled background",
-  miss: "miss",
-  false_alarm: "false alarm",
-};
+export function kindName(kind) {
+  return kind.replaceAll("_", " ");
+}
 
 export function question(item) {
   return QUESTIONS[item.kind];

@@ -65,9 +65,7 @@ function drawMarks(pen, state, strength) {
     pen.corners(frame.label, COLOURS.label, MARGINS_PX.label);
     pen.text(frame.label, frame.label.category, COLOURS.label, MARGINS_PX.text, -1);
   }
-  if (suggested?.removed) pen.cross(frame.label ?? frame, COLOURS.fix, MARGINS_PX.fix);
-  else if (suggested) pen.circle(suggested, COLOURS.fix, MARGINS_PX.fix);
-  else if (!frame.label) pen.square(locationBox(frame), COLOURS.fix, MARGINS_PX.fix);
+  pen.suggestion(frame);
   if (!edited) {
     const box = suggested ?? frame.label ?? locationBox(frame);
     pen.text(box, shortSuggestion(frame, suggested), COLOURS.fix, MARGINS_PX.text, 1);
