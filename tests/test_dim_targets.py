@@ -250,7 +250,7 @@ def test_each_frame_is_read_once(stride):
         shape=(30, 84, 100),
         read=lambda t: read.append(t) or np.full((84, 100), t, np.uint8),
     )
-    cached = shards._with_frame_cache(longer, stride)
+    cached = shards.with_frame_cache(longer, stride)
     clips = [cached.clip(t, stride)[:, 0, 0].tolist() for t in range(30)]
     assert sorted(read) == list(range(30))
     assert clips == [longer.clip(t, stride)[:, 0, 0].tolist() for t in range(30)]

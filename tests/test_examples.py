@@ -91,7 +91,7 @@ def test_an_interrupt_does_not_wait_for_the_other_records(prepared, monkeypatch)
     count = len(examples.load(prepared, "train"))
     interrupted, parsed = threading.Event(), []
 
-    def parse(features, row=examples._row):
+    def parse(features, row=examples.parse_row):
         if len(parsed) > 2:  # the first record gives the bit depth, the second one is waited for
             interrupted.wait(10)
         parsed.append(features)
@@ -104,7 +104,7 @@ def test_an_interrupt_does_not_wait_for_the_other_records(prepared, monkeypatch)
 
     monkeypatch.setattr(examples, "_RECORDS_PER_TASK", 1)
     monkeypatch.setattr(examples, "ThreadPoolExecutor", lambda: ThreadPoolExecutor(2))
-    monkeypatch.setattr(examples, "_row", parse)
+    monkeypatch.setattr(examples, "parse_row", parse)
     with pytest.raises(KeyboardInterrupt):
         examples.load(prepared, "train", progress)
     assert len(parsed) < count / 2
@@ -129,12 +129,12 @@ def test_stored_frames_are_indexed_like_an_array(prepared, split):
 def test_one_sequence_of_16_bit_makes_all_frames_16_bit(prepared, monkeypatch):
     rows = []
 
-    def first_is_8_bit(features, row=examples._row):
+    def first_is_8_bit(features, row=examples.parse_row):
         rows.append(row(features))
         return rows[-1]._replace(bits=8 if rows[-1].id == rows[0].id else 16)
 
     expected = examples.load(prepared, "train").frames
-    monkeypatch.setattr(examples, "_row", first_is_8_bit)
+    monkeypatch.setattr(examples, "parse_row", first_is_8_bit)
     frames = examples.load(prepared, "train").frames
     assert frames.dtype == np.uint16
     np.testing.assert_array_equal(frames, expected)
@@ -154,7 +154,7 @@ def test_an_unknown_split_is_refused_with_the_known_ones(prepared):
 def test_targets_come_before_interference_and_empty_slots_are_marked():
     boxes = np.arange(16.0).reshape(4, 4)
     labels = [(boxes[:2], [1, 0]), (boxes[:0], []), (boxes[2:3], [1])]
-    padded, category = examples._pad_labels(labels)
+    padded, category = examples.pad_labels(labels)
     assert padded[0].tolist() == [[4, 5, 6, 7], [0, 1, 2, 3]]
     assert not padded[1].any() and padded[2].tolist() == [[8, 9, 10, 11], [0] * 4]
     assert category.tolist() == [[0, 1], [-1, -1], [1, -1]]

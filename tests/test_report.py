@@ -353,7 +353,7 @@ def test_losses_by_content_by_hand():
 def test_histogram_by_hand(monkeypatch):
     monkeypatch.setattr(curves, "_BINS", 2)
     axis = curves.Axis("", 1, 100, log=True)
-    line = curves._histogram({"a": np.array([2.0, 20.0, 30.0])}, axis)[0]
+    line = curves.histogram({"a": np.array([2.0, 20.0, 30.0])}, axis)[0]
     assert line.x == [1.0, 1.0, 10.0, 10.0, 100.0, 100.0]
     assert line.y == [0, 1, 1, 2, 2, 0]
 
@@ -367,5 +367,5 @@ def test_curves_of_a_detection_name_the_threshold():
 
 @pytest.mark.parametrize("images", [1, 7, 1000])
 def test_axis_of_false_alarms_reaches_from_one_alarm_in_all_frames(images):
-    axis = curves._false_alarm_axis([], images)
+    axis = curves.false_alarm_axis([], images)
     assert axis.low <= 1 / images < axis.high and axis.high >= 10 * axis.low

@@ -325,13 +325,13 @@ def test_animation_is_thinned_until_it_is_small_enough(monkeypatch):
 def test_part_of_a_track_in_an_animation():
     detected = np.ones(100, bool)
     slow = np.column_stack([np.linspace(0, 50, 100), np.zeros(100)])
-    assert trajectories._best_part(slow, detected) == slice(0, 40)
+    assert trajectories.best_part(slow, detected) == slice(0, 40)
     gaps = detected.copy()
     gaps[60:62] = False
-    assert trajectories._best_part(slow, gaps) == slice(22, 62)  # the first part with the whole gap
+    assert trajectories.best_part(slow, gaps) == slice(22, 62)  # the first part with the whole gap
     fast = np.column_stack([np.zeros(100), 8.0 * np.arange(100)])
-    assert trajectories._best_part(fast, detected) == slice(0, 12)  # 11 steps of 8 px are 88 px
-    assert trajectories._best_part(fast[:1], detected[:1]) == slice(0, 1)
+    assert trajectories.best_part(fast, detected) == slice(0, 12)  # 11 steps of 8 px are 88 px
+    assert trajectories.best_part(fast[:1], detected[:1]) == slice(0, 1)
 
 
 def item_rows(*rows):

@@ -78,7 +78,7 @@ def test_both_splits_share_the_budget(tiny_run, capsys):
 
     def stored(budget):
         context.config.training.device_gb = budget / 1e9
-        splits = train._examples(context)
+        splits = train.load_examples(context)
         return [isinstance(data.frames, examples.StoredPixels) for data in splits]
 
     assert stored(size["train"] + size["val"]) == [False, False]

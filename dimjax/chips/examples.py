@@ -123,13 +123,13 @@ def load(
     undecoded = tfds.decode.DeserializeMethod.RAW_BYTES
     source = builder.as_data_source(split, deserialize_method=undecoded)
     window = builder.info.features["frame"].shape[:2]
-    dtype = np.uint8 if _row(_features(source[0])).bits <= 8 else np.uint16
+    dtype = np.uint8 if parse_row(_features(source[0])).bits <= 8 else np.uint16
     pixels = [StoredPixels(source, (len(source), 4, *window), dtype, _frames)]
     if "evidence" in builder.info.features:
         shape = (len(source), *window, 3)
         pixels.append(StoredPixels(source, shape, np.float16, _evidence))
     (frames, *evidence), rows = _read(source, pixels, progress, max_bytes)
-    boxes, category = _pad_labels([(row.boxes, row.category) for row in rows])
+    boxes, category = pad_labels([(row.boxes, row.category) for row in rows])
     return Examples(
         id=np.array([row.id for row in rows]),
         sequence=np.array([row.sequence for row in rows]),
@@ -169,7 +169,7 @@ def _read_rows(source: Sequence[bytes], pixels, arrays, progress) -> list[_Row]:
             for one, array in zip(pixels, arrays, strict=True):
                 if array is not None:
                     array[i] = one.decode(features, one.shape[1:])
-            rows.append(_row(features))
+            rows.append(parse_row(features))
         return rows
 
     with (
@@ -206,7 +206,8 @@ def _evidence(features, shape: tuple[int, int, int]) -> np.ndarray:
     return np.frombuffer(_values(features, "evidence")[0], np.float16).reshape(shape)
 
 
-def _row(features) -> _Row:
+def parse_row(features) -> _Row:
+    """Read the scalars and labels of one example from its features, without the frames."""
     names = ("id", "sequence", "frame_number", "reason", "bits", "level", "noise_sigma")
     scalars = {name: _values(features, name)[0] for name in names}
     return _Row(
@@ -233,7 +234,7 @@ def _empty_aligned(shape: tuple[int, ...], dtype: type) -> np.ndarray:
     return raw[start : start + size].view(dtype).reshape(shape)
 
 
-def _pad_labels(labels: list[tuple[np.ndarray, list[int]]]) -> tuple[np.ndarray, np.ndarray]:
+def pad_labels(labels: list[tuple[np.ndarray, list[int]]]) -> tuple[np.ndarray, np.ndarray]:
     """Pad the labels of N examples to M each, the largest number of any example, or 1.
 
     Args:

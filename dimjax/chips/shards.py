@@ -45,7 +45,7 @@ class Shard(NamedTuple):
         """Yield ID and example of each row, with the features of the data set dim_targets."""
         labels = dict(tuple(self.labels.groupby("sequence")))
         for name, rows in bar(self.rows.groupby("sequence"), "cut chips", "sequence"):
-            sequence = _with_frame_cache(self.folder.sequence(name), self.stride)
+            sequence = with_frame_cache(self.folder.sequence(name), self.stride)
             scale = measure_scale(sequence)
             bits = 8 * sequence.dtype.itemsize
             constant = {"sequence": name, "bits": bits, **scale._asdict()}
@@ -106,7 +106,7 @@ def make_shards(
     return shards
 
 
-def _with_frame_cache(sequence: Sequence, stride: int) -> Sequence:
+def with_frame_cache(sequence: Sequence, stride: int) -> Sequence:
     """Cache the frames that consecutive clips of a sequence share, so they read each once."""
     cached = functools.lru_cache(maxsize=6 * stride + 1)(sequence.read)
     return dataclasses.replace(sequence, read=cached)

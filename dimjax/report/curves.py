@@ -62,7 +62,7 @@ def detection_curves(frames: dict) -> dict[str, Markup]:
         for label in ("recall", "precision", "threshold, score", "F1", "Pd (recall)")
     )
     rates = [a for name in names for a in categories[name]["curve"]["false_alarms_per_frame"]]
-    rate = _false_alarm_axis(rates, frames["images"])
+    rate = false_alarm_axis(rates, frames["images"])
     axes = {
         "precision_recall": (recall, "recall", precision, "precision"),
         "f1": (threshold, "threshold", f1, "f1"),
@@ -96,7 +96,7 @@ def ratio_bars(frames: dict, ratio: str | None) -> Markup | None:
 def loss_histogram(groups: dict[str, np.ndarray]) -> Markup:
     """Draw how many examples of each group have which total loss [N]."""
     x = _loss_axis(groups)
-    series = _histogram(groups, x)
+    series = histogram(groups, x)
     largest = max(max(line.y) for line in series)
     y = Axis("examples", 0.5, _decades(1, largest)[1], log=True)
     return to_markup(chart(series, x, y))
@@ -112,7 +112,7 @@ def loss_change(groups: dict[str, np.ndarray]) -> Markup:
     """
     x = _loss_axis(groups)
     series = []
-    for line, losses in zip(_histogram(groups, x), groups.values(), strict=True):
+    for line, losses in zip(histogram(groups, x), groups.values(), strict=True):
         shares = [100 * count / len(losses) for count in line.y]
         series.append(line._replace(name=f"{line.name}, mean {losses.mean():.3g}", y=shares))
     largest = max(max(line.y) for line in series)
@@ -160,7 +160,7 @@ def chip_contents(chips: pd.DataFrame, labels: pd.DataFrame, chip_px: int) -> np
     return contents
 
 
-def _histogram(groups: dict[str, np.ndarray], x: Axis) -> list[Series]:
+def histogram(groups: dict[str, np.ndarray], x: Axis) -> list[Series]:
     """Count the values [N] of each group in bins of a logarithmic axis, as outlines."""
     edges = np.geomspace(x.low, x.high, _BINS + 1)
     series = []
@@ -180,7 +180,7 @@ def _loss_axis(groups: dict[str, np.ndarray]) -> Axis:
     return Axis("total loss of an example", *_decades(lowest, highest), log=True)
 
 
-def _false_alarm_axis(rates: list[float], images: int) -> Axis:
+def false_alarm_axis(rates: list[float], images: int) -> Axis:
     """Begin at the decade of one false alarm in all images; a rate of 0 is drawn at its end."""
     low, high = _decades(1 / images, max([*rates, 10 / images]))
     return Axis("false alarms per frame", low, high, log=True)

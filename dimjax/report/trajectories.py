@@ -96,7 +96,7 @@ def animate(sequence: Sequence, points: pd.DataFrame, name: str) -> Animation:
       name: Name of the track.
     """
     track = points[points.track == name].sort_values("frame")
-    track = track.iloc[_best_part(track[["x", "y"]].to_numpy(), track.detected.to_numpy())]
+    track = track.iloc[best_part(track[["x", "y"]].to_numpy(), track.detected.to_numpy())]
     points = points[points.confirmed]
     middle = (track[["x", "y"]].max() + track[["x", "y"]].min()) / 2
     frames = track.frame.tolist()
@@ -147,7 +147,7 @@ def _number(point, width: int) -> str:
     return f'<text {position} text-anchor="{anchor}">{escape(track_number(point.track))}</text>'
 
 
-def _best_part(xy: np.ndarray, detected: np.ndarray) -> slice:
+def best_part(xy: np.ndarray, detected: np.ndarray) -> slice:
     """Choose the part of a track [N, 2] to animate, which fits into one window."""
     best, part = 0, slice(0, 1)
     for start in range(len(xy)):

@@ -110,7 +110,7 @@ def describe(config) -> dict:
 
 def _prepare(context: RoundContext) -> tuple[_Training, train_state.TrainState]:
     config = context.config
-    data, val = _examples(context)
+    data, val = load_examples(context)
     description = describe(config)
     model, mesh = create_model(description), meshes.make_mesh()
     own_mesh = meshes.own_mesh()
@@ -164,7 +164,7 @@ def _optimizer(context: RoundContext, examples: int):
     )
 
 
-def _examples(context: RoundContext) -> tuple[examples.Examples, examples.Examples | None]:
+def load_examples(context: RoundContext) -> tuple[examples.Examples, examples.Examples | None]:
     """Load the training and validation examples; frames beyond the budget stay on the disk."""
     max_bytes, prepared = context.max_chip_bytes, context.paths.prepared
     data = examples.load(prepared, "train", lambda rows: bar(rows, "read chips", "chip"), max_bytes)
