@@ -197,7 +197,7 @@ def _check_window_file(exported, detector):
     window = frames[None, window_of(t, len(frames), EVIDENCE).frames]
     (expected,) = evidence_of(sequence, Scale(*scale[0]), EVIDENCE, [t])
     evidence = exported.evidence(clip, scale, window)
-    assert evidence.shape == (1, 40, 57, 3) and np.max(evidence[..., 0]) > 6
+    assert evidence.shape == (1, 40, 57, 4) and np.max(evidence[..., 0]) > 6
     np.testing.assert_allclose(evidence[0], expected, atol=2e-4)
     detections = exported.detect(clip, scale, window)
     found = np.asarray(detections.score[0]) >= 0.01

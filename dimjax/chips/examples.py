@@ -28,7 +28,7 @@ class StoredPixels:
     """Frames or evidence on the disk, indexed like an array and read at each access.
 
     Attributes:
-      shape: (N, 4, h, w) or (N, h, w, 3).
+      shape: (N, 4, h, w) or (N, h, w, 4).
       dtype: Type of a pixel.
       nbytes: Size of all pixels in memory, bytes.
     """
@@ -67,7 +67,7 @@ class Examples(NamedTuple):
     scale: np.ndarray  # [N, 2] float32 level and noise sigma of the sequence, grey levels
     boxes: np.ndarray  # [N, M, 4] float32 x, y, w, h, pixels; 0 for no label
     category: np.ndarray  # [N, M] int8, 0 target, 1 interference, -1 no label
-    evidence: np.ndarray | StoredPixels | None = None  # [N, h, w, 3] float16, noise sigmas
+    evidence: np.ndarray | StoredPixels | None = None  # [N, h, w, 4] float16, noise sigmas
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -126,7 +126,7 @@ def load(
     dtype = np.uint8 if parse_row(_features(source[0])).bits <= 8 else np.uint16
     pixels = [StoredPixels(source, (len(source), 4, *window), dtype, _frames)]
     if "evidence" in builder.info.features:
-        shape = (len(source), *window, 3)
+        shape = (len(source), *builder.info.features["evidence"].shape)
         pixels.append(StoredPixels(source, shape, np.float16, _evidence))
     (frames, *evidence), rows = _read(source, pixels, progress, max_bytes)
     boxes, category = pad_labels([(row.boxes, row.category) for row in rows])
@@ -202,7 +202,7 @@ def _frames(features, shape: tuple[int, int, int]) -> np.ndarray:
 
 
 def _evidence(features, shape: tuple[int, int, int]) -> np.ndarray:
-    """Return the motion evidence [h, w, 3] float16 of a record."""
+    """Return the motion evidence [h, w, 4] float16 of a record."""
     return np.frombuffer(_values(features, "evidence")[0], np.float16).reshape(shape)
 
 

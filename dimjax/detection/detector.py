@@ -21,7 +21,7 @@ from dimjax.models.batch_norm_fusion import apply_fused
 from dimjax.motion import EvidenceConfig
 from dimjax.tracks import Shifts, Tracks, link, linking_of, score
 from dimjax.training import checkpoints
-from dimjax.training.inputs import CHANNELS, network_input
+from dimjax.training.inputs import CHANNELS, network_input, skipped_channels
 
 
 class Detector(NamedTuple):
@@ -30,7 +30,7 @@ class Detector(NamedTuple):
     model: nn.Module
     variables: Any  # {"params": ..., "batch_stats": ...}
     description: dict  # plain values that are saved in each checkpoint; see dimjax.stages.train
-    # (variables, frames [B, 4, H, W], scale [B, 2], evidence [B, H, W, 3] or None) -> Detections
+    # (variables, frames [B, 4, H, W], scale [B, 2], evidence [B, H, W, 4] or None) -> Detections
     detect: Callable
 
     @property
@@ -72,6 +72,7 @@ def create_model(description: dict) -> nn.Module:
         width=description["width"],
         output_stride=description["output_stride"],
         context_px=description["context_px"],
+        skipped_channels=skipped_channels(description["input"]),
         dtype=jnp.bfloat16 if description["bf16"] else jnp.float32,
     )
 

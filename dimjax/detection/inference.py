@@ -98,7 +98,7 @@ def detect_in_chips(
 def _evidence_batches(
     detector: Detector, sequence: Sequence, scale: Scale, batches: list[np.ndarray], size: int
 ) -> Iterator[jax.Array | None]:
-    """Yield the motion evidence [size, H, W, 3] of each batch, padded as its clips, or None."""
+    """Yield the motion evidence [size, H, W, 4] of each batch, padded as its clips, or None."""
     if detector.evidence is None or not batches:
         yield from [None] * len(batches)
         return

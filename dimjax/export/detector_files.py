@@ -5,7 +5,7 @@ A file maps raw frames [B, 4, H, W] and scale [B, 2] to boxes [B, K, 4], score [
 differ from call to call. Frames are float32, which ONNX Runtime, TensorRT and XLA all accept and
 which represents 16-bit grey levels exactly.
 
-A detector that uses motion evidence has a third input: the evidence [B, H, W, 3], or the evidence
+A detector that uses motion evidence has a third input: the evidence [B, H, W, 4], or the evidence
 window [B, frames, H, W] from which the file computes it. The reference frame of such a window is at
 the configured place. At the ends of a sequence it is at another one, so there only a file with the
 input `evidence` gives the detections of the detector itself.
@@ -58,7 +58,7 @@ class StablehloDetector(NamedTuple):
     """A detector in a StableHLO file."""
 
     detect: Detect  # frames, scale and, with motion evidence, window -> Detections
-    evidence: Callable  # likewise -> evidence [B, H, W, 3]
+    evidence: Callable  # likewise -> evidence [B, H, W, 4]
 
 
 def export_onnx(
