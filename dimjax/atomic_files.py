@@ -44,6 +44,10 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
         os.replace(partial, path)
         if os.name != "nt":  # Windows cannot open a folder
             _flush(path.parent, os.O_RDONLY)
+    except OSError as error:
+        if error.filename is None or error.filename == str(partial):  # e.g. of a full disk
+            error.filename = str(path)
+        raise
     finally:
         partial.unlink(missing_ok=True)
 

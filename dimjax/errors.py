@@ -5,9 +5,13 @@ raise InputError("labels.csv line 17", "x must lie in 0 <= x < 640", 640.2,
 
 Functions that check many values take a callback `on_error`. The default, `raise_error`, raises the
 first error. Pass `errors.append` to collect all of them; invalid values are then left out.
+
+    with doing("round 0, train"):                   # named in the message of any error
+        ...
 """
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 
 
 class InputError(ValueError):
@@ -24,9 +28,25 @@ class InputError(ValueError):
         super().__init__(f"{subject}: {rule}; found {value}. {remedy}")
 
 
+class UsageError(InputError):
+    """The command line is wrong: a verb, or a flag and its value."""
+
+
+DURING = "during: "  # begins the notes of `doing`
+
 OnError = Callable[[InputError], None]
 
 
 def raise_error(error: InputError) -> None:
     """Raise the error: the default of `on_error`."""
     raise error
+
+
+@contextlib.contextmanager
+def doing(activity: str) -> Iterator[None]:
+    """Add a note that names the activity of a block to the errors that leave it."""
+    try:
+        yield
+    except BaseException as error:
+        error.add_note(f"{DURING}{activity}")
+        raise

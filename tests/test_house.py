@@ -15,7 +15,7 @@ PACKAGE = ROOT / "dimjax"
 BASE = {"errors", "settings_rules", "progress", "atomic_files", "coordinates"}
 ALLOWED = {
     "errors": set(),
-    "progress": set(),
+    "progress": {"errors"},
     "coordinates": set(),
     "settings_rules": {"errors"},
     "atomic_files": {"errors"},
