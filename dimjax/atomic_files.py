@@ -14,6 +14,7 @@ import contextlib
 import glob
 import os
 import platform
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -69,22 +70,23 @@ def exclusive_lock(
     path: str | Path,
     rule: str,
     remedy: str,
-    describe_holder: Callable[[str], str] = "process {}".format,
+    describe_holder: Callable[[str], str] = str,
 ) -> Iterator[None]:
     """Hold a lock file. The lock ends with the block or the process, however that ends.
 
     Args:
-      path: The lock file. It contains the process ID of its present or last holder, and stays.
+      path: The lock file. It names process, host and start of its present or last holder, and
+        stays.
       rule: The rule in the error.
       remedy: The remedy in the error.
-      describe_holder: Process ID of the holder -> description of the holder in the error.
+      describe_holder: "process 12 on host3 since ..." -> description of the holder in the error.
 
     Raises:
       InputError: Another process holds the lock.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(path, blocking=False, on_acquired=_write_process_id)
+    lock = FileLock(path, blocking=False, on_acquired=_write_holder)
     try:
         lock.acquire()
     except Timeout as error:
@@ -95,17 +97,19 @@ def exclusive_lock(
         lock.release()
 
 
-def _write_process_id(descriptor: int) -> None:
+def _write_holder(descriptor: int) -> None:
+    now = time.strftime("%Y-%m-%d %H:%M:%S")
     os.ftruncate(descriptor, 0)
-    os.write(descriptor, f"{os.getpid()}\n".encode())
+    os.write(descriptor, f"process {os.getpid()} on {platform.node()} since {now}\n".encode())
 
 
 def _holder(lock_file: Path) -> str:
-    """Process ID in a lock file."""
+    """Description of the holder in a lock file."""
     try:
-        return lock_file.read_text(encoding="utf-8").strip()
+        text = lock_file.read_text(encoding="utf-8", errors="replace")[:200]
     except PermissionError:  # on Windows a lock forbids reading as well
-        return "unknown"
+        return "another process"
+    return "".join(one for one in text if one.isprintable())
 
 
 def _is_running(process_id: str) -> bool:

@@ -522,7 +522,7 @@ def test_a_restarted_server_has_the_same_address(workdir, start):
     assert stat.S_IMODE(saved.stat().st_mode) == 0o600
     first = server_file.ServerAddress(**json.loads(saved.read_text()))
     assert url == first.url and len(first.token) == 32
-    holder = f"process {server.pid}, which serves {first.page}"
+    holder = rf"process {server.pid} on \S+ since \S+ [\d:]+, which serves {first.page}"
     text = f"a run has one review server at a time; found {holder}. Open that page"
     with pytest.raises(InputError, match=text), server_file.server_lock(workdir):
         pass

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from dimjax.atomic_files import atomic_write
 from dimjax.chips import planning
 from dimjax.data.folders import Folder, natural_key, open_folder
 from dimjax.data.labels import CATEGORIES
@@ -220,7 +221,7 @@ def _write_sheet(folder: Folder, labels: pd.DataFrame, paths: Paths) -> int:
         parts.append(group.iloc[np.linspace(0, len(group) - 1, count).round().astype(int)])
     if not parts:
         return 0
-    paths.workdir.mkdir(parents=True, exist_ok=True)
     chosen = pd.concat(parts)
-    contact_sheet(folder, chosen).save(paths.contact_sheet)
+    with atomic_write(paths.contact_sheet) as partial:
+        contact_sheet(folder, chosen).save(partial, "png")
     return len(chosen)
