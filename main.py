@@ -46,11 +46,11 @@ from dimjax.stages import STAGES
 
 _CONFIG = config_flags.DEFINE_config_file("config", None, "Configuration, e.g. configs/demo.py.")
 _WORKDIR = flags.DEFINE_string("workdir", None, "The run's directory.")
-_ROUND = flags.DEFINE_integer("round", None, "score, export: the round; default: the newest.")
-_EPOCH = flags.DEFINE_integer("epoch", None, "score: checkpoint's epoch; default: the newest.")
+_ROUND = flags.DEFINE_integer("round", None, "score, export: the round; default: the newest.", 0)
+_EPOCH = flags.DEFINE_integer("epoch", None, "score: checkpoint's epoch; default: the newest.", 0)
 _INPUT = flags.DEFINE_string("input", None, "detect: a sequence, or a data folder.")
 _OUTPUT = flags.DEFINE_string("output", None, "detect, export: folder to write to.")
-_PICTURES = flags.DEFINE_integer("pictures", 6, "detect: number of overlay pictures.")
+_PICTURES = flags.DEFINE_integer("pictures", 6, "detect: number of overlay pictures.", 0)
 _VIDEO = flags.DEFINE_bool("video", False, "detect: write an overlay video of each sequence.")
 _RUNTIME = flags.DEFINE_enum("runtime", "jax", ["jax", "onnx"], "detect: library to compute with.")
 _UNTRAINED = flags.DEFINE_bool("untrained", False, "detect: by a fixed filter, without a run.")
@@ -59,7 +59,7 @@ _FALSE_ALARMS = flags.DEFINE_float(
 )
 _SPLIT = flags.DEFINE_string("split", "train", "score: train, val or test.")
 _REVIEWER = flags.DEFINE_string("reviewer", None, "review: your name; default: the page asks.")
-_PORT = flags.DEFINE_integer("port", 0, "review: port on this machine; 0 takes a free one.")
+_PORT = flags.DEFINE_integer("port", 0, "review: port on this machine; 0: a free one.", 0)
 
 # Begins the reason that a configuration cannot be used.
 _NOT_LOADED = "Configuration is not available because of an earlier failure to load: "

@@ -1,4 +1,4 @@
-"""Atomic writes and exclusive locks: files that survive kills, power cuts and other processes.
+"""Safe files: atomic writes, exclusive locks, and reading only what is a file of a sane size.
 
 A file written here appears under its name complete and on the disk, or not at all. A lock is held
 by one process at a time and ends with it.
@@ -6,14 +6,17 @@ by one process at a time and ends with it.
     with atomic_write("runs/demo/report.html") as partial:
         partial.write_text("...")
     write_text("runs/demo/report.html", "...")          # the same; write_parquet for tables
+    check_regular("data/labels.csv")                    # no named pipe, device or folder
     with exclusive_lock("runs/demo/run.lock", "one at a time", "End it first."):
         ...
 """
 
 import contextlib
 import glob
+import math
 import os
 import platform
+import stat
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,6 +25,8 @@ import pandas as pd
 from filelock import FileLock, Timeout
 
 from dimjax.errors import InputError
+
+_KINDS = {stat.S_IFIFO: "a named pipe", stat.S_IFDIR: "a folder", stat.S_IFSOCK: "a socket"}
 
 
 @contextlib.contextmanager
@@ -63,6 +68,29 @@ def write_parquet(table: pd.DataFrame, path: str | Path) -> None:
     """Write a table to a Parquet file atomically, without its index."""
     with atomic_write(path) as partial:
         table.to_parquet(partial, index=False)
+
+
+def check_regular(path: str | Path, max_bytes: float = math.inf) -> None:
+    """Check that a path is a file of bounded size, before it is opened. A missing file passes.
+
+    Opening a named pipe would wait for its writer, and a device has no end.
+
+    Raises:
+      InputError: It is something else, or larger than max_bytes.
+    """
+    path = Path(path)
+    try:
+        status = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except (OSError, ValueError) as error:  # e.g. a loop of links, or a name of 300 bytes
+        raise InputError(path, "the file must be readable", error, "Correct the path.") from error
+    if not stat.S_ISREG(status.st_mode):
+        kind = _KINDS.get(stat.S_IFMT(status.st_mode), "a device")
+        raise InputError(path, "it must be a file", kind, "Replace it by a file.")
+    if status.st_size > max_bytes:
+        rule, value = f"it must have at most {max_bytes:,} bytes", f"{status.st_size:,}"
+        raise InputError(path, rule, value, "Split it, or restore it.")
 
 
 @contextlib.contextmanager

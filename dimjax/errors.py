@@ -25,14 +25,26 @@ class InputError(ValueError):
     """
 
     def __init__(self, subject: object, rule: str, value: object, remedy: str):
-        super().__init__(f"{subject}: {rule}; found {value}. {remedy}")
+        super().__init__(one_line(f"{subject}: {rule}; found {_shortened(value)}. {remedy}"))
 
 
 class UsageError(InputError):
     """The command line is wrong: a verb, or a flag and its value."""
 
 
+_MAX_VALUE = 500  # characters of a value in an error
 DURING = "during: "  # begins the notes of `doing`
+
+
+def one_line(text: object) -> str:
+    """Write a text on one line of printable characters; others are escaped."""
+    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in str(text))
+
+
+def _shortened(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= _MAX_VALUE else f"{text[:_MAX_VALUE]}... ({len(text)} characters)"
+
 
 OnError = Callable[[InputError], None]
 

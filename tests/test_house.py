@@ -42,7 +42,7 @@ ALLOWED = {
     "review": BASE | {"data", "evaluation", "ledger", "drawing"},
     # Files and orchestration.
     "runs": BASE
-    | {"data", "chips", "label_noise", "motion", "models", "training", "tracks", "ledger"}
+    | {"data", "chips", "label_noise", "sky", "motion", "models", "training", "tracks", "ledger"}
     | {"detection", "evaluation", "export"},
     "report": BASE | {"data", "chips", "training", "evaluation", "ledger", "drawing", "runs"},
     "commands": BASE

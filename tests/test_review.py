@@ -223,7 +223,7 @@ NEW_LABEL = {"sequence": "a", "frame": 5, "x": 9, "y": 9, "w": 3, "h": 3, "categ
         (_decide(verb="move", changes=[{**MOVE, "x": "44"}]), "x must be a finite number; found"),
         (_decide(verb="move", changes=[{**MOVE, "z": 1}]), "a change's key must be one of label"),
         (_decide(verb="move", changes=[{**MOVE, "label": 3}]), "must belong to another label o"),
-        (_decide(verb="resize", changes=[{"label": 1, "w": 0}]), "w must be above 0 and finite"),
+        (_decide(verb="resize", changes=[{"label": 1, "w": 0}]), "w must lie in 0.1 <= w <= "),
         (_decide(verb="category", changes=[{"label": 1, "category": "bird"}]), "category must be"),
         (_decide(verb="delete", changes=[{"label": 1, "removed": 1}]), "removed must be true or"),
         (

@@ -26,6 +26,7 @@ from dimjax.errors import InputError, OnError
 from dimjax.motion import EvidenceConfig
 from dimjax.motion.windows import check_length
 from dimjax.progress import bar, say
+from dimjax.runs import config_rules
 from dimjax.runs.workdir import Paths
 from dimjax.training.inputs import uses_evidence
 
@@ -49,8 +50,9 @@ def run(config, paths: Paths) -> int:
       The number of problems, all of which are printed.
 
     Raises:
-      InputError: There is no folder, or no sequence in it.
+      InputError: The configuration is invalid, or there is no folder or no sequence in it.
     """
+    config_rules.check(config)
     problems: list[InputError] = []
     layout = layout_from(config.data.layout.to_dict(), "config.data.layout")
     folder = open_folder(config.data.folder or paths.sky, layout, problems.append)

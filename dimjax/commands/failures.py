@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from dimjax.errors import DURING, InputError, UsageError
+from dimjax.errors import DURING, InputError, UsageError, one_line
 
 FAULT, USAGE = 1, 2  # exit statuses
 INTERRUPTED = 130
@@ -141,7 +141,6 @@ def _free_space(path: str | Path) -> str:
 
 
 def _one_line(text: object) -> str:
-    """Write a text on one line, with control characters escaped."""
+    """Join the lines of a text, without empty ones."""
     lines = [line.strip() for line in str(text).splitlines()]
-    joined = " ".join(line for line in lines if line)
-    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in joined)
+    return one_line(" ".join(line for line in lines if line))

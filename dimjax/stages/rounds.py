@@ -15,7 +15,7 @@ from dimjax.atomic_files import exclusive_lock
 from dimjax.errors import InputError, doing
 from dimjax.runs import config_rules
 from dimjax.runs.context import RoundContext, open_data_folder
-from dimjax.runs.workdir import Paths, write_config
+from dimjax.runs.workdir import Paths, check_workdir, write_config
 from dimjax.stages import STAGES, build, decide, evaluate, mine, predict, refine, simulate, train
 from dimjax.training import processes
 
@@ -42,6 +42,7 @@ def run(config, workdir: str, make_builder: Callable, last: str = "rounds") -> b
         raise InputError("last", rule, repr(last), "Correct it.")
     processes.join(config.distributed)
     config_rules.check(config)
+    config_rules.check_devices(config)
     with processes.coordinated():
         if processes.is_first():
             return _all_rounds(config, workdir, make_builder, last)
@@ -53,6 +54,7 @@ def run(config, workdir: str, make_builder: Callable, last: str = "rounds") -> b
 
 def _all_rounds(config, workdir: str, make_builder: Callable, last: str) -> bool:
     paths = Paths(workdir)
+    check_workdir(workdir, config.data.folder)
     if config.data.folder:
         open_data_folder(config, paths)  # raises before the run's directory is made
     with sole_run(paths):
