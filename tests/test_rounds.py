@@ -221,7 +221,7 @@ def test_of_two_processes_on_one_directory_the_second_is_refused(undisturbed, tm
             command(tmp_path, "train"), capture_output=True, text=True, cwd=ROOT
         )
         assert first.poll() is None
-        message = f"{lock}: one process at a time works on a run; found process {first.pid}. "
+        message = f"{lock}: one process at a time works on a run; found process {first.pid} on "
         assert second.returncode == 1 and second.stderr.startswith(f"error: {message}Wait for its")
     finally:
         first.kill()

@@ -249,7 +249,7 @@ def test_speed_stays_in_its_range_and_manoeuvres_turn():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"frames": 3}, r"sky setting `frames`: must be 4 or more; found 3\. Correct"),
+        ({"frames": 3}, r"sky setting `frames`: must be between 4 and 100000; found 3\."),
         ({"speed_px": (5.0, 2.0)}, r"`speed_px`: must be \(low, high\) with 0 <= low <= high"),
         ({"snr": (0.0, 2.0)}, r"`snr`: must be \(low, high\) with 0 < low <= high"),
         ({"exposure": 1.5}, "`exposure`: must be between 0 and 1; found 1.5"),
@@ -257,9 +257,17 @@ def test_speed_stays_in_its_range_and_manoeuvres_turn():
             {"interference_shares": (0.5, 0.6, 0.0, 0.0)},
             "`interference_shares`: must be four shares of 0 or more with the sum 1; found",
         ),
-        ({"targets_per_frame": -1.0}, "`targets_per_frame`: must be 0 or more"),
-        ({"cloud_cover": (0.1, 1.0)}, "`cloud_cover`: .* with 0 < low <= high < 1; found"),
-        ({"psf_px": (1.0, 3.0)}, "`psf_px`: .* with 0 < low <= high <= 2.0; found"),
+        ({"targets_per_frame": -1.0}, "`targets_per_frame`: must be between 0 and 10000"),
+        (
+            {"cloud_cover": (0.1, 1.0)},
+            "`cloud_cover`: .* with 0 < low <= high < 1, at most 1,000,000; found",
+        ),
+        ({"frames": 60_000, "height": 512, "width": 640}, "must take at most 17,179,869,184 bytes"),
+        ({"snr": (1.0, 1e300)}, "`snr`: .* at most 1,000,000; found"),
+        (
+            {"psf_px": (1.0, 3.0)},
+            "`psf_px`: .* with 0 < low <= high <= 2.0, at most 1,000,000; found",
+        ),
     ],
 )
 def test_settings_out_of_range_are_reported(change, message):

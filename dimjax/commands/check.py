@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from dimjax.atomic_files import atomic_write
 from dimjax.chips import planning
 from dimjax.data.folders import Folder, natural_key, open_folder
 from dimjax.data.labels import CATEGORIES
@@ -25,6 +26,7 @@ from dimjax.errors import InputError, OnError
 from dimjax.motion import EvidenceConfig
 from dimjax.motion.windows import check_length
 from dimjax.progress import bar, say
+from dimjax.runs import config_rules
 from dimjax.runs.workdir import Paths
 from dimjax.training.inputs import uses_evidence
 
@@ -48,8 +50,9 @@ def run(config, paths: Paths) -> int:
       The number of problems, all of which are printed.
 
     Raises:
-      InputError: There is no folder, or no sequence in it.
+      InputError: The configuration is invalid, or there is no folder or no sequence in it.
     """
+    config_rules.check(config)
     problems: list[InputError] = []
     layout = layout_from(config.data.layout.to_dict(), "config.data.layout")
     folder = open_folder(config.data.folder or paths.sky, layout, problems.append)
@@ -220,7 +223,7 @@ def _write_sheet(folder: Folder, labels: pd.DataFrame, paths: Paths) -> int:
         parts.append(group.iloc[np.linspace(0, len(group) - 1, count).round().astype(int)])
     if not parts:
         return 0
-    paths.workdir.mkdir(parents=True, exist_ok=True)
     chosen = pd.concat(parts)
-    contact_sheet(folder, chosen).save(paths.contact_sheet)
+    with atomic_write(paths.contact_sheet) as partial:
+        contact_sheet(folder, chosen).save(partial, "png")
     return len(chosen)

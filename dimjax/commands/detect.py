@@ -14,9 +14,7 @@ runs/demo/detect/flight3/flight3.mp4
 runs/demo/detect/flight3/source.json         the source; another source is refused here
 """
 
-import glob
 import itertools
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -24,19 +22,19 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from dimjax.atomic_files import write_text
+from dimjax.atomic_files import atomic_write
+from dimjax.commands.results import Results, open_results
 from dimjax.data.folders import open_folder
 from dimjax.data.layouts import DIMJAX, Layout, layout_from
 from dimjax.data.sequences import Sequence, open_sequence
 from dimjax.detection.untrained import check_threshold, detect_and_link
 from dimjax.drawing import overlay
-from dimjax.errors import InputError
+from dimjax.errors import InputError, doing
 from dimjax.progress import bar, say
 from dimjax.runs.run import Run, load
 from dimjax.tracks import Tracks
 
 _DECIMALS = 4
-_TABLES = ("detections.csv", "tracks.csv")
 _UNTRAINED_OUTPUT = Path("detections")
 
 Search = Callable[[Sequence], tuple[pd.DataFrame, Tracks]]  # accepted detections, all tracks
@@ -152,19 +150,13 @@ def _write_all(
     search: Search, source: Path, files: dict[str, Path], output: Path, pictures: int, video: bool
 ) -> Path:
     """Search all files of a source and write the results; return the folder."""
-    _begin(output, source, files)
-    results = {}
-    for name, path in files.items():
-        try:
-            results[name] = _detect_in(search, open_sequence(path, name), output, video)
-        except InputError as problem:
-            if len(files) == 1:
-                raise
-            say(f"skipped: {problem}")
-    table = pd.concat([one.table for one in results.values()] or [pd.DataFrame()])
-    chosen = pictured_frames({k: one.length for k, one in results.items()}, table, pictures)
-    for name, frames in itertools.groupby(chosen, lambda frame: frame[0]):
-        _draw(files[name], name, [t for _, t in frames], results[name].table, output)
+    with open_results(output, source, files) as folder:
+        results = _search_all(search, files, folder, video)
+        folder.finish()
+        table = pd.concat([one.table for one in results.values()] or [pd.DataFrame()])
+        chosen = pictured_frames({k: one.length for k, one in results.items()}, table, pictures)
+        for name, frames in itertools.groupby(chosen, lambda frame: frame[0]):
+            _draw(files[name], name, [t for _, t in frames], results[name].table, output)
     _summarise(results, table, output)
     if len(results) < len(files):
         rule = f"all {len(files)} sequences must be readable and long enough"
@@ -173,47 +165,36 @@ def _write_all(
     return output
 
 
+def _search_all(
+    search: Search, files: dict[str, Path], folder: Results, video: bool
+) -> dict[str, _Outputs]:
+    """Search sequences one after the other; report and skip those that cannot be searched."""
+    results = {}
+    for name, path in files.items():
+        try:
+            with doing(f"detect, sequence {name}"):
+                results[name] = _detect_in(search, open_sequence(path, name), folder, video)
+        except InputError as problem:
+            if len(files) == 1:
+                raise
+            say(f"skipped: {problem}")
+    return results
+
+
 def _name(source: Path) -> str:
     return source.resolve().name if source.is_dir() else source.stem
 
 
-def _begin(output: Path, source: Path, files: dict[str, Path]) -> None:
-    """Make the folder for a source and remove its earlier results."""
-    if any(path.resolve().parent == output.resolve() for path in files.values()):
-        rule, remedy = "the results must not lie among the sequences", "Choose another folder."
-        raise InputError("--output", rule, output, remedy)
-    record, resolved = output / "source.json", str(source.resolve())
-    earlier = {"source": resolved, "sequences": []}
-    if record.exists():
-        earlier = json.loads(record.read_text())
-    elif any((output / name).exists() for name in _TABLES):
-        earlier["source"] = "those of an unknown source"
-    if earlier["source"] != resolved:
-        rule = f"the folder must hold no results but those of {resolved}"
-        remedy = "Choose another folder with --output, or remove this one."
-        raise InputError(output, rule, earlier["source"], remedy)
-    for name in earlier["sequences"]:
-        escaped = glob.escape(name)
-        for old in [*output.glob(f"{escaped}-{'[0-9]' * 6}*.png"), *output.glob(f"{escaped}.mp4")]:
-            old.unlink()
-    for name in _TABLES:
-        (output / name).unlink(missing_ok=True)
-    write_text(record, json.dumps({"source": resolved, "sequences": list(files)}, indent=1) + "\n")
-
-
-def _detect_in(search: Search, sequence: Sequence, output: Path, video: bool) -> _Outputs:
+def _detect_in(search: Search, sequence: Sequence, folder: Results, video: bool) -> _Outputs:
     """Detect in a sequence and append the results to the tables."""
     table, tracks = search(sequence)
     for note in tracks.notes:
         say(note)
     points = tracks.points[tracks.points.confirmed].drop(columns="confirmed").round(_DECIMALS)
-    for rows, file in zip((table, points), _TABLES, strict=True):
-        into = output / file
-        rows.to_csv(into, mode="a", header=not into.exists(), index=False, lineterminator="\n")
     if video:
-        overlay.write_video(
-            output / f"{sequence.name}.mp4", sequence, table, lambda it: bar(it, "video", "frame")
-        )
+        with atomic_write(folder.folder / f"{sequence.name}.mp4") as partial:
+            overlay.write_video(partial, sequence, table, lambda it: bar(it, "video", "frame"))
+    folder.append(table, points)
     return _Outputs(table, len(sequence), points.track.nunique())
 
 
@@ -221,7 +202,8 @@ def _draw(path: Path, name: str, frames: list[int], table: pd.DataFrame, output:
     """Write the overlay pictures of a sequence."""
     sequence = open_sequence(path, name)
     for t in frames:
-        overlay.draw_frame(sequence, t, table).save(output / f"{name}-{t:06d}.png")
+        with atomic_write(output / f"{name}-{t:06d}.png") as partial:
+            overlay.draw_frame(sequence, t, table).save(partial, "png")
 
 
 def _summarise(results: dict[str, _Outputs], table: pd.DataFrame, output: Path) -> None:

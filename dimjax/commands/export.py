@@ -13,10 +13,11 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from dimjax.atomic_files import write_text
+from dimjax.atomic_files import exclusive_lock, write_text
+from dimjax.commands.results import check_outside
 from dimjax.export import detector_files
 from dimjax.progress import say
-from dimjax.runs.run import load
+from dimjax.runs.run import Run, load
 
 _INPUTS = {
     "frames": {
@@ -96,6 +97,15 @@ def run(workdir: str | Path, output: str | Path | None = None, round: int | None
     """
     trained = load(workdir, round)
     output = Path(output) if output else trained.paths.exported
+    folder = trained.context.folder
+    check_outside(output, folder.path, folder.files)
+    rule, remedy = "one process at a time exports", "Wait for its end, or end it."
+    with exclusive_lock(output / "export.lock", rule, remedy):
+        _write_all(trained, output)
+    return output
+
+
+def _write_all(trained: Run, output: Path) -> None:
     inputs, use, differences = _INPUTS, _USE, {}
     with_evidence = trained.detector.evidence is not None
     if with_evidence:
@@ -114,7 +124,6 @@ def run(workdir: str | Path, output: str | Path | None = None, round: int | None
         "logarithms of sizes; detection in float32 on whole frames is the reference.",
     }
     write_text(output / "detector.json", json.dumps(record, indent=2) + "\n")
-    return output
 
 
 def _writers(with_evidence: bool) -> dict[str, Callable[..., float]]:

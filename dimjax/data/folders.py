@@ -246,6 +246,9 @@ def _list_sequences(path: Path, layout: Layout, on_error: OnError) -> dict[str, 
         if not match.is_dir() and match.suffix.lower() not in OPENERS:
             rule = f"{layout.sequences} must match folders or files of type {', '.join(OPENERS)}"
             on_error(InputError(match, rule, "something else", "Move it elsewhere or convert it."))
+        elif not name.isprintable():  # e.g. a line break, or bytes that are no UTF-8
+            rule = "the name of a sequence must be printable UTF-8 text"
+            on_error(InputError(match, rule, repr(name), "Rename it."))
         elif name in files:
             on_error(InputError(match, "names must be unique", files[name], "Rename one of them."))
         else:
@@ -265,7 +268,7 @@ def _without_surplus(table: pd.DataFrame, shapes: Shapes, file: Path) -> pd.Data
 
 def natural_key(name: str) -> list[tuple[int, str]]:
     """Sort key for natural order: 2 before 10."""
-    parts = re.split(r"(\d+)", name)
+    parts = re.split(r"(\d{1,18})", name)  # Python refuses to read numbers of 4,301 digits
     return [(int(part), "") if k % 2 else (0, part) for k, part in enumerate(parts)]
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from dimjax.atomic_files import check_regular
 from dimjax.data import frame_files
 from dimjax.data.frame_files import Frames, Header
 from dimjax.errors import InputError
@@ -33,6 +34,9 @@ def open_folder_of_frames(path: Path) -> Frames:
     entries = sorted(entry for entry in path.iterdir() if not entry.name.startswith("."))
     if not entries:
         raise InputError(path, "a sequence must have frames", "an empty folder", "Fill it.")
+    for entry in entries:
+        if not entry.is_dir():
+            check_regular(entry)
     if [entry.name for entry in entries] == [STACK]:
         return frame_files.open_npy(entries[0])
     for entry in entries:
@@ -86,12 +90,39 @@ def _open_images(files: list[Path]) -> Frames:
 def _header(file: Path) -> Header:
     with frame_files.readable(file), Image.open(file) as image:
         # Pillow silently reduces a PNG of 16 bits per colour to 8.
+        _check_single(file, image)
         deep_colour = image.format == "PNG" and image.mode != "I;16" and _png_depth(file) == 16
         if image.mode not in _MODES or deep_colour:
             rule = "an image must contain grey levels"
             value = f"{image.format} of mode {image.mode}{', 16 bit' if deep_colour else ''}"
             raise InputError(file, rule, value, frame_files.GREY_REMEDY)
         return Header((image.height, image.width), np.dtype(_MODES[image.mode]))
+
+
+def _check_single(file: Path, image: Image.Image) -> None:
+    """Raise if an image file is of another format than its name, or holds more than one picture."""
+    expected = "BMP" if file.suffix.lower() == ".bmp" else "PNG"
+    pictures = getattr(image, "n_frames", 1)
+    if image.format != expected or pictures != 1:
+        rule = f"the file must be a {expected} image with one picture"
+        value = f"{image.format} with {pictures}"
+        raise InputError(file, rule, value, "Save each picture in a file of its own.")
+    end = _png_end(file) if expected == "PNG" else file.stat().st_size
+    if end < file.stat().st_size:
+        value = f"{file.stat().st_size - end} bytes behind it"
+        remedy = "Save the picture again."
+        raise InputError(file, "the file must end with its picture", value, remedy)
+
+
+def _png_end(file: Path) -> int:
+    """Position behind the last chunk of a PNG file."""
+    with file.open("rb") as opened:
+        opened.seek(8)  # signature
+        while len(header := opened.read(8)) == 8:
+            opened.seek(int.from_bytes(header[:4], "big") + 4, 1)  # contents and checksum
+            if header[4:] == b"IEND":
+                break
+        return opened.tell()
 
 
 def _png_depth(file: Path) -> int:

@@ -8,14 +8,29 @@ layout of this package and those of three public data sets.
 """
 
 from collections.abc import Mapping
+from pathlib import PurePath
 from typing import Any, NamedTuple
 
 from dimjax.data.labels import CATEGORIES, ORDERS, ORIGINS
 from dimjax.errors import InputError
+from dimjax.settings_rules import NUMBER, Rule, check_fields
 
 SEQUENCE = "{sequence}"  # placeholder for the name of a sequence in `Layout.labels`
 
 _REMEDY = "Correct the layout."
+
+
+def _is_inside(path: Any) -> bool:
+    """Whether a pattern is relative and does not lead out of its folder."""
+    if not isinstance(path, str) or not path.strip("./") or "\0" in path:
+        return False
+    return not PurePath(path).is_absolute() and ".." not in PurePath(path).parts
+
+
+_INSIDE = Rule(_is_inside, "a path inside the folder")
+_SIZE_PX = Rule(
+    lambda value: NUMBER.holds(value) and 0.1 <= value <= 1000, "a number of pixels, 0.1 to 1000"
+)
 _CHOICES = {
     "label_format": ("table", "boxes", "centroids"),
     "centroid_order": ORDERS,
@@ -107,6 +122,7 @@ def check_layout(layout: Layout, subject: object) -> None:
 
 
 def _check_values(layout: Layout, subject: object) -> None:
+    check_fields(f"{subject}.{{}}", layout._asdict(), {"centroid_size_px": _SIZE_PX}, _REMEDY)
     for key, allowed in _CHOICES.items():
         value = getattr(layout, key)
         if value not in allowed:
@@ -115,6 +131,8 @@ def _check_values(layout: Layout, subject: object) -> None:
         value = getattr(layout, key)
         if not isinstance(value, dict):
             raise InputError(subject, f"{key} must be a mapping", repr(value), _REMEDY)
+    paths = {"sequences": layout.sequences, "labels": layout.labels, **layout.splits}
+    check_fields(f"{subject}: path of {{}}", paths, dict.fromkeys(paths, _INSIDE), _REMEDY)
     for key, allowed in (("category", CATEGORIES), ("centroid_origin", ORIGINS)):
         for value in getattr(layout, key).values():
             if value not in allowed:

@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from dimjax.atomic_files import check_regular
 from dimjax.data.frame_files import Frames, open_npy, open_tiff_stack
 from dimjax.data.image_folders import open_folder_of_frames
 from dimjax.data.video_files import open_video
@@ -31,6 +32,8 @@ OPENERS = {
     ".mp4": open_video,
     ".avi": open_video,
 }
+
+MAX_FRAME_PIXELS = 2**27  # a header that promises more would exhaust the memory
 
 _PAIRS = 16
 _SIGMAS_PER_MAD = 1.4826  # of a normal distribution
@@ -95,8 +98,15 @@ def open_sequence(path: str | Path, name: str | None = None) -> Sequence:
         gaps, or not all of one size and depth.
     """
     path = Path(path)
-    frames = _open_frames(path)
     name = name or (path.resolve().name if path.is_dir() else path.stem)
+    if not name.isprintable():  # e.g. a line break, or bytes that are no UTF-8
+        rule = "the name of a sequence must be printable UTF-8 text"
+        raise InputError(path, rule, repr(name), "Rename it.")
+    frames = _open_frames(path)
+    pixels = frames.shape[1] * frames.shape[2]
+    if pixels > MAX_FRAME_PIXELS:
+        rule = f"a frame must have at most {MAX_FRAME_PIXELS:,} pixels"
+        raise InputError(path, rule, f"{pixels:,}", "Cut it into smaller ones.")
     return Sequence(name, path, *frames)
 
 
@@ -204,6 +214,7 @@ def _open_frames(path: Path) -> Frames:
     if path.suffix.lower() not in OPENERS:
         rule = f"a sequence is a folder of images or a file of type {', '.join(OPENERS)}"
         raise InputError(path, rule, path.suffix or "no suffix", "Convert it.")
+    check_regular(path)
     return OPENERS[path.suffix.lower()](path)
 
 

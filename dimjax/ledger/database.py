@@ -91,6 +91,8 @@ class Ledger:
         try:
             self.execute(statement)
         except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:  # e.g. a full disk
+                raise
             rule = "other processes must release the ledger in time"
             raise InputError(self.path, rule, error, "End that process, or try again.") from error
 

@@ -17,6 +17,7 @@ from dimjax.data.sequences import Sequence, as_sequence
 from dimjax.detection.detector import restore_detector
 from dimjax.detection.inference import detect_in_sequence
 from dimjax.errors import InputError
+from dimjax.runs import config_rules
 from dimjax.runs.context import RoundContext
 from dimjax.runs.workdir import Paths, newest_round, read_config
 from dimjax.tracks import Tracks, camera_shifts
@@ -44,7 +45,9 @@ class Run:
         runtime: str = "jax",
     ):
         paths = Paths(workdir, newest_round(workdir) if round is None else round)
-        self.context = RoundContext(read_config(workdir), paths)
+        config = read_config(workdir)
+        config_rules.check(config)
+        self.context = RoundContext(config, paths)
         if runtime not in RUNTIMES:
             rule = f"it must be one of {', '.join(RUNTIMES)}"
             raise InputError("runtime", rule, repr(runtime), "Name one of these.")

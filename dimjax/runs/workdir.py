@@ -76,6 +76,23 @@ class Paths:
         return self.built[0]
 
 
+def check_workdir(workdir: str | Path, data_folder: str) -> None:
+    """Check the path of a run before anything is written.
+
+    Raises:
+      InputError: It contains characters that Orbax cannot handle, or lies in the data.
+    """
+    path = Path(workdir).absolute()
+    if not str(path).isprintable() or any(one in str(path) for one in "*?[\\"):
+        # Orbax searches its files by a pattern that contains the path.
+        rule = "the path must be printable, without the pattern characters * ? [ and \\"
+        raise InputError("--workdir", rule, path, "Choose another --workdir.")
+    data = Path(data_folder).resolve() if data_folder else None
+    if data in (path.resolve(), *path.resolve().parents):
+        remedy = "Choose another --workdir."
+        raise InputError("--workdir", "a run must not lie in its data folder", path, remedy)
+
+
 def write_config(config: config_dict.ConfigDict, workdir: str | Path) -> None:
     """Save a run's configuration with versions; a run is never resumed with other keys.
 
