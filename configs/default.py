@@ -24,7 +24,6 @@ def get_config() -> config_dict.ConfigDict:
     config.sky.settings = config_dict.ConfigDict(SkyConfig()._asdict())  # dimjax/sky/settings.py
     config.sky.training = config_dict.ConfigDict()  # of the training sequences; None: as settings
     config.sky.training.interference_per_frame = config_dict.placeholder(float)
-    config.sky.training.interference_shares = config_dict.placeholder(tuple)
     config.sky.errors = config_dict.ConfigDict(ErrorRates()._asdict())  # shares of all labels
 
     config.chips = config_dict.ConfigDict()

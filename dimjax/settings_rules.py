@@ -54,22 +54,13 @@ SWITCH = Rule(lambda value: isinstance(value, bool), "True or False")
 
 def same_type(default: Any) -> Rule:
     """Accept values of the type of a default; a float may be any finite number."""
-    if isinstance(default, tuple):
-        return NUMBER_PAIR if len(default) == 2 else _numbers(len(default))
-    return {bool: SWITCH, int: INTEGER, float: NUMBER, str: TEXT}[type(default)]
+    rules = {bool: SWITCH, int: INTEGER, float: NUMBER, tuple: NUMBER_PAIR, str: TEXT}
+    return rules[type(default)]
 
 
 def optional(rule: Rule) -> Rule:
     """Accept None beside the values that a rule accepts."""
     return Rule(lambda value: value is None or rule.holds(value), f"None, or {rule.text}")
-
-
-def _numbers(count: int) -> Rule:
-    def holds(value) -> bool:
-        is_list = isinstance(value, list | tuple)
-        return is_list and len(value) == count and all(map(NUMBER.holds, value))
-
-    return Rule(holds, f"{count} finite numbers")
 
 
 def check_fields(

@@ -253,10 +253,6 @@ def test_speed_stays_in_its_range_and_manoeuvres_turn():
         ({"speed_px": (5.0, 2.0)}, r"`speed_px`: must be \(low, high\) with 0 <= low <= high"),
         ({"snr": (0.0, 2.0)}, r"`snr`: must be \(low, high\) with 0 < low <= high"),
         ({"exposure": 1.5}, "`exposure`: must be between 0 and 1; found 1.5"),
-        (
-            {"interference_shares": (0.5, 0.6, 0.0, 0.0)},
-            "`interference_shares`: must be four shares of 0 or more with the sum 1; found",
-        ),
         ({"targets_per_frame": -1.0}, "`targets_per_frame`: must be between 0 and 10000"),
         (
             {"cloud_cover": (0.1, 1.0)},
@@ -291,18 +287,18 @@ def test_folder_holds_frames_splits_truth_and_labels(tmp_path):
 
 
 def test_training_sequences_may_have_other_settings(tmp_path):
-    birds = SMALL._replace(interference_per_frame=3.0, interference_shares=(1.0, 0.0, 0.0, 0.0))
+    none = SMALL._replace(interference_per_frame=0.0)
     splits = {"train": 2, "test": 2}
-    write_folder(tmp_path / "sky", SMALL, splits, 7, ErrorRates(), birds)
+    write_folder(tmp_path / "sky", SMALL, splits, 7, ErrorRates(), none)
     write_folder(tmp_path / "same", SMALL, splits, 7, ErrorRates())
     truth, same = (pd.read_csv(tmp_path / name / "truth.csv") for name in ("sky", "same"))
-    train = truth[truth.sequence.str.startswith("train") & (truth.category == "interference")]
-    assert len(train) > 0 and train.track.str.startswith("bird").all()
+    is_interference = truth.category == "interference"
+    assert set(truth.sequence[is_interference].str[:4]) == {"test"}
     test = truth[truth.sequence.str.startswith("test")].reset_index(drop=True)
     expected = same[same.sequence.str.startswith("test")].reset_index(drop=True)
     pd.testing.assert_frame_equal(test, expected)
     record = json.loads((tmp_path / "sky" / "sky.json").read_text())
-    assert record["training_settings"]["interference_per_frame"] == 3.0
+    assert record["training_settings"]["interference_per_frame"] == 0.0
     assert record["settings"]["interference_per_frame"] == SMALL.interference_per_frame
 
 

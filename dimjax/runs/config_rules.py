@@ -123,10 +123,7 @@ _TYPES = {
     **{key: TEXT for key in ("training.optimizer", "rounds.start", "rounds.reviewer")},
     **{key: SWITCH for key in ("model.bf16", "training.augment", "detection.camera_motion")},
     **{f"sky.settings.{name}": same_type(value) for name, value in SkyConfig()._asdict().items()},
-    **{
-        f"sky.training.{name}": optional(same_type(getattr(SkyConfig(), name)))
-        for name in ("interference_per_frame", "interference_shares")
-    },
+    "sky.training.interference_per_frame": optional(NUMBER),
     **{f"sky.errors.{name}": same_type(value) for name, value in ErrorRates()._asdict().items()},
     **{f"evidence.{name}": same_type(value) for name, value in EvidenceConfig()._asdict().items()},
     "model.output_stride": INTEGER,

@@ -18,6 +18,8 @@ import pandas as pd
 from dimjax.sky.motion import LAYERS, bird_path, target_path
 from dimjax.sky.settings import SkyConfig
 
+# Shares of interference_per_frame.
+_BIRDS, _FLICKERS, _SPOTS, _GLINTS = 0.1, 0.4, 0.2, 0.3
 _NEGATIVE = 0.1  # share of targets and flickering pixels that are darker than the sky
 _RIM_PX = 10.0  # objects up to this far outside the frame still affect it
 _GLINT_FRAMES = (3, 9)  # shortest life, and one more than the longest
@@ -65,7 +67,7 @@ def birds(rng: np.random.Generator, scene: Scene) -> pd.DataFrame:
         return _moving(scene, path, snr, along, LAYERS)
 
     # A bird crosses many frames: most sequences have none.
-    quota = _interference_quota(settings)[0]
+    quota = _BIRDS * settings.interference_per_frame * settings.frames
     return _table("bird", "interference", _drawn_to_quota(rng, quota, draw, scene))
 
 
@@ -81,7 +83,7 @@ def flickers(rng: np.random.Generator, scene: Scene) -> pd.DataFrame:
         sign = -1 if rng.random() < _NEGATIVE else 1
         return _rows(frames, centre, sign * rng.uniform(*settings.snr), 0.0, (0.0, 0.0), LAYERS)
 
-    quota = _interference_quota(settings)[1]
+    quota = _FLICKERS * settings.interference_per_frame * settings.frames
     return _table("flicker", "interference", _drawn_to_quota(rng, quota, draw, scene))
 
 
@@ -101,7 +103,7 @@ def spots(rng: np.random.Generator, scene: Scene) -> pd.DataFrame:
         sigma = rng.uniform(0.3, 0.7)
         return _rows(frames, centre, rng.uniform(*settings.snr), sigma, along, LAYERS)
 
-    quota = _interference_quota(settings)[2]
+    quota = _SPOTS * settings.interference_per_frame * settings.frames
     return _table("spot", "interference", _drawn_to_quota(rng, quota, draw, scene))
 
 
@@ -135,14 +137,8 @@ def glints(
         snr = rng.uniform(*settings.snr) * glow
         return _rows(frames, centre, snr, scene.psf_px, (0.0, 0.0), layer + 1)
 
-    quota = _interference_quota(settings)[3]
+    quota = _GLINTS * settings.interference_per_frame * settings.frames
     return _table("glint", "interference", _drawn_to_quota(rng, quota, draw, scene))
-
-
-def _interference_quota(settings: SkyConfig) -> list[float]:
-    """Numbers of birds, flickers, spots and glints in a sequence, summed over its frames."""
-    total = settings.interference_per_frame * settings.frames
-    return [share * total for share in settings.interference_shares]
 
 
 def in_frame(rows, settings: SkyConfig, rim_px: float = 0.0) -> np.ndarray:

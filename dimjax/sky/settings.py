@@ -29,8 +29,6 @@ class SkyConfig(NamedTuple):
     # Objects. The counts are means over sequences of the objects inside the frame, hidden or not.
     targets_per_frame: float = 2.0
     interference_per_frame: float = 2.0
-    # Of the interference: birds, flickering pixels, electromagnetic spots, glints on cloud edges.
-    interference_shares: tuple[float, float, float, float] = (0.1, 0.4, 0.2, 0.3)
     snr: Range = (2.0, 15.0)  # of each object: peak amplitude over sigma of one raw frame's noise
     speed_px: Range = (0.0, 6.0)  # of each target, pixels a frame
     extent_px: Range = (0.0, 2.0)  # of each target, length before the optics blur it, pixels
@@ -80,10 +78,6 @@ _RULES = {
     "width": between(32, 16384),
     "targets_per_frame": between(0, _MAX_OBJECTS),
     "interference_per_frame": between(0, _MAX_OBJECTS),
-    "interference_shares": Rule(
-        lambda shares: len(shares) == 4 and min(shares) >= 0 and abs(sum(shares) - 1) < 1e-6,
-        "four shares of 0 or more with the sum 1",
-    ),
     "snr": _POSITIVE,
     "speed_px": _NOT_NEGATIVE,
     "extent_px": _NOT_NEGATIVE,
