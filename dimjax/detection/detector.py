@@ -19,7 +19,7 @@ from dimjax.evaluation.thresholds import accepted
 from dimjax.models import create_detector
 from dimjax.models.batch_norm_fusion import apply_fused
 from dimjax.motion import EvidenceConfig
-from dimjax.tracks import Shifts, Tracks, link, linking_of, score
+from dimjax.tracks import APPEARANCE, Shifts, Tracks, link, linking_of, score
 from dimjax.training import checkpoints
 from dimjax.training.inputs import CHANNELS, network_input, skipped_channels
 
@@ -57,7 +57,8 @@ class Detector(NamedTuple):
 
         Gaps in confirmed tracks are filled, with `detected` False, unless the tracks are causal.
         """
-        table = accepted(score(tracks), self.thresholds_of(tracks)).drop(columns="strong")
+        table = accepted(score(tracks), self.thresholds_of(tracks))
+        table = table.drop(columns=["strong", "target_probability", *APPEARANCE], errors="ignore")
         return table.sort_values(["sequence", "frame"], kind="stable", ignore_index=True)
 
     def thresholds_of(self, tracks: Tracks) -> dict[str, float]:

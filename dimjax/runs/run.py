@@ -108,8 +108,9 @@ class Run:
           progress: Wraps the batches of frame numbers, e.g. in a progress bar.
 
         Returns:
-          Table with sequence, frame, x, y, w, h, category, score, and of accepted ones track
-          and detected, which is False in the gaps of tracks that are filled.
+          Table with sequence, frame, x, y, w, h, category, score. Of accepted ones also track and
+          detected, which is False in the gaps of tracks that are filled; of others the numbers of
+          their appearance, dimjax.tracks.APPEARANCE.
         """
         sequence = frames if isinstance(frames, Sequence) else as_sequence(frames)
         table = detect_in_sequence(self.detector, sequence, progress=progress)

@@ -104,6 +104,7 @@ def describe(config) -> dict:
         "track_threshold": {"target": 0.5, "interference": 0.5},  # for dimjax.tracks.score
         "causal_threshold": {"target": 0.5, "interference": 0.5},
         "score_model": ScoreModel()._asdict(),
+        "category_models": None,  # of dimjax.tracks.CategoryModel: all frames of a track, past ones
         **config.detection.to_dict(),
     }
 
