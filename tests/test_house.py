@@ -46,7 +46,7 @@ ALLOWED = {
     | {"detection", "evaluation", "export"},
     "report": BASE | {"data", "chips", "training", "evaluation", "ledger", "drawing", "runs"},
     "commands": BASE
-    | {"data", "chips", "motion", "training", "tracks", "detection", "drawing", "review"}
+    | {"data", "chips", "motion", "training", "tracks", "ledger", "detection", "drawing", "review"}
     | {"export", "runs"},
     "stages": BASE
     | {"data", "chips", "label_noise", "sky", "training", "tracks", "ledger", "mining", "suspects"}

@@ -8,11 +8,13 @@ them by split, and paths.contact_sheet shows some labels in their frames.
 
 import warnings
 from collections.abc import Iterable
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from dimjax import ledger
 from dimjax.atomic_files import atomic_write
 from dimjax.chips import planning
 from dimjax.data.folders import Folder, natural_key, open_folder
@@ -68,6 +70,7 @@ def run(config, paths: Paths) -> int:
         warnings.simplefilter("always")
         labels = _read(folder.read_labels, shapes, problems.append)
         _read(folder.read_truth, shapes, problems.append)
+    _check_ledger(paths.ledger, problems.append)
     splits = _splits(folder, config.data.val_share, config.seed, problems.append)
     for problem in sorted(map(str, problems), key=natural_key):
         say(f"problem: {problem}")
@@ -79,6 +82,21 @@ def run(config, paths: Paths) -> int:
     sheet = f"; {count} labelled chips are shown in {paths.contact_sheet}" if count else ""
     say(f"{len(problems)} problems{sheet}")
     return len(problems)
+
+
+def _check_ledger(path: Path, on_error: OnError) -> None:
+    """Report the damage of the run's ledger, if there is one."""
+    if not path.exists():
+        return
+    try:
+        with ledger.open_ledger(path) as db:
+            damage = db.problems()
+    except InputError as problem:
+        on_error(problem)
+        return
+    if damage:
+        remedy = "Restore ledger.backup.sqlite, which was made when the last round began."
+        on_error(InputError(path, "the ledger must be whole", damage, remedy))
 
 
 def check_sequence(

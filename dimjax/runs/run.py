@@ -17,7 +17,7 @@ from dimjax.data.sequences import Sequence, as_sequence
 from dimjax.detection.detector import restore_detector
 from dimjax.detection.inference import detect_in_sequence
 from dimjax.errors import InputError
-from dimjax.runs import config_rules
+from dimjax.runs import config_rules, digests
 from dimjax.runs.context import RoundContext
 from dimjax.runs.workdir import Paths, newest_round, read_config
 from dimjax.tracks import Tracks, camera_shifts
@@ -47,6 +47,7 @@ class Run:
         paths = Paths(workdir, newest_round(workdir) if round is None else round)
         config = read_config(workdir)
         config_rules.check(config)
+        digests.verify(paths, "train")
         self.context = RoundContext(config, paths)
         if runtime not in RUNTIMES:
             rule = f"it must be one of {', '.join(RUNTIMES)}"
@@ -79,6 +80,7 @@ class Run:
         Returns:
           Table with id, sequence, frame and the losses location, confidence, category, total.
         """
+        digests.verify(self.paths, "build")
         data = examples.load(self.paths.prepared, split, max_bytes=self.context.max_chip_bytes)
         query = make_loss_query(
             self.detector.model,

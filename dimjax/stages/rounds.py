@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dimjax import report
 from dimjax.atomic_files import exclusive_lock
 from dimjax.errors import InputError, doing
-from dimjax.runs import config_rules
+from dimjax.runs import config_rules, digests
 from dimjax.runs.context import RoundContext, open_data_folder
 from dimjax.runs.workdir import Paths, check_workdir, write_config
 from dimjax.stages import STAGES, build, decide, evaluate, mine, predict, refine, simulate, train
@@ -60,13 +60,13 @@ def _all_rounds(config, workdir: str, make_builder: Callable, last: str) -> bool
     with sole_run(paths):
         write_config(config, workdir)
         with doing("simulate"):
-            simulate.run(RoundContext(config, paths))
+            _simulate(RoundContext(config, paths))
         for number in range(config.rounds.count):
             # Each round reads the folder anew: new sequences may have joined it.
             context = RoundContext(config, paths.of_round(number))
             if last == "simulate" or not _stages(context, make_builder, last):
                 return False
-            if not context.is_last and not decide.run(context):
+            if not context.is_last and not _decide(context):
                 return True
         with doing("report"):
             report.run(context)
@@ -83,6 +83,26 @@ def sole_run(paths: Paths) -> contextlib.AbstractContextManager[None]:
     return exclusive_lock(
         paths.lock, rule, "Wait for its end or end it, or choose another --workdir."
     )
+
+
+def _simulate(context: RoundContext) -> None:
+    paths = context.paths
+    if paths.sky.exists():
+        digests.verify_or_record(paths, "simulate")
+    simulate.run(context)
+    if not context.config.data.folder:
+        digests.verify_or_record(paths, "simulate")
+
+
+def _decide(context: RoundContext) -> bool:
+    """Have the items of a round decided; return whether all are."""
+    paths = context.paths
+    if paths.reviewed.exists():
+        digests.verify_or_record(paths, "decide")
+    decided = decide.run(context)
+    if decided:
+        digests.verify_or_record(paths, "decide")
+    return decided
 
 
 def _stages(context: RoundContext, make_builder: Callable, last: str) -> bool:
@@ -102,7 +122,11 @@ def _stages(context: RoundContext, make_builder: Callable, last: str) -> bool:
     for name, (stage, is_done) in stages.items():
         done = is_done()
         with doing(f"round {context.number}, {name}"):
+            if done:
+                digests.verify_or_record(paths, name)
             stage()
+            if not done and is_done():
+                digests.record(paths, name)
         if name == last and not done:
             return False
     return True

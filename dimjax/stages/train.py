@@ -21,6 +21,7 @@ from dimjax.detection.inference import detect_in_chips
 from dimjax.evaluation.chip_tables import chip_labels
 from dimjax.evaluation.figures import best_f1
 from dimjax.progress import bar, say
+from dimjax.runs import digests
 from dimjax.runs.context import RoundContext
 from dimjax.runs.threshold_choice import choose_thresholds
 from dimjax.tracks import ScoreModel
@@ -54,6 +55,7 @@ def run(context: RoundContext) -> None:
         return
     processes.broadcast(context.number)
     setup, state = _prepare(context)
+    digests.keep_intact_epochs(paths)
     with (
         checkpoints.open_checkpoints(paths.checkpoints) as saved,
         SummaryWriter(str(paths.round / "tensorboard")) as board,
@@ -75,6 +77,7 @@ def run(context: RoundContext) -> None:
                 detector = setup.detector._replace(variables=_variables(state))
                 description = {**description, **choose_thresholds(context, detector)}
             checkpoints.save(saved, epoch, state, description)
+            digests.record_epoch(paths, epoch)
             processes.barrier()
     log.finish(context.epochs)
 
