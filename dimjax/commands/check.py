@@ -21,7 +21,7 @@ from dimjax.data.folders import Folder, natural_key, open_folder
 from dimjax.data.labels import CATEGORIES
 from dimjax.data.layouts import layout_from
 from dimjax.data.sequences import Scale, Sequence, clip_frames, measure_scale
-from dimjax.data.splits import with_validation
+from dimjax.data.splits import starts_without_labels, with_validation
 from dimjax.drawing.contact_sheet import contact_sheet
 from dimjax.drawing.text_tables import Table, as_text
 from dimjax.errors import InputError, OnError
@@ -59,7 +59,8 @@ def run(config, paths: Paths) -> int:
     layout = layout_from(config.data.layout.to_dict(), "config.data.layout")
     folder = open_folder(config.data.folder or paths.sky, layout, problems.append)
     chip_px, stride = config.chips.chip_px, config.data.stride
-    uses = uses_evidence(config.model.input)
+    unlabelled = starts_without_labels(folder.read_splits(lambda error: None))  # reported below
+    uses = unlabelled or uses_evidence(config.model.input)
     evidence = EvidenceConfig(**config.evidence.to_dict()) if uses else None
     summaries = {
         name: check_sequence(folder, name, chip_px, stride, problems.append, evidence)
@@ -76,6 +77,8 @@ def run(config, paths: Paths) -> int:
         say(f"problem: {problem}")
     for note in notes:
         say(f"note: {note.message}")
+    if unlabelled:
+        say("note: no sequence is in train: a run of 2 rounds or more starts with proposed labels")
     say(as_text(summary(splits, summaries, labels)))
     decoded = [name for name, one in summaries.items() if one and one.scale]
     count = _write_sheet(folder, labels[labels.sequence.isin(decoded)], paths)
@@ -191,7 +194,7 @@ def _splits(folder: Folder, val_share: float, seed: int, on_error: OnError) -> d
     """The splits of a training, other splits such as "new", and the sequences in no split."""
     named = folder.read_splits(on_error)
     try:
-        cut = with_validation(named, val_share, seed)
+        cut = with_validation(named, val_share, seed) if not starts_without_labels(named) else {}
     except InputError as problem:
         on_error(problem)
         cut = {}

@@ -23,10 +23,9 @@ import numpy as np
 import pandas as pd
 
 from dimjax.data import labels as label_files
-from dimjax.data.csv_files import read_text
 from dimjax.data.layouts import DIMJAX, SEQUENCE, Layout, check_layout
 from dimjax.data.sequences import OPENERS, Sequence, open_sequence
-from dimjax.data.splits import LABELLED_SPLITS
+from dimjax.data.splits import LABELLED_SPLITS, read_splits
 from dimjax.errors import InputError, OnError, raise_error
 
 Shapes = Mapping[str, tuple[int, int, int]]  # T, H, W of each sequence
@@ -101,7 +100,8 @@ class Folder:
         """All labels, checked against the sequences, in the order of the files.
 
         If there is one label file per sequence, only those of the splits train, val and test (or
-        of all sequences, if the folder has no splits) must exist.
+        of all sequences, if the folder has no splits) must exist. The single file of all labels may
+        be missing if none of these splits names a sequence.
 
         Raises:
           InputError: A file is missing or belongs to no sequence, or a row is invalid.
@@ -125,7 +125,8 @@ class Folder:
         A split without a file is empty. If no split has a file, all sequences are in "all".
 
         Raises:
-          InputError: Only the file of "train" is missing, or a name is unknown or occurs twice.
+          InputError: Only the file of "train" is missing, though "new" is empty, or a name is
+            unknown or occurs twice.
         """
         return self.read_splits()
 
@@ -138,11 +139,16 @@ class Folder:
         """
         if SEQUENCE not in self.layout.labels:
             file = self.path / self.layout.labels
+            only_new = not self._labelled() and self._splits.get("new")
+            if only_new and not file.exists():
+                return pd.DataFrame(columns=label_files.COLUMNS).astype({"frame": int})
+            self._require(file)
             table = label_files.read_table(file, on_error=on_error)
             return self._check(table, file, shapes, on_error)
         tables = []
         for name, file in self._label_files(on_error).items():
             try:
+                self._require(file)
                 table = self._read(name, file, on_error)
             except InputError as error:
                 on_error(error)
@@ -164,13 +170,7 @@ class Folder:
         files = {split: self.path / file for split, file in self.layout.splits.items()}
         if not any(file.exists() for file in files.values()):
             return {"all": self.names}
-        assigned: dict[str, str] = {}
-        return {
-            split: self._read_split(file, assigned, on_error)
-            if split == "train" or file.exists()
-            else []
-            for split, file in files.items()
-        }
+        return read_splits(files, self.files, self.layout.sequences, on_error)
 
     def _label_files(self, on_error: OnError) -> dict[str, Path]:
         """Sequence name -> its label file; files that may be missing and are, are left out."""
@@ -179,9 +179,25 @@ class Folder:
         for file in sorted(existing - set(files.values())):
             rule = f"a label file must be that of a sequence at {self.layout.sequences}"
             on_error(InputError(file, rule, "none", "Add the sequence or remove the file."))
-        splits = self.read_splits(lambda error: None)  # reported by the caller of read_splits
-        required = {name for split in ("all", *LABELLED_SPLITS) for name in splits.get(split, [])}
+        required = self._labelled()
         return {name: file for name, file in files.items() if name in required or file.exists()}
+
+    def _labelled(self) -> set[str]:
+        """Names of the sequences that must have labels: those of labelled splits."""
+        splits = self._splits
+        return {name for split in ("all", *LABELLED_SPLITS) for name in splits.get(split, [])}
+
+    @property
+    def _splits(self) -> dict[str, list[str]]:
+        """The splits without their errors, which the caller of read_splits reports."""
+        return self.read_splits(lambda error: None)
+
+    def _require(self, file: Path) -> None:
+        """Raise if a label file is missing."""
+        if not file.exists():
+            new = self.layout.splits.get("new", "the file of a split new (data.layout.splits)")
+            remedy = "Correct the layout or, to start without labels, name the sequences only in"
+            raise InputError(file, "the file must exist", "none", f"{remedy} {new}.")
 
     def _read(self, name: str, file: Path, on_error: OnError) -> pd.DataFrame:
         """Read the label file of a sequence."""
@@ -210,31 +226,6 @@ class Folder:
         if self.layout.surplus_rows == "drop":
             table = _without_surplus(table, shapes, file)
         return label_files.check_labels(table, shapes, file, on_error)
-
-    def _read_split(self, file: Path, assigned: dict[str, str], on_error: OnError) -> list[str]:
-        """Read the names of a split; `assigned` maps those of all splits to their lines."""
-        try:
-            lines = read_text(file).split("\n")
-        except InputError as error:
-            on_error(error)
-            return []
-        names = []
-        for number, line in enumerate(lines, start=1):
-            name, subject = line.strip(), f"{file} line {number}"
-            if not name:
-                continue
-            if name not in self.files:
-                rule = f"a split must name sequences at {self.layout.sequences}"
-                remedy = "Correct the name or remove the line."
-                on_error(InputError(subject, rule, repr(name), remedy))
-            elif name in assigned:
-                rule = f"{name} must be in one split, once"
-                value = f"it in {assigned[name]} too"
-                on_error(InputError(subject, rule, value, "Remove one of them."))
-            else:
-                assigned[name] = subject
-                names.append(name)
-        return names
 
 
 def _list_sequences(path: Path, layout: Layout, on_error: OnError) -> dict[str, Path]:
