@@ -21,7 +21,7 @@ from dimjax.data.labels import write_table
 from dimjax.label_noise import planting
 from dimjax.mining import read_mined
 from dimjax.progress import say
-from dimjax.runs import intake
+from dimjax.runs import data_notes, intake
 from dimjax.runs.context import RoundContext
 from dimjax.training.inputs import uses_evidence
 
@@ -45,6 +45,8 @@ def run(context: RoundContext, make_builder: Callable) -> None:
     intake.check(context)
     if "all" in folder.splits and not context.number:
         say(f"{folder.path}: no split files; all {len(folder.names)} sequences are trained on")
+    if not context.number:
+        data_notes.report(context)
     with context.open_ledger() as db:
         if context.number > ledger.current_round(db):
             db.backup(paths.ledger_backup)
@@ -55,6 +57,7 @@ def run(context: RoundContext, make_builder: Callable) -> None:
         # just as an annotator's error does.
         trained = planting.apply(labels, planted)
         plan = _extended_plan(context, trained, db) if context.number else _plan(context, trained)
+        plan = _usable(context, plan)
     write_csv(planted, paths.planted)
     write_table(trained, paths.labels)
     write_csv(plan, paths.plan)
@@ -115,6 +118,13 @@ def _plan(context: RoundContext, labels: pd.DataFrame) -> pd.DataFrame:
         context.config.seed,
     )
     return plan.assign(split=plan.sequence.map(split_of))
+
+
+def _usable(context: RoundContext, plan: pd.DataFrame) -> pd.DataFrame:
+    """Leave out the chips of repeated and flat frames, if clips skip them."""
+    usable = {name: context.folder.sequence(name).usable for name in plan.sequence.unique()}
+    of_sequence = plan.groupby("sequence").frame.transform(lambda t: t.isin(usable[t.name]))
+    return plan[of_sequence.astype(bool)].reset_index(drop=True)
 
 
 def _extended_plan(context: RoundContext, labels: pd.DataFrame, db: ledger.Ledger) -> pd.DataFrame:
