@@ -25,8 +25,12 @@ import pandas as pd
 from dimjax.atomic_files import atomic_write
 from dimjax.commands.results import Results, open_results
 from dimjax.data.folders import open_folder
-from dimjax.data.layouts import DIMJAX, Layout, layout_from
-from dimjax.data.sequences import Sequence, open_sequence
+from dimjax.data.frame_notes import describe
+from dimjax.data.frame_survey import Survey
+from dimjax.data.layouts import DIMJAX, Layout
+from dimjax.data.scale import measure
+from dimjax.data.sequences import Sequence, open_sequence, skip_repeated
+from dimjax.detection.repeated_frames import to_frames
 from dimjax.detection.untrained import check_threshold, detect_and_link
 from dimjax.drawing import overlay
 from dimjax.errors import InputError, doing
@@ -37,7 +41,8 @@ from dimjax.tracks import Tracks
 _DECIMALS = 4
 _UNTRAINED_OUTPUT = Path("detections")
 
-Search = Callable[[Sequence], tuple[pd.DataFrame, Tracks]]  # accepted detections, all tracks
+# Accepted detections, and all tracks, whose frames do not count repeated ones.
+Search = Callable[[Sequence], tuple[pd.DataFrame, Tracks]]
 
 
 class _Outputs(NamedTuple):
@@ -78,9 +83,12 @@ def run(
     """
     source = _given(source)
     trained = load(workdir, runtime=runtime)
-    files = _files(source, layout_from(trained.config.data.layout.to_dict(), "config.data.layout"))
+    layout = trained.context.layout
+    files = _files(source, layout)
     output = Path(output) if output else trained.paths.detect / _name(source)
-    return _write_all(_trained_search(trained), source, files, output, pictures, video)
+    skips = layout.repeated_frames == "skip"
+    search = _trained_search(trained)
+    return _write_all(search, source, files, output, pictures, video, skips)
 
 
 def run_untrained(
@@ -137,7 +145,7 @@ def _trained_search(trained: Run) -> Search:
     def search(sequence: Sequence) -> tuple[pd.DataFrame, Tracks]:
         detections = trained.detect(sequence, accepted=False, progress=_search_bar(sequence))
         tracks = trained.tracks(sequence, detections)
-        return trained.detector.accept(tracks), tracks
+        return to_frames(trained.detector.accept(tracks), sequence), tracks
 
     return search
 
@@ -147,11 +155,20 @@ def _search_bar(sequence: Sequence) -> Callable:
 
 
 def _write_all(
-    search: Search, source: Path, files: dict[str, Path], output: Path, pictures: int, video: bool
+    search: Search,
+    source: Path,
+    files: dict[str, Path],
+    output: Path,
+    pictures: int,
+    video: bool,
+    skips: bool = True,
 ) -> Path:
-    """Search all files of a source and write the results; return the folder."""
+    """Search all files of a source and write the results; return the folder.
+
+    `skips`: whether clips skip repeated and flat frames.
+    """
     with open_results(output, source, files) as folder:
-        results = _search_all(search, files, folder, video)
+        results = _search_all(search, files, folder, video, skips)
         folder.finish()
         table = pd.concat([one.table for one in results.values()] or [pd.DataFrame()])
         chosen = pictured_frames({k: one.length for k, one in results.items()}, table, pictures)
@@ -166,19 +183,24 @@ def _write_all(
 
 
 def _search_all(
-    search: Search, files: dict[str, Path], folder: Results, video: bool
+    search: Search, files: dict[str, Path], folder: Results, video: bool, skips: bool
 ) -> dict[str, _Outputs]:
     """Search sequences one after the other; report and skip those that cannot be searched."""
     results = {}
     for name, path in files.items():
         try:
             with doing(f"detect, sequence {name}"):
-                results[name] = _detect_in(search, open_sequence(path, name), folder, video)
+                results[name] = _detect_in(search, _opened(path, name, skips), folder, video)
         except InputError as problem:
             if len(files) == 1:
                 raise
             say(f"skipped: {problem}")
     return results
+
+
+def _opened(path: Path, name: str, skips: bool) -> Sequence:
+    sequence = open_sequence(path, name)
+    return skip_repeated(sequence) if skips else sequence
 
 
 def _name(source: Path) -> str:
@@ -187,10 +209,15 @@ def _name(source: Path) -> str:
 
 def _detect_in(search: Search, sequence: Sequence, folder: Results, video: bool) -> _Outputs:
     """Detect in a sequence and append the results to the tables."""
+    survey = sequence.survey() if sequence.survey else Survey(len(sequence))
+    ignored = describe(measure(sequence), survey)
+    if ignored:
+        say(f"{sequence.name}: {'; '.join(ignored)}")
     table, tracks = search(sequence)
     for note in tracks.notes:
         say(note)
     points = tracks.points[tracks.points.confirmed].drop(columns="confirmed").round(_DECIMALS)
+    points = to_frames(points, sequence)
     if video:
         with atomic_write(folder.folder / f"{sequence.name}.mp4") as partial:
             overlay.write_video(partial, sequence, table, lambda it: bar(it, "video", "frame"))

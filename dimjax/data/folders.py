@@ -13,7 +13,7 @@ import math
 import re
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
@@ -23,8 +23,9 @@ import numpy as np
 import pandas as pd
 
 from dimjax.data import labels as label_files
+from dimjax.data.frame_survey import Survey
 from dimjax.data.layouts import DIMJAX, SEQUENCE, Layout, check_layout
-from dimjax.data.sequences import OPENERS, Sequence, open_sequence
+from dimjax.data.sequences import OPENERS, Sequence, open_sequence, skip_repeated
 from dimjax.data.splits import LABELLED_SPLITS, read_splits
 from dimjax.errors import InputError, OnError, raise_error
 
@@ -88,7 +89,21 @@ class Folder:
         if name not in self.files:
             rule = f"a sequence must be one of the {len(self.files)} in the folder"
             raise InputError(self.path, rule, repr(name), "Correct the name.")
-        return open_sequence(self.files[name], name)
+        sequence = open_sequence(self.files[name], name)
+        if self.layout.repeated_frames == "keep":
+            return sequence
+        return replace(sequence, survey=lambda: self.survey(name))
+
+    @cached_property
+    def _surveys(self) -> dict[str, Survey]:
+        return {}
+
+    def survey(self, name: str) -> Survey:
+        """Find the repeated and flat frames of a sequence; its frames are read only once."""
+        if name not in self._surveys:
+            survey = skip_repeated(open_sequence(self.files[name], name)).survey
+            self._surveys[name] = survey()
+        return self._surveys[name]
 
     @cached_property
     def shapes(self) -> dict[str, tuple[int, int, int]]:

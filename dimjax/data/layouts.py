@@ -35,6 +35,7 @@ _CHOICES = {
     "label_format": ("table", "boxes", "centroids"),
     "centroid_order": ORDERS,
     "surplus_rows": ("error", "drop"),
+    "repeated_frames": ("skip", "keep"),
 }
 
 
@@ -53,6 +54,7 @@ class Layout(NamedTuple):
     centroid_origin: dict[str, int] = {"*": 0}  # pattern -> number of the first pixel, 0 or 1
     centroid_size_px: float = 3.0  # width and height of the boxes around centroids
     surplus_rows: str = "error"  # rows beyond a sequence's end: error, or drop with a warning
+    repeated_frames: str = "skip"  # clips skip repeated and flat frames, or keep them
     splits: dict[str, str] = {}  # split -> file with one name per line, see `Folder.splits`
 
 

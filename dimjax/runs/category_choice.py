@@ -8,7 +8,7 @@ import pandas as pd
 from scipy.special import logit
 
 from dimjax.data.labels import CATEGORIES, read_table
-from dimjax.data.sequences import measure_scale
+from dimjax.data.scale import measure_scale
 from dimjax.detection.detector import Detector
 from dimjax.progress import bar, say
 from dimjax.runs.context import RoundContext

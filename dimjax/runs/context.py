@@ -20,7 +20,7 @@ from dimjax.chips import planning
 from dimjax.data.csv_files import read_columns
 from dimjax.data.folders import Folder, open_folder
 from dimjax.data.labels import COLUMNS
-from dimjax.data.layouts import layout_from
+from dimjax.data.layouts import Layout, layout_from
 from dimjax.data.splits import LABELLED_SPLITS, starts_without_labels, with_validation
 from dimjax.errors import InputError
 from dimjax.label_noise import planting
@@ -77,6 +77,11 @@ class RoundContext:
     def max_chip_bytes(self) -> float:
         """Chips that take more bytes than this are streamed from the disk."""
         return self.config.training.device_gb * 1e9
+
+    @property
+    def layout(self) -> Layout:
+        """Locations and formats of the files in the data folder."""
+        return layout_of(self.config)
 
     @cached_property
     def folder(self) -> Folder:
@@ -203,5 +208,9 @@ def open_data_folder(config, paths: Paths) -> Folder:
     Raises:
       InputError: There is no such folder, or it breaks a rule of its layout.
     """
-    layout = layout_from(config.data.layout.to_dict(), "config.data.layout")
-    return open_folder(config.data.folder or paths.sky, layout)
+    return open_folder(config.data.folder or paths.sky, layout_of(config))
+
+
+def layout_of(config) -> Layout:
+    """Return the layout of a configuration's data folder."""
+    return layout_from(config.data.layout.to_dict(), "config.data.layout")

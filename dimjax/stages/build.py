@@ -23,7 +23,7 @@ from dimjax.errors import InputError
 from dimjax.label_noise import planting
 from dimjax.mining import read_mined
 from dimjax.progress import say
-from dimjax.runs import intake
+from dimjax.runs import data_notes, intake
 from dimjax.runs.context import RoundContext
 from dimjax.training.inputs import uses_evidence
 
@@ -47,6 +47,8 @@ def run(context: RoundContext, make_builder: Callable) -> None:
     intake.check(context)
     if "all" in folder.splits and not context.number:
         say(f"{folder.path}: no split files; all {len(folder.names)} sequences are trained on")
+    if not context.number:
+        data_notes.report(context)
     with context.open_ledger() as db:
         if context.trains_first:
             _check_labels(context, ledger.labels_as_of(db))
@@ -60,6 +62,7 @@ def run(context: RoundContext, make_builder: Callable) -> None:
         trained = planting.apply(labels, planted)
         plan_of = _first_plan if context.trains_first else _extended_plan
         plan = plan_of(context, trained, db)
+        plan = _usable(context, plan)
     write_csv(planted, paths.planted)
     write_table(trained, paths.labels)
     write_csv(plan, paths.plan)
@@ -144,6 +147,13 @@ def _first_plan(context: RoundContext, labels: pd.DataFrame, db: ledger.Ledger) 
     hard = hard[hard.sequence.isin(plan.sequence) & (hard.frame % settings.frame_step == 0)]
     hard = hard.assign(reason="false_alarm")
     return planning.extend_plan(plan, hard, shapes, settings.chip_px, context.config.seed)
+
+
+def _usable(context: RoundContext, plan: pd.DataFrame) -> pd.DataFrame:
+    """Leave out the chips of repeated and flat frames, if clips skip them."""
+    usable = {name: context.folder.sequence(name).usable for name in plan.sequence.unique()}
+    of_sequence = plan.groupby("sequence").frame.transform(lambda t: t.isin(usable[t.name]))
+    return plan[of_sequence.astype(bool)].reset_index(drop=True)
 
 
 def _extended_plan(context: RoundContext, labels: pd.DataFrame, db: ledger.Ledger) -> pd.DataFrame:
