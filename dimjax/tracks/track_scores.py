@@ -12,7 +12,7 @@ The score of a row is a monotone map of a log-likelihood ratio L, the sum of two
 - the ratio of the detection itself, or minus the cost of a missed detection in a gap.
 
 If there is a model of categories, L is replaced by the log odds that there is an object and that
-it is of the category of its track, so that what may be of either is below what is surely of one.
+it is of the category of its track: an object of doubtful category ranks below a certain one.
 
 It is 0.5 at even odds, 0.75 at L = 10, 0.95 at L = 90, and keeps long tracks apart where a
 probability would round to 1.
