@@ -30,6 +30,7 @@ from typing import NamedTuple
 from absl import app, flags, logging
 from ml_collections import config_flags
 
+from dimjax.data.presets import preset
 from dimjax.errors import InputError
 from dimjax.runs.workdir import Paths, read_config
 from dimjax.stages import STAGES
@@ -178,13 +179,21 @@ def _config():
 def _parse_flags(argv: list[str]) -> list[str]:
     """Parse the flags; an unknown key of the configuration is reported like other bad input."""
     try:
-        return app.parse_flags_with_usage(argv)
+        return app.parse_flags_with_usage([_with_preset(word) for word in argv])
     except (KeyError, AttributeError) as error:
         message = error.args[0]  # an AttributeError holds the KeyError that it comes from
         message = message.args[0] if isinstance(message, KeyError) else message
         key, _, hint = message.partition("\n")
         rule = "every key must stand in configs/default.py"
         raise InputError("--config", rule, key, hint or "Correct the key.") from error
+
+
+def _with_preset(word: str) -> str:
+    """Replace the name of a layout, --config.data.layout=NAME, by its keys."""
+    flag, _, name = word.partition("=")
+    if flag.lstrip("-") != "config.data.layout" or name.startswith("{"):
+        return word
+    return f"{flag}={preset(name, flag)._asdict()}"
 
 
 def _cache_compiled_programs() -> None:

@@ -31,7 +31,7 @@ def keys(config, prefix="") -> set[str]:
     names = set()
     for key, value in config.items():
         open_ended = f"{prefix}{key}" in {"data.layout.category", "data.layout.splits",
-                                          "data.layout.centroid_origin"}  # fmt: skip
+                                          "data.layout.first_pixel"}  # fmt: skip
         inner = hasattr(value, "items") and not open_ended
         names |= keys(value, f"{prefix}{key}.") if inner else {f"{prefix}{key}"}
     return names

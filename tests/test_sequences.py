@@ -149,7 +149,7 @@ def test_a_missing_number_is_named(tmp_path):
         (lambda f: Image.fromarray(SHALLOW[0]).save(f / "10.bmp"), "must have one numbering"),
         (lambda f: Image.fromarray(SHALLOW[0]).save(f / "008.png"), r"found 008\.png"),
         (lambda f: Image.fromarray(SHALLOW[0]).save(f / "last.png"), "must contain its number"),
-        (lambda f: Image.fromarray(SHALLOW[0]).save(f / "13.jpg"), "13.jpg: .*something else"),
+        (lambda f: Image.fromarray(SHALLOW[0]).save(f / "13.gif"), "13.gif: .*something else"),
         (lambda f: np.save(f / "frames.npy", SHALLOW), r"only frames\.npy or only images"),
         (lambda f: (f / "masks").mkdir(), "masks: .*something else"),
         (lambda f: Image.fromarray(SHALLOW[0, :4]).save(f / "13.png"), "13.png: .*found 9x4"),

@@ -14,9 +14,10 @@ import numpy as np
 import pandas as pd
 
 from dimjax.chips import planning
-from dimjax.data.folders import Folder, natural_key, open_folder
+from dimjax.data.folders import Folder, open_folder
 from dimjax.data.labels import CATEGORIES
 from dimjax.data.layouts import layout_from
+from dimjax.data.listing import natural_key
 from dimjax.data.sequences import Scale, Sequence, clip_frames, measure_scale
 from dimjax.data.splits import with_validation
 from dimjax.drawing.contact_sheet import contact_sheet

@@ -27,7 +27,9 @@ import pandas as pd
 from dimjax.atomic_files import write_text
 from dimjax.data.folders import open_folder
 from dimjax.data.layouts import DIMJAX, Layout, layout_from
-from dimjax.data.sequences import Sequence, open_sequence
+from dimjax.data.listing import Source
+from dimjax.data.patterns import FRAME, SEQUENCE, glob_of, match
+from dimjax.data.sequences import OPENERS, Sequence, open_sequence
 from dimjax.detection.untrained import check_threshold, detect_and_link
 from dimjax.drawing import overlay
 from dimjax.errors import InputError
@@ -35,6 +37,7 @@ from dimjax.progress import bar, say
 from dimjax.runs.run import Run, load
 from dimjax.tracks import Tracks
 
+_WHOLE = set(OPENERS) - {".tif", ".tiff"}  # suffixes of files that are whole sequences
 _DECIMALS = 4
 _TABLES = ("detections.csv", "tracks.csv")
 _UNTRAINED_OUTPUT = Path("detections")
@@ -80,8 +83,9 @@ def run(
     """
     source = _given(source)
     trained = load(workdir, runtime=runtime)
-    files = _files(source, layout_from(trained.config.data.layout.to_dict(), "config.data.layout"))
-    output = Path(output) if output else trained.paths.detect / _name(source)
+    layout = layout_from(trained.config.data.layout.to_dict(), "config.data.layout")
+    files = _files(source, layout)
+    output = Path(output) if output else trained.paths.detect / _name(source, layout)
     return _write_all(_trained_search(trained), source, files, output, pictures, video)
 
 
@@ -116,7 +120,7 @@ def run_untrained(
     def search(sequence: Sequence) -> tuple[pd.DataFrame, Tracks]:
         return detect_and_link(sequence, max_false_alarms, progress=_search_bar(sequence))
 
-    output = Path(output) if output else _UNTRAINED_OUTPUT / _name(source)
+    output = Path(output) if output else _UNTRAINED_OUTPUT / _name(source, DIMJAX)
     return _write_all(search, source, files, output, pictures, video)
 
 
@@ -127,12 +131,14 @@ def _given(source: str | Path | None) -> Path:
     return Path(source)
 
 
-def _files(source: Path, layout: Layout) -> dict[str, Path]:
-    """Map names to paths: the sequences of a data folder, or the source itself."""
-    if source.is_dir() and any(source.glob(layout.sequences)):
+def _files(source: Path, layout: Layout) -> dict[str, Source]:
+    """Map names to paths: the sequences of a data folder, videos in a folder, or the source."""
+    if source.is_dir() and any(source.glob(glob_of(layout.sequences))):
         return open_folder(source, layout).files
+    if source.is_dir() and any(file.suffix.lower() in _WHOLE for file in source.iterdir()):
+        return open_folder(source, Layout(sequences="*")).files
     open_sequence(source)  # raises before anything is written
-    return {_name(source): source}
+    return {_name(source, layout): source}
 
 
 def _trained_search(trained: Run) -> Search:
@@ -149,7 +155,7 @@ def _search_bar(sequence: Sequence) -> Callable:
 
 
 def _write_all(
-    search: Search, source: Path, files: dict[str, Path], output: Path, pictures: int, video: bool
+    search: Search, source: Path, files: dict[str, Source], output: Path, pictures: int, video: bool
 ) -> Path:
     """Search all files of a source and write the results; return the folder."""
     _begin(output, source, files)
@@ -173,13 +179,20 @@ def _write_all(
     return output
 
 
-def _name(source: Path) -> str:
+def _name(source: Path, layout: Layout) -> str:
+    """Name of a source: {sequence} of the layout if its path ends as the layout has it."""
+    pattern = layout.sequences
+    ending = "/".join(source.resolve().parts[-len(pattern.split("/")) :])
+    texts = match(pattern, ending) if SEQUENCE in pattern and FRAME not in pattern else None
+    if texts:
+        return texts["sequence"]
     return source.resolve().name if source.is_dir() else source.stem
 
 
-def _begin(output: Path, source: Path, files: dict[str, Path]) -> None:
+def _begin(output: Path, source: Path, files: dict[str, Source]) -> None:
     """Make the folder for a source and remove its earlier results."""
-    if any(path.resolve().parent == output.resolve() for path in files.values()):
+    folders = {path.parent if isinstance(path, Path) else path[0].parent for path in files.values()}
+    if any(folder.resolve() == output.resolve() for folder in folders):
         rule, remedy = "the results must not lie among the sequences", "Choose another folder."
         raise InputError("--output", rule, output, remedy)
     record, resolved = output / "source.json", str(source.resolve())
@@ -217,7 +230,7 @@ def _detect_in(search: Search, sequence: Sequence, output: Path, video: bool) ->
     return _Outputs(table, len(sequence), points.track.nunique())
 
 
-def _draw(path: Path, name: str, frames: list[int], table: pd.DataFrame, output: Path) -> None:
+def _draw(path: Source, name: str, frames: list[int], table: pd.DataFrame, output: Path) -> None:
     """Write the overlay pictures of a sequence."""
     sequence = open_sequence(path, name)
     for t in frames:

@@ -34,6 +34,7 @@ class Frames(NamedTuple):
     shape: tuple[int, int, int]  # T, H, W
     dtype: np.dtype  # uint8 or uint16
     read: Callable[[int], np.ndarray]  # frame number -> new array [H, W]
+    names: tuple[str, ...] = ()  # file names of the frames; empty if a file holds several
 
 
 class Header(NamedTuple):

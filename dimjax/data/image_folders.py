@@ -8,6 +8,7 @@ ordered by number.
 """
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,30 +18,74 @@ from dimjax.data import frame_files
 from dimjax.data.frame_files import Frames, Header
 from dimjax.errors import InputError
 
-SUFFIXES = (".png", ".tif", ".tiff", ".bmp")
+SUFFIXES = (".png", ".tif", ".tiff", ".bmp", ".jpg", ".jpeg")
 STACK = "frames.npy"
+
+# Documents that may lie beside the frames: labels, notes, and what Windows leaves in folders.
+_DOCUMENTS = (".json", ".txt", ".csv", ".xml", ".ini", ".md", ".db")
 
 _MODES = {"L": np.uint8, "I;16": np.uint16, "RGB": np.uint8, "P": np.uint8}
 
 
 def open_folder_of_frames(path: Path) -> Frames:
-    """Open a folder of numbered images or of one frames.npy; hidden files are ignored.
+    """Open a folder of numbered images or of one frames.npy.
+
+    Hidden files and documents (.txt, .json, ...) are ignored.
 
     Raises:
       InputError: The folder is empty or contains other files, a number is missing, there are two
         numberings, or the images differ in size or depth.
     """
-    entries = sorted(entry for entry in path.iterdir() if not entry.name.startswith("."))
+    stack = path / STACK
+    if stack.is_file() and len(_entries(path)) == 1:
+        return frame_files.open_npy(stack)
+    return open_images(list_images(path))
+
+
+def list_images(path: Path) -> list[Path]:
+    """Return the images of a folder in the order of their numbers, unopened; none for frames.npy.
+
+    Raises:
+      InputError: As in open_folder_of_frames, but for size and depth.
+    """
+    entries = _entries(path)
     if not entries:
         raise InputError(path, "a sequence must have frames", "an empty folder", "Fill it.")
     if [entry.name for entry in entries] == [STACK]:
-        return frame_files.open_npy(entries[0])
+        return []
     for entry in entries:
         if entry.is_dir() or entry.suffix.lower() not in SUFFIXES:
             kinds = ", ".join(SUFFIXES)
             rule = f"a folder of frames contains only {STACK} or only images ({kinds})"
             raise InputError(entry, rule, "something else", "Convert it or move it elsewhere.")
-    return _open_images(_sort_by_number(path, entries))
+    return _sort_by_number(path, entries)
+
+
+def list_still_images(path: Path) -> list[Path]:
+    """Return the path if it is an image of one frame, in a list; none for any other file."""
+    suffix = path.suffix.lower()
+    return [path] if suffix in SUFFIXES and not suffix.startswith(".tif") else []
+
+
+def open_images(files: Sequence[Path]) -> Frames:
+    """Open the images of a sequence, one per frame, in the given order.
+
+    Raises:
+      InputError: An image is damaged or no grey image, or they differ in size or depth.
+    """
+    tiff = files[0].suffix.lower() in (".tif", ".tiff")
+    headers = [frame_files.tiff_header(file) if tiff else _header(file) for file in files]
+    header = frame_files.common_header(headers, lambda frame: files[frame])
+    pixels = frame_files.tiff_pixels if tiff else _pixels
+    names = tuple(file.name for file in files)
+    shape = (len(files), *header.size)
+    return Frames(shape, header.dtype, lambda frame: pixels(files[frame]), names)
+
+
+def _entries(path: Path) -> list[Path]:
+    """Files and folders in a folder, without hidden ones and documents."""
+    visible = (entry for entry in path.iterdir() if not entry.name.startswith("."))
+    return sorted(entry for entry in visible if entry.suffix.lower() not in _DOCUMENTS)
 
 
 def _sort_by_number(folder: Path, files: list[Path]) -> list[Path]:
@@ -73,14 +118,6 @@ def _check_gaps(folder: Path, numbered: dict[int, Path]) -> None:
             value = f"{numbered[before].name}, then {numbered[after].name}"
             remedy = "Add the missing frames, or make a separate sequence of each part."
             raise InputError(folder, rule, value, remedy)
-
-
-def _open_images(files: list[Path]) -> Frames:
-    tiff = files[0].suffix.lower() in (".tif", ".tiff")
-    headers = [frame_files.tiff_header(file) if tiff else _header(file) for file in files]
-    header = frame_files.common_header(headers, lambda frame: files[frame])
-    pixels = frame_files.tiff_pixels if tiff else _pixels
-    return Frames((len(files), *header.size), header.dtype, lambda frame: pixels(files[frame]))
 
 
 def _header(file: Path) -> Header:

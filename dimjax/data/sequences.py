@@ -1,8 +1,8 @@
 """Sequences: frames of one camera, the clips cut from them, and their grey scale.
 
-A sequence is read from a folder of numbered PNG, TIFF or BMP images, a folder with one frames.npy,
-a .npy or TIFF stack, or an MP4 or AVI video. Frames have their native bit depth, 8 bit as uint8
-and 9 to 16 bit as uint16, and are read on demand.
+A sequence is read from a folder of numbered PNG, TIFF, BMP or JPEG images, a folder with one
+frames.npy, a .npy or TIFF stack, or an MP4 or AVI video. Frames have their native bit depth, 8 bit
+as uint8 and 9 to 16 bit as uint16, and are read on demand.
 
     flight = open_sequence("data/sequences/flight3")
     flight.name, flight.shape                           # "flight3", (T, H, W)
@@ -20,7 +20,11 @@ from typing import NamedTuple
 import numpy as np
 
 from dimjax.data.frame_files import Frames, open_npy, open_tiff_stack
-from dimjax.data.image_folders import open_folder_of_frames
+from dimjax.data.image_folders import (
+    list_still_images,
+    open_folder_of_frames,
+    open_images,
+)
 from dimjax.data.video_files import open_video
 from dimjax.errors import InputError
 
@@ -47,6 +51,7 @@ class Sequence:
       shape: T, H, W.
       dtype: uint8 or uint16.
       read: Frame number -> new array [H, W], unchecked; call `frame` instead.
+      names: File names of the frames; empty if a file holds several.
     """
 
     name: str
@@ -54,6 +59,7 @@ class Sequence:
     shape: tuple[int, int, int]
     dtype: np.dtype
     read: Callable[[int], np.ndarray] = field(repr=False)
+    names: tuple[str, ...] = field(default=(), repr=False)
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -83,17 +89,19 @@ class Scale(NamedTuple):
     noise_sigma: float  # temporal noise of one raw frame, grey levels
 
 
-def open_sequence(path: str | Path, name: str | None = None) -> Sequence:
+def open_sequence(path: str | Path | tuple[Path, ...], name: str | None = None) -> Sequence:
     """Open a sequence without reading pixels.
 
     Args:
-      path: File or folder of the frames.
+      path: File or folder of the frames, or the images of the frames in order.
       name: Name of the sequence; by default that of the file or folder.
 
     Raises:
       InputError: The path does not exist, or its frames are damaged, coloured, not numbered without
         gaps, or not all of one size and depth.
     """
+    if isinstance(path, tuple):
+        return Sequence(name or path[0].stem, path[0].parent, *open_images(path))
     path = Path(path)
     frames = _open_frames(path)
     name = name or (path.resolve().name if path.is_dir() else path.stem)
@@ -201,6 +209,8 @@ def _open_frames(path: Path) -> Frames:
         return open_folder_of_frames(path)
     if not path.exists():
         raise InputError(path, "a sequence must exist", "nothing", "Correct the path.")
+    if list_still_images(path):
+        return open_images([path])
     if path.suffix.lower() not in OPENERS:
         rule = f"a sequence is a folder of images or a file of type {', '.join(OPENERS)}"
         raise InputError(path, rule, path.suffix or "no suffix", "Convert it.")
