@@ -138,7 +138,7 @@ class Folder:
         """
         splits = self.read_splits(lambda error: None)  # reported by the caller of read_splits
         required = {name for split in ("all", *LABELLED_SPLITS) for name in splits.get(split, [])}
-        files = LabelFiles(self.path, self.layout, self.files, lambda: self._index, required)
+        files = LabelFiles(self.path, self.layout, self.files, lambda: self.index, required)
         return files.read(shapes, on_error)
 
     def read_truth(self, shapes: Shapes, on_error: OnError = raise_error) -> pd.DataFrame | None:
@@ -158,7 +158,7 @@ class Folder:
         if not lists.get("train", True):
             lists["train"] = [self.path / self.layout.splits["train"]]  # reported as missing
         rule = f"a split must name sequences at {self.layout.sequences}"
-        reader = ListReader(self.files.keys(), lambda: self._index, rule, on_error)
+        reader = ListReader(self.files.keys(), lambda: self.index, rule, on_error)
         return {
             split: [name for file in files for name in reader.read(file, split)]
             for split, files in lists.items()
@@ -175,7 +175,7 @@ class Folder:
         return splits
 
     @cached_property
-    def _index(self) -> FrameIndex:
+    def index(self) -> FrameIndex:
         """Index the images of all sequences that can be listed."""
         images = {}
         for name, source in self.files.items():

@@ -10,7 +10,6 @@ A sequence of which some frames are listed is used as a whole, since splits are 
 """
 
 import re
-from collections import Counter
 from collections.abc import Callable, Collection
 from pathlib import Path, PurePosixPath
 
@@ -47,29 +46,26 @@ class ListReader:
         except InputError as error:
             self._on_error(error)
             return []
-        listed: Counter[str] = Counter()
         for number, line in enumerate(lines, start=1):
             text = line.strip()
             if text:
-                self._add(text, f"{file} line {number}", split, listed)
-        return list(listed)
+                self.add(text, f"{file} line {number}", split)
+        return [name for name, (_, of) in self._assigned.items() if of == split]
 
-    def _add(self, text: str, subject: str, split: str, listed: Counter) -> None:
+    def add(self, text: str, subject: str, split: str) -> None:
+        """Add the sequence that a line names to a split."""
         is_name = text in self._names
         name = text if is_name else self._sequence_of(text)
         if name is None:
             remedy = "Correct the name or remove the line."
             self._on_error(InputError(subject, self._rule, repr(text), remedy))
             return
-        earlier, of_split = self._assigned.get(name, (subject, split))
-        if of_split != split or (is_name and name in listed):
+        earlier, of_split = self._assigned.setdefault(name, (subject, split))
+        if of_split != split or is_name and earlier != subject:
             rule = f"{name} must be in one split, once"
-            remedy = "Remove one of them." if is_name else "Splits are by sequence: list all its "
-            remedy += "" if is_name else "frames in one of them."
+            of_frames = "Splits are by sequence: list all of its frames in one of them."
+            remedy = "Remove one of them." if is_name else of_frames
             self._on_error(InputError(subject, rule, f"it in {earlier} too", remedy))
-            return
-        self._assigned.setdefault(name, (subject, split))
-        listed[name] += 1
 
     def _sequence_of(self, text: str) -> str | None:
         """Return the sequence of a frame that a line names."""
