@@ -10,7 +10,8 @@
 A word after main.py chooses the verb. A stage stops the main job after it: simulate, build, train,
 evaluate, predict, refine, mine or report. The other verbs are
 
-    check       list every problem of a data folder, and draw some of its labels
+    check       list every problem of a data folder, and draw some of its labels;
+                with --input=FOLDER alone, recognise its layout and print the keys that read it
     score       write the loss of each example of a split as a table
     review      serve the page on which a person decides the items that wait
     detect      write detections, overlay pictures and videos of sequences
@@ -30,7 +31,7 @@ from typing import NamedTuple
 from absl import app, flags, logging
 from ml_collections import config_flags
 
-from dimjax.data.presets import preset
+from dimjax.data.presets import AUTO, preset
 from dimjax.errors import InputError
 from dimjax.runs.workdir import Paths, read_config
 from dimjax.stages import STAGES
@@ -40,7 +41,9 @@ _CONFIG = config_flags.DEFINE_config_file("config", None, "Configuration, e.g. c
 _WORKDIR = flags.DEFINE_string("workdir", None, "The run's directory.")
 _ROUND = flags.DEFINE_integer("round", None, "score, export: the round; default: the newest.")
 _EPOCH = flags.DEFINE_integer("epoch", None, "score: checkpoint's epoch; default: the newest.")
-_INPUT = flags.DEFINE_string("input", None, "detect: a sequence, or a data folder.")
+_INPUT = flags.DEFINE_string(
+    "input", None, "detect: a sequence, or a data folder; check: a folder to recognise."
+)
 _OUTPUT = flags.DEFINE_string("output", None, "detect, export: folder to write to.")
 _PICTURES = flags.DEFINE_integer("pictures", 6, "detect: number of overlay pictures.")
 _VIDEO = flags.DEFINE_bool("video", False, "detect: write an overlay video of each sequence.")
@@ -74,6 +77,8 @@ def main(argv: list[str]) -> None:
     verb = argv[1] if len(argv) > 1 else "rounds"
     if verb == "detect" and (_UNTRAINED.value or _WORKDIR.value is None):
         verb = "detect --untrained"
+    if verb == "check" and _INPUT.present:
+        verb = "check --input"
     command = _VERBS.get(verb) or _main_job(verb)
     _check_flags(verb, command.flags)
     command.run()
@@ -93,6 +98,18 @@ def _check() -> None:
     from dimjax.commands import check
 
     sys.exit(1 if check.run(_config(), Paths(_WORKDIR.value)) else 0)
+
+
+def _check_folder() -> None:
+    from configs import default
+    from dimjax.commands import check, recognise
+
+    layout, doubts = recognise.describe(_INPUT.value)
+    config = default.get_config()
+    config.data.folder, config.chips.chip_px = _INPUT.value, 1
+    with config.ignore_type():
+        config.data.layout = type(config)(layout._asdict())
+    sys.exit(1 if check.run(config, None, doubts) else 0)
 
 
 def _score() -> None:
@@ -135,6 +152,7 @@ class _Verb(NamedTuple):
 _DETECT_FLAGS = (_INPUT, _OUTPUT, _PICTURES, _VIDEO)
 _VERBS = {
     "check": _Verb(_check, (_WORKDIR, _CONFIG)),
+    "check --input": _Verb(_check_folder, (_INPUT,)),
     "detect": _Verb(_detect, (_WORKDIR, *_DETECT_FLAGS, _RUNTIME)),
     "detect --untrained": _Verb(_detect_untrained, (_UNTRAINED, *_DETECT_FLAGS, _FALSE_ALARMS)),
     "export": _Verb(_export, (_WORKDIR, _OUTPUT, _ROUND)),
@@ -173,7 +191,12 @@ def _check_flags(verb: str, used: tuple[flags.FlagHolder, ...]) -> None:
 
 
 def _config():
-    return _CONFIG.value or read_config(_WORKDIR.value)
+    config = _CONFIG.value or read_config(_WORKDIR.value)
+    if config.data.layout.sequences == AUTO.sequences:
+        from dimjax.commands import recognise
+
+        recognise.apply(config)
+    return config
 
 
 def _parse_flags(argv: list[str]) -> list[str]:

@@ -1,7 +1,7 @@
 """Small folders in the layouts of public data sets, all of the same three sequences.
 
-Frames are noise with a bright object of 3x3 pixels, whose centre pixel is known. Each function
-writes one layout, with boxes or masks of the size that its data set has.
+Frames are noisy clouds with a bright object of 3x3 pixels, whose centre pixel is known and the
+brightest. Each function writes one layout, with boxes or masks of the size that its data set has.
 """
 
 import json
@@ -22,10 +22,14 @@ def centre(k: int, t: int) -> tuple[int, int]:
 
 def frames(k: int) -> np.ndarray:
     """Frames [T, H, W] uint8 of sequence k."""
-    stack = np.random.default_rng(k).integers(90, 110, (LENGTH, HEIGHT, WIDTH)).astype(np.uint8)
+    noise = np.random.default_rng(k).integers(0, 8, (LENGTH, HEIGHT, WIDTH))
+    rows, columns = np.mgrid[:HEIGHT, :WIDTH]
+    clouds = 60 + 40 * np.sin(rows / 7 + k) * np.cos(columns / (9 + k))
+    stack = (clouds + noise).astype(np.uint8)
     for t in range(LENGTH):
         x, y = centre(k, t)
         stack[t, y - 1 : y + 2, x - 1 : x + 2] += 60
+        stack[t, y, x] += 40
     return stack
 
 

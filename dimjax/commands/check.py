@@ -42,8 +42,13 @@ class SequenceSummary(NamedTuple):
     scale: Scale | None  # None if a frame could not be decoded
 
 
-def run(config, paths: Paths) -> int:
+def run(config, paths: Paths | None, doubts: Iterable[InputError] = ()) -> int:
     """Check the folder of config.data.folder, or the run's simulated one.
+
+    Args:
+      config: The configuration.
+      paths: Paths of the run; None to check without one and without a contact sheet.
+      doubts: Problems that are known already.
 
     Returns:
       The number of problems, all of which are printed.
@@ -51,7 +56,7 @@ def run(config, paths: Paths) -> int:
     Raises:
       InputError: There is no folder, or no sequence in it.
     """
-    problems: list[InputError] = []
+    problems = list(doubts)
     layout = layout_from(config.data.layout.to_dict(), "config.data.layout")
     folder = open_folder(config.data.folder or paths.sky, layout, problems.append)
     chip_px, stride = config.chips.chip_px, config.data.stride
@@ -73,7 +78,8 @@ def run(config, paths: Paths) -> int:
         say(f"note: {note.message}")
     say(as_text(summary(splits, summaries, labels)))
     decoded = [name for name, one in summaries.items() if one and one.scale]
-    count = _write_sheet(folder, labels[labels.sequence.isin(decoded)], paths)
+    shown = labels[labels.sequence.isin(decoded)]
+    count = _write_sheet(folder, shown, paths) if paths else 0
     sheet = f"; {count} labelled chips are shown in {paths.contact_sheet}" if count else ""
     say(f"{len(problems)} problems{sheet}")
     return len(problems)

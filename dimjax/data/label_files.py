@@ -75,6 +75,8 @@ class LabelFiles:
         if not self._form.has_classes:
             for name in shapes:  # even if it has no label
                 value_of(self._layout.category, "category", name, self._path)
+        if not self._layout.labels:
+            return iter(())
         if self._form.scope == "frame":
             return self._of_frames(shapes, on_error)
         if SEQUENCE in self._layout.labels:

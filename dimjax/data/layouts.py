@@ -38,7 +38,8 @@ class Layout(NamedTuple):
     """
 
     sequences: str = "sequences/*"  # files or folders that are sequences; with {frame}: frames
-    labels: str = "labels.csv"  # or labels/{sequence}.csv, or {sequence}/masks/{frame}.png
+    # Or labels/{sequence}.csv, {sequence}/masks/{frame}.png, ...; "" for a folder without labels.
+    labels: str = "labels.csv"
     label_format: str = "table"  # one of dimjax.data.formats.FORMATS
     category: dict[str, str] = {}  # pattern -> target, interference or ignore
     centroid_order: str = "xy"  # xy or rowcol
@@ -93,6 +94,8 @@ def check_layout(layout: Layout, subject: object) -> None:
         rule = f"box_point must be empty for {name}, which contains no boxes"
         raise InputError(subject, rule, repr(layout.box_point), _REMEDY)
     per_frame = FRAME in layout.labels
+    if not layout.labels:
+        return
     needed = {"folder": "", "sequence": SEQUENCE, "frame": SEQUENCE}[form.scope]
     if needed not in layout.labels or per_frame and form.scope != "frame":
         rule = (

@@ -3,8 +3,8 @@
     open_folder("data/drone-ir", PRESETS["drone-ir"])
     open_folder("data/MOT", PRESETS["mot"])
 
-From the command line: --config.data.layout=mot; a key after it changes a part of it, such as
---config.data.layout.first_pixel=0.
+From the command line: --config.data.layout=mot, or auto, which recognises the layout. A key after
+it changes a part of it, such as --config.data.layout.first_pixel=0.
 """
 
 from dimjax.data.labels import CATEGORIES
@@ -148,12 +148,17 @@ PRESETS = {
 }
 
 
+AUTO = Layout(sequences="auto")  # to be replaced by the layout that is recognised
+
+
 def preset(name: str, subject: object) -> Layout:
-    """Return a layout by its name.
+    """Return a layout by its name; that of `auto` still has to be recognised.
 
     Raises:
       InputError: There is no layout of this name.
     """
+    if name == "auto":
+        return AUTO
     if name not in PRESETS:
         rule = f"a layout's name must be one of auto, {', '.join(PRESETS)}"
         raise InputError(subject, rule, repr(name), "Correct the name.")

@@ -17,6 +17,7 @@ import pandas as pd
 
 from dimjax.data.folders import Folder, open_folder
 from dimjax.data.formats import FORMATS, read_classes
+from dimjax.data.image_folders import list_still_images
 from dimjax.data.labels import CATEGORIES
 from dimjax.data.layouts import Layout
 from dimjax.data.listing import frame_texts
@@ -33,7 +34,8 @@ _FIRST = {"mot": {"first_pixel": 1, "first_frame": 1}, "voc": {"first_pixel": 1}
 _FIRST |= {"spotgeo": {"first_frame": 1}}
 _INTERFERENCE = re.compile(r"bird|cloud|clutter|interfer|noise|glint", re.IGNORECASE)
 # If several formats hold labels, the first of these is taken.
-_PREFERRED = ("table", "coco", "exist-rect", "mot", "yolo", "voc", "lines", "spotgeo", "boxes")
+_PREFERRED = ("masks", "table", "coco", "exist-rect", "mot", "yolo", "voc", "lines", "spotgeo")
+_PREFERRED += ("boxes", "rectangles", "centroid-xml", "centroids")
 
 
 class Recognition(NamedTuple):
@@ -76,6 +78,8 @@ def _kinds(folder: Folder) -> str:
     first = next(iter(folder.files.values()))
     if isinstance(first, tuple):
         return "images in a flat folder, grouped by their names"
+    if list_still_images(first):
+        return "still images: neighbours show different scenes or differ in size"
     return "folders of images" if first.is_dir() else f"{first.suffix} files"
 
 
@@ -158,10 +162,8 @@ def _choose(path, base: Layout, candidates, evidence: list[str], doubts: list[In
     """Choose the labels; other sources are compared with them."""
     if not candidates:
         evidence.append("no labels: the sequences can be searched, but not be trained on")
-        return base
-    rank = {form: k for k, form in enumerate((*_PREFERRED, *FORMATS))}
-    forms = sorted(candidates, key=lambda form: rank[form])
-    forms = ["masks", *(form for form in forms if form != "masks")] if "masks" in forms else forms
+        return base._replace(labels="")
+    forms = sorted(candidates, key=_PREFERRED.index)
     layouts = [_layout_of(path, base, form, candidates[form], evidence) for form in forms]
     chosen = layouts[0]
     labels, _ = _read(path, chosen)
@@ -191,7 +193,8 @@ def _layout_of(path: Path, base: Layout, form: str, patterns: list[str], evidenc
 def _categories(path: Path, layout: Layout) -> dict[str, str]:
     """Categories of the classes of the labels, by their names; {} if they are categories."""
     if not FORMATS[layout.label_format].has_classes or layout.label_format == "mot":
-        names = open_folder(path, layout, lambda error: None).names
+        any_category = layout._replace(category={"*": "target"})
+        names = open_folder(path, any_category, lambda error: None).names
         words = {found[0] for name in names if (found := _INTERFERENCE.search(name))}
         return {"*": "target"} | {f"*{word}*": "interference" for word in sorted(words)}
     classes: set[str] = set(read_classes(path))

@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from dimjax.data.image_folders import SUFFIXES
-from dimjax.data.patterns import FRAME, SEQUENCE, SPLIT, SPLIT_FOLDERS
+from dimjax.data.patterns import FRAME, SEQUENCE, SPLIT, SPLIT_FOLDERS, glob_of, match
 from dimjax.data.sequences import OPENERS
 
 _DOCUMENTS = (".txt", ".csv", ".json", ".xml")
@@ -96,17 +96,24 @@ def _pattern_of(root: Path, containers: list[Path]) -> tuple[str | None, list[Pa
         if len(paths) == 1:
             pattern = (*pattern[:-1], SEQUENCE)
         return "/".join(pattern) + last, group
-    return "/".join(path_pattern(paths)) or ".", group
+    pattern = path_pattern(paths)
+    if pattern[-1:] == (SEQUENCE,) and _matches_others(root, pattern, group):
+        shared = os.path.commonprefix([path[-1] for path in paths])
+        pattern = (*pattern[:-1], f"{shared}*")
+    return "/".join(pattern) or ".", group
+
+
+def _matches_others(root: Path, pattern: tuple[str, ...], group: list[Path]) -> bool:
+    """Whether a pattern matches folders without frames too."""
+    found = root.glob(glob_of("/".join(pattern)))
+    matching = [it for it in found if match("/".join(pattern), it.relative_to(root).as_posix())]
+    return any(it.is_dir() and it not in group for it in matching)
 
 
 def _flat_pattern(root: Path, folders: list[Path]) -> str | None:
     """Pattern of folders that hold several sequences, or still images; None for neither."""
-    folder = folders[0]
-    images = sorted(file for file in folder.iterdir() if file.suffix.lower() in SUFFIXES)
-    prefixes: dict[str, list[Path]] = defaultdict(list)
-    for file in images:
-        found = re.fullmatch(r"(.*?)(\d+)\D*", file.stem)
-        prefixes[found[1] if found else file.stem].append(file)
+    numberings = [_numberings(folder) for folder in folders]
+    prefixes = max(numberings, key=len)
     place = "/".join(path_pattern([one.relative_to(root).parts for one in folders]))
     place = f"{place.replace(SEQUENCE, '*')}/" if place else ""
     separators = {prefix[-1:] for prefix in prefixes}
@@ -114,9 +121,19 @@ def _flat_pattern(root: Path, folders: list[Path]) -> str | None:
     if len(prefixes) > 1 and min(sizes) > 1 and len(separators) == 1:
         separator = separators.pop()
         return f"{place}{SEQUENCE}{separator if not separator.isalnum() else ''}{FRAME}.*"
-    if len(prefixes) > 1 or _are_stills(images):
+    if len(prefixes) > 1 or _are_stills(next(iter(prefixes.values()))):
         return f"{place}{SEQUENCE}.*" if len(folders) == 1 or SPLIT in place else None
     return None
+
+
+def _numberings(folder: Path) -> dict[str, list[Path]]:
+    """Text before the number of an image -> images of a folder."""
+    prefixes: dict[str, list[Path]] = defaultdict(list)
+    for file in sorted(folder.iterdir()):
+        if file.suffix.lower() in SUFFIXES:
+            found = re.fullmatch(r"(.*?)(\d+)\D*", file.stem)
+            prefixes[found[1] if found else file.stem].append(file)
+    return prefixes
 
 
 def _are_stills(images: list[Path]) -> bool:
