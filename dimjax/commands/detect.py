@@ -25,10 +25,11 @@ import numpy as np
 import pandas as pd
 
 from dimjax.atomic_files import write_text
-from dimjax.data.folders import open_folder
+from dimjax.data.folders import Folder, open_folder
 from dimjax.data.layouts import DIMJAX, Layout, layout_from
 from dimjax.data.listing import Source
 from dimjax.data.patterns import FRAME, SEQUENCE, glob_of, match
+from dimjax.data.recognition import recognise
 from dimjax.data.sequences import OPENERS, Sequence, open_sequence
 from dimjax.detection.untrained import check_threshold, detect_and_link
 from dimjax.drawing import overlay
@@ -84,9 +85,9 @@ def run(
     source = _given(source)
     trained = load(workdir, runtime=runtime)
     layout = layout_from(trained.config.data.layout.to_dict(), "config.data.layout")
-    files = _files(source, layout)
+    folder = _folder(source, layout)
     output = Path(output) if output else trained.paths.detect / _name(source, layout)
-    return _write_all(_trained_search(trained), source, files, output, pictures, video)
+    return _write_all(_trained_search(trained), source, folder, output, pictures, video)
 
 
 def run_untrained(
@@ -115,13 +116,13 @@ def run_untrained(
     """
     source = _given(source)
     check_threshold(max_false_alarms)
-    files = _files(source, DIMJAX)
+    folder = _folder(source, DIMJAX)
 
     def search(sequence: Sequence) -> tuple[pd.DataFrame, Tracks]:
         return detect_and_link(sequence, max_false_alarms, progress=_search_bar(sequence))
 
     output = Path(output) if output else _UNTRAINED_OUTPUT / _name(source, DIMJAX)
-    return _write_all(search, source, files, output, pictures, video)
+    return _write_all(search, source, folder, output, pictures, video)
 
 
 def _given(source: str | Path | None) -> Path:
@@ -131,14 +132,19 @@ def _given(source: str | Path | None) -> Path:
     return Path(source)
 
 
-def _files(source: Path, layout: Layout) -> dict[str, Source]:
-    """Map names to paths: the sequences of a data folder, videos in a folder, or the source."""
+def _folder(source: Path, layout: Layout) -> Folder:
+    """Open a data folder, the videos and stacks in a folder, or a single sequence as a folder."""
     if source.is_dir() and any(source.glob(glob_of(layout.sequences))):
-        return open_folder(source, layout).files
+        return open_folder(source, layout)
     if source.is_dir() and any(file.suffix.lower() in _WHOLE for file in source.iterdir()):
-        return open_folder(source, Layout(sequences="*")).files
-    open_sequence(source)  # raises before anything is written
-    return {_name(source, layout): source}
+        return open_folder(source, layout._replace(sequences="*"))
+    try:
+        open_sequence(source, reading=layout.reading)  # raises before anything is written
+    except InputError:
+        if not source.is_dir() or not any(entry.is_dir() for entry in source.iterdir()):
+            raise
+        return open_folder(source, recognise(source).layout)
+    return Folder(source.parent, layout, {_name(source, layout): source})
 
 
 def _trained_search(trained: Run) -> Search:
@@ -155,27 +161,27 @@ def _search_bar(sequence: Sequence) -> Callable:
 
 
 def _write_all(
-    search: Search, source: Path, files: dict[str, Source], output: Path, pictures: int, video: bool
+    search: Search, source: Path, folder: Folder, output: Path, pictures: int, video: bool
 ) -> Path:
     """Search all files of a source and write the results; return the folder."""
-    _begin(output, source, files)
+    _begin(output, source, folder.files)
     results = {}
-    for name, path in files.items():
+    for name in folder.names:
         try:
-            results[name] = _detect_in(search, open_sequence(path, name), output, video)
+            results[name] = _detect_in(search, folder.sequence(name), output, video)
         except InputError as problem:
-            if len(files) == 1:
+            if len(folder.names) == 1:
                 raise
             say(f"skipped: {problem}")
     table = pd.concat([one.table for one in results.values()] or [pd.DataFrame()])
     chosen = pictured_frames({k: one.length for k, one in results.items()}, table, pictures)
     for name, frames in itertools.groupby(chosen, lambda frame: frame[0]):
-        _draw(files[name], name, [t for _, t in frames], results[name].table, output)
+        _draw(folder.sequence(name), [t for _, t in frames], results[name].table, output)
     _summarise(results, table, output)
-    if len(results) < len(files):
-        rule = f"all {len(files)} sequences must be readable and long enough"
+    if len(results) < len(folder.names):
+        rule = f"all {len(folder.names)} sequences must be readable and long enough"
         remedy = f"They are named above; the results of the others are in {output}."
-        raise InputError(source, rule, f"{len(files) - len(results)} that are not", remedy)
+        raise InputError(source, rule, f"{len(folder.names) - len(results)} that are not", remedy)
     return output
 
 
@@ -230,11 +236,10 @@ def _detect_in(search: Search, sequence: Sequence, output: Path, video: bool) ->
     return _Outputs(table, len(sequence), points.track.nunique())
 
 
-def _draw(path: Source, name: str, frames: list[int], table: pd.DataFrame, output: Path) -> None:
+def _draw(sequence: Sequence, frames: list[int], table: pd.DataFrame, output: Path) -> None:
     """Write the overlay pictures of a sequence."""
-    sequence = open_sequence(path, name)
     for t in frames:
-        overlay.draw_frame(sequence, t, table).save(output / f"{name}-{t:06d}.png")
+        overlay.draw_frame(sequence, t, table).save(output / f"{sequence.name}-{t:06d}.png")
 
 
 def _summarise(results: dict[str, _Outputs], table: pd.DataFrame, output: Path) -> None:

@@ -88,7 +88,7 @@ class Folder:
         if name not in self.files:
             rule = f"a sequence must be one of the {len(self.files)} in the folder"
             raise InputError(self.path, rule, repr(name), "Correct the name.")
-        return open_sequence(self.files[name], name)
+        return open_sequence(self.files[name], name, self.layout.reading)
 
     @cached_property
     def shapes(self) -> dict[str, tuple[int, int, int]]:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from dimjax.data.formats import BOX_POINTS, FORMATS
+from dimjax.data.frame_files import CHANNELS, Reading
 from dimjax.data.labels import CATEGORIES
 from dimjax.data.patterns import FRAME, SEQUENCE
 from dimjax.errors import InputError
@@ -24,6 +25,8 @@ _CHOICES = {
     "centroid_order": ("xy", "rowcol"),
     "first_frame": (0, 1),
     "box_point": ("", *BOX_POINTS),
+    "channel": ("", *CHANNELS),
+    "stack_axes": ("", "thw", "hwt"),
     "surplus_rows": ("error", "drop"),
 }
 
@@ -48,7 +51,14 @@ class Layout(NamedTuple):
     first_frame: int = 0  # number of the first frame, 0 or 1
     box_point: str = ""  # what x, y of a box are: corner, centre, bottom-left; "": as usual
     surplus_rows: str = "error"  # rows beyond a sequence's end: error, or drop with a warning
+    channel: str = ""  # red, green, blue or luma, if those of colour images differ
+    stack_axes: str = ""  # order of the axes of stacks, thw or hwt; "": usual, and checked
     splits: dict[str, str] = {}  # split -> file that names its sequences, see `Folder.splits`
+
+    @property
+    def reading(self) -> Reading:
+        """The keys that say how frames are read."""
+        return Reading(self.channel, self.stack_axes)
 
 
 DIMJAX = Layout(splits={name: f"splits/{name}.txt" for name in ("train", "val", "test", "new")})

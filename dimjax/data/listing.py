@@ -9,7 +9,7 @@ import re
 from collections import defaultdict
 from pathlib import Path
 
-from dimjax.data.image_folders import SUFFIXES, list_images, list_still_images
+from dimjax.data.image_folders import DOCUMENTS, SUFFIXES, list_images, list_still_images
 from dimjax.data.layouts import Layout
 from dimjax.data.patterns import FRAME, SEQUENCE, SPLIT, glob_of, match
 from dimjax.data.sequences import OPENERS
@@ -32,6 +32,8 @@ def list_sequences(path: Path, layout: Layout, on_error: OnError) -> dict[str, S
         texts = match(pattern, item.relative_to(path).as_posix())
         if texts is None and SPLIT in pattern:
             continue  # another folder beside those of the splits
+        if pattern.endswith(".*") and item.suffix.lower() in DOCUMENTS:
+            continue
         name = texts["sequence"] if SEQUENCE in pattern and texts else _default_name(item)
         if not item.is_dir() and item.suffix.lower() not in (*OPENERS, *SUFFIXES):
             rule = f"{pattern} must match folders or files of type {', '.join(OPENERS)}"

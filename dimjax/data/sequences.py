@@ -19,11 +19,19 @@ from typing import NamedTuple
 
 import numpy as np
 
-from dimjax.data.frame_files import Frames, open_npy, open_tiff_stack
+from dimjax.data.frame_files import NATIVE, Frames, Reading, open_tiff_stack
 from dimjax.data.image_folders import (
     list_still_images,
     open_folder_of_frames,
     open_images,
+)
+from dimjax.data.stack_files import (
+    open_fits,
+    open_hdf5,
+    open_mat,
+    open_npy,
+    open_npz,
+    open_raw,
 )
 from dimjax.data.video_files import open_video
 from dimjax.errors import InputError
@@ -32,10 +40,15 @@ OPENERS = {
     ".npy": open_npy,
     ".tif": open_tiff_stack,
     ".tiff": open_tiff_stack,
-    ".mp4": open_video,
-    ".avi": open_video,
+    **dict.fromkeys((".mp4", ".avi", ".mkv", ".mov", ".ts", ".m4v"), open_video),
+    ".npz": open_npz,
+    ".mat": open_mat,
+    **dict.fromkeys((".raw", ".bin", ".img"), open_raw),
+    **dict.fromkeys((".h5", ".hdf5"), open_hdf5),
+    **dict.fromkeys((".fits", ".fit", ".fts", ".fz"), open_fits),
 }
 
+_WITHOUT_AXES = (open_video, open_tiff_stack)  # their frames are always in the order of time
 _PAIRS = 16
 _SIGMAS_PER_MAD = 1.4826  # of a normal distribution
 _QUANTISATION_SIGMA = 1 / np.sqrt(12)
@@ -89,21 +102,24 @@ class Scale(NamedTuple):
     noise_sigma: float  # temporal noise of one raw frame, grey levels
 
 
-def open_sequence(path: str | Path | tuple[Path, ...], name: str | None = None) -> Sequence:
+def open_sequence(
+    path: str | Path | tuple[Path, ...], name: str | None = None, reading: Reading = NATIVE
+) -> Sequence:
     """Open a sequence without reading pixels.
 
     Args:
       path: File or folder of the frames, or the images of the frames in order.
       name: Name of the sequence; by default that of the file or folder.
+      reading: Choices between ways to read it.
 
     Raises:
       InputError: The path does not exist, or its frames are damaged, coloured, not numbered without
         gaps, or not all of one size and depth.
     """
     if isinstance(path, tuple):
-        return Sequence(name or path[0].stem, path[0].parent, *open_images(path))
+        return Sequence(name or path[0].stem, path[0].parent, *open_images(path, reading.channel))
     path = Path(path)
-    frames = _open_frames(path)
+    frames = _open_frames(path, reading)
     name = name or (path.resolve().name if path.is_dir() else path.stem)
     return Sequence(name, path, *frames)
 
@@ -204,17 +220,18 @@ def _grouped_mad(values: np.ndarray) -> float:
     return low + width * (0.5 - below) / at
 
 
-def _open_frames(path: Path) -> Frames:
+def _open_frames(path: Path, reading: Reading) -> Frames:
     if path.is_dir():
-        return open_folder_of_frames(path)
+        return open_folder_of_frames(path, reading)
     if not path.exists():
         raise InputError(path, "a sequence must exist", "nothing", "Correct the path.")
     if list_still_images(path):
-        return open_images([path])
+        return open_images([path], reading.channel)
     if path.suffix.lower() not in OPENERS:
         rule = f"a sequence is a folder of images or a file of type {', '.join(OPENERS)}"
         raise InputError(path, rule, path.suffix or "no suffix", "Convert it.")
-    return OPENERS[path.suffix.lower()](path)
+    opener = OPENERS[path.suffix.lower()]
+    return opener(path) if opener in _WITHOUT_AXES else opener(path, reading.stack_axes)
 
 
 def _check_index(t: int, length: int, subject: object) -> None:

@@ -14,13 +14,14 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from dimjax.data.image_folders import SUFFIXES
+from dimjax.data.image_folders import ARRAYS, SUFFIXES
 from dimjax.data.patterns import FRAME, SEQUENCE, SPLIT, SPLIT_FOLDERS, glob_of, match
 from dimjax.data.sequences import OPENERS
 
 _DOCUMENTS = (".txt", ".csv", ".json", ".xml")
 _MASK_SHARE = 0.05  # largest share of set pixels of a mask
 _MASK_LEVELS = 3  # largest number of its levels
+_FEWEST_ARRAYS = 4  # files of one array each that are taken for the frames of a sequence
 _STILL_CORRELATION = 0.5  # of neighbouring images; below it they are no frames of a sequence
 
 
@@ -46,8 +47,11 @@ def survey(root: Path) -> Survey:
         documents += [file for file in files if file.suffix.lower() in _DOCUMENTS]
         if len(images) > 1 or images and all(_stem_number(it) for it in images):
             (masks if _are_masks(images) else containers).append(Path(place))
-        whole = set(OPENERS) - set(SUFFIXES)
-        containers += [file for file in files if file.suffix.lower() in whole]
+        whole = [file for file in files if file.suffix.lower() in set(OPENERS) - set(SUFFIXES)]
+        if _are_numbered_arrays(whole):
+            containers.append(Path(place))
+        else:
+            containers += whole
     pattern, matched = _pattern_of(root, containers)
     others = [container for container in containers if container not in matched]
     return Survey(pattern, matched, others, masks, documents)
@@ -75,7 +79,7 @@ def _pattern_of(root: Path, containers: list[Path]) -> tuple[str | None, list[Pa
     names = [it.name for it in containers if it.is_file()]
     for container in containers:
         repeated = container.is_file() and names.count(container.name) > 1
-        last = container.name if repeated else container.suffix if container.is_file() else ""
+        last = container.name if repeated else ".*" if container.is_file() else ""
         groups[len(container.relative_to(root).parts), last].append(container)
     if not groups:
         return None, []
@@ -95,7 +99,8 @@ def _pattern_of(root: Path, containers: list[Path]) -> tuple[str | None, list[Pa
         pattern = path_pattern(paths)
         if len(paths) == 1:
             pattern = (*pattern[:-1], SEQUENCE)
-        return "/".join(pattern) + last, group
+        suffixes = {container.suffix for container in group}
+        return "/".join(pattern) + (last if len(suffixes) > 1 else suffixes.pop()), group
     pattern = path_pattern(paths)
     if pattern[-1:] == (SEQUENCE,) and _matches_others(root, pattern, group):
         shared = os.path.commonprefix([path[-1] for path in paths])
@@ -114,6 +119,8 @@ def _flat_pattern(root: Path, folders: list[Path]) -> str | None:
     """Pattern of folders that hold several sequences, or still images; None for neither."""
     numberings = [_numberings(folder) for folder in folders]
     prefixes = max(numberings, key=len)
+    if not prefixes:  # arrays rather than images
+        return None
     place = "/".join(path_pattern([one.relative_to(root).parts for one in folders]))
     place = f"{place.replace(SEQUENCE, '*')}/" if place else ""
     separators = {prefix[-1:] for prefix in prefixes}
@@ -158,6 +165,13 @@ def _are_masks(images: list[Path]) -> bool:
     """Whether images have few levels, most pixels of which are 0."""
     chosen = {images[0], images[len(images) // 2], images[-1]}
     return all(_is_mask(image) for image in chosen)
+
+
+def _are_numbered_arrays(files: list[Path]) -> bool:
+    """Whether files are the frames of one sequence, in FITS or MATLAB files."""
+    stems = {re.sub(r"\d+(?=\D*$)", "", file.stem) for file in files}
+    arrays = all(file.suffix.lower() in ARRAYS for file in files)
+    return arrays and len(files) >= _FEWEST_ARRAYS and len(stems) == 1
 
 
 def _is_mask(file: Path) -> bool:
