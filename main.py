@@ -15,7 +15,8 @@ evaluate, predict, refine, mine or report. The other verbs are
     score       write the loss of each example of a split as a table
     review      serve the page on which a person decides the items that wait
     detect      write detections, overlay pictures and videos of sequences
-    export      write the detector as ONNX and StableHLO
+    export      write the detector as ONNX and StableHLO; with --labels=FORM, instead the labels of
+                the run, as its reviews corrected them: csv, coco, yolo, mot, masks or regions
 
 If --workdir holds a run already, --config may be left out. Without --workdir, `detect` does as with
 --untrained.
@@ -52,6 +53,8 @@ _UNTRAINED = flags.DEFINE_bool("untrained", False, "detect: by a fixed filter, w
 _FALSE_ALARMS = flags.DEFINE_float(
     "false-alarms", 0.5, "detect, untrained: threshold, expected false alarms per frame."
 )
+_LABELS = flags.DEFINE_string("labels", None, "export: write the run's labels in this form.")
+_FORM = flags.DEFINE_string("form", None, "detect: also write detections in this form: coco, ...")
 _SPLIT = flags.DEFINE_string("split", "train", "score: train, val or test.")
 _REVIEWER = flags.DEFINE_string("reviewer", None, "review: your name; default: the page asks.")
 _PORT = flags.DEFINE_integer("port", 0, "review: port on this machine; 0 takes a free one.")
@@ -122,6 +125,9 @@ def _score() -> None:
 def _export() -> None:
     from dimjax.commands import export
 
+    if _LABELS.value is not None:
+        export.run_labels(_WORKDIR.value, _LABELS.value, _OUTPUT.value)
+        return
     _cache_compiled_programs()
     export.run(_WORKDIR.value, _OUTPUT.value, _ROUND.value)
 
@@ -131,7 +137,7 @@ def _detect() -> None:
 
     _cache_compiled_programs()
     options = _INPUT.value, _OUTPUT.value, _PICTURES.value, _VIDEO.value
-    detect.run(_WORKDIR.value, *options, _RUNTIME.value)
+    detect.run(_WORKDIR.value, *options, _RUNTIME.value, _FORM.value)
 
 
 def _detect_untrained() -> None:
@@ -139,7 +145,7 @@ def _detect_untrained() -> None:
 
     _cache_compiled_programs()
     options = _INPUT.value, _OUTPUT.value, _PICTURES.value, _VIDEO.value
-    detect.run_untrained(*options, _FALSE_ALARMS.value)
+    detect.run_untrained(*options, _FALSE_ALARMS.value, _FORM.value)
 
 
 class _Verb(NamedTuple):
@@ -149,13 +155,13 @@ class _Verb(NamedTuple):
     flags: tuple[flags.FlagHolder, ...]
 
 
-_DETECT_FLAGS = (_INPUT, _OUTPUT, _PICTURES, _VIDEO)
+_DETECT_FLAGS = (_INPUT, _OUTPUT, _PICTURES, _VIDEO, _FORM)
 _VERBS = {
     "check": _Verb(_check, (_WORKDIR, _CONFIG)),
     "check --input": _Verb(_check_folder, (_INPUT,)),
     "detect": _Verb(_detect, (_WORKDIR, *_DETECT_FLAGS, _RUNTIME)),
     "detect --untrained": _Verb(_detect_untrained, (_UNTRAINED, *_DETECT_FLAGS, _FALSE_ALARMS)),
-    "export": _Verb(_export, (_WORKDIR, _OUTPUT, _ROUND)),
+    "export": _Verb(_export, (_WORKDIR, _OUTPUT, _ROUND, _LABELS)),
     "review": _Verb(_review, (_WORKDIR, _CONFIG, _REVIEWER, _PORT)),
     "score": _Verb(_score, (_WORKDIR, _SPLIT, _ROUND, _EPOCH)),
 }

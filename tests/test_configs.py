@@ -123,7 +123,7 @@ def test_unknown_verbs_are_refused(tmp_path, words, expected):
     assert len(message.splitlines()) == 1
 
 
-DETECT = "--input, --output, --pictures, --video"
+DETECT = "--input, --output, --pictures, --video, --form"
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ DETECT = "--input, --output, --pictures, --video"
     [
         ("check --workdir=x", "--split=val", "--workdir, --config."),
         ("score --workdir=x", "--input=y", "--workdir, --split, --round, --epoch."),
-        ("export --workdir=x", "--untrained", "--workdir, --output, --round."),
+        ("export --workdir=x", "--untrained", "--workdir, --output, --round, --labels."),
         ("review --workdir=x", "--video", "--workdir, --config, --reviewer, --port."),
         ("detect --workdir=x", "--false-alarms=1", f"--workdir, {DETECT}, --runtime."),
         ("detect --workdir=x", "--config=configs/demo.py", f"--workdir, {DETECT}, --runtime."),

@@ -26,6 +26,7 @@ import pandas as pd
 
 from dimjax.atomic_files import write_text
 from dimjax.data.folders import Folder, open_folder
+from dimjax.data.label_writing import as_labels, check_form, write_labels
 from dimjax.data.layouts import DIMJAX, Layout, layout_from
 from dimjax.data.listing import Source
 from dimjax.data.patterns import FRAME, SEQUENCE, glob_of, match
@@ -61,6 +62,7 @@ def run(
     pictures: int = 6,
     video: bool = False,
     runtime: str = "jax",
+    form: str | None = None,
 ) -> Path:
     """Detect targets with the newest checkpoint of a run.
 
@@ -73,6 +75,7 @@ def run(
       pictures: Number of overlay pictures, spread evenly over the frames with detections.
       video: Also write an overlay video of each sequence.
       runtime: "jax" or "onnx"; see dimjax.runs.run.load.
+      form: Also write the detections in this form, one of dimjax.data.label_writing.FORMS.
 
     Returns:
       The folder written to.
@@ -87,7 +90,7 @@ def run(
     layout = layout_from(trained.config.data.layout.to_dict(), "config.data.layout")
     folder = _folder(source, layout)
     output = Path(output) if output else trained.paths.detect / _name(source, layout)
-    return _write_all(_trained_search(trained), source, folder, output, pictures, video)
+    return _write_all(_trained_search(trained), source, folder, output, pictures, video, form)
 
 
 def run_untrained(
@@ -96,6 +99,7 @@ def run_untrained(
     pictures: int = 6,
     video: bool = False,
     max_false_alarms: float = 0.5,
+    form: str | None = None,
 ) -> Path:
     """Detect moving targets without a run, by the filter of dimjax.motion.
 
@@ -105,6 +109,7 @@ def run_untrained(
       pictures: Number of overlay pictures, spread evenly over the frames with detections.
       video: Also write an overlay video of each sequence.
       max_false_alarms: Threshold, expected false alarms in a frame.
+      form: Also write the detections in this form, one of dimjax.data.label_writing.FORMS.
 
     Returns:
       The folder written to.
@@ -122,7 +127,7 @@ def run_untrained(
         return detect_and_link(sequence, max_false_alarms, progress=_search_bar(sequence))
 
     output = Path(output) if output else _UNTRAINED_OUTPUT / _name(source, DIMJAX)
-    return _write_all(search, source, folder, output, pictures, video)
+    return _write_all(search, source, folder, output, pictures, video, form)
 
 
 def _given(source: str | Path | None) -> Path:
@@ -161,9 +166,17 @@ def _search_bar(sequence: Sequence) -> Callable:
 
 
 def _write_all(
-    search: Search, source: Path, folder: Folder, output: Path, pictures: int, video: bool
+    search: Search,
+    source: Path,
+    folder: Folder,
+    output: Path,
+    pictures: int,
+    video: bool,
+    form: str | None,
 ) -> Path:
     """Search all files of a source and write the results; return the folder."""
+    if form is not None:
+        check_form(form)
     _begin(output, source, folder.files)
     results = {}
     for name in folder.names:
@@ -177,6 +190,9 @@ def _write_all(
     chosen = pictured_frames({k: one.length for k, one in results.items()}, table, pictures)
     for name, frames in itertools.groupby(chosen, lambda frame: frame[0]):
         _draw(folder.sequence(name), [t for _, t in frames], results[name].table, output)
+    if form is not None:
+        searched = {name: folder.sequence(name) for name in results}
+        write_labels(as_labels(table), searched, output / form, form)
     _summarise(results, table, output)
     if len(results) < len(folder.names):
         rule = f"all {len(folder.names)} sequences must be readable and long enough"
@@ -227,6 +243,8 @@ def _detect_in(search: Search, sequence: Sequence, output: Path, video: bool) ->
         say(note)
     points = tracks.points[tracks.points.confirmed].drop(columns="confirmed").round(_DECIMALS)
     for rows, file in zip((table, points), _TABLES, strict=True):
+        if sequence.names:
+            rows = rows.assign(file=[sequence.names[t] for t in rows.frame])
         into = output / file
         rows.to_csv(into, mode="a", header=not into.exists(), index=False, lineterminator="\n")
     if video:

@@ -1,7 +1,7 @@
 """Readers of stacks of frames: .npy, .npz, .mat, raw files with a sidecar, HDF5 and FITS cubes.
 
-A stack has the axes time, row and column. MATLAB writes rows, columns, time, which is what is
-expected of .mat files. Whether the axes are in this order is checked by the pixels.
+A stack has the axes time, row and column; only that of a .mat file has the axes row, column and
+time, which MATLAB uses. Whether the axes are in this order is checked by the pixels.
 
     open_npy(Path("flight3.npy")).shape                 # T, H, W
     open_raw(Path("rec1.raw")).read(0)                  # with rec1.json or rec1.hdr beside it

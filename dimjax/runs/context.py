@@ -22,6 +22,7 @@ from dimjax.data.folders import Folder, open_folder
 from dimjax.data.labels import COLUMNS
 from dimjax.data.layouts import layout_from
 from dimjax.data.splits import with_validation
+from dimjax.errors import InputError
 from dimjax.label_noise import planting
 from dimjax.progress import bar, say
 from dimjax.runs.workdir import Paths
@@ -140,6 +141,18 @@ class RoundContext:
         labels = self.folder.labels[self.folder.labels.sequence.isin(names)]
         labels, match_px = labels[list(COLUMNS)], self.config.detection.match_px
         return ledger.create_or_open(self.paths.ledger, labels, self.folder.shapes, match_px)
+
+    def corrected_labels(self) -> pd.DataFrame:
+        """Return the labels of the run with all decisions of its reviews, without planted errors.
+
+        Raises:
+          InputError: The run has no ledger yet.
+        """
+        if not self.paths.ledger.exists():
+            rule, remedy = "a run's labels must be known", "Run `build` first."
+            raise InputError(self.paths.ledger, rule, "no ledger", remedy)
+        with self.open_ledger() as db:
+            return ledger.labels_as_of(db)
 
     def trained_labels(self, db: ledger.Ledger) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Return the labels that the round was trained on, ids in the index, and planted errors."""
