@@ -26,6 +26,7 @@ import pandas as pd
 
 from dimjax.atomic_files import write_text
 from dimjax.data.folders import Folder, open_folder
+from dimjax.data.image_folders import ARRAYS
 from dimjax.data.label_writing import as_labels, check_form, write_labels
 from dimjax.data.layouts import DIMJAX, Layout, layout_from
 from dimjax.data.listing import Source
@@ -39,7 +40,7 @@ from dimjax.progress import bar, say
 from dimjax.runs.run import Run, load
 from dimjax.tracks import Tracks
 
-_WHOLE = set(OPENERS) - {".tif", ".tiff"}  # suffixes of files that are whole sequences
+_WHOLE = set(OPENERS) - {".tif", ".tiff", *ARRAYS}  # suffixes of files that are whole sequences
 _DECIMALS = 4
 _TABLES = ("detections.csv", "tracks.csv")
 _UNTRAINED_OUTPUT = Path("detections")
@@ -141,14 +142,17 @@ def _folder(source: Path, layout: Layout) -> Folder:
     """Open a data folder, the videos and stacks in a folder, or a single sequence as a folder."""
     if source.is_dir() and any(source.glob(glob_of(layout.sequences))):
         return open_folder(source, layout)
-    if source.is_dir() and any(file.suffix.lower() in _WHOLE for file in source.iterdir()):
-        return open_folder(source, layout._replace(sequences="*"))
     try:
         open_sequence(source, reading=layout.reading)  # raises before anything is written
     except InputError:
-        if not source.is_dir() or not any(entry.is_dir() for entry in source.iterdir()):
-            raise
-        return open_folder(source, recognise(source).layout)
+        entries = list(source.iterdir()) if source.is_dir() else []
+        if any(entry.suffix.lower() in _WHOLE for entry in entries):
+            return open_folder(source, layout._replace(sequences="*"))
+        if any(entry.is_dir() for entry in entries):
+            found = recognise(source)
+            say(f"layout of {source}: {'; '.join(found.evidence)}")
+            return open_folder(source, found.layout)
+        raise
     return Folder(source.parent, layout, {_name(source, layout): source})
 
 
