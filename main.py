@@ -20,7 +20,17 @@ evaluate, predict, refine, mine or report. The other verbs are
 
 If --workdir holds a run already, --config may be left out. Without --workdir, `detect` does as with
 --untrained.
+
+Exit status: 0 done, 1 a fault or problems found, 2 wrong usage, 3 the run waits for a person's
+review, 130 interrupted. A failure is described in one line; its traceback is in error.log.
 """
+
+from dimjax.commands import program
+from dimjax.training.memory import restart_with_huge_pages
+
+if __name__ == "__main__":  # before the slow imports
+    program.exit_on_signals()
+    restart_with_huge_pages()
 
 import os
 import sys
@@ -33,20 +43,19 @@ from absl import app, flags, logging
 from ml_collections import config_flags
 
 from dimjax.data.presets import AUTO, preset
-from dimjax.errors import InputError
+from dimjax.errors import UsageError, doing
 from dimjax.runs.workdir import Paths, read_config
 from dimjax.stages import STAGES
-from dimjax.training.memory import restart_with_huge_pages
 
 _CONFIG = config_flags.DEFINE_config_file("config", None, "Configuration, e.g. configs/demo.py.")
 _WORKDIR = flags.DEFINE_string("workdir", None, "The run's directory.")
-_ROUND = flags.DEFINE_integer("round", None, "score, export: the round; default: the newest.")
-_EPOCH = flags.DEFINE_integer("epoch", None, "score: checkpoint's epoch; default: the newest.")
+_ROUND = flags.DEFINE_integer("round", None, "score, export: the round; default: the newest.", 0)
+_EPOCH = flags.DEFINE_integer("epoch", None, "score: checkpoint's epoch; default: the newest.", 0)
 _INPUT = flags.DEFINE_string(
     "input", None, "detect: a sequence, or a data folder; check: a folder to recognise."
 )
 _OUTPUT = flags.DEFINE_string("output", None, "detect, export: folder to write to.")
-_PICTURES = flags.DEFINE_integer("pictures", 6, "detect: number of overlay pictures.")
+_PICTURES = flags.DEFINE_integer("pictures", 6, "detect: number of overlay pictures.", 0)
 _VIDEO = flags.DEFINE_bool("video", False, "detect: write an overlay video of each sequence.")
 _RUNTIME = flags.DEFINE_enum("runtime", "jax", ["jax", "onnx"], "detect: library to compute with.")
 _UNTRAINED = flags.DEFINE_bool("untrained", False, "detect: by a fixed filter, without a run.")
@@ -57,7 +66,10 @@ _LABELS = flags.DEFINE_string("labels", None, "export: write the run's labels in
 _FORM = flags.DEFINE_string("form", None, "detect: also write detections in this form: coco, ...")
 _SPLIT = flags.DEFINE_string("split", "train", "score: train, val or test.")
 _REVIEWER = flags.DEFINE_string("reviewer", None, "review: your name; default: the page asks.")
-_PORT = flags.DEFINE_integer("port", 0, "review: port on this machine; 0 takes a free one.")
+_PORT = flags.DEFINE_integer("port", 0, "review: port on this machine; 0: a free one.", 0)
+
+# Begins the reason that a configuration cannot be used.
+_NOT_LOADED = "Configuration is not available because of an earlier failure to load: "
 
 
 def make_builder(data_dir: Path, **config):
@@ -70,13 +82,14 @@ def make_builder(data_dir: Path, **config):
     return dim_targets.Builder(config=dim_targets.DimTargetsConfig(**config), data_dir=data_dir)
 
 
-def main(argv: list[str]) -> None:
-    """Run a verb; bad input ends with one line that says how to go on."""
+def main() -> int | None:
+    """Run a verb and return its exit status."""
+    argv = _parse_flags(sys.argv)
     logging.set_verbosity(logging.ERROR)  # JAX and TFDS warn about intended behaviour
     if len(argv) > 2:
         rule, value = "at most one word names a verb", " ".join(argv[1:])
         remedy = "Pass options as flags; see main.py --help."
-        raise InputError("main.py", rule, value, remedy)
+        raise UsageError("main.py", rule, value, remedy)
     verb = argv[1] if len(argv) > 1 else "rounds"
     if verb == "detect" and (_UNTRAINED.value or _WORKDIR.value is None):
         verb = "detect --untrained"
@@ -84,7 +97,8 @@ def main(argv: list[str]) -> None:
         verb = "check --input"
     command = _VERBS.get(verb) or _main_job(verb)
     _check_flags(verb, command.flags)
-    command.run()
+    with doing(verb):
+        return command.run()
 
 
 # Each verb imports its own modules: a page must open without waiting for JAX. A configuration file
@@ -97,22 +111,22 @@ def _review() -> None:
     review.run(_config(), Paths(_WORKDIR.value), _REVIEWER.value, _PORT.value)
 
 
-def _check() -> None:
+def _check() -> int:
     from dimjax.commands import check
 
-    sys.exit(1 if check.run(_config(), Paths(_WORKDIR.value)) else 0)
+    return 1 if check.run(_config(), Paths(_WORKDIR.value)) else program.DONE
 
 
-def _check_folder() -> None:
+def _check_folder() -> int:
     from configs import default
     from dimjax.commands import check, recognise
 
     layout, doubts = recognise.describe(_INPUT.value)
     config = default.get_config()
-    config.data.folder, config.chips.chip_px = _INPUT.value, 1
+    config.data.folder, config.chips.chip_px = _INPUT.value, config.model.output_stride
     with config.ignore_type():
         config.data.layout = type(config)(layout._asdict())
-    sys.exit(1 if check.run(config, None, doubts) else 0)
+    return 1 if check.run(config, None, doubts) else program.DONE
 
 
 def _score() -> None:
@@ -151,7 +165,7 @@ def _detect_untrained() -> None:
 class _Verb(NamedTuple):
     """A function that carries out a verb, and the flags that it uses."""
 
-    run: Callable[[], None]
+    run: Callable[[], int | None]  # returns an exit status, or None if it is done
     flags: tuple[flags.FlagHolder, ...]
 
 
@@ -172,28 +186,32 @@ def _main_job(last: str) -> _Verb:
     verbs = ("rounds", *STAGES, *_VERBS)
     if last not in verbs:
         rule = f"the word after it must be one of {', '.join(verbs)}"
-        raise InputError("main.py", rule, last, "Correct it.")
+        raise UsageError("main.py", rule, last, "Correct it.")
     return _Verb(partial(_rounds, last), (_WORKDIR, _CONFIG))
 
 
-def _rounds(last: str) -> None:
+def _rounds(last: str) -> int:
     from dimjax.stages import rounds
 
     _cache_compiled_programs()
-    rounds.run(_config(), _WORKDIR.value, make_builder, last)
+    waits = rounds.run(_config(), _WORKDIR.value, make_builder, last)
+    return program.WAITING if waits else program.DONE
 
 
 def _check_flags(verb: str, used: tuple[flags.FlagHolder, ...]) -> None:
-    """Raise an InputError for a flag that the verb does not use, or for a missing --workdir."""
+    """Raise for a flag that is empty or that the verb does not use, or for a missing --workdir."""
     names = [flag.name for flag in used]
     for flag in (flag for command in _VERBS.values() for flag in command.flags):
         if flag.present and flag.name not in names:
             rule = "only flags of the verb may be given"
             remedy = f"They are --{', --'.join(names)}."
-            raise InputError(f"main.py {verb}", rule, f"--{flag.name}", remedy)
+            raise UsageError(f"main.py {verb}", rule, f"--{flag.name}", remedy)
+        if flag.present and flag.value == "":
+            remedy = "Give a value, or leave the flag out."
+            raise UsageError(f"--{flag.name}", "it must have a value", "an empty one", remedy)
     if "workdir" in names and _WORKDIR.value is None:
         remedy = "Give --workdir=DIR, e.g. runs/demo."
-        raise InputError("--workdir", f"`{verb}` needs a run's directory", "nothing", remedy)
+        raise UsageError("--workdir", f"`{verb}` needs a run's directory", "nothing", remedy)
 
 
 def _config():
@@ -206,15 +224,42 @@ def _config():
 
 
 def _parse_flags(argv: list[str]) -> list[str]:
-    """Parse the flags; an unknown key of the configuration is reported like other bad input."""
+    """Parse the flags and load the configuration; return the words that are no flags.
+
+    Raises:
+      UsageError: A flag, its value, a key of the configuration or the configuration is invalid.
+    """
+    argv = [_with_preset(word) for word in argv]
+    app.define_help_flags()
     try:
-        return app.parse_flags_with_usage([_with_preset(word) for word in argv])
-    except (KeyError, AttributeError) as error:
-        message = error.args[0]  # an AttributeError holds the KeyError that it comes from
-        message = message.args[0] if isinstance(message, KeyError) else message
-        key, _, hint = message.partition("\n")
+        words = flags.FLAGS(argv)
+        if _CONFIG.value is not None:
+            _CONFIG.value.to_dict()  # a file that could not be loaded raises here
+        return words
+    except SystemExit as exit:  # after --help
+        raise SystemExit(program.DONE) from exit
+    except Exception as error:  # a configuration is code, which may raise anything
+        raise _flag_error(error, argv) from error
+
+
+def _flag_error(error: Exception, argv: list[str]) -> UsageError:
+    """Describe an error of the flags, of a key, or of a configuration that cannot be loaded."""
+    first, lines = error.args[0], [line.strip() for line in str(error).strip().splitlines()]
+    missing = first if isinstance(first, KeyError) else error  # an AttributeError may hold one
+    if isinstance(missing, KeyError):
+        key, _, hint = missing.args[0].partition("\n")
         rule = "every key must stand in configs/default.py"
-        raise InputError("--config", rule, key, hint or "Correct the key.") from error
+        return UsageError("--config", rule, key, hint or "Correct the key.")
+    given = [word for word in argv if word.startswith(("--config=", "-config="))]
+    if any(word.startswith("--config.") for word in argv) and not given:
+        remedy = "Give --config=FILE too."
+        return UsageError("--config", "its keys need a configuration", "none", remedy)
+    of_flag = isinstance(error, flags.Error) and not lines[0].startswith("flag --config=")
+    if given and not of_flag:
+        rule = "it must be a configuration such as configs/demo.py"
+        reason = lines[-1].removeprefix(_NOT_LOADED).rstrip(".")
+        return UsageError(given[-1], rule, reason, "Correct the path or the file.")
+    return UsageError("main.py", "flags must be valid", lines[-1], "See main.py --help.")
 
 
 def _with_preset(word: str) -> str:
@@ -235,8 +280,4 @@ def _cache_compiled_programs() -> None:
 
 
 if __name__ == "__main__":
-    restart_with_huge_pages()
-    try:
-        app.run(main, flags_parser=_parse_flags)
-    except InputError as error:
-        sys.exit(f"error: {error}")
+    program.run(main, lambda: _WORKDIR.value if flags.FLAGS.is_parsed() else None)

@@ -17,7 +17,7 @@ from torch import nn
 from dimjax.models import OUTPUTS
 from dimjax.models.backbones import darknet, efficientnet, googlenet, mobilenet, resnet, squeezenet
 from dimjax.models.layers import scaled_channels, stages_up_to
-from dimjax.training.inputs import CHANNELS
+from dimjax.training.inputs import CHANNELS, skipped_channels
 
 _leaky_relu = partial(F.leaky_relu, negative_slope=0.1)
 _max_pool = partial(F.max_pool2d, kernel_size=3, stride=2, padding=1)
@@ -26,7 +26,8 @@ _max_pool = partial(F.max_pool2d, kernel_size=3, stride=2, padding=1)
 def torch_detector(description: dict, variables: dict) -> nn.Module:
     """Create the network of a description with these variables, in evaluation mode."""
     width, stride = description["width"], description["output_stride"]
-    inputs = variables["params"]["outputs"]["kernel"].shape[2]
+    skipped = skipped_channels(description["input"])
+    head_channels = variables["params"]["outputs"]["kernel"].shape[2] - 2 * skipped
     make = {
         "darknet19": _DarkNet19,
         "resnet18": _ResNet18,
@@ -36,20 +37,24 @@ def torch_detector(description: dict, variables: dict) -> nn.Module:
         "efficientnet_b0": partial(_EfficientNetB0, context_px=description["context_px"]),
     }[description["backbone"]]
     backbone = make(CHANNELS[description["input"]], width, stride)
-    network = _Detector(backbone, inputs)
+    network = _Detector(backbone, head_channels, stride, skipped)
     _load(network, variables)
     return network.eval()
 
 
 class _Detector(nn.Module):
-    def __init__(self, backbone, head_channels):
+    def __init__(self, backbone, head_channels, stride, skipped):
         super().__init__()
-        self.backbone = backbone
-        self.head = _ConvNorm(backbone.out, head_channels, 3, activation=_leaky_relu)
-        self.outputs = nn.Conv2d(head_channels, len(OUTPUTS), 1)
+        self.backbone, self.stride, self.skipped = backbone, stride, skipped
+        inputs = backbone.out + 2 * skipped
+        self.head = _ConvNorm(inputs, head_channels, 3, activation=_leaky_relu)
+        self.outputs = nn.Conv2d(head_channels + 2 * skipped, len(OUTPUTS), 1)
 
     def forward(self, x):
-        return self.outputs(self.head(self.backbone(x)))
+        skipped = x[:, x.shape[1] - self.skipped :]
+        extremes = F.max_pool2d(torch.cat([skipped, -skipped], 1), self.stride)
+        features = self.head(torch.cat([self.backbone(x), extremes], 1))
+        return self.outputs(torch.cat([features, extremes], 1))
 
 
 class _ConvNorm(nn.Module):

@@ -22,6 +22,8 @@ def get_config() -> config_dict.ConfigDict:
     config.sky = config_dict.ConfigDict()  # simulated if data.folder is ""
     config.sky.sequences = config_dict.ConfigDict({"train": 100, "val": 5, "test": 5, "new": 0})
     config.sky.settings = config_dict.ConfigDict(SkyConfig()._asdict())  # dimjax/sky/settings.py
+    config.sky.training = config_dict.ConfigDict()  # of the training sequences; None: as settings
+    config.sky.training.interference_per_frame = config_dict.placeholder(float)
     config.sky.errors = config_dict.ConfigDict(ErrorRates()._asdict())  # shares of all labels
 
     config.chips = config_dict.ConfigDict()

@@ -4,7 +4,7 @@
 
 Harder than configs/demo.py, whose sky is calm: the clouds have sharper contrasts and drift, the
 camera pans and jitters, targets may stand still, and there are two interferences in each frame to
-eight targets.
+eight targets; eight in the training sequences, so that interference can be learnt.
 """
 
 from configs import demo
@@ -18,4 +18,5 @@ def get_config():
     settings = SkyConfig()._asdict()
     config.sky.settings.update({name: settings[name] for name in calm})
     config.sky.settings.targets_per_frame = 8.0
+    config.sky.training.interference_per_frame = 8.0
     return config

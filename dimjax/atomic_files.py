@@ -1,4 +1,4 @@
-"""Atomic writes and exclusive locks: files that survive kills, power cuts and other processes.
+"""Safe files: atomic writes, exclusive locks, and reading only what is a file of a sane size.
 
 A file written here appears under its name complete and on the disk, or not at all. A lock is held
 by one process at a time and ends with it.
@@ -6,14 +6,18 @@ by one process at a time and ends with it.
     with atomic_write("runs/demo/report.html") as partial:
         partial.write_text("...")
     write_text("runs/demo/report.html", "...")          # the same; write_parquet for tables
+    check_regular("data/labels.csv")                    # no named pipe, device or folder
     with exclusive_lock("runs/demo/run.lock", "one at a time", "End it first."):
         ...
 """
 
 import contextlib
 import glob
+import math
 import os
 import platform
+import stat
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -21,6 +25,8 @@ import pandas as pd
 from filelock import FileLock, Timeout
 
 from dimjax.errors import InputError
+
+_KINDS = {stat.S_IFIFO: "a named pipe", stat.S_IFDIR: "a folder", stat.S_IFSOCK: "a socket"}
 
 
 @contextlib.contextmanager
@@ -44,6 +50,10 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
         os.replace(partial, path)
         if os.name != "nt":  # Windows cannot open a folder
             _flush(path.parent, os.O_RDONLY)
+    except OSError as error:
+        if error.filename is None or error.filename == str(partial):  # e.g. of a full disk
+            error.filename = str(path)
+        raise
     finally:
         partial.unlink(missing_ok=True)
 
@@ -60,27 +70,51 @@ def write_parquet(table: pd.DataFrame, path: str | Path) -> None:
         table.to_parquet(partial, index=False)
 
 
+def check_regular(path: str | Path, max_bytes: float = math.inf) -> None:
+    """Check that a path is a file of bounded size, before it is opened. A missing file passes.
+
+    Opening a named pipe would wait for its writer, and a device has no end.
+
+    Raises:
+      InputError: It is something else, or larger than max_bytes.
+    """
+    path = Path(path)
+    try:
+        status = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except (OSError, ValueError) as error:  # e.g. a loop of links, or a name of 300 bytes
+        raise InputError(path, "the file must be readable", error, "Correct the path.") from error
+    if not stat.S_ISREG(status.st_mode):
+        kind = _KINDS.get(stat.S_IFMT(status.st_mode), "a device")
+        raise InputError(path, "it must be a file", kind, "Replace it by a file.")
+    if status.st_size > max_bytes:
+        rule, value = f"it must have at most {max_bytes:,} bytes", f"{status.st_size:,}"
+        raise InputError(path, rule, value, "Split it, or restore it.")
+
+
 @contextlib.contextmanager
 def exclusive_lock(
     path: str | Path,
     rule: str,
     remedy: str,
-    describe_holder: Callable[[str], str] = "process {}".format,
+    describe_holder: Callable[[str], str] = str,
 ) -> Iterator[None]:
     """Hold a lock file. The lock ends with the block or the process, however that ends.
 
     Args:
-      path: The lock file. It contains the process ID of its present or last holder, and stays.
+      path: The lock file. It names process, host and start of its present or last holder, and
+        stays.
       rule: The rule in the error.
       remedy: The remedy in the error.
-      describe_holder: Process ID of the holder -> description of the holder in the error.
+      describe_holder: "process 12 on host3 since ..." -> description of the holder in the error.
 
     Raises:
       InputError: Another process holds the lock.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(path, blocking=False, on_acquired=_write_process_id)
+    lock = FileLock(path, blocking=False, on_acquired=_write_holder)
     try:
         lock.acquire()
     except Timeout as error:
@@ -91,17 +125,19 @@ def exclusive_lock(
         lock.release()
 
 
-def _write_process_id(descriptor: int) -> None:
+def _write_holder(descriptor: int) -> None:
+    now = time.strftime("%Y-%m-%d %H:%M:%S")
     os.ftruncate(descriptor, 0)
-    os.write(descriptor, f"{os.getpid()}\n".encode())
+    os.write(descriptor, f"process {os.getpid()} on {platform.node()} since {now}\n".encode())
 
 
 def _holder(lock_file: Path) -> str:
-    """Process ID in a lock file."""
+    """Description of the holder in a lock file."""
     try:
-        return lock_file.read_text(encoding="utf-8").strip()
+        text = lock_file.read_text(encoding="utf-8", errors="replace")[:200]
     except PermissionError:  # on Windows a lock forbids reading as well
-        return "unknown"
+        return "another process"
+    return "".join(one for one in text if one.isprintable())
 
 
 def _is_running(process_id: str) -> bool:

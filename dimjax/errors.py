@@ -5,9 +5,13 @@ raise InputError("labels.csv line 17", "x must lie in 0 <= x < 640", 640.2,
 
 Functions that check many values take a callback `on_error`. The default, `raise_error`, raises the
 first error. Pass `errors.append` to collect all of them; invalid values are then left out.
+
+    with doing("round 0, train"):                   # named in the message of any error
+        ...
 """
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 
 
 class InputError(ValueError):
@@ -21,7 +25,25 @@ class InputError(ValueError):
     """
 
     def __init__(self, subject: object, rule: str, value: object, remedy: str):
-        super().__init__(f"{subject}: {rule}; found {value}. {remedy}")
+        super().__init__(one_line(f"{subject}: {rule}; found {_shortened(value)}. {remedy}"))
+
+
+class UsageError(InputError):
+    """The command line is wrong: a verb, or a flag and its value."""
+
+
+_MAX_VALUE = 500  # characters of a value in an error
+DURING = "during: "  # begins the notes of `doing`
+
+
+def one_line(text: object) -> str:
+    """Write a text on one line of printable characters; others are escaped."""
+    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in str(text))
+
+
+def _shortened(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= _MAX_VALUE else f"{text[:_MAX_VALUE]}... ({len(text)} characters)"
 
 
 OnError = Callable[[InputError], None]
@@ -30,3 +52,13 @@ OnError = Callable[[InputError], None]
 def raise_error(error: InputError) -> None:
     """Raise the error: the default of `on_error`."""
     raise error
+
+
+@contextlib.contextmanager
+def doing(activity: str) -> Iterator[None]:
+    """Add a note that names the activity of a block to the errors that leave it."""
+    try:
+        yield
+    except BaseException as error:
+        error.add_note(f"{DURING}{activity}")
+        raise

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 
 from tqdm import tqdm
 
+from dimjax.errors import InputError
+
 
 def bar(items: Iterable, description: str, unit: str = "it") -> tqdm:
     """Wrap an iterable in a progress bar with rate and time left.
@@ -18,5 +20,14 @@ def bar(items: Iterable, description: str, unit: str = "it") -> tqdm:
 
 
 def say(text: str) -> None:
-    """Print a line above any progress bar."""
-    tqdm.write(text)
+    """Print a line above any progress bar, at once.
+
+    Raises:
+      InputError: Standard output is full or closed at its other end.
+    """
+    try:
+        with tqdm.external_write_mode():
+            print(text, flush=True)
+    except OSError as error:
+        rule, remedy = "its reader must accept all lines", "Nothing is lost; run it again."
+        raise InputError("standard output", rule, error.strerror, remedy) from error

@@ -8,7 +8,9 @@ A rule that depends on another setting is made once that setting is known:
     rules = RULES | {"confirm_frames": between(settings.confirm_hits, 62)}
 """
 
+import math
 from collections.abc import Callable, Mapping
+from numbers import Integral, Real
 from typing import Any, NamedTuple
 
 from dimjax.errors import InputError
@@ -31,8 +33,34 @@ def between(low: float, high: float) -> Rule:
     return Rule(lambda value: low <= value <= high, f"between {low} and {high}")
 
 
+def _is_finite(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_pair(value: Any) -> bool:
+    return isinstance(value, list | tuple) and len(value) == 2 and all(map(_is_finite, value))
+
+
 ABOVE_ZERO = Rule(lambda value: value > 0, "above 0")
 SHARE = between(0, 1)
+INTEGER = Rule(
+    lambda value: isinstance(value, Integral) and not isinstance(value, bool), "a whole number"
+)
+NUMBER = Rule(_is_finite, "a finite number")
+NUMBER_PAIR = Rule(_is_pair, "two finite numbers (low, high)")
+TEXT = Rule(lambda value: isinstance(value, str), "a text")
+SWITCH = Rule(lambda value: isinstance(value, bool), "True or False")
+
+
+def same_type(default: Any) -> Rule:
+    """Accept values of the type of a default; a float may be any finite number."""
+    rules = {bool: SWITCH, int: INTEGER, float: NUMBER, tuple: NUMBER_PAIR, str: TEXT}
+    return rules[type(default)]
+
+
+def optional(rule: Rule) -> Rule:
+    """Accept None beside the values that a rule accepts."""
+    return Rule(lambda value: value is None or rule.holds(value), f"None, or {rule.text}")
 
 
 def check_fields(

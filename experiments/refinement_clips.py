@@ -25,7 +25,8 @@ from dimjax.data.labels import COLUMNS, write_table
 from dimjax.data.layouts import DIMJAX
 from dimjax.data.sequences import Sequence
 from dimjax.label_noise import ErrorRates, annotate
-from dimjax.suspects import link_labels, measure_frames
+from dimjax.suspects import measure_frames
+from dimjax.tracks import link_labels
 
 NAME = "drone-ir"
 _MIN_SNR = 1.5  # strongest response near a location without an object

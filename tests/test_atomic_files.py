@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import subprocess
 import sys
 
@@ -106,15 +107,18 @@ def test_a_file_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch, wri
 def test_a_lock_is_refused_while_another_process_holds_it(tmp_path):
     path = tmp_path / "new" / "run.lock"
     with start(HOLDER, path) as holder:
-        text = rf"run\.lock: one at a time; found process {holder.pid}\. End it first\.$"
+        name = (
+            rf"process {holder.pid} on {re.escape(platform.node())} since \d{{4}}-\d\d-\d\d [\d:]+"
+        )
+        text = rf"run\.lock: one at a time; found {name}\. End it first\.$"
         for _ in range(2):  # a refused process does not touch the file
             with pytest.raises(InputError, match=text):
                 exclusive_lock(path, "one at a time", "End it first.").__enter__()
-        with pytest.raises(InputError, match=f"found the page of {holder.pid}"):
+        with pytest.raises(InputError, match=f"found the page of {name}"):
             exclusive_lock(path, "", "", describe_holder="the page of {}".format).__enter__()
         holder.communicate("\n")
     with exclusive_lock(path, "", ""):
-        assert path.read_text() == f"{os.getpid()}\n"
+        assert path.read_text().startswith(f"process {os.getpid()} on ")
 
 
 def test_a_killed_process_holds_no_lock(tmp_path):
@@ -122,7 +126,7 @@ def test_a_killed_process_holds_no_lock(tmp_path):
     with start(HOLDER, path) as holder:
         holder.kill()
     with exclusive_lock(path, "", ""):
-        assert path.read_text() == f"{os.getpid()}\n"
+        assert path.read_text().startswith(f"process {os.getpid()} on ")
 
 
 def test_a_lock_ends_with_its_block_and_holds_within_one_process(tmp_path):

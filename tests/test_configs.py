@@ -1,5 +1,6 @@
 """Configurations: the cells of Table 2, one set of keys, and messages about bad values."""
 
+import functools
 import importlib.util
 import math
 import operator
@@ -10,6 +11,7 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import pytest
+from ml_collections import config_dict
 
 from dimjax.detection.detector import create_model
 from dimjax.errors import InputError
@@ -97,6 +99,7 @@ def test_an_unknown_key_is_named(tmp_path, key, hint):
         ("chips.chip_px=30", "config.chips.chip_px: must be a multiple of model.output_stride"),
         ("training.batch_size=0", "config.training.batch_size: must be 1 or more; found 0"),
         ("training.batch_size=6", "config.training.batch_size: must be a multiple of the 4 dev"),
+        ("sky.settings.snr=5", "config.sky.settings.snr: must be two finite numbers (low, high)"),
         ("data.folder=nowhere", "nowhere: a data folder must exist; found no folder"),
         ("training.optimizer=sgd", "config.training.optimizer: must be one of adamw, adam"),
         ("detection.tile_px=100", "config.detection.tile_px: must be"),
@@ -164,12 +167,61 @@ def test_every_verb_but_detect_needs_a_workdir(words):
      "data.val_share", "sky.settings.snr"],
 )  # fmt: skip
 def test_a_value_that_is_not_finite_is_refused(key, value):
-    config = get_config("demo")
-    part, _, name = key.rpartition(".")
-    inner = operator.attrgetter(part)(config)
-    inner[name] = (value, 9.0) if name == "snr" else value
-    with pytest.raises(InputError, match=rf"config\.{key}: must be finite; found .*{value}"):
-        check(config)
+    value = (value, 9.0) if key == "sky.settings.snr" else value
+    with pytest.raises(
+        InputError, match=rf"config\.{key}: must be .*finite number.*; found .*{value}"
+    ):
+        check(changed(key, value))
+
+
+def changed(key: str, value):
+    """configs/demo.py with another value, of any type, for a key."""
+    values = get_config("demo").to_dict()
+    *sections, name = key.split(".")
+    functools.reduce(operator.getitem, sections, values)[name] = value
+    return config_dict.ConfigDict(values)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "rule"),
+    [
+        ("sky.settings.snr", 5, "must be two finite numbers"),
+        ("sky.settings.snr", (1.0,), "must be two finite numbers"),
+        ("sky.settings.snr", (1.0, 1e300), "at most 1,000,000"),
+        ("sky.settings.targets_per_frame", 1e9, "must be between 0 and 10000"),
+        ("sky.settings.height", 10**9, "must be between 32 and 16384"),
+        ("sky.sequences.train", 1.5, "must be a whole number"),
+        ("sky.sequences.new", -1, "must be 0 or more"),
+        ("sky.errors.position", 2.0, "must be between 0 and 1"),
+        ("seed", 2**32, "must be at most 4,294,967,295"),
+        ("data.stride", 1e20, "must be a whole number"),
+        ("data.val_share", 1.0, "must be 0 or more and below 1"),
+        ("data.folder", 3, "must be a text"),
+        ("data.layout.sequences", "/etc/*", "must be a path inside the folder"),
+        ("data.layout.sequences", "a/../../*", "must be a path inside the folder"),
+        ("data.layout.sequences", "", "must be a path inside the folder"),
+        ("data.layout.labels", 7, "must be a path inside the folder"),
+        ("data.layout.splits", {"train": "/etc/passwd"}, "must be a path inside the folder"),
+        ("data.layout.centroid_size_px", "3", "must be a number of pixels"),
+        ("chips.backgrounds_per_label", 1e300, "must be at most 1,000"),
+        ("model.width", 1e6, "must be at most 16"),
+        ("model.bf16", "yes", "must be True or False"),
+        ("training.epochs", True, "must be a whole number"),
+        ("training.batch_size", 1_000_000, "must be at most 65,536"),
+        ("training.warmup_epochs", 1e18, "must be at most 100,000"),
+        ("training.noise", 1e30, "must be at most 1,000"),
+        ("rounds.reviewer", ["human"], "must be a text"),
+        ("loss.location_weight", None, "must be a finite number"),
+        ("detection.match_px", 1e300, "must be at most 1,000"),
+        ("evidence.frames", 3.5, "must be a whole number"),
+        ("evaluation.false_alarms_per_frame", 3, "must be a list of finite numbers"),
+    ],
+)  # fmt: skip
+def test_a_value_of_another_type_or_beyond_its_limit_is_refused(key, value, rule):
+    with pytest.raises(InputError, match=rule) as error:
+        check(changed(key, value))
+    section = key.removesuffix(".splits")
+    assert section.rpartition(".")[2] in str(error.value) and "\n" not in str(error.value)
 
 
 def test_a_missing_key_is_named():
@@ -186,6 +238,29 @@ def test_a_loss_threshold_needs_a_refinement():
     config.refinement.loss_threshold, config.refinement.planted_share = 1.0, 0.0
     with pytest.raises(InputError, match="loss_threshold: must be 0 without a refinement"):
         check(config)
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--workdir="], "--workdir: it must have a value; found an empty one."),
+        (["detect", "--input=", "--untrained"], "--input: it must have a value"),
+        (["--config=configs/nope.py"], "--config=configs/nope.py: it must be a configuration such"),
+        (["--config="], "--config=: it must be a configuration such as configs/demo.py;"),
+        (["--config=configs"], "--config=configs: it must be a configuration such as configs/demo"),
+        (["--config=configs/backbone.py:vgg,80"], "name a cell as backbone,pixels"),
+        (["--config.training.epochs=3"], "--config: its keys need a configuration"),
+        (["--nope=3"], "main.py: flags must be valid; found Unknown command line flag 'nope'."),
+        (["--config=configs/demo.py", "--config.model.width=x"], "could not convert string to"),
+        (["detect", "--pictures=-5"], "flag --pictures=-5: -5 is not a non-negative integer"),
+    ],
+)  # fmt: skip
+def test_wrong_usage_is_one_line_with_a_status_of_its_own(words, expected):
+    run = subprocess.run(
+        [sys.executable, ROOT / "main.py", *words], capture_output=True, text=True, cwd=ROOT
+    )
+    assert run.returncode == 2 and run.stderr.count("\n") == 1
+    assert run.stderr.startswith("error: ") and expected in run.stderr
 
 
 def test_a_new_run_needs_a_configuration(tmp_path):

@@ -55,20 +55,21 @@ def test_detect_one_sequence(tiny_run, eager_run, tmp_path):
 def test_detect_a_data_folder(tiny_run, tmp_path, capsys):
     detect.run(tiny_run, tiny_run / "sky", tmp_path, pictures=0)
     names = {path.name for path in tmp_path.iterdir()}
-    assert names == {"detections.csv", "tracks.csv", "source.json"}
+    assert names == {"detections.csv", "tracks.csv", "source.json", "detect.lock"}
     detected = pd.read_csv(tmp_path / "detections.csv")
     assert set(detected.sequence) <= {"test-0000", "train-0000", "val-0000"}
     assert "3 sequences, 24 frames; detections: " in capsys.readouterr().out
 
 
 @pytest.fixture
-def videos(tiny_run, tmp_path):
+def videos(tiny_run, tmp_path_factory):
     """A data folder of four videos; the second is cut, the third is damaged at the end."""
     frames = open_sequence(tiny_run / "sky" / "sequences" / "test-0000")
     frames = np.stack([frames.frame(t) for t in range(len(frames))])
-    (tmp_path / "sequences").mkdir()
+    folder = tmp_path_factory.mktemp("videos")
+    (folder / "sequences").mkdir()
     for name in ("a", "b", "c", "d"):
-        file = tmp_path / "sequences" / f"{name}.avi"
+        file = folder / "sequences" / f"{name}.avi"
         options = {"level": "3", "slicecrc": "1", "slices": "4"}
         with av.open(str(file), "w") as container:
             stream = container.add_stream("ffv1", rate=25, options=options)
@@ -77,7 +78,7 @@ def videos(tiny_run, tmp_path):
                 picture = av.VideoFrame.from_ndarray(frame, format="gray16le")
                 container.mux(stream.encode(picture))
             container.mux(stream.encode())
-    cut, damaged = (tmp_path / "sequences" / f"{name}.avi" for name in "bc")
+    cut, damaged = (folder / "sequences" / f"{name}.avi" for name in "bc")
     cut.write_bytes(cut.read_bytes()[: cut.stat().st_size // 2])
     with av.open(str(damaged)) as container:
         packet = [packet for packet in container.demux(video=0) if packet.size][-1]
@@ -85,11 +86,11 @@ def videos(tiny_run, tmp_path):
     content = bytearray(damaged.read_bytes())
     content[middle] ^= 255
     damaged.write_bytes(content)
-    return tmp_path
+    return folder
 
 
 def test_unreadable_sequences_are_skipped_and_one_video_is_open_at_a_time(
-    tiny_run, eager_run, videos, monkeypatch, capsys
+    tiny_run, eager_run, videos, tmp_path, monkeypatch, capsys
 ):
     alive, most, opened = weakref.WeakSet(), [], video_files._Reader.__init__
 
@@ -102,16 +103,16 @@ def test_unreadable_sequences_are_skipped_and_one_video_is_open_at_a_time(
     monkeypatch.setattr(video_files._Reader, "__init__", noted)
     rule = "all 4 sequences must be readable and long enough; found 2 that are not. They are named"
     with pytest.raises(InputError, match=rule):
-        detect.run(tiny_run, videos, videos / "out", pictures=2, video=True)
+        detect.run(tiny_run, videos, tmp_path / "out", pictures=2, video=True)
     assert set(most) == {1}
     printed = capsys.readouterr().out
     assert "skipped: " in printed and "b.avi: the " in printed and "c.avi near frame 7: " in printed
     assert "2 sequences, 16 frames; detections: " in printed
-    tables = [pd.read_csv(videos / "out" / name) for name in ("detections.csv", "tracks.csv")]
+    tables = [pd.read_csv(tmp_path / "out" / name) for name in ("detections.csv", "tracks.csv")]
     assert set(tables[0].sequence) == {"a", "d"} and set(tables[1].sequence) <= {"a", "d"}
     first, last = (tables[0][tables[0].sequence == name].score.tolist() for name in "ad")
     assert first == last and len(first) > 5
-    assert {path.name for path in (videos / "out").glob("*.mp4")} == {"a.mp4", "d.mp4"}
+    assert {path.name for path in (tmp_path / "out").glob("*.mp4")} == {"a.mp4", "d.mp4"}
 
 
 def test_a_folder_of_results_belongs_to_one_source(tiny_run, eager_run, tmp_path):
@@ -132,11 +133,11 @@ def test_a_folder_of_results_belongs_to_one_source(tiny_run, eager_run, tmp_path
     assert {path: path.stat().st_mtime_ns for path in output.iterdir()} == before
     detect.run(workdir, sources[0], pictures=1)
     names = sorted(path.suffix for path in output.iterdir())
-    assert names == [".csv", ".csv", ".json", ".png", ".txt"]
+    assert names == [".csv", ".csv", ".json", ".lock", ".png", ".txt"]
     (output / "source.json").unlink()
     with pytest.raises(InputError, match="found those of an unknown source. Choose another folder"):
         detect.run(workdir, sources[0])
-    with pytest.raises(InputError, match="--output: the results must not lie among the sequences"):
+    with pytest.raises(InputError, match="--output: the results must not lie in the data; found"):
         detect.run(workdir, sources[0], tmp_path / "x", video=True)
 
 
@@ -158,8 +159,8 @@ def test_detect_through_onnx_finds_the_same(tiny_run, tmp_path):
 
 def test_export_writes_both_formats_and_what_they_take(tiny_run, tmp_path, capsys):
     output = export.run(tiny_run, tmp_path / "out")
-    names = ["detector.json", "detector.onnx", "detector.stablehlo"]
-    assert sorted(path.name for path in output.iterdir()) == names
+    names = ["detector.json", "detector.onnx", "detector.stablehlo", "export.lock"]
+    assert sorted(p.name for p in output.iterdir() if p.suffix != ".sha256") == names
     record = json.loads((output / "detector.json").read_text())
     assert record["inputs"]["frames"]["shape"] == ["B", 4, "H", "W"]
     assert set(record["outputs"]) == {"boxes", "score", "category"}

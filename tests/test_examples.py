@@ -170,7 +170,7 @@ def with_evidence(tmp_path_factory):
 
 
 def full_frame(folder, name, t):
-    """Clip [4, H, W], scale and motion evidence [H, W, 3] of a frame, from its window alone."""
+    """Clip [4, H, W], scale and motion evidence [H, W, 4] of a frame, from its window alone."""
     sequence = folder.sequence(name)
     scale, window = measure_scale(sequence), window_of(t, LENGTH, SETTINGS)
     frames = np.stack([sequence.frame(k) for k in window.frames])[None]
@@ -181,7 +181,7 @@ def full_frame(folder, name, t):
 
 def test_chips_have_the_evidence_and_the_input_of_the_full_frame(with_evidence):
     folder, data = with_evidence[0], examples.load(with_evidence[1], "train")
-    assert data.evidence.shape == (50, CHIP_PX, CHIP_PX, 3) and data.evidence.dtype == np.float16
+    assert data.evidence.shape == (50, CHIP_PX, CHIP_PX, 4) and data.evidence.dtype == np.float16
     assert set(data.frame) == {0, 1, 4, 7, 8} and data.evidence[..., 0].max() > 6
     for i in range(len(data)):
         clip, scale, evidence = full_frame(folder, data.sequence[i], data.frame[i])
@@ -203,7 +203,7 @@ def test_chips_have_the_evidence_and_the_input_of_the_full_frame(with_evidence):
 
 def test_stored_evidence_is_that_in_memory(with_evidence):
     data = examples.load(with_evidence[1], "train")
-    assert data.nbytes == 50 * CHIP_PX**2 * (4 * 2 + 3 * 2)
+    assert data.nbytes == 50 * CHIP_PX**2 * (4 * 2 + 4 * 2)
     resident = examples.load(with_evidence[1], "train", max_bytes=data.nbytes)
     stored = examples.load(with_evidence[1], "train", max_bytes=data.nbytes - 1)
     assert isinstance(resident.evidence, np.ndarray) and stored.nbytes == data.nbytes

@@ -37,7 +37,9 @@ def test_all_backbones_are_exported_to_both_formats(backbone, tmp_path):
     path, stablehlo = tmp_path / "a.onnx", tmp_path / "a.stablehlo"
     assert detector_files.export_onnx(detector, path, SMALL[1:]) < 1e-4
     assert detector_files.export_stablehlo(detector, stablehlo, SMALL[1:]) < 1e-4
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.onnx", "a.stablehlo"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        *("a.onnx", "a.onnx.sha256", "a.stablehlo", "a.stablehlo.sha256")
+    ]
     _check_operators(onnx.load(path).graph, backbone)
 
 
@@ -108,7 +110,7 @@ def test_an_export_that_differs_is_refused(exported, tmp_path, monkeypatch):
     rule = "must equal the detector's within 0.0001; found a difference of 0."
     with pytest.raises(InputError, match=rule):
         detector_files.export_onnx(exported[0], path, SMALL[:1])
-    assert [file.name for file in tmp_path.iterdir()] == ["a.onnx"]
+    assert {file.name for file in tmp_path.iterdir()} == {"a.onnx", "a.onnx.sha256"}
     assert path.read_text() == "an earlier file"
 
 
@@ -197,7 +199,7 @@ def _check_window_file(exported, detector):
     window = frames[None, window_of(t, len(frames), EVIDENCE).frames]
     (expected,) = evidence_of(sequence, Scale(*scale[0]), EVIDENCE, [t])
     evidence = exported.evidence(clip, scale, window)
-    assert evidence.shape == (1, 40, 57, 3) and np.max(evidence[..., 0]) > 6
+    assert evidence.shape == (1, 40, 57, 4) and np.max(evidence[..., 0]) > 6
     np.testing.assert_allclose(evidence[0], expected, atol=2e-4)
     detections = exported.detect(clip, scale, window)
     found = np.asarray(detections.score[0]) >= 0.01

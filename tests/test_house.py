@@ -15,7 +15,7 @@ PACKAGE = ROOT / "dimjax"
 BASE = {"errors", "settings_rules", "progress", "atomic_files", "coordinates"}
 ALLOWED = {
     "errors": set(),
-    "progress": set(),
+    "progress": {"errors"},
     "coordinates": set(),
     "settings_rules": {"errors"},
     "atomic_files": {"errors"},
@@ -42,11 +42,11 @@ ALLOWED = {
     "review": BASE | {"data", "evaluation", "ledger", "drawing"},
     # Files and orchestration.
     "runs": BASE
-    | {"data", "chips", "label_noise", "motion", "models", "training", "tracks", "ledger"}
+    | {"data", "chips", "label_noise", "sky", "motion", "models", "training", "tracks", "ledger"}
     | {"detection", "evaluation", "export"},
     "report": BASE | {"data", "chips", "training", "evaluation", "ledger", "drawing", "runs"},
     "commands": BASE
-    | {"data", "chips", "motion", "training", "tracks", "detection", "drawing", "review"}
+    | {"data", "chips", "motion", "training", "tracks", "ledger", "detection", "drawing", "review"}
     | {"export", "runs"},
     "stages": BASE
     | {"data", "chips", "label_noise", "sky", "training", "tracks", "ledger", "mining", "suspects"}

@@ -12,6 +12,7 @@ from dimjax.training.inputs import (
     add_noise,
     network_input,
     random_turns,
+    skipped_channels,
     turn,
     turn_back,
 )
@@ -35,9 +36,9 @@ def test_sequence_and_single_are_frames_in_noise_sigmas_from_the_level():
 
 
 def _evidence():
-    """Zeros but for one pixel with sums of 6 and 4.5 and a residual of -2."""
-    evidence = np.zeros((1, 2, 3, 3), np.float16)
-    evidence[0, 1, 2] = 6, 4.5, -2
+    """Zeros but for one pixel with sums of 6 and 4.5, a residual of -2 and a contrast of 3."""
+    evidence = np.zeros((1, 2, 3, 4), np.float16)
+    evidence[0, 1, 2] = 6, 4.5, -2, 3
     return jnp.asarray(evidence)
 
 
@@ -45,19 +46,26 @@ def _evidence():
 def test_evidence_follows_the_channels_of_the_frames(mode):
     of_frames = network_input(*_clip(), mode)
     image = network_input(*_clip(), mode + "+evidence", _evidence())
-    assert image.shape == (1, 2, 3, CHANNELS[mode] + 3) and image.dtype == jnp.float32
+    assert image.shape == (1, 2, 3, CHANNELS[mode] + 4) and image.dtype == jnp.float32
     assert CHANNELS[mode + "+evidence"] == image.shape[-1]
-    np.testing.assert_array_equal(image[..., :-3], of_frames)
-    np.testing.assert_allclose(image[0, 1, 2, -3:], [2, 1, np.arcsinh(-2)], rtol=1e-6)
-    np.testing.assert_allclose(image[0, 0, 0, -3:], [-2, -2, 0])
+    np.testing.assert_array_equal(image[..., :-4], of_frames)
+    expected = [2, 1, np.arcsinh(-2), np.arcsinh(3)]
+    np.testing.assert_allclose(image[0, 1, 2, -4:], expected, rtol=1e-6)
+    np.testing.assert_allclose(image[0, 0, 0, -4:], [-2, -2, 0, 0])
     # The other modes do not use it.
     np.testing.assert_array_equal(network_input(*_clip(), mode, _evidence()), of_frames)
+
+
+def test_the_bounded_channels_go_past_the_backbone():
+    assert [skipped_channels(mode) for mode in ("difference", "sequence", "single")] == [0, 0, 0]
+    assert skipped_channels("difference+evidence") == CHANNELS["difference+evidence"] == 7
+    assert skipped_channels("sequence+evidence") == skipped_channels("single+evidence") == 4
 
 
 def test_a_chip_and_the_frame_have_the_same_input_at_the_same_position():
     frames = jax.random.randint(jax.random.key(0), (1, 4, 40, 56), 0, 16383).astype(jnp.uint16)
     scale = jnp.array([[8000.0, 7.0]])
-    evidence = jax.random.normal(jax.random.key(1), (1, 40, 56, 3))
+    evidence = jax.random.normal(jax.random.key(1), (1, 40, 56, 4))
     for mode in CHANNELS:
         frame = network_input(frames, scale, mode, evidence)[:, 8:24, 16:32]
         chip = frames[..., 8:24, 16:32], scale, mode, evidence[:, 8:24, 16:32]
@@ -82,7 +90,7 @@ def test_boxes_turn_with_their_pixels_and_back(column, row):
 
 def test_evidence_turns_with_the_frames():
     rng = np.random.default_rng(2)
-    evidence = jnp.asarray(rng.normal(3, 2, (8, 6, 6, 3)), jnp.float16)
+    evidence = jnp.asarray(rng.normal(3, 2, (8, 6, 6, 4)), jnp.float16)
     frames = jnp.asarray(rng.integers(0, 4000, (8, 4, 6, 6), np.uint16))
     images = network_input(frames, jnp.tile(jnp.array([[900.0, 50.0]]), (8, 1)), MODE, evidence)
     turned, _ = turn(TURNS, images, jnp.zeros((8, 1, 4)))

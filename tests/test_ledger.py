@@ -335,7 +335,7 @@ BAD_DECISIONS = [
     (dict(changes=[Change(1, x=60.0)]), "item 1: x must lie in 0 <= x < 60; found 60.0. Correct"),
     (dict(changes=[Change(1, x=-0.1)]), "x must lie in 0 <= x < 60"),
     (dict(changes=[Change(1, y=40.0)]), "y must lie in 0 <= y < 40"),
-    (dict(changes=[Change(1, x=2.0, w=0.0)]), "w must be above 0"),
+    (dict(changes=[Change(1, x=2.0, w=0.0)]), "w must lie in 0.1 <= w <="),
     (dict(changes=[Change(1, x=math.nan)]), "x must be a finite number; found nan"),
     (dict(changes=[Change(1, x="3")]), "x must be a finite number; found '3'"),
     (dict(changes=[Change(1, x=10**400)]), "x must be a finite number"),

@@ -12,7 +12,8 @@ from dimjax.ledger.values import Change
 from dimjax.mining import Mined, MiningConfig, mine, read_mined, shortlist, write_mined
 from dimjax.mining.isolated import probability_of as of_isolated
 from dimjax.mining.trajectories import probability_of as of_tracks
-from dimjax.tracks import link
+from dimjax.tracks import APPEARANCE, CategoryModel, LinkingConfig, link
+from dimjax.tracks.named_numbers import NUMBERS
 
 SHAPE = (40, 200, 300)
 SHAPES = {"a": SHAPE, "b": SHAPE, "001": SHAPE}
@@ -216,6 +217,21 @@ def test_targets_on_a_track_of_interference_are_doubtful():
     (item,) = mined.doubtful
     assert item.kind == "false_alarm" and frames_of(item) == [3, 9]
     assert item.reason.endswith("most of them are of interference") and not mined.misses
+
+
+def test_the_numbers_of_a_track_explain_its_category():
+    table = flight(range(15)).assign(**dict.fromkeys(APPEARANCE, 1.0))
+    reasons = {}
+    for category, weight in (("target", 5.0), ("interference", -5.0)):
+        numbers = {name: [0.0, 1.0, weight if name == "speed" else 0.0] for name in NUMBERS}
+        config = LinkingConfig(categories=(CategoryModel(numbers, 0.0),) * 2)
+        mined = mine(link(table, config), NO_LABELS, SHAPES)
+        (item,) = mined.misses + mined.doubtful
+        reasons[category] = item.reason
+    assert reasons == {
+        category: f"15 detections on one path over 15 frames; {category}: it is fast"
+        for category in reasons
+    }
 
 
 def test_suggested_labels_lie_in_the_frame():

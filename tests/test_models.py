@@ -124,6 +124,29 @@ class _Image(nn.Module):
         return x
 
 
+class _Sampled(nn.Module):
+    """A backbone of output stride 4 whose features are every fourth pixel."""
+
+    def __call__(self, x, train):
+        return x[:, ::4, ::4]
+
+
+def test_extremes_of_the_skipped_channels_reach_the_outputs():
+    images = random_array(2, 8, 12, 3)
+    model = Detector(_Sampled(), 8, 4, skipped_channels=2)
+    variables = random_variables(model, images)
+    params = variables["params"]
+    assert params["head"]["Conv_0"]["kernel"].shape[2] == 3 + 4
+    kernel = jnp.zeros((1, 1, 8 + 4, len(OUTPUTS)))
+    for output in range(4):  # only the extremes, one to an output
+        kernel = kernel.at[0, 0, 8 + output, output].set(1.0)
+    params["outputs"] = {"kernel": kernel, "bias": jnp.zeros(len(OUTPUTS))}
+    outputs = _apply(model, variables, images)
+    cells = np.asarray(images).reshape(2, 2, 4, 3, 4, 3)[..., 1:]
+    np.testing.assert_array_equal(outputs[..., :2], cells.max(axis=(2, 4)))
+    np.testing.assert_array_equal(outputs[..., 2:4], -cells.min(axis=(2, 4)))
+
+
 def test_a_new_detector_predicts_low_confidence():
     images = 10 * random_array(2, 8, 8, 3)
     outputs, variables = Detector(_Image(), 8, 1).init_with_output(

@@ -9,7 +9,13 @@ from dimjax.data.sequences import Scale, as_sequence
 from dimjax.motion import EvidenceConfig, evidence_of, window_evidence, window_of
 from dimjax.motion.background import still_residuals
 from dimjax.motion.bank import extremes, path_groups, path_shifts, quantize
-from dimjax.motion.filtering import filter_frame, gaussian_taps, local_rms, residuals
+from dimjax.motion.filtering import (
+    filter_frame,
+    gaussian_taps,
+    local_contrast,
+    local_rms,
+    residuals,
+)
 
 FIVE = EvidenceConfig(frames=5, reference="first", speed_px=2.0, path_step_px=2.0)
 
@@ -224,6 +230,16 @@ def test_evidence_of_a_sequence_peaks_at_the_target_in_all_its_frames():
         assert abs(row - (30 - 1.5 * t)) <= 1 and abs(column - (20 + 2.5 * t)) <= 1
         assert bright[row, column] > 8 and np.asarray(evidence[..., 1]).max() < 6
     assert t == 10
+
+
+def test_the_local_contrast_is_that_of_the_pixels_around():
+    frame = np.full((9, 12), 1000, np.uint16)
+    frame[4, 5], frame[0, 11] = 1050, 1025
+    contrast = np.asarray(local_contrast(frame, 900.0, 5.0))
+    assert contrast[4, 5] == pytest.approx(10 * 24 / 25) and contrast[2, 3] == pytest.approx(-0.4)
+    # Outside, the border is repeated: in the corner pixel's box it counts nine times.
+    assert contrast[0, 11] == pytest.approx(5 * 16 / 25)
+    assert contrast[8, 0] == pytest.approx(0, abs=1e-5)
 
 
 @pytest.mark.parametrize("reference", ["first", "middle", "last"])

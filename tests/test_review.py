@@ -223,7 +223,7 @@ NEW_LABEL = {"sequence": "a", "frame": 5, "x": 9, "y": 9, "w": 3, "h": 3, "categ
         (_decide(verb="move", changes=[{**MOVE, "x": "44"}]), "x must be a finite number; found"),
         (_decide(verb="move", changes=[{**MOVE, "z": 1}]), "a change's key must be one of label"),
         (_decide(verb="move", changes=[{**MOVE, "label": 3}]), "must belong to another label o"),
-        (_decide(verb="resize", changes=[{"label": 1, "w": 0}]), "w must be above 0 and finite"),
+        (_decide(verb="resize", changes=[{"label": 1, "w": 0}]), "w must lie in 0.1 <= w <= "),
         (_decide(verb="category", changes=[{"label": 1, "category": "bird"}]), "category must be"),
         (_decide(verb="delete", changes=[{"label": 1, "removed": 1}]), "removed must be true or"),
         (
@@ -522,7 +522,7 @@ def test_a_restarted_server_has_the_same_address(workdir, start):
     assert stat.S_IMODE(saved.stat().st_mode) == 0o600
     first = server_file.ServerAddress(**json.loads(saved.read_text()))
     assert url == first.url and len(first.token) == 32
-    holder = f"process {server.pid}, which serves {first.page}"
+    holder = rf"process {server.pid} on \S+ since \S+ [\d:]+, which serves {first.page}"
     text = f"a run has one review server at a time; found {holder}. Open that page"
     with pytest.raises(InputError, match=text), server_file.server_lock(workdir):
         pass

@@ -221,7 +221,7 @@ def test_of_two_processes_on_one_directory_the_second_is_refused(undisturbed, tm
             command(tmp_path, "train"), capture_output=True, text=True, cwd=ROOT
         )
         assert first.poll() is None
-        message = f"{lock}: one process at a time works on a run; found process {first.pid}. "
+        message = f"{lock}: one process at a time works on a run; found process {first.pid} on "
         assert second.returncode == 1 and second.stderr.startswith(f"error: {message}Wait for its")
     finally:
         first.kill()
@@ -296,7 +296,19 @@ def unreviewed(undisturbed, tmp_path):
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     config = read_config(paths.workdir)
     config.rounds.count = 3
-    return RoundContext(config, paths)
+    context, planted = RoundContext(config, paths), paths.planted.read_bytes()
+    paths.planted.unlink()  # with it, a missing ledger is an error
+    context.open_ledger().close()
+    paths.planted.write_bytes(planted)
+    return context
+
+
+def test_the_ledger_of_a_run_that_has_begun_is_not_begun_anew(undisturbed, tmp_path):
+    paths = Paths(shutil.copytree(undisturbed[0], tmp_path / "run"))
+    paths.ledger.unlink()
+    with pytest.raises(InputError, match="ledger.sqlite: a run that has begun has a ledger, with"):
+        RoundContext(read_config(paths.workdir), paths.of_round(1)).open_ledger()
+    assert not paths.ledger.exists()
 
 
 def items_of(context) -> pd.DataFrame:

@@ -249,13 +249,21 @@ def test_speed_stays_in_its_range_and_manoeuvres_turn():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"frames": 3}, r"sky setting `frames`: must be 4 or more; found 3\. Correct"),
+        ({"frames": 3}, r"sky setting `frames`: must be between 4 and 100000; found 3\."),
         ({"speed_px": (5.0, 2.0)}, r"`speed_px`: must be \(low, high\) with 0 <= low <= high"),
         ({"snr": (0.0, 2.0)}, r"`snr`: must be \(low, high\) with 0 < low <= high"),
         ({"exposure": 1.5}, "`exposure`: must be between 0 and 1; found 1.5"),
-        ({"targets_per_frame": -1.0}, "`targets_per_frame`: must be 0 or more"),
-        ({"cloud_cover": (0.1, 1.0)}, "`cloud_cover`: .* with 0 < low <= high < 1; found"),
-        ({"psf_px": (1.0, 3.0)}, "`psf_px`: .* with 0 < low <= high <= 2.0; found"),
+        ({"targets_per_frame": -1.0}, "`targets_per_frame`: must be between 0 and 10000"),
+        (
+            {"cloud_cover": (0.1, 1.0)},
+            "`cloud_cover`: .* with 0 < low <= high < 1, at most 1,000,000; found",
+        ),
+        ({"frames": 60_000, "height": 512, "width": 640}, "must take at most 17,179,869,184 bytes"),
+        ({"snr": (1.0, 1e300)}, "`snr`: .* at most 1,000,000; found"),
+        (
+            {"psf_px": (1.0, 3.0)},
+            "`psf_px`: .* with 0 < low <= high <= 2.0, at most 1,000,000; found",
+        ),
     ],
 )
 def test_settings_out_of_range_are_reported(change, message):
@@ -276,6 +284,22 @@ def test_folder_holds_frames_splits_truth_and_labels(tmp_path):
     record = json.loads((folder / "sky.json").read_text())
     assert record["seed"] == 7 and record["settings"]["height"] == 96
     assert not (tmp_path / "sky.part").exists()
+
+
+def test_training_sequences_may_have_other_settings(tmp_path):
+    none = SMALL._replace(interference_per_frame=0.0)
+    splits = {"train": 2, "test": 2}
+    write_folder(tmp_path / "sky", SMALL, splits, 7, ErrorRates(), none)
+    write_folder(tmp_path / "same", SMALL, splits, 7, ErrorRates())
+    truth, same = (pd.read_csv(tmp_path / name / "truth.csv") for name in ("sky", "same"))
+    is_interference = truth.category == "interference"
+    assert set(truth.sequence[is_interference].str[:4]) == {"test"}
+    test = truth[truth.sequence.str.startswith("test")].reset_index(drop=True)
+    expected = same[same.sequence.str.startswith("test")].reset_index(drop=True)
+    pd.testing.assert_frame_equal(test, expected)
+    record = json.loads((tmp_path / "sky" / "sky.json").read_text())
+    assert record["training_settings"]["interference_per_frame"] == 0.0
+    assert record["settings"]["interference_per_frame"] == SMALL.interference_per_frame
 
 
 def test_folder_can_be_opened_and_its_labels_are_valid(tmp_path):

@@ -15,7 +15,6 @@ from dimjax.ledger import Change
 from dimjax.stages import refine
 from dimjax.suspects import (
     add_frame_evidence,
-    link_labels,
     match_planted,
     measure,
     measure_frames,
@@ -27,7 +26,7 @@ from dimjax.suspects import (
 from dimjax.suspects.frame_evidence import smoothing_noise_gain
 from dimjax.suspects.fusion import calibrated, cut_off, tail_features
 from dimjax.suspects.measures import dynamics
-from dimjax.tracks import Tracks, link
+from dimjax.tracks import Tracks, link, link_labels
 
 LOSSES = ("location", "confidence", "category", "total")
 
@@ -43,7 +42,7 @@ def _points(*rows) -> pd.DataFrame:
     """Points of track "a/0" from (frame, x, y, detected)."""
     table = pd.DataFrame(rows, columns=["frame", "x", "y", "detected"])
     same = {"sequence": "a", "track": "a/0", "category": "target", "w": 3.0, "h": 3.0}
-    same |= {"sigma_px": 0.5, "target_share": 1.0, "confirmed": True}
+    same |= {"sigma_px": 0.5, "target_probability": 1.0, "reason": "", "confirmed": True}
     return table.assign(**same, score=0.9 * table.detected, log_likelihood_ratio=20.0)
 
 
@@ -247,7 +246,7 @@ def _ranked(count: int = 60):
     columns += ["path_difference", "image_snr", "last_loss"]
     columns += ["mean_dx", "mean_dy", "image_dx", "image_dy", "epochs"]
     measures = pd.DataFrame(rng.normal(size=(count, len(columns))), labels.index, columns)
-    measures["track"] = ""
+    measures["track"] = measures["track_reason"] = ""
     measures.loc[kinds == "wrong_position", ["offset_px", "track_px", "image_px"]] += 9
     measures.loc[kinds == "wrong_category", ["category_margin"]] -= 9
     measures.loc[kinds == "labelled_background", ["confidence_margin", "image_snr"]] -= 9
@@ -282,6 +281,21 @@ def test_known_errors_are_found_among_labels_and_proposals(calibrated_ranking):
     for kind, rows in best[best.planted].groupby("kind"):
         of_kind = planted[planted.kind == kind]
         assert kind == "unlabelled_target" or rows.label.isin(of_kind.label).mean() > 0.7
+
+
+def test_a_wrong_category_is_explained_by_the_numbers_of_its_track():
+    labels, measures, proposals, _ = _ranked()
+    measures = measures.assign(category_margin=np.nan, path_other=0.0, track_other=0.97)
+    chosen = rank(labels, measures, proposals).query("kind == 'wrong_category'").head(1)
+    texts = {}
+    for reason in ("", "it is slow, its brightness varies"):
+        explained = measures.assign(track_reason=reason)
+        (item,) = to_items(chosen, labels, explained, proposals, _points(), {"a": (60, 64, 64)})
+        texts[reason] = item.reason
+    assert list(texts.values()) == [
+        "97% of its track is interference",
+        "its track is interference with a probability of 97%: it is slow, its brightness varies",
+    ]
 
 
 def test_a_kind_with_too_few_planted_errors_is_not_calibrated():

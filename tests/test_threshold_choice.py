@@ -1,9 +1,8 @@
-"""Score thresholds: which split they are chosen on, and which of its frames."""
+"""Score thresholds: which split they are chosen on."""
 
 import json
 from types import SimpleNamespace
 
-import numpy as np
 import pandas as pd
 import pytest
 from conftest import tiny_config
@@ -11,7 +10,7 @@ from conftest import tiny_config
 from dimjax.detection.detector import Detector
 from dimjax.runs import threshold_choice
 from dimjax.runs.context import RoundContext
-from dimjax.runs.threshold_choice import choose_thresholds, fitted_scores, some_frames
+from dimjax.runs.threshold_choice import choose_thresholds, fitted_scores
 from dimjax.runs.workdir import Paths
 from dimjax.tracks import ScoreModel
 
@@ -22,6 +21,7 @@ DESCRIPTION = {
     "causal_threshold": HALF,
     "score_model": ScoreModel()._asdict(),
 }
+MODELS = None  # there is no labelled interference
 SCORES = {"val": (0.8, 0.4), "train": (0.3, 0.9)}  # of a hit and of a false alarm
 
 
@@ -38,8 +38,9 @@ def detections_of(name: str) -> pd.DataFrame:
 
 
 @pytest.fixture
-def context():
+def context(monkeypatch):
     """A round with one training and one validation sequence, whose scores contradict each other."""
+    monkeypatch.setattr(threshold_choice, "choose_category_models", lambda *_: MODELS)
     labels = pd.concat([detections_of(name)[::2].drop(columns="score") for name in SCORES])
     context = RoundContext(tiny_config(), Paths("unused"))
     context.splits = {name: [name] for name in SCORES}
@@ -72,11 +73,3 @@ def test_the_score_model_is_fitted_to_labels_of_either_category(context, monkeyp
     other = context.folder.labels.assign(category="interference")
     assert fitted_scores(other, detections_of("val"), 3.0).missed_detection_cost == 0.7
     assert fitted_scores(other.head(0), detections_of("val"), 3.0) == ScoreModel()
-
-
-def test_frames_are_consecutive_and_spread():
-    assert some_frames(30, share=1.2) == list(range(30))
-    assert some_frames(100, share=0.3) == list(range(24))
-    assert some_frames(100, share=0.5) == [*range(24), *range(76, 100)]
-    assert some_frames(20, share=0.1) == list(range(20))
-    assert np.diff(some_frames(1000, share=0.2)).max() > 100

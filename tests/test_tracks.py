@@ -18,7 +18,6 @@ from dimjax.detection.detector import Detector
 from dimjax.errors import InputError
 from dimjax.runs.context import RoundContext
 from dimjax.runs.workdir import Paths
-from dimjax.suspects import link_labels
 from dimjax.tracks import (
     POINT_TYPES,
     LinkingConfig,
@@ -29,6 +28,7 @@ from dimjax.tracks import (
     has_neighbour,
     kalman,
     link,
+    link_labels,
     nearest,
 )
 from dimjax.tracks.arrays import density_around, to_arrays
@@ -154,7 +154,7 @@ def test_the_category_of_a_track_is_voted_by_scores():
     table = flight(range(6)).assign(category=["target"] * 2 + ["interference"] * 4)
     points = link(table).points
     assert points.category.unique().tolist() == ["interference"]
-    assert points.target_share.tolist() == pytest.approx([2 / 6] * 6)
+    assert points.target_probability.tolist() == pytest.approx([2 / 6] * 6)
 
 
 def test_ends_are_joined_to_starts_that_fit():
@@ -301,7 +301,8 @@ def test_of_duplicate_rows_the_strongest_is_linked():
 def test_no_detections_give_empty_tables():
     tracks = link(detections())
     assert tracks.points.dtypes.astype(str).to_dict() == POINT_TYPES
-    assert tracks.detections.columns[-2:].tolist() == ["strong", "track"] and tracks.notes == ()
+    assert tracks.detections.columns[-3:].tolist() == ["strong", "track", "target_probability"]
+    assert tracks.notes == ()
 
 
 def test_only_the_strongest_detections_of_a_frame_are_linked():
@@ -458,7 +459,7 @@ def test_agreement_of_labels_with_tracks():
     np.testing.assert_allclose(table.residual_px, [4, np.nan, 4, 4], atol=0.02)
     sigma = points.set_index(["track", "frame"]).sigma_px["a/0", 2]
     assert table.residual_sigmas[7] == pytest.approx(table.residual_px[7] / sigma)
-    np.testing.assert_array_equal(table.other_share, [0, np.nan, 0, 1])
+    np.testing.assert_array_equal(table.other_probability, [0, np.nan, 0, 1])
 
 
 def test_labels_without_a_track():

@@ -138,7 +138,7 @@ def _features(config: DimTargetsConfig) -> tfds.features.FeaturesDict:
 
     window = (config.chip_px, config.chip_px)
     doc = "Motion evidence of bright and of dark targets, residual of F1; noise sigmas."
-    evidence = {"evidence": tensor((*window, 3), np.float16, doc, "bytes")}
+    evidence = {"evidence": tensor((*window, 4), np.float16, doc, "bytes")}
     return tfds.features.FeaturesDict(
         {
             **({} if config.evidence is None else evidence),

@@ -10,17 +10,30 @@ than `max_bytes` stay on the disk and are read when they are indexed.
 
 import contextlib
 import itertools
+import json
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from dimjax.atomic_files import check_regular
 from dimjax.chips.cutting import restore_frames
+from dimjax.data.frame_files import readable
+from dimjax.errors import InputError
 
 _RECORDS_PER_TASK = 64  # enough that the overhead of a task does not matter
+_MAX_BYTES = 2**24  # of the description of the features
+_FEATURES = (
+    "class_label_feature.ClassLabel",
+    "features_dict.FeaturesDict",
+    "scalar.Scalar",
+    "sequence_feature.Sequence",
+    "tensor_feature.Tensor",
+    "text_feature.Text",
+)
 _ALIGNMENT = 64  # bytes; see _empty_aligned
 
 
@@ -28,7 +41,7 @@ class StoredPixels:
     """Frames or evidence on the disk, indexed like an array and read at each access.
 
     Attributes:
-      shape: (N, 4, h, w) or (N, h, w, 3).
+      shape: (N, 4, h, w) or (N, h, w, 4).
       dtype: Type of a pixel.
       nbytes: Size of all pixels in memory, bytes.
     """
@@ -67,7 +80,7 @@ class Examples(NamedTuple):
     scale: np.ndarray  # [N, 2] float32 level and noise sigma of the sequence, grey levels
     boxes: np.ndarray  # [N, M, 4] float32 x, y, w, h, pixels; 0 for no label
     category: np.ndarray  # [N, M] int8, 0 target, 1 interference, -1 no label
-    evidence: np.ndarray | StoredPixels | None = None  # [N, h, w, 3] float16, noise sigmas
+    evidence: np.ndarray | StoredPixels | None = None  # [N, h, w, 4] float16, noise sigmas
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -94,9 +107,37 @@ class _Row(NamedTuple):
 
 def split_names(builder_dir: str | Path) -> list[str]:
     """Return the names of the splits of a prepared data set."""
+    return list(_open(Path(builder_dir)).info.splits)
+
+
+def _open(folder: Path):
+    """Open a prepared data set.
+
+    Raises:
+      InputError: A file is damaged, or names a feature that no data set of dimjax has: TFDS imports
+        the module of any class that is named.
+    """
     import tensorflow_datasets as tfds  # takes seconds to import
 
-    return list(tfds.builder_from_directory(builder_dir).info.splits)
+    remedy = "Restore the data set, or remove it and run main.py build."
+    file = folder / "features.json"
+    check_regular(file, _MAX_BYTES)
+    with readable(file, remedy):
+        classes = set(_class_names(json.loads(file.read_text(encoding="utf-8"))))
+    if not classes <= {f"tensorflow_datasets.core.features.{name}" for name in _FEATURES}:
+        rule = "a prepared data set must consist of the features of dimjax"
+        raise InputError(file, rule, ", ".join(sorted(classes))[:200], remedy)
+    with readable(folder, remedy):
+        return tfds.builder_from_directory(folder)
+
+
+def _class_names(value) -> Iterator[str]:
+    """Yield the names of all classes in the description of features."""
+    for key, inner in value.items() if isinstance(value, dict) else enumerate(value):
+        if key == "pythonClassName":
+            yield str(inner)
+        elif isinstance(inner, dict | list):
+            yield from _class_names(inner)
 
 
 def load(
@@ -118,7 +159,7 @@ def load(
     """
     import tensorflow_datasets as tfds  # takes seconds to import
 
-    builder = tfds.builder_from_directory(builder_dir)
+    builder = _open(Path(builder_dir))
     # TFDS decodes in Python: that takes four fifths of the time and blocks the other threads.
     undecoded = tfds.decode.DeserializeMethod.RAW_BYTES
     source = builder.as_data_source(split, deserialize_method=undecoded)
@@ -126,7 +167,7 @@ def load(
     dtype = np.uint8 if parse_row(_features(source[0])).bits <= 8 else np.uint16
     pixels = [StoredPixels(source, (len(source), 4, *window), dtype, _frames)]
     if "evidence" in builder.info.features:
-        shape = (len(source), *window, 3)
+        shape = (len(source), *builder.info.features["evidence"].shape)
         pixels.append(StoredPixels(source, shape, np.float16, _evidence))
     (frames, *evidence), rows = _read(source, pixels, progress, max_bytes)
     boxes, category = pad_labels([(row.boxes, row.category) for row in rows])
@@ -202,7 +243,7 @@ def _frames(features, shape: tuple[int, int, int]) -> np.ndarray:
 
 
 def _evidence(features, shape: tuple[int, int, int]) -> np.ndarray:
-    """Return the motion evidence [h, w, 3] float16 of a record."""
+    """Return the motion evidence [h, w, 4] float16 of a record."""
     return np.frombuffer(_values(features, "evidence")[0], np.float16).reshape(shape)
 
 

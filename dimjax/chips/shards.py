@@ -25,9 +25,9 @@ from dimjax.data.sequences import Scale, Sequence, measure_scale
 from dimjax.progress import bar
 
 _BYTES_PER_PIXEL = 2 + 3 * 4  # frame and difference
-_EVIDENCE_BYTES_PER_PIXEL = 3 * 2
+_EVIDENCE_BYTES_PER_PIXEL = 4 * 2
 
-# (sequence, scale, reference frames in ascending order) -> evidence maps [H, W, 3], noise sigmas
+# (sequence, scale, reference frames in ascending order) -> evidence maps [H, W, 4], noise sigmas
 EvidenceOf = Callable[[Sequence, Scale, Iterable[int]], Iterator[np.ndarray]]
 
 

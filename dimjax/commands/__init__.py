@@ -5,4 +5,7 @@ score.run(workdir, split)        paths.scores(split): the loss of each example
 review.run(config, paths)        serves the page on which a person decides
 detect.run(workdir, source)      paths.detect: detections, tracks, pictures, videos
 export.run(workdir)              paths.exported: ONNX and StableHLO files
+
+program   exit statuses, signals and the log of a failure
+failures  any exception in one line
 """

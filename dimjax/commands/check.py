@@ -8,11 +8,14 @@ them by split, and paths.contact_sheet shows some labels in their frames.
 
 import warnings
 from collections.abc import Iterable
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from dimjax import ledger
+from dimjax.atomic_files import atomic_write
 from dimjax.chips import planning
 from dimjax.data.folders import Folder, open_folder
 from dimjax.data.labels import CATEGORIES
@@ -26,6 +29,7 @@ from dimjax.errors import InputError, OnError
 from dimjax.motion import EvidenceConfig
 from dimjax.motion.windows import check_length
 from dimjax.progress import bar, say
+from dimjax.runs import config_rules
 from dimjax.runs.workdir import Paths
 from dimjax.training.inputs import uses_evidence
 
@@ -54,8 +58,9 @@ def run(config, paths: Paths | None, doubts: Iterable[InputError] = ()) -> int:
       The number of problems, all of which are printed.
 
     Raises:
-      InputError: There is no folder, or no sequence in it.
+      InputError: The configuration is invalid, or there is no folder or no sequence in it.
     """
+    config_rules.check(config)
     problems = list(doubts)
     layout = layout_from(config.data.layout.to_dict(), "config.data.layout")
     folder = open_folder(config.data.folder or paths.sky, layout, problems.append)
@@ -71,6 +76,8 @@ def run(config, paths: Paths | None, doubts: Iterable[InputError] = ()) -> int:
         warnings.simplefilter("always")
         labels = _read(folder.read_labels, shapes, problems.append)
         _read(folder.read_truth, shapes, problems.append)
+    if paths:
+        _check_ledger(paths.ledger, problems.append)
     splits = _splits(folder, config.data.val_share, config.seed, problems.append)
     for problem in sorted(map(str, problems), key=natural_key):
         say(f"problem: {problem}")
@@ -83,6 +90,21 @@ def run(config, paths: Paths | None, doubts: Iterable[InputError] = ()) -> int:
     sheet = f"; {count} labelled chips are shown in {paths.contact_sheet}" if count else ""
     say(f"{len(problems)} problems{sheet}")
     return len(problems)
+
+
+def _check_ledger(path: Path, on_error: OnError) -> None:
+    """Report the damage of the run's ledger, if there is one."""
+    if not path.exists():
+        return
+    try:
+        with ledger.open_ledger(path) as db:
+            damage = db.problems()
+    except InputError as problem:
+        on_error(problem)
+        return
+    if damage:
+        remedy = "Restore ledger.backup.sqlite, which was made when the last round began."
+        on_error(InputError(path, "the ledger must be whole", damage, remedy))
 
 
 def check_sequence(
@@ -227,7 +249,7 @@ def _write_sheet(folder: Folder, labels: pd.DataFrame, paths: Paths) -> int:
         parts.append(group.iloc[np.linspace(0, len(group) - 1, count).round().astype(int)])
     if not parts:
         return 0
-    paths.workdir.mkdir(parents=True, exist_ok=True)
     chosen = pd.concat(parts)
-    contact_sheet(folder, chosen).save(paths.contact_sheet)
+    with atomic_write(paths.contact_sheet) as partial:
+        contact_sheet(folder, chosen).save(partial, "png")
     return len(chosen)

@@ -14,9 +14,7 @@ runs/demo/detect/flight3/flight3.mp4
 runs/demo/detect/flight3/source.json         the source; another source is refused here
 """
 
-import glob
 import itertools
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -24,25 +22,25 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from dimjax.atomic_files import write_text
+from dimjax.atomic_files import atomic_write
+from dimjax.commands.results import Results, open_results
 from dimjax.data.folders import Folder, open_folder
 from dimjax.data.image_folders import ARRAYS
 from dimjax.data.label_writing import as_labels, check_form, write_labels
 from dimjax.data.layouts import DIMJAX, Layout, layout_from
-from dimjax.data.listing import Source
+from dimjax.data.listing import locations
 from dimjax.data.patterns import FRAME, SEQUENCE, glob_of, match
 from dimjax.data.recognition import recognise
 from dimjax.data.sequences import OPENERS, Sequence, open_sequence
 from dimjax.detection.untrained import check_threshold, detect_and_link
 from dimjax.drawing import overlay
-from dimjax.errors import InputError
+from dimjax.errors import InputError, doing
 from dimjax.progress import bar, say
 from dimjax.runs.run import Run, load
 from dimjax.tracks import Tracks
 
 _WHOLE = set(OPENERS) - {".tif", ".tiff", *ARRAYS}  # suffixes of files that are whole sequences
 _DECIMALS = 4
-_TABLES = ("detections.csv", "tracks.csv")
 _UNTRAINED_OUTPUT = Path("detections")
 
 Search = Callable[[Sequence], tuple[pd.DataFrame, Tracks]]  # accepted detections, all tracks
@@ -178,31 +176,40 @@ def _write_all(
     video: bool,
     form: str | None,
 ) -> Path:
-    """Search all files of a source and write the results; return the folder."""
+    """Search all sequences of a source and write the results; return the folder."""
     if form is not None:
         check_form(form)
-    _begin(output, source, folder.files)
+    with open_results(output, source, locations(folder.files)) as into:
+        results = _search_all(search, folder, into, video)
+        into.finish()
+        table = pd.concat([one.table for one in results.values()] or [pd.DataFrame()])
+        chosen = pictured_frames({k: one.length for k, one in results.items()}, table, pictures)
+        for name, frames in itertools.groupby(chosen, lambda frame: frame[0]):
+            _draw(folder.sequence(name), [t for _, t in frames], results[name].table, output)
+        if form is not None:
+            searched = {name: folder.sequence(name) for name in results}
+            write_labels(as_labels(table), searched, output / form, form)
+    _summarise(results, table, output)
+    failed = len(folder.names) - len(results)
+    if failed:
+        rule = f"all {len(folder.names)} sequences must be readable and long enough"
+        remedy = f"They are named above; the results of the others are in {output}."
+        raise InputError(source, rule, f"{failed} that are not", remedy)
+    return output
+
+
+def _search_all(search: Search, folder: Folder, into: Results, video: bool) -> dict[str, _Outputs]:
+    """Search sequences one after the other; report and skip those that cannot be searched."""
     results = {}
     for name in folder.names:
         try:
-            results[name] = _detect_in(search, folder.sequence(name), output, video)
+            with doing(f"detect, sequence {name}"):
+                results[name] = _detect_in(search, folder.sequence(name), into, video)
         except InputError as problem:
             if len(folder.names) == 1:
                 raise
             say(f"skipped: {problem}")
-    table = pd.concat([one.table for one in results.values()] or [pd.DataFrame()])
-    chosen = pictured_frames({k: one.length for k, one in results.items()}, table, pictures)
-    for name, frames in itertools.groupby(chosen, lambda frame: frame[0]):
-        _draw(folder.sequence(name), [t for _, t in frames], results[name].table, output)
-    if form is not None:
-        searched = {name: folder.sequence(name) for name in results}
-        write_labels(as_labels(table), searched, output / form, form)
-    _summarise(results, table, output)
-    if len(results) < len(folder.names):
-        rule = f"all {len(folder.names)} sequences must be readable and long enough"
-        remedy = f"They are named above; the results of the others are in {output}."
-        raise InputError(source, rule, f"{len(folder.names) - len(results)} that are not", remedy)
-    return output
+    return results
 
 
 def _name(source: Path, layout: Layout) -> str:
@@ -215,53 +222,29 @@ def _name(source: Path, layout: Layout) -> str:
     return source.resolve().name if source.is_dir() else source.stem
 
 
-def _begin(output: Path, source: Path, files: dict[str, Source]) -> None:
-    """Make the folder for a source and remove its earlier results."""
-    folders = {path.parent if isinstance(path, Path) else path[0].parent for path in files.values()}
-    if any(folder.resolve() == output.resolve() for folder in folders):
-        rule, remedy = "the results must not lie among the sequences", "Choose another folder."
-        raise InputError("--output", rule, output, remedy)
-    record, resolved = output / "source.json", str(source.resolve())
-    earlier = {"source": resolved, "sequences": []}
-    if record.exists():
-        earlier = json.loads(record.read_text())
-    elif any((output / name).exists() for name in _TABLES):
-        earlier["source"] = "those of an unknown source"
-    if earlier["source"] != resolved:
-        rule = f"the folder must hold no results but those of {resolved}"
-        remedy = "Choose another folder with --output, or remove this one."
-        raise InputError(output, rule, earlier["source"], remedy)
-    for name in earlier["sequences"]:
-        escaped = glob.escape(name)
-        for old in [*output.glob(f"{escaped}-{'[0-9]' * 6}*.png"), *output.glob(f"{escaped}.mp4")]:
-            old.unlink()
-    for name in _TABLES:
-        (output / name).unlink(missing_ok=True)
-    write_text(record, json.dumps({"source": resolved, "sequences": list(files)}, indent=1) + "\n")
-
-
-def _detect_in(search: Search, sequence: Sequence, output: Path, video: bool) -> _Outputs:
+def _detect_in(search: Search, sequence: Sequence, folder: Results, video: bool) -> _Outputs:
     """Detect in a sequence and append the results to the tables."""
     table, tracks = search(sequence)
     for note in tracks.notes:
         say(note)
     points = tracks.points[tracks.points.confirmed].drop(columns="confirmed").round(_DECIMALS)
-    for rows, file in zip((table, points), _TABLES, strict=True):
-        if sequence.names:
-            rows = rows.assign(file=[sequence.names[t] for t in rows.frame])
-        into = output / file
-        rows.to_csv(into, mode="a", header=not into.exists(), index=False, lineterminator="\n")
     if video:
-        overlay.write_video(
-            output / f"{sequence.name}.mp4", sequence, table, lambda it: bar(it, "video", "frame")
-        )
+        with atomic_write(folder.folder / f"{sequence.name}.mp4") as partial:
+            overlay.write_video(partial, sequence, table, lambda it: bar(it, "video", "frame"))
+    names = sequence.names  # file names of the frames, if each has a file of its own
+    with_names = [
+        rows.assign(file=[names[t] for t in rows.frame]) if names else rows
+        for rows in (table, points)
+    ]
+    folder.append(*with_names)
     return _Outputs(table, len(sequence), points.track.nunique())
 
 
 def _draw(sequence: Sequence, frames: list[int], table: pd.DataFrame, output: Path) -> None:
     """Write the overlay pictures of a sequence."""
     for t in frames:
-        overlay.draw_frame(sequence, t, table).save(output / f"{sequence.name}-{t:06d}.png")
+        with atomic_write(output / f"{sequence.name}-{t:06d}.png") as partial:
+            overlay.draw_frame(sequence, t, table).save(partial, "png")
 
 
 def _summarise(results: dict[str, _Outputs], table: pd.DataFrame, output: Path) -> None:

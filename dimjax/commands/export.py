@@ -14,13 +14,14 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from dimjax.atomic_files import write_text
+from dimjax.atomic_files import exclusive_lock, write_text
+from dimjax.commands.results import check_outside
 from dimjax.data.label_writing import check_form, write_labels
-from dimjax.data.listing import natural_key
+from dimjax.data.listing import locations, natural_key
 from dimjax.export import detector_files
 from dimjax.progress import say
 from dimjax.runs.context import RoundContext
-from dimjax.runs.run import load
+from dimjax.runs.run import Run, load
 from dimjax.runs.workdir import Paths, newest_round, read_config
 
 _INPUTS = {
@@ -101,6 +102,15 @@ def run(workdir: str | Path, output: str | Path | None = None, round: int | None
     """
     trained = load(workdir, round)
     output = Path(output) if output else trained.paths.exported
+    folder = trained.context.folder
+    check_outside(output, folder.path, locations(folder.files))
+    rule, remedy = "one process at a time exports", "Wait for its end, or end it."
+    with exclusive_lock(output / "export.lock", rule, remedy):
+        _write_all(trained, output)
+    return output
+
+
+def _write_all(trained: Run, output: Path) -> None:
     inputs, use, differences = _INPUTS, _USE, {}
     with_evidence = trained.detector.evidence is not None
     if with_evidence:
@@ -119,7 +129,6 @@ def run(workdir: str | Path, output: str | Path | None = None, round: int | None
         "logarithms of sizes; detection in float32 on whole frames is the reference.",
     }
     write_text(output / "detector.json", json.dumps(record, indent=2) + "\n")
-    return output
 
 
 def run_labels(workdir: str | Path, form: str, output: str | Path | None = None) -> Path:
@@ -144,6 +153,7 @@ def run_labels(workdir: str | Path, form: str, output: str | Path | None = None)
     names = sorted({*names, *labels.sequence}, key=natural_key)
     sequences = {name: context.folder.sequence(name) for name in names}
     output = Path(output) if output else paths.exported / form
+    check_outside(output, context.folder.path, locations(context.folder.files))
     write_labels(labels, sequences, output, form)
     counts = ", ".join(f"{n:,} of {kind}" for kind, n in labels.category.value_counts().items())
     say(f"{output}: labels of {len(sequences)} sequences, {counts or 'none'}")

@@ -11,6 +11,7 @@ import pandas as pd
 from dimjax.review import web
 from dimjax.runs.context import open_data_folder
 from dimjax.runs.workdir import Paths
+from dimjax.settings_rules import INTEGER, TEXT, check_fields
 
 
 def run(config, paths: Paths, reviewer: str | None = None, port: int = 0) -> None:
@@ -25,6 +26,7 @@ def run(config, paths: Paths, reviewer: str | None = None, port: int = 0) -> Non
     Raises:
       InputError: There is no ledger, another process serves it, or the port is taken.
     """
+    check_fields("config.data.{}", config.data.to_dict(), {"folder": TEXT, "stride": INTEGER})
     folder = open_data_folder(config, paths)
     history = web.from_losses(lambda round: _read_losses(paths.of_round(round)))
     stride, reviewer = config.data.stride, reviewer or ""

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from dimjax.atomic_files import write_parquet
+from dimjax.atomic_files import exclusive_lock, write_parquet
 from dimjax.chips import examples
 from dimjax.errors import InputError
 from dimjax.progress import say
-from dimjax.runs.run import load
+from dimjax.runs.run import Run, load
 from dimjax.training.losses import PARTS
 
 _SHOWN = 10
@@ -37,14 +37,21 @@ def run(
     if split not in splits:
         rule = f"it must be one of {', '.join(splits)}"
         raise InputError("--split", rule, repr(split), "Name one of these.")
-    table = trained.losses(split).sort_values("total", ascending=False, ignore_index=True)
-    if split == "train" and trained.paths.training_log.is_complete:
-        table = table.join(trained.paths.training_log.loss_history(), on="id")
     path = trained.paths.scores(split)
-    write_parquet(table, path)
+    rule, remedy = "one process at a time scores a split", "Wait for its end, or end it."
+    with exclusive_lock(path.with_suffix(".lock"), rule, remedy):
+        table = _score(trained, split)
+        write_parquet(table, path)
     say(_as_text(table, split))
     say(f"\nlosses of {len(table):,} examples: {path}")
     return path
+
+
+def _score(trained: Run, split: str) -> pd.DataFrame:
+    table = trained.losses(split).sort_values("total", ascending=False, ignore_index=True)
+    if split == "train" and trained.paths.training_log.is_complete:
+        table = table.join(trained.paths.training_log.loss_history(), on="id")
+    return table
 
 
 def _as_text(table: pd.DataFrame, split: str) -> str:

@@ -17,12 +17,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from dimjax.atomic_files import atomic_write
+from dimjax.atomic_files import atomic_write, check_regular
 from dimjax.errors import InputError, OnError, raise_error
 
 ROW_REMEDY = "Correct the row or remove it."
 
-_MAX_INTEGER = 2**53  # float64 represents all integers up to this one
+_MAX_BYTES = 2**31  # of a text file
+_MAX_INTEGER = 10**9  # integers have at most 9 digits
 
 
 def read_columns(
@@ -83,7 +84,7 @@ def parse_numbers(
       texts: Text of each row; None is not reported.
       path: File, for the error.
       lines: Line of each row in the file.
-      integer: Whether the numbers must be integers, smaller than 2 ** 53.
+      integer: Whether the numbers must be integers of at most 9 digits.
       on_error: Is called for each text that is no such number.
 
     Returns:
@@ -95,6 +96,7 @@ def parse_numbers(
     if integer:
         valid &= (np.abs(values) < _MAX_INTEGER) & (values == np.round(values))
     rule = f"{column} must be a {'whole' if integer else 'finite'} number"
+    rule += " of at most 9 digits" if integer else ""
     for row in np.flatnonzero(~valid).tolist():
         if texts[row] is not None:
             on_error(InputError(f"{path} line {lines[row]}", rule, repr(texts[row]), ROW_REMEDY))
@@ -125,8 +127,9 @@ def read_text(path: Path) -> str:
     r"""Read a UTF-8 file; line breaks become \n.
 
     Raises:
-      InputError: The file does not exist or is not UTF-8.
+      InputError: The file does not exist, is no file, is too large or is not UTF-8.
     """
+    check_regular(path, _MAX_BYTES)
     try:
         return path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:

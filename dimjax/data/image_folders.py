@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from dimjax.atomic_files import check_regular
 from dimjax.data import frame_files
 from dimjax.data.frame_files import NATIVE, Frames, Header, Reading
 from dimjax.data.grey_levels import Stack
@@ -25,6 +26,7 @@ SUFFIXES = (".png", ".tif", ".tiff", ".bmp", ".jpg", ".jpeg")
 ARRAYS = {".fits": fits_pixels, ".fit": fits_pixels, ".fts": fits_pixels, ".mat": mat_frame}
 STACK = "frames.npy"
 
+_FORMATS = {".png": "PNG", ".bmp": "BMP", ".jpg": "JPEG", ".jpeg": "JPEG"}
 _ORIENTATION = 274  # tag of EXIF
 # Documents that may lie beside the frames: labels, notes, and what Windows leaves in folders.
 DOCUMENTS = (".json", ".txt", ".csv", ".xml", ".ini", ".md", ".db", ".hdr")
@@ -56,6 +58,9 @@ def list_images(path: Path) -> list[Path]:
     entries = _entries(path)
     if not entries:
         raise InputError(path, "a sequence must have frames", "an empty folder", "Fill it.")
+    for entry in entries:
+        if not entry.is_dir():
+            check_regular(entry)
     if [entry.name for entry in entries] == [STACK]:
         return []
     for entry in entries:
@@ -152,6 +157,7 @@ def _check_gaps(folder: Path, numbered: dict[int, Path]) -> None:
 def _header(file: Path) -> Header:
     with frame_files.readable(file), Image.open(file) as image:
         # Pillow silently reduces a PNG of 16 bits per colour to 8.
+        _check_single(file, image)
         deep_colour = image.format == "PNG" and image.mode != "I;16" and _png_depth(file) == 16
         if image.mode not in _MODES or deep_colour:
             rule = "an image must contain grey levels"
@@ -161,6 +167,32 @@ def _header(file: Path) -> Header:
         exif.load(image.info.get("exif", b""))  # image.getexif would decode a PNG
         frame_files.check_orientation(exif.get(_ORIENTATION, 1), file)
         return Header((image.height, image.width), np.dtype(_MODES[image.mode]))
+
+
+def _check_single(file: Path, image: Image.Image) -> None:
+    """Raise if an image file is of another format than its name, or holds more than one picture."""
+    expected = _FORMATS[file.suffix.lower()]
+    pictures = getattr(image, "n_frames", 1)
+    if image.format != expected or pictures != 1:
+        rule = f"the file must be a {expected} image with one picture"
+        value = f"{image.format} with {pictures}"
+        raise InputError(file, rule, value, "Save each picture in a file of its own.")
+    end = _png_end(file) if expected == "PNG" else file.stat().st_size
+    if end < file.stat().st_size:
+        value = f"{file.stat().st_size - end} bytes behind it"
+        remedy = "Save the picture again."
+        raise InputError(file, "the file must end with its picture", value, remedy)
+
+
+def _png_end(file: Path) -> int:
+    """Position behind the last chunk of a PNG file."""
+    with file.open("rb") as opened:
+        opened.seek(8)  # signature
+        while len(header := opened.read(8)) == 8:
+            opened.seek(int.from_bytes(header[:4], "big") + 4, 1)  # contents and checksum
+            if header[4:] == b"IEND":
+                break
+        return opened.tell()
 
 
 def _png_depth(file: Path) -> int:

@@ -30,6 +30,9 @@ OPPOSITE = {"target": "interference", "interference": "target"}
 COLUMNS = ("sequence", "frame", "x", "y", "w", "h", "category", "track", "source")
 TRUTH_COLUMNS = (*COLUMNS, "snr", "visible")
 MIN_VISIBLE = 0.5  # truths with a smaller visible share of their light need not be detected
+MIN_SIZE_PX = 0.1  # of a box; the logarithms of smaller sizes would dominate the losses
+
+_MAX_TEXT = 1000  # characters
 
 _DEFAULTS = {"track": "", "source": "annotator"}  # if a file lacks the column
 _TEXT_COLUMNS = ("sequence", "category", "track", "source")
@@ -107,6 +110,11 @@ def broken_rule(row, shapes: Mapping[str, tuple[int, int, int]]) -> tuple[str, o
       row: Row of a label table, with its columns as attributes.
       shapes: T, H, W of each known sequence.
     """
+    for column in ("sequence", "track", "source"):
+        text = getattr(row, column, "")
+        if not isinstance(text, str) or not text.isprintable() or len(text) > _MAX_TEXT:
+            rule = f"{column} must be a line of printable text of at most {_MAX_TEXT} characters"
+            return rule, repr(text)
     if row.sequence not in shapes:
         names = ", ".join(sorted(shapes)[:3]) + (", ..." if len(shapes) > 3 else "")
         return f"sequence must be a known one ({names})", repr(row.sequence)
@@ -114,11 +122,13 @@ def broken_rule(row, shapes: Mapping[str, tuple[int, int, int]]) -> tuple[str, o
         return f"category must be {' or '.join(CATEGORIES)}", repr(row.category)
     length, height, width = shapes[row.sequence]
     for column, limit in (("frame", length), ("x", width), ("y", height)):
-        if not 0 <= getattr(row, column) < limit:
-            return f"{column} must lie in 0 <= {column} < {limit}", getattr(row, column)
-    for column in ("w", "h"):
-        if not 0 < getattr(row, column) < math.inf:
-            return f"{column} must be above 0 and finite", getattr(row, column)
+        value = getattr(row, column)
+        if not 0 <= value < limit:
+            return f"{column} must lie in 0 <= {column} < {limit}", value
+    for column, limit in (("w", width), ("h", height)):
+        if not MIN_SIZE_PX <= getattr(row, column) <= max(limit, MIN_SIZE_PX):
+            rule = f"{column} must lie in {MIN_SIZE_PX} <= {column} <= {limit}"
+            return rule, getattr(row, column)
     for column in ("snr", "visible"):
         if not math.isfinite(getattr(row, column, 0.0)):
             return f"{column} must be a finite number", getattr(row, column)

@@ -9,6 +9,7 @@ public data sets and of common formats, by name.
 """
 
 from collections.abc import Mapping
+from pathlib import PurePath
 from typing import Any, NamedTuple
 
 from dimjax.data.formats import BOX_POINTS, FORMATS
@@ -16,10 +17,24 @@ from dimjax.data.frame_files import CHANNELS, Reading
 from dimjax.data.labels import CATEGORIES
 from dimjax.data.patterns import FRAME, SEQUENCE
 from dimjax.errors import InputError
+from dimjax.settings_rules import NUMBER, Rule, check_fields
 
 IGNORE = "ignore"  # category of labels that are left out
 
 _REMEDY = "Correct the layout."
+
+
+def _is_inside(path: Any) -> bool:
+    """Whether a pattern is relative and does not lead out of its folder."""
+    if not isinstance(path, str) or not path.strip("./") or "\0" in path:
+        return False
+    return not PurePath(path).is_absolute() and ".." not in PurePath(path).parts
+
+
+_INSIDE = Rule(_is_inside, "a path inside the folder")
+_SIZE_PX = Rule(
+    lambda value: NUMBER.holds(value) and 0.1 <= value <= 1000, "a number of pixels, 0.1 to 1000"
+)
 _CHOICES = {
     "label_format": tuple(FORMATS),
     "centroid_order": ("xy", "rowcol"),
@@ -115,6 +130,7 @@ def check_layout(layout: Layout, subject: object) -> None:
 
 
 def _check_values(layout: Layout, subject: object) -> None:
+    check_fields(f"{subject}.{{}}", layout._asdict(), {"centroid_size_px": _SIZE_PX}, _REMEDY)
     for key, allowed in _CHOICES.items():
         value = getattr(layout, key)
         if value not in allowed:
@@ -123,6 +139,9 @@ def _check_values(layout: Layout, subject: object) -> None:
         value = getattr(layout, key)
         if not isinstance(value, dict):
             raise InputError(subject, f"{key} must be a mapping", repr(value), _REMEDY)
+    paths = {"sequences": layout.sequences, **layout.splits}
+    paths |= {"labels": layout.labels} if layout.labels else {}
+    check_fields(f"{subject}: path of {{}}", paths, dict.fromkeys(paths, _INSIDE), _REMEDY)
     pixels = layout.first_pixel
     pixels = pixels if isinstance(pixels, dict) else {"*": pixels}
     for key, mapping, allowed in (

@@ -7,6 +7,7 @@ frame_texts(files["flight3"], path, layout)            # the texts of {frame}, o
 
 import re
 from collections import defaultdict
+from collections.abc import Mapping
 from pathlib import Path
 
 from dimjax.data.image_folders import DOCUMENTS, SUFFIXES, list_images, list_still_images
@@ -38,6 +39,9 @@ def list_sequences(path: Path, layout: Layout, on_error: OnError) -> dict[str, S
         if not item.is_dir() and item.suffix.lower() not in (*OPENERS, *SUFFIXES):
             rule = f"{pattern} must match folders or files of type {', '.join(OPENERS)}"
             on_error(InputError(item, rule, "something else", "Move it elsewhere or convert it."))
+        elif not name.isprintable():  # e.g. a line break, or bytes that are no UTF-8
+            rule = "the name of a sequence must be printable UTF-8 text"
+            on_error(InputError(item, rule, repr(name), "Rename it."))
         elif name in files:
             remedy = "Rename one of them, or name sequences by another part of their path, as in "
             remedy += "sequences={sequence}/images."
@@ -51,6 +55,11 @@ def placeholders(source: Source, path: Path, layout: Layout) -> dict[str, str]:
     """Return the texts of {sequence} and {split} in the path of a sequence."""
     first = source[0] if isinstance(source, tuple) else source
     return match(layout.sequences, first.relative_to(path).as_posix()) or {}
+
+
+def locations(files: Mapping[str, Source]) -> dict[str, Path]:
+    """Return one path of each sequence: its file or folder, or its first image."""
+    return {name: it[0] if isinstance(it, tuple) else it for name, it in files.items()}
 
 
 def frame_files(source: Source) -> list[Path]:
@@ -73,7 +82,7 @@ def frame_texts(source: Source, path: Path, layout: Layout) -> list[str]:
 
 def natural_key(name: str) -> list[tuple[int, str]]:
     """Sort key for natural order: 2 before 10."""
-    parts = re.split(r"(\d+)", name)
+    parts = re.split(r"(\d{1,18})", name)  # Python refuses to read numbers of 4,301 digits
     return [(int(part), "") if k % 2 else (0, part) for k, part in enumerate(parts)]
 
 

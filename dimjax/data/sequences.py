@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from dimjax.atomic_files import check_regular
 from dimjax.data.frame_files import NATIVE, Frames, Reading, open_tiff_stack
 from dimjax.data.image_folders import (
     list_still_images,
@@ -47,6 +48,8 @@ OPENERS = {
     **dict.fromkeys((".h5", ".hdf5"), open_hdf5),
     **dict.fromkeys((".fits", ".fit", ".fts", ".fz"), open_fits),
 }
+
+MAX_FRAME_PIXELS = 2**27  # a header that promises more would exhaust the memory
 
 _WITHOUT_AXES = (open_video, open_tiff_stack)  # their frames are always in the order of time
 _PAIRS = 16
@@ -116,11 +119,16 @@ def open_sequence(
       InputError: The path does not exist, or its frames are damaged, coloured, not numbered without
         gaps, or not all of one size and depth.
     """
-    if isinstance(path, tuple):
-        return Sequence(name or path[0].stem, path[0].parent, *open_images(path, reading.channel))
-    path = Path(path)
-    frames = _open_frames(path, reading)
+    files, path = (path, path[0].parent) if isinstance(path, tuple) else (None, Path(path))
     name = name or (path.resolve().name if path.is_dir() else path.stem)
+    if not name.isprintable():  # e.g. a line break, or bytes that are no UTF-8
+        rule = "the name of a sequence must be printable UTF-8 text"
+        raise InputError(path, rule, repr(name), "Rename it.")
+    frames = open_images(files, reading.channel) if files else _open_frames(path, reading)
+    pixels = frames.shape[1] * frames.shape[2]
+    if pixels > MAX_FRAME_PIXELS:
+        rule = f"a frame must have at most {MAX_FRAME_PIXELS:,} pixels"
+        raise InputError(path, rule, f"{pixels:,}", "Cut it into smaller ones.")
     return Sequence(name, path, *frames)
 
 
@@ -230,6 +238,7 @@ def _open_frames(path: Path, reading: Reading) -> Frames:
     if path.suffix.lower() not in OPENERS:
         rule = f"a sequence is a folder of images or a file of type {', '.join(OPENERS)}"
         raise InputError(path, rule, path.suffix or "no suffix", "Convert it.")
+    check_regular(path)
     opener = OPENERS[path.suffix.lower()]
     return opener(path) if opener in _WITHOUT_AXES else opener(path, reading.stack_axes)
 

@@ -38,6 +38,10 @@ def open_npy(path: Path, axes: str = "") -> Frames:
     """
     with readable(path):
         stack = np.lib.format.open_memmap(path, mode="r")
+    size, expected = path.stat().st_size, stack.offset + stack.nbytes
+    if size != expected:  # e.g. two arrays saved into one file
+        rule = f"the file must end with the frames of its header, after {expected} bytes"
+        raise InputError(path, rule, f"{size} bytes", "Save each stack in a file of its own.")
     return frames_of_stack(stack, path, axes)
 
 

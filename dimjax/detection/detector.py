@@ -19,9 +19,9 @@ from dimjax.evaluation.thresholds import accepted
 from dimjax.models import create_detector
 from dimjax.models.batch_norm_fusion import apply_fused
 from dimjax.motion import EvidenceConfig
-from dimjax.tracks import Shifts, Tracks, link, linking_of, score
+from dimjax.tracks import APPEARANCE, Shifts, Tracks, link, linking_of, score
 from dimjax.training import checkpoints
-from dimjax.training.inputs import CHANNELS, network_input
+from dimjax.training.inputs import CHANNELS, network_input, skipped_channels
 
 
 class Detector(NamedTuple):
@@ -30,7 +30,7 @@ class Detector(NamedTuple):
     model: nn.Module
     variables: Any  # {"params": ..., "batch_stats": ...}
     description: dict  # plain values that are saved in each checkpoint; see dimjax.stages.train
-    # (variables, frames [B, 4, H, W], scale [B, 2], evidence [B, H, W, 3] or None) -> Detections
+    # (variables, frames [B, 4, H, W], scale [B, 2], evidence [B, H, W, 4] or None) -> Detections
     detect: Callable
 
     @property
@@ -57,7 +57,8 @@ class Detector(NamedTuple):
 
         Gaps in confirmed tracks are filled, with `detected` False, unless the tracks are causal.
         """
-        table = accepted(score(tracks), self.thresholds_of(tracks)).drop(columns="strong")
+        table = accepted(score(tracks), self.thresholds_of(tracks))
+        table = table.drop(columns=["strong", "target_probability", *APPEARANCE], errors="ignore")
         return table.sort_values(["sequence", "frame"], kind="stable", ignore_index=True)
 
     def thresholds_of(self, tracks: Tracks) -> dict[str, float]:
@@ -72,6 +73,7 @@ def create_model(description: dict) -> nn.Module:
         width=description["width"],
         output_stride=description["output_stride"],
         context_px=description["context_px"],
+        skipped_channels=skipped_channels(description["input"]),
         dtype=jnp.bfloat16 if description["bf16"] else jnp.float32,
     )
 

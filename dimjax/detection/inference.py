@@ -23,6 +23,7 @@ from dimjax.detection.clips import clips_of
 from dimjax.detection.detector import Detector
 from dimjax.detection.grid import Detections
 from dimjax.motion import evidence_of
+from dimjax.tracks import measure_appearance
 from dimjax.training.chip_feed import Chips, Streamed
 
 COLUMNS = ("sequence", "frame", "x", "y", "w", "h", "category", "score")
@@ -47,7 +48,8 @@ def detect_in_sequence(
       progress: Wraps the batches of frame numbers, e.g. a progress bar.
 
     Returns:
-      Table with COLUMNS: all detections with a score of at least 0.01, whatever the threshold.
+      Table with COLUMNS and dimjax.tracks.APPEARANCE: all detections with a score of at least 0.01,
+      whatever the threshold.
     """
     length, height, width = sequence.shape
     numbers = np.arange(length) if frames is None else np.asarray(list(frames), int)
@@ -66,7 +68,10 @@ def detect_in_sequence(
     inside = table.x.between(0, width, inclusive="left") & table.y.between(
         0, height, inclusive="left"
     )
-    return table[inside].reset_index(drop=True)
+    table = table[inside].reset_index(drop=True)
+    stride = detector.description["stride"]
+    appearance = measure_appearance(table, sequence, float(scale[1]), stride)
+    return pd.concat([table, appearance], axis=1)
 
 
 def detect_in_chips(
@@ -98,7 +103,7 @@ def detect_in_chips(
 def _evidence_batches(
     detector: Detector, sequence: Sequence, scale: Scale, batches: list[np.ndarray], size: int
 ) -> Iterator[jax.Array | None]:
-    """Yield the motion evidence [size, H, W, 3] of each batch, padded as its clips, or None."""
+    """Yield the motion evidence [size, H, W, 4] of each batch, padded as its clips, or None."""
     if detector.evidence is None or not batches:
         yield from [None] * len(batches)
         return

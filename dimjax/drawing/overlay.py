@@ -61,7 +61,7 @@ def write_video(
     """
     sample = np.unique(np.linspace(0, len(sequence) - 1, 8).astype(int))
     limits = grey_range(np.stack([sequence.frame(int(t)) for t in sample]))
-    with av.open(str(path), "w") as container:
+    with av.open(str(path), "w", format="mp4") as container:
         stream = container.add_stream("libx264", rate=FRAMES_PER_SECOND)
         stream.pix_fmt = "yuv420p"
         for t in progress(range(len(sequence))):

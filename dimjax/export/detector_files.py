@@ -5,7 +5,7 @@ A file maps raw frames [B, 4, H, W] and scale [B, 2] to boxes [B, K, 4], score [
 differ from call to call. Frames are float32, which ONNX Runtime, TensorRT and XLA all accept and
 which represents 16-bit grey levels exactly.
 
-A detector that uses motion evidence has a third input: the evidence [B, H, W, 3], or the evidence
+A detector that uses motion evidence has a third input: the evidence [B, H, W, 4], or the evidence
 window [B, frames, H, W] from which the file computes it. The reference frame of such a window is at
 the configured place. At the ends of a sequence it is at another one, so there only a file with the
 input `evidence` gives the detections of the detector itself.
@@ -29,7 +29,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import dimjax
-from dimjax.atomic_files import atomic_write
+from dimjax.atomic_files import atomic_write, write_text
 from dimjax.data.labels import CATEGORIES
 from dimjax.detection.detector import Detector, create_model, make_detector
 from dimjax.detection.grid import Detections
@@ -58,7 +58,7 @@ class StablehloDetector(NamedTuple):
     """A detector in a StableHLO file."""
 
     detect: Detect  # frames, scale and, with motion evidence, window -> Detections
-    evidence: Callable  # likewise -> evidence [B, H, W, 3]
+    evidence: Callable  # likewise -> evidence [B, H, W, 4]
 
 
 def export_onnx(
@@ -136,16 +136,16 @@ def with_onnx_runtime(detector: Detector, path: Path) -> Detector:
 
     Args:
       detector: A detector with its weights in memory.
-      path: The exported file, without `window`. It is written first unless it holds these weights
-        and settings.
+      path: The exported file, without `window`. It is written first unless it is intact and holds
+        these weights and settings.
 
     Raises:
       InputError: As export_onnx.
     """
     import_extra("onnxruntime")
     with contextlib.suppress(InputError):
-        exported = open_onnx(path)
-        if exported.metadata == metadata(detector) and "window" not in exported.inputs:
+        exported = open_onnx(path) if _is_intact(path) else None
+        if exported and exported.metadata == metadata(detector) and "window" not in exported.inputs:
             return _computed_by(exported, detector)
     export_onnx(detector, path)
     return _computed_by(open_onnx(path), detector)
@@ -181,7 +181,23 @@ def _write_checked(path: Path, content: bytes, difference_of: Callable[[Path], f
                 f"a difference of {difference:.2g}",
                 "Nothing was written. Use the detector itself, and report this as a bug.",
             )
+        digest = hashlib.sha256(partial_file.read_bytes()).hexdigest()
+    write_text(_digest_file(path), f"{digest}  {path.name}\n")  # for `sha256sum --check`
     return difference
+
+
+def _digest_file(path: Path) -> Path:
+    """Path of the SHA-256 beside an exported file."""
+    return path.with_name(f"{path.name}.sha256")
+
+
+def _is_intact(path: Path) -> bool:
+    """Whether an exported file is as it was written."""
+    digest = _digest_file(path)
+    if not path.is_file() or not digest.is_file():
+        return False
+    found = hashlib.sha256(path.read_bytes()).hexdigest()
+    return digest.read_text(errors="replace").split()[:1] == [found]
 
 
 def _difference(

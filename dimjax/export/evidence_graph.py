@@ -31,8 +31,8 @@ def evidence_text(settings: EvidenceConfig) -> GraphText:
     """Write the part of a graph that computes the motion evidence.
 
     It reads window [b, K, h, w], grey levels, with its reference frame at the configured place,
-    and level and sigma [b, 1, 1, 1] of its sequence. It computes evidence [b, h, w, 3], noise
-    sigmas, and the same channels first, maps [b, 3, h, w].
+    and level and sigma [b, 1, 1, 1] of its sequence. It computes evidence [b, h, w, 4], noise
+    sigmas, and the same channels first, maps [b, 4, h, w].
     """
     rms_blocks = filtering.rms_blocks(settings.box_px)
     before = (rms_blocks - 1) // 2
@@ -49,6 +49,7 @@ def evidence_text(settings: EvidenceConfig) -> GraphText:
         rms_strides=[filtering.RMS_BLOCK_PX] * 2,
         rms_margins=[before, before, after, after],
         last=background.PASSES - 1,
+        contrast=filtering.CONTRAST_PX,
     )
     values = {**_shapes(settings), **_kernels(settings), **_numbers(settings), **_paths(settings)}
     initializers = ",\n ".join(_initializer(name, value) for name, value in values.items())
@@ -100,6 +101,7 @@ def _shapes(settings: EvidenceConfig) -> dict[str, np.ndarray]:
         "column_axis": [3],
         "row_border": [0, 0, 1, 0, 0, 0, 1, 0],
         "column_border": [0, 0, 0, 1, 0, 0, 0, 1],
+        "contrast_border": [0, 0, *[filtering.CONTRAST_PX // 2] * 2] * 2,
         "from_first": [0],
         "from_third": [2],
         "to_third_last": [-2],

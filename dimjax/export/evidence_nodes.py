@@ -147,6 +147,10 @@ CHANNELS = """
     bright = Mul(largest, unit)
     dark = Mul(smallest, minus_unit)
     reference = Slice(local, reference_frame, after_reference, frame_axis)
-    maps = Concat<axis = 1>(bright, dark, reference)
+    raw_reference = Slice(unfiltered, reference_frame, after_reference, frame_axis)
+    bordered_reference = Pad<mode = "edge">(raw_reference, contrast_border)
+    reference_mean = AveragePool<kernel_shape = [$contrast, $contrast]>(bordered_reference)
+    contrast = Sub(raw_reference, reference_mean)
+    maps = Concat<axis = 1>(bright, dark, reference, contrast)
     evidence = Transpose<perm = [0, 2, 3, 1]>(maps)
 """

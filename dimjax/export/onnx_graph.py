@@ -76,14 +76,14 @@ _MAPS = """
     maps = Transpose<perm = [0, 3, 1, 2]>(evidence)
 """
 _WITH_EVIDENCE = f"""
-    map_parts = Constant<value_ints = [2, 1]>()
-    sums, residual = Split<axis = 1>(maps, map_parts)
+    map_parts = Constant<value_ints = [2, 2]>()
+    sums, of_reference = Split<axis = 1>(maps, map_parts)
     noise_peak = Constant<value_float = {NOISE_PEAK}>()
     noise_spread = Constant<value_float = {NOISE_SPREAD}>()
     above_peak = Sub(sums, noise_peak)
     normal_sums = Div(above_peak, noise_spread)
-    {Template(_ASINH).substitute(value="residual")}
-    normal = Concat<axis = 1>(image, normal_sums, asinh_residual)
+    {Template(_ASINH).substitute(value="of_reference")}
+    normal = Concat<axis = 1>(image, normal_sums, asinh_of_reference)
 """
 
 # Frames to network inputs, padded with zeros to multiples of the output stride.
@@ -182,13 +182,13 @@ def onnx_graph(detector: Detector, with_window: bool = False) -> Any:
     Inputs: frames [B, 4, H, W] float32, scale [B, 2] float32. Outputs: boxes [B, K, 4] float32,
     score [B, K] float32, category [B, K] int32, as in dimjax.detection.grid.Detections. B, H and W
     are dynamic, K is the description's `max_detections`. A detector that uses motion evidence has
-    a third input, evidence [B, H, W, 3] float32.
+    a third input, evidence [B, H, W, 4] float32.
 
     Args:
       detector: Detector.
       with_window: Compute the motion evidence in the graph. The third input is then the evidence
         window [B, frames, H, W] float32 with its reference frame at the configured place, and
-        evidence [B, H, W, 3] is a fourth output.
+        evidence [B, H, W, 4] is a fourth output.
 
     Raises:
       InputError: The extra export is not installed.
@@ -223,10 +223,10 @@ def _before(detector: Detector, with_window: bool) -> str:
     if with_window:
         text = evidence_text(detector.evidence)
         inputs += f", float[b, {detector.evidence.frames}, h, w] window"
-        outputs = ", float[b, h, w, 3] evidence"
+        outputs = ", float[b, h, w, 4] evidence"
         initializers, evidence = f",\n {text.initializers}", text.nodes + _WITH_EVIDENCE
     elif uses_evidence(mode):
-        inputs += ", float[b, h, w, 3] evidence"
+        inputs += ", float[b, h, w, 4] evidence"
         evidence = _MAPS + _WITH_EVIDENCE
     return Template(_BEFORE).substitute(
         inputs=inputs,

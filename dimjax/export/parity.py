@@ -84,7 +84,7 @@ def frames_with_targets(images: int, height: int, width: int, seed: int, count: 
 
 
 def max_evidence_difference(expected: np.ndarray, other: np.ndarray, step: float) -> float:
-    """Compute the largest difference between evidence maps [B, H, W, 3], noise sigmas.
+    """Compute the largest difference between evidence maps [B, H, W, 4], noise sigmas.
 
     Sums that differ by one or two steps because a residual was rounded to another step are left
     out, if their differences are small in the mean of all sums.

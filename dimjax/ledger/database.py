@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from dimjax.atomic_files import atomic_write
 from dimjax.errors import InputError
 from dimjax.ledger.schema import APPLICATION_ID, VERSION
 
@@ -77,6 +78,23 @@ class Ledger:
             finally:
                 self.execute("ROLLBACK")
 
+    def problems(self, check: str = "integrity_check") -> str:
+        """Check the structure of the file; return its problems, or an empty string.
+
+        Args:
+          check: "integrity_check", or "quick_check", which does not compare the indices.
+        """
+        try:
+            found = [row[0] for row in self.execute(f"PRAGMA {check}").fetchall()]
+        except sqlite3.DatabaseError as error:
+            return str(error)
+        return "" if found == ["ok"] else "; ".join(found)
+
+    def backup(self, path: Path) -> None:
+        """Copy the ledger to another file, atomically."""
+        with atomic_write(path) as partial, contextlib.closing(sqlite3.connect(partial)) as copy:
+            self._connection.backup(copy)
+
     def close(self) -> None:
         """Close the file."""
         self._connection.close()
@@ -91,6 +109,8 @@ class Ledger:
         try:
             self.execute(statement)
         except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:  # e.g. a full disk
+                raise
             rule = "other processes must release the ledger in time"
             raise InputError(self.path, rule, error, "End that process, or try again.") from error
 
@@ -133,6 +153,10 @@ def check_identity(db: Ledger) -> None:
     """Raise if the file is not a ledger, or a ledger of another version."""
     (application,) = db.execute("PRAGMA application_id").fetchone()
     (version,) = db.execute("PRAGMA user_version").fetchone()
+    problems = db.problems("quick_check")
+    if problems:
+        remedy = "Restore ledger.backup.sqlite, which was made when the last round began."
+        raise InputError(db.path, "the ledger must be whole", problems, remedy)
     if application != APPLICATION_ID:
         value = "another database, or an empty file"
         raise InputError(db.path, "it must be the ledger of a run", value, _REMEDY)

@@ -18,6 +18,7 @@ from dimjax.tracks import nearest
 _EVEN_RATIO = 10.0  # log-likelihood ratio of a track with probability 1/2
 _LEAVING_FRAMES = 3  # a track that would be outside after this many frames has left the frame
 _MAX_LISTED = 8  # frames in a reason
+_MOSTLY_INTERFERENCE = "most of them are of interference"
 _RIM_PX = 0.01  # smallest distance of a label from the right and lower border
 
 
@@ -126,7 +127,7 @@ def _rejection_reason(
     if points.labelled.mean() >= settings.labelled_share:
         return ""
     if first.category != CATEGORIES[0]:
-        return "most of them are of interference"
+        return f"interference: {first.reason}" if first.reason else _MOSTLY_INTERFERENCE
     if _still(points, settings):
         return "it stands still, as interference does"
     if not first.confirmed:
@@ -163,4 +164,6 @@ def _reason(points: pd.DataFrame, rejection_reason: str) -> str:
         listed = ", ".join(map(str, missing[:_MAX_LISTED]))
         more = f" and {len(missing) - _MAX_LISTED} more" if len(missing) > _MAX_LISTED else ""
         text += f"; frame{'s' if len(missing) > 1 else ''} {listed}{more} without one"
-    return f"{text}; {rejection_reason}" if rejection_reason else text
+    first = points.iloc[0]
+    because = rejection_reason or (first.reason and f"{first.category}: {first.reason}")
+    return f"{text}; {because}" if because else text

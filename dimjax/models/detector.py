@@ -20,6 +20,8 @@ import jax.numpy as jnp
 from dimjax.errors import InputError
 from dimjax.models.backbones import BACKBONES
 from dimjax.models.layers import ConvNorm, conv, leaky_relu, scaled_channels
+from dimjax.models.ops.concatenation import concatenate
+from dimjax.models.ops.pooling import max_pool
 
 OUTPUT_STRIDES = (4, 8, 16, 32)
 OUTPUTS = ("x", "y", "w", "h", "confidence", "target", "interference")
@@ -33,6 +35,7 @@ def create_detector(
     width: float = 1.0,
     output_stride: int = 8,
     context_px: int | None = None,
+    skipped_channels: int = 0,
     dtype: Any = jnp.float32,
 ) -> nn.Module:
     """Create a detector, without its parameters.
@@ -47,6 +50,8 @@ def create_detector(
       output_stride: Pixels per cell of the output grid, one of OUTPUT_STRIDES.
       context_px: Window of EfficientNet's squeeze-and-excitation in pixels: the size of the chips
         in training, or None for the whole input. The other backbones have no such layer.
+      skipped_channels: Number of last input channels, 0 for none, whose extremes in each cell go
+        past the backbone to the head. Their values must be bounded or logarithmic.
       dtype: Compute dtype; parameters, batch-norm statistics and outputs are float32.
 
     Raises:
@@ -55,22 +60,30 @@ def create_detector(
     _check_settings(backbone, width, output_stride, context_px)
     context = {"context_px": context_px} if backbone == "efficientnet_b0" else {}
     features = BACKBONES[backbone](width, output_stride, dtype=dtype, **context)
-    return Detector(features, scaled_channels(_HEAD_CHANNELS, width), output_stride, dtype)
+    channels = scaled_channels(_HEAD_CHANNELS, width)
+    return Detector(features, channels, output_stride, skipped_channels, dtype)
 
 
 class Detector(nn.Module):
-    """A backbone, a 3x3 convolution, and a 1x1 convolution to the 7 outputs of each cell."""
+    """A backbone, a 3x3 convolution, and a 1x1 convolution to the 7 outputs of each cell.
+
+    The extremes of the skipped channels join the features before each of the two convolutions. A
+    target that stands out by few sigmas of the motion evidence is thus ranked by them, which
+    pooled features hold only roughly.
+    """
 
     backbone: nn.Module
     head_channels: int
     output_stride: int
+    skipped_channels: int = 0
     dtype: Any = jnp.float32
 
     @nn.compact
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:
         """[B, H, W, C] -> [B, H/s, W/s, 7] float32; see the module's docstring."""
         self._check_size(x.shape)
-        x = self.backbone(x, train)
+        extremes = self._extremes(x) if self.skipped_channels else None
+        features = _joined(self.backbone(x, train), extremes)
         head = ConvNorm(self.head_channels, 3, 1, leaky_relu, dtype=self.dtype, name="head")
         return conv(
             len(OUTPUTS),
@@ -79,7 +92,13 @@ class Detector(nn.Module):
             bias_init=_prior_bias,
             dtype=jnp.float32,
             name="outputs",
-        )(head(x, train))
+        )(_joined(head(features, train), extremes))
+
+    def _extremes(self, x: jax.Array) -> jax.Array:
+        """[B, H, W, C] -> [B, H/s, W/s, 2 N], maxima and negated minima of the last N channels."""
+        skipped = x[..., x.shape[-1] - self.skipped_channels :]
+        both = jnp.concatenate([skipped, -skipped], axis=-1)
+        return max_pool(both, self.output_stride, self.output_stride)
 
     def _check_size(self, shape):
         height, width = shape[1:3]
@@ -90,6 +109,13 @@ class Detector(nn.Module):
                 f"{height} x {width}",
                 "Change chips.chip_px or model.output_stride, or pad the image.",
             )
+
+
+def _joined(features: jax.Array, extremes: jax.Array | None) -> jax.Array:
+    """Append the extremes of the skipped channels, if there are any, to features."""
+    if extremes is None:
+        return features
+    return concatenate([features, extremes.astype(features.dtype)])
 
 
 def _check_settings(backbone: str, width: float, output_stride: int, context_px: int | None):

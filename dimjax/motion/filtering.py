@@ -4,6 +4,7 @@ Each frame is filtered once, when it is read. The residuals of all windows that 
 are computed from its filtered form.
 
     filtered = filter_frame(frame, level, noise_sigma, sigma_px=1.0)        # [H, W]
+    contrast = local_contrast(frame, level, noise_sigma)                    # [H, W]
     residual = residuals(jnp.stack(eight_filtered), box_px=25)              # [8, H, W]
 """
 
@@ -19,6 +20,7 @@ from dimjax.motion.background import still_residuals
 _REACH_SIGMAS = 4.0  # the Gaussian is truncated there
 MAX_SIGMAS = 6.0  # values are clipped to this in the local RMS
 RMS_BLOCK_PX = 5  # side of the blocks of the local RMS
+CONTRAST_PX = 5  # side of the box of the local contrast
 
 
 @partial(jax.jit, static_argnames="sigma_px")
@@ -34,12 +36,39 @@ def filter_frame(frame, level, noise_sigma, sigma_px: float):
     Returns:
       [..., H, W] float32, noise sigmas.
     """
-    level, sigma = (jnp.asarray(v, jnp.float32)[..., None, None] for v in (level, noise_sigma))
-    values = (frame.astype(jnp.float32) - level) / sigma
+    values = _normalised(frame, level, noise_sigma)
     taps = gaussian_taps(sigma_px)
     for axis in (-2, -1):
         values = _correlate(values, taps, axis)
     return values
+
+
+@jax.jit
+def local_contrast(frame, level, noise_sigma):
+    """Subtract from each pixel the mean of the 5x5 pixels around it.
+
+    Args:
+      frame: [..., H, W] grey levels; its border is repeated outside.
+      level: [...] grey level that is subtracted first, to round less.
+      noise_sigma: [...] noise of one raw frame, grey levels.
+
+    Returns:
+      [..., H, W] float32, noise sigmas.
+    """
+    values = _normalised(frame, level, noise_sigma)
+    mean, reach = values, CONTRAST_PX // 2
+    for axis in (values.ndim - 2, values.ndim - 1):
+        margins = [(reach, reach) if k == axis else (0, 0) for k in range(values.ndim)]
+        padded, size = jnp.pad(mean, margins, mode="edge"), mean.shape[axis]
+        shifted = (lax.slice_in_dim(padded, k, k + size, axis=axis) for k in range(CONTRAST_PX))
+        mean = sum(shifted) / CONTRAST_PX
+    return values - mean
+
+
+def _normalised(frame, level, noise_sigma):
+    """Express frames [..., H, W] in noise sigmas from the level of their sequence."""
+    level, sigma = (jnp.asarray(v, jnp.float32)[..., None, None] for v in (level, noise_sigma))
+    return (frame.astype(jnp.float32) - level) / sigma
 
 
 def gaussian_taps(sigma_px: float) -> np.ndarray:

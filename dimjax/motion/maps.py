@@ -1,12 +1,14 @@
 """Evidence maps of the frames of a sequence in turn, or of a batch of windows.
 
-A map [H, W, 3] has three channels in sigmas of local noise: the largest sum over all paths (bright
+A map [H, W, 4] has three channels in sigmas of local noise: the largest sum over all paths (bright
 targets), the negated smallest sum (dark targets), and the residual of the reference frame. The
-first two are maxima over many paths, so without a target they are near 3 everywhere.
+first two are maxima over many paths, so without a target they are near 3 everywhere. The fourth
+channel is the local contrast of the reference frame in noise sigmas. It shows single pixels that
+flicker, which the filter of the others blurs, and objects that stand still, which they subtract.
 
     for t, evidence in enumerate(evidence_of(sequence, measure_scale(sequence), EvidenceConfig())):
-        ...                                                     # [H, W, 3] float32
-    evidence = window_evidence(windows, level, noise_sigma, times, EvidenceConfig())  # [B, H, W, 3]
+        ...                                                     # [H, W, 4] float32
+    evidence = window_evidence(windows, level, noise_sigma, times, EvidenceConfig())  # [B, H, W, 4]
 """
 
 from collections.abc import Iterable, Iterator
@@ -19,7 +21,7 @@ import numpy as np
 
 from dimjax.data.sequences import Scale, Sequence
 from dimjax.motion.bank import extremes, path_groups, path_shifts, quantize, step_sigmas
-from dimjax.motion.filtering import filter_frame, residuals
+from dimjax.motion.filtering import filter_frame, local_contrast, residuals
 from dimjax.motion.settings import EvidenceConfig, check
 from dimjax.motion.windows import Window, check_length, window_of
 
@@ -32,6 +34,7 @@ class WindowSteps(NamedTuple):
     window: Window
     steps: jax.Array  # [K, H, W] int8 or int16, quantized residuals
     reference: jax.Array  # [H, W] float32, residual of the reference frame, not clipped
+    contrast: jax.Array  # [H, W] float32, local contrast of the reference frame
 
 
 def evidence_of(
@@ -40,7 +43,7 @@ def evidence_of(
     settings: EvidenceConfig,
     references: Iterable[int] | None = None,
 ) -> Iterator[jax.Array]:
-    """Yield the evidence map [H, W, 3] of each reference frame.
+    """Yield the evidence map [H, W, 4] of each reference frame.
 
     Args:
       sequence: Sequence; each frame is read and filtered once if the references ascend.
@@ -52,12 +55,12 @@ def evidence_of(
       InputError: A setting is out of its range, or the sequence is too short.
     """
     reach, banks = max_reach(settings), {}
-    for window, steps, reference in steps_of(sequence, scale, settings, references):
+    for window, steps, *reference in steps_of(sequence, scale, settings, references):
         if window.index not in banks:
             groups = path_groups(path_shifts(window.times, settings), reach)
             banks[window.index] = _padded(groups, max_groups(settings)), len(groups)
         groups, count = banks[window.index]
-        yield _evidence(steps, reference, groups, count, reach, settings.clip_sigmas)
+        yield _evidence(steps, *reference, groups, count, reach, settings.clip_sigmas)
 
 
 def steps_of(
@@ -70,7 +73,7 @@ def steps_of(
     check(settings)
     length = len(sequence)
     check_length(length, settings, f"sequence {sequence.name}")
-    filtered: dict[int, jax.Array] = {}
+    filtered: dict[int, tuple[jax.Array, jax.Array]] = {}  # with its local contrast
     for t in range(length) if references is None else references:
         window = window_of(t, length, settings)
         # The windows at the end of the sequence begin a whole window before its last frame.
@@ -79,10 +82,11 @@ def steps_of(
         for k in window.frames:
             if k not in filtered:
                 frame = jnp.asarray(sequence.frame(k))
-                filtered[k] = filter_frame(frame, *scale, settings.sigma_px)
-        frames = jnp.stack([filtered[k] for k in window.frames])
+                contrast = local_contrast(frame, *scale)
+                filtered[k] = filter_frame(frame, *scale, settings.sigma_px), contrast
+        frames = jnp.stack([filtered[k][0] for k in window.frames])
         steps, reference = _steps(frames, window.index, settings.box_px, settings.clip_sigmas)
-        yield WindowSteps(window, steps, reference)
+        yield WindowSteps(window, steps, reference, filtered[t][1])
 
 
 def window_evidence(frames, level, noise_sigma, times, settings: EvidenceConfig):
@@ -99,7 +103,7 @@ def window_evidence(frames, level, noise_sigma, times, settings: EvidenceConfig)
       settings: Settings of the evidence.
 
     Returns:
-      [B, H, W, 3] float32.
+      [B, H, W, 4] float32.
     """
     times = np.asarray(times)
     shifts = path_shifts(times, settings)
@@ -108,8 +112,9 @@ def window_evidence(frames, level, noise_sigma, times, settings: EvidenceConfig)
     steps = quantize(values, settings.clip_sigmas)
     reach = int(np.abs(shifts).max())
     sums = extremes(steps, path_groups(shifts, reach), reach)
-    reference = values[:, int(np.flatnonzero(times == 0)[0])]
-    return _channels(*sums, reference, settings.frames, settings.clip_sigmas)
+    k = int(np.flatnonzero(times == 0)[0])
+    contrast = local_contrast(frames[:, k], level, noise_sigma)
+    return _channels(*sums, values[:, k], contrast, settings.frames, settings.clip_sigmas)
 
 
 def max_reach(settings: EvidenceConfig) -> int:
@@ -136,12 +141,12 @@ def _steps(frames, index, box_px, clip_sigmas):
 
 
 @partial(jax.jit, static_argnames=("reach", "clip_sigmas"))
-def _evidence(steps, reference, groups, count, reach, clip_sigmas):
+def _evidence(steps, reference, contrast, groups, count, reach, clip_sigmas):
     tile_rows = _CPU_TILE_ROWS if jax.default_backend() == "cpu" else 0
     sums = extremes(steps, groups, reach, count, tile_rows)
-    return _channels(*sums, reference, len(steps), clip_sigmas)
+    return _channels(*sums, reference, contrast, len(steps), clip_sigmas)
 
 
-def _channels(largest, smallest, reference, frames: int, clip_sigmas: float):
+def _channels(largest, smallest, reference, contrast, frames: int, clip_sigmas: float):
     unit = step_sigmas(frames, clip_sigmas) / np.sqrt(frames)
-    return jnp.stack([largest * unit, smallest * -unit, reference], axis=-1)
+    return jnp.stack([largest * unit, smallest * -unit, reference, contrast], axis=-1)

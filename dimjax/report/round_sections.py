@@ -71,6 +71,7 @@ def _tracks(context: RoundContext) -> dict | None:
         "sequence": name,
         "number": trajectories.track_number(longest.name),
         "category": track.category.iloc[0],
+        "reason": track.reason.iloc[0],
         "first": track.frame.iloc[0],
         "last": track.frame.iloc[-1],
         "hits": int(track.detected.sum()),

@@ -3,17 +3,36 @@
 check(config)                                   # raises an InputError that names the key
 """
 
-import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import partial
+from operator import ge
+from typing import Any
 
 import jax
 
 from dimjax import motion
 from dimjax.data.layouts import layout_from
 from dimjax.errors import InputError
+from dimjax.label_noise import ErrorRates
+from dimjax.label_noise.annotator import check_rates
 from dimjax.models import create_detector
+from dimjax.motion import EvidenceConfig
 from dimjax.runs.workdir import flat
-from dimjax.settings_rules import ABOVE_ZERO, SHARE, Rule, at_least, check_fields
+from dimjax.settings_rules import (
+    ABOVE_ZERO,
+    INTEGER,
+    NUMBER,
+    SHARE,
+    SWITCH,
+    TEXT,
+    Rule,
+    at_least,
+    check_fields,
+    optional,
+    same_type,
+)
+from dimjax.sky import SkyConfig
+from dimjax.sky.settings import check as check_sky
 from dimjax.training.inputs import CHANNELS, uses_evidence
 
 
@@ -29,6 +48,8 @@ _RULES = {
     "rounds.reviewer": one_of("human", "oracle", "auto"),
     "seed": at_least(0),
     "data.stride": at_least(1),
+    "data.val_share": Rule(lambda value: 0 <= value < 1, "0 or more and below 1"),
+    **{f"sky.sequences.{split}": at_least(0) for split in ("train", "val", "test", "new")},
     "chips.chip_px": at_least(1),
     "chips.frame_step": at_least(1),
     "chips.backgrounds_per_label": at_least(0),
@@ -61,35 +82,113 @@ _RULES = {
         "one or more numbers above 0",
     ),
 }
+# Largest values. Beyond them a run would not end, or not fit into any memory.
+_LIMITS = {
+    "seed": 2**32 - 1,  # JAX keeps the lower 32 bits of a seed
+    "data.stride": 1000,
+    "sky.sequences.train": 100_000,
+    "sky.sequences.val": 100_000,
+    "sky.sequences.test": 100_000,
+    "sky.sequences.new": 100_000,
+    "chips.chip_px": 4096,
+    "chips.frame_step": 1_000_000,
+    "chips.backgrounds_per_label": 1000,
+    "model.width": 16,
+    "loss.location_weight": 1e6,
+    "loss.classification_weight": 1e6,
+    "training.epochs": 100_000,
+    "training.batch_size": 65_536,
+    "training.learning_rate": 10,
+    "training.weight_decay": 10,
+    "training.warmup_epochs": 100_000,
+    "training.device_gb": 100_000,
+    "training.noise": 1000,
+    "rounds.count": 1000,
+    "rounds.later_epochs": 100_000,
+    "rounds.max_items_per_frame": 10_000,
+    "refinement.loss_threshold": 1e9,
+    "detection.match_px": 1000,
+    "detection.suppress_px": 1000,
+    "detection.max_detections": 10_000,
+    "detection.tile_px": 65_536,
+    "detection.margin_px": 65_536,
+}
+_TYPES = {
+    **{key: INTEGER for key in ("seed", "data.stride", "chips.chip_px", "chips.frame_step")},
+    **{f"sky.sequences.{split}": INTEGER for split in ("train", "val", "test", "new")},
+    **{f"training.{key}": INTEGER for key in ("epochs", "batch_size")},
+    **{f"rounds.{key}": INTEGER for key in ("count", "later_epochs")},
+    **{f"detection.{key}": INTEGER for key in ("max_detections", "tile_px", "margin_px")},
+    **{key: TEXT for key in ("data.folder", "model.backbone", "model.input")},
+    **{key: TEXT for key in ("training.optimizer", "rounds.start", "rounds.reviewer")},
+    **{key: SWITCH for key in ("model.bf16", "training.augment", "detection.camera_motion")},
+    **{f"sky.settings.{name}": same_type(value) for name, value in SkyConfig()._asdict().items()},
+    "sky.training.interference_per_frame": optional(NUMBER),
+    **{f"sky.errors.{name}": same_type(value) for name, value in ErrorRates()._asdict().items()},
+    **{f"evidence.{name}": same_type(value) for name, value in EvidenceConfig()._asdict().items()},
+    "model.output_stride": INTEGER,
+    "model.width": NUMBER,
+    "evaluation.false_alarms_per_frame": Rule(
+        lambda value: isinstance(value, list | tuple) and all(map(NUMBER.holds, value)),
+        "a list of finite numbers",
+    ),
+}
+_TYPES |= {key: NUMBER for key in _RULES if key not in _TYPES}
 _REMEDY = "Correct it in the configuration or on the command line."
 
 
 def check(config) -> None:
-    """Check every key that has a rule.
+    """Check the types and values of all keys.
 
     Raises:
       InputError: A value breaks its rule, or a key is missing; the first one is reported.
     """
     values = flat(config.to_dict())
-    for key in sorted(_RULES.keys() - values.keys()):  # the configuration predates the key
+    for key in sorted(_TYPES.keys() - values.keys()):  # the configuration predates the key
         remedy = "Copy it from configs/default.py."
         raise InputError(f"config.{key}", "the key is required", "no such key", remedy)
-    check_fields("config.{}", values, dict(_finite(values)), _REMEDY)
+    check_fields("config.{}", values, _TYPES, _REMEDY)
     check_fields("config.{}", values, _RULES, _REMEDY)
+    limits = {key: Rule(partial(ge, limit), f"at most {limit:,}") for key, limit in _LIMITS.items()}
+    check_fields("config.{}", values, limits, _REMEDY)
     check_fields("config.{}", values, dict(_dependent_rules(config)), _REMEDY)
     tile_rule = _tile_rule(config.detection.margin_px)
     check_fields("config.{}", values, {"detection.tile_px": tile_rule}, _REMEDY)
-    motion.check(motion.EvidenceConfig(**config.evidence.to_dict()))
+    motion.check(EvidenceConfig(**config.evidence.to_dict()))
     layout_from(config.data.layout.to_dict(), "config.data.layout")
     create_detector(config.model.backbone, config.model.width, config.model.output_stride)
+    if not config.data.folder:
+        for settings in sky_settings(config.sky):
+            check_sky(settings)
+        check_rates(ErrorRates(**config.sky.errors))
 
 
-def _finite(values: dict) -> Iterator[tuple[str, Rule]]:
-    def is_finite(value) -> bool:
-        numbers = value if isinstance(value, list | tuple) else [value]
-        return all(not isinstance(one, float) or math.isfinite(one) for one in numbers)
+def sky_settings(sky) -> tuple[SkyConfig, SkyConfig]:
+    """Read the settings of the simulated sequences from the section `sky` of a configuration.
 
-    return ((key, Rule(is_finite, "finite")) for key in values)
+    Returns:
+      The settings of all sequences but the training sequences, and those of the latter.
+    """
+    settings = SkyConfig(**_with_tuples(sky.settings))
+    changes = {key: value for key, value in _with_tuples(sky.training).items() if value is not None}
+    return settings, settings._replace(**changes)
+
+
+def _with_tuples(settings: Mapping) -> dict[str, Any]:
+    """Return settings with tuples, which JSON has turned into lists if a run is resumed."""
+    return {k: tuple(v) if isinstance(v, list) else v for k, v in settings.items()}
+
+
+def check_devices(config) -> None:
+    """Check that the batches can be divided among the devices of this machine.
+
+    Raises:
+      InputError: They cannot.
+    """
+    devices = jax.device_count()
+    rule = _multiple_of(devices, f"the {devices} devices")
+    values = {"training.batch_size": config.training.batch_size}
+    check_fields("config.{}", values, {"training.batch_size": rule}, _REMEDY)
 
 
 def _dependent_rules(config) -> Iterator[tuple[str, Rule]]:
@@ -100,11 +199,10 @@ def _dependent_rules(config) -> Iterator[tuple[str, Rule]]:
     if uses_evidence(config.model.input):
         text = "0 with motion evidence, which is computed before the training"
         yield "training.noise", Rule(lambda value: value == 0, text)
-    stride, devices = config.model.output_stride, jax.device_count()
+    stride = config.model.output_stride
     if stride > 0:
         for key in ("chips.chip_px", "detection.tile_px", "detection.margin_px"):
             yield key, _multiple_of(stride, f"model.output_stride={stride}")
-    yield "training.batch_size", _multiple_of(devices, f"the {devices} devices")
 
 
 def _tile_rule(margin_px: int) -> Rule:

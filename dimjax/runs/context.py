@@ -136,7 +136,15 @@ class RoundContext:
         """Open the run's ledger; a new one holds the labels of the sequences in a split.
 
         Labels of other sequences, e.g. of new ones, are never read.
+
+        Raises:
+          InputError: The ledger is missing although the run has begun.
         """
+        begun = self.paths.of_round(0).planted  # written once the ledger exists
+        if begun.exists() and not self.paths.ledger.exists():
+            rule = "a run that has begun has a ledger, with its labels and decisions"
+            remedy = "Restore it, e.g. from ledger.backup.sqlite, or choose another --workdir."
+            raise InputError(self.paths.ledger, rule, "no file", remedy)
         names = [name for split in self.splits.values() for name in split]
         labels = self.folder.labels[self.folder.labels.sequence.isin(names)]
         labels, match_px = labels[list(COLUMNS)], self.config.detection.match_px

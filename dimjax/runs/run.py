@@ -17,6 +17,7 @@ from dimjax.data.sequences import Sequence, as_sequence
 from dimjax.detection.detector import restore_detector
 from dimjax.detection.inference import detect_in_sequence
 from dimjax.errors import InputError
+from dimjax.runs import config_rules, digests
 from dimjax.runs.context import RoundContext
 from dimjax.runs.workdir import Paths, newest_round, read_config
 from dimjax.tracks import Tracks, camera_shifts
@@ -44,7 +45,10 @@ class Run:
         runtime: str = "jax",
     ):
         paths = Paths(workdir, newest_round(workdir) if round is None else round)
-        self.context = RoundContext(read_config(workdir), paths)
+        config = read_config(workdir)
+        config_rules.check(config)
+        digests.verify(paths, "train")
+        self.context = RoundContext(config, paths)
         if runtime not in RUNTIMES:
             rule = f"it must be one of {', '.join(RUNTIMES)}"
             raise InputError("runtime", rule, repr(runtime), "Name one of these.")
@@ -76,6 +80,7 @@ class Run:
         Returns:
           Table with id, sequence, frame and the losses location, confidence, category, total.
         """
+        digests.verify(self.paths, "build")
         data = examples.load(self.paths.prepared, split, max_bytes=self.context.max_chip_bytes)
         query = make_loss_query(
             self.detector.model,
@@ -105,8 +110,9 @@ class Run:
           progress: Wraps the batches of frame numbers, e.g. in a progress bar.
 
         Returns:
-          Table with sequence, frame, x, y, w, h, category, score, and of accepted ones track
-          and detected, which is False in the gaps of tracks that are filled.
+          Table with sequence, frame, x, y, w, h, category, score. Of accepted ones also track and
+          detected, which is False in the gaps of tracks that are filled; of others the numbers of
+          their appearance, dimjax.tracks.APPEARANCE.
         """
         sequence = frames if isinstance(frames, Sequence) else as_sequence(frames)
         table = detect_in_sequence(self.detector, sequence, progress=progress)

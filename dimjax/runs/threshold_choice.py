@@ -1,15 +1,18 @@
-"""Choose a detector's score thresholds and score model on full frames of the validation split.
+"""Choose a detector's score thresholds, score model and category models.
+
+They are chosen on full frames of the validation split; the category models are fitted to the labels
+of the training split first.
 
 description |= choose_thresholds(context, detector)       # at the end of a training
 """
 
-import numpy as np
 import pandas as pd
 
 from dimjax.detection.detector import Detector
 from dimjax.detection.inference import detect_in_sequence
 from dimjax.evaluation import figures
 from dimjax.progress import bar, say
+from dimjax.runs.category_choice import choose_category_models, some_frames
 from dimjax.runs.context import RoundContext
 from dimjax.tracks import ScoreModel, fit_score_model, score
 
@@ -30,15 +33,17 @@ def choose_thresholds(context: RoundContext, detector: Detector) -> dict[str, di
 
     Returns:
       "threshold", for detections of single frames, "track_threshold", for scores that tracks
-      support, "causal_threshold", for those from the past of each frame, and "score_model", see
-      dimjax.tracks.ScoreModel.
+      support, "causal_threshold", for those from the past of each frame, "score_model", see
+      dimjax.tracks.ScoreModel, and "category_models", see choose_category_models.
     """
     folder, match_px = context.folder, context.config.detection.match_px
     names = context.splits.get("val") or context.splits["train"]
     if "val" not in context.splits:
         say("no validation split: the thresholds are chosen on the training split")
     share = _THRESHOLD_FRAMES / sum(folder.shapes[name][0] for name in names)
-    frames_of = {name: some_frames(folder.shapes[name][0], share) for name in names}
+    frames_of = {
+        name: some_frames(folder.shapes[name][0], share, _CONSECUTIVE_FRAMES) for name in names
+    }
     tables = [
         detect_in_sequence(detector, folder.sequence(name), frames)
         for name, frames in bar(frames_of.items(), "choose thresholds", "sequence")
@@ -49,6 +54,8 @@ def choose_thresholds(context: RoundContext, detector: Detector) -> dict[str, di
     threshold = figures.choose_thresholds(labels, detections, match_px)
     model = fitted_scores(labels, detections, match_px)
     chosen = {"threshold": threshold, "score_model": model._asdict()}
+    detector = detector._replace(description={**detector.description, **chosen})
+    chosen["category_models"] = choose_category_models(context, detector, detections, labels)
     detector = detector._replace(description={**detector.description, **chosen})
     shifts = context.camera_shifts(names)
     for name, causal in (("track_threshold", False), ("causal_threshold", True)):
@@ -65,14 +72,3 @@ def fitted_scores(labels: pd.DataFrame, detections: pd.DataFrame, match_px: floa
         return ScoreModel()  # without a label, nothing shows which detections are false
     share = float(outcome.hit.sum() / outcome.truths)
     return fit_score_model(table.score.to_numpy()[outcome.detection], outcome.hit, share)
-
-
-def some_frames(length: int, share: float) -> list[int]:
-    """Choose about a share of the frames of a sequence, in evenly spaced consecutive runs."""
-    runs = max(1, round(length * share / _CONSECUTIVE_FRAMES))
-    if share >= 1 or runs * _CONSECUTIVE_FRAMES >= length:
-        return list(range(length))
-    starts = np.linspace(0, length - _CONSECUTIVE_FRAMES, runs).astype(int)
-    return sorted(
-        {t for start in starts.tolist() for t in range(start, start + _CONSECUTIVE_FRAMES)}
-    )

@@ -6,7 +6,10 @@ write_config(config, "runs/demo")     # refuses a directory with other keys
 read_config("runs/demo").data.stride
 """
 
+import contextlib
+import hashlib
 import json
+import os
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
@@ -15,9 +18,11 @@ from typing import Any
 from ml_collections import config_dict
 
 import dimjax
-from dimjax.atomic_files import write_text
+from dimjax.atomic_files import check_regular, write_text
 from dimjax.errors import InputError
 from dimjax.training.training_log import TrainingLog
+
+_MAX_BYTES = 2**20  # of config.json
 
 # Keys of a start, not of a run: they may differ each time. The default is one process.
 _START_KEYS = {"distributed": {"coordinator_address": "", "num_processes": 1, "process_id": 0}}
@@ -36,6 +41,7 @@ class Paths:
         self.contact_sheet = self.workdir / "contact_sheet.png"
         self.exported = self.workdir / "export"
         self.ledger = self.workdir / "ledger.sqlite"
+        self.ledger_backup = self.workdir / "ledger.backup.sqlite"
         self.number = round
         self.round = self.workdir / "rounds" / str(round)
         self.labels = self.round / "labels.csv"
@@ -76,6 +82,37 @@ class Paths:
         return self.built[0]
 
 
+def check_workdir(workdir: str | Path, data_folder: str) -> None:
+    """Check the path of a run before anything is written.
+
+    Raises:
+      InputError: It contains characters that Orbax cannot handle, or lies in the data.
+    """
+    path = Path(workdir).absolute()
+    if not str(path).isprintable() or any(one in str(path) for one in "*?[\\"):
+        # Orbax searches its files by a pattern that contains the path.
+        rule = "the path must be printable, without the pattern characters * ? [ and \\"
+        raise InputError("--workdir", rule, path, "Choose another --workdir.")
+    data = Path(data_folder).resolve() if data_folder else None
+    if data in (path.resolve(), *path.resolve().parents):
+        remedy = "Choose another --workdir."
+        raise InputError("--workdir", "a run must not lie in its data folder", path, remedy)
+
+
+def check_links(workdir: str | Path) -> None:
+    """Check that no link in a run's directory leads out of it, where files would be overwritten.
+
+    Raises:
+      InputError: A link does.
+    """
+    root = Path(workdir).resolve()
+    for folder, folders, files in os.walk(root):
+        for path in (Path(folder, name) for name in (*folders, *files)):
+            if path.is_symlink() and root not in path.resolve().parents:
+                rule, remedy = "a link must lead into the run's directory", "Replace it by a file."
+                raise InputError(path, rule, path.resolve(), remedy)
+
+
 def write_config(config: config_dict.ConfigDict, workdir: str | Path) -> None:
     """Save a run's configuration with versions; a run is never resumed with other keys.
 
@@ -88,8 +125,10 @@ def write_config(config: config_dict.ConfigDict, workdir: str | Path) -> None:
         "config": json.loads(json.dumps(plain)),
         "versions": {"dimjax": dimjax.__version__, "jax": metadata.version("jax")},
     }
+    record["digest"] = _digest(record["config"])
+    check_links(workdir)
     if paths.config.exists():
-        saved = flat(json.loads(paths.config.read_text())["config"])
+        saved = flat(_read_saved(paths.config))
         given = flat(record["config"])
         differing = sorted(k for k in saved.keys() | given.keys() if saved.get(k) != given.get(k))
         if differing:
@@ -109,15 +148,36 @@ def read_config(workdir: str | Path) -> config_dict.ConfigDict:
     """Read the configuration of a run.
 
     Raises:
-      InputError: The directory holds no run.
+      InputError: The directory holds no run, or its file is damaged.
     """
     path = Paths(workdir).config
     if not path.exists():
         raise InputError(
             path, "a run's directory holds config.json", "none", "Give --config to start a run."
         )
-    config = config_dict.ConfigDict({**json.loads(path.read_text())["config"], **_START_KEYS})
-    return config.lock()
+    check_links(workdir)
+    return config_dict.ConfigDict({**_read_saved(path), **_START_KEYS}).lock()
+
+
+def _read_saved(path: Path) -> dict[str, Any]:
+    """Read the keys in config.json.
+
+    Raises:
+      InputError: The file is damaged or has been changed.
+    """
+    check_regular(path, _MAX_BYTES)
+    with contextlib.suppress(ValueError, RecursionError):
+        record = json.loads(path.read_text(encoding="utf-8"))
+        config = record.get("config") if isinstance(record, dict) else None
+        if isinstance(config, dict) and record.get("digest") == _digest(config):
+            return config
+    rule = "it must contain the configuration that the run began with"
+    remedy = "Restore it, or choose another --workdir."
+    raise InputError(path, rule, "a damaged or changed file", remedy)
+
+
+def _digest(config: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()
 
 
 def newest_round(workdir: str | Path) -> int:

@@ -43,6 +43,7 @@ def write_folder(
     sequences_per_split: Mapping[str, int],
     seed: int,
     error_rates: ErrorRates,
+    training: SkyConfig | None = None,
 ) -> None:
     """Simulate sequences and write them with truth and labels.
 
@@ -55,22 +56,26 @@ def write_folder(
       sequences_per_split: Number of sequences by name of the split, one of SPLITS; 0 if missing.
       seed: 0 or more.
       error_rates: Rates of the annotator's errors.
+      training: Settings of the training sequences, e.g. with more interference, so that it can be
+        learnt; None if they are those of the other sequences.
 
     Raises:
       InputError: The folder is not empty, or an argument is out of its range.
     """
+    of_split = {split: settings for split in SPLITS} | {"train": training or settings}
     check(settings)
+    check(of_split["train"])
     check_rates(error_rates)
     _check_arguments(sequences_per_split, seed)
     final, part = Path(path), Path(f"{os.fspath(path)}.part")
     _require_empty(final)
     _make_part(part)
-    _write_record(part, settings, sequences_per_split, seed, error_rates)
+    _write_record(part, of_split, sequences_per_split, seed, error_rates)
     numbers = [(split, i) for split in SPLITS for i in range(sequences_per_split.get(split, 0))]
     tables, names = [], {split: [] for split in SPLITS}
     for split, index in bar(numbers, "simulate", "sequence"):
         name = f"{split}-{index:04d}"
-        frames, truth = simulate(settings, sequence_seed(seed, split, index), name)
+        frames, truth = simulate(of_split[split], sequence_seed(seed, split, index), name)
         (part / "sequences" / name).mkdir()
         np.save(_frames_file(part, name), frames)
         tables.append(truth)
@@ -115,14 +120,17 @@ def _make_part(part: Path) -> None:
         (part / folder).mkdir(parents=True)
 
 
-def _write_record(part: Path, settings: SkyConfig, sequences_per_split, seed: int, rates) -> None:
+def _write_record(
+    part: Path, of_split: Mapping[str, SkyConfig], sequences_per_split, seed: int, rates
+) -> None:
     record = {
         "simulator": VERSION,
         "dimjax": dimjax.__version__,
         "jax": jax.__version__,
         "seed": seed,
         "sequences_per_split": dict(sequences_per_split),
-        "settings": settings._asdict(),
+        "settings": of_split["test"]._asdict(),
+        "training_settings": of_split["train"]._asdict(),
         "error_rates": rates._asdict(),
     }
     (part / _RECORD).write_text(json.dumps(record, indent=2) + "\n")

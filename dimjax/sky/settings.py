@@ -10,8 +10,10 @@ unless the comment says otherwise.
 from collections.abc import Callable
 from typing import NamedTuple
 
-from dimjax.settings_rules import SHARE, Rule, at_least, check_fields
+from dimjax.errors import InputError
+from dimjax.settings_rules import SHARE, Rule, at_least, between, check_fields
 
+MAX_BYTES = 2**34  # of a sequence of 16 bit frames, which is simulated in memory
 VERSION = "1.0.0"  # changes whenever the same settings and seed give other frames
 
 Range = tuple[float, float]
@@ -56,22 +58,26 @@ class SkyConfig(NamedTuple):
     dead_pixels: float = 1e-5  # share of pixels that are stuck at one value
 
 
+_MAX_VALUE = 1_000_000
+
+
 def _range(text: str, fits: Callable[[float, float], bool]) -> Rule:
     return Rule(
-        lambda pair: len(pair) == 2 and pair[0] <= pair[1] and fits(*pair),
-        f"(low, high) with {text}",
+        lambda pair: len(pair) == 2 and pair[0] <= pair[1] <= _MAX_VALUE and fits(*pair),
+        f"(low, high) with {text}, at most {_MAX_VALUE:,}",
     )
 
 
 _NOT_NEGATIVE = _range("0 <= low <= high", lambda low, high: low >= 0)
 _POSITIVE = _range("0 < low <= high", lambda low, high: low > 0)
 _MAX_PSF_PX = 2.0  # wider point spreads would not fit into the renderer's patches
+_MAX_OBJECTS = 10_000  # mean of a frame
 _RULES = {
-    "frames": at_least(4),
-    "height": at_least(32),
-    "width": at_least(32),
-    "targets_per_frame": at_least(0),
-    "interference_per_frame": at_least(0),
+    "frames": between(4, 100000),
+    "height": between(32, 16384),
+    "width": between(32, 16384),
+    "targets_per_frame": between(0, _MAX_OBJECTS),
+    "interference_per_frame": between(0, _MAX_OBJECTS),
     "snr": _POSITIVE,
     "speed_px": _NOT_NEGATIVE,
     "extent_px": _NOT_NEGATIVE,
@@ -98,5 +104,9 @@ _RULES = {
 
 
 def check(settings: SkyConfig) -> None:
-    """Raise InputError if a setting is out of its range."""
+    """Raise InputError if a setting is out of its range, or a sequence takes too much memory."""
     check_fields("sky setting `{}`", settings._asdict(), _RULES)
+    size = 2 * settings.frames * settings.height * settings.width
+    if size > MAX_BYTES:
+        rule = f"frames * height * width must take at most {MAX_BYTES:,} bytes"
+        raise InputError("sky settings", rule, f"{size:,}", "Simulate smaller or fewer frames.")

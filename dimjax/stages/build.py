@@ -46,6 +46,8 @@ def run(context: RoundContext, make_builder: Callable) -> None:
     if "all" in folder.splits and not context.number:
         say(f"{folder.path}: no split files; all {len(folder.names)} sequences are trained on")
     with context.open_ledger() as db:
+        if context.number > ledger.current_round(db):
+            db.backup(paths.ledger_backup)
         ledger.begin_round(db, context.number)
         labels = ledger.labels_as_of(db, context.number)
         planted = _planted(context, labels)

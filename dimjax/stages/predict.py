@@ -11,6 +11,7 @@ from dimjax.detection.detector import restore_detector
 from dimjax.detection.inference import COLUMNS, detect_in_sequence
 from dimjax.progress import bar
 from dimjax.runs.context import RoundContext
+from dimjax.tracks import APPEARANCE
 
 
 def run(context: RoundContext) -> None:
@@ -26,5 +27,5 @@ def run(context: RoundContext) -> None:
         detect_in_sequence(detector, folder.sequence(name))
         for name in bar(names, "predict", "sequence")
     ]
-    no_detections = pd.DataFrame(columns=COLUMNS)
+    no_detections = pd.DataFrame(columns=[*COLUMNS, *APPEARANCE])
     write_parquet(pd.concat(tables or [no_detections], ignore_index=True), paths.predictions)

@@ -13,7 +13,7 @@ from dimjax import ledger, suspects
 from dimjax.data.labels import write_table
 from dimjax.progress import say
 from dimjax.runs.context import RoundContext
-from dimjax.tracks import has_neighbour
+from dimjax.tracks import has_neighbour, link_labels
 
 
 class RefinementResult(NamedTuple):
@@ -65,7 +65,7 @@ def find_suspects(
     all_labels, labels = labels, labels[labels.sequence.isin(names)]
     outputs = _label_outputs(context, all_labels.index, labels.index)
     tracks = context.link(pd.read_parquet(paths.predictions), names)
-    label_tracks = suspects.link_labels(labels, context.camera_shifts(names))
+    label_tracks = link_labels(labels, context.camera_shifts(names))
     measured = suspects.measure_frames(labels, folder.sequence, stride)
     measures = suspects.measure(labels, losses, outputs, tracks, label_tracks, measured)
     proposals = suspects.propose(labels, losses, tracks, label_tracks, folder.shapes, match_px)

@@ -12,15 +12,15 @@ from collections.abc import Callable
 
 from dimjax import report
 from dimjax.atomic_files import exclusive_lock
-from dimjax.errors import InputError
-from dimjax.runs import config_rules
+from dimjax.errors import InputError, doing
+from dimjax.runs import config_rules, digests
 from dimjax.runs.context import RoundContext, open_data_folder
-from dimjax.runs.workdir import Paths, write_config
+from dimjax.runs.workdir import Paths, check_workdir, write_config
 from dimjax.stages import STAGES, build, decide, evaluate, mine, predict, refine, simulate, train
 from dimjax.training import processes
 
 
-def run(config, workdir: str, make_builder: Callable, last: str = "rounds") -> None:
+def run(config, workdir: str, make_builder: Callable, last: str = "rounds") -> bool:
     """Run the stages of a run; in a group of processes, all but the first only train.
 
     Args:
@@ -29,6 +29,9 @@ def run(config, workdir: str, make_builder: Callable, last: str = "rounds") -> N
       make_builder: See dimjax.stages.build.
       last: The stage to stop after, one of STAGES, in the first round that lacks it; "rounds" runs
         all.
+
+    Returns:
+      Whether the run waits for the decisions of a person.
 
     Raises:
       InputError: The stage is unknown, another process works on the run, or a stage finds bad
@@ -39,28 +42,35 @@ def run(config, workdir: str, make_builder: Callable, last: str = "rounds") -> N
         raise InputError("last", rule, repr(last), "Correct it.")
     processes.join(config.distributed)
     config_rules.check(config)
+    config_rules.check_devices(config)
     with processes.coordinated():
         if processes.is_first():
-            _all_rounds(config, workdir, make_builder, last)
-        else:
-            for number in processes.rounds():
-                write_config(config, workdir)  # process 0 wrote it; raises if the keys differ
-                train.follow(RoundContext(config, Paths(workdir, number)))
+            return _all_rounds(config, workdir, make_builder, last)
+        for number in processes.rounds():
+            write_config(config, workdir)  # process 0 wrote it; raises if the keys differ
+            train.follow(RoundContext(config, Paths(workdir, number)))
+        return False
 
 
-def _all_rounds(config, workdir: str, make_builder: Callable, last: str) -> None:
+def _all_rounds(config, workdir: str, make_builder: Callable, last: str) -> bool:
     paths = Paths(workdir)
+    check_workdir(workdir, config.data.folder)
     if config.data.folder:
         open_data_folder(config, paths)  # raises before the run's directory is made
     with sole_run(paths):
         write_config(config, workdir)
-        simulate.run(RoundContext(config, paths))
+        with doing("simulate"):
+            _simulate(RoundContext(config, paths))
         for number in range(config.rounds.count):
             # Each round reads the folder anew: new sequences may have joined it.
             context = RoundContext(config, paths.of_round(number))
-            if last == "simulate" or not _round(context, make_builder, last):
-                return
-        report.run(context)
+            if last == "simulate" or not _stages(context, make_builder, last):
+                return False
+            if not context.is_last and not _decide(context):
+                return True
+        with doing("report"):
+            report.run(context)
+    return False
 
 
 def sole_run(paths: Paths) -> contextlib.AbstractContextManager[None]:
@@ -75,8 +85,28 @@ def sole_run(paths: Paths) -> contextlib.AbstractContextManager[None]:
     )
 
 
-def _round(context: RoundContext, make_builder: Callable, last: str) -> bool:
-    """Run the stages of a round; return whether to go on."""
+def _simulate(context: RoundContext) -> None:
+    paths = context.paths
+    if paths.sky.exists():
+        digests.verify_or_record(paths, "simulate")
+    simulate.run(context)
+    if not context.config.data.folder:
+        digests.verify_or_record(paths, "simulate")
+
+
+def _decide(context: RoundContext) -> bool:
+    """Have the items of a round decided; return whether all are."""
+    paths = context.paths
+    if paths.reviewed.exists():
+        digests.verify_or_record(paths, "decide")
+    decided = decide.run(context)
+    if decided:
+        digests.verify_or_record(paths, "decide")
+    return decided
+
+
+def _stages(context: RoundContext, make_builder: Callable, last: str) -> bool:
+    """Run the stages of a round up to its review; return whether to go on."""
     paths = context.paths
     stages = {
         "build": (lambda: build.run(context, make_builder), lambda: paths.built),
@@ -91,7 +121,12 @@ def _round(context: RoundContext, make_builder: Callable, last: str) -> bool:
         }
     for name, (stage, is_done) in stages.items():
         done = is_done()
-        stage()
+        with doing(f"round {context.number}, {name}"):
+            if done:
+                digests.verify_or_record(paths, name)
+            stage()
+            if not done and is_done():
+                digests.record(paths, name)
         if name == last and not done:
             return False
-    return context.is_last or decide.run(context)
+    return True

@@ -1,8 +1,9 @@
 """Simulate the sky that a run trains on, if the configuration names no data folder."""
 
 from dimjax.label_noise import ErrorRates
+from dimjax.runs.config_rules import sky_settings
 from dimjax.runs.context import RoundContext
-from dimjax.sky import SkyConfig, write_folder
+from dimjax.sky import write_folder
 
 
 def run(context: RoundContext) -> None:
@@ -10,11 +11,12 @@ def run(context: RoundContext) -> None:
     config = context.config
     if config.data.folder or context.paths.sky.exists():
         return
-    settings = config.sky.settings.to_dict()
+    settings, training = sky_settings(config.sky)
     write_folder(
         context.paths.sky,
-        SkyConfig(**{k: tuple(v) if isinstance(v, list) else v for k, v in settings.items()}),
+        settings,
         config.sky.sequences.to_dict(),
         config.seed,
         ErrorRates(**config.sky.errors),
+        training,
     )

@@ -21,6 +21,7 @@ from dimjax.detection.inference import detect_in_chips
 from dimjax.evaluation.chip_tables import chip_labels
 from dimjax.evaluation.figures import best_f1
 from dimjax.progress import bar, say
+from dimjax.runs import digests
 from dimjax.runs.context import RoundContext
 from dimjax.runs.threshold_choice import choose_thresholds
 from dimjax.tracks import ScoreModel
@@ -54,6 +55,7 @@ def run(context: RoundContext) -> None:
         return
     processes.broadcast(context.number)
     setup, state = _prepare(context)
+    digests.keep_intact_epochs(paths)
     with (
         checkpoints.open_checkpoints(paths.checkpoints) as saved,
         SummaryWriter(str(paths.round / "tensorboard")) as board,
@@ -75,6 +77,7 @@ def run(context: RoundContext) -> None:
                 detector = setup.detector._replace(variables=_variables(state))
                 description = {**description, **choose_thresholds(context, detector)}
             checkpoints.save(saved, epoch, state, description)
+            digests.record_epoch(paths, epoch)
             processes.barrier()
     log.finish(context.epochs)
 
@@ -104,6 +107,7 @@ def describe(config) -> dict:
         "track_threshold": {"target": 0.5, "interference": 0.5},  # for dimjax.tracks.score
         "causal_threshold": {"target": 0.5, "interference": 0.5},
         "score_model": ScoreModel()._asdict(),
+        "category_models": None,  # of dimjax.tracks.CategoryModel: all frames of a track, past ones
         **config.detection.to_dict(),
     }
 

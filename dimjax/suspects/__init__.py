@@ -21,7 +21,7 @@ the probabilities are calibrated on errors that were planted before the training
 
 from dimjax.suspects.frame_evidence import measure_frames
 from dimjax.suspects.items import to_items
-from dimjax.suspects.measures import LOSS_COLUMNS, MEASURES, link_labels, measure
+from dimjax.suspects.measures import LOSS_COLUMNS, MEASURES, measure
 from dimjax.suspects.proposals import PROPOSAL_MEASURES, add_frame_evidence, propose
 from dimjax.suspects.ranking import KINDS, LABEL_KINDS, Planted, match_planted, rank, worst_kind
 
@@ -33,7 +33,6 @@ __all__ = [
     "PROPOSAL_MEASURES",
     "Planted",
     "add_frame_evidence",
-    "link_labels",
     "match_planted",
     "measure",
     "measure_frames",

@@ -135,10 +135,20 @@ def _wrong_category(run: pd.DataFrame) -> str:
         prediction = other if run.category_margin.median() < 0 else f"hardly {category}"
         reasons.append(f"the mean prediction of {epochs} epochs is {prediction}")
     if run.track_other.notna().any():
-        reasons.append(f"{run.track_other.median():.0%} of its track is {other}")
+        reasons.append(_track_category(run, other))
     if run.path_other.gt(0).any():
         reasons.append(f"{run.path_other.median():.0%} of its other labels are {other}")
     return ", and ".join(reasons) or f"the detection there is {other}"
+
+
+def _track_category(run: pd.DataFrame, other: str) -> str:
+    """The category of the track of a label in words, with its reason if there is a model of it."""
+    probability = run.track_other.median()
+    reason = run.track_reason.mode().iloc[0]
+    if not reason:
+        return f"{probability:.0%} of its track is {other}"
+    text = f"its track is {other} with a probability of {probability:.0%}"
+    return f"{text}: {reason}" if probability >= 0.5 else text
 
 
 def _labelled_background(run: pd.DataFrame) -> str:

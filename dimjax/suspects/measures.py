@@ -12,7 +12,7 @@ frames. NaN: the measure is not available for the label.
 import numpy as np
 import pandas as pd
 
-from dimjax.tracks import Shifts, Tracks, agreement, link, nearest
+from dimjax.tracks import Tracks, agreement, nearest
 
 # Kind of error -> measures that indicate it; 1 if high values are suspect, -1 if low ones are.
 MEASURES = {
@@ -75,7 +75,7 @@ def measure(
       losses: LOSS_COLUMNS of the recorded losses, see dimjax.training.training_log.
       label_outputs: Recorded outputs at the labels; the column label is the row in `labels`.
       tracks: Tracks of the detections at all scores in the labels' sequences.
-      label_tracks: Tracks of the labels, from link_labels.
+      label_tracks: Tracks of the labels, from dimjax.tracks.link_labels.
       frame_evidence: From measure_frames, rows as the labels.
 
     Returns:
@@ -92,15 +92,6 @@ def measure(
     single = pd.concat(single, axis=1)
     along = _along_label_tracks(labels, label_tracks, single)
     return pd.concat([single, along], axis=1).set_axis(labels.index)
-
-
-def link_labels(labels: pd.DataFrame, shifts: Shifts | None = None) -> Tracks:
-    """Link the labels of each sequence to tracks, as if they were certain detections.
-
-    Their own track names are not used, since not all annotators give any.
-    """
-    columns = ["sequence", "frame", "x", "y", "w", "h", "category"]
-    return link(labels[columns].assign(score=0.99), shifts=shifts)
 
 
 def dynamics(
@@ -182,7 +173,8 @@ def _beside_tracks(labels: pd.DataFrame, points: pd.DataFrame) -> pd.DataFrame:
         "track": track,
         "track_px": agreeing.residual_px.to_numpy(),
         "track_sigmas": agreeing.residual_sigmas.to_numpy(),
-        "track_other": agreeing.other_share.to_numpy(),
+        "track_other": agreeing.other_probability.to_numpy(),
+        "track_reason": agreeing.reason.to_numpy(object),
         "track_hits": track.map(hits).fillna(0).to_numpy(float),
     }
     return pd.DataFrame(columns)

@@ -52,7 +52,7 @@ def propose(
       labels: Label table.
       losses: LOSS_COLUMNS of the recorded losses, for the strongest unmatched peak of each chip.
       tracks: Tracks of the detections.
-      label_tracks: Tracks of the labels, from dimjax.suspects.link_labels.
+      label_tracks: Tracks of the labels, from dimjax.tracks.link_labels.
       shapes: T, H, W of each sequence: smoothed tracks may leave the frame.
       match_px: Matching radius, pixels. Detections within 2 radii of a label of any category
         belong to the label.

@@ -16,8 +16,12 @@ distance, and `camera_shifts` measures the motion of the camera.
 """
 
 from dimjax.tracks.agreement import agreement
+from dimjax.tracks.appearance import APPEARANCE, measure_appearance
 from dimjax.tracks.arrays import DetectionArrays
 from dimjax.tracks.camera import camera_shifts
+from dimjax.tracks.category_fit import combined, fit_category_model
+from dimjax.tracks.category_model import CategoryModel
+from dimjax.tracks.label_tracks import labelled_windows, link_labels
 from dimjax.tracks.linking import Linker, Shifts, Tracks, follow_and_join, link
 from dimjax.tracks.nearest import has_neighbour, nearest
 from dimjax.tracks.points import POINT_TYPES
@@ -26,6 +30,13 @@ from dimjax.tracks.settings import LinkingConfig, linking_of
 from dimjax.tracks.track_scores import lone_score, score
 
 __all__ = [
+    "APPEARANCE",
+    "CategoryModel",
+    "combined",
+    "fit_category_model",
+    "labelled_windows",
+    "link_labels",
+    "measure_appearance",
     "POINT_TYPES",
     "UNTRAINED",
     "DetectionArrays",

@@ -22,8 +22,9 @@ def agreement(labels: pd.DataFrame, points: pd.DataFrame, gate_px: float = 6.0) 
     Returns:
       Table with the index of the labels: track (its name, "" if none is near), residual_px
       (distance of the label from the smoothed track), residual_sigmas (the same in units of the
-      track's sigma_px) and other_share (share of the track's scores that belongs to the category
-      opposite to the label's). The numbers are NaN without a track.
+      track's sigma_px) and other_probability (probability that the track is of the category
+      opposite to the label's) and reason (of the track's category), see POINT_TYPES. The numbers
+      are NaN without a track.
     """
     index, distance = nearest(labels, points, gate_px)
     on_track = index >= 0
@@ -31,9 +32,13 @@ def agreement(labels: pd.DataFrame, points: pd.DataFrame, gate_px: float = 6.0) 
     is_target = labels.category[on_track] == CATEGORIES[0]
     columns = {
         "track": point.track,
+        "reason": point.reason,
         "residual_px": distance[on_track],
         "residual_sigmas": distance[on_track] / point.sigma_px,
-        "other_share": np.where(is_target, 1 - point.target_share, point.target_share),
+        "other_probability": np.where(
+            is_target, 1 - point.target_probability, point.target_probability
+        ),
     }
     table = pd.DataFrame(columns, index=point.index).reindex(labels.index)
-    return table.assign(track=table.track.fillna("").astype("str"))
+    texts = {name: table[name].fillna("").astype("str") for name in ("track", "reason")}
+    return table.assign(**texts)

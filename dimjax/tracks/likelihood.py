@@ -91,8 +91,7 @@ def _clutter_density(
     rows: TrackFrames, detections: DetectionArrays, settings: LinkingConfig
 ) -> np.ndarray:
     """Density of false detections at each row's detection, given the one before [P], 1/pixels^2."""
-    newest = np.maximum.accumulate(np.where(rows.detection >= 0, np.arange(len(rows.frame)), 0))
-    xy = rows.values(detections.xy)
+    newest, xy = rows.newest(), rows.values(detections.xy)
     squared = ((xy - xy[np.append(newest[:1], newest[:-1])]) ** 2).sum(axis=-1)
     variance = 2 * settings.noise_px**2
     same_place = np.exp(-squared / (2 * variance)) / (2 * np.pi * variance)

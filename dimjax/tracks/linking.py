@@ -14,6 +14,7 @@ import pandas as pd
 
 from dimjax.data.labels import CATEGORIES
 from dimjax.errors import InputError
+from dimjax.tracks.appearance import APPEARANCE
 from dimjax.tracks.arrays import DetectionArrays, to_arrays
 from dimjax.tracks.following import extend, follow
 from dimjax.tracks.joining import join
@@ -33,7 +34,8 @@ _REMEDY = "Correct the table or remove the row."
 class Tracks(NamedTuple):
     """Detections linked over frames."""
 
-    detections: pd.DataFrame  # as given, and strong: may start a track, track: name or ""
+    # As given, and strong: may start a track, track: name or "", target_probability: see `link`
+    detections: pd.DataFrame
     points: pd.DataFrame  # columns and units: dimjax.tracks.points.POINT_TYPES
     notes: tuple[str, ...]  # messages to the user
     settings: LinkingConfig = LinkingConfig()
@@ -58,9 +60,11 @@ def link(
 
     The order of the rows does not matter. Only the strongest of several rows with the same
     sequence, frame, x and y is linked, and only the strongest settings.max_per_frame of a frame;
-    the others get no track and are not strong. Both categories are linked together, and a track
-    gets the category with the larger sum of scores. A track has 2 detections or more, and points
-    from the first to the last. Its name consists of the sequence and a number, in the order of the
+    the others get no track and are not strong. Both categories are linked together. The category
+    of a track is that of the category model, or without one that with the larger sum of scores. The
+    model also judges detections without a track: target_probability is NaN without a model, and
+    for detections that are too weak to be linked. A track has 2 detections or more, and points from
+    the first to the last. Its name consists of the sequence and a number, in the order of the
     first detections: flight3/0.
 
     With causal=True no row depends on later frames. A track has its name from its second detection
@@ -68,7 +72,8 @@ def link(
     target that has left the frame would get some too.
 
     Args:
-      detections: COLUMNS, in pixels of the frame; other columns are kept.
+      detections: COLUMNS, in pixels of the frame, and if there are category models APPEARANCE;
+        other columns are kept.
       settings: See LinkingConfig.
       shifts: For each sequence [T, 2], the displacement of its scene in each frame, from
         camera_shifts; tracks are linked with this motion removed.
@@ -81,10 +86,10 @@ def link(
       InputError: A setting is out of its range, a column is missing, or a value is invalid.
     """
     check(settings)
-    detections = _checked(detections)
+    detections = _checked(detections, () if settings.categories is None else APPEARANCE)
     linker = linker or (follow if causal else follow_and_join)
     strong = np.zeros(len(detections), bool)
-    names = np.full(len(detections), "", object)
+    names, probability = np.full(len(detections), "", object), np.full(len(detections), np.nan)
     points, notes = [empty_points()], []
     for name in progress(sorted(detections.sequence.unique())):
         rows, note = _linkable(detections, name, settings)
@@ -98,9 +103,11 @@ def link(
         starts = table.strong | (table.score >= settings.start)
         arrays = to_arrays(table, starts.to_numpy(), shift, causal)
         track = linker(arrays, settings)
-        names[rows], of_sequence = describe(table, arrays, track, settings, shift, causal)
+        described = describe(table, arrays, track, settings, shift, causal)
+        names[rows], probability[rows], of_sequence = described
         points.append(of_sequence)
-    linked = detections.assign(strong=strong, track=pd.Series(names, detections.index, dtype="str"))
+    track = pd.Series(names, detections.index, dtype="str")
+    linked = detections.assign(strong=strong, track=track, target_probability=probability)
     points = pd.concat(points, ignore_index=True)
     return Tracks(linked, points, tuple(notes), settings, causal)
 
@@ -129,11 +136,12 @@ def _is_strong(table: pd.DataFrame, settings: LinkingConfig) -> pd.Series:
     return table.score >= np.where(table.category == CATEGORIES[0], *settings.strong)
 
 
-def _checked(table: pd.DataFrame) -> pd.DataFrame:
-    """Convert the numbers of a table of detections, and check its values."""
-    missing = [name for name in COLUMNS if name not in table]
+def _checked(table: pd.DataFrame, more: tuple[str, ...]) -> pd.DataFrame:
+    """Convert the numbers of a table of detections, and check its values and its columns."""
+    missing = [name for name in (*COLUMNS, *more) if name not in table]
     if missing:
-        rule, remedy = f"must have the columns {', '.join(COLUMNS)}", "Add the missing columns."
+        rule = f"must have the columns {', '.join((*COLUMNS, *more))}"
+        remedy = "Add the missing columns."
         raise InputError("detections", rule, f"no {', '.join(missing)}", remedy)
     numbers = {name: pd.to_numeric(table[name], errors="coerce") for name in _NUMBERS}
     for name, values in numbers.items():

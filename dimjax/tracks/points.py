@@ -1,6 +1,6 @@
 """Tables of tracks: the properties of each track, and its position in each of its frames.
 
-names, points = describe(table, arrays, track, settings, shift=None)
+names, probability, points = describe(table, arrays, track, settings, shift=None)
 """
 
 import numpy as np
@@ -8,11 +8,11 @@ import pandas as pd
 
 from dimjax.tracks import kalman
 from dimjax.tracks.arrays import DetectionArrays, density_around
+from dimjax.tracks.categories import categorise, category_of, target_share
 from dimjax.tracks.following import renumbered
 from dimjax.tracks.likelihood import llr_increments, track_evidence
 from dimjax.tracks.settings import LinkingConfig
 from dimjax.tracks.track_frames import TrackFrames
-from dimjax.tracks.voting import category_of, target_share
 
 POINT_TYPES = {
     "sequence": "str",
@@ -26,7 +26,8 @@ POINT_TYPES = {
     "w": "float64",  # median of the track, or of the detection if causal, pixels
     "h": "float64",
     "category": "str",  # of the track
-    "target_share": "float64",  # share of the track's scores that belongs to the target category
+    "target_probability": "float64",  # of the track; its share of the scores without a model
+    "reason": "str",  # the numbers that support the category most, "" without a model
     "score": "float64",  # of the detection, 0 without one
     "detected": "bool",  # False in a gap
     "strong": "bool",  # the detection is a strong one
@@ -43,7 +44,7 @@ def describe(
     settings: LinkingConfig,
     shift: np.ndarray | None,
     causal: bool = False,
-) -> tuple[np.ndarray, pd.DataFrame]:
+) -> tuple[np.ndarray, np.ndarray, pd.DataFrame]:
     """Name the tracks of a sequence and tabulate their points.
 
     Args:
@@ -55,7 +56,8 @@ def describe(
       causal: Describe each track as it is known in each of its frames; see dimjax.tracks.link.
 
     Returns:
-      Track name of each detection [D], "" without a track, and the points of all tracks.
+      Track name of each detection [D], "" without a track; the probability [D] that it is a target,
+      NaN without category models; and the points of all tracks.
     """
     track = renumbered(track)
     rows = TrackFrames.from_detections(detections.frame, track)
@@ -64,13 +66,14 @@ def describe(
     density = density_around(detections, track, causal)
     increments = llr_increments(rows, smoothed, density, settings)
     accepted, confirmed, ratio = _judge(rows, increments, settings, causal)
-    share = target_share(table, rows, causal)
+    probability, of_point, reason = _categories(table, detections, track, rows, settings, causal)
     evidence = track_evidence(rows, smoothed, detections, settings, causal)
     names = _names(table, rows, accepted, causal)
     points = points.assign(
         track=names,
-        category=category_of(share),
-        target_share=share,
+        category=category_of(of_point),
+        target_probability=of_point,
+        reason=reason,
         confirmed=confirmed,
         log_likelihood_ratio=ratio,
         evidence=evidence,
@@ -80,12 +83,29 @@ def describe(
     of_detection = np.full(len(track), "", object)
     linked = accepted & (rows.detection >= 0)
     of_detection[rows.detection[linked]] = names[linked]
-    return of_detection, points[accepted]
+    return of_detection, probability, points[accepted]
 
 
 def empty_points() -> pd.DataFrame:
     """Return a table of points without rows."""
     return pd.DataFrame({name: pd.Series([], dtype=kind) for name, kind in POINT_TYPES.items()})
+
+
+def _categories(
+    table: pd.DataFrame,
+    detections: DetectionArrays,
+    track: np.ndarray,
+    rows: TrackFrames,
+    settings: LinkingConfig,
+    causal: bool,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Probability of a target for each detection [D] and point [P], and the reason [P]."""
+    if settings.categories is None:
+        share = target_share(table, rows, causal)
+        return np.full(len(track), np.nan), share, np.full(len(share), "", object)
+    judged = categorise(table, detections.xy, track, settings, causal)
+    newest = rows.detection[rows.newest()]
+    return judged.probability, judged.probability[newest], judged.reason[newest]
 
 
 def _judge(

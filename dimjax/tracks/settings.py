@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from dimjax.settings_rules import ABOVE_ZERO, Rule, at_least, between, check_fields
+from dimjax.tracks.category_model import CategoryModel
 from dimjax.tracks.score_model import ScoreModel
 
 
@@ -20,6 +21,8 @@ class LinkingConfig(NamedTuple):
     weak: float = 0.15  # score from which any detection may continue one
     scores: ScoreModel = ScoreModel()  # what scores say about true and false detections
     max_per_frame: int = 200  # only the strongest detections of a frame are linked
+    # Models of a track's category, from all of its frames and from past ones; None: its scores vote
+    categories: tuple[CategoryModel, CategoryModel] | None = None
 
     # Motion: constant velocity with white-noise acceleration.
     noise_px: float = 0.8  # sigma of a detection's x or y
@@ -69,8 +72,10 @@ def linking_of(description: Mapping) -> LinkingConfig:
     """Make the settings for the detections of a detector, from its description.
 
     Args:
-      description: "threshold" of each category, and "score_model", the fields of a ScoreModel.
+      description: "threshold" of each category; "score_model", the fields of a ScoreModel; and
+        possibly "category_models", the fields of two CategoryModels or None.
     """
+    models = description.get("category_models")
     threshold = description["threshold"]
     scores = ScoreModel(**description["score_model"])
     return LinkingConfig(
@@ -78,6 +83,7 @@ def linking_of(description: Mapping) -> LinkingConfig:
         start=scores.score_at(_START_RATIO),
         weak=scores.score_at(_WEAK_RATIO),
         scores=scores,
+        categories=models and tuple(CategoryModel(**fields) for fields in models),
     )
 
 

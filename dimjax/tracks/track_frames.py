@@ -57,6 +57,11 @@ class TrackFrames(NamedTuple):
         missing = np.full((1, *of_detections.shape[1:]), np.nan)
         return np.append(of_detections, missing, axis=0)[self.detection]  # -1 takes the last
 
+    def newest(self) -> np.ndarray:
+        """Row of the newest detection of the track up to each frame [P]."""
+        row = np.arange(len(self.track))
+        return np.maximum.accumulate(np.where(self.detection >= 0, row, 0))
+
     def sums(self, values: np.ndarray) -> np.ndarray:
         """Sum the values of each track, [P] to [N]."""
         return np.bincount(self.track, values, minlength=len(self.lengths))
@@ -74,6 +79,20 @@ class TrackFrames(NamedTuple):
         back = TrackFrames(self.track[::-1], self.frame, self.detection, self.lengths[::-1])
         after = back.sums_so_far(values[::-1], decay)[::-1]
         return self.sums_so_far(values, decay) + after - values
+
+    def window_sums(self, values: np.ndarray, before: int, after: int) -> np.ndarray:
+        """Sum the values of each track over a window of frames around each frame [P, ...].
+
+        Args:
+          values: [P, ...].
+          before: Frames of the window before each frame.
+          after: Frames of the window after each frame.
+        """
+        sums = np.append(np.zeros((1, *values.shape[1:])), np.cumsum(values, axis=0), axis=0)
+        row = np.arange(len(self.track))
+        start = np.maximum(row - before, self.first[self.track])
+        stop = np.minimum(row + after, self.last[self.track]) + 1
+        return sums[stop] - sums[start]
 
     def hits_within(self, frames: int) -> np.ndarray:
         """Number of a track's detections in each frame and the `frames` - 1 before it [P]."""

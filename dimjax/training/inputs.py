@@ -4,7 +4,7 @@ The input of the network is computed from four frames and the scale of their seq
 statistics of the chip. Chips and full frames therefore give the same numbers at the same position.
 
     images = network_input(frames, scale, mode="difference")       # [B, H, W, 3]
-    images = network_input(frames, scale, "difference+evidence", evidence)      # [B, H, W, 6]
+    images = network_input(frames, scale, "difference+evidence", evidence)      # [B, H, W, 7]
     turns = random_turns(key, len(images))
     images, boxes = turn(turns, images, boxes)                     # augmented
     offsets = turn_back(turns, offsets)                            # [B, ..., 2], as before
@@ -15,7 +15,7 @@ import jax.numpy as jnp
 
 _FRAME_CHANNELS = {"difference": 3, "sequence": 4, "single": 1}
 _WITH_EVIDENCE = "+evidence"
-_EVIDENCE_CHANNELS = 3
+_EVIDENCE_CHANNELS = 4
 CHANNELS = _FRAME_CHANNELS | {
     mode + _WITH_EVIDENCE: count + _EVIDENCE_CHANNELS for mode, count in _FRAME_CHANNELS.items()
 }
@@ -33,6 +33,16 @@ def frame_mode(mode: str) -> str:
     return mode.removesuffix(_WITH_EVIDENCE)
 
 
+def skipped_channels(mode: str) -> int:
+    """Return the number of last channels whose extremes go past the backbone to the head.
+
+    The motion evidence and the differences; frames have no bounded values.
+    """
+    if not uses_evidence(mode):
+        return 0
+    return CHANNELS[mode] if frame_mode(mode) == "difference" else _EVIDENCE_CHANNELS
+
+
 def network_input(
     frames: jax.Array, scale: jax.Array, mode: str, evidence: jax.Array | None = None
 ) -> jax.Array:
@@ -44,13 +54,14 @@ def network_input(
     logarithmic for bright values: a cloud edge of a thousand sigmas does not drown a target of
     five. Frames do not, since asinh would bury a dim target on a bright cloud. In the modes
     "...+evidence" the maps of dimjax.motion follow: the largest sums along paths, of bright and
-    of dark targets, and the residual of the reference frame, which passes through asinh.
+    of dark targets, and the residual and the local contrast of the reference frame, which pass
+    through asinh.
 
     Args:
       frames: [B, 4, H, W] F1..F4, grey levels, any unsigned integer type.
       scale: [B, 2] level and noise sigma of each clip's sequence, grey levels.
       mode: A key of CHANNELS.
-      evidence: [B, H, W, 3] motion evidence, noise sigmas, any float type; only for the modes that
+      evidence: [B, H, W, 4] motion evidence, noise sigmas, any float type; only for the modes that
         use it.
 
     Returns:

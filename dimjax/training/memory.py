@@ -8,6 +8,7 @@ returned to the system after each step, up to a sixth.
 """
 
 import os
+import signal
 import sys
 
 HUGE_PAGES = ":".join(
@@ -23,8 +24,15 @@ def restart_with_huge_pages() -> None:
     """Restart this script with HUGE_PAGES, unless GLIBC_TUNABLES is set or this is not Linux.
 
     glibc reads its settings only when a process starts. Call this before JAX is imported, because
-    modules imported before the restart are imported twice.
+    modules imported before the restart are imported twice. SIGINT and SIGTERM wait until the
+    restarted script calls this again, so that it can handle them first.
     """
-    if sys.platform == "linux" and "GLIBC_TUNABLES" not in os.environ:
-        os.environ["GLIBC_TUNABLES"] = HUGE_PAGES
-        os.execv(sys.executable, [sys.executable, *sys.argv])
+    if sys.platform != "linux":
+        return
+    signals = signal.SIGINT, signal.SIGTERM
+    if "GLIBC_TUNABLES" in os.environ:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)
+        return
+    os.environ["GLIBC_TUNABLES"] = HUGE_PAGES
+    signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    os.execv(sys.executable, [sys.executable, *sys.argv])

@@ -126,8 +126,12 @@ def coordinated() -> Iterator[None]:
         with contextlib.suppress(jax.errors.JaxRuntimeError):  # timed out: JAX ends the others
             _exchange(_STOPPED, _STOP_S)
         raise
-    if is_first():
-        _exchange(_DONE, _WORK_S)
+    else:
+        if is_first():
+            _exchange(_DONE, _WORK_S)
+    finally:  # not left to the end of the process, which a failure brings about at once
+        if jax.process_count() > 1:
+            jax.distributed.shutdown()
 
 
 def _exchange(number: int, timeout_s: int) -> int:

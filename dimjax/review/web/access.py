@@ -7,6 +7,7 @@ that was made to resolve to this machine) or a foreign Origin are refused.
     app = AccessControl(app, address)               # an ASGI application that wraps another
 """
 
+import logging
 import secrets
 
 from starlette.datastructures import MutableHeaders
@@ -14,8 +15,10 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from dimjax.errors import one_line
 from dimjax.review.web.server_file import ServerAddress
 
+_LOGGER = logging.getLogger("uvicorn.error")
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
     "img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -26,6 +29,7 @@ _HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
 }
 
 
@@ -51,6 +55,9 @@ class AccessControl:
 
         async def send_with_headers(message):
             if message["type"] == "http.response.start":
+                if message["status"] >= 400:
+                    line = f"{scope['method']} {scope['path'][:100]}: {message['status']}"
+                    _LOGGER.warning("%s", one_line(line))
                 MutableHeaders(scope=message).update(headers)
             await send(message)
 

@@ -18,6 +18,7 @@ from typing import Any
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.convertors import IntegerConvertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -33,6 +34,15 @@ _MEDIA_TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/cs
 _MAX_BYTES = 4 * 2**20  # of a request: a track of 10,000 frames
 
 
+class _Number(IntegerConvertor):
+    """A number in a path, without the thousands of digits that Python refuses to read."""
+
+    regex = "[0-9]{1,15}"
+
+
+register_url_convertor("number", _Number())
+
+
 def create_app(handlers: Handlers, address: ServerAddress) -> ASGIApp:
     """Return the application behind its access control."""
     # The files are read once and looked up by name: no request path reaches the file system.
@@ -45,9 +55,9 @@ def create_app(handlers: Handlers, address: ServerAddress) -> ASGIApp:
     ):
         routes.append(Route(f"/{handler.__name__}", _serve_json(handler), methods=["POST"]))
     for handler, path in (
-        (handlers.chip, "/items/{item:int}/{frame_index:int}/chip"),
-        (handlers.surroundings, "/items/{item:int}/{frame_index:int}/surroundings"),
-        (handlers.strip, "/items/{item:int}/strip"),
+        (handlers.chip, "/items/{item:number}/{frame_index:number}/chip"),
+        (handlers.surroundings, "/items/{item:number}/{frame_index:number}/surroundings"),
+        (handlers.strip, "/items/{item:number}/strip"),
     ):
         routes.append(Route(path, _serve_levels(handler)))
     return AccessControl(Starlette(routes=routes), address)

@@ -12,6 +12,7 @@ import uvicorn
 from dimjax import ledger
 from dimjax.data.folders import Folder
 from dimjax.review.web.app import create_app
+from dimjax.review.web.connections import BoundedProtocol
 from dimjax.review.web.frames import Frames
 from dimjax.review.web.handlers import Handlers
 from dimjax.review.web.history import HistoryOf
@@ -52,7 +53,8 @@ def serve(
         server = uvicorn.Server(
             uvicorn.Config(
                 create_app(handlers, address),
-                **{"loop": "asyncio", "http": "h11", "ws": "none", "lifespan": "off"},
+                **{"loop": "asyncio", "http": BoundedProtocol, "ws": "none", "lifespan": "off"},
+                backlog=BoundedProtocol.limit,
                 log_level="warning",
                 access_log=False,
                 server_header=False,

@@ -54,7 +54,7 @@ def server_lock(workdir: Path) -> Iterator[None]:
 
     def describe_holder(process: str) -> str:
         saved = _load(workdir)
-        return f"process {process}" + (f", which serves {saved.page}" if saved else "")
+        return process + (f", which serves {saved.page}" if saved else "")
 
     rule = "a run has one review server at a time"
     remedy = "Open that page in your browser, or end that process."

@@ -1,0 +1,145 @@
+"""A program that ends with a status and, if it fails, with one line; its traceback is in a file.
+
+    exit_on_signals()                             # before slow imports
+    run(main, log_folder=lambda: "runs/demo")     # does not return
+
+Exit status  0  done
+             1  a fault, or problems found
+             2  wrong usage of the command line
+             3  a run waits for the decisions of a person
+           130  interrupted by Ctrl-C or SIGTERM
+
+Errors that libraries log, and exceptions in their threads, are kept for the file, and not printed.
+"""
+
+import contextlib
+import logging
+import os
+import shlex
+import signal
+import sys
+import tempfile
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+from dimjax.commands.failures import INTERRUPTED, explain
+
+DONE, WAITING = 0, 3
+
+_LOG = "error.log"
+_MAX_NOISE = 1000  # records of libraries that are kept
+
+
+def exit_on_signals() -> None:
+    """Let Ctrl-C and SIGTERM end the program at once, while there is nothing to finish."""
+
+    def leave(number: int, frame) -> None:
+        os.write(2, b"interrupted: nothing was begun.\n")
+        os._exit(INTERRUPTED)
+
+    _on_signals(leave)
+
+
+def run(main: Callable[[], int | None], log_folder: Callable[[], str | Path | None]) -> NoReturn:
+    """Run a program, print the line of its failure on stderr, and exit with its status.
+
+    Args:
+      main: The program; it returns an exit status, or None for DONE.
+      log_folder: Returns the folder of error.log; if it is None or no folder, or cannot be written
+        to, the folder for temporary files is used.
+    """
+    noise = _Noise()
+    noise.capture()
+    _on_signals(_interrupt)
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:  # e.g. a name that is not UTF-8, or a terminal of ASCII
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        status = main() or DONE
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except SystemExit:
+        raise
+    except BaseException as error:
+        _on_signals(signal.SIG_IGN)
+        _fail(error, noise, log_folder())
+    sys.exit(status)
+
+
+def _fail(error: BaseException, noise: "_Noise", folder: str | Path | None) -> NoReturn:
+    """Print the line of a failure and exit at once.
+
+    Threads of libraries may be in the middle of their work: they would print more, or crash.
+    """
+    failure = explain(error, folder or ".")
+    text = failure.text
+    if not failure.is_explained:
+        log = _write_log(error, noise, folder)
+        text += f" Traceback: {log}" if log else " The traceback could not be written."
+    for stream, line in ((sys.stdout, ""), (sys.stderr, f"{text}\n")):
+        with contextlib.suppress(OSError, ValueError, AttributeError):  # it is closed
+            stream.write(line)
+            stream.flush()
+    os._exit(failure.status)
+
+
+def _write_log(error: BaseException, noise: "_Noise", folder: str | Path | None) -> Path | None:
+    """Write the traceback and the records of libraries; return the file, or None without room."""
+    now = time.strftime("%Y-%m-%d %H:%M:%S %z")
+    parts = [f"{now}  {shlex.join(sys.argv)}\n", *traceback.format_exception(error), *noise.records]
+    text = "\n".join(parts).encode(errors="backslashreplace")
+    files = [Path(tempfile.gettempdir()) / f"dimjax-{os.getpid()}-{_LOG}"]
+    if folder and Path(folder).is_dir():
+        files.insert(0, Path(folder) / _LOG)
+    for file in files:
+        try:
+            file.write_bytes(text)
+            return file
+        except OSError:
+            with contextlib.suppress(OSError):
+                file.unlink()
+    return None
+
+
+class _Noise(logging.Handler):
+    """Records of libraries, kept for the error log."""
+
+    def __init__(self):
+        super().__init__(logging.ERROR)
+        self.records: list[str] = []
+
+    def capture(self) -> None:
+        """Receive the errors of all loggers, threads and finalizers from now on."""
+        logging.getLogger().handlers[:] = [self]
+        threading.excepthook = lambda args: self.keep(*args[:3])
+        sys.unraisablehook = self._keep_unraisable
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._append(self.format(record))
+
+    def keep(self, kind, error, trace) -> None:
+        """Keep an exception that a library cannot raise."""
+        self._append("".join(traceback.format_exception(kind, error, trace)))
+
+    def _keep_unraisable(self, args) -> None:
+        self.keep(args.exc_type, args.exc_value, args.exc_traceback)
+        if issubclass(args.exc_type, KeyboardInterrupt):  # e.g. JAX's callback of the collector
+            signal.setitimer(signal.ITIMER_REAL, 0.05)  # once this callback has returned
+
+    def _append(self, text: str) -> None:
+        if len(self.records) < _MAX_NOISE:
+            self.records.append(text)
+
+
+def _interrupt(number: int, frame) -> None:
+    raise KeyboardInterrupt
+
+
+def _on_signals(handler) -> None:
+    for name in ("SIGINT", "SIGTERM", "SIGALRM"):
+        if hasattr(signal, name):  # Windows lacks the last one
+            signal.signal(getattr(signal, name), handler)

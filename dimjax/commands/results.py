@@ -1,0 +1,129 @@
+"""The folder of the results of `detect`: one source, one process at a time, complete tables.
+
+    with open_results(output, source, files) as results:
+        results.append(detections, points)          # of each sequence
+        results.finish()                            # the tables get their names
+
+The folder remembers its source and its sequences in source.json. That file may come from somebody
+else: names in it only ever select files of the folder itself.
+"""
+
+import contextlib
+import glob
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+
+from dimjax.atomic_files import exclusive_lock, write_text
+from dimjax.errors import InputError
+
+_TABLES = ("detections.csv", "tracks.csv")
+_RECORD = "source.json"
+_UNKNOWN = "those of an unknown source"
+
+
+class Results:
+    """The folder of the results of one source, held by this process."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+
+    def append(self, *tables: pd.DataFrame) -> None:
+        """Append the detections and the points of the tracks in a sequence to the tables."""
+        for rows, name in zip(tables, _TABLES, strict=True):
+            into = _part(self.folder / name)
+            rows.to_csv(into, mode="a", header=not into.exists(), index=False, lineterminator="\n")
+
+    def finish(self) -> None:
+        """Give the tables their names; without any sequence there are none."""
+        for name in _TABLES:
+            if _part(self.folder / name).exists():
+                _part(self.folder / name).replace(self.folder / name)
+
+
+@contextlib.contextmanager
+def open_results(output: Path, source: Path, files: dict[str, Path]) -> Iterator[Results]:
+    """Make the folder for a source, remove its earlier results and hold it during the block.
+
+    Args:
+      output: The folder.
+      source: The sequence or data folder that is searched.
+      files: Sequence name -> its file or folder.
+
+    Raises:
+      InputError: The folder lies in the source, holds other results, or another process writes to
+        it.
+    """
+    check_outside(output, source, files)
+    resolved = str(source.resolve())
+    _earlier_sequences(output, resolved)  # raises before anything is written
+    rule, remedy = "one process at a time writes results", "Wait for its end, or end it."
+    with exclusive_lock(output / "detect.lock", rule, remedy):
+        _remove(output, _earlier_sequences(output, resolved))
+        record = {"source": resolved, "sequences": list(files)}
+        write_text(output / _RECORD, json.dumps(record, indent=1) + "\n")
+        yield Results(output)
+
+
+def check_outside(output: Path, source: Path, files: dict[str, Path]) -> None:
+    """Raise if results would lie in the data that is read, or among its sequences."""
+    folder = output.resolve()
+    around = (folder, *folder.parents)
+    among = any(path.resolve().parent == folder for path in files.values())
+    if among or any(path.resolve() in around for path in (source, *files.values())):
+        rule, remedy = "the results must not lie in the data", "Choose another folder."
+        raise InputError("--output", rule, output, remedy)
+
+
+def _earlier_sequences(output: Path, source: str) -> list[str]:
+    """Names of the sequences whose results lie in the folder.
+
+    Raises:
+      InputError: They belong to another source, or their record is damaged.
+    """
+    earlier = {"source": source, "sequences": []}
+    if (output / _RECORD).exists():
+        earlier = _read_record(output / _RECORD)
+    elif any((output / name).exists() for name in _TABLES):
+        earlier["source"] = _UNKNOWN
+    if earlier["source"] != source:
+        rule = f"the folder must hold no results but those of {source}"
+        remedy = "Choose another folder with --output, or remove this one."
+        raise InputError(output, rule, earlier["source"], remedy)
+    return earlier["sequences"]
+
+
+def _read_record(path: Path) -> dict:
+    record = None
+    with contextlib.suppress(ValueError):
+        record = json.loads(path.read_text(encoding="utf-8"))
+    names = record.get("sequences") if isinstance(record, dict) else None
+    is_list = isinstance(names, list) and all(isinstance(name, str) for name in names)
+    if not is_list or not isinstance(record.get("source"), str) or not all(map(_is_name, names)):
+        rule = "it must contain the source and the names of its sequences"
+        remedy = "Choose another folder with --output, or remove this one."
+        raise InputError(path, rule, "something else", remedy)
+    return record
+
+
+def _is_name(name: str) -> bool:
+    """Whether files that begin with the name lie in the folder itself."""
+    return "/" not in name and "\\" not in name and "\0" not in name
+
+
+def _remove(output: Path, names: list[str]) -> None:
+    """Remove the results of some sequences, and the tables."""
+    for name in names:
+        escaped = glob.escape(name)
+        for old in [*output.glob(f"{escaped}-{'[0-9]' * 6}*.png"), *output.glob(f"{escaped}.mp4")]:
+            old.unlink()
+    for name in _TABLES:
+        (output / name).unlink(missing_ok=True)
+        _part(output / name).unlink(missing_ok=True)
+
+
+def _part(path: Path) -> Path:
+    """Path of a table that is not complete yet."""
+    return path.with_name(f"{path.name}.part")

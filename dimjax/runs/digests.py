@@ -1,0 +1,147 @@
+"""Digests of the files of a run: a file that is damaged or gone is named before it is used.
+
+When a stage is done, rounds/<r>/digests/<stage>.json records the SHA-256 of each of its files. A
+reader of the files verifies them first.
+
+    record(paths, "train")
+    verify(paths, "train")              # raises an InputError that names the file
+    keep_intact_epochs(paths)           # of a training that is resumed
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from dimjax.atomic_files import check_regular, write_text
+from dimjax.errors import InputError
+from dimjax.progress import say
+from dimjax.runs.workdir import Paths
+
+# Stage -> its files and folders: of the run for simulate, of the round for the others.
+_OUTPUTS = {
+    "simulate": ("sky",),
+    "build": ("labels.csv", "planted.csv", "plan.csv", "new.csv", "examples"),
+    "train": ("checkpoints", "losses", "label_outputs", "metrics.jsonl", "training.json"),
+    "evaluate": ("evaluation.json", "detections.csv"),
+    "predict": ("predictions.parquet",),
+    "refine": ("suspects.csv",),
+    "mine": ("mined.csv",),
+    "decide": ("review.json",),
+}
+_LAST = {"simulate": "sky", "build": "examples", "train": "training.json"}  # marks completion
+_MAX_BYTES = 2**26  # of a record
+
+
+def record(paths: Paths, stage: str) -> None:
+    """Record the digests of the files of a stage that is done."""
+    _write(_record_of(paths, stage), _root_of(paths, stage), _OUTPUTS[stage])
+
+
+def verify(paths: Paths, stage: str) -> None:
+    """Verify the files of a stage that is done, if they were recorded.
+
+    Raises:
+      InputError: A file is missing, damaged or new; the error names the file and the command that
+        makes it again.
+    """
+    problem = _find_problem(_record_of(paths, stage), _root_of(paths, stage), _OUTPUTS[stage])
+    if problem is not None:
+        last = _root_of(paths, stage) / _LAST.get(stage, _OUTPUTS[stage][0])
+        remedy = f"Restore it, or make it again: remove {last} and run main.py {stage} "
+        remedy += f"--workdir={paths.workdir}."
+        if stage == "train":
+            remedy += " The training goes on from its last whole checkpoint."
+        raise InputError(problem[0], f"it must be as `{stage}` wrote it", problem[1], remedy)
+
+
+def verify_or_record(paths: Paths, stage: str) -> None:
+    """Verify a stage that is done; record it if the process was killed before it could."""
+    if _record_of(paths, stage).exists():
+        verify(paths, stage)
+    else:
+        record(paths, stage)
+
+
+def record_epoch(paths: Paths, epoch: int) -> None:
+    """Record the digests of the files of an epoch: its checkpoint and its record."""
+    _write(_epoch_record(paths, epoch), paths.round, _of_epoch(epoch))
+
+
+def keep_intact_epochs(paths: Paths) -> None:
+    """Remove the newest checkpoints of a training until one is whole, each with a message."""
+    numbers = [int(one.name) for one in paths.checkpoints.glob("*") if one.name.isdecimal()]
+    for epoch in sorted(numbers, reverse=True):
+        problem = _find_problem(_epoch_record(paths, epoch), paths.round, _of_epoch(epoch))
+        if problem is None:
+            return
+        folder = paths.checkpoints / str(epoch)
+        say(f"{problem[0]}: {problem[1]}; epoch {epoch + 1} is trained again")
+        shutil.rmtree(folder)
+
+
+def digest(path: Path) -> str:
+    """Compute the SHA-256 of a file."""
+    check_regular(path)
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _of_epoch(epoch: int) -> tuple[str, ...]:
+    tables = (f"{folder}/{epoch:04d}.parquet" for folder in ("losses", "label_outputs"))
+    return (f"checkpoints/{epoch}", *tables)
+
+
+def _root_of(paths: Paths, stage: str) -> Path:
+    return paths.workdir if stage == "simulate" else paths.round
+
+
+def _record_of(paths: Paths, stage: str) -> Path:
+    return _root_of(paths, stage) / "digests" / f"{stage}.json"
+
+
+def _epoch_record(paths: Paths, epoch: int) -> Path:
+    return paths.round / "digests" / f"epoch-{epoch:04d}.json"
+
+
+def _write(file: Path, root: Path, outputs: tuple[str, ...]) -> None:
+    digests = {str(path.relative_to(root)): digest(path) for path in _files(root, outputs)}
+    write_text(file, json.dumps(digests, indent=1) + "\n")
+
+
+def _find_problem(file: Path, root: Path, outputs: tuple[str, ...]) -> tuple[Path, str] | None:
+    """Return the first file that differs from its record, and how; None if all are as recorded."""
+    if not file.exists():
+        return None
+    digests = _read(file)
+    present = {str(path.relative_to(root)): path for path in _files(root, outputs)}
+    for name in sorted(digests.keys() | present.keys()):
+        if name not in present:
+            return root / name, "no file"
+        if digests.get(name) != digest(present[name]):
+            return root / name, "a damaged file" if name in digests else "a file of another origin"
+    return None
+
+
+def _read(file: Path) -> dict[str, str]:
+    check_regular(file, _MAX_BYTES)
+    with contextlib.suppress(ValueError):
+        digests = json.loads(file.read_text(encoding="utf-8"))
+        if isinstance(digests, dict):
+            return digests
+    remedy = "Restore it, or remove it to trust the files as they are."
+    raise InputError(file, "it must contain the digests of a stage", "a damaged file", remedy)
+
+
+def _files(root: Path, outputs: tuple[str, ...]) -> Iterator[Path]:
+    """Yield the files among the outputs and in their folders."""
+    for name in outputs:
+        path = root / name
+        if path.is_dir():
+            for folder, _, names in os.walk(path):
+                yield from (Path(folder) / one for one in names)
+        elif path.exists() or path.is_symlink():
+            yield path

@@ -1,0 +1,152 @@
+"""Fit of the category model to labelled tracks.
+
+    model = fit_category_model(values, is_target, track, sequence)      # None without both
+    model = combined(model, window_log_odds, share_log_odds, is_target, track)
+
+The penalty of the weights is chosen by folds of sequences, and the log odds are calibrated on the
+tracks that each fold left out: on those that the weights were fitted to, they would be too certain.
+"""
+
+import numpy as np
+from scipy.optimize import minimize
+from scipy.special import expit
+
+from dimjax.tracks.category_model import MAX_LOG_ODDS, CategoryModel, standardized
+from dimjax.tracks.named_numbers import NUMBERS
+
+_PENALTIES = (1e-3, 1e-2, 1e-1)  # times half of the squared weights
+_FOLDS = 10
+_MIN_TRACKS = 5  # of each category
+_SLOPES = (0.05, 1.5)  # range of the slope of calibrated log odds
+# Offset, slope and weight of the network's share before any detection is seen, and their sigmas.
+_PRIOR, _PRIOR_SIGMAS = np.array([0.0, 1.0, 0.5]), np.array([1.0, 0.5, 0.5])
+
+
+def fit_category_model(
+    values: np.ndarray, is_target: np.ndarray, track: np.ndarray, sequence: np.ndarray
+) -> CategoryModel | None:
+    """Fit the model to windows of labelled tracks.
+
+    A track of n windows weighs as much as sqrt(n) tracks of one: they are not independent.
+
+    Args:
+      values: [N, F] numbers of each window, in the order of NUMBERS; NaN if not known.
+      is_target: [N] bool.
+      track: [N] number of the track of each window, from 0.
+      sequence: [N] number of its sequence.
+
+    Returns:
+      The model; None if one of the categories has fewer than five tracks or only one sequence.
+    """
+    rows_of = [is_target, ~is_target]
+    if min(len(np.unique(track[rows])) for rows in rows_of) < _MIN_TRACKS:
+        return None
+    if min(len(np.unique(sequence[rows])) for rows in rows_of) < 2:
+        return None
+    weight = _weights(track)
+    mean, spread = _moments(values, weight)
+    x = standardized(values, mean, spread)
+    left_out = [
+        _track_mean(_left_out(x, is_target, weight, sequence, penalty), track)
+        for penalty in _PENALTIES
+    ]
+    best = int(np.argmin([_loss(z, is_target, weight) for z in left_out]))
+    offset, slope = _calibration(left_out[best], is_target, weight)
+    *weights, intercept = _fit(x, is_target, weight, _PENALTIES[best])
+    columns = zip(mean.tolist(), spread.tolist(), np.asarray(weights).tolist(), strict=True)
+    model = CategoryModel(dict(zip(NUMBERS, map(list, columns), strict=True)), float(intercept))
+    return model.scaled(slope, offset, 0.0)
+
+
+def combined(
+    model: CategoryModel,
+    window_log_odds: np.ndarray,
+    share_log_odds: np.ndarray,
+    is_target: np.ndarray,
+    track: np.ndarray,
+) -> CategoryModel:
+    """Combine the model with the network's categories, fitted to detections of known category.
+
+    The fit maximizes the posterior under a normal prior, so that a few detections change little.
+
+    Args:
+      model: Model of the numbers alone.
+      window_log_odds: [N] by the model, of detections that the network was not trained on.
+      share_log_odds: [N] log odds of the target's share of the scores of their tracks.
+      is_target: [N] bool.
+      track: [N] number of the track of each, from 0.
+    """
+    x = np.stack([np.ones(len(track)), window_log_odds, share_log_odds], axis=1)
+    weight = 1 / np.sqrt(np.bincount(track)[track])
+
+    def objective(values: np.ndarray) -> tuple[float, np.ndarray]:
+        z, deviation = x @ values, (values - _PRIOR) / _PRIOR_SIGMAS
+        gradient = (weight * (expit(z) - is_target)) @ x + deviation / _PRIOR_SIGMAS
+        return _loss(z, is_target, weight) + deviation @ deviation / 2, gradient
+
+    bounds = [(None, None), _SLOPES, (0.0, None)]
+    fitted = minimize(objective, _PRIOR, jac=True, method="L-BFGS-B", bounds=bounds)
+    offset, slope, share_weight = fitted.x.tolist()
+    return model.scaled(slope, offset, share_weight)
+
+
+def _weights(track: np.ndarray) -> np.ndarray:
+    """Weight of each window [N], of sum 1."""
+    weight = 1 / np.sqrt(np.bincount(track)[track])
+    return weight / weight.sum()
+
+
+def _moments(values: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and spread [F] of the numbers that are known; the spread is 1 if none varies."""
+    known = np.isfinite(values)
+    total = np.maximum(weight @ known, 1e-9)
+    mean = weight @ np.where(known, values, 0) / total
+    spread = np.sqrt(weight @ np.where(known, (values - mean) ** 2, 0) / total)
+    return mean, np.where(spread > 1e-6, spread, 1.0)
+
+
+def _left_out(x, is_target, weight, sequence, penalty: float) -> np.ndarray:
+    """Log odds of each window [N] by weights that were fitted without its sequence."""
+    names, number = np.unique(sequence, return_inverse=True)
+    folds = np.random.default_rng(0).permutation(len(names)) % min(_FOLDS, len(names))
+    fold, log_odds = folds[number], np.zeros(len(x))
+    for k in range(fold.max() + 1):
+        seen = fold != k
+        *weights, intercept = _fit(x[seen], is_target[seen], weight[seen], penalty)
+        log_odds[~seen] = x[~seen] @ weights + intercept
+    return np.clip(log_odds, -MAX_LOG_ODDS, MAX_LOG_ODDS)
+
+
+def _track_mean(log_odds: np.ndarray, track: np.ndarray) -> np.ndarray:
+    return (np.bincount(track, log_odds) / np.maximum(np.bincount(track), 1))[track]
+
+
+def _loss(log_odds: np.ndarray, is_target: np.ndarray, weight: np.ndarray) -> float:
+    return float(weight @ np.logaddexp(0, np.where(is_target, -log_odds, log_odds)))
+
+
+def _fit(x: np.ndarray, is_target: np.ndarray, weight: np.ndarray, penalty: float) -> np.ndarray:
+    """Fit weights and intercept [F + 1] to standardized numbers [N, F]."""
+    x = np.append(x, np.ones((len(x), 1)), axis=1)
+    weight = weight / weight.sum()
+    penalties = np.append(np.full(x.shape[1] - 1, penalty), 0.0)
+
+    def objective(values: np.ndarray) -> tuple[float, np.ndarray]:
+        z = x @ values
+        gradient = (weight * (expit(z) - is_target)) @ x + penalties * values
+        return _loss(z, is_target, weight) + penalties @ values**2 / 2, gradient
+
+    return minimize(objective, np.zeros(x.shape[1]), jac=True, method="L-BFGS-B").x
+
+
+def _calibration(log_odds, is_target: np.ndarray, weight: np.ndarray) -> tuple[float, float]:
+    """Fit offset and slope that calibrate the log odds of windows that were left out."""
+
+    def objective(values: np.ndarray) -> tuple[float, np.ndarray]:
+        z = values[0] + values[1] * log_odds
+        error = weight * (expit(z) - is_target)
+        return _loss(z, is_target, weight), np.array([error.sum(), error @ log_odds])
+
+    bounds = [(None, None), _SLOPES]
+    fitted = minimize(objective, [0.0, 1.0], jac=True, method="L-BFGS-B", bounds=bounds)
+    return tuple(fitted.x.tolist())

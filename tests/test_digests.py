@@ -1,0 +1,170 @@
+"""Files of a run that are damaged, gone, exchanged or new are named; nothing leads out of a run."""
+
+import sqlite3
+
+import pandas as pd
+import pytest
+
+from dimjax import ledger
+from dimjax.chips import examples
+from dimjax.errors import InputError
+from dimjax.runs import digests
+from dimjax.runs.workdir import Paths, check_links, read_config
+
+
+@pytest.fixture
+def paths(tmp_path):
+    """A run whose files have some contents, with a training of three epochs."""
+    paths = Paths(tmp_path / "run")
+    names = [
+        "labels.csv",
+        "planted.csv",
+        "plan.csv",
+        "new.csv",
+        "examples/a/b.json",
+        "metrics.jsonl",
+    ]
+    names += ["training.json", "evaluation.json", "detections.csv", "predictions.parquet"]
+    names += ["suspects.csv", "mined.csv", "review.json", "../../sky/labels.csv"]
+    for epoch in range(3):
+        names += [f"checkpoints/{epoch}/state", f"losses/{epoch:04d}.parquet"]
+        names += [f"label_outputs/{epoch:04d}.parquet"]
+    for name in names:
+        file = paths.round / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(f"contents of {name}")
+    for epoch in range(3):
+        digests.record_epoch(paths, epoch)
+    return paths
+
+
+FILES = {
+    "simulate": "../../sky/labels.csv",
+    "build": "examples/a/b.json",
+    "train": "losses/0001.parquet",
+    "evaluate": "evaluation.json",
+    "predict": "predictions.parquet",
+    "refine": "suspects.csv",
+    "mine": "mined.csv",
+    "decide": "review.json",
+}
+DAMAGES = {
+    "emptied": lambda file: file.write_bytes(b""),
+    "cut": lambda file: file.write_bytes(file.read_bytes()[:-3]),
+    "flipped": lambda file: file.write_bytes(file.read_bytes().replace(b"c", b"b", 1)),
+    "replaced": lambda file: file.write_bytes(b"another file"),
+    "removed": lambda file: file.unlink(),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize("stage", FILES)
+def test_a_damaged_file_is_named_with_the_command_that_makes_it_again(paths, stage, damage):
+    digests.verify(paths, stage)  # not recorded yet
+    digests.verify_or_record(paths, stage)
+    digests.verify(paths, stage)
+    file = (paths.round / FILES[stage]).resolve()
+    DAMAGES[damage](file)
+    found = "no file" if damage == "removed" else "a damaged file"
+    text = rf"{file.name}: it must be as `{stage}` wrote it; found {found}\. Restore it, or .*"
+    with pytest.raises(InputError, match=rf"{text}run main.py {stage} --workdir={paths.workdir}\."):
+        digests.verify_or_record(paths, stage)
+
+
+def test_a_file_that_was_added_is_named(paths):
+    digests.record(paths, "train")
+    (paths.checkpoints / "3").mkdir()
+    (paths.checkpoints / "3" / "state").touch()
+    with pytest.raises(InputError, match="checkpoints/3/state: .*; found a file of another origin"):
+        digests.verify(paths, "train")
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", "\udcff"])
+def test_a_damaged_record_is_named(paths, text):
+    digests.record(paths, "mine")
+    file = paths.round / "digests" / "mine.json"
+    file.write_bytes(text.encode(errors="surrogateescape"))
+    with pytest.raises(
+        InputError, match="mine.json: it must contain the digests of a stage; found"
+    ):
+        digests.verify(paths, "mine")
+
+
+def test_a_training_goes_on_from_its_last_intact_checkpoint(paths, capsys):
+    digests.keep_intact_epochs(paths)
+    assert not capsys.readouterr().out
+    DAMAGES["flipped"](paths.checkpoints / "2" / "state")
+    DAMAGES["removed"](paths.round / "losses" / "0001.parquet")
+    digests.keep_intact_epochs(paths)
+    assert [path.name for path in paths.checkpoints.iterdir()] == ["0"]
+    printed = capsys.readouterr().out.splitlines()
+    assert printed == [
+        f"{paths.checkpoints}/2/state: a damaged file; epoch 3 is trained again",
+        f"{paths.round}/losses/0001.parquet: no file; epoch 2 is trained again",
+    ]
+
+
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_a_link_out_of_the_run_is_refused(paths, tmp_path, kind):
+    inside, outside = paths.round / "inside", tmp_path / "victim"
+    inside.symlink_to(paths.labels)
+    check_links(paths.workdir)
+    outside.mkdir() if kind == "folder" else outside.touch()
+    (paths.round / "scores").symlink_to(outside)
+    with pytest.raises(
+        InputError, match="scores: a link must lead into the run's directory; found"
+    ):
+        check_links(paths.workdir)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "null", "[]", "{}", '{"config": 5}', '{"config": {"seed": 1}, "digest": "0"}',
+     "[" * 100_000],
+)  # fmt: skip
+def test_a_damaged_configuration_is_named(tmp_path, text):
+    (tmp_path / "config.json").write_text(text)
+    rule = "config.json: it must contain the configuration that the run began with; found a damaged"
+    with pytest.raises(InputError, match=rule):
+        read_config(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        (
+            '{"pythonClassName": "this.Zen"}',
+            "must consist of the features of dimjax; found this.Zen",
+        ),
+        ('{"a": [{"pythonClassName": "os.path"}]}', "must consist of the features of dimjax"),
+        ("{", "the file must be readable"),
+        ("5", "the file must be readable"),
+    ],
+)
+def test_a_data_set_imports_no_other_module(tmp_path, capsys, text, rule):
+    (tmp_path / "features.json").write_text(text)
+    with pytest.raises(InputError, match=f"features.json: .*{rule}"):
+        examples.split_names(tmp_path)
+    assert "Beautiful" not in capsys.readouterr().out
+
+
+LABEL = ["a", 0, 4.0, 4.0, 3.0, 3.0, "target", "", "annotator"]
+
+
+def test_a_damaged_ledger_is_named_and_its_backup_opens(tmp_path):
+    path, copy = tmp_path / "ledger.sqlite", tmp_path / "ledger.backup.sqlite"
+    labels = pd.DataFrame([[*LABEL[:1], frame, *LABEL[2:]] for frame in range(400)],
+                          columns=ledger.label_history.COLUMNS)  # fmt: skip
+    with ledger.create_or_open(path, labels, {"a": (400, 8, 8)}, 3.0) as db:
+        assert db.problems() == ""
+        db.backup(copy)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2 :] = bytes(len(content) - len(content) // 2)
+    path.write_bytes(content)
+    with pytest.raises(
+        InputError, match="ledger.sqlite: the ledger must be whole; found .*Restore"
+    ):
+        ledger.open_ledger(path)
+    with ledger.open_ledger(copy) as db:
+        assert len(ledger.labels_as_of(db, 0)) == 400
+    assert sqlite3.connect(copy).execute("PRAGMA integrity_check").fetchone() == ("ok",)

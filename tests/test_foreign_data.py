@@ -1,0 +1,153 @@
+"""Data folders from somebody else: no pipe is waited for, no name or size is believed."""
+
+import os
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dimjax.atomic_files import check_regular
+from dimjax.data import sequences
+from dimjax.data.folders import natural_key, open_folder
+from dimjax.data.sequences import open_sequence
+from dimjax.errors import InputError
+from dimjax.runs.workdir import check_workdir
+
+FRAMES = np.arange(4 * 8 * 8, dtype=np.uint16).reshape(4, 8, 8)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "sequences").mkdir()
+    np.save(tmp_path / "sequences" / "a.npy", FRAMES)
+    (tmp_path / "labels.csv").write_text("sequence,frame,x,y,w,h,category\na,0,4,4,3,3,target\n")
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", ["labels.csv", "sequences/a.npy"])
+@pytest.mark.parametrize(
+    ("replace", "kind"),
+    [
+        (os.mkfifo, "a named pipe"),
+        (lambda path: path.symlink_to("/dev/zero"), "a device"),
+        (lambda path: path.symlink_to(path), "the file must be readable"),
+    ],
+)
+def test_pipes_and_devices_are_refused_at_once(folder, name, replace, kind):
+    (folder / name).unlink()
+    replace(folder / name)
+    with pytest.raises(InputError, match=kind):
+        check_regular(folder / name)
+    if "sequences" not in name or kind != "the file must be readable":  # a loop does not exist
+        with pytest.raises(InputError, match=kind):
+            _ = open_folder(folder).labels
+
+
+def test_a_pipe_among_frames_is_refused(folder):
+    shutil.rmtree(folder / "sequences")
+    (folder / "sequences" / "a").mkdir(parents=True)
+    os.mkfifo(folder / "sequences" / "a" / "frames.npy")
+    with pytest.raises(InputError, match=r"frames.npy: it must be a file; found a named pipe"):
+        open_sequence(folder / "sequences" / "a")
+
+
+def test_a_file_of_any_size_is_not_read(tmp_path):
+    (tmp_path / "big").write_bytes(bytes(11))
+    check_regular(tmp_path / "big", 11)
+    check_regular(tmp_path / "none")
+    with pytest.raises(InputError, match="it must have at most 10 bytes; found 11. Split"):
+        check_regular(tmp_path / "big", 10)
+
+
+@pytest.mark.parametrize("name", ["a\nb", "a\tb", "a\x1b[31m", "a\u202eb", "\udcff\udcfe"])
+def test_a_name_that_is_not_printable_is_refused(folder, name):
+    (folder / "sequences" / "a.npy").rename(folder / "sequences" / f"{name}.npy")
+    rule = "the name of a sequence must be printable UTF-8 text; found"
+    for open_it in (open_folder, lambda path: open_sequence(path / "sequences" / f"{name}.npy")):
+        with pytest.raises(InputError, match=rule) as error:
+            open_it(folder)
+        assert str(error.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["a[1]", "a*b", "[!a]", "a?b", " ", "-a", "a.", "$(x)", "NA", "1e5", "\u00e9", "a" * 251],
+)
+def test_any_printable_name_is_read(folder, name):
+    (folder / "sequences" / "a.npy").rename(folder / "sequences" / f"{name}.npy")
+    (folder / "labels.csv").write_text(
+        f"sequence,frame,x,y,w,h,category\n{name},0,4,4,3,3,target\n", encoding="utf-8"
+    )
+    opened = open_folder(folder)
+    assert opened.names == [name] and len(opened.labels) == 1
+    np.testing.assert_array_equal(opened.sequence(name).frame(3), FRAMES[3])
+
+
+def test_numbers_of_thousands_of_digits_are_compared_as_well():
+    names = ["a10", "a2", "a" + "9" * 5000]
+    assert sorted(names, key=natural_key) == ["a2", "a10", "a" + "9" * 5000]
+
+
+@pytest.mark.parametrize("change", [b"x", b"\x93NUMPY"])
+def test_bytes_behind_a_stack_are_refused(folder, change):
+    file = folder / "sequences" / "a.npy"
+    file.write_bytes(file.read_bytes() + change)
+    with pytest.raises(InputError, match=r"a.npy: the file must end with the frames of its header"):
+        open_sequence(file)
+
+
+def test_a_frame_of_too_many_pixels_is_refused(folder, monkeypatch):
+    monkeypatch.setattr(sequences, "MAX_FRAME_PIXELS", 63)
+    with pytest.raises(InputError, match="a frame must have at most 63 pixels; found 64. Cut it"):
+        open_sequence(folder / "sequences" / "a.npy")
+
+
+def images(tmp_path, save):
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    for number in range(2):
+        save(Image.fromarray(np.full((8, 8), number, np.uint8)), folder / f"{number}.png")
+    return folder
+
+
+def save_animated(image, path):
+    image.save(path, save_all=True, append_images=[Image.fromarray(np.full((8, 8), 9, np.uint8))])
+
+
+def save_twice(image, path):
+    image.save(path)
+    path.write_bytes(2 * path.read_bytes())
+
+
+@pytest.mark.parametrize(
+    ("save", "rule"),
+    [
+        (save_animated, "the file must be a PNG image with one picture; found PNG with 2"),
+        (
+            lambda image, path: image.save(path, "gif"),
+            "the file must be a PNG image with one picture; found GIF with",
+        ),
+        (save_twice, r"the file must end with its picture; found \d+ bytes behind it"),
+    ],
+)
+def test_an_image_of_more_than_one_picture_is_refused(tmp_path, save, rule):
+    with pytest.raises(InputError, match=rf"0\.png: {rule}"):
+        open_sequence(images(tmp_path, save))
+    shutil.rmtree(tmp_path / "frames")
+    assert open_sequence(images(tmp_path, lambda image, path: image.save(path))).shape == (2, 8, 8)
+
+
+@pytest.mark.parametrize("name", ["exp[1]/run", "a*", "a?", "a\\b", "a\nb", "\udcff"])
+def test_a_run_has_no_path_that_loses_its_checkpoints(tmp_path, name):
+    with pytest.raises(InputError, match="--workdir: the path must be printable, without the"):
+        check_workdir(tmp_path / name, "")
+    check_workdir(tmp_path / "a ]b#%'$(x)\u00e9", "")
+
+
+def test_a_run_does_not_lie_in_its_data(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "data")
+    for place in ("data", "data/runs/x", "link/x"):
+        with pytest.raises(InputError, match="--workdir: a run must not lie in its data folder"):
+            check_workdir(tmp_path / place, str(tmp_path / "data"))
+    check_workdir(tmp_path / "data2", str(tmp_path / "data"))

@@ -1,0 +1,101 @@
+"""Folders of results: complete tables, one process at a time, and no file outside is touched."""
+
+import json
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+
+from dimjax.commands.results import check_outside, open_results
+from dimjax.errors import InputError
+
+TABLE = pd.DataFrame({"sequence": ["a"], "frame": [0]})
+
+
+@pytest.fixture
+def source(tmp_path):
+    source = tmp_path / "data"
+    for name in ("a", "b"):
+        (source / "sequences" / name).mkdir(parents=True)
+    return source
+
+
+def files(source):
+    return {name: source / "sequences" / name for name in ("a", "b")}
+
+
+def write(output, source):
+    with open_results(output, source, files(source)) as results:
+        results.append(TABLE, TABLE)
+        results.append(TABLE, TABLE)
+        names = {path.name for path in output.iterdir()}
+        results.finish()
+    return names
+
+
+def test_tables_get_their_names_when_they_are_complete(tmp_path, source):
+    output = tmp_path / "out"
+    expected = {"detect.lock", "source.json", "detections.csv.part", "tracks.csv.part"}
+    assert write(output, source) == expected
+    assert (output / "detections.csv").read_text() == "sequence,frame\na,0\na,0\n"
+    for left in ("a-000001.png", "a.mp4", "tracks.csv.part", "notes-000001.png"):
+        (output / left).touch()  # the first three by a killed process
+    assert write(output, source) == expected | {"notes-000001.png"}
+    assert (output / "tracks.csv").read_text() == "sequence,frame\na,0\na,0\n"
+
+
+HOLDER = """
+import sys
+from pathlib import Path
+from dimjax.commands.results import open_results
+with open_results(Path(sys.argv[1]), Path(sys.argv[2]), {}):
+    print("ready", flush=True)
+    sys.stdin.readline()
+"""
+
+
+def test_a_second_process_is_refused(tmp_path, source):
+    output = tmp_path / "out"
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    command = [sys.executable, "-c", HOLDER, output, source]
+    with subprocess.Popen(command, **pipes) as holder:
+        assert holder.stdout.readline() == "ready\n"
+        before = {path: path.stat().st_mtime_ns for path in output.iterdir()}
+        rule = rf"detect.lock: one process at a time writes results; found process {holder.pid} on"
+        with pytest.raises(InputError, match=rule):
+            write(output, source)
+        assert {path: path.stat().st_mtime_ns for path in output.iterdir()} == before
+        holder.kill()
+    write(output, source)
+
+
+@pytest.mark.parametrize(
+    "record",
+    ["", "{", "[]", "5", '{"source": 5}', '{"source": "S"}', '{"source": "S", "sequences": 5}',
+     '{"source": "S", "sequences": [5]}', '{"source": "S", "sequences": ["../../victim/holiday"]}',
+     '{"source": "S", "sequences": ["VICTIM/holiday"]}',
+     '{"source": "S", "sequences": ["\\u0000"]}'],
+)  # fmt: skip
+def test_a_foreign_or_damaged_record_removes_nothing(tmp_path, source, record):
+    victim, output = tmp_path / "victim", tmp_path / "x" / "out"
+    for folder in (victim, output):
+        folder.mkdir(parents=True)
+        for name in ("holiday.mp4", "holiday-000001.png"):
+            (folder / name).touch()
+    record = record.replace('"S"', json.dumps(str(source))).replace("VICTIM", str(victim))
+    (output / "source.json").write_text(record)
+    rule = "source.json: it must contain the source and the names of its sequences; found something"
+    with pytest.raises(InputError, match=rule):
+        write(output, source)
+    assert len(list(victim.iterdir())) == 2 and len(list(output.iterdir())) == 3
+
+
+@pytest.mark.parametrize("place", ["", "sequences", "sequences/a", "sequences/results", "other/x"])
+def test_results_do_not_lie_in_the_data(tmp_path, source, place):
+    (tmp_path / "link").symlink_to(source)
+    for output in (source / place, tmp_path / "link" / place):
+        with pytest.raises(InputError, match="--output: the results must not lie in the data"):
+            check_outside(output, source, files(source))
+    check_outside(tmp_path / "data2", source, files(source))
+    check_outside(tmp_path, source, files(source))

@@ -1,0 +1,130 @@
+"""Connections of the review server: slow ones, silent ones, and more of them than it can hold."""
+
+import contextlib
+import resource
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+
+import numpy as np
+import pandas as pd
+import pytest
+from ledger_tools import create
+
+from dimjax.data.labels import COLUMNS
+
+SERVER = """
+import sys
+from dimjax.data.folders import open_folder
+from dimjax.review.web import connections, serve
+connections.REQUEST_SECONDS = 1.0
+workdir = sys.argv[1]
+serve(open_folder(workdir), workdir + "/ledger.sqlite", 1, "ann",
+      on_open=lambda url: print(url, flush=True))
+"""
+DESCRIPTORS = 128
+
+
+@pytest.fixture
+def server(tmp_path):
+    """Process and URL of a review server that may open few files."""
+    (tmp_path / "sequences").mkdir()
+    np.save(tmp_path / "sequences" / "a.npy", np.zeros((8, 40, 40), np.uint16))
+    labels = pd.DataFrame([["a", 0, 4.0, 4.0, 3.0, 3.0, "target", "", ""]], columns=COLUMNS)
+    create(tmp_path / "ledger.sqlite", labels, {"a": (8, 40, 40)}).close()
+    process = subprocess.Popen(
+        [sys.executable, "-c", SERVER, str(tmp_path)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (DESCRIPTORS, DESCRIPTORS)),
+    )
+    yield process, process.stdout.readline().strip()
+    process.kill()
+    process.communicate()
+
+
+def connect(url, text=b""):
+    connection = socket.create_connection(("127.0.0.1", urllib.parse.urlsplit(url).port))
+    connection.settimeout(10)
+    connection.sendall(text)
+    return connection
+
+
+def get(url):
+    with urllib.request.urlopen(url, timeout=10) as page:
+        return page.read()
+
+
+def stop(process):
+    """End a server and return what it has printed on stderr."""
+    process.terminate()
+    return process.communicate(timeout=20)[1]
+
+
+def test_hundreds_of_silent_connections_keep_nobody_out(server):
+    process, url = server
+    with contextlib.ExitStack() as stack:
+        for k in range(400):
+            stack.enter_context(connect(url, b"GET / HT" if k % 2 else b""))
+            if k % 100 == 99:
+                assert b"<title>dimjax review</title>" in get(url)
+        assert b"<title>dimjax review</title>" in get(url)
+    assert len(stop(process)) < 1000
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b"GET / HTTP/1.1\r\nHost: 127",
+        b"POST /decide HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100\r\n\r\n{",
+    ],
+)
+def test_a_request_that_does_not_arrive_is_ended(server, text):
+    started = time.monotonic()
+    with connect(server[1], text) as connection, contextlib.suppress(ConnectionResetError):
+        while connection.recv(1000):  # the refusal of the last one comes first
+            pass
+    assert 0.5 < time.monotonic() - started < 8
+    assert b"<title>" in get(server[1])
+
+
+def test_a_second_request_on_a_connection_is_ended_too(server):
+    _, url = server
+    host = urllib.parse.urlsplit(url).netloc
+    with connect(url, f"GET / HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()) as connection:
+        assert connection.recv(100).startswith(b"HTTP/1.1 403")
+        started = time.monotonic()
+        connection.sendall(b"GET")
+        with contextlib.suppress(ConnectionResetError):
+            while connection.recv(1000):
+                pass
+        assert time.monotonic() - started < 8
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/items/" + "1" * 5001 + "/0/chip", "/items/-1/0/chip", "/items/1/%00/chip", "/\x1b[31m"],
+)
+def test_a_malformed_path_is_one_line_in_the_log(server, path):
+    process, url = server
+    opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+    opener.open(url, timeout=10).close()
+    base = url.partition("?")[0].rstrip("/")
+    with pytest.raises(urllib.error.HTTPError) as error:
+        opener.open(base + urllib.parse.quote(path, safe="/%"), timeout=10)
+    assert error.value.code == 404
+    headers = error.value.headers
+    assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+    assert "unsafe" not in headers["Content-Security-Policy"]
+    assert headers["X-Content-Type-Options"] == "nosniff" and headers["X-Frame-Options"] == "DENY"
+    assert headers["Cache-Control"] == "no-store"
+    error.value.close()
+    lines = stop(process).splitlines()
+    assert len(lines) == 1 and lines[0].endswith(": 404") and lines[0].isprintable()
+    assert len(lines[0]) < 200
