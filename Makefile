@@ -1,5 +1,6 @@
 # make demo     the whole job on a small simulated sky, in minutes on two cores: see runs/demo
 # make test     the tests
+# make faults   kill, fill, damage and mutate toy runs for hours: docs/reliability.md
 # make check    format, lint, language of the prose, and no task left open
 #
 # Each sets up what it needs in .venv first. PYTHON=python3.12 chooses another Python.
@@ -7,7 +8,7 @@
 PYTHON ?= python3
 install := .venv/bin/pip install -qq -c constraints.txt
 
-.PHONY: help demo test check
+.PHONY: help demo test faults check
 
 help:
 	@sed -n 's/^# \{0,1\}//p' Makefile
@@ -17,6 +18,9 @@ demo: .venv/installed
 
 test: .venv/installed-dev
 	.venv/bin/pytest -q -n 2 --dist loadfile
+
+faults: .venv/installed-dev
+	.venv/bin/python -m tests.faults.campaign
 
 check: .venv/installed-dev
 	.venv/bin/ruff format --check . .ci/prose

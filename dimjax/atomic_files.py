@@ -1,4 +1,4 @@
-"""Safe files: atomic writes, exclusive locks, and reading only what is a file of a sane size.
+"""Safe files: atomic writes, exclusive locks, and a check of files before they are read.
 
 A file written here appears under its name complete and on the disk, or not at all. A lock is held
 by one process at a time and ends with it.

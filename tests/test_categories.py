@@ -171,6 +171,7 @@ def test_the_model_names_the_track_in_place_of_the_vote():
     assert set(voted.points.category) == {"interference"} and set(voted.points.reason) == {""}
     mostly = link(table, judging(model(speed=0.5, share=2.0)))  # the network has its say
     assert set(mostly.points.category) == {"interference"}
+    assert set(mostly.points.reason) == {"the network's category of most of its detections"}
 
 
 def test_a_gap_has_the_category_of_its_track():

@@ -9,7 +9,8 @@ import pytest
 from conftest import tiny_config
 
 from dimjax.data.labels import COLUMNS, write_table
-from dimjax.data.sequences import as_sequence, measure_scale
+from dimjax.data.scale import measure_scale
+from dimjax.data.sequences import as_sequence
 from dimjax.detection.detector import Detector
 from dimjax.runs.category_choice import choose_category_models, some_frames
 from dimjax.runs.context import RoundContext

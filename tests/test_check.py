@@ -95,9 +95,8 @@ def test_problems_of_sequences_are_listed(tmp_path, capsys):
     config.data.stride = 2
     config.chips.chip_px = 56
     problems, *_ = problems_of(config, tmp_path / "run", capsys)
-    assert [problem.split(";")[0] for problem in problems] == [
-        f"{folder}/sequences/notes.txt: sequences/* must match folders or files of type .npy, "
-        ".tif, .tiff, .mp4, .avi",
+    assert [problem.split(";")[0].partition(" of type")[0] for problem in problems] == [
+        f"{folder}/sequences/notes.txt: sequences/* must match folders or files",
         f"{folder}/sequences/two: frames must be numbered without a gap, 3 follows 2",
         f"sequence one ({folder}/sequences/one): clips of stride 2 need 9 frames or more",
         "sequence one: a chip of chips.chip_px=56 must fit into the frame",
@@ -192,3 +191,71 @@ def test_by_default_the_first_error_is_raised():
         raise_error(error)
     table = pd.DataFrame(columns=["sequence", "frame", "x", "y", "category"])
     assert check_labels(table, {}, "labels.csv").empty
+
+
+def write_arrays(path, frames, rows):
+    """A folder with one .npy stack per sequence; all are trained on."""
+    (path / "sequences").mkdir(parents=True)
+    for name, array in frames.items():
+        np.save(path / "sequences" / f"{name}.npy", array)
+    (path / "labels.csv").write_text(HEADER + "\n".join(rows) + "\n")
+    return path
+
+
+def noisy(count=12, seed=0):
+    rng = np.random.default_rng(seed)
+    return (1000 + rng.normal(0, 10, (count, 48, 64))).round().astype(np.uint16)
+
+
+def test_ignored_parts_of_sequences_are_named_with_numbers(tmp_path, capsys):
+    bars, shutter = np.pad(noisy(), [(0, 0), (12, 12), (0, 0)]), noisy()
+    shutter[5] = 0
+    frames = {"bars": bars, "shutter": shutter, "twice": np.repeat(noisy(), 2, axis=0),
+              "wide": noisy() // 16 * 257}  # fmt: skip
+    folder = write_arrays(tmp_path / "data", frames, ROWS[:0] + ["bars,0,20,20,3,3,target"])
+    problems, count, printed = problems_of(config_of(folder), tmp_path / "run", capsys)
+    assert not problems and count == 0
+    notes = [line for line in printed.splitlines() if line.startswith("note: sequence ")]
+    assert [note.removeprefix("note: sequence ") for note in notes] == [
+        "bars: 33 % of the pixels never change and are left out of level and noise",
+        "shutter: 1 of 12 frames are flat, 5; clips skip them",
+        "twice: 12 of 24 frames repeat the one before, 1, 3, 5, 7 and 8 more; clips skip them",
+        "wide: grey levels come in steps of 257",
+    ]
+
+
+def test_sequences_without_information_are_problems(tmp_path, capsys):
+    frames = {"black": np.zeros((12, 48, 64), np.uint16), "depth": noisy(), "frozen": noisy()}
+    frames["frozen"][:] = frames["frozen"][0]
+    frames["depth"][6:] >>= 4
+    folder = write_arrays(tmp_path / "data", frames, [])
+    problems, *_ = problems_of(config_of(folder), tmp_path / "run", capsys)
+    rule = "its frames must differ; found 12 equal ones"
+    assert [problem.split(". ")[0] for problem in problems] == [
+        f"{folder}/labels.csv: there must be labels; found none",
+        f"sequence black: {rule} of grey level 0",
+        "sequence depth: its grey levels must be on one scale; found others from frame 6 on",
+        f"sequence frozen: {rule}",
+    ]
+
+
+@pytest.mark.parametrize("size", ["1.7e308", "1e39", "3000", "1e-46"])
+def test_boxes_of_absurd_size_are_problems(tmp_path, capsys, size):
+    folder = write_folder(tmp_path / "data", [f"one,0,20.5,30.5,{size},3,target", *ROWS[1:]])
+    problems, *_ = problems_of(config_of(folder), tmp_path / "run", capsys)
+    (problem,) = problems
+    assert "labels.csv line 2: w must lie in 0.1 <= w <= 64; found " in problem
+
+
+def test_labels_beside_their_objects_are_a_problem(tmp_path, capsys):
+    frames, rows = noisy(16), []
+    for t in range(16):
+        frames[t, 10 + t, 12 + 2 * t] += 150
+        rows.append(f"one,{t},{12.5 + 2 * t},{10.5 + t},3,3,target")
+    folder = write_arrays(tmp_path / "right", {"one": frames}, rows)
+    problems, _, printed = problems_of(config_of(folder), tmp_path / "run", capsys)
+    assert not problems and "offset of objects" in printed
+    rows = [f"one,{t},{10.5 + t},{12.5 + 2 * t},3,3,target" for t in range(16)]
+    folder = write_arrays(tmp_path / "wrong", {"one": frames}, rows)
+    (problem,), *_ = problems_of(config_of(folder), tmp_path / "run", capsys)
+    assert "as if x and y were exchanged. Exchange x and y in the labels." in problem

@@ -17,7 +17,8 @@ import pytest
 from dimjax.chips import shards
 from dimjax.data.folders import open_folder
 from dimjax.data.labels import write_table
-from dimjax.data.sequences import measure_scale, open_sequence
+from dimjax.data.scale import measure_scale
+from dimjax.data.sequences import open_sequence
 from dimjax.errors import InputError
 from dimjax.motion import EvidenceConfig, evidence_of
 

@@ -14,7 +14,7 @@ from evidence_chips import CHIP_PX, LENGTH, SETTINGS
 from dimjax.chips import examples
 from dimjax.data.folders import open_folder
 from dimjax.data.layouts import DIMJAX
-from dimjax.data.sequences import measure_scale
+from dimjax.data.scale import measure_scale
 from dimjax.motion import window_evidence, window_of
 from dimjax.training.chip_feed import on_device
 from dimjax.training.inputs import network_input

@@ -12,7 +12,8 @@ import pytest
 from random_networks import random_detector
 
 from dimjax.commands import export
-from dimjax.data.sequences import Scale, as_sequence, measure_scale
+from dimjax.data.scale import Scale, measure_scale
+from dimjax.data.sequences import as_sequence
 from dimjax.detection.inference import detect_in_sequence
 from dimjax.errors import InputError
 from dimjax.export import detector_files, onnx_graph

@@ -326,3 +326,17 @@ def test_sky_seqs():
     assert len(folder.labels) == 199
     labels = folder.labels[::9].itertuples()
     assert np.median([brightness(folder, s.sequence, s.frame, s.x, s.y) for s in labels]) > 50
+
+
+def test_a_folder_of_new_sequences_alone_needs_no_labels(data):
+    (data / "labels.csv").unlink()
+    for name in ("train", "val", "test"):
+        (data / "splits" / f"{name}.txt").unlink()
+    (data / "splits" / "new.txt").write_text("s1\ns2\ns10\n")
+    folder = open_folder(data)
+    assert folder.splits == {"train": [], "val": [], "test": [], "new": NAMES}
+    assert folder.labels.empty and list(folder.labels.columns) == list(COLUMNS)
+    (data / "splits" / "new.txt").write_text("s1\n")
+    (data / "splits" / "test.txt").write_text("s2\n")
+    with pytest.raises(InputError, match=r"labels\.csv: the file must exist.* only in splits/new"):
+        _ = open_folder(data).labels

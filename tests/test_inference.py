@@ -8,7 +8,8 @@ import pytest
 from evidence_chips import LENGTH
 from random_networks import random_detector
 
-from dimjax.data.sequences import as_sequence, measure_scale
+from dimjax.data.scale import measure_scale
+from dimjax.data.sequences import as_sequence
 from dimjax.detection import inference
 from dimjax.detection.inference import detect_in_sequence
 from dimjax.errors import InputError

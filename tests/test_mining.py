@@ -9,7 +9,15 @@ from dimjax import ledger
 from dimjax.data.labels import COLUMNS
 from dimjax.errors import InputError
 from dimjax.ledger.values import Change
-from dimjax.mining import Mined, MiningConfig, mine, read_mined, shortlist, write_mined
+from dimjax.mining import (
+    Mined,
+    MiningConfig,
+    mine,
+    proposals,
+    read_mined,
+    shortlist,
+    write_mined,
+)
 from dimjax.mining.isolated import probability_of as of_isolated
 from dimjax.mining.trajectories import probability_of as of_tracks
 from dimjax.tracks import APPEARANCE, CategoryModel, LinkingConfig, link
@@ -275,6 +283,17 @@ def test_equally_probable_false_alarms_are_ordered_by_score():
     mined = mined_from(isolated.assign(score=[0.7, 0.9, 0.8]))
     assert [item.score for item in mined.false_alarms] == [0.9, 0.8, 0.7]
     assert len({item.probability for item in mined.false_alarms}) == 1
+
+
+def test_proposals_are_items_that_suggest_labels():
+    flickering = detections(*((t, 250.0, 150.0) for t in (2, 9, 17, 30)))
+    alone = detections((20, 150.0, 20.0))
+    mined = mined_from(flight(GAPS), flickering, alone)
+    kept = proposals(mined)
+    assert kept.misses == mined.misses and len(kept.misses) == 1
+    (spot,) = kept.false_alarms
+    assert {fix.category for fix in spot.suggestion} == {"interference"}
+    assert len(mined.false_alarms) == 2
 
 
 def test_misses_are_shortlisted_first_and_all_items_are_written(tmp_path):

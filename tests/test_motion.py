@@ -5,7 +5,8 @@ from functools import partial
 import numpy as np
 import pytest
 
-from dimjax.data.sequences import Scale, as_sequence
+from dimjax.data.scale import Scale
+from dimjax.data.sequences import as_sequence
 from dimjax.motion import EvidenceConfig, evidence_of, window_evidence, window_of
 from dimjax.motion.background import still_residuals
 from dimjax.motion.bank import extremes, path_groups, path_shifts, quantize

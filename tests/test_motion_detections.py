@@ -4,7 +4,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from dimjax.data.sequences import Scale, as_sequence
+from dimjax.data.scale import Scale
+from dimjax.data.sequences import as_sequence
 from dimjax.motion import EvidenceConfig, detect_untrained
 from dimjax.motion.detections import expected_false_alarms
 from dimjax.motion.peaks import find_peaks, normalized

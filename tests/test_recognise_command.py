@@ -41,7 +41,7 @@ def test_the_keys_of_another_layout(tmp_path, capsys):
     assert "    --config.data.layout.first_pixel=1\n" in printed
 
 
-def test_auto_is_replaced_by_what_is_recognised(tmp_path):
+def test_auto_is_replaced_by_the_recognised_layout(tmp_path):
     LAYOUTS["yolo-flat"][0](tmp_path)
     config = config_of(tmp_path, AUTO._replace(centroid_size_px=5.0))
     recognise.apply(config)

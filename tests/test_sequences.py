@@ -1,3 +1,4 @@
+import dataclasses
 from fractions import Fraction
 
 import av
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from dimjax.data.sequences import as_sequence, clip_frames, measure_scale, open_sequence
+from dimjax.data.sequences import as_sequence, clip_frames, open_sequence, skip_repeated
 from dimjax.errors import InputError
 
 RNG = np.random.default_rng(0)
@@ -250,39 +251,26 @@ def test_clip_stacks_its_frames(tmp_path):
     np.testing.assert_array_equal(clip, SHALLOW[[3, 4, 2, 1]])
 
 
-@pytest.mark.parametrize(("dtype", "sigma"), [(np.uint16, 25), (np.uint8, 1.5), (np.uint8, 0.6)])
-def test_scale_is_level_and_noise(tmp_path, dtype, sigma):
-    noise = np.random.default_rng(1).normal(0, sigma, (20, 64, 80))
-    scene = np.linspace(90, 150, 80)  # a gradient in space is not noise in time
-    np.save(tmp_path / "s.npy", (scene + noise).round().astype(dtype))
-    level, noise_sigma = measure_scale(open_sequence(tmp_path / "s.npy"))
-    assert level == pytest.approx(120, abs=1)
-    assert noise_sigma == pytest.approx(np.hypot(sigma, 12**-0.5), rel=0.05)
+def test_clips_skip_repeated_and_flat_frames():
+    frames = np.repeat(RNG.integers(0, 256, (9, 32, 32), dtype=np.uint8), 2, axis=0)
+    frames[6:8] = 90
+    sequence = skip_repeated(as_sequence(frames))  # 0, 2, 4, 8, 10, ... are new
+    assert sequence.usable.tolist() == [0, 2, 4, 8, 10, 12, 14, 16] and sequence.flat == (6, 7)
+    assert sequence.clip_frames(4, 1) == (4, 8, 10, 12)
+    assert sequence.clip_frames(7, 1) == sequence.clip_frames(5, 1) == (4, 8, 10, 12)
+    assert sequence.clip_frames(17, 1) == (16, 14, 12, 10)
+    np.testing.assert_array_equal(sequence.clip(4, 1), frames[[4, 8, 10, 12]])
+    assert as_sequence(frames).clip_frames(4, 1) == (4, 5, 6, 7)
+    with pytest.raises(InputError, match=r"frames \(without 10 .*stride 2 need 9 .* found 8"):
+        sequence.clip(0, 2)
 
 
-@pytest.mark.parametrize("sigma", [0.5, 1.5, 25])
-def test_noise_of_frames_in_the_upper_bits(sigma):
-    noise = np.random.default_rng(1).normal(0, sigma, (20, 64, 80))
-    frames = (900 + noise).round().astype(np.uint16)
-    narrow, wide = measure_scale(as_sequence(frames)), measure_scale(as_sequence(frames << 4))
-    assert wide == pytest.approx([16 * value for value in narrow])
-    assert wide.noise_sigma == pytest.approx(16 * np.hypot(sigma, 12**-0.5), rel=0.15)
-
-
-@pytest.mark.parametrize("step", [2, 16])
-def test_noise_of_coarse_grey_levels_is_interpolated(tmp_path, step):
-    # Half of the differences are 0, a quarter each +step and -step: the median lies between them.
-    pair = np.full((2, 8, 8), 101, np.uint16)
-    pair[0, :4, ::2] += step
-    pair[1, :4, 1::2] += step
-    np.save(tmp_path / "s.npy", pair)
-    _, noise_sigma = measure_scale(open_sequence(tmp_path / "s.npy"))
-    assert noise_sigma == pytest.approx(1.4826 * 0.5 / np.sqrt(2))  # |0| covers 0 to 0.5
-
-
-def test_noise_is_at_least_that_of_quantisation(tmp_path):
-    np.save(tmp_path / "s.npy", np.full((3, 4, 5), 7, np.uint8))
-    assert measure_scale(open_sequence(tmp_path / "s.npy")) == (7, pytest.approx(12**-0.5))
-    np.save(tmp_path / "one.npy", np.full((1, 4, 5), 7, np.uint8))
-    with pytest.raises(InputError, match="sequence one: measuring noise needs 2 frames"):
-        measure_scale(open_sequence(tmp_path / "one.npy"))
+def test_a_sequence_is_surveyed_once():
+    read = []
+    frames = RNG.integers(0, 256, (6, 8, 8), dtype=np.uint8)
+    sequence = as_sequence(frames)
+    counted = dataclasses.replace(sequence, read=lambda t: read.append(t) or frames[t])
+    skipping = skip_repeated(counted)
+    assert not read and skip_repeated(skipping) is skipping
+    skipping.clip_frames(0, 1), skipping.clip_frames(3, 1)
+    assert read == [0, 1, 2, 3, 4, 5]

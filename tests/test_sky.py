@@ -331,6 +331,14 @@ def test_a_sequence_of_a_folder_does_not_depend_on_the_others(tmp_path):
     pd.testing.assert_frame_equal(written, truth.reset_index(drop=True))
 
 
+@pytest.mark.parametrize("folders", [["sequences"], ["sequences", "splits"]])
+def test_folders_that_a_killed_run_left_without_a_record_do_not_block(tmp_path, folders):
+    for name in folders:
+        (tmp_path / "sky.part" / name).mkdir(parents=True)
+    write_folder(tmp_path / "sky", SMALL, {"train": 1}, 0, ErrorRates())
+    assert (tmp_path / "sky" / "sky.json").exists() and not (tmp_path / "sky.part").exists()
+
+
 def test_folder_replaces_that_of_a_killed_run_but_nothing_else(tmp_path):
     part = tmp_path / "sky.part"
     part.mkdir()

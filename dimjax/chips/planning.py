@@ -39,6 +39,7 @@ def plan_chips(
     frame_step: int,
     backgrounds_per_label: float,
     seed: int,
+    occupied: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Choose the chips of a new data set.
 
@@ -54,6 +55,8 @@ def plan_chips(
       backgrounds_per_label: Background chips per label chip (the paper: 54,489 / 35,021).
       seed: Seed of the random positions. The label chips of a sequence depend only on the seed,
         the sequence's name and its labels.
+      occupied: Table with sequence, frame, x, y of anything else that may be a target, and that
+        background chips avoid.
 
     Returns:
       The plan, ordered by sequence and frame.
@@ -73,6 +76,8 @@ def plan_chips(
         of_sequence = by_sequence.get(name, labels.iloc[:0])
         at_steps = of_sequence[of_sequence.frame % frame_step == 0]
         rows += _label_chips(at_steps, shape, chip_px, rng)
+        if occupied is not None:
+            of_sequence = pd.concat([of_sequence, occupied[occupied.sequence == name]])
         rows += _background_chips(name, of_sequence, shape, chip_px, frame_step, counts[name], rng)
     return _merge([pd.DataFrame(rows, columns=COLUMNS)])
 

@@ -21,7 +21,8 @@ import pandas as pd
 from dimjax.chips import cutting
 from dimjax.coordinates import frame_to_chip
 from dimjax.data.folders import Folder
-from dimjax.data.sequences import Scale, Sequence, measure_scale
+from dimjax.data.scale import Scale, measure_scale
+from dimjax.data.sequences import Sequence
 from dimjax.progress import bar
 
 _BYTES_PER_PIXEL = 2 + 3 * 4  # frame and difference

@@ -7,7 +7,7 @@ them by split, and paths.contact_sheet shows some labels in their frames.
 """
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,12 +17,16 @@ import pandas as pd
 from dimjax import ledger
 from dimjax.atomic_files import atomic_write
 from dimjax.chips import planning
+from dimjax.commands.label_checks import evidence_table, measure_labels
 from dimjax.data.folders import Folder, open_folder
+from dimjax.data.frame_notes import describe
+from dimjax.data.frame_survey import Survey, survey_frames
 from dimjax.data.labels import CATEGORIES
 from dimjax.data.layouts import layout_from
 from dimjax.data.listing import natural_key
-from dimjax.data.sequences import Scale, Sequence, clip_frames, measure_scale
-from dimjax.data.splits import with_validation
+from dimjax.data.scale import Scale, measure
+from dimjax.data.sequences import Sequence, clip_frames
+from dimjax.data.splits import starts_without_labels, with_validation
 from dimjax.drawing.contact_sheet import contact_sheet
 from dimjax.drawing.text_tables import Table, as_text
 from dimjax.errors import InputError, OnError
@@ -44,6 +48,7 @@ class SequenceSummary(NamedTuple):
     depth: int  # bits of a stored pixel
     used: int  # bits that the brightest pixel takes
     scale: Scale | None  # None if a frame could not be decoded
+    notes: tuple[str, ...] = ()  # parts of it that are ignored
 
 
 def run(config, paths: Paths | None, doubts: Iterable[InputError] = ()) -> int:
@@ -65,7 +70,8 @@ def run(config, paths: Paths | None, doubts: Iterable[InputError] = ()) -> int:
     layout = layout_from(config.data.layout.to_dict(), "config.data.layout")
     folder = open_folder(config.data.folder or paths.sky, layout, problems.append)
     chip_px, stride = config.chips.chip_px, config.data.stride
-    uses = uses_evidence(config.model.input)
+    unlabelled = starts_without_labels(folder.read_splits(lambda error: None))  # reported below
+    uses = unlabelled or uses_evidence(config.model.input)
     evidence = EvidenceConfig(**config.evidence.to_dict()) if uses else None
     summaries = {
         name: check_sequence(folder, name, chip_px, stride, problems.append, evidence)
@@ -79,12 +85,20 @@ def run(config, paths: Paths | None, doubts: Iterable[InputError] = ()) -> int:
     if paths:
         _check_ledger(paths.ledger, problems.append)
     splits = _splits(folder, config.data.val_share, config.seed, problems.append)
+    decoded = [name for name, one in summaries.items() if one and one.scale]
+    evidence = measure_labels(folder, labels, decoded, problems.append)
     for problem in sorted(map(str, problems), key=natural_key):
         say(f"problem: {problem}")
     for note in notes:
         say(f"note: {note.message}")
+    if unlabelled:
+        say("note: no sequence is in train: a run of 2 rounds or more starts with proposed labels")
+    for name, one in summaries.items():
+        if one and one.notes:
+            say(f"note: sequence {name}: {'; '.join(one.notes)}")
     say(as_text(summary(splits, summaries, labels)))
-    decoded = [name for name, one in summaries.items() if one and one.scale]
+    if len(evidence):
+        say(as_text(evidence_table(evidence)))
     shown = labels[labels.sequence.isin(decoded)]
     count = _write_sheet(folder, shown, paths) if paths else 0
     sheet = f"; {count} labelled chips are shown in {paths.contact_sheet}" if count else ""
@@ -132,17 +146,27 @@ def check_sequence(
     except InputError as problem:
         on_error(problem)
         return None
-    used = _brightest(sequence, broken.append).bit_length()
+    brightest, survey = _decode(sequence, broken.append)
+    if survey.rescaled is not None:
+        rule, value = (
+            "its grey levels must be on one scale",
+            f"others from frame {survey.rescaled} on",
+        )
+        remedy = "Make a separate sequence of each part."
+        broken.append(InputError(f"sequence {name}", rule, value, remedy))
     for problem in broken:
         on_error(problem)
     planning.check_frame_size(name, sequence.shape, chip_px, on_error)
     try:
         _check_length(sequence, stride, evidence)
-        scale = None if broken else measure_scale(sequence)
+        measured = None if broken else measure(sequence)
     except InputError as problem:
         on_error(problem)
-        scale = None
-    return SequenceSummary(sequence.shape, 8 * sequence.dtype.itemsize, used, scale)
+        measured = None
+    skipped = folder.layout.repeated_frames == "skip"
+    notes = tuple(describe(measured, survey, skipped)) if measured else ()
+    depth, used = 8 * sequence.dtype.itemsize, brightest.bit_length()
+    return SequenceSummary(sequence.shape, depth, used, measured and measured.scale, notes)
 
 
 def summary(
@@ -174,17 +198,27 @@ def _check_length(sequence: Sequence, stride: int, evidence: EvidenceConfig | No
         check_length(len(sequence), evidence, subject)
 
 
-def _brightest(sequence: Sequence, on_error: OnError) -> int:
-    """Return the brightest grey level; report each frame that cannot be decoded."""
-    brightest = 0
-    for t in range(len(sequence)):
-        try:
-            brightest = max(brightest, int(sequence.frame(t).max()))
-        except InputError as problem:
-            on_error(problem)
-            if not sequence.path.is_dir():  # the other frames of a single file would fail too
-                break
-    return brightest
+def _decode(sequence: Sequence, on_error: OnError) -> tuple[int, Survey]:
+    """Decode all frames; return the brightest grey level, and the repeated and flat frames.
+
+    Each frame that cannot be decoded is reported.
+    """
+    brightest = [0]
+
+    def frames() -> Iterator[np.ndarray]:
+        for t in range(len(sequence)):
+            try:
+                frame = sequence.frame(t)
+            except InputError as problem:
+                on_error(problem)
+                if not sequence.path.is_dir():  # the other frames of a single file would fail too
+                    return
+                continue
+            brightest.append(int(frame.max()))
+            yield frame
+
+    survey = survey_frames(frames())
+    return max(brightest), survey
 
 
 def _read(reader, shapes, on_error: OnError) -> pd.DataFrame | None:
@@ -199,7 +233,7 @@ def _splits(folder: Folder, val_share: float, seed: int, on_error: OnError) -> d
     """The splits of a training, other splits such as "new", and the sequences in no split."""
     named = folder.read_splits(on_error)
     try:
-        cut = with_validation(named, val_share, seed)
+        cut = with_validation(named, val_share, seed) if not starts_without_labels(named) else {}
     except InputError as problem:
         on_error(problem)
         cut = {}

@@ -25,13 +25,17 @@ import pandas as pd
 from dimjax.atomic_files import atomic_write
 from dimjax.commands.results import Results, open_results
 from dimjax.data.folders import Folder, open_folder
+from dimjax.data.frame_notes import describe
+from dimjax.data.frame_survey import Survey
 from dimjax.data.image_folders import ARRAYS
 from dimjax.data.label_writing import as_labels, check_form, write_labels
-from dimjax.data.layouts import DIMJAX, Layout, layout_from
+from dimjax.data.layouts import DIMJAX, Layout
 from dimjax.data.listing import locations
 from dimjax.data.patterns import FRAME, SEQUENCE, glob_of, match
 from dimjax.data.recognition import recognise
+from dimjax.data.scale import measure
 from dimjax.data.sequences import OPENERS, Sequence, open_sequence
+from dimjax.detection.repeated_frames import to_frames
 from dimjax.detection.untrained import check_threshold, detect_and_link
 from dimjax.drawing import overlay
 from dimjax.errors import InputError, doing
@@ -43,7 +47,8 @@ _WHOLE = set(OPENERS) - {".tif", ".tiff", *ARRAYS}  # suffixes of files that are
 _DECIMALS = 4
 _UNTRAINED_OUTPUT = Path("detections")
 
-Search = Callable[[Sequence], tuple[pd.DataFrame, Tracks]]  # accepted detections, all tracks
+# Accepted detections, and all tracks, whose frames do not count repeated ones.
+Search = Callable[[Sequence], tuple[pd.DataFrame, Tracks]]
 
 
 class _Outputs(NamedTuple):
@@ -86,7 +91,7 @@ def run(
     """
     source = _given(source)
     trained = load(workdir, runtime=runtime)
-    layout = layout_from(trained.config.data.layout.to_dict(), "config.data.layout")
+    layout = trained.context.layout
     folder = _folder(source, layout)
     output = Path(output) if output else trained.paths.detect / _name(source, layout)
     return _write_all(_trained_search(trained), source, folder, output, pictures, video, form)
@@ -158,7 +163,7 @@ def _trained_search(trained: Run) -> Search:
     def search(sequence: Sequence) -> tuple[pd.DataFrame, Tracks]:
         detections = trained.detect(sequence, accepted=False, progress=_search_bar(sequence))
         tracks = trained.tracks(sequence, detections)
-        return trained.detector.accept(tracks), tracks
+        return to_frames(trained.detector.accept(tracks), sequence), tracks
 
     return search
 
@@ -224,10 +229,15 @@ def _name(source: Path, layout: Layout) -> str:
 
 def _detect_in(search: Search, sequence: Sequence, folder: Results, video: bool) -> _Outputs:
     """Detect in a sequence and append the results to the tables."""
+    survey = sequence.survey() if sequence.survey else Survey(len(sequence))
+    ignored = describe(measure(sequence), survey)
+    if ignored:
+        say(f"{sequence.name}: {'; '.join(ignored)}")
     table, tracks = search(sequence)
     for note in tracks.notes:
         say(note)
     points = tracks.points[tracks.points.confirmed].drop(columns="confirmed").round(_DECIMALS)
+    points = to_frames(points, sequence)
     if video:
         with atomic_write(folder.folder / f"{sequence.name}.mp4") as partial:
             overlay.write_video(partial, sequence, table, lambda it: bar(it, "video", "frame"))

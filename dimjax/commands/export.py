@@ -35,7 +35,7 @@ _INPUTS = {
         "shape": ["B", 2],
         "dtype": "float32",
         "meaning": "Scale of each clip's sequence, the same for all its clips: the median grey "
-        "level and the noise sigma of one frame (dimjax.data.sequences.measure_scale).",
+        "level and the noise sigma of one frame, as detector.scale_rule says.",
     },
 }
 _WINDOW = {

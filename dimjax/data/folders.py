@@ -11,7 +11,7 @@ All files are opened on demand.
 
 import contextlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -19,11 +19,12 @@ import pandas as pd
 
 from dimjax.data import labels as label_files
 from dimjax.data.frame_index import FrameIndex
+from dimjax.data.frame_survey import Survey
 from dimjax.data.label_files import LabelFiles
 from dimjax.data.layouts import DIMJAX, Layout, check_layout
 from dimjax.data.listing import Source, frame_files, list_sequences, placeholders
 from dimjax.data.patterns import SPLIT, SPLIT_FOLDERS
-from dimjax.data.sequences import Sequence, open_sequence
+from dimjax.data.sequences import Sequence, open_sequence, skip_repeated
 from dimjax.data.split_files import ListReader
 from dimjax.data.splits import LABELLED_SPLITS
 from dimjax.errors import InputError, OnError, raise_error
@@ -88,7 +89,21 @@ class Folder:
         if name not in self.files:
             rule = f"a sequence must be one of the {len(self.files)} in the folder"
             raise InputError(self.path, rule, repr(name), "Correct the name.")
-        return open_sequence(self.files[name], name, self.layout.reading)
+        sequence = open_sequence(self.files[name], name, self.layout.reading)
+        if self.layout.repeated_frames == "keep":
+            return sequence
+        return replace(sequence, survey=lambda: self.survey(name))
+
+    @cached_property
+    def _surveys(self) -> dict[str, Survey]:
+        return {}
+
+    def survey(self, name: str) -> Survey:
+        """Find the repeated and flat frames of a sequence; its frames are read only once."""
+        if name not in self._surveys:
+            sequence = open_sequence(self.files[name], name, self.layout.reading)
+            self._surveys[name] = skip_repeated(sequence).survey()
+        return self._surveys[name]
 
     @cached_property
     def shapes(self) -> dict[str, tuple[int, int, int]]:
@@ -101,7 +116,8 @@ class Folder:
         """All labels, checked against the sequences, in the order of the files.
 
         If there is one label file per sequence, only those of the splits train, val and test (or
-        of all sequences, if the folder has no splits) must exist.
+        of all sequences, if the folder has no splits) must exist. The single file of all labels may
+        be missing if none of these splits names a sequence.
 
         Raises:
           InputError: A file is missing or belongs to no sequence, or a row is invalid.
@@ -125,7 +141,8 @@ class Folder:
         A split without a file is empty. If no split has a file, all sequences are in "all".
 
         Raises:
-          InputError: Only the file of "train" is missing, or a name is unknown or occurs twice.
+          InputError: Only the file of "train" is missing, though "new" is empty, or a name is
+            unknown or occurs twice.
         """
         return self.read_splits()
 
@@ -138,7 +155,10 @@ class Folder:
         """
         splits = self.read_splits(lambda error: None)  # reported by the caller of read_splits
         required = {name for split in ("all", *LABELLED_SPLITS) for name in splits.get(split, [])}
-        files = LabelFiles(self.path, self.layout, self.files, lambda: self.index, required)
+        only_new = not required and bool(splits.get("new"))
+        files = LabelFiles(
+            self.path, self.layout, self.files, lambda: self.index, required, only_new
+        )
         return files.read(shapes, on_error)
 
     def read_truth(self, shapes: Shapes, on_error: OnError = raise_error) -> pd.DataFrame | None:
@@ -155,7 +175,8 @@ class Folder:
         lists = {split: sorted(self.path.glob(file)) for split, file in self.layout.splits.items()}
         if not any(lists.values()):
             return self._splits_by_folder() or {"all": self.names}
-        if not lists.get("train", True):
+        has_new = any(file.read_bytes().strip() for file in lists.get("new", []))
+        if not lists.get("train", True) and not has_new:
             lists["train"] = [self.path / self.layout.splits["train"]]  # reported as missing
         rule = f"a split must name sequences at {self.layout.sequences}"
         reader = ListReader(self.files.keys(), lambda: self.index, rule, on_error)

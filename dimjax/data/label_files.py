@@ -2,7 +2,7 @@
 
 A file holds the labels of the whole folder (or of a part of it), of a sequence or of a frame.
 
-    files = LabelFiles(path, layout, folder.files, make_index, required)
+    files = LabelFiles(path, layout, folder.files, make_index, required, only_new)
     files.read(folder.shapes, raise_error)              # checked label table
 """
 
@@ -40,6 +40,7 @@ class LabelFiles:
       files: Sequence -> its files.
       make_index: Makes the index of all frames.
       required: Sequences that must have a label file, if each has its own.
+      only_new: Whether there are only new sequences, so that no label is needed.
     """
 
     def __init__(
@@ -49,9 +50,10 @@ class LabelFiles:
         files: Mapping[str, Source],
         make_index: Callable[[], FrameIndex],
         required: Collection[str],
+        only_new: bool,
     ):
         self._path, self._layout, self._files = path, layout, files
-        self._make_index, self._required = make_index, required
+        self._make_index, self._required, self._only_new = make_index, required, only_new
         self._form = FORMATS[layout.label_format]
         classes = read_classes(path) if self._form.has_classes else ()
         self._options = Options(layout.centroid_order, classes, layout.first_frame)
@@ -68,7 +70,7 @@ class LabelFiles:
             if self._layout.surplus_rows == "drop":
                 table = _without_surplus(table, of_file, file)
             tables.append(check_labels(table, of_file, file, on_error))
-        empty = pd.DataFrame(columns=COLUMNS)
+        empty = pd.DataFrame(columns=COLUMNS).astype({"frame": int})
         return pd.concat([table for table in tables if len(table)] or [empty], ignore_index=True)
 
     def _parts(self, shapes: Shapes, on_error: OnError) -> Iterator[_Part]:
@@ -85,7 +87,11 @@ class LabelFiles:
 
     def _of_folder(self, on_error: OnError) -> Iterator[_Part]:
         """Marks of files that cover several sequences."""
-        files = sorted(self._path.glob(self._layout.labels)) or [self._path / self._layout.labels]
+        files, only = sorted(self._path.glob(self._layout.labels)), self._path / self._layout.labels
+        if not files and only.is_symlink():  # reading it says what is wrong with it
+            files = [only]
+        if not files and not self._only_new:
+            raise self._missing(only)
         for file in files:
             yield file, self._read(file, on_error), self._files
 
@@ -99,8 +105,10 @@ class LabelFiles:
             if len(found) > 1:
                 rule, remedy = "a sequence must have one label file", "Correct the key labels."
                 on_error(InputError(self._path, rule, f"{found[0]} and {found[1]}", remedy))
-            elif found or name in self._required:
-                file = found[0] if found else self._path / self._layout.labels.format(**texts)
+            elif not found and name in self._required:
+                on_error(self._missing(self._path / self._layout.labels.format(**texts)))
+            elif found:
+                file = found[0]
                 marks = self._read(file, on_error)
                 marks = [mark._replace(sequence=mark.sequence or name) for mark in marks]
                 yield file, marks, [name]
@@ -125,6 +133,8 @@ class LabelFiles:
                 for mark in self._read(file, on_error)
             ]
             yield self._path, marks, [name]
+        if not used and self._only_new:
+            return
         if not used:
             rule = f"there must be label files of the frames at {self._layout.labels}"
             on_error(InputError(self._path, rule, "none", "Correct the key labels."))
@@ -179,6 +189,11 @@ class LabelFiles:
         return table.assign(
             sequence=[name for name, _ in of_marks], frame=[t + first for _, t in of_marks]
         )
+
+    def _missing(self, file: Path) -> InputError:
+        new = self._layout.splits.get("new", "the file of a split new (data.layout.splits)")
+        remedy = "Correct the layout or, to start without labels, name the sequences only in"
+        return InputError(file, "the file must exist", "none", f"{remedy} {new}.")
 
     def _report_rest(self, used: set[Path]) -> None:
         """Warn of label files that belong to no sequence."""

@@ -43,6 +43,7 @@ _CHOICES = {
     "channel": ("", *CHANNELS),
     "stack_axes": ("", "thw", "hwt"),
     "surplus_rows": ("error", "drop"),
+    "repeated_frames": ("skip", "keep"),
 }
 
 
@@ -68,6 +69,7 @@ class Layout(NamedTuple):
     surplus_rows: str = "error"  # rows beyond a sequence's end: error, or drop with a warning
     channel: str = ""  # red, green, blue or luma, if those of colour images differ
     stack_axes: str = ""  # order of the axes of stacks, thw or hwt; "": usual, and checked
+    repeated_frames: str = "skip"  # clips skip repeated and flat frames, or keep them
     splits: dict[str, str] = {}  # split -> file that names its sequences, see `Folder.splits`
 
     @property

@@ -1,4 +1,4 @@
-"""Sequences: frames of one camera, the clips cut from them, and their grey scale.
+"""Sequences: frames of one camera, and the clips cut from them.
 
 A sequence is read from a folder of numbered PNG, TIFF, BMP or JPEG images, a folder with one
 frames.npy, a .npy or TIFF stack, or an MP4 or AVI video. Frames have their native bit depth, 8 bit
@@ -8,19 +8,20 @@ as uint8 and 9 to 16 bit as uint16, and are read on demand.
     flight.name, flight.shape                           # "flight3", (T, H, W)
     flight.frame(0)                                     # [H, W] uint8 or uint16
     flight.clip(10, stride=1)                           # [4, H, W], the frames F1..F4
-    level, noise_sigma = measure_scale(flight)
+    skip_repeated(flight).clip(10, stride=1)            # only frames that show something new
 """
 
 import operator
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
 from dimjax.atomic_files import check_regular
 from dimjax.data.frame_files import NATIVE, Frames, Reading, open_tiff_stack
+from dimjax.data.frame_survey import Survey, survey_frames
 from dimjax.data.image_folders import (
     list_still_images,
     open_folder_of_frames,
@@ -52,9 +53,6 @@ OPENERS = {
 MAX_FRAME_PIXELS = 2**27  # a header that promises more would exhaust the memory
 
 _WITHOUT_AXES = (open_video, open_tiff_stack)  # their frames are always in the order of time
-_PAIRS = 16
-_SIGMAS_PER_MAD = 1.4826  # of a normal distribution
-_QUANTISATION_SIGMA = 1 / np.sqrt(12)
 
 
 @dataclass(frozen=True)
@@ -68,6 +66,7 @@ class Sequence:
       dtype: uint8 or uint16.
       read: Frame number -> new array [H, W], unchecked; call `frame` instead.
       names: File names of the frames; empty if a file holds several.
+      survey: Returns the frames that clips skip; none, unless made by `skip_repeated`.
     """
 
     name: str
@@ -76,6 +75,7 @@ class Sequence:
     dtype: np.dtype
     read: Callable[[int], np.ndarray] = field(repr=False)
     names: tuple[str, ...] = field(default=(), repr=False)
+    survey: Callable[[], Survey] | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -90,19 +90,41 @@ class Sequence:
         _check_index(t, len(self), self.name)
         return self.read(operator.index(t))
 
+    @property
+    def usable(self) -> np.ndarray:
+        """Numbers of the frames that clips and evidence windows are made of, in order [N]."""
+        return np.arange(len(self)) if self.survey is None else self.survey().usable
+
+    @property
+    def flat(self) -> tuple[int, ...]:
+        """Numbers of the frames without a scene, which have no detections."""
+        return () if self.survey is None else self.survey().flat
+
+    def clip_frames(self, t: int, stride: int) -> tuple[int, int, int, int]:
+        """Choose the frames F1..F4 of reference frame t among the usable ones, see `clip_frames`.
+
+        A frame that is not usable has the clip of the last usable one before it.
+        """
+        _check_index(t, len(self), self.name)
+        usable = self.usable
+        skipped = len(self) - len(usable)
+        subject = f"sequence {self.name}"
+        if skipped:
+            subject += f" (without {skipped} repeated and flat frames)"
+        chosen = clip_frames(place_of(t, usable), len(usable), stride, subject)
+        return tuple(usable[list(chosen)].tolist())
+
     def clip(self, t: int, stride: int) -> np.ndarray:
         """Read the frames F1..F4 of the clip whose reference frame is t, [4, H, W]."""
-        chosen = clip_frames(t, len(self), stride, subject=f"sequence {self.name}")
+        chosen = self.clip_frames(t, stride)
         # In ascending order: videos are fast in that direction only.
         frames = {k: self.frame(k) for k in sorted(chosen)}
         return np.stack([frames[k] for k in chosen])
 
 
-class Scale(NamedTuple):
-    """Grey scale of a sequence, the same for all its frames and chips."""
-
-    level: float  # median grey level
-    noise_sigma: float  # temporal noise of one raw frame, grey levels
+def place_of(t: int, usable: np.ndarray) -> int:
+    """Return the place of the last frame up to t among the usable ones, or that of the first."""
+    return max(int(np.searchsorted(usable, t, "right")) - 1, 0)
 
 
 def open_sequence(
@@ -153,6 +175,21 @@ def as_sequence(frames: np.ndarray, name: str = "frames") -> Sequence:
     return Sequence(name, Path(), frames.shape, frames.dtype, lambda t: frames[t].copy())
 
 
+def skip_repeated(sequence: Sequence) -> Sequence:
+    """Return a sequence whose clips and evidence windows skip repeated and flat frames.
+
+    All frames are read once when the first clip is needed; see dimjax.data.frame_survey.
+    """
+    if sequence.survey is not None:
+        return sequence
+
+    @cache
+    def survey() -> Survey:
+        return survey_frames(sequence.frame(t) for t in range(len(sequence)))
+
+    return replace(sequence, survey=survey)
+
+
 def clip_frames(
     t: int, length: int, stride: int, subject: object = "sequence"
 ) -> tuple[int, int, int, int]:
@@ -182,50 +219,6 @@ def clip_frames(
     others = [t + sign * k * stride for sign in (1, -1) for k in (1, 2, 3)]
     second, third, fourth = [k for k in others if 0 <= k < length][:3]
     return t, second, third, fourth
-
-
-def measure_scale(sequence: Sequence) -> Scale:
-    """Measure grey level and noise of a sequence on up to 16 evenly spaced pairs of frames.
-
-    The noise is the median over the pairs of 1.4826 * MAD(F_t - F_{t+1}) / sqrt(2), so it is robust
-    against targets and against a few jumps of the camera. The MAD is computed for grouped data
-    (each grey level represents the interval of one step around it); the ordinary MAD would jump by
-    whole steps. A step is 1, or 2 ** n if the lowest n bits are always 0, as in 12 bit frames
-    stored in the upper bits of 16. The noise is at least that of quantisation, a step / sqrt(12).
-
-    Raises:
-      InputError: The sequence has a single frame.
-    """
-    if len(sequence) < 2:
-        rule = "measuring noise needs 2 frames or more"
-        raise InputError(f"sequence {sequence.name}", rule, 1, "Give a longer sequence.")
-    starts = np.unique(np.linspace(0, len(sequence) - 2, _PAIRS).round().astype(int))
-    levels, deviations, steps = [], [], []
-    for t in starts:
-        frame, other = (sequence.frame(k).astype(np.int32) for k in (t, t + 1))
-        step = _step(frame | other)
-        levels.append(np.median(frame))
-        deviations.append(step * _grouped_mad((frame - other) // step))
-        steps.append(step)
-    noise_sigma = _SIGMAS_PER_MAD * np.median(deviations) / np.sqrt(2)
-    quantisation = min(steps) * _QUANTISATION_SIGMA
-    return Scale(float(np.median(levels)), float(max(noise_sigma, quantisation)))
-
-
-def _step(frame: np.ndarray) -> int:
-    """Return the lowest bit that is set in any grey level; 1 if all are 0."""
-    bits = int(np.bitwise_or.reduce(frame, axis=None))
-    return bits & -bits or 1
-
-
-def _grouped_mad(values: np.ndarray) -> float:
-    """Compute the MAD of integers, each spread evenly over the unit interval around it."""
-    absolute = np.abs(values - int(np.median(values)))
-    # The lower of the two middle values; their mean may be a value that does not occur.
-    middle = int(np.quantile(absolute, 0.5, method="lower"))
-    below, at = np.mean(absolute < middle), np.mean(absolute == middle)
-    low, width = (middle - 0.5, 1.0) if middle else (0.0, 0.5)
-    return low + width * (0.5 - below) / at
 
 
 def _open_frames(path: Path, reading: Reading) -> Frames:

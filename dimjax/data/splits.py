@@ -2,16 +2,27 @@
 
     splits = with_validation(folder.splits, val_share=0.15, seed=0)
     splits["train"], splits["val"]                      # lists of sequence names
+    starts_without_labels(folder.splits)                # only new sequences to train on
 
 Splits are by sequence, never by frame: neighbouring frames of a sequence show the same target in
 front of the same cloud, so a network could memorise a test frame from its neighbours in training.
 """
 
 import hashlib
+from collections.abc import Collection, Mapping
 
 from dimjax.errors import InputError
 
 LABELLED_SPLITS = ("train", "val", "test")  # sequences of the split "new" have no labels yet
+
+
+def starts_without_labels(splits: Mapping[str, Collection | int]) -> bool:
+    """Whether a run has no labels to train on: there are new sequences, and none in train.
+
+    Args:
+      splits: Names of the sequences of each split, or their number.
+    """
+    return bool(splits.get("new")) and not (splits.get("train") or splits.get("all"))
 
 
 def with_validation(
@@ -43,7 +54,7 @@ def with_validation(
         chosen["train"] = sorted(splits["all"])
     if "train" not in chosen:
         value = f"none in {', '.join(splits)}" if splits else "no splits"
-        remedy = "Name sequences in the file of the split train."
+        remedy = "Name sequences in the file of train or, to start without labels, in that of new."
         raise InputError("splits", "train must contain a sequence", value, remedy)
     train = chosen["train"]
     if val_share and "val" not in chosen and len(train) >= 2:

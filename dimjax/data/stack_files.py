@@ -27,7 +27,7 @@ _MATLAB_73 = b"MATLAB 7.3 MAT-file"
 _ENVI_TYPES = {1: "u1", 2: "i2", 3: "i4", 4: "f4", 5: "f8", 12: "u2", 13: "u4"}
 _DOUBT = 0.5  # variance along the last axis below this share of that along the first
 _SAMPLES = 48  # of an axis, to measure variances
-_FEWEST = 4  # samples of an axis
+_FEWEST = 8  # samples of an axis
 
 
 def open_npy(path: Path, axes: str = "") -> Frames:

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dimjax.data.sequences import Sequence, clip_frames
+from dimjax.data.sequences import Sequence
 
 
 def clips_of(
@@ -39,9 +39,8 @@ def clips_of(
     capacity = max(4 * size, 2 * size + 6 * stride)
     buffer = jnp.zeros((capacity, height, width), sequence.dtype)
     slots: dict[int, int] = {}  # frame -> its slot in the buffer, oldest first
-    subject = f"sequence {sequence.name}"
     for numbers in batches:
-        clips = [clip_frames(int(t), len(sequence), stride, subject) for t in numbers]
+        clips = [sequence.clip_frames(int(t), stride) for t in numbers]
         clips += clips[-1:] * (size - len(clips))
         needed = {t for clip in clips for t in clip}
         for missing, free in _assign_slots(slots, needed, capacity, size):

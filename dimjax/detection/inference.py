@@ -18,7 +18,8 @@ import pandas as pd
 
 from dimjax.chips.examples import Examples
 from dimjax.data.labels import CATEGORIES
-from dimjax.data.sequences import Scale, Sequence, measure_scale
+from dimjax.data.scale import Scale, measure_scale
+from dimjax.data.sequences import Sequence
 from dimjax.detection.clips import clips_of
 from dimjax.detection.detector import Detector
 from dimjax.detection.grid import Detections
@@ -49,10 +50,12 @@ def detect_in_sequence(
 
     Returns:
       Table with COLUMNS and dimjax.tracks.APPEARANCE: all detections with a score of at least 0.01,
-      whatever the threshold.
+      whatever the threshold. A repeated frame has those of the frame that it repeats, a flat frame
+      has none.
     """
     length, height, width = sequence.shape
     numbers = np.arange(length) if frames is None else np.asarray(list(frames), int)
+    numbers = numbers[~np.isin(numbers, sequence.flat)]
     scale = np.asarray(measure_scale(sequence), np.float32)
     size = max(1, min(len(numbers), _PIXELS_PER_CALL // (height * width)))
     batches = [numbers[i : i + size] for i in range(0, len(numbers), size)]

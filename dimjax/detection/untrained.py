@@ -12,8 +12,10 @@ import numpy as np
 import pandas as pd
 
 from dimjax.data.labels import CATEGORIES
-from dimjax.data.sequences import Sequence, as_sequence, measure_scale
+from dimjax.data.scale import measure_scale
+from dimjax.data.sequences import Sequence, as_sequence, skip_repeated
 from dimjax.detection.inference import COLUMNS
+from dimjax.detection.repeated_frames import to_frames, to_places
 from dimjax.motion import EvidenceConfig, detect_untrained
 from dimjax.settings_rules import Rule, check_fields
 from dimjax.tracks import UNTRAINED, LinkingConfig, Tracks, link, linking_of, lone_score, score
@@ -37,7 +39,7 @@ def detect(frames: np.ndarray | Sequence, max_false_alarms: float = 0.5) -> pd.D
       Accepted detections, as from detect_and_link.
     """
     sequence = frames if isinstance(frames, Sequence) else as_sequence(frames)
-    return detect_and_link(sequence, max_false_alarms)[0]
+    return detect_and_link(skip_repeated(sequence), max_false_alarms)[0]
 
 
 def detect_and_link(
@@ -66,7 +68,7 @@ def detect_and_link(
     check_threshold(max_false_alarms)
     detections = untrained_detections(sequence, settings, max_false_alarms, progress)
     config = untrained_linking(max_false_alarms / _areas(sequence))
-    tracks = link(detections, config)
+    tracks = link(to_places(detections, sequence), config)
     table = score(tracks)
     # The windows of neighbouring frames overlap, so false alarms persist over several frames and
     # look like tracks: a track must count for more than a detection alone.
@@ -76,7 +78,7 @@ def detect_and_link(
     of_track = table.groupby("track").sign.transform("median")
     table["sign"] = table.sign.fillna(of_track).astype(int)
     order = np.lexsort((-table.score, table.frame))
-    return table.iloc[order].reset_index(drop=True), tracks
+    return to_frames(table.iloc[order].reset_index(drop=True), sequence), tracks
 
 
 def check_threshold(max_false_alarms: float) -> None:

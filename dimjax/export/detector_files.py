@@ -31,6 +31,7 @@ import numpy as np
 import dimjax
 from dimjax.atomic_files import atomic_write, write_text
 from dimjax.data.labels import CATEGORIES
+from dimjax.data.scale import RULE as SCALE_RULE
 from dimjax.detection.detector import Detector, create_model, make_detector
 from dimjax.detection.grid import Detections
 from dimjax.errors import InputError
@@ -158,6 +159,7 @@ def metadata(detector: Detector) -> dict:
         "dimjax": dimjax.__version__,
         "jax": jax.__version__,
         "categories": list(CATEGORIES),
+        "scale_rule": SCALE_RULE,
         "weights": _hash_of(detector.variables),
     }
 

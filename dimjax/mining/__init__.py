@@ -10,6 +10,7 @@ mined.csv.
     ledger.add_items(db, mined.misses + mined.false_alarms, stage="mine")
     mined.doubtful                              # items that are less likely to be right
     shortlist(mined, max_items=50)              # the items most worth a review
+    proposals(mined)                            # the items that suggest labels
 """
 
 import itertools
@@ -25,7 +26,7 @@ from dimjax.mining.settings import Mined, MiningConfig, check
 from dimjax.mining.trajectories import View, judge_tracks
 from dimjax.tracks import Tracks
 
-__all__ = ["Mined", "MiningConfig", "mine", "read_mined", "shortlist", "write_mined"]
+__all__ = ["Mined", "MiningConfig", "mine", "proposals", "read_mined", "shortlist", "write_mined"]
 
 
 def mine(
@@ -78,6 +79,11 @@ def shortlist(mined: Mined, max_items: int) -> list[Item]:
     doubtful items.
     """
     return [item for items in mined for item in items][:max_items]
+
+
+def proposals(mined: Mined) -> Mined:
+    """Return the items that suggest labels: tracks, and spots that flicker."""
+    return Mined(*([item for item in items if item.suggestion] for items in mined))
 
 
 def _mine(view: View, settings: MiningConfig) -> Mined:

@@ -16,7 +16,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.ndimage import uniform_filter
 
-from dimjax.data.sequences import Scale, Sequence
+from dimjax.data.scale import Scale
+from dimjax.data.sequences import Sequence
 from dimjax.motion.maps import evidence_of
 from dimjax.motion.peaks import find_peaks
 from dimjax.motion.settings import EvidenceConfig
@@ -50,7 +51,7 @@ def detect_untrained(
     """Detect objects that move along straight paths, from the evidence maps alone.
 
     Args:
-      sequence: Sequence; all its frames are searched.
+      sequence: Sequence; all its frames but flat ones are searched.
       scale: Level and noise of the sequence.
       settings: Settings of the evidence.
       max_false_alarms: Threshold, expected false alarms in a frame.
@@ -59,16 +60,17 @@ def detect_untrained(
     Raises:
       InputError: A setting is out of its range, or the sequence is too short.
     """
-    length, height, width = sequence.shape
+    _, height, width = sequence.shape
     count = -(-height * width // _PIXELS_PER_PEAK)
+    frames = np.setdiff1d(np.arange(len(sequence)), sequence.flat)
     maps_peaks = []
-    for evidence in evidence_of(sequence, scale, settings, progress(range(length))):
+    for evidence in evidence_of(sequence, scale, settings, progress(frames.tolist())):
         maps_peaks.append([np.asarray(v) for v in find_peaks(evidence, count)])
     x, y, strength, sign = (np.concatenate(v) for v in zip(*maps_peaks, strict=True))
     # Above this strength, `count` cuts off no peak in most frames.
     floor = float(np.median([v[v > 0].min(initial=np.inf) for _, _, v, _ in maps_peaks]))
-    expected = expected_false_alarms(x, y, strength, floor, sequence.shape)
-    frame = np.repeat(np.arange(length), count)
+    expected = expected_false_alarms(x, y, strength, floor, (len(frames), height, width))
+    frame = np.repeat(frames, count)
     accepted = (strength > 0) & (expected <= max_false_alarms)
     return Detections(*(v[accepted] for v in (frame, x, y, strength, sign, expected)))
 

@@ -19,7 +19,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dimjax.data.sequences import Scale, Sequence
+from dimjax.data.scale import Scale
+from dimjax.data.sequences import Sequence, place_of
 from dimjax.motion.bank import extremes, path_groups, path_shifts, quantize, step_sigmas
 from dimjax.motion.filtering import filter_frame, local_contrast, residuals
 from dimjax.motion.settings import EvidenceConfig, check
@@ -69,24 +70,29 @@ def steps_of(
     settings: EvidenceConfig,
     references: Iterable[int] | None = None,
 ) -> Iterator[WindowSteps]:
-    """Yield the residuals of the window of each reference frame; arguments as of evidence_of."""
+    """Yield the residuals of the window of each reference frame; arguments as of evidence_of.
+
+    A window contains usable frames only, and its numbers count these. A reference frame that is
+    not usable has the window of the last usable one before it.
+    """
     check(settings)
-    length = len(sequence)
-    check_length(length, settings, f"sequence {sequence.name}")
+    usable = sequence.usable
+    check_length(len(usable), settings, f"sequence {sequence.name}")
     filtered: dict[int, tuple[jax.Array, jax.Array]] = {}  # with its local contrast
-    for t in range(length) if references is None else references:
-        window = window_of(t, length, settings)
+    for t in range(len(sequence)) if references is None else references:
+        place = place_of(t, usable)
+        window = window_of(place, len(usable), settings)
         # The windows at the end of the sequence begin a whole window before its last frame.
         oldest = window.frames[-1] - settings.frames * settings.stride
         filtered = {k: frame for k, frame in filtered.items() if k > oldest}
         for k in window.frames:
             if k not in filtered:
-                frame = jnp.asarray(sequence.frame(k))
+                frame = jnp.asarray(sequence.frame(usable[k]))
                 contrast = local_contrast(frame, *scale)
                 filtered[k] = filter_frame(frame, *scale, settings.sigma_px), contrast
         frames = jnp.stack([filtered[k][0] for k in window.frames])
         steps, reference = _steps(frames, window.index, settings.box_px, settings.clip_sigmas)
-        yield WindowSteps(window, steps, reference, filtered[t][1])
+        yield WindowSteps(window, steps, reference, filtered[place][1])
 
 
 def window_evidence(frames, level, noise_sigma, times, settings: EvidenceConfig):

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
-from dimjax.data.sequences import Sequence, measure_scale
+from dimjax.data.scale import measure_scale
+from dimjax.data.sequences import Sequence
 from dimjax.drawing import pictures
 from dimjax.drawing.data_uri import grey_uri
 

@@ -109,7 +109,7 @@ def _draw_examples(context: RoundContext, figures: dict) -> dict[str, list[dict]
       Kind -> examples; each has its row, its picture and, for a false alarm, the nearest truth.
     """
     folder, stride = context.folder, context.config.data.stride
-    truth = folder.reference[folder.reference.sequence.isin(figures["sequences"])]
+    truth = context.reference[context.reference.sequence.isin(figures["sequences"])]
     detections = pd.read_csv(
         context.paths.detections, dtype={"sequence": "str"}, keep_default_na=False
     )

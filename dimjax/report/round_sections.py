@@ -6,8 +6,10 @@ sections(context)               # context: of the last round
 from typing import NamedTuple
 
 import pandas as pd
+from markupsafe import Markup
 
 from dimjax import ledger
+from dimjax.data.labels import CATEGORIES
 from dimjax.drawing.data_uri import data_uri, png_uri
 from dimjax.drawing.text_tables import Table
 from dimjax.evaluation.slices import must_be_found
@@ -35,7 +37,9 @@ def sections(context: RoundContext) -> dict:
     with ledger.open_ledger(context.paths.ledger) as db:
         return {
             "table": round_table.as_table(rounds),
-            "loss_change": curves.loss_change(_last_losses(context)),
+            "proposed": context.starts_without_labels,
+            "later_trainings": sum(one.figures is not None for one in rounds) - 1,
+            "loss_change": _loss_change(context),
             "review_table": _review_table(db),
             "has_new": bool(context.folder.splits.get("new")),
             "tracks": _tracks(context),
@@ -43,13 +47,15 @@ def sections(context: RoundContext) -> dict:
         }
 
 
-def _last_losses(context: RoundContext) -> dict:
-    """Read the losses [N] of the last epoch of the first and of the last round."""
+def _loss_change(context: RoundContext) -> Markup | None:
+    """Draw the losses of the last epoch of the first and of the last training, if there are two."""
+    if context.trains_first:
+        return None
     losses = {}
-    for number in (0, context.number):
+    for number in (int(context.starts_without_labels), context.number):
         log = TrainingLog(context.paths.of_round(number).round)
         losses[f"round {number}"] = log.read_losses(["total"], last=True).total.to_numpy()
-    return losses
+    return curves.loss_change(losses)
 
 
 def _review_table(db: ledger.Ledger) -> Table | None:
@@ -114,13 +120,13 @@ def _draw_mined(
     items, decisions = ledger.item_table(db), ledger.standing_decisions(db)
     chosen = mined_examples.choose_items(items[items["round"] < context.number])
     changed = decisions.groupby("item").labels.sum()
-    truth = folder.reference[must_be_found(folder.reference)]
+    truth = context.reference[must_be_found(context.reference)]
 
     def draw(frames: pd.DataFrame) -> dict:
         number, name = frames["round"].iloc[0], frames.sequence.iloc[0]
         predictions = _predictions(context.paths.of_round(number), [name])
         row = mined_examples.choose_frame(frames, predictions, config.detection.match_px)
-        thresholds = tables.thresholds(rounds[number].figures)
+        thresholds = _thresholds(context.of_round(number), rounds[number].figures)
         detections = accepted(crops.of_frame(predictions, row), thresholds)
         marks = [
             *crops.marks("item", pd.DataFrame([row])),
@@ -139,6 +145,13 @@ def _draw_mined(
         kind: [draw(item) for _, item in bar(list(frames.groupby("item", sort=False)), kind)]
         for kind, frames in chosen.items()
     }
+
+
+def _thresholds(context: RoundContext, figures: dict | None) -> dict[str, float]:
+    """Return the threshold of each category; the untrained detector has no figures."""
+    if figures is None:
+        return dict(zip(CATEGORIES, context.linking.strong, strict=True))
+    return tables.thresholds(figures)
 
 
 def _predictions(paths: Paths, names: list[str]) -> pd.DataFrame:

@@ -6,6 +6,7 @@ review_table(ledger.item_table(db), ledger.standing_decisions(db))
 """
 
 import json
+import math
 from typing import NamedTuple
 
 import pandas as pd
@@ -42,13 +43,13 @@ _VERBS = {
 
 
 class Round(NamedTuple):
-    """A trained and evaluated round."""
+    """A round that was trained and evaluated, or that proposed labels for the first training."""
 
     number: int
     epochs: int
     images: int  # training chips
     loss: float  # mean over them in the last epoch
-    figures: dict  # evaluation.json
+    figures: dict | None  # evaluation.json; None for a round without a training
     review: dict | None  # review.json; None for the last round, which has no review
 
 
@@ -90,19 +91,22 @@ def decision_text(verb: str) -> str:
 
 
 def _read(paths: Paths) -> Round:
+    review = json.loads(paths.reviewed.read_text()) if paths.reviewed.exists() else None
+    if not paths.evaluation.exists():
+        return Round(paths.number, 0, 0, math.nan, None, review)
     metrics = TrainingLog(paths.round).read_metrics()
     images = read_columns(paths.plan, PLAN_COLUMNS)["split"].count("train")
     figures = json.loads(paths.evaluation.read_text())
-    review = json.loads(paths.reviewed.read_text()) if paths.reviewed.exists() else None
     return Round(paths.number, len(metrics), images, metrics[-1]["train/total"], figures, review)
 
 
 def _row(one: Round) -> list[str]:
     cells = [f"{one.number}", f"{one.epochs}", f"{one.images:,}"]
-    cells += precision_recall_f1(one.figures["frames"]["categories"]["target"])
-    chips = one.figures.get("chips")  # missing if the split has no chip
-    cells += precision_recall_f1(chips["categories"]["target"]) if chips else [NONE] * 3
-    cells.append(three_digits(one.loss))
+    figures = one.figures or {}
+    for part in ("frames", "chips"):  # chips are missing if the split has none
+        measured = figures.get(part)
+        cells += precision_recall_f1(measured["categories"]["target"]) if measured else [NONE] * 3
+    cells.append(three_digits(one.loss) if figures else NONE)
     if one.review is None:
         return cells + [NONE] * 4
     names = ("items", "worth_it", "labels_changed")

@@ -8,7 +8,7 @@ import pandas as pd
 from scipy.special import logit
 
 from dimjax.data.labels import CATEGORIES, read_table
-from dimjax.data.sequences import measure_scale
+from dimjax.data.scale import measure_scale
 from dimjax.detection.detector import Detector
 from dimjax.progress import bar, say
 from dimjax.runs.context import RoundContext
@@ -45,16 +45,21 @@ def choose_category_models(
       there are too few tracks of one category. The scores of a track then vote.
     """
     measured = _measured_labels(context)
-    shifts = context.camera_shifts(measured.sequence.unique())
-    models = [
-        fit_category_model(*labelled_windows(measured, shifts, causal)) for causal in (False, True)
-    ]
+    models = _of_numbers(context, measured) if measured.category.nunique() > 1 else [None]
     if None in models:
         say("too few labelled tracks of one category: the scores of a track vote on its category")
         return None
     return [
         _with_network(model, context, detector, detections, labels, causal)._asdict()
         for model, causal in zip(models, (False, True), strict=True)
+    ]
+
+
+def _of_numbers(context: RoundContext, measured: pd.DataFrame) -> list[CategoryModel | None]:
+    """Fit the models of the numbers of whole tracks and of their past."""
+    shifts = context.camera_shifts(measured.sequence.unique())
+    return [
+        fit_category_model(*labelled_windows(measured, shifts, causal)) for causal in (False, True)
     ]
 
 

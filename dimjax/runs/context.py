@@ -20,8 +20,8 @@ from dimjax.chips import planning
 from dimjax.data.csv_files import read_columns
 from dimjax.data.folders import Folder, open_folder
 from dimjax.data.labels import COLUMNS
-from dimjax.data.layouts import layout_from
-from dimjax.data.splits import with_validation
+from dimjax.data.layouts import Layout, layout_from
+from dimjax.data.splits import LABELLED_SPLITS, starts_without_labels, with_validation
 from dimjax.errors import InputError
 from dimjax.label_noise import planting
 from dimjax.progress import bar, say
@@ -53,14 +53,35 @@ class RoundContext:
         return self.number == self.config.rounds.count - 1
 
     @property
+    def starts_without_labels(self) -> bool:
+        """Whether the run's first labels are proposals of the untrained detector."""
+        return starts_without_labels(self.folder.splits)
+
+    @property
+    def proposes(self) -> bool:
+        """Whether the round trains nothing: it proposes the labels of the first training."""
+        return self.number == 0 and self.starts_without_labels
+
+    @property
+    def trains_first(self) -> bool:
+        """Whether the round is the first that trains."""
+        return self.number == int(self.starts_without_labels)
+
+    @property
     def epochs(self) -> int:
         """Epochs of the round; the paper trains 100 first and 50 in each later round."""
-        return self.config.rounds.later_epochs if self.number else self.config.training.epochs
+        config = self.config
+        return config.training.epochs if self.trains_first else config.rounds.later_epochs
 
     @property
     def max_chip_bytes(self) -> float:
         """Chips that take more bytes than this are streamed from the disk."""
         return self.config.training.device_gb * 1e9
+
+    @property
+    def layout(self) -> Layout:
+        """Locations and formats of the files in the data folder."""
+        return layout_of(self.config)
 
     @cached_property
     def folder(self) -> Folder:
@@ -69,12 +90,35 @@ class RoundContext:
 
     @cached_property
     def splits(self) -> dict[str, list[str]]:
-        """Names of the sequences of the splits that chips are cut from, with a validation split."""
-        return with_validation(self.folder.splits, self.config.data.val_share, self.config.seed)
+        """Names of the sequences of the splits that chips are cut from, with a validation split.
+
+        Without labels at the start, the new sequences of round 0 take the place of the split train.
+        """
+        splits = self.folder.splits
+        if self.starts_without_labels:
+            splits = {**splits, "train": self.of_round(0).new_sequences}
+        return with_validation(splits, self.config.data.val_share, self.config.seed)
+
+    @cached_property
+    def labels(self) -> pd.DataFrame:
+        """The folder's labels; without labels at the start, those of the round in the ledger."""
+        if not self.starts_without_labels:
+            return self.folder.labels
+        with self.open_ledger() as db:
+            return ledger.labels_as_of(db, self.number)
+
+    @property
+    def reference(self) -> pd.DataFrame:
+        """The labels to evaluate against: the truth if there is one, else the labels."""
+        return self.labels if self.folder.truth is None else self.folder.truth
 
     @cached_property
     def linking(self) -> LinkingConfig:
         """Settings of the linking, from the newest checkpoint of the round."""
+        if self.proposes:
+            from dimjax.detection.untrained import untrained_linking
+
+            return untrained_linking()
         from dimjax.training import checkpoints  # loads JAX, which not every command needs
 
         with checkpoints.saved_checkpoints(self.paths.checkpoints) as saved:
@@ -82,7 +126,7 @@ class RoundContext:
 
     @cached_property
     def new_sequences(self) -> list[str]:
-        """Unlabelled sequences that this round mines."""
+        """Unlabelled sequences that this round mines, or proposes labels in."""
         return read_columns(self.paths.new, ["sequence"])["sequence"]
 
     @cached_property
@@ -140,12 +184,14 @@ class RoundContext:
         Raises:
           InputError: The ledger is missing although the run has begun.
         """
-        begun = self.paths.of_round(0).planted  # written once the ledger exists
-        if begun.exists() and not self.paths.ledger.exists():
+        first = self.paths.of_round(0)  # one of these files is written once the ledger exists
+        begun = first.planted.exists() or first.mined.exists()
+        if begun and not self.paths.ledger.exists():
             rule = "a run that has begun has a ledger, with its labels and decisions"
             remedy = "Restore it, e.g. from ledger.backup.sqlite, or choose another --workdir."
             raise InputError(self.paths.ledger, rule, "no file", remedy)
-        names = [name for split in self.splits.values() for name in split]
+        splits = self.folder.splits
+        names = [name for split in ("all", *LABELLED_SPLITS) for name in splits.get(split, [])]
         labels = self.folder.labels[self.folder.labels.sequence.isin(names)]
         labels, match_px = labels[list(COLUMNS)], self.config.detection.match_px
         return ledger.create_or_open(self.paths.ledger, labels, self.folder.shapes, match_px)
@@ -174,5 +220,9 @@ def open_data_folder(config, paths: Paths) -> Folder:
     Raises:
       InputError: There is no such folder, or it breaks a rule of its layout.
     """
-    layout = layout_from(config.data.layout.to_dict(), "config.data.layout")
-    return open_folder(config.data.folder or paths.sky, layout)
+    return open_folder(config.data.folder or paths.sky, layout_of(config))
+
+
+def layout_of(config) -> Layout:
+    """Return the layout of a configuration's data folder."""
+    return layout_from(config.data.layout.to_dict(), "config.data.layout")

@@ -24,6 +24,7 @@ from dimjax.runs.workdir import Paths
 # Stage -> its files and folders: of the run for simulate, of the round for the others.
 _OUTPUTS = {
     "simulate": ("sky",),
+    "propose": ("new.csv", "predictions.parquet"),
     "build": ("labels.csv", "planted.csv", "plan.csv", "new.csv", "examples"),
     "train": ("checkpoints", "losses", "label_outputs", "metrics.jsonl", "training.json"),
     "evaluate": ("evaluation.json", "detections.csv"),
@@ -32,7 +33,12 @@ _OUTPUTS = {
     "mine": ("mined.csv",),
     "decide": ("review.json",),
 }
-_LAST = {"simulate": "sky", "build": "examples", "train": "training.json"}  # marks completion
+_LAST = {  # marks completion
+    "simulate": "sky",
+    "propose": "predictions.parquet",
+    "build": "examples",
+    "train": "training.json",
+}
 _MAX_BYTES = 2**26  # of a record
 
 

@@ -3,6 +3,7 @@
 The new sequences are divided equally among all rounds but the last. The share of a round is kept in
 its directory; a sequence that joins the folder later is assigned to one of the remaining rounds.
 
+    check_count(config.rounds.count, folder.splits)
     check_evidence_windows(context)
     check(context)
     assign_to_round(context)
@@ -10,6 +11,7 @@ its directory; a sequence that joins the folder later is assigned to one of the 
 """
 
 import itertools
+from collections.abc import Collection, Mapping
 
 import pandas as pd
 
@@ -18,6 +20,7 @@ from dimjax.data import splits
 from dimjax.data.csv_files import write_csv
 from dimjax.data.duplicates import find_duplicates
 from dimjax.data.sequences import clip_frames
+from dimjax.data.splits import starts_without_labels
 from dimjax.errors import InputError
 from dimjax.motion import EvidenceConfig
 from dimjax.motion.windows import check_length
@@ -25,18 +28,37 @@ from dimjax.runs.context import RoundContext
 from dimjax.training.inputs import uses_evidence
 
 
+def check_count(rounds: int, splits: Mapping[str, Collection | int]) -> None:
+    """Check that a training follows the round that proposes labels, in a run that starts without.
+
+    Args:
+      rounds: Number of rounds.
+      splits: Names of the sequences of each split, or their number.
+
+    Raises:
+      InputError: There is only one round.
+    """
+    if rounds == 1 and starts_without_labels(splits):
+        rule = "without a sequence in train it must be 2 or more: round 0 only proposes labels"
+        raise InputError("config.rounds.count", rule, rounds, "Raise it, or add labels.")
+
+
 def check_evidence_windows(context: RoundContext) -> None:
-    """Check that every sequence of the run is long enough for the motion evidence, if it is used.
+    """Check that every sequence is long enough for the motion evidence that it is searched with.
+
+    The untrained detector uses it in every run; it searches the new sequences of round 0 in a run
+    that starts without labels.
 
     Raises:
       InputError: A sequence that is cut, searched or mined is shorter than an evidence window.
     """
     folder, config = context.folder, context.config
-    if not uses_evidence(config.model.input):
+    if not (uses_evidence(config.model.input) or context.proposes):
         return
     settings = EvidenceConfig(**config.evidence.to_dict())
     new = _unassigned(context) if _mining_rounds(context) else []
-    for name in [*itertools.chain.from_iterable(context.splits.values()), *new]:
+    splits = {} if context.proposes else context.splits
+    for name in [*itertools.chain.from_iterable(splits.values()), *new]:
         subject = f"sequence {name} ({folder.files[name]})"
         check_length(folder.shapes[name][0], settings, subject)
 

@@ -13,9 +13,10 @@ import numpy as np
 import pandas as pd
 
 from dimjax.chips import examples
-from dimjax.data.sequences import Sequence, as_sequence
+from dimjax.data.sequences import Sequence, as_sequence, skip_repeated
 from dimjax.detection.detector import restore_detector
 from dimjax.detection.inference import detect_in_sequence
+from dimjax.detection.repeated_frames import new_frames, to_frames, to_places
 from dimjax.errors import InputError
 from dimjax.runs import config_rules, digests
 from dimjax.runs.context import RoundContext
@@ -115,14 +116,22 @@ class Run:
           their appearance, dimjax.tracks.APPEARANCE.
         """
         sequence = frames if isinstance(frames, Sequence) else as_sequence(frames)
+        if self.context.layout.repeated_frames == "skip":
+            sequence = skip_repeated(sequence)
         table = detect_in_sequence(self.detector, sequence, progress=progress)
-        return self.detector.accept(self.tracks(sequence, table, causal)) if accepted else table
+        if not accepted:
+            return table
+        return to_frames(self.detector.accept(self.tracks(sequence, table, causal)), sequence)
 
     def tracks(self, sequence: Sequence, detections: pd.DataFrame, causal: bool = False) -> Tracks:
-        """Link the detections in a sequence; camera motion is taken out if the run does so."""
-        moving = self.config.detection.camera_motion
-        shifts = {sequence.name: camera_shifts(sequence)} if moving else None
-        return self.detector.link(detections, shifts, causal)
+        """Link the detections in a sequence; camera motion is taken out if the run does so.
+
+        Frames of the tracks do not count repeated frames, see dimjax.detection.repeated_frames.
+        """
+        shifts = None
+        if self.config.detection.camera_motion:
+            shifts = {sequence.name: camera_shifts(sequence)[new_frames(sequence)]}
+        return self.detector.link(to_places(detections, sequence), shifts, causal)
 
 
 def load(

@@ -50,7 +50,7 @@ def choose_thresholds(context: RoundContext, detector: Detector) -> dict[str, di
     ]
     keys = [(name, t) for name, frames in frames_of.items() for t in frames]
     keys = pd.DataFrame(keys, columns=["sequence", "frame"])
-    detections, labels = pd.concat(tables, ignore_index=True), folder.labels.merge(keys)
+    detections, labels = pd.concat(tables, ignore_index=True), context.labels.merge(keys)
     threshold = figures.choose_thresholds(labels, detections, match_px)
     model = fitted_scores(labels, detections, match_px)
     chosen = {"threshold": threshold, "score_model": model._asdict()}

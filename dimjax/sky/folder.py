@@ -35,6 +35,7 @@ from dimjax.sky.settings import VERSION, SkyConfig, check
 SPLITS = ("train", "val", "test", "new")
 
 _RECORD = "sky.json"
+_FOLDERS = ("sequences", "splits")
 
 
 def write_folder(
@@ -113,11 +114,17 @@ def _require_empty(folder: Path) -> None:
 
 def _make_part(part: Path) -> None:
     """Make an empty PATH.part with its folders; that of a killed run is removed."""
-    if (part / _RECORD).is_file():
+    if (part / _RECORD).is_file() or _has_only_folders(part):
         shutil.rmtree(part)
     _require_empty(part)
-    for folder in ("sequences", "splits"):
+    for folder in _FOLDERS:
         (part / folder).mkdir(parents=True)
+
+
+def _has_only_folders(part: Path) -> bool:
+    """Whether it is as a run leaves it that is killed before it writes the record."""
+    names = {path.name for path in part.iterdir()} if part.is_dir() else set()
+    return bool(names) and names <= set(_FOLDERS) and not any(part.glob("*/*"))
 
 
 def _write_record(

@@ -5,6 +5,7 @@ stands under its final name, and is then skipped. Only `rounds` knows the stages
 each other.
 
     simulate.run(context)            paths.sky             raw sequences, if none are given
+    propose.run(context)             paths.predictions     without labels: untrained detections
     build.run(context, ...)          paths.examples        chips
     train.run(context)               paths.checkpoints     a trained network, and its losses
     evaluate.run(context)            paths.evaluation      figures
@@ -16,4 +17,14 @@ each other.
 """
 
 # Names of the stages at which the main job can stop.
-STAGES = ("simulate", "build", "train", "evaluate", "predict", "refine", "mine", "report")
+STAGES = (
+    "simulate",
+    "propose",
+    "build",
+    "train",
+    "evaluate",
+    "predict",
+    "refine",
+    "mine",
+    "report",
+)

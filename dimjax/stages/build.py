@@ -1,8 +1,8 @@
 """Build the chips of a round from its label snapshot, through the TFDS builder.
 
 The labels are those of the ledger as of the round. If the round is refined, known errors are
-planted into them first. The plan of the chips is made in round 0 and then extended by the results
-of each review.
+planted into them first. The plan of the chips is made for the first training and then extended by
+the results of each review.
 """
 
 import contextlib
@@ -10,6 +10,7 @@ import functools
 import io
 import shutil
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -18,10 +19,11 @@ from dimjax import ledger, suspects
 from dimjax.chips import planning
 from dimjax.data.csv_files import write_csv
 from dimjax.data.labels import write_table
+from dimjax.errors import InputError
 from dimjax.label_noise import planting
 from dimjax.mining import read_mined
 from dimjax.progress import say
-from dimjax.runs import intake
+from dimjax.runs import data_notes, intake
 from dimjax.runs.context import RoundContext
 from dimjax.training.inputs import uses_evidence
 
@@ -45,7 +47,11 @@ def run(context: RoundContext, make_builder: Callable) -> None:
     intake.check(context)
     if "all" in folder.splits and not context.number:
         say(f"{folder.path}: no split files; all {len(folder.names)} sequences are trained on")
+    if not context.number:
+        data_notes.report(context)
     with context.open_ledger() as db:
+        if context.trains_first:
+            _check_labels(context, ledger.labels_as_of(db))
         if context.number > ledger.current_round(db):
             db.backup(paths.ledger_backup)
         ledger.begin_round(db, context.number)
@@ -54,7 +60,9 @@ def run(context: RoundContext, make_builder: Callable) -> None:
         # Chips are planned for the labels that are trained on, so that a planted error gets a chip
         # just as an annotator's error does.
         trained = planting.apply(labels, planted)
-        plan = _extended_plan(context, trained, db) if context.number else _plan(context, trained)
+        plan_of = _first_plan if context.trains_first else _extended_plan
+        plan = plan_of(context, trained, db)
+        plan = _usable(context, plan)
     write_csv(planted, paths.planted)
     write_table(trained, paths.labels)
     write_csv(plan, paths.plan)
@@ -102,10 +110,25 @@ def _planted(context: RoundContext, labels: pd.DataFrame) -> pd.DataFrame:
     return planting.plant(labels, frames_of, share, rng, snr)
 
 
-def _plan(context: RoundContext, labels: pd.DataFrame) -> pd.DataFrame:
-    """Plan the chips of round 0, with their splits."""
+def _check_labels(context: RoundContext, labels: pd.DataFrame) -> None:
+    """Raise if no sequence of the first training has a label."""
+    if labels.sequence.isin(context.splits["train"]).any():
+        return
+    if context.starts_without_labels:
+        rule = "the review of the proposals must add labels to train on"
+        remedy = "Undo decisions, or start anew with another reviewer or rounds.auto_probability."
+    else:
+        rule = "the sequences of the split train must have labels"
+        new = context.folder.layout.splits.get("new", "a file of a split new")
+        remedy = f"Add some or, to start without labels, name the sequences only in {new}."
+    raise InputError(context.folder.path, rule, "none", remedy)
+
+
+def _first_plan(context: RoundContext, labels: pd.DataFrame, db: ledger.Ledger) -> pd.DataFrame:
+    """Plan the chips of the first training, with their splits."""
     settings, shapes = context.config.chips, context.folder.shapes
     split_of = {name: split for split, names in context.splits.items() for name in names}
+    mined = _mined_locations(context, labels, db) if context.starts_without_labels else None
     plan = planning.plan_chips(
         labels,
         {name: shapes[name] for name in split_of},
@@ -113,8 +136,24 @@ def _plan(context: RoundContext, labels: pd.DataFrame) -> pd.DataFrame:
         settings.frame_step,
         settings.backgrounds_per_label,
         context.config.seed,
+        None if mined is None else mined.occupied,
     )
-    return plan.assign(split=plan.sequence.map(split_of))
+    plan = plan.assign(split=plan.sequence.map(split_of))
+    if mined is None:
+        return plan
+    items = ledger.item_table(db, context.number - 1)
+    rejected = items[items.verb.eq("keep")]
+    hard = pd.concat([rejected, mined.negatives])[["sequence", "frame", "x", "y"]]
+    hard = hard[hard.sequence.isin(plan.sequence) & (hard.frame % settings.frame_step == 0)]
+    hard = hard.assign(reason="false_alarm")
+    return planning.extend_plan(plan, hard, shapes, settings.chip_px, context.config.seed)
+
+
+def _usable(context: RoundContext, plan: pd.DataFrame) -> pd.DataFrame:
+    """Leave out the chips of repeated and flat frames, if clips skip them."""
+    usable = {name: context.folder.sequence(name).usable for name in plan.sequence.unique()}
+    of_sequence = plan.groupby("sequence").frame.transform(lambda t: t.isin(usable[t.name]))
+    return plan[of_sequence.astype(bool)].reset_index(drop=True)
 
 
 def _extended_plan(context: RoundContext, labels: pd.DataFrame, db: ledger.Ledger) -> pd.DataFrame:
@@ -125,8 +164,9 @@ def _extended_plan(context: RoundContext, labels: pd.DataFrame, db: ledger.Ledge
     reviewed = _reviewed_locations(db, context.number)
     plan = planning.extend_plan(plan, reviewed, shapes, settings.chip_px, seed)
     # Labels may have been moved, dropped by planting in the last round, or corrupted by it now.
-    is_new = labels.sequence.isin(context.folder.splits.get("new", []))
-    covered = labels[is_new | (labels.frame % settings.frame_step == 0)]
+    # Of sequences that were mined, every frame is cut at; of those of a split, every few frames.
+    in_splits = labels.sequence.isin([name for split in context.splits.values() for name in split])
+    covered = labels[~in_splits | (labels.frame % settings.frame_step == 0)]
     uncovered = planning.uncovered_labels(plan, covered, settings.chip_px).assign(reason="label")
     plan = planning.extend_plan(plan, uncovered, shapes, settings.chip_px, seed)
     return _with_backgrounds(context, plan, labels, db)
@@ -136,25 +176,37 @@ def _with_backgrounds(context: RoundContext, plan, labels, db: ledger.Ledger) ->
     """Add background chips of the new sequences, in the mix of the first sequences.
 
     Confident false alarms that were not queued for review come first: they are the hardest
-    negatives. Everything else that was suspected or mined and has no label may be a target, and is
-    avoided.
+    negatives.
     """
     config, folder = context.config, context.folder
-    mined = pd.concat([read_mined(earlier.paths.mined) for earlier in context.earlier_rounds()])
-    sure = mined.kind.eq("false_alarm") & mined.category.eq("") & mined.shown.eq(0)
-    sure &= mined.probability >= config.rounds.auto_probability
-    negatives = mined[sure].sort_values("score", ascending=False, kind="stable")
-    columns = ["sequence", "frame", "x", "y"]
-    occupied = [labels[columns], ledger.item_table(db)[columns], mined[~sure][columns]]
+    mined = _mined_locations(context, labels, db)
     return planning.add_backgrounds(
         plan,
-        pd.concat(occupied, ignore_index=True),
-        negatives,
+        mined.occupied,
+        mined.negatives,
         {name: folder.shapes[name] for name in folder.splits.get("new", [])},
         config.chips.chip_px,
         config.chips.backgrounds_per_label,
         config.seed,
     )
+
+
+class _MinedLocations(NamedTuple):
+    """Locations in new sequences that background chips contain or avoid."""
+
+    occupied: pd.DataFrame  # sequence, frame, x, y of labels and of anything that may be a target
+    negatives: pd.DataFrame  # confident false alarms that were not queued, the strongest first
+
+
+def _mined_locations(context: RoundContext, labels, db: ledger.Ledger) -> _MinedLocations:
+    """Everything but confident false alarms that was suspected or mined may be a target."""
+    mined = pd.concat([read_mined(earlier.paths.mined) for earlier in context.earlier_rounds()])
+    sure = mined.kind.eq("false_alarm") & mined.category.eq("") & mined.shown.eq(0)
+    sure &= mined.probability >= context.config.rounds.auto_probability
+    negatives = mined[sure].sort_values("score", ascending=False, kind="stable")
+    columns = ["sequence", "frame", "x", "y"]
+    occupied = [labels[columns], ledger.item_table(db)[columns], mined[~sure][columns]]
+    return _MinedLocations(pd.concat(occupied, ignore_index=True), negatives)
 
 
 def _reviewed_locations(db: ledger.Ledger, number: int) -> pd.DataFrame:

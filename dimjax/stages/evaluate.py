@@ -74,7 +74,7 @@ class _FullFrames(NamedTuple):
 
 def _full_frames(context: RoundContext, names: list[str]) -> _FullFrames:
     folder, config = context.folder, context.config
-    truth = folder.reference[folder.reference.sequence.isin(names)]
+    truth = context.reference[context.reference.sequence.isin(names)]
     if folder.truth is None:
         truth = truth.assign(scr=measure_scr(truth, folder.sequence))
     return _FullFrames(

@@ -1,7 +1,8 @@
 """The main job: the stages of all rounds, in order; finished stages are skipped.
 
 Each round builds chips from its label snapshot, trains and evaluates. All rounds but the last then
-look for wrong and missing labels and have them reviewed; the next round trains on the result.
+look for wrong and missing labels and have them reviewed; the next round trains on the result. If
+there are no labels at the start, round 0 proposes some, and round 1 is the first that trains.
 
     run(config, "runs/demo", make_builder)                 # from raw sequences to the report
     run(config, "runs/demo", make_builder, last="train")   # up to the next training
@@ -13,10 +14,21 @@ from collections.abc import Callable
 from dimjax import report
 from dimjax.atomic_files import exclusive_lock
 from dimjax.errors import InputError, doing
-from dimjax.runs import config_rules, digests
+from dimjax.runs import config_rules, digests, intake
 from dimjax.runs.context import RoundContext, open_data_folder
 from dimjax.runs.workdir import Paths, check_workdir, write_config
-from dimjax.stages import STAGES, build, decide, evaluate, mine, predict, refine, simulate, train
+from dimjax.stages import (
+    STAGES,
+    build,
+    decide,
+    evaluate,
+    mine,
+    predict,
+    propose,
+    refine,
+    simulate,
+    train,
+)
 from dimjax.training import processes
 
 
@@ -53,10 +65,12 @@ def run(config, workdir: str, make_builder: Callable, last: str = "rounds") -> b
 
 
 def _all_rounds(config, workdir: str, make_builder: Callable, last: str) -> bool:
-    paths = Paths(workdir)
+    paths, splits = Paths(workdir), config.sky.sequences
+    # All three raise before the run's directory is made.
     check_workdir(workdir, config.data.folder)
     if config.data.folder:
-        open_data_folder(config, paths)  # raises before the run's directory is made
+        splits = open_data_folder(config, paths).splits
+    intake.check_count(config.rounds.count, splits)
     with sole_run(paths):
         write_config(config, workdir)
         with doing("simulate"):
@@ -64,7 +78,7 @@ def _all_rounds(config, workdir: str, make_builder: Callable, last: str) -> bool
         for number in range(config.rounds.count):
             # Each round reads the folder anew: new sequences may have joined it.
             context = RoundContext(config, paths.of_round(number))
-            if last == "simulate" or not _stages(context, make_builder, last):
+            if last == "simulate" or not _run_stages(context, make_builder, last):
                 return False
             if not context.is_last and not _decide(context):
                 return True
@@ -105,28 +119,36 @@ def _decide(context: RoundContext) -> bool:
     return decided
 
 
-def _stages(context: RoundContext, make_builder: Callable, last: str) -> bool:
+def _run_stages(context: RoundContext, make_builder: Callable, last: str) -> bool:
     """Run the stages of a round up to its review; return whether to go on."""
+    for name, (stage, is_done) in _stages(context, make_builder).items():
+        done = is_done()
+        with doing(f"round {context.number}, {name}"):
+            if done:
+                digests.verify_or_record(context.paths, name)
+            stage()
+            if not done and is_done():
+                digests.record(context.paths, name)
+        if name == last and not done:
+            return False
+    return True
+
+
+def _stages(context: RoundContext, make_builder: Callable) -> dict[str, tuple[Callable, Callable]]:
+    """Return the stages of a round before its review: what runs them, and whether they are done."""
     paths = context.paths
+    mining = {"mine": (lambda: mine.run(context), paths.mined.exists)}
+    if context.proposes:
+        return {"propose": (lambda: propose.run(context), paths.predictions.exists), **mining}
     stages = {
         "build": (lambda: build.run(context, make_builder), lambda: paths.built),
         "train": (lambda: train.run(context), lambda: paths.training_log.is_complete),
         "evaluate": (lambda: evaluate.run(context), paths.evaluation.exists),
     }
-    if not context.is_last:
-        stages |= {
-            "predict": (lambda: predict.run(context), paths.predictions.exists),
-            "refine": (lambda: refine.run(context), paths.suspects.exists),
-            "mine": (lambda: mine.run(context), paths.mined.exists),
-        }
-    for name, (stage, is_done) in stages.items():
-        done = is_done()
-        with doing(f"round {context.number}, {name}"):
-            if done:
-                digests.verify_or_record(paths, name)
-            stage()
-            if not done and is_done():
-                digests.record(paths, name)
-        if name == last and not done:
-            return False
-    return True
+    if context.is_last:
+        return stages
+    stages |= {
+        "predict": (lambda: predict.run(context), paths.predictions.exists),
+        "refine": (lambda: refine.run(context), paths.suspects.exists),
+    }
+    return stages | mining

@@ -139,7 +139,7 @@ def _prepare(context: RoundContext) -> tuple[_Training, train_state.TrainState]:
     )
     channels = CHANNELS[config.model.input]
     state = train_state.initial_state(model, optimizer, own_mesh, channels, stride, key)
-    if context.number and config.rounds.start == "last":
+    if not context.trains_first and config.rounds.start == "last":
         state = train_state.warm_start(state, _last_variables(context), own_mesh)
     setup = _Training(
         context=context,

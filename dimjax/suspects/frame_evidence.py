@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 from scipy import ndimage
 
-from dimjax.data.sequences import Sequence, measure_scale
+from dimjax.data.scale import measure_scale
+from dimjax.data.sequences import Sequence
 
 _RADIUS_PX = 5  # the peak is searched within this distance
 _RIM_PX = 3  # beyond it, so that the smoothing has neighbours

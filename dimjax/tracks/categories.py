@@ -19,6 +19,7 @@ from dimjax.tracks.settings import LinkingConfig
 from dimjax.tracks.track_frames import TrackFrames
 from dimjax.tracks.track_numbers import track_numbers
 
+_BY_NETWORK = "the network's category of most of its detections"  # if no number supports it
 _MIN_SHARE = 0.02  # added to both shares: the vote of one detection is not certain
 
 
@@ -84,6 +85,7 @@ def categorise(
     )
     judged = hit if causal else rows.first  # one reason for each track, or each detection
     reason = np.array(model.phrases(contributions[judged], log_odds[judged] >= 0), object)
+    reason = np.where(reason == "", _BY_NETWORK, reason)
     reason = reason if causal else reason[rows.track[hit]]
     order = np.argsort(rows.detection[hit])
     return Categories(expit(log_odds[hit])[order], reason[order])

@@ -19,7 +19,7 @@ from dimjax.tracks.track_frames import TrackFrames
 
 _COLUMNS = ["sequence", "frame", "x", "y", "w", "h", "category"]
 _SCORE = 0.99  # of labels, as if they were detections
-# Labels lie closer to a smooth path than detections do; so much noise makes them alike.
+# Labels lie closer to a smooth path than detections do; noise of this sigma makes them alike.
 _NOISE_PX = 0.3
 _DENSE_WINDOWS, _EVERY = 8, 4  # after the first 8 windows of a track, every fourth one is used
 

@@ -1,0 +1,205 @@
+"""Readings of label files that fit the frames better than the one that was used.
+
+A wrong reading moves all labels alike: by a pixel, by half a box, by the motion of a frame, or to
+quite another place. The spots found at the labels tell which, see dimjax.data.label_evidence.
+
+    for problem in better_readings(evidence, layout):
+        print(problem)                                  # names the key to set
+    unclear(evidence)                                   # why the first frame cannot be told
+"""
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from dimjax.data.layouts import Layout
+from dimjax.errors import InputError
+
+MIN_LABELS = 8
+
+_MIN_GAIN = 1.5  # factor of the strength at the labels of another place or frame
+_MIN_WINS = 0.65  # share of the labels whose strength grows
+_MIN_SIGMAS = 4.0
+_MIN_SPEED_PX = 2.0  # from which the frame before or after shows the object elsewhere
+_TOLERANCE = 0.35  # of the share of a shift that is found, around 1
+_MAX_ERROR = 0.2  # standard error of this share
+_MAX_UNCLEAR_ERROR = 0.3
+# The centre of a box differs from the brightest spot in it, alike for the labels of a sequence.
+_CENTRE_ERROR = 0.05  # of the size of the box
+_BOX_SHIFTS = {"centre": (0.0, 0.0), "corner": (0.5, 0.5), "bottom-left": (0.5, -0.5)}
+_POINTS = {"table": "centre", "boxes": "corner"}  # of the other formats labels are points
+
+
+class _Reading(NamedTuple):
+    """Another reading of the labels."""
+
+    meaning: str  # "as if ..."
+    remedy: str
+
+
+class _Shift(NamedTuple):
+    """A reading that moves labels by a few pixels."""
+
+    reading: _Reading
+    x: np.ndarray  # [N] expected offset of the spot from the label, pixels
+    y: np.ndarray
+
+
+def better_readings(evidence: pd.DataFrame, layout: Layout) -> list[InputError]:
+    """Return a problem for each reading that fits far better than that of the layout.
+
+    Sequences whose names begin alike, up to the first digit, are judged together, and all sequences
+    if no such group gives a result.
+
+    Args:
+      evidence: Tables of dimjax.data.label_evidence.measure_sequence.
+      layout: Layout that the labels were read with.
+    """
+    groups = dict(list(evidence.groupby(evidence.sequence.map(_group))))
+    readings = {name: _better(rows, layout) for name, rows in groups.items()}
+    if not any(readings.values()):
+        groups, readings = {"": evidence}, {"": _better(evidence, layout)}
+    problems = []
+    for reading in dict.fromkeys(filter(None, readings.values())):
+        names = [name for name, one in readings.items() if one == reading]
+        everywhere = len(names) == len(groups)
+        subject = "labels" if everywhere else f"labels of {', '.join(f'{it}*' for it in names)}"
+        rows = pd.concat([groups[name] for name in names])
+        value = f"{describe(rows)}, {reading.meaning}"
+        problems.append(InputError(subject, "they must lie on the objects", value, reading.remedy))
+    return problems
+
+
+def describe(evidence: pd.DataFrame) -> str:
+    """Describe the offsets of the spots from the labels in words."""
+    (x, y), spread = offset(evidence)
+    sequences = evidence.sequence.nunique()
+    return f"a median offset of {x:.2f}, {y:.2f} px (spread {spread:.2f}) in {sequences} sequences"
+
+
+def offset(evidence: pd.DataFrame) -> tuple[tuple[float, float], float]:
+    """Return the median offset x, y of the spots from the labels, and its spread, pixels."""
+    centre = evidence[["dx", "dy"]].median()
+    deviation = (evidence[["dx", "dy"]] - centre).abs().to_numpy()
+    return tuple(centre.tolist()), 1.4826 * float(np.median(deviation))
+
+
+def unclear(evidence: pd.DataFrame) -> str | None:
+    """Return why the number of the first frame cannot be told, None if it can."""
+    moving = evidence[evidence.vx.notna()]
+    share, error = _share(moving, moving.vx.to_numpy(), moving.vy.to_numpy())
+    if error <= _MAX_UNCLEAR_ERROR or abs(share) > _MIN_GAIN:
+        return None
+    speed = np.hypot(moving.vx, moving.vy).median() if len(moving) else np.nan
+    found = "single labels" if np.isnan(speed) else f"a median speed of {speed:.2f} px per frame"
+    return f"the labels move too little to tell whether frames are counted from 0 or 1: {found}"
+
+
+def _group(name: str) -> str:
+    return re.split(r"\d", name, maxsplit=1)[0]
+
+
+def _better(evidence: pd.DataFrame, layout: Layout) -> _Reading | None:
+    if len(evidence) < MIN_LABELS:
+        return None
+    for column, reading in _places(layout).items():
+        if _is_stronger(evidence, column):
+            return reading
+    fitting = [shift for shift in _shifts(evidence, layout) if _fits(evidence, shift)]
+    if fitting:
+        return min(fitting, key=lambda it: _residual(evidence, it)).reading
+    speed = np.hypot(evidence.vx, evidence.vy)
+    ((column, reading),) = _frames(layout).items()
+    return reading if _is_stronger(evidence[speed >= _MIN_SPEED_PX], column) else None
+
+
+def _places(layout: Layout) -> dict[str, _Reading]:
+    other = "rowcol" if layout.centroid_order == "xy" else "xy"
+    key = f"Set data.layout.centroid_order={other}."
+    swap = key if layout.label_format == "centroids" else "Exchange x and y in the labels."
+    return {
+        "swapped": _Reading("as if x and y were exchanged", swap),
+        "upwards": _Reading("as if y pointed upwards", "Subtract y from the height of the frames."),
+    }
+
+
+def _frames(layout: Layout) -> dict[str, _Reading]:
+    first = getattr(layout, "first_frame", 0)
+    columns = {0: ("before", "as if frames were counted from 1"), 1: ("after", "as if from 0")}
+    column, meaning = columns[first]
+    return {column: _Reading(meaning, f"Set data.layout.first_frame={1 - first}.")}
+
+
+def _shifts(evidence: pd.DataFrame, layout: Layout) -> Iterator[_Shift]:
+    ones = np.ones(len(evidence))
+    for pixel in (0, 1):
+        reading = _Reading(
+            f"as if pixels were numbered from {pixel}", f"Set data.layout.first_pixel={pixel}."
+        )
+        sign = 1 - 2 * pixel
+        yield _Shift(reading, sign * ones, sign * ones)
+    ((_, reading),) = _frames(layout).items()
+    sign = 1 if "=1" in reading.remedy else -1
+    yield _Shift(reading, sign * evidence.vx.to_numpy(), sign * evidence.vy.to_numpy())
+    used = _POINTS.get(layout.label_format)
+    for point, (right, down) in _BOX_SHIFTS.items() if used else ():
+        if point != used:
+            right, down = right - _BOX_SHIFTS[used][0], down - _BOX_SHIFTS[used][1]
+            reading = _Reading(
+                f"as if x, y were the {point} of a box", f"Set data.layout.box_point={point}."
+            )
+            yield _Shift(reading, right * evidence.w.to_numpy(), down * evidence.h.to_numpy())
+
+
+def _is_stronger(evidence: pd.DataFrame, column: str) -> bool:
+    """Whether the spots of another reading are far stronger than those at the labels."""
+    rows = evidence[["strength", column]].dropna()
+    if len(rows) < MIN_LABELS:
+        return False
+    gain = rows[column] - rows.strength
+    error = max(gain.std(), 1e-3) / np.sqrt(len(rows))
+    return bool(
+        rows[column].mean() >= _MIN_GAIN * rows.strength.mean()
+        and (gain > 0).mean() >= _MIN_WINS
+        and gain.mean() >= _MIN_SIGMAS * error
+    )
+
+
+def _fits(evidence: pd.DataFrame, shift: _Shift) -> bool:
+    share, error = _share(evidence, shift.x, shift.y)
+    return abs(share - 1) <= _TOLERANCE and error <= _MAX_ERROR
+
+
+def _share(evidence: pd.DataFrame, x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
+    """Share of a shift in the offsets of the spots, 1 if they agree, and its standard error.
+
+    It is the weighted median over the sequences of the least-squares share of each of them.
+    """
+    table = pd.DataFrame({"sequence": evidence.sequence.to_numpy(), "x": x, "y": y})
+    table["along"] = evidence.dx.to_numpy() * x + evidence.dy.to_numpy() * y
+    table["square"] = table.x**2 + table.y**2
+    table["size"] = (evidence.w + evidence.h).to_numpy() / 2
+    table = table[table.square > 0]
+    if len(table) < MIN_LABELS:
+        return 0.0, np.inf
+    shares = table.along / table.square
+    weight = table.square / table.square.sum()
+    share = _weighted_median(shares.to_numpy(), weight.to_numpy())
+    noise = (table.along - share * table.square) / np.sqrt(table.square)
+    spread = 1.4826 * noise.abs().median()
+    labels = spread / np.sqrt(table.square.sum())
+    centres = _CENTRE_ERROR * table["size"] * np.sqrt(table.square) / table.square.sum()
+    of_sequence = centres.groupby(table.sequence).sum()
+    return share, float(np.sqrt(labels**2 + (of_sequence**2).sum()))
+
+
+def _weighted_median(values: np.ndarray, weights: np.ndarray) -> float:
+    order = np.argsort(values)
+    return float(values[order][np.searchsorted(np.cumsum(weights[order]), 0.5)])
+
+
+def _residual(evidence: pd.DataFrame, shift: _Shift) -> float:
+    return float(np.nanmedian(np.hypot(evidence.dx - shift.x, evidence.dy - shift.y)))

@@ -1,0 +1,112 @@
+"""Each wrong reading of a simulated sky's labels is named, and the right one raises no doubt."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from dimjax.data.label_evidence import COLUMNS, measure_sequence
+from dimjax.data.label_readings import better_readings, offset, unclear
+from dimjax.data.layouts import DIMJAX, Layout
+from dimjax.data.sequences import as_sequence
+from dimjax.sky import SkyConfig, simulate
+
+HEIGHT, WIDTH, LENGTH = 128, 160, 12
+CALM = SkyConfig(
+    frames=LENGTH, height=HEIGHT, width=WIDTH, targets_per_frame=6.0, interference_per_frame=0.0,
+    cloud_counts=(150.0, 400.0), drift_px=(0.0, 0.1), pan_px=0.05, jitter_px=(0.01, 0.05),
+    snr=(6.0, 12.0),
+)  # fmt: skip
+FAST, SLOW = CALM._replace(speed_px=(1.0, 5.0)), CALM._replace(speed_px=(0.0, 0.02))
+CENTROIDS = Layout(labels="{sequence}.csv", label_format="centroids", category={"*": "target"})
+BOXES = CENTROIDS._replace(label_format="boxes")
+
+
+def sky(settings, names=("a1", "a2", "b1", "b2")):
+    """Sequences and their true labels, those of visible targets."""
+    sequences, tables = {}, []
+    for seed, name in enumerate(names):
+        frames, truth = simulate(settings, seed)
+        sequences[name] = as_sequence(frames, name)
+        tables.append(truth[truth.visible > 0.5].assign(sequence=name))
+    return sequences, pd.concat(tables, ignore_index=True)
+
+
+@pytest.fixture(scope="module")
+def fast():
+    return sky(FAST)
+
+
+@pytest.fixture(scope="module")
+def slow():
+    return sky(SLOW, ("a1", "a2"))
+
+
+def evidence_of(sequences, labels):
+    inside = labels.x.between(0, WIDTH - 0.01) & labels.y.between(0, HEIGHT - 0.01)
+    inside &= labels.frame.between(0, LENGTH - 1)
+    groups = labels[inside].groupby("sequence")
+    return pd.concat([measure_sequence(rows, sequences[name]) for name, rows in groups])
+
+
+def moved(labels, x=0.0, y=0.0, frame=0):
+    return labels.assign(x=labels.x + x, y=labels.y + y, frame=labels.frame + frame)
+
+
+def problems_of(sky, labels, layout=CENTROIDS):
+    return [str(problem) for problem in better_readings(evidence_of(sky[0], labels), layout)]
+
+
+@pytest.mark.parametrize("layout", [DIMJAX, CENTROIDS, BOXES])
+def test_the_right_reading_raises_no_doubt(fast, layout):
+    evidence = evidence_of(*fast)
+    assert not better_readings(evidence, layout) and unclear(evidence) is None
+    centre, spread = offset(evidence)
+    assert np.abs(centre).max() < 0.15 and spread < 0.8
+    assert tuple(evidence.columns) == COLUMNS and len(evidence) == 144
+
+
+WRONG = {
+    "exchanged": (
+        lambda it: it.assign(x=it.y, y=it.x),
+        CENTROIDS,
+        "data.layout.centroid_order=row",
+    ),
+    "exchanged in a table": (lambda it: it.assign(x=it.y, y=it.x), DIMJAX, "Exchange x and y"),
+    "upwards": (lambda it: it.assign(y=HEIGHT - it.y), DIMJAX, "Subtract y from the height"),
+    "first pixel 1": (lambda it: moved(it, 1, 1), CENTROIDS, "data.layout.first_pixel=1."),
+    "first pixel 0": (lambda it: moved(it, -1, -1), CENTROIDS, "data.layout.first_pixel=0."),
+    "first frame 1": (lambda it: moved(it, frame=1), CENTROIDS, "data.layout.first_frame=1."),
+    "corner": (lambda it: moved(it, -it.w / 2, -it.h / 2), DIMJAX, "data.layout.box_point=corner."),
+    "centre": (lambda it: moved(it, it.w / 2, it.h / 2), BOXES, "data.layout.box_point=centre."),
+    "bottom": (lambda it: moved(it, y=it.h), BOXES, "data.layout.box_point=bottom-left."),
+}
+
+
+@pytest.mark.parametrize(("change", "layout", "key"), WRONG.values(), ids=WRONG)
+def test_a_wrong_reading_is_named_with_its_key(fast, change, layout, key):
+    (problem,) = problems_of(fast, change(fast[1]), layout)
+    assert problem.startswith("labels: they must lie on the objects; found a median offset of ")
+    assert key in problem
+
+
+def test_the_sequences_with_a_wrong_reading_are_named(fast):
+    labels = fast[1]
+    shift = labels.sequence.str.startswith("b").astype(float)
+    (problem,) = problems_of(fast, moved(labels, shift, shift))
+    assert problem.startswith("labels of b*: ") and "in 2 sequences" in problem
+    assert "as if pixels were numbered from 1. Set data.layout.first_pixel=1." in problem
+
+
+def test_slow_targets_cannot_tell_the_first_frame(slow):
+    for frame in (0, 1):
+        evidence = evidence_of(slow[0], moved(slow[1], frame=frame))
+        assert not better_readings(evidence, CENTROIDS)
+        assert "move too little to tell whether frames are counted from 0 or 1" in unclear(evidence)
+
+
+def test_labels_on_nothing_and_few_labels_name_no_reading(fast):
+    rng = np.random.default_rng(0)
+    count = len(fast[1])
+    anywhere = fast[1].assign(x=rng.uniform(0, WIDTH, count), y=rng.uniform(0, HEIGHT, count))
+    assert not problems_of(fast, anywhere)
+    assert not problems_of(fast, moved(fast[1].iloc[:7], 1, 1))
