@@ -10,11 +10,13 @@
 A word after main.py chooses the verb. A stage stops the main job after it: simulate, build, train,
 evaluate, predict, refine, mine or report. The other verbs are
 
-    check       list every problem of a data folder, and draw some of its labels
+    check       list every problem of a data folder, and draw some of its labels;
+                with --input=FOLDER alone, recognise its layout and print the keys that read it
     score       write the loss of each example of a split as a table
     review      serve the page on which a person decides the items that wait
     detect      write detections, overlay pictures and videos of sequences
-    export      write the detector as ONNX and StableHLO
+    export      write the detector as ONNX and StableHLO; with --labels=FORM, instead the labels of
+                the run, as its reviews corrected them: csv, coco, yolo, mot, masks or regions
 
 If --workdir holds a run already, --config may be left out. Without --workdir, `detect` does as with
 --untrained.
@@ -40,6 +42,7 @@ from typing import NamedTuple
 from absl import app, flags, logging
 from ml_collections import config_flags
 
+from dimjax.data.presets import AUTO, preset
 from dimjax.errors import UsageError, doing
 from dimjax.runs.workdir import Paths, read_config
 from dimjax.stages import STAGES
@@ -48,7 +51,9 @@ _CONFIG = config_flags.DEFINE_config_file("config", None, "Configuration, e.g. c
 _WORKDIR = flags.DEFINE_string("workdir", None, "The run's directory.")
 _ROUND = flags.DEFINE_integer("round", None, "score, export: the round; default: the newest.", 0)
 _EPOCH = flags.DEFINE_integer("epoch", None, "score: checkpoint's epoch; default: the newest.", 0)
-_INPUT = flags.DEFINE_string("input", None, "detect: a sequence, or a data folder.")
+_INPUT = flags.DEFINE_string(
+    "input", None, "detect: a sequence, or a data folder; check: a folder to recognise."
+)
 _OUTPUT = flags.DEFINE_string("output", None, "detect, export: folder to write to.")
 _PICTURES = flags.DEFINE_integer("pictures", 6, "detect: number of overlay pictures.", 0)
 _VIDEO = flags.DEFINE_bool("video", False, "detect: write an overlay video of each sequence.")
@@ -57,6 +62,8 @@ _UNTRAINED = flags.DEFINE_bool("untrained", False, "detect: by a fixed filter, w
 _FALSE_ALARMS = flags.DEFINE_float(
     "false-alarms", 0.5, "detect, untrained: threshold, expected false alarms per frame."
 )
+_LABELS = flags.DEFINE_string("labels", None, "export: write the run's labels in this form.")
+_FORM = flags.DEFINE_string("form", None, "detect: also write detections in this form: coco, ...")
 _SPLIT = flags.DEFINE_string("split", "train", "score: train, val or test.")
 _REVIEWER = flags.DEFINE_string("reviewer", None, "review: your name; default: the page asks.")
 _PORT = flags.DEFINE_integer("port", 0, "review: port on this machine; 0: a free one.", 0)
@@ -86,6 +93,8 @@ def main() -> int | None:
     verb = argv[1] if len(argv) > 1 else "rounds"
     if verb == "detect" and (_UNTRAINED.value or _WORKDIR.value is None):
         verb = "detect --untrained"
+    if verb == "check" and _INPUT.present:
+        verb = "check --input"
     command = _VERBS.get(verb) or _main_job(verb)
     _check_flags(verb, command.flags)
     with doing(verb):
@@ -108,6 +117,18 @@ def _check() -> int:
     return 1 if check.run(_config(), Paths(_WORKDIR.value)) else program.DONE
 
 
+def _check_folder() -> int:
+    from configs import default
+    from dimjax.commands import check, recognise
+
+    layout, doubts = recognise.describe(_INPUT.value)
+    config = default.get_config()
+    config.data.folder, config.chips.chip_px = _INPUT.value, config.model.output_stride
+    with config.ignore_type():
+        config.data.layout = type(config)(layout._asdict())
+    return 1 if check.run(config, None, doubts) else program.DONE
+
+
 def _score() -> None:
     from dimjax.commands import score
 
@@ -118,6 +139,9 @@ def _score() -> None:
 def _export() -> None:
     from dimjax.commands import export
 
+    if _LABELS.value is not None:
+        export.run_labels(_WORKDIR.value, _LABELS.value, _OUTPUT.value)
+        return
     _cache_compiled_programs()
     export.run(_WORKDIR.value, _OUTPUT.value, _ROUND.value)
 
@@ -127,7 +151,7 @@ def _detect() -> None:
 
     _cache_compiled_programs()
     options = _INPUT.value, _OUTPUT.value, _PICTURES.value, _VIDEO.value
-    detect.run(_WORKDIR.value, *options, _RUNTIME.value)
+    detect.run(_WORKDIR.value, *options, _RUNTIME.value, _FORM.value)
 
 
 def _detect_untrained() -> None:
@@ -135,7 +159,7 @@ def _detect_untrained() -> None:
 
     _cache_compiled_programs()
     options = _INPUT.value, _OUTPUT.value, _PICTURES.value, _VIDEO.value
-    detect.run_untrained(*options, _FALSE_ALARMS.value)
+    detect.run_untrained(*options, _FALSE_ALARMS.value, _FORM.value)
 
 
 class _Verb(NamedTuple):
@@ -145,12 +169,13 @@ class _Verb(NamedTuple):
     flags: tuple[flags.FlagHolder, ...]
 
 
-_DETECT_FLAGS = (_INPUT, _OUTPUT, _PICTURES, _VIDEO)
+_DETECT_FLAGS = (_INPUT, _OUTPUT, _PICTURES, _VIDEO, _FORM)
 _VERBS = {
     "check": _Verb(_check, (_WORKDIR, _CONFIG)),
+    "check --input": _Verb(_check_folder, (_INPUT,)),
     "detect": _Verb(_detect, (_WORKDIR, *_DETECT_FLAGS, _RUNTIME)),
     "detect --untrained": _Verb(_detect_untrained, (_UNTRAINED, *_DETECT_FLAGS, _FALSE_ALARMS)),
-    "export": _Verb(_export, (_WORKDIR, _OUTPUT, _ROUND)),
+    "export": _Verb(_export, (_WORKDIR, _OUTPUT, _ROUND, _LABELS)),
     "review": _Verb(_review, (_WORKDIR, _CONFIG, _REVIEWER, _PORT)),
     "score": _Verb(_score, (_WORKDIR, _SPLIT, _ROUND, _EPOCH)),
 }
@@ -190,7 +215,12 @@ def _check_flags(verb: str, used: tuple[flags.FlagHolder, ...]) -> None:
 
 
 def _config():
-    return _CONFIG.value or read_config(_WORKDIR.value)
+    config = _CONFIG.value or read_config(_WORKDIR.value)
+    if config.data.layout.sequences == AUTO.sequences:
+        from dimjax.commands import recognise
+
+        recognise.apply(config)
+    return config
 
 
 def _parse_flags(argv: list[str]) -> list[str]:
@@ -199,6 +229,7 @@ def _parse_flags(argv: list[str]) -> list[str]:
     Raises:
       UsageError: A flag, its value, a key of the configuration or the configuration is invalid.
     """
+    argv = [_with_preset(word) for word in argv]
     app.define_help_flags()
     try:
         words = flags.FLAGS(argv)
@@ -229,6 +260,14 @@ def _flag_error(error: Exception, argv: list[str]) -> UsageError:
         reason = lines[-1].removeprefix(_NOT_LOADED).rstrip(".")
         return UsageError(given[-1], rule, reason, "Correct the path or the file.")
     return UsageError("main.py", "flags must be valid", lines[-1], "See main.py --help.")
+
+
+def _with_preset(word: str) -> str:
+    """Replace the name of a layout, --config.data.layout=NAME, by its keys."""
+    flag, _, name = word.partition("=")
+    if flag.lstrip("-") != "config.data.layout" or name.startswith("{"):
+        return word
+    return f"{flag}={preset(name, flag)._asdict()}"
 
 
 def _cache_compiled_programs() -> None:

@@ -12,14 +12,14 @@ import os
 from ml_collections import config_dict
 
 from configs import default
-from dimjax.data.layouts import DRONE_IR
+from dimjax.data.presets import PRESETS
 
 
 def get_config():
     """Return the default for raw frames 8 apart: differences do not show hovering drones."""
     config = default.get_config()
     config.data.folder = os.path.join(os.environ.get("DIMJAX_DATA", "../shared/data"), "drone-ir")
-    config.data.layout = config_dict.ConfigDict(DRONE_IR._asdict())
+    config.data.layout = config_dict.ConfigDict(PRESETS["drone-ir"]._asdict())
     config.data.layout.splits = {"train": "splits/train.txt", "test": "splits/val.txt"}
     config.data.stride = 8
     config.chips.chip_px = 64

@@ -25,7 +25,8 @@ from configs import drone_ir
 from dimjax.atomic_files import write_text
 from dimjax.data.folders import Folder, open_folder
 from dimjax.data.labels import write_table
-from dimjax.data.layouts import DIMJAX, DRONE_IR
+from dimjax.data.layouts import DIMJAX
+from dimjax.data.presets import PRESETS
 from dimjax.progress import bar
 from dimjax.stages import rounds
 
@@ -54,7 +55,7 @@ _COLUMNS = ("round", "epochs", "images", "precision", "recall", "f1", "changed",
 
 def main(data: Path, name: str, seeds: list[int], out: Path, make_builder: Callable) -> None:
     """Run each seed; write and print the table."""
-    size, folder = SIZES[name], open_folder(data, DRONE_IR)
+    size, folder = SIZES[name], open_folder(data, PRESETS["drone-ir"])
     results = {}
     for seed in seeds:
         work = out / "table3.work" / f"drone-{name}-{seed}"

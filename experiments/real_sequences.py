@@ -22,7 +22,7 @@ from result_files import as_json, markdown
 import dimjax
 from dimjax.atomic_files import write_text
 from dimjax.data.folders import Folder, open_folder
-from dimjax.data.layouts import CLOUD_SEQS, SKY_SEQS
+from dimjax.data.presets import PRESETS
 from dimjax.data.sequences import Sequence
 from dimjax.detection.detector import count_parameters, make_detector
 from dimjax.detection.inference import detect_in_sequence
@@ -93,7 +93,10 @@ def main(_) -> None:
     clips = 2 if size == "toy" else None  # of each data set; None: all
     others = {
         name: open_folder(Path(_DATA.value) / name, layout)
-        for name, layout in (("cloud-seqs", CLOUD_SEQS), ("sky-seqs", SKY_SEQS))
+        for name, layout in (
+            ("cloud-seqs", PRESETS["cloud-seqs"]),
+            ("sky-seqs", PRESETS["sky-seqs"]),
+        )
     }
     rows = []
     for sigma in (0.0, 1.0, 3.0):

@@ -36,7 +36,7 @@ from calm_sky import CALM
 from configs import default
 from dimjax.atomic_files import write_text
 from dimjax.data.folders import open_folder
-from dimjax.data.layouts import DRONE_IR
+from dimjax.data.presets import PRESETS
 from dimjax.runs.workdir import Paths
 from dimjax.stages import rounds
 from main import make_builder
@@ -96,7 +96,7 @@ def sky_configs(size: str, seed: int, chip_px: int, wrong: float, work: Path) ->
 def clip_configs(data: Path, size: str, seed: int, chip_px: int, wrong: float, work: Path) -> dict:
     """Write the clips with their errors, and return the same three runs on them."""
     clip_size, clips = refinement_clips.SIZES[size], work / "clips"
-    refinement_clips.write(open_folder(data, DRONE_IR), clip_size, seed, wrong, clips)
+    refinement_clips.write(open_folder(data, PRESETS["drone-ir"]), clip_size, seed, wrong, clips)
     configs = {
         name: refinement_clips.config_of(clip_size, seed, chip_px, clips, wrong=name != "clean")
         for name in ("refined", "noisy", "clean")

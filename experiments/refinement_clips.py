@@ -1,6 +1,6 @@
 """Clips of drone-ir with known label errors, for experiments/refinement.py --data.
 
-    write(open_folder(data, DRONE_IR), SIZES["cpu"], seed=0, wrong=0.05, path=work / "clips")
+    write(open_folder(data, layout), SIZES["cpu"], seed=0, wrong=0.05, path=work / "clips")
     config_of(SIZES["cpu"], seed=0, chip_px=64, clips=work / "clips", wrong=True)
 
 The first frames of some clips, chosen by kind of object in turn, are written to a data folder. The

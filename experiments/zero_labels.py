@@ -35,7 +35,8 @@ import numpy as np
 from configs import demo, drone_ir
 from dimjax.atomic_files import write_text
 from dimjax.data.folders import open_folder
-from dimjax.data.layouts import DIMJAX, DRONE_IR
+from dimjax.data.layouts import DIMJAX
+from dimjax.data.presets import PRESETS
 from dimjax.data.splits import with_validation
 from dimjax.runs.workdir import Paths
 from dimjax.stages import rounds
@@ -92,7 +93,7 @@ def make_sky(size: str, seed: int, work: Path) -> tuple[ConfigDict, Path]:
 def write_drone_ir(data: Path, size: str, seed: int, work: Path) -> tuple[ConfigDict, Path]:
     """Write clips as new sequences, those of val.txt for the test; returns as make_sky does."""
     clips, test_clips, frames, keys = CLIPS[size]
-    folder = open_folder(data, DRONE_IR)
+    folder = open_folder(data, PRESETS["drone-ir"])
     splits = {"train": [], "val": []}
     for split, names, count in (("new", "train", clips), ("test", "val", test_clips)):
         splits[split] = by_turns(sorted(folder.splits[names]), np.random.default_rng(seed))[:count]

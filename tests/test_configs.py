@@ -33,7 +33,7 @@ def keys(config, prefix="") -> set[str]:
     names = set()
     for key, value in config.items():
         open_ended = f"{prefix}{key}" in {"data.layout.category", "data.layout.splits",
-                                          "data.layout.centroid_origin"}  # fmt: skip
+                                          "data.layout.first_pixel"}  # fmt: skip
         inner = hasattr(value, "items") and not open_ended
         names |= keys(value, f"{prefix}{key}.") if inner else {f"{prefix}{key}"}
     return names
@@ -126,7 +126,7 @@ def test_unknown_verbs_are_refused(tmp_path, words, expected):
     assert len(message.splitlines()) == 1
 
 
-DETECT = "--input, --output, --pictures, --video"
+DETECT = "--input, --output, --pictures, --video, --form"
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ DETECT = "--input, --output, --pictures, --video"
     [
         ("check --workdir=x", "--split=val", "--workdir, --config."),
         ("score --workdir=x", "--input=y", "--workdir, --split, --round, --epoch."),
-        ("export --workdir=x", "--untrained", "--workdir, --output, --round."),
+        ("export --workdir=x", "--untrained", "--workdir, --output, --round, --labels."),
         ("review --workdir=x", "--video", "--workdir, --config, --reviewer, --port."),
         ("detect --workdir=x", "--false-alarms=1", f"--workdir, {DETECT}, --runtime."),
         ("detect --workdir=x", "--config=configs/demo.py", f"--workdir, {DETECT}, --runtime."),

@@ -8,7 +8,8 @@ import pytest
 
 from dimjax.data.folders import open_folder
 from dimjax.data.labels import COLUMNS, TRUTH_COLUMNS, write_table
-from dimjax.data.layouts import CLOUD_SEQS, DIMJAX, DRONE_IR, SKY_SEQS, Layout, layout_from
+from dimjax.data.layouts import DIMJAX, Layout, layout_from
+from dimjax.data.presets import PRESETS
 from dimjax.errors import InputError
 
 NAMES = ["s1", "s2", "s10"]
@@ -171,7 +172,8 @@ def test_a_table_for_each_sequence_names_no_other_one(data):
 def test_label_files_and_sequences_must_match(data):
     box_files(data)
     (data / "labels" / "s3.csv").write_text("frame,x,y,w,h\n")
-    with pytest.raises(InputError, match=r"s3\.csv: a label file must be that of a sequence"):
+    message = r"1 label files at labels/{sequence}\.csv belong to no .*s3\.csv"
+    with pytest.warns(UserWarning, match=message):
         open_folder(data, BOXES).labels  # noqa: B018
     (data / "labels" / "s3.csv").unlink()
     (data / "labels" / "s1.csv").unlink()
@@ -224,8 +226,11 @@ def test_a_category_must_match_each_sequence(data):
 def test_a_layout_is_restored_from_a_mapping():
     assert layout_from(BOXES._asdict(), "config.layout") == BOXES
     assert layout_from({}, "config.layout") == Layout()
-    for layout in (DIMJAX, DRONE_IR, CLOUD_SEQS, SKY_SEQS):
+    for layout in PRESETS.values():
         assert layout_from(layout._asdict(), "config.layout") == layout
+
+
+POINTS = {"label_format": "centroids", "labels": "{sequence}.txt", "category": {"*": "target"}}
 
 
 @pytest.mark.parametrize(
@@ -235,11 +240,13 @@ def test_a_layout_is_restored_from_a_mapping():
         ({"label_format": "mat"}, r"label_format must be one of \('table', .*; found 'mat'"),
         ({"centroid_order": "yx"}, "centroid_order must be one of"),
         ({"surplus_rows": "keep"}, "surplus_rows must be one of"),
-        ({"centroid_origin": {"*": 2}}, r"values of centroid_origin must be one of \(0, 1\)"),
+        ({"first_pixel": {"*": 2}}, r"values of first_pixel must be one of \(0, 1\)"),
         ({"category": {"*": "bird"}}, "values of category must be one of"),
-        ({"category": {"*": "target"}}, "category .* not for a table; found .* with table"),
+        (POINTS | {"box_point": "corner"}, "box_point must be empty for centroids"),
+        ({"first_frame": 2}, r"first_frame must be one of \(0, 1\); found 2"),
+        ({"labels": "{sequence}/{frame}.csv"}, "labels must not contain {frame} for table"),
         ({"splits": "train.txt"}, "splits must be a mapping; found 'train.txt'"),
-        ({"label_format": "boxes"}, "category must be given for boxes and centroids"),
+        ({"label_format": "boxes"}, "category must be given for boxes, which contains no classes"),
         ({"label_format": "boxes", "category": {"*": "target"}}, "labels must contain {sequence}"),
     ],
 )
@@ -255,11 +262,10 @@ def test_an_invalid_layout_is_refused_by_open_folder(data):
 
 @functools.cache  # a folder keeps its labels and shapes
 def real(name):
-    layout = {"drone-ir": DRONE_IR, "cloud-seqs": CLOUD_SEQS, "sky-seqs": SKY_SEQS}[name]
     root = Path(os.environ.get("DIMJAX_DATA") or Path(__file__).parents[2] / "shared" / "data")
     if not (root / name).is_dir():
         pytest.skip(f"no real data at {root / name}: set DIMJAX_DATA to their folder")
-    return open_folder(root / name, layout)
+    return open_folder(root / name, PRESETS[name])
 
 
 def brightness(folder, sequence, frame, x, y):

@@ -9,7 +9,8 @@ from PIL import Image
 
 from dimjax.atomic_files import check_regular
 from dimjax.data import sequences
-from dimjax.data.folders import natural_key, open_folder
+from dimjax.data.folders import open_folder
+from dimjax.data.listing import natural_key
 from dimjax.data.sequences import open_sequence
 from dimjax.errors import InputError
 from dimjax.runs.workdir import check_workdir

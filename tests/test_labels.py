@@ -11,8 +11,6 @@ from dimjax.data.labels import (
     COLUMNS,
     TRUTH_COLUMNS,
     check_labels,
-    read_boxes,
-    read_centroids,
     read_table,
     write_table,
 )
@@ -149,60 +147,3 @@ def test_a_truth_and_an_empty_table_are_checked():
 
 def test_the_edges_of_the_frame_are_inside():
     check_labels(one_row(x=0.0, y=math.nextafter(512, 0), frame=99), SHAPES, "labels.csv")
-
-
-def test_boxes_given_by_a_corner_become_centre_and_size(tmp_path):
-    file = written(tmp_path, "frame,x,y,w,h\n0,10,20,4,6\n5,0.5,1.5,3,3\n")
-    table = read_boxes(file, "flight3", "interference")
-    assert tuple(table.columns) == COLUMNS
-    assert table[["frame", "x", "y", "w", "h"]].to_numpy().tolist() == [
-        [0, 12, 23, 4, 6],
-        [5, 2, 3, 3, 3],
-    ]
-    assert set(table.category) == {"interference"} and set(table.sequence) == {"flight3"}
-    with pytest.raises(InputError, match="labels.csv line 3: x must lie in"):
-        check_labels(table.query("line == 3").assign(x=-1.0), SHAPES, file)
-
-
-@pytest.mark.parametrize(
-    ("text", "order", "origin", "expected"),
-    [
-        ("5\t7\n6\t8\n", "xy", 0, [(0, 5.5, 7.5), (1, 6.5, 8.5)]),
-        ("5,7\n6,8", "rowcol", 1, [(0, 6.5, 4.5), (1, 7.5, 5.5)]),
-        ("5 7 9 11\nNone\n\n0 0\n1 0", "xy", 0, [(0, 5.5, 7.5), (0, 9.5, 11.5), (4, 1.5, 0.5)]),
-        ("None\r\n5.25; 7.5\r\n", "xy", 1, [(1, 4.75, 7.0)]),
-        ("5.0e+00 7.0e+00\n", "xy", 0, [(0, 5.5, 7.5)]),
-        ("frame,file,x,y\n3,a,5,7\n4,b,None,\n9,c,6,8\n", "xy", 1, [(3, 4.5, 6.5), (9, 5.5, 7.5)]),
-        ("", "xy", 0, []),
-    ],
-)  # fmt: skip
-def test_centroids_by_hand(tmp_path, text, order, origin, expected):
-    table = read_centroids(written(tmp_path, text), "s", "target", order, origin, size_px=3)
-    assert list(table[["frame", "x", "y"]].itertuples(index=False, name=None)) == expected
-    assert (table[["w", "h"]] == 3).all(axis=None)
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("5 7\n5 7 8\n", "line 2: a line must contain pairs of numbers, None .*; found '5 7 8'"),
-        ("5 7\n5 seven\n", "line 2: y must be a finite number; found 'seven'"),
-        ("frame,col,row\n1,2,3\n", "line 1: there must be a column x; found frame, col, row"),
-    ],
-)  # fmt: skip
-def test_invalid_centroids_are_reported_with_their_line(tmp_path, text, message):
-    with pytest.raises(InputError, match=rf"labels\.csv {message}"):
-        read_centroids(written(tmp_path, text), "s", "target", "xy", 0, size_px=3)
-
-
-def test_centroids_keep_their_lines(tmp_path):
-    file = written(tmp_path, "5 7\n\nNone\n5 7 700 8\n")
-    table = read_centroids(file, "flight3", "target", "xy", 0, size_px=3)
-    with pytest.raises(InputError, match=r"labels\.csv line 4: x must .*; found 700.5"):
-        check_labels(table, SHAPES, file)
-
-
-@pytest.mark.parametrize(("order", "origin"), [("yx", 0), ("xy", 2)])
-def test_an_unknown_order_or_origin_is_refused(tmp_path, order, origin):
-    with pytest.raises(InputError, match=r"centroid (order|origin) must be one of \("):
-        read_centroids(written(tmp_path, "5 7\n"), "s", "target", order, origin, size_px=3)

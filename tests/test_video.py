@@ -147,7 +147,7 @@ def test_colour_is_refused_when_read(tmp_path):
 def test_other_pixel_formats_are_refused_when_opened(tmp_path):
     # FFmpeg mistakes 16 bit grey in a raw AVI for colour of 5 bits per channel.
     file = write(tmp_path / "v.avi", "rawvideo", "gray16le", DEEP, "gray16le")
-    with pytest.raises(InputError, match=r"gray\*, yuv\* or rgb.*; found rgb555le\. Convert"):
+    with pytest.raises(InputError, match=r"gray\*, yuv\* or rgb.*; found rgb555le\. Save grey"):
         open_sequence(file)
 
 

@@ -18,11 +18,12 @@ from dimjax import ledger
 from dimjax.atomic_files import atomic_write
 from dimjax.chips import planning
 from dimjax.commands.label_checks import evidence_table, measure_labels
-from dimjax.data.folders import Folder, natural_key, open_folder
+from dimjax.data.folders import Folder, open_folder
 from dimjax.data.frame_notes import describe
 from dimjax.data.frame_survey import Survey, survey_frames
 from dimjax.data.labels import CATEGORIES
 from dimjax.data.layouts import layout_from
+from dimjax.data.listing import natural_key
 from dimjax.data.scale import Scale, measure
 from dimjax.data.sequences import Sequence, clip_frames
 from dimjax.data.splits import starts_without_labels, with_validation
@@ -50,8 +51,13 @@ class SequenceSummary(NamedTuple):
     notes: tuple[str, ...] = ()  # parts of it that are ignored
 
 
-def run(config, paths: Paths) -> int:
+def run(config, paths: Paths | None, doubts: Iterable[InputError] = ()) -> int:
     """Check the folder of config.data.folder, or the run's simulated one.
+
+    Args:
+      config: The configuration.
+      paths: Paths of the run; None to check without one and without a contact sheet.
+      doubts: Problems that are known already.
 
     Returns:
       The number of problems, all of which are printed.
@@ -60,7 +66,7 @@ def run(config, paths: Paths) -> int:
       InputError: The configuration is invalid, or there is no folder or no sequence in it.
     """
     config_rules.check(config)
-    problems: list[InputError] = []
+    problems = list(doubts)
     layout = layout_from(config.data.layout.to_dict(), "config.data.layout")
     folder = open_folder(config.data.folder or paths.sky, layout, problems.append)
     chip_px, stride = config.chips.chip_px, config.data.stride
@@ -76,7 +82,8 @@ def run(config, paths: Paths) -> int:
         warnings.simplefilter("always")
         labels = _read(folder.read_labels, shapes, problems.append)
         _read(folder.read_truth, shapes, problems.append)
-    _check_ledger(paths.ledger, problems.append)
+    if paths:
+        _check_ledger(paths.ledger, problems.append)
     splits = _splits(folder, config.data.val_share, config.seed, problems.append)
     decoded = [name for name, one in summaries.items() if one and one.scale]
     evidence = measure_labels(folder, labels, decoded, problems.append)
@@ -92,7 +99,8 @@ def run(config, paths: Paths) -> int:
     say(as_text(summary(splits, summaries, labels)))
     if len(evidence):
         say(as_text(evidence_table(evidence)))
-    count = _write_sheet(folder, labels[labels.sequence.isin(decoded)], paths)
+    shown = labels[labels.sequence.isin(decoded)]
+    count = _write_sheet(folder, shown, paths) if paths else 0
     sheet = f"; {count} labelled chips are shown in {paths.contact_sheet}" if count else ""
     say(f"{len(problems)} problems{sheet}")
     return len(problems)

@@ -24,12 +24,17 @@ import pandas as pd
 
 from dimjax.atomic_files import atomic_write
 from dimjax.commands.results import Results, open_results
-from dimjax.data.folders import open_folder
+from dimjax.data.folders import Folder, open_folder
 from dimjax.data.frame_notes import describe
 from dimjax.data.frame_survey import Survey
+from dimjax.data.image_folders import ARRAYS
+from dimjax.data.label_writing import as_labels, check_form, write_labels
 from dimjax.data.layouts import DIMJAX, Layout
+from dimjax.data.listing import locations
+from dimjax.data.patterns import FRAME, SEQUENCE, glob_of, match
+from dimjax.data.recognition import recognise
 from dimjax.data.scale import measure
-from dimjax.data.sequences import Sequence, open_sequence, skip_repeated
+from dimjax.data.sequences import OPENERS, Sequence, open_sequence
 from dimjax.detection.repeated_frames import to_frames
 from dimjax.detection.untrained import check_threshold, detect_and_link
 from dimjax.drawing import overlay
@@ -38,6 +43,7 @@ from dimjax.progress import bar, say
 from dimjax.runs.run import Run, load
 from dimjax.tracks import Tracks
 
+_WHOLE = set(OPENERS) - {".tif", ".tiff", *ARRAYS}  # suffixes of files that are whole sequences
 _DECIMALS = 4
 _UNTRAINED_OUTPUT = Path("detections")
 
@@ -60,6 +66,7 @@ def run(
     pictures: int = 6,
     video: bool = False,
     runtime: str = "jax",
+    form: str | None = None,
 ) -> Path:
     """Detect targets with the newest checkpoint of a run.
 
@@ -72,6 +79,7 @@ def run(
       pictures: Number of overlay pictures, spread evenly over the frames with detections.
       video: Also write an overlay video of each sequence.
       runtime: "jax" or "onnx"; see dimjax.runs.run.load.
+      form: Also write the detections in this form, one of dimjax.data.label_writing.FORMS.
 
     Returns:
       The folder written to.
@@ -84,11 +92,9 @@ def run(
     source = _given(source)
     trained = load(workdir, runtime=runtime)
     layout = trained.context.layout
-    files = _files(source, layout)
-    output = Path(output) if output else trained.paths.detect / _name(source)
-    skips = layout.repeated_frames == "skip"
-    search = _trained_search(trained)
-    return _write_all(search, source, files, output, pictures, video, skips)
+    folder = _folder(source, layout)
+    output = Path(output) if output else trained.paths.detect / _name(source, layout)
+    return _write_all(_trained_search(trained), source, folder, output, pictures, video, form)
 
 
 def run_untrained(
@@ -97,6 +103,7 @@ def run_untrained(
     pictures: int = 6,
     video: bool = False,
     max_false_alarms: float = 0.5,
+    form: str | None = None,
 ) -> Path:
     """Detect moving targets without a run, by the filter of dimjax.motion.
 
@@ -106,6 +113,7 @@ def run_untrained(
       pictures: Number of overlay pictures, spread evenly over the frames with detections.
       video: Also write an overlay video of each sequence.
       max_false_alarms: Threshold, expected false alarms in a frame.
+      form: Also write the detections in this form, one of dimjax.data.label_writing.FORMS.
 
     Returns:
       The folder written to.
@@ -117,13 +125,13 @@ def run_untrained(
     """
     source = _given(source)
     check_threshold(max_false_alarms)
-    files = _files(source, DIMJAX)
+    folder = _folder(source, DIMJAX)
 
     def search(sequence: Sequence) -> tuple[pd.DataFrame, Tracks]:
         return detect_and_link(sequence, max_false_alarms, progress=_search_bar(sequence))
 
-    output = Path(output) if output else _UNTRAINED_OUTPUT / _name(source)
-    return _write_all(search, source, files, output, pictures, video)
+    output = Path(output) if output else _UNTRAINED_OUTPUT / _name(source, DIMJAX)
+    return _write_all(search, source, folder, output, pictures, video, form)
 
 
 def _given(source: str | Path | None) -> Path:
@@ -133,12 +141,22 @@ def _given(source: str | Path | None) -> Path:
     return Path(source)
 
 
-def _files(source: Path, layout: Layout) -> dict[str, Path]:
-    """Map names to paths: the sequences of a data folder, or the source itself."""
-    if source.is_dir() and any(source.glob(layout.sequences)):
-        return open_folder(source, layout).files
-    open_sequence(source)  # raises before anything is written
-    return {_name(source): source}
+def _folder(source: Path, layout: Layout) -> Folder:
+    """Open a data folder, the videos and stacks in a folder, or a single sequence as a folder."""
+    if source.is_dir() and any(source.glob(glob_of(layout.sequences))):
+        return open_folder(source, layout)
+    try:
+        open_sequence(source, reading=layout.reading)  # raises before anything is written
+    except InputError:
+        entries = list(source.iterdir()) if source.is_dir() else []
+        if any(entry.suffix.lower() in _WHOLE for entry in entries):
+            return open_folder(source, layout._replace(sequences="*"))
+        if any(entry.is_dir() for entry in entries):
+            found = recognise(source)
+            say(f"layout of {source}: {'; '.join(found.evidence)}")
+            return open_folder(source, found.layout)
+        raise
+    return Folder(source.parent, layout, {_name(source, layout): source})
 
 
 def _trained_search(trained: Run) -> Search:
@@ -157,53 +175,55 @@ def _search_bar(sequence: Sequence) -> Callable:
 def _write_all(
     search: Search,
     source: Path,
-    files: dict[str, Path],
+    folder: Folder,
     output: Path,
     pictures: int,
     video: bool,
-    skips: bool = True,
+    form: str | None,
 ) -> Path:
-    """Search all files of a source and write the results; return the folder.
-
-    `skips`: whether clips skip repeated and flat frames.
-    """
-    with open_results(output, source, files) as folder:
-        results = _search_all(search, files, folder, video, skips)
-        folder.finish()
+    """Search all sequences of a source and write the results; return the folder."""
+    if form is not None:
+        check_form(form)
+    with open_results(output, source, locations(folder.files)) as into:
+        results = _search_all(search, folder, into, video)
+        into.finish()
         table = pd.concat([one.table for one in results.values()] or [pd.DataFrame()])
         chosen = pictured_frames({k: one.length for k, one in results.items()}, table, pictures)
         for name, frames in itertools.groupby(chosen, lambda frame: frame[0]):
-            _draw(files[name], name, [t for _, t in frames], results[name].table, output)
+            _draw(folder.sequence(name), [t for _, t in frames], results[name].table, output)
+        if form is not None:
+            searched = {name: folder.sequence(name) for name in results}
+            write_labels(as_labels(table), searched, output / form, form)
     _summarise(results, table, output)
-    if len(results) < len(files):
-        rule = f"all {len(files)} sequences must be readable and long enough"
+    failed = len(folder.names) - len(results)
+    if failed:
+        rule = f"all {len(folder.names)} sequences must be readable and long enough"
         remedy = f"They are named above; the results of the others are in {output}."
-        raise InputError(source, rule, f"{len(files) - len(results)} that are not", remedy)
+        raise InputError(source, rule, f"{failed} that are not", remedy)
     return output
 
 
-def _search_all(
-    search: Search, files: dict[str, Path], folder: Results, video: bool, skips: bool
-) -> dict[str, _Outputs]:
+def _search_all(search: Search, folder: Folder, into: Results, video: bool) -> dict[str, _Outputs]:
     """Search sequences one after the other; report and skip those that cannot be searched."""
     results = {}
-    for name, path in files.items():
+    for name in folder.names:
         try:
             with doing(f"detect, sequence {name}"):
-                results[name] = _detect_in(search, _opened(path, name, skips), folder, video)
+                results[name] = _detect_in(search, folder.sequence(name), into, video)
         except InputError as problem:
-            if len(files) == 1:
+            if len(folder.names) == 1:
                 raise
             say(f"skipped: {problem}")
     return results
 
 
-def _opened(path: Path, name: str, skips: bool) -> Sequence:
-    sequence = open_sequence(path, name)
-    return skip_repeated(sequence) if skips else sequence
-
-
-def _name(source: Path) -> str:
+def _name(source: Path, layout: Layout) -> str:
+    """Name of a source: {sequence} of the layout if its path ends as the layout has it."""
+    pattern = layout.sequences
+    ending = "/".join(source.resolve().parts[-len(pattern.split("/")) :])
+    texts = match(pattern, ending) if SEQUENCE in pattern and FRAME not in pattern else None
+    if texts:
+        return texts["sequence"]
     return source.resolve().name if source.is_dir() else source.stem
 
 
@@ -221,15 +241,19 @@ def _detect_in(search: Search, sequence: Sequence, folder: Results, video: bool)
     if video:
         with atomic_write(folder.folder / f"{sequence.name}.mp4") as partial:
             overlay.write_video(partial, sequence, table, lambda it: bar(it, "video", "frame"))
-    folder.append(table, points)
+    names = sequence.names  # file names of the frames, if each has a file of its own
+    with_names = [
+        rows.assign(file=[names[t] for t in rows.frame]) if names else rows
+        for rows in (table, points)
+    ]
+    folder.append(*with_names)
     return _Outputs(table, len(sequence), points.track.nunique())
 
 
-def _draw(path: Path, name: str, frames: list[int], table: pd.DataFrame, output: Path) -> None:
+def _draw(sequence: Sequence, frames: list[int], table: pd.DataFrame, output: Path) -> None:
     """Write the overlay pictures of a sequence."""
-    sequence = open_sequence(path, name)
     for t in frames:
-        with atomic_write(output / f"{name}-{t:06d}.png") as partial:
+        with atomic_write(output / f"{sequence.name}-{t:06d}.png") as partial:
             overlay.draw_frame(sequence, t, table).save(partial, "png")
 
 

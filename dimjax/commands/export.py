@@ -1,6 +1,7 @@
 """Export the newest detector of a run as files for other programs, with a description.
 
 run("runs/demo")
+run_labels("runs/demo", "coco")          # instead, the labels of the run, as reviews corrected them
 
 runs/demo/export/detector.onnx           for ONNX Runtime, TensorRT, OpenVINO
 runs/demo/export/detector.stablehlo      for XLA, on CPUs and CUDA GPUs, weights inside
@@ -15,9 +16,13 @@ from pathlib import Path
 
 from dimjax.atomic_files import exclusive_lock, write_text
 from dimjax.commands.results import check_outside
+from dimjax.data.label_writing import check_form, write_labels
+from dimjax.data.listing import locations, natural_key
 from dimjax.export import detector_files
 from dimjax.progress import say
+from dimjax.runs.context import RoundContext
 from dimjax.runs.run import Run, load
+from dimjax.runs.workdir import Paths, newest_round, read_config
 
 _INPUTS = {
     "frames": {
@@ -98,7 +103,7 @@ def run(workdir: str | Path, output: str | Path | None = None, round: int | None
     trained = load(workdir, round)
     output = Path(output) if output else trained.paths.exported
     folder = trained.context.folder
-    check_outside(output, folder.path, folder.files)
+    check_outside(output, folder.path, locations(folder.files))
     rule, remedy = "one process at a time exports", "Wait for its end, or end it."
     with exclusive_lock(output / "export.lock", rule, remedy):
         _write_all(trained, output)
@@ -124,6 +129,35 @@ def _write_all(trained: Run, output: Path) -> None:
         "logarithms of sizes; detection in float32 on whole frames is the reference.",
     }
     write_text(output / "detector.json", json.dumps(record, indent=2) + "\n")
+
+
+def run_labels(workdir: str | Path, form: str, output: str | Path | None = None) -> Path:
+    """Write the labels of a run with all decisions of its reviews, without planted errors.
+
+    Args:
+      workdir: The run's directory.
+      form: One of dimjax.data.label_writing.FORMS.
+      output: Folder to write to; by default export/FORM in the run's directory.
+
+    Returns:
+      The folder written to.
+
+    Raises:
+      InputError: There is no run, no such form, or the run has no labels yet.
+    """
+    check_form(form)
+    paths = Paths(workdir, newest_round(workdir))
+    context = RoundContext(read_config(workdir), paths)
+    labels = context.corrected_labels()
+    names = [name for split in context.splits.values() for name in split]
+    names = sorted({*names, *labels.sequence}, key=natural_key)
+    sequences = {name: context.folder.sequence(name) for name in names}
+    output = Path(output) if output else paths.exported / form
+    check_outside(output, context.folder.path, locations(context.folder.files))
+    write_labels(labels, sequences, output, form)
+    counts = ", ".join(f"{n:,} of {kind}" for kind, n in labels.category.value_counts().items())
+    say(f"{output}: labels of {len(sequences)} sequences, {counts or 'none'}")
+    return output
 
 
 def _writers(with_evidence: bool) -> dict[str, Callable[..., float]]:

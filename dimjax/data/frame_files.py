@@ -1,9 +1,9 @@
-"""Readers of .npy and TIFF stacks at native bit depth, and the parts that all readers share.
+"""Readers of TIFF stacks at native bit depth, and the parts that all readers share.
 
 Each reader returns the shape, the data type and a function that reads one frame. It checks all
 headers when it opens a file; damaged pixels are detected when their frame is read.
 
-    frames = open_npy(Path("flight3.npy"))
+    frames = open_tiff_stack(Path("flight3.tif"))
     frames.shape                                        # T, H, W
     frames.read(0)                                      # [H, W] uint8 or uint16
 """
@@ -15,17 +15,34 @@ from typing import NamedTuple
 
 import numpy as np
 import tifffile
+from PIL import Image
 
+from dimjax.data.grey_levels import Stack, grey_levels
 from dimjax.errors import InputError
 
 DTYPES = (np.dtype(np.uint8), np.dtype(np.uint16))
 GREY_REMEDY = "Save it as 8 or 16 bit unsigned grey levels."
+CHANNELS = ("red", "green", "blue", "luma")
+_LUMA = (0.299, 0.587, 0.114)  # of ITU-R BT.601
 COPY_REMEDY = "Copy it again from its source."
 
 _TIFF_KINDS = (
     (tifffile.PHOTOMETRIC.MINISBLACK, "YX", 1),
     (tifffile.PHOTOMETRIC.RGB, "YXS", 3),
 )
+_MAX_CHANNELS = 4
+_BY_PILLOW = (tifffile.COMPRESSION.LZW,)  # tifffile needs a further package for it
+_TOP_LEFT = 1  # orientation of an image whose first row is the upper one
+
+
+class Reading(NamedTuple):
+    """Choices between ways to read a file, keys of a layout."""
+
+    channel: str = ""  # red, green, blue or luma, if those of colour images differ
+    stack_axes: str = ""  # thw or hwt; "": as usual for the format, and checked
+
+
+NATIVE = Reading()  # of a file that leaves no choice
 
 
 class Frames(NamedTuple):
@@ -34,6 +51,7 @@ class Frames(NamedTuple):
     shape: tuple[int, int, int]  # T, H, W
     dtype: np.dtype  # uint8 or uint16
     read: Callable[[int], np.ndarray]  # frame number -> new array [H, W]
+    names: tuple[str, ...] = ()  # file names of the frames; empty if a file holds several
 
 
 class Header(NamedTuple):
@@ -55,18 +73,34 @@ def readable(subject: object, remedy: str = COPY_REMEDY) -> Iterator[None]:
         raise InputError(subject, "the file must be readable", value, remedy) from error
 
 
-def to_grey(pixels: np.ndarray, subject: object) -> np.ndarray:
-    """Convert pixels [H, W], or [H, W, 3] with three equal channels, to grey levels [H, W].
+def to_grey(pixels: np.ndarray, subject: object, channel: str = "") -> np.ndarray:
+    """Convert pixels to grey levels [H, W].
+
+    Args:
+      pixels: [H, W], or [H, W, C] with the channels grey and alpha, RGB, or RGB and alpha. Alpha
+        must be the same everywhere.
+      subject: Subject of an error.
+      channel: red, green, blue or luma, if the channels differ; "" demands equal ones.
 
     Raises:
-      InputError: The channels differ.
+      InputError: The channels differ, and no one is chosen.
     """
     if pixels.ndim == 2:
         return pixels
+    if pixels.shape[2] in (2, 4):
+        if (pixels[..., -1] != pixels[0, 0, -1]).any():
+            rule, value = "a frame must be opaque", "pixels of different transparency"
+            raise InputError(subject, rule, value, "Save it without an alpha channel.")
+        pixels = pixels[..., :-1]
+    if channel == "luma" and pixels.shape[2] == 3:
+        return np.rint(pixels @ np.array(_LUMA)).astype(pixels.dtype)
+    if channel and pixels.shape[2] == 3:
+        return np.ascontiguousarray(pixels[..., CHANNELS.index(channel)])
     differing = (pixels != pixels[..., :1]).any(axis=-1)
     if differing.any():
         value = f"{int(differing.sum())} pixels where they differ"
-        raise InputError(subject, "the three colour channels must be equal", value, GREY_REMEDY)
+        remedy = f"Choose one with the key channel of the layout, {', '.join(CHANNELS)}."
+        raise InputError(subject, "the three colour channels must be equal", value, remedy)
     return np.ascontiguousarray(pixels[..., 0])
 
 
@@ -92,27 +126,6 @@ def _describe(header: Header) -> str:
     return f"{header.size[1]}x{header.size[0]} pixels {header.dtype}"
 
 
-def open_npy(path: Path) -> Frames:
-    """Open a .npy stack [T, H, W] by memory mapping; frames are read as copies.
-
-    Raises:
-      InputError: The file is damaged or not such a stack of uint8 or uint16.
-    """
-    with readable(path):
-        stack = np.lib.format.open_memmap(path, mode="r")
-    size, expected = path.stat().st_size, stack.offset + stack.nbytes
-    if size != expected:  # e.g. two arrays saved into one file
-        rule = f"the file must end with the frames of its header, after {expected} bytes"
-        raise InputError(path, rule, f"{size} bytes", "Save each stack in a file of its own.")
-    dtype = stack.dtype.newbyteorder("=")
-    if dtype not in DTYPES:
-        raise InputError(path, "frames must be uint8 or uint16", stack.dtype, GREY_REMEDY)
-    if stack.ndim != 3 or 0 in stack.shape:
-        remedy = "Save grey frames in the order time, row, column."
-        raise InputError(path, "a stack must have the shape [T, H, W]", stack.shape, remedy)
-    return Frames(stack.shape, dtype, lambda frame: np.array(stack[frame], dtype=dtype))
-
-
 def open_tiff_stack(path: Path) -> Frames:
     """Open a TIFF file with one page per frame.
 
@@ -124,6 +137,7 @@ def open_tiff_stack(path: Path) -> Frames:
         pages = list(opened.pages)
         headers = [_page_header(page, f"{path} page {k}") for k, page in enumerate(pages)]
         first = common_header(headers, lambda frame: f"{path} page {frame}")
+        _check_series(opened, path)
         pixels = sum(series.size for series in opened.series)
         if pixels != sum(page.size for page in pages):
             rule = "each frame must have a page of its own"
@@ -136,7 +150,9 @@ def open_tiff_stack(path: Path) -> Frames:
             opened.filehandle.seek(offsets[frame])  # faster than following the chain of pages
             return _page_pixels(tifffile.TiffPage(opened, frame), f"{path} page {frame}")
 
-    return Frames((len(pages), *first.size), first.dtype, read)
+    stack = Stack((len(pages), *first.size), first.dtype, read)
+    levels = grey_levels(stack, path)
+    return Frames(stack.shape, levels.dtype, lambda frame: levels.convert(read(frame)))
 
 
 def tiff_header(file: Path) -> Header:
@@ -167,12 +183,40 @@ def _check_page_chain(opened: tifffile.TiffFile, path: Path) -> None:
         raise InputError(path, rule, value, COPY_REMEDY)
 
 
+def _check_series(opened: tifffile.TiffFile, path: Path) -> None:
+    """Raise if the pages are not one frame each of one series in time."""
+    for series in opened.series:
+        axes = {name: n for name, n in zip(series.axes, series.shape, strict=True) if n > 1}
+        others = {name: n for name, n in axes.items() if name not in "YXS"}
+        channels = others.get("C", 1) <= _MAX_CHANNELS  # ImageJ may call the frames channels
+        if "C" in others and channels or len(others) > 1 or "R" in others or len(opened.series) > 1:
+            value = f"axes {series.axes} of shape {series.shape}"
+            value += f" in {len(opened.series)} series" if len(opened.series) > 1 else ""
+            rule = "the frames of a stack must differ in time alone, not in channel or position"
+            remedy = "Save each channel and each position as a file of its own."
+            raise InputError(path, rule, value, remedy)
+
+
+def check_orientation(orientation: int, subject: object) -> None:
+    """Raise if an image is to be shown turned or mirrored: labels may be those of either view."""
+    if orientation != _TOP_LEFT:
+        rule, value = "an image must be stored as it is shown", f"orientation {orientation}"
+        remedy = (
+            "Save it upright, for instance with `mogrify -auto-orient`, and look at the labels."
+        )
+        raise InputError(subject, rule, value, remedy)
+
+
 def _page_header(page: tifffile.TiffPage, subject: object) -> Header:
     kind = (page.photometric, page.axes, page.samplesperpixel)
-    if page.dtype not in DTYPES or kind not in _TIFF_KINDS:
-        rule = "a page must contain grey levels, uint8 or uint16, black at 0"
+    if page.dtype.kind not in "iuf" or kind not in _TIFF_KINDS:
+        rule = "a page must contain grey levels, black at 0"
         value = f"{page.photometric!s} {page.dtype} of shape {page.shape}"
         raise InputError(subject, rule, value, GREY_REMEDY)
+    check_orientation(page.tags.valueof("Orientation", _TOP_LEFT), subject)
+    if 0 in page.dataoffsets or 0 in page.databytecounts:
+        rule, value = "each strip of a page must lie in the file", "a strip of 0 bytes"
+        raise InputError(subject, rule, value, COPY_REMEDY)
     extents = zip(page.dataoffsets, page.databytecounts, strict=True)
     end = max(offset + count for offset, count in extents)
     size = page.parent.filehandle.size
@@ -185,4 +229,8 @@ def _page_header(page: tifffile.TiffPage, subject: object) -> Header:
 def _page_pixels(page: tifffile.TiffPage, subject: object) -> np.ndarray:
     remedy = "Save it uncompressed or copy it again; some codecs need the package imagecodecs."
     with readable(subject, remedy):
+        if page.compression in _BY_PILLOW:
+            with Image.open(page.parent.filehandle.path) as image:
+                image.seek(page.index)
+                return to_grey(np.array(image).astype(page.dtype), subject)
         return to_grey(page.asarray(), subject)

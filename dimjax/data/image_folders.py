@@ -7,7 +7,9 @@ ordered by number.
     frames.read(0)                                      # [H, W] of the lowest number
 """
 
+import functools
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,36 +17,109 @@ from PIL import Image
 
 from dimjax.atomic_files import check_regular
 from dimjax.data import frame_files
-from dimjax.data.frame_files import Frames, Header
+from dimjax.data.frame_files import NATIVE, Frames, Header, Reading
+from dimjax.data.grey_levels import Stack
+from dimjax.data.stack_files import fits_pixels, frames_of_stack, mat_frame, open_npy
 from dimjax.errors import InputError
 
-SUFFIXES = (".png", ".tif", ".tiff", ".bmp")
+SUFFIXES = (".png", ".tif", ".tiff", ".bmp", ".jpg", ".jpeg")
+ARRAYS = {".fits": fits_pixels, ".fit": fits_pixels, ".fts": fits_pixels, ".mat": mat_frame}
 STACK = "frames.npy"
 
-_MODES = {"L": np.uint8, "I;16": np.uint16, "RGB": np.uint8, "P": np.uint8}
+_FORMATS = {".png": "PNG", ".bmp": "BMP", ".jpg": "JPEG", ".jpeg": "JPEG"}
+_ORIENTATION = 274  # tag of EXIF
+# Documents that may lie beside the frames: labels, notes, and what Windows leaves in folders.
+DOCUMENTS = (".json", ".txt", ".csv", ".xml", ".ini", ".md", ".db", ".hdr")
+
+_MODES = {"I;16": np.uint16} | dict.fromkeys(("L", "LA", "RGB", "RGBA", "P"), np.uint8)
 
 
-def open_folder_of_frames(path: Path) -> Frames:
-    """Open a folder of numbered images or of one frames.npy; hidden files are ignored.
+def open_folder_of_frames(path: Path, reading: Reading = NATIVE) -> Frames:
+    """Open a folder of numbered images or of one frames.npy.
+
+    Hidden files and documents (.txt, .json, ...) are ignored.
 
     Raises:
       InputError: The folder is empty or contains other files, a number is missing, there are two
         numberings, or the images differ in size or depth.
     """
-    entries = sorted(entry for entry in path.iterdir() if not entry.name.startswith("."))
+    stack = path / STACK
+    if stack.is_file() and len(_entries(path)) == 1:
+        return open_npy(stack, reading.stack_axes)
+    return open_images(list_images(path), reading.channel)
+
+
+def list_images(path: Path) -> list[Path]:
+    """Return the images of a folder in the order of their numbers, unopened; none for frames.npy.
+
+    Raises:
+      InputError: As in open_folder_of_frames, but for size and depth.
+    """
+    entries = _entries(path)
     if not entries:
         raise InputError(path, "a sequence must have frames", "an empty folder", "Fill it.")
     for entry in entries:
         if not entry.is_dir():
             check_regular(entry)
     if [entry.name for entry in entries] == [STACK]:
-        return frame_files.open_npy(entries[0])
+        return []
     for entry in entries:
-        if entry.is_dir() or entry.suffix.lower() not in SUFFIXES:
-            kinds = ", ".join(SUFFIXES)
+        if entry.is_dir() or entry.suffix.lower() not in (*SUFFIXES, *ARRAYS):
+            kinds = ", ".join((*SUFFIXES, *ARRAYS))
             rule = f"a folder of frames contains only {STACK} or only images ({kinds})"
             raise InputError(entry, rule, "something else", "Convert it or move it elsewhere.")
-    return _open_images(_sort_by_number(path, entries))
+    return _sort_by_number(path, entries)
+
+
+def list_still_images(path: Path) -> list[Path]:
+    """Return the path if it is an image of one frame, in a list; none for any other file."""
+    suffix = path.suffix.lower()
+    return [path] if suffix in SUFFIXES and not suffix.startswith(".tif") else []
+
+
+def open_images(files: Sequence[Path], channel: str = "") -> Frames:
+    """Open the images of a sequence, one per frame, in the given order.
+
+    Args:
+      files: The images.
+      channel: red, green, blue or luma, if the colour channels differ; "" demands equal ones.
+
+    Raises:
+      InputError: An image is damaged or no grey image, or they differ in size or depth.
+    """
+    if files[0].suffix.lower() in ARRAYS:
+        return _open_arrays(files)
+    tiff = files[0].suffix.lower() in (".tif", ".tiff")
+    headers = [frame_files.tiff_header(file) if tiff else _header(file) for file in files]
+    header = frame_files.common_header(headers, lambda frame: files[frame])
+    pixels = frame_files.tiff_pixels if tiff else functools.partial(_pixels, channel=channel)
+    names = tuple(file.name for file in files)
+    shape = (len(files), *header.size)
+    return Frames(shape, header.dtype, lambda frame: pixels(files[frame]), names)
+
+
+def _open_arrays(files: Sequence[Path]) -> Frames:
+    """Open files of one array each; their grey levels follow one rule."""
+    suffix = files[0].suffix.lower()
+    first = ARRAYS[suffix](files[0])
+
+    def read(frame: int) -> np.ndarray:
+        pixels = ARRAYS[suffix](files[frame])
+        header = Header(pixels.shape, pixels.dtype)
+        frame_files.common_header(
+            [Header(first.shape, first.dtype), header], lambda _: files[frame]
+        )
+        return pixels
+
+    stack = Stack((len(files), *first.shape), first.dtype, read)
+    frames = frames_of_stack(stack, files[0].parent, axes="thw", flipped=suffix != ".mat")
+    return frames._replace(names=tuple(file.name for file in files))
+
+
+def _entries(path: Path) -> list[Path]:
+    """Files and folders in a folder, without hidden ones and documents."""
+    visible = (entry for entry in path.iterdir() if not entry.name.startswith("."))
+    return sorted(entry for entry in visible if entry.suffix.lower() not in DOCUMENTS)
 
 
 def _sort_by_number(folder: Path, files: list[Path]) -> list[Path]:
@@ -79,14 +154,6 @@ def _check_gaps(folder: Path, numbered: dict[int, Path]) -> None:
             raise InputError(folder, rule, value, remedy)
 
 
-def _open_images(files: list[Path]) -> Frames:
-    tiff = files[0].suffix.lower() in (".tif", ".tiff")
-    headers = [frame_files.tiff_header(file) if tiff else _header(file) for file in files]
-    header = frame_files.common_header(headers, lambda frame: files[frame])
-    pixels = frame_files.tiff_pixels if tiff else _pixels
-    return Frames((len(files), *header.size), header.dtype, lambda frame: pixels(files[frame]))
-
-
 def _header(file: Path) -> Header:
     with frame_files.readable(file), Image.open(file) as image:
         # Pillow silently reduces a PNG of 16 bits per colour to 8.
@@ -96,12 +163,15 @@ def _header(file: Path) -> Header:
             rule = "an image must contain grey levels"
             value = f"{image.format} of mode {image.mode}{', 16 bit' if deep_colour else ''}"
             raise InputError(file, rule, value, frame_files.GREY_REMEDY)
+        exif = Image.Exif()
+        exif.load(image.info.get("exif", b""))  # image.getexif would decode a PNG
+        frame_files.check_orientation(exif.get(_ORIENTATION, 1), file)
         return Header((image.height, image.width), np.dtype(_MODES[image.mode]))
 
 
 def _check_single(file: Path, image: Image.Image) -> None:
     """Raise if an image file is of another format than its name, or holds more than one picture."""
-    expected = "BMP" if file.suffix.lower() == ".bmp" else "PNG"
+    expected = _FORMATS[file.suffix.lower()]
     pictures = getattr(image, "n_frames", 1)
     if image.format != expected or pictures != 1:
         rule = f"the file must be a {expected} image with one picture"
@@ -130,7 +200,7 @@ def _png_depth(file: Path) -> int:
         return opened.read(25)[24]
 
 
-def _pixels(file: Path) -> np.ndarray:
+def _pixels(file: Path, channel: str) -> np.ndarray:
     with frame_files.readable(file), Image.open(file) as image:
         pixels = np.array(image.convert("RGB") if image.mode == "P" else image)
-        return frame_files.to_grey(pixels, file)
+        return frame_files.to_grey(pixels, file, channel)

@@ -1,17 +1,15 @@
-"""Label tables: readers of this package's CSV and of common label files, checks, and a writer.
+"""Label tables: a reader of this package's CSV, checks, and a writer.
 
 A label table (pandas) has the columns COLUMNS, in frame coordinates: x, y is the centre and w, h
-the size of a box in pixels. The readers check the format of a file; `check_labels` checks the
-values of a table against the shapes of its sequences.
+the size of a box in pixels. The reader checks the format of a file; `check_labels` checks the
+values of a table against the shapes of its sequences. `formats` reads other label files.
 
     labels = read_table("data/labels.csv")
     labels = check_labels(labels, {"flight3": (100, 512, 640)}, "data/labels.csv")
     write_table(labels, "runs/x/labels.csv")
-    boxes = read_boxes("labels/IR_DRONE_012.csv", "IR_DRONE_012", "target")
 """
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -23,7 +21,6 @@ from dimjax.data.csv_files import (
     line_numbers,
     parse_numbers,
     read_columns,
-    read_text,
     write_csv,
 )
 from dimjax.errors import InputError, OnError, raise_error
@@ -34,8 +31,6 @@ COLUMNS = ("sequence", "frame", "x", "y", "w", "h", "category", "track", "source
 TRUTH_COLUMNS = (*COLUMNS, "snr", "visible")
 MIN_VISIBLE = 0.5  # truths with a smaller visible share of their light need not be detected
 MIN_SIZE_PX = 0.1  # of a box; the logarithms of smaller sizes would dominate the losses
-ORDERS = ("xy", "rowcol")
-ORIGINS = (0, 1)
 
 _MAX_TEXT = 1000  # characters
 
@@ -67,73 +62,6 @@ def read_table(
     return _to_table({**defaults, **texts}, columns, path, lines, on_error)
 
 
-def read_boxes(
-    path: str | Path, sequence: str, category: str, on_error: OnError = raise_error
-) -> pd.DataFrame:
-    """Read the boxes of a sequence from a CSV `frame,x,y,w,h` with x, y the top-left corner.
-
-    Args:
-      path: CSV file with a header.
-      sequence: Name of the sequence.
-      category: Category of all its boxes.
-      on_error: Is called for each invalid row.
-
-    Returns:
-      Label table; its index `line` is the line of each row in the file.
-
-    Raises:
-      InputError: The file is missing, or a column or a value is invalid.
-    """
-    texts = read_columns(Path(path), ("frame", "x", "y", "w", "h"), on_error=on_error)
-    table = _sequence_table(texts, sequence, category, path, line_numbers(texts), on_error)
-    return table.assign(x=table.x + table.w / 2, y=table.y + table.h / 2)
-
-
-def read_centroids(
-    path: str | Path,
-    sequence: str,
-    category: str,
-    order: str,
-    origin: int,
-    size_px: float,
-    on_error: OnError = raise_error,
-) -> pd.DataFrame:
-    """Read the centroids of a sequence from a CSV with a header or a text with one line per frame.
-
-    The CSV has the columns frame, x and y; other columns are ignored. In a text, line k (from 0)
-    belongs to frame k and contains pairs of numbers, separated by tab, space, comma or semicolon.
-    `None`, `0 0` or nothing means that there is no target.
-
-    Args:
-      path: Text or CSV file.
-      sequence: Name of the sequence.
-      category: Category of all its centroids.
-      order: "xy" or "rowcol", the order of a pair in a text.
-      origin: Number of the first pixel, 0 or 1. Pixels are numbered by their centres: x = 5 with
-        origin 0 becomes 5.5.
-      size_px: Width and height of the boxes.
-      on_error: Is called for each invalid row.
-
-    Returns:
-      Label table; its index `line` is the line of each row in the file.
-
-    Raises:
-      InputError: The file is missing, a line is invalid, or `order` or `origin` is unknown.
-    """
-    for key, value, allowed in (("order", order, ORDERS), ("origin", origin, ORIGINS)):
-        if value not in allowed:
-            rule = f"centroid {key} must be one of {allowed}"
-            raise InputError(path, rule, repr(value), "Correct the layout.")
-    rows = read_text(Path(path)).split("\n")
-    if any(not _is_number(word) and not _means_none(word) for word in _split_words(rows[0])):
-        texts, lines = _csv_centroids(Path(path), on_error)
-    else:
-        texts, lines = _text_centroids(rows, order, path, on_error)
-    texts["w"] = texts["h"] = [str(size_px)] * len(lines)
-    table = _sequence_table(texts, sequence, category, path, lines, on_error)
-    return table.assign(x=table.x - origin + 0.5, y=table.y - origin + 0.5)
-
-
 def write_table(table: pd.DataFrame, path: str | Path) -> None:
     """Write a table of labels or truths; `read_table` returns it unchanged."""
     write_csv(table, path)
@@ -148,8 +76,8 @@ def check_labels(
     """Report each row that is impossible in its sequence or occurs twice.
 
     Args:
-      table: Labels or truths. An index named `line` gives the line of each row in its file;
-        otherwise row k is line k + 2.
+      table: Labels or truths. An index named `line` gives the line of each row in its file, one
+        named `place` its place as text; otherwise row k is line k + 2.
       shapes: T, H, W of each known sequence.
       path: File of the table, for the error.
       on_error: Is called for each invalid row.
@@ -160,17 +88,17 @@ def check_labels(
     Raises:
       InputError: By default; names the first row that breaks a rule.
     """
-    lines = table.index if table.index.name == "line" else np.arange(len(table)) + 2
+    places = _places(table)
     valid = np.ones(len(table), bool)
     for k, row in enumerate(table.itertuples(index=False)):
         broken = broken_rule(row, shapes)
         if broken is not None:
-            on_error(InputError(f"{path} line {lines[k]}", *broken, ROW_REMEDY))
+            on_error(InputError(f"{path} {places[k]}", *broken, ROW_REMEDY))
             valid[k] = False
     rule = f"a label must not occur twice with the same {', '.join(_IDENTITY)}"
     for k in np.flatnonzero(table.duplicated(_IDENTITY)).tolist():
         value = ", ".join(map(str, table[_IDENTITY].iloc[k]))
-        on_error(InputError(f"{path} line {lines[k]}", rule, value, ROW_REMEDY))
+        on_error(InputError(f"{path} {places[k]}", rule, value, ROW_REMEDY))
         valid[k] = False
     return table[valid]
 
@@ -207,73 +135,11 @@ def broken_rule(row, shapes: Mapping[str, tuple[int, int, int]]) -> tuple[str, o
     return None
 
 
-def _csv_centroids(path: Path, on_error: OnError) -> tuple[dict[str, list[str]], list[int]]:
-    """Texts of the columns frame, x and y, and the lines, of the rows with a centroid."""
-    texts = read_columns(path, ("frame", "x", "y"), allow_others=True, on_error=on_error)
-    pairs = list(zip(texts["x"], texts["y"], strict=True))
-    rows = [
-        row
-        for row, pair in enumerate(pairs)
-        if None not in pair and not all(map(_means_none, pair))
-    ]
-    lines = line_numbers(texts)
-    chosen = {column: [texts[column][row] for row in rows] for column in ("frame", "x", "y")}
-    return chosen, [lines[row] for row in rows]
-
-
-def _text_centroids(
-    rows: list[str], order: str, path: str | Path, on_error: OnError
-) -> tuple[dict[str, list[str]], list[int]]:
-    """Texts of the columns frame, x and y, and the lines, of all centroids."""
-    centroids = []
-    for frame, row in enumerate(rows):
-        words = _split_words(row)
-        if [word.lower() for word in words] == ["none"]:
-            continue
-        if len(words) % 2:
-            rule = "a line must contain pairs of numbers, None or nothing"
-            subject = f"{path} line {frame + 1}"
-            on_error(InputError(subject, rule, repr(row), "Correct the line."))
-            continue
-        pairs = zip(words[::2], words[1::2], strict=True)
-        centroids += [(str(frame), *pair) for pair in pairs if not all(map(_means_none, pair))]
-    columns = ("frame", "x", "y") if order == "xy" else ("frame", "y", "x")
-    texts = {column: [row[k] for row in centroids] for k, column in enumerate(columns)}
-    return texts, [int(frame) + 1 for frame in texts["frame"]]
-
-
-def _split_words(row: str) -> list[str]:
-    return [word for word in re.split(r"[\s,;]+", row) if word]
-
-
-def _means_none(word: str) -> bool:
-    """Whether a coordinate means that there is no target: nothing, None or 0."""
-    return re.fullmatch(r"\s*(none|0*(\.0*)?)\s*", word, re.IGNORECASE) is not None
-
-
-def _is_number(word: str) -> bool:
-    try:
-        float(word)
-    except ValueError:
-        return False
-    return True
-
-
-def _sequence_table(
-    texts: dict[str, list[str]],
-    sequence: str,
-    category: str,
-    path: str | Path,
-    lines: list[int],
-    on_error: OnError,
-) -> pd.DataFrame:
-    """Convert texts of boxes to a label table of one sequence with the index `line`."""
-    constants = {"sequence": sequence, "category": category, **_DEFAULTS}
-    columns = {column: [text] * len(lines) for column, text in constants.items()}
-    table = _to_table({**texts, **columns}, COLUMNS, path, lines, on_error)
-    if table.index.name == "line":
-        return table
-    return table.set_index(pd.Index(lines, name="line", dtype="int64"))
+def _places(table: pd.DataFrame) -> list[str]:
+    if table.index.name == "place":
+        return table.index.tolist()
+    lines = table.index if table.index.name == "line" else range(2, 2 + len(table))
+    return [f"line {line}" for line in lines]
 
 
 def _to_table(

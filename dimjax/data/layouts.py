@@ -1,21 +1,25 @@
 """Layouts: the locations and formats of sequences, labels and splits in a data folder.
 
-A layout is made from a mapping, for instance a part of a configuration. Four are predefined: the
-layout of this package and those of three public data sets.
+A layout is made from a mapping, for instance a part of a configuration. `presets` holds those of
+public data sets and of common formats, by name.
 
     layout = layout_from({"sequences": "videos/*.mp4", "labels": "labels.csv"}, "config.layout")
-    DRONE_IR.category                                   # {"IR_BIRD_*": "interference", ...}
+    layout_from({"sequences": "{sequence}/images", "labels": "{sequence}/masks/{frame}.png",
+                 "label_format": "masks", "category": {"*": "target"}}, "config.layout")
 """
 
 from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any, NamedTuple
 
-from dimjax.data.labels import CATEGORIES, ORDERS, ORIGINS
+from dimjax.data.formats import BOX_POINTS, FORMATS
+from dimjax.data.frame_files import CHANNELS, Reading
+from dimjax.data.labels import CATEGORIES
+from dimjax.data.patterns import FRAME, SEQUENCE
 from dimjax.errors import InputError
 from dimjax.settings_rules import NUMBER, Rule, check_fields
 
-SEQUENCE = "{sequence}"  # placeholder for the name of a sequence in `Layout.labels`
+IGNORE = "ignore"  # category of labels that are left out
 
 _REMEDY = "Correct the layout."
 
@@ -32,8 +36,12 @@ _SIZE_PX = Rule(
     lambda value: NUMBER.holds(value) and 0.1 <= value <= 1000, "a number of pixels, 0.1 to 1000"
 )
 _CHOICES = {
-    "label_format": ("table", "boxes", "centroids"),
-    "centroid_order": ORDERS,
+    "label_format": tuple(FORMATS),
+    "centroid_order": ("xy", "rowcol"),
+    "first_frame": (0, 1),
+    "box_point": ("", *BOX_POINTS),
+    "channel": ("", *CHANNELS),
+    "stack_axes": ("", "thw", "hwt"),
     "surplus_rows": ("error", "drop"),
     "repeated_frames": ("skip", "keep"),
 }
@@ -42,44 +50,35 @@ _CHOICES = {
 class Layout(NamedTuple):
     """Locations and formats of the files in a data folder; all paths are relative to it.
 
-    The keys of `category` and `centroid_origin` are shell patterns such as IR_BIRD_*. A sequence
-    gets the value of the longest pattern that matches its name.
+    Paths are globs. {sequence} stands for the name of a sequence, {frame} for a frame's file name
+    without its suffix, {split} for a folder called train, val, test or new. The keys of `category`
+    and `first_pixel` are shell patterns such as IR_BIRD_*; the longest one that matches a sequence,
+    or for `category` the class of a label, applies.
     """
 
-    sequences: str = "sequences/*"  # glob of the files or folders that are sequences
-    labels: str = "labels.csv"  # or one file per sequence, labels/{sequence}.csv
-    label_format: str = "table"  # table, boxes or centroids, the readers of dimjax.data.labels
-    category: dict[str, str] = {}  # pattern -> category, for boxes and centroids
+    sequences: str = "sequences/*"  # files or folders that are sequences; with {frame}: frames
+    # Or labels/{sequence}.csv, {sequence}/masks/{frame}.png, ...; "" for a folder without labels.
+    labels: str = "labels.csv"
+    label_format: str = "table"  # one of dimjax.data.formats.FORMATS
+    category: dict[str, str] = {}  # pattern -> target, interference or ignore
     centroid_order: str = "xy"  # xy or rowcol
-    centroid_origin: dict[str, int] = {"*": 0}  # pattern -> number of the first pixel, 0 or 1
     centroid_size_px: float = 3.0  # width and height of the boxes around centroids
+    first_pixel: int | dict[str, int] = 0  # number of the first pixel, 0 or 1; or by pattern
+    first_frame: int = 0  # number of the first frame, 0 or 1
+    box_point: str = ""  # what x, y of a box are: corner, centre, bottom-left; "": as usual
     surplus_rows: str = "error"  # rows beyond a sequence's end: error, or drop with a warning
+    channel: str = ""  # red, green, blue or luma, if those of colour images differ
+    stack_axes: str = ""  # order of the axes of stacks, thw or hwt; "": usual, and checked
     repeated_frames: str = "skip"  # clips skip repeated and flat frames, or keep them
-    splits: dict[str, str] = {}  # split -> file with one name per line, see `Folder.splits`
+    splits: dict[str, str] = {}  # split -> file that names its sequences, see `Folder.splits`
+
+    @property
+    def reading(self) -> Reading:
+        """The keys that say how frames are read."""
+        return Reading(self.channel, self.stack_axes)
 
 
 DIMJAX = Layout(splits={name: f"splits/{name}.txt" for name in ("train", "val", "test", "new")})
-DRONE_IR = Layout(
-    sequences="videos/*.mp4",
-    labels="labels/{sequence}.csv",
-    label_format="boxes",
-    category={"IR_BIRD_*": "interference", "*": "target"},
-    surplus_rows="drop",
-    splits={"train": "splits/train.txt", "val": "splits/val.txt"},
-)
-CLOUD_SEQS = Layout(
-    sequences="data/*",
-    labels="anno/{sequence}.txt",
-    label_format="centroids",
-    category={"*": "target"},
-    centroid_origin={"easy*": 1, "sequence*": 0},
-)
-SKY_SEQS = Layout(
-    sequences="data/*",
-    labels="centroids/{sequence}.csv",
-    label_format="centroids",
-    category={"*": "target"},
-)
 
 
 def layout_from(mapping: Mapping[str, Any], subject: object) -> Layout:
@@ -113,13 +112,22 @@ def check_layout(layout: Layout, subject: object) -> None:
       InputError: The first rule that the layout breaks.
     """
     _check_values(layout, subject)
-    has_table = layout.label_format == "table"  # each row has its own category and sequence
-    if has_table == bool(layout.category):
-        rule = "category must be given for boxes and centroids, and not for a table"
-        value = f"{layout.category} with {layout.label_format}"
-        raise InputError(subject, rule, value, _REMEDY)
-    if not has_table and SEQUENCE not in layout.labels:
-        rule = f"labels must contain {SEQUENCE} for {layout.label_format}"
+    name = layout.label_format
+    form = FORMATS[name]
+    if not form.has_classes and not layout.category:
+        rule = f"category must be given for {name}, which contains no classes"
+        raise InputError(subject, rule, layout.category, "Say e.g. category={'*': 'target'}.")
+    if form.is_point and layout.box_point:
+        rule = f"box_point must be empty for {name}, which contains no boxes"
+        raise InputError(subject, rule, repr(layout.box_point), _REMEDY)
+    per_frame = FRAME in layout.labels
+    if not layout.labels:
+        return
+    needed = {"folder": "", "sequence": SEQUENCE, "frame": SEQUENCE}[form.scope]
+    if needed not in layout.labels or per_frame and form.scope != "frame":
+        rule = (
+            f"labels must {'not contain {frame}' if per_frame else f'contain {needed}'} for {name}"
+        )
         raise InputError(subject, rule, repr(layout.labels), _REMEDY)
 
 
@@ -129,14 +137,23 @@ def _check_values(layout: Layout, subject: object) -> None:
         value = getattr(layout, key)
         if value not in allowed:
             raise InputError(subject, f"{key} must be one of {allowed}", repr(value), _REMEDY)
-    for key in ("category", "centroid_origin", "splits"):
+    for key in ("category", "splits"):
         value = getattr(layout, key)
         if not isinstance(value, dict):
             raise InputError(subject, f"{key} must be a mapping", repr(value), _REMEDY)
-    paths = {"sequences": layout.sequences, "labels": layout.labels, **layout.splits}
+    paths = {"sequences": layout.sequences, **layout.splits}
+    paths |= {"labels": layout.labels} if layout.labels else {}
     check_fields(f"{subject}: path of {{}}", paths, dict.fromkeys(paths, _INSIDE), _REMEDY)
-    for key, allowed in (("category", CATEGORIES), ("centroid_origin", ORIGINS)):
-        for value in getattr(layout, key).values():
+    pixels = layout.first_pixel
+    pixels = pixels if isinstance(pixels, dict) else {"*": pixels}
+    for key, mapping, allowed in (
+        ("category", layout.category, (*CATEGORIES, IGNORE)),
+        ("first_pixel", pixels, (0, 1)),
+    ):
+        for value in mapping.values():
             if value not in allowed:
                 rule = f"values of {key} must be one of {allowed}"
                 raise InputError(subject, rule, repr(value), _REMEDY)
+    if not layout.centroid_size_px > 0:
+        rule = "centroid_size_px must be above 0"
+        raise InputError(subject, rule, layout.centroid_size_px, _REMEDY)

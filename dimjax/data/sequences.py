@@ -1,8 +1,8 @@
 """Sequences: frames of one camera, and the clips cut from them.
 
-A sequence is read from a folder of numbered PNG, TIFF or BMP images, a folder with one frames.npy,
-a .npy or TIFF stack, or an MP4 or AVI video. Frames have their native bit depth, 8 bit as uint8
-and 9 to 16 bit as uint16, and are read on demand.
+A sequence is read from a folder of numbered PNG, TIFF, BMP or JPEG images, a folder with one
+frames.npy, a .npy or TIFF stack, or an MP4 or AVI video. Frames have their native bit depth, 8 bit
+as uint8 and 9 to 16 bit as uint16, and are read on demand.
 
     flight = open_sequence("data/sequences/flight3")
     flight.name, flight.shape                           # "flight3", (T, H, W)
@@ -20,9 +20,21 @@ from pathlib import Path
 import numpy as np
 
 from dimjax.atomic_files import check_regular
-from dimjax.data.frame_files import Frames, open_npy, open_tiff_stack
+from dimjax.data.frame_files import NATIVE, Frames, Reading, open_tiff_stack
 from dimjax.data.frame_survey import Survey, survey_frames
-from dimjax.data.image_folders import open_folder_of_frames
+from dimjax.data.image_folders import (
+    list_still_images,
+    open_folder_of_frames,
+    open_images,
+)
+from dimjax.data.stack_files import (
+    open_fits,
+    open_hdf5,
+    open_mat,
+    open_npy,
+    open_npz,
+    open_raw,
+)
 from dimjax.data.video_files import open_video
 from dimjax.errors import InputError
 
@@ -30,11 +42,17 @@ OPENERS = {
     ".npy": open_npy,
     ".tif": open_tiff_stack,
     ".tiff": open_tiff_stack,
-    ".mp4": open_video,
-    ".avi": open_video,
+    **dict.fromkeys((".mp4", ".avi", ".mkv", ".mov", ".ts", ".m4v"), open_video),
+    ".npz": open_npz,
+    ".mat": open_mat,
+    **dict.fromkeys((".raw", ".bin", ".img"), open_raw),
+    **dict.fromkeys((".h5", ".hdf5"), open_hdf5),
+    **dict.fromkeys((".fits", ".fit", ".fts", ".fz"), open_fits),
 }
 
 MAX_FRAME_PIXELS = 2**27  # a header that promises more would exhaust the memory
+
+_WITHOUT_AXES = (open_video, open_tiff_stack)  # their frames are always in the order of time
 
 
 @dataclass(frozen=True)
@@ -47,6 +65,7 @@ class Sequence:
       shape: T, H, W.
       dtype: uint8 or uint16.
       read: Frame number -> new array [H, W], unchecked; call `frame` instead.
+      names: File names of the frames; empty if a file holds several.
       survey: Returns the frames that clips skip; none, unless made by `skip_repeated`.
     """
 
@@ -55,6 +74,7 @@ class Sequence:
     shape: tuple[int, int, int]
     dtype: np.dtype
     read: Callable[[int], np.ndarray] = field(repr=False)
+    names: tuple[str, ...] = field(default=(), repr=False)
     survey: Callable[[], Survey] | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
@@ -107,23 +127,26 @@ def place_of(t: int, usable: np.ndarray) -> int:
     return max(int(np.searchsorted(usable, t, "right")) - 1, 0)
 
 
-def open_sequence(path: str | Path, name: str | None = None) -> Sequence:
+def open_sequence(
+    path: str | Path | tuple[Path, ...], name: str | None = None, reading: Reading = NATIVE
+) -> Sequence:
     """Open a sequence without reading pixels.
 
     Args:
-      path: File or folder of the frames.
+      path: File or folder of the frames, or the images of the frames in order.
       name: Name of the sequence; by default that of the file or folder.
+      reading: Choices between ways to read it.
 
     Raises:
       InputError: The path does not exist, or its frames are damaged, coloured, not numbered without
         gaps, or not all of one size and depth.
     """
-    path = Path(path)
+    files, path = (path, path[0].parent) if isinstance(path, tuple) else (None, Path(path))
     name = name or (path.resolve().name if path.is_dir() else path.stem)
     if not name.isprintable():  # e.g. a line break, or bytes that are no UTF-8
         rule = "the name of a sequence must be printable UTF-8 text"
         raise InputError(path, rule, repr(name), "Rename it.")
-    frames = _open_frames(path)
+    frames = open_images(files, reading.channel) if files else _open_frames(path, reading)
     pixels = frames.shape[1] * frames.shape[2]
     if pixels > MAX_FRAME_PIXELS:
         rule = f"a frame must have at most {MAX_FRAME_PIXELS:,} pixels"
@@ -198,16 +221,19 @@ def clip_frames(
     return t, second, third, fourth
 
 
-def _open_frames(path: Path) -> Frames:
+def _open_frames(path: Path, reading: Reading) -> Frames:
     if path.is_dir():
-        return open_folder_of_frames(path)
+        return open_folder_of_frames(path, reading)
     if not path.exists():
         raise InputError(path, "a sequence must exist", "nothing", "Correct the path.")
+    if list_still_images(path):
+        return open_images([path], reading.channel)
     if path.suffix.lower() not in OPENERS:
         rule = f"a sequence is a folder of images or a file of type {', '.join(OPENERS)}"
         raise InputError(path, rule, path.suffix or "no suffix", "Convert it.")
     check_regular(path)
-    return OPENERS[path.suffix.lower()](path)
+    opener = OPENERS[path.suffix.lower()]
+    return opener(path) if opener in _WITHOUT_AXES else opener(path, reading.stack_axes)
 
 
 def _check_index(t: int, length: int, subject: object) -> None:

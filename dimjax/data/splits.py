@@ -1,6 +1,5 @@
 """Splits of a data folder into training, validation and test sequences.
 
-    read_splits({"train": path / "train.txt"}, names, "sequences/*", raise_error)
     splits = with_validation(folder.splits, val_share=0.15, seed=0)
     splits["train"], splits["val"]                      # lists of sequence names
     starts_without_labels(folder.splits)                # only new sequences to train on
@@ -11,67 +10,10 @@ front of the same cloud, so a network could memorise a test frame from its neigh
 
 import hashlib
 from collections.abc import Collection, Mapping
-from pathlib import Path
 
-from dimjax.data.csv_files import read_text
-from dimjax.errors import InputError, OnError
+from dimjax.errors import InputError
 
 LABELLED_SPLITS = ("train", "val", "test")  # sequences of the split "new" have no labels yet
-
-
-def read_splits(
-    files: Mapping[str, Path], sequences: Collection[str], pattern: str, on_error: OnError
-) -> dict[str, list[str]]:
-    """Read the names of the sequences of each split, one a line; blank lines are ignored.
-
-    A split without a file is empty. The file of "train" may be missing only if "new" has sequences.
-
-    Args:
-      files: Split -> its file.
-      sequences: Names of all sequences of the folder.
-      pattern: Their glob pattern, for messages.
-      on_error: Is called for each error: a missing file, an unknown name, or one that occurs twice.
-    """
-    has_new = "new" in files and files["new"].exists() and files["new"].read_bytes().strip()
-    assigned: dict[str, str] = {}
-    return {
-        split: _read_split(file, sequences, pattern, assigned, on_error)
-        if file.exists() or (split == "train" and not has_new)
-        else []
-        for split, file in files.items()
-    }
-
-
-def _read_split(
-    file: Path,
-    sequences: Collection[str],
-    pattern: str,
-    assigned: dict[str, str],
-    on_error: OnError,
-) -> list[str]:
-    """Read the names of a split; `assigned` maps those of all splits to their lines."""
-    try:
-        lines = read_text(file).split("\n")
-    except InputError as error:
-        on_error(error)
-        return []
-    names = []
-    for number, line in enumerate(lines, start=1):
-        name, subject = line.strip(), f"{file} line {number}"
-        if not name:
-            continue
-        if name not in sequences:
-            rule = f"a split must name sequences at {pattern}"
-            remedy = "Correct the name or remove the line."
-            on_error(InputError(subject, rule, repr(name), remedy))
-        elif name in assigned:
-            rule = f"{name} must be in one split, once"
-            value = f"it in {assigned[name]} too"
-            on_error(InputError(subject, rule, value, "Remove one of them."))
-        else:
-            assigned[name] = subject
-            names.append(name)
-    return names
 
 
 def starts_without_labels(splits: Mapping[str, Collection | int]) -> bool:

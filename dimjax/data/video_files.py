@@ -23,6 +23,9 @@ from dimjax.errors import InputError
 CACHE_BYTES = 64 * 2**20  # cached frames of each open video
 MIN_CACHED_FRAMES = 32  # cached in any case: clips of stride 8 go back this far
 
+_UPRIGHT = (65536, 0, 0, 0, 65536, 0, 0, 0, 1 << 30)  # display matrix that changes nothing
+# Pixel formats that are not read -> one that holds the same levels.
+_LOSSLESS = {"pal8": "bgr0", "yuyv422": "yuv422p", "uyvy422": "yuv422p", "nv12": "yuv420p"}
 _PACKED_COLOUR = {"rgb24": 3, "bgr24": 3, "rgb0": 4, "bgr0": 4}  # bytes per pixel
 
 
@@ -46,6 +49,7 @@ def open_video(path: Path) -> Frames:
         if stream is None or stream.codec_context is None:
             rule = "a video must have a video stream that FFmpeg can decode"
             raise InputError(path, rule, "none", "Convert it losslessly, for instance to FFV1.")
+        _check_streams(container, path)
         form = _format(stream.codec_context.format, stream.height, stream.width, path)
         announced = stream.frames
         total, length, damaged = _count_packets(container.demux(stream))
@@ -54,6 +58,30 @@ def open_video(path: Path) -> Frames:
         raise InputError(path, rule, f"{total} frames, {damaged} of them damaged", COPY_REMEDY)
     shape = (length, form.height, form.width)
     return Frames(shape, form.dtype, _Reader(path, form, length))
+
+
+def _check_streams(container: av.container.InputContainer, path: Path) -> None:
+    """Raise if a video has two streams, or is to be shown turned or mirrored."""
+    streams = [it for it in container.streams.video if it.codec_context is not None]
+    if len(streams) > 1:
+        sizes = ", ".join(f"{it.index}: {it.width}x{it.height} {it.codec.name}" for it in streams)
+        remedy = f"Copy one: ffmpeg -i {path.name} -map 0:v:0 -c copy one{path.suffix}"
+        raise InputError(path, "a video must have one video stream", sizes, f"{remedy}.")
+    with readable(path):
+        first = next(container.decode(streams[0]), None)
+    matrix = display_matrix(first) if first is not None else _UPRIGHT
+    if matrix != _UPRIGHT:
+        remedy = "Turn the pixels, which players do and labels may need: "
+        remedy += f"ffmpeg -i {path.name} -c:v ffv1 {path.stem}.mkv."
+        value = f"a display matrix {matrix}"
+        raise InputError(path, "a video must be stored as it is shown", value, remedy)
+    container.seek(0)
+
+
+def display_matrix(frame: av.VideoFrame) -> tuple[int, ...]:
+    """Return the matrix by which a frame is to be turned or mirrored when it is shown."""
+    data = frame.side_data.get("DISPLAYMATRIX")
+    return _UPRIGHT if data is None else tuple(np.frombuffer(data, "<i4").tolist())
 
 
 def _count_packets(packets: Iterable[av.Packet]) -> tuple[int, int, int]:
@@ -149,9 +177,11 @@ def _format(stored: av.VideoFormat | None, height: int, width: int, subject: obj
     bits = stored.components[0].bits if stored is not None else 0
     luma = name.startswith(("gray", "yuv")) and not name.startswith("grayf")
     colour = name in _PACKED_COLOUR or name.startswith("gbrp") and "f" not in name
-    if not (luma or colour) or not 8 <= bits <= 16 or name.endswith("be"):
-        rule = "a video's pixels must be stored as gray*, yuv* or rgb, 8 bit or little-endian"
-        remedy = "Convert it losslessly, for instance to FFV1 with pixel format gray16le."
+    if not (luma or colour) or not 8 <= bits <= 16:
+        rule = "a video's pixels must be stored as gray*, yuv* or rgb of 8 to 16 bit"
+        same = _LOSSLESS.get(name)
+        remedy = f"Convert it without loss: ffmpeg -i IN -c:v ffv1 -pix_fmt {same} OUT.mkv."
+        remedy = remedy if same else "Save grey levels of 8 to 16 bit."
         raise InputError(subject, rule, name, remedy)
     return _Format(name, height, width, np.dtype(np.uint8 if bits == 8 else np.uint16))
 
@@ -163,5 +193,7 @@ def _describe(form: _Format) -> str:
 def _plane(plane: av.video.plane.VideoPlane, form: _Format, samples: int) -> np.ndarray:
     """Return the rows of a plane without padding, top row first: [H, W * samples]."""
     rows = np.frombuffer(plane, np.uint8).reshape(plane.height, abs(plane.line_size))
-    used = rows[:, : form.width * samples * form.dtype.itemsize].view(form.dtype)
+    stored = form.dtype.newbyteorder(">" if form.name.endswith("be") else "<")
+    used = rows[:, : form.width * samples * form.dtype.itemsize].view(stored)
+    used = used.astype(form.dtype, copy=False)
     return used[::-1] if plane.line_size < 0 else used

@@ -196,6 +196,18 @@ class RoundContext:
         labels, match_px = labels[list(COLUMNS)], self.config.detection.match_px
         return ledger.create_or_open(self.paths.ledger, labels, self.folder.shapes, match_px)
 
+    def corrected_labels(self) -> pd.DataFrame:
+        """Return the labels of the run with all decisions of its reviews, without planted errors.
+
+        Raises:
+          InputError: The run has no ledger yet.
+        """
+        if not self.paths.ledger.exists():
+            rule, remedy = "a run's labels must be known", "Run `build` first."
+            raise InputError(self.paths.ledger, rule, "no ledger", remedy)
+        with self.open_ledger() as db:
+            return ledger.labels_as_of(db)
+
     def trained_labels(self, db: ledger.Ledger) -> tuple[pd.DataFrame, pd.DataFrame]:
         """Return the labels that the round was trained on, ids in the index, and planted errors."""
         planted = planting.read(self.paths.planted)

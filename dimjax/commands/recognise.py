@@ -1,0 +1,68 @@
+"""Recognise the layout of a folder: for `check --input`, and for a configuration with layout auto.
+
+layout, doubts = describe("data/unknown")               # prints the evidence and the keys
+apply(config)                                           # config.data.layout=auto, from now on found
+"""
+
+import shlex
+from pathlib import Path
+
+from dimjax.data.layouts import Layout
+from dimjax.data.presets import AUTO, PRESETS
+from dimjax.data.recognition import recognise
+from dimjax.errors import InputError
+from dimjax.progress import say
+
+
+def describe(path: str | Path) -> tuple[Layout, list[InputError]]:
+    """Print the contents of a folder, as far as they are recognised, and the keys that read it.
+
+    Returns:
+      The layout, and the problems that only the user can solve.
+
+    Raises:
+      InputError: There is no such folder, or no frame in it.
+    """
+    found = recognise(path)
+    for line in found.evidence:
+        say(f"found: {line}")
+    say("To read it, use --config.data.layout=auto, or these keys:")
+    for flag in (f"--config.data.folder={shlex.quote(str(path))}", *_flags(found.layout)):
+        say(f"    {flag}")
+    return found.layout, found.doubts
+
+
+def apply(config) -> None:
+    """Replace the layout auto of a configuration by that of its folder.
+
+    Keys of the layout that were given beside `auto` are kept.
+
+    Raises:
+      InputError: The configuration has no data folder, the folder contains no frame, or two of its
+        sources of labels differ.
+    """
+    given = config.data.layout.to_dict()
+    if given["sequences"] != AUTO.sequences:
+        return
+    if not config.data.folder:
+        rule, remedy = "the layout auto needs a folder", "Set data.folder."
+        raise InputError("config.data.layout", rule, "data.folder=''", remedy)
+    found = recognise(config.data.folder)
+    chosen = {key: value for key, value in given.items() if value != getattr(AUTO, key)}
+    if found.doubts and not {"labels", "sequences"} & chosen.keys():
+        raise found.doubts[0]
+    say(f"layout of {config.data.folder}: {'; '.join(found.evidence)}")
+    with config.unlocked(), config.ignore_type():
+        config.data.layout = type(config)(found.layout._asdict() | chosen)
+
+
+def _flags(layout: Layout) -> list[str]:
+    """Flags that set a layout: the name of a preset, or the keys that differ from the default."""
+    names = [name for name, preset in PRESETS.items() if preset == layout]
+    if names:
+        return [f"--config.data.layout={names[0]}"]
+    changed = {k: v for k, v in layout._asdict().items() if v != getattr(Layout(), k)}
+    values = {"splits": {}} | changed  # that of configs/default.py is not empty
+    return [
+        f"--config.data.layout.{key}={shlex.quote(str(value))}" for key, value in values.items()
+    ]

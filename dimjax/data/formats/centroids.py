@@ -1,0 +1,100 @@
+"""Centroids of a sequence: a CSV with a header, or a text with one line per frame.
+
+The CSV has the columns frame, x and y; other columns are ignored. In a text, line k (from 0)
+belongs to frame k and contains pairs of numbers, separated by tab, space, comma or semicolon.
+`None`, `0 0`, `-1 -1`, `nan nan` or nothing means that there is no target.
+
+    5 7             one target; its pixel is numbered 5, 7
+    5 7 9 11        two targets
+    None
+
+Two kinds of text can be read in two ways and are refused: decimal commas (`54,4 37,1`), and four
+numbers in every line, which are usually boxes.
+"""
+
+import re
+from pathlib import Path
+
+from dimjax.data.csv_files import line_numbers, parse_numbers, read_columns, read_text
+from dimjax.data.formats.marks import Mark, Options, to_number
+from dimjax.errors import InputError, OnError
+
+_NONE = re.compile(r"\s*(none|nan|-1(\.0*)?|0*(\.0*)?)\s*", re.IGNORECASE)
+_COMMAS = re.compile(r"-?\d+,\d+([\s;]+-?\d+,\d+)+")  # 54,4 37,1
+
+
+def read_centroids(path: Path, options: Options, on_error: OnError) -> list[Mark]:
+    """Read the centroids of a CSV or of a text, whose pairs have the order of the options."""
+    rows = read_text(path).split("\n")
+    if any(re.search("[a-z]", word) for word in _words(re.sub(_NONE_WORDS, "", rows[0].lower()))):
+        return _of_csv(path, on_error)
+    return _of_text(rows, path, options, on_error)
+
+
+_NONE_WORDS = re.compile(r"\b(none|nan|\d[\d.]*e[+-]?\d+)\b")
+
+
+def _of_csv(path: Path, on_error: OnError) -> list[Mark]:
+    texts = read_columns(path, ("frame", "x", "y"), allow_others=True, on_error=on_error)
+    pairs = list(zip(texts["x"], texts["y"], strict=True))
+    rows = [k for k, pair in enumerate(pairs) if None not in pair and not _is_none(*pair)]
+    lines = [line_numbers(texts)[row] for row in rows]
+    columns = [
+        parse_numbers(
+            name, [texts[name][row] for row in rows], path, lines, name == "frame", on_error
+        )
+        for name in ("frame", "x", "y")
+    ]
+    table = zip(lines, *(column.tolist() for column in columns), strict=True)
+    return [Mark(f"line {n}", *row) for n, *row in table if not _has_nan(row)]
+
+
+def _has_nan(row: list[float]) -> bool:
+    return any(value != value for value in row)
+
+
+def _of_text(rows: list[str], path: Path, options: Options, on_error: OnError) -> list[Mark]:
+    words = [_words(row) for row in rows]
+    counts = {len(of_row) for of_row in words if of_row and not _is_none(*of_row)}
+    if counts == {4} and sum(map(bool, words)) > 1:
+        rule = "the lines must be centroids, not boxes"
+        remedy = (
+            "Set label_format to 'rectangles' if they are x, y, w, h. If each frame has two "
+            "targets, write a CSV with the columns frame, x and y."
+        )
+        raise InputError(path, rule, f"four numbers in every line, such as {rows[0]!r}", remedy)
+    marks = []
+    for frame, row in enumerate(rows):
+        try:
+            marks += _of_line(row, words[frame], frame, f"{path} line {frame + 1}", options)
+        except InputError as error:
+            on_error(error)
+    return marks
+
+
+def _of_line(row: str, words: list[str], frame: int, subject: str, options: Options) -> list[Mark]:
+    if [word.lower() for word in words] in (["none"], ["nan"], ["-1"]):
+        return []
+    if _COMMAS.fullmatch(row.strip()):
+        rule = "commas must either separate all numbers or none"
+        remedy = "Write decimal points, or separate all numbers by spaces."
+        raise InputError(subject, rule, repr(row), remedy)
+    if len(words) % 2:
+        rule = "a line must contain pairs of numbers, None or nothing"
+        raise InputError(subject, rule, repr(row), "Correct the line.")
+    marks = []
+    for first, second in zip(words[::2], words[1::2], strict=True):
+        if not _is_none(first, second):
+            pair = (first, second) if options.order == "xy" else (second, first)
+            x, y = (to_number(word, subject, key) for word, key in zip(pair, "xy", strict=True))
+            marks.append(Mark(f"line {frame + 1}", frame + options.first_frame, x, y))
+    return marks
+
+
+def _words(row: str) -> list[str]:
+    return [word for word in re.split(r"[\s,;]+", row) if word]
+
+
+def _is_none(*words: str) -> bool:
+    """Whether all words mean that there is no target."""
+    return all(_NONE.fullmatch(word) for word in words)

@@ -1,0 +1,64 @@
+"""Boxes in the format of COCO: JSON with images, annotations and categories.
+
+    {"images": [{"id": 1, "file_name": "images/test/data6/0.bmp"}], "annotations": [{"image_id": 1,
+     "bbox": [10, 20, 8, 8], "category_id": 1}], "categories": [{"id": 1, "name": "target"}]}
+
+Categories and images that no annotation uses may be of any kind.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from dimjax.data.formats.marks import Mark, Options, read_json, to_number
+from dimjax.errors import InputError, OnError
+
+_REMEDY = "Correct the file, or export it again."
+
+
+def read_coco(path: Path, options: Options, on_error: OnError) -> list[Mark]:
+    """Read the boxes of all images of a file."""
+    content = read_json(path)
+    images = _by_id(path, content, "images", "file_name")
+    names = _by_id(path, content, "categories", "name")
+    marks = []
+    for k, row in enumerate(_rows(path, content, "annotations")):
+        try:
+            marks.append(_mark(f"annotations[{k}]", row, images, names, path))
+        except InputError as error:
+            on_error(error)
+    return marks
+
+
+def _mark(place: str, row: dict, images: dict, names: dict, path: Path) -> Mark:
+    subject = f"{path} {place}"
+    for key, known in (("image_id", images), ("category_id", names)):
+        if row.get(key) not in known:
+            raise InputError(subject, f"{key} must occur in the file", row.get(key), _REMEDY)
+    box = row.get("bbox")
+    if not isinstance(box, list) or len(box) != 4:
+        raise InputError(subject, "bbox must be a list of x, y, w, h", box, _REMEDY)
+    numbers = [to_number(value, subject, f"bbox[{k}]") for k, value in enumerate(box)]
+    track = row.get("track_id", (row.get("attributes") or {}).get("track_id", ""))
+    return Mark(place, images[row["image_id"]], *numbers, names[row["category_id"]], str(track))
+
+
+def _by_id(path: Path, content: Any, key: str, value: str) -> dict[Any, str]:
+    """Id -> text of each row of a list."""
+    texts = {}
+    for k, row in enumerate(_rows(path, content, key)):
+        if "id" not in row or value not in row:
+            rule = f"there must be the keys id and {value}"
+            raise InputError(f"{path} {key}[{k}]", rule, ", ".join(row), _REMEDY)
+        if row["id"] in texts:
+            rule = "each id must occur once"
+            raise InputError(f"{path} {key}[{k}]", rule, row["id"], _REMEDY)
+        texts[row["id"]] = str(row[value])
+    return texts
+
+
+def _rows(path: Path, content: Any, key: str) -> list[dict]:
+    rows = content.get(key) if isinstance(content, dict) else None
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        rule = f"it must contain a list {key} of objects"
+        raise InputError(path, rule, str(content)[:60], "Correct the file or label_format.")
+    return rows

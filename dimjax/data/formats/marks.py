@@ -1,0 +1,113 @@
+"""Marks: labels as a file states them, before conventions of pixels and frames are applied.
+
+table = marks_table([Mark("line 3", 17, 298.0, 247.0, 44.0, 34.0)])
+table.place[0]                                      # "line 3"
+"""
+
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from dimjax.data.csv_files import read_text
+from dimjax.errors import InputError, OnError
+
+BOX_POINTS = ("corner", "centre", "bottom-left")
+
+
+class Mark(NamedTuple):
+    """A label in the numbers of its file."""
+
+    place: str  # within the file, such as "line 3", for errors
+    frame: int | str  # number of the frame, or path of its image; "" if the file is of one frame
+    x: float
+    y: float
+    w: float = math.nan  # unknown for points
+    h: float = math.nan
+    category: str = ""  # name of its class; "" if the format has none
+    track: str = ""
+    sequence: str = ""  # "" if the file or the path of the image tells it
+    source: str = "annotator"
+
+
+class Options(NamedTuple):
+    """Facts about a file that it does not contain."""
+
+    order: str = "xy"  # of the two numbers of a point: xy or rowcol
+    classes: tuple[str, ...] = ()  # names of numbered classes, from 0
+    first_frame: int = 0  # number of the first frame
+
+
+class Format(NamedTuple):
+    """A format of label files.
+
+    Attributes:
+      read: Reads the marks of a file; called with path, options and on_error.
+      scope: What a file covers: folder (or a part of it), sequence or frame.
+      has_classes: Whether each label has a class.
+      is_point: Whether labels are numbers of pixels rather than boxes.
+      box_point: The point of a box that x, y are.
+      is_inclusive: Whether boxes are first and last pixel if pixels are counted from 1.
+      is_normalised: Whether coordinates are shares of the frame's width and height.
+    """
+
+    read: Callable[[Path, Options, OnError], list[Mark]]
+    scope: str
+    has_classes: bool = False
+    is_point: bool = False
+    box_point: str = "corner"
+    is_inclusive: bool = False
+    is_normalised: bool = False
+
+
+def to_number(value: Any, subject: str, key: str) -> float:
+    """Convert a text or a JSON value to a finite number.
+
+    Raises:
+      InputError: It is none.
+    """
+    try:
+        number = math.nan if isinstance(value, bool) or "_" in str(value) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if not math.isfinite(number):
+        rule, remedy = f"{key} must be a finite number", "Correct or remove it."
+        raise InputError(subject, rule, repr(value), remedy)
+    return number
+
+
+def to_integer(value: Any, subject: str, key: str) -> int:
+    """Convert a text or a JSON value to an integer.
+
+    Raises:
+      InputError: It is none.
+    """
+    number = to_number(value, subject, key)
+    if number != round(number):
+        rule, remedy = f"{key} must be a whole number", "Correct or remove it."
+        raise InputError(subject, rule, repr(value), remedy)
+    return int(number)
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file.
+
+    Raises:
+      InputError: The file is missing or no JSON.
+    """
+    try:
+        return json.loads(read_text(path))
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise InputError(path, "it must be JSON", error, "Export it again.") from error
+
+
+def each_line(path: Path, parse: Callable[[str, int], list[Mark]], on_error: OnError) -> list[Mark]:
+    """Parse the lines of a text, counted from 1; a line that raises an InputError is left out."""
+    marks: list[Mark] = []
+    for number, line in enumerate(read_text(path).split("\n"), start=1):
+        try:
+            marks += parse(line.strip(), number)
+        except InputError as error:
+            on_error(error)
+    return marks

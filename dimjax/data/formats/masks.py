@@ -1,0 +1,54 @@
+"""Masks of a frame: an image in which each connected component of set pixels is one label.
+
+A pixel is set if a colour of it is not 0, in any of the modes 1, L, P, RGB, RGBA and 16 bit; in a
+JPEG, whose zeros are not exact, if it is brighter than half the brightest. Pixels that touch at a
+corner are connected. A box spans its component.
+
+    read_masks(Path("masks/flight3/0001.png"), Options(), raise_error)
+"""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from scipy import ndimage
+
+from dimjax.data.formats.marks import Mark, Options
+from dimjax.data.frame_files import readable
+from dimjax.errors import InputError, OnError
+
+_LARGEST_SHARE = 0.5  # of set pixels: above it, a mask is inverted or no mask
+
+
+def read_masks(path: Path, options: Options, on_error: OnError) -> list[Mark]:
+    """Read the components of a mask as boxes whose x, y is the top-left corner."""
+    components, _ = ndimage.label(set_pixels(path), np.ones((3, 3)))
+    boxes = []
+    for k, (rows, columns) in enumerate(ndimage.find_objects(components), start=1):
+        size = columns.stop - columns.start, rows.stop - rows.start
+        boxes.append(Mark(f"component {k}", "", columns.start, rows.start, *size))
+    return boxes
+
+
+def set_pixels(path: Path) -> np.ndarray:
+    """Read which pixels of a mask are set, [H, W] bool.
+
+    Raises:
+      InputError: The file is no readable image, or most of its pixels are set.
+    """
+    with readable(path), Image.open(path) as image:
+        lossy = image.format == "JPEG"
+        if image.mode in ("P", "PA", "CMYK"):
+            image = image.convert("RGBA")
+        pixels = np.asarray(image)
+    if pixels.ndim == 3:
+        colours = pixels[..., : 1 if pixels.shape[2] == 2 else 3].max(axis=-1)
+        # A mask may lie in the alpha channel alone.
+        has_alpha = pixels.shape[2] in (2, 4) and (pixels[..., :3] == pixels[0, 0, :3]).all()
+        pixels = pixels[..., -1] if has_alpha and (pixels[..., -1] != 255).any() else colours
+    found = pixels > pixels.max() / 2 if lossy else pixels > 0
+    if found.mean() > _LARGEST_SHARE:
+        rule = "a mask must be 0 where there is no target"
+        value = f"{found.mean():.0%} of its pixels set"
+        raise InputError(path, rule, value, "Invert the mask, or correct the key labels.")
+    return found

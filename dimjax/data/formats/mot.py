@@ -1,0 +1,32 @@
+"""Tracks of a sequence in the format of the MOT Challenge: gt.txt.
+
+    frame,id,x,y,w,h,flag,class,visibility
+
+Frames and pixels are counted from 1. The last three columns may be absent. Rows of flag 0 are not
+to be evaluated and are left out.
+"""
+
+from pathlib import Path
+
+from dimjax.data.formats.marks import Mark, Options, each_line, to_integer, to_number
+from dimjax.errors import InputError, OnError
+
+
+def read_mot(path: Path, options: Options, on_error: OnError) -> list[Mark]:
+    """Read the boxes of a text, one per line."""
+
+    def parse(line: str, number: int) -> list[Mark]:
+        if not line:
+            return []
+        words, subject = [word.strip() for word in line.split(",")], f"{path} line {number}"
+        if not 6 <= len(words) <= 10:
+            rule = "a line must be frame, id, x, y, w, h, flag, class, visibility"
+            raise InputError(subject, rule, repr(line), "Correct the line or label_format.")
+        frame, track = (to_integer(words[k], subject, key) for k, key in enumerate(("frame", "id")))
+        box = [to_number(words[2 + k], subject, key) for k, key in enumerate("xywh")]
+        flag = to_number(words[6], subject, "flag") if len(words) > 6 else 1
+        kind = words[7] if len(words) > 7 else "-1"
+        track = "" if track == -1 else str(track)
+        return [Mark(f"line {number}", frame, *box, kind, track)] if flag else []
+
+    return each_line(path, parse, on_error)

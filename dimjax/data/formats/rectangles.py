@@ -1,0 +1,33 @@
+"""Rectangles of one object, as single-object tracking has them (GOT-10k, OTB): a text.
+
+Line k (from 0) belongs to frame k: `x,y,w,h`, separated by comma, tab, space or semicolon. Sizes of
+0, `nan` or nothing mean that the object is not there.
+
+    298,247,44,34
+    0,0,0,0
+"""
+
+import re
+from pathlib import Path
+
+from dimjax.data.formats.marks import Mark, Options, each_line, to_number
+from dimjax.errors import InputError, OnError
+
+
+def read_rectangles(path: Path, options: Options, on_error: OnError) -> list[Mark]:
+    """Read one rectangle or none per line."""
+
+    def parse(line: str, number: int) -> list[Mark]:
+        words = [word for word in re.split(r"[\s,;]+", line) if word]
+        absent = all(word.lower() in ("nan", "none") for word in words)
+        if absent:
+            return []
+        subject = f"{path} line {number}"
+        if len(words) != 4:
+            rule = "a line must contain x, y, w, h or nothing"
+            raise InputError(subject, rule, repr(line), "Correct the line.")
+        box = [to_number(word, subject, key) for word, key in zip(words, "xywh", strict=True)]
+        frame = number - 1 + options.first_frame
+        return [Mark(f"line {number}", frame, *box)] if any(box[2:]) else []
+
+    return each_line(path, parse, on_error)

@@ -1,0 +1,104 @@
+"""Conversion of the marks of a file to a label table, by the conventions of a layout.
+
+    table = to_labels(marks, layout, shapes, raise_error, "gt.txt")
+
+The numbers of a file become pixels whose top-left corner is (0, 0), x, y the centre of a box,
+frames that count from 0, and the categories target and interference. Labels of the category
+`ignore` are left out.
+"""
+
+from fnmatch import fnmatchcase
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from dimjax.data.formats import FORMATS
+from dimjax.data.labels import CATEGORIES, COLUMNS
+from dimjax.data.layouts import IGNORE, Layout
+from dimjax.errors import InputError, OnError
+
+_SHIFTS = {"corner": (0.5, 0.5), "centre": (0.0, 0.0), "bottom-left": (0.5, -0.5)}
+
+
+def to_labels(
+    marks: pd.DataFrame, layout: Layout, shapes, on_error: OnError, subject: object
+) -> pd.DataFrame:
+    """Convert marks, with their sequences and frame numbers, to a label table.
+
+    Args:
+      marks: Table with the fields of Mark; `frame` counts from the layout's first frame.
+      layout: The layout, with the conventions.
+      shapes: T, H, W of each sequence.
+      on_error: Is called once for each class that has no category.
+      subject: File of the marks, for errors.
+
+    Returns:
+      Label table with the index `place`; unchecked.
+    """
+    form = FORMATS[layout.label_format]
+    marks = marks.assign(category=_categories(marks, layout, on_error, subject))
+    marks = marks[marks.category.isin(CATEGORIES)]
+    first = marks.sequence.map(lambda name: _first_pixel(layout, name, subject)).to_numpy(
+        dtype=float
+    )
+    box = marks[["x", "y", "w", "h"]].to_numpy(dtype=float).T
+    if form.is_normalised:
+        sizes = [shapes[name][:0:-1] for name in marks.sequence]
+        box = box * np.array(sizes, dtype=float).reshape(-1, 2)[:, [0, 1, 0, 1]].T
+    x, y, w, h = box
+    if form.is_point:
+        x, y, w = x + 0.5, y + 0.5, np.full_like(x, layout.centroid_size_px)
+        h = w
+    else:
+        w, h = (w + first, h + first) if form.is_inclusive else (w, h)
+        right, down = _SHIFTS[layout.box_point or form.box_point]
+        x, y = x + right * w, y + down * h
+    table = marks.assign(x=x - first, y=y - first, w=w, h=h, frame=marks.frame - layout.first_frame)
+    texts = dict.fromkeys(("sequence", "category", "track", "source"), "str")
+    return table.set_index("place")[list(COLUMNS)].astype({"frame": "int64", **texts})
+
+
+def _first_pixel(layout: Layout, name: str, subject: object) -> int:
+    if isinstance(layout.first_pixel, dict):
+        return value_of(layout.first_pixel, "first_pixel", name, subject)
+    return layout.first_pixel
+
+
+def _categories(marks: pd.DataFrame, layout: Layout, on_error: OnError, subject: object) -> list:
+    """Category of each mark; that of a class without one is reported once, and ignored."""
+    pairs = list(zip(marks.category, marks.sequence, strict=True))
+    categories = {pair: _category(layout, *pair) for pair in dict.fromkeys(pairs)}
+    for kind in dict.fromkeys(kind for (kind, _), found in categories.items() if found is None):
+        rule = "each class of the labels must have a category, target, interference or ignore"
+        remedy = f"Set the key category of the layout, e.g. category={{{kind!r}: 'target'}}."
+        value = f"class {kind!r} without one, in {marks.category.eq(kind).sum()} labels"
+        on_error(InputError(subject, rule, value, remedy))
+    return [categories[pair] or IGNORE for pair in pairs]
+
+
+def _category(layout: Layout, kind: str, sequence: str) -> str | None:
+    if kind and not layout.category:
+        return kind if kind in CATEGORIES else None
+    if kind:
+        return _longest_match(layout.category, [kind, sequence])
+    return _longest_match(layout.category, [sequence])
+
+
+def value_of(patterns: dict[str, Any], key: str, sequence: str, path: object) -> Any:
+    """Return the value of the longest pattern that matches a sequence.
+
+    Raises:
+      InputError: None matches.
+    """
+    value = _longest_match(patterns, [sequence])
+    if value is None:
+        rule = f"a pattern of {key} must match sequence {sequence}"
+        raise InputError(f"layout of {path}", rule, list(patterns), "Add a pattern.")
+    return value
+
+
+def _longest_match(patterns: dict[str, Any], names: list[str]) -> Any:
+    matching = [pattern for pattern in patterns if any(fnmatchcase(it, pattern) for it in names)]
+    # Not the first one: a configuration does not keep the order of its keys.
+    return patterns[max(matching, key=len)] if matching else None

@@ -1,0 +1,214 @@
+"""The labels of a data folder: which files hold them, read in any format of `formats`.
+
+A file holds the labels of the whole folder (or of a part of it), of a sequence or of a frame.
+
+    files = LabelFiles(path, layout, folder.files, make_index, required, only_new)
+    files.read(folder.shapes, raise_error)              # checked label table
+"""
+
+import math
+import warnings
+from collections.abc import Callable, Collection, Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from dimjax.data.formats import FORMATS, Options, read_classes
+from dimjax.data.formats.marks import Mark
+from dimjax.data.frame_index import FrameIndex
+from dimjax.data.label_conventions import to_labels, value_of
+from dimjax.data.labels import COLUMNS, check_labels
+from dimjax.data.layouts import Layout
+from dimjax.data.listing import Source, frame_texts, placeholders
+from dimjax.data.patterns import FRAME, SEQUENCE, fill, glob_of, match
+from dimjax.errors import InputError, OnError
+
+Shapes = Mapping[str, tuple[int, int, int]]  # T, H, W of each sequence
+
+_UNKNOWN = (math.inf,) * 3  # shape of a sequence that is not used or cannot be opened
+# A label file, or the folder of many; its marks; and the sequences that it may name.
+_Part = tuple[Path, list[Mark], Collection[str]]
+
+
+class LabelFiles:
+    """The label files of a data folder.
+
+    Args:
+      path: The folder.
+      layout: Locations and formats of its files.
+      files: Sequence -> its files.
+      make_index: Makes the index of all frames.
+      required: Sequences that must have a label file, if each has its own.
+      only_new: Whether there are only new sequences, so that no label is needed.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        layout: Layout,
+        files: Mapping[str, Source],
+        make_index: Callable[[], FrameIndex],
+        required: Collection[str],
+        only_new: bool,
+    ):
+        self._path, self._layout, self._files = path, layout, files
+        self._make_index, self._required, self._only_new = make_index, required, only_new
+        self._form = FORMATS[layout.label_format]
+        classes = read_classes(path) if self._form.has_classes else ()
+        self._options = Options(layout.centroid_order, classes, layout.first_frame)
+
+    def read(self, shapes: Shapes, on_error: OnError) -> pd.DataFrame:
+        """Read and check all labels; invalid rows and files are reported and left out."""
+        tables = []
+        for file, marks, names in self._parts(shapes, on_error):
+            marks = self._with_frames(marks, file, on_error)
+            of_file = {name: shapes[name] for name in names if name in shapes}
+            unused = set(names) - set(shapes)
+            marks = marks[~marks.sequence.isin(unused)]
+            table = to_labels(marks, self._layout, of_file, on_error, file)
+            if self._layout.surplus_rows == "drop":
+                table = _without_surplus(table, of_file, file)
+            tables.append(check_labels(table, of_file, file, on_error))
+        empty = pd.DataFrame(columns=COLUMNS).astype({"frame": int})
+        return pd.concat([table for table in tables if len(table)] or [empty], ignore_index=True)
+
+    def _parts(self, shapes: Shapes, on_error: OnError) -> Iterator[_Part]:
+        if not self._form.has_classes:
+            for name in shapes:  # even if it has no label
+                value_of(self._layout.category, "category", name, self._path)
+        if not self._layout.labels:
+            return iter(())
+        if self._form.scope == "frame":
+            return self._of_frames(shapes, on_error)
+        if SEQUENCE in self._layout.labels:
+            return self._of_sequences(on_error)
+        return self._of_folder(on_error)
+
+    def _of_folder(self, on_error: OnError) -> Iterator[_Part]:
+        """Marks of files that cover several sequences."""
+        files, only = sorted(self._path.glob(self._layout.labels)), self._path / self._layout.labels
+        if not files and only.is_symlink():  # reading it says what is wrong with it
+            files = [only]
+        if not files and not self._only_new:
+            raise self._missing(only)
+        for file in files:
+            yield file, self._read(file, on_error), self._files
+
+    def _of_sequences(self, on_error: OnError) -> Iterator[_Part]:
+        """Marks of files that cover one sequence each."""
+        used: set[Path] = set()
+        for name, source in self._files.items():
+            texts = {"sequence": name} | placeholders(source, self._path, self._layout)
+            found = sorted(self._path.glob(glob_of(fill(self._layout.labels, **texts))))
+            used |= set(found)
+            if len(found) > 1:
+                rule, remedy = "a sequence must have one label file", "Correct the key labels."
+                on_error(InputError(self._path, rule, f"{found[0]} and {found[1]}", remedy))
+            elif not found and name in self._required:
+                on_error(self._missing(self._path / self._layout.labels.format(**texts)))
+            elif found:
+                file = found[0]
+                marks = self._read(file, on_error)
+                marks = [mark._replace(sequence=mark.sequence or name) for mark in marks]
+                yield file, marks, [name]
+        self._report_rest(used)
+
+    def _of_frames(self, shapes: Shapes, on_error: OnError) -> Iterator[_Part]:
+        """Marks of files that cover one frame each, by sequence."""
+        used: set[Path] = set()
+        missing, first = 0, self._layout.first_frame
+
+        def short(file: Path) -> str:
+            return file.relative_to(self._path).as_posix()
+
+        for name, source in self._files.items():
+            length = shapes.get(name, _UNKNOWN)[0]
+            files = self._files_of_frames(name, source, length) if length < math.inf else {}
+            used |= set(files.values())
+            missing += length - len(files) if length < math.inf else 0
+            marks = [
+                mark._replace(sequence=name, frame=t + first, place=f"{short(file)} {mark.place}")
+                for t, file in files.items()
+                for mark in self._read(file, on_error)
+            ]
+            yield self._path, marks, [name]
+        if not used and self._only_new:
+            return
+        if not used:
+            rule = f"there must be label files of the frames at {self._layout.labels}"
+            on_error(InputError(self._path, rule, "none", "Correct the key labels."))
+            return
+        self._report_rest(used)
+        if missing:
+            message = f"{missing} frames have no file {self._layout.labels}: they are taken for "
+            warnings.warn(f"{message}frames without an object.", stacklevel=2)
+
+    def _files_of_frames(self, name: str, source: Source, length: int) -> dict[int, Path]:
+        """Frame number -> label file, for the frames of a sequence that have one."""
+        texts = {"sequence": name} | placeholders(source, self._path, self._layout)
+        texts.pop("frame", None)
+        pattern = fill(self._layout.labels, **texts)
+        files = sorted(self._path.glob(glob_of(pattern)))
+        if FRAME not in pattern:  # a still image
+            return dict(enumerate(files[:1]))
+        paths = {file.relative_to(self._path).as_posix(): file for file in files}
+        by_text = {match(pattern, path)["frame"]: file for path, file in paths.items()}
+        texts = frame_texts(source, self._path, self._layout)
+        if texts:
+            return {t: by_text[text] for t, text in enumerate(texts) if text in by_text}
+        first = self._layout.first_frame
+        numbered = {int(it) - first: file for it, file in by_text.items() if it.isdecimal()}
+        return {t: numbered[t] for t in range(length) if t in numbered}
+
+    def _read(self, file: Path, on_error: OnError) -> list[Mark]:
+        try:
+            return self._form.read(file, self._options, on_error)
+        except InputError as error:
+            on_error(error)
+            return []
+
+    def _with_frames(self, marks: list[Mark], file: Path, on_error: OnError) -> pd.DataFrame:
+        """Tabulate marks; those that name an image get its sequence and frame, if there are any."""
+        table = pd.DataFrame(marks, columns=Mark._fields)
+        if not any(isinstance(mark.frame, str) for mark in marks):
+            return table
+        index = self._make_index()
+        frames = {image: index.find(str(image)) for image in table.frame.unique()}
+        lost = [image for image, frame in frames.items() if frame is None]
+        if lost:
+            rule = f"an image must be a frame of a sequence at {self._layout.sequences}"
+            value = f"{len(lost)} of {len(frames)} that are none, such as {lost[0]}"
+            problem = InputError(file, rule, value, "Correct the key sequences or the file.")
+            if len(lost) == len(frames):
+                on_error(problem)
+            else:
+                warnings.warn(str(problem), stacklevel=2)
+        table = table[~table.frame.isin(lost)]
+        first, of_marks = self._layout.first_frame, [frames[image] for image in table.frame]
+        return table.assign(
+            sequence=[name for name, _ in of_marks], frame=[t + first for _, t in of_marks]
+        )
+
+    def _missing(self, file: Path) -> InputError:
+        new = self._layout.splits.get("new", "the file of a split new (data.layout.splits)")
+        remedy = "Correct the layout or, to start without labels, name the sequences only in"
+        return InputError(file, "the file must exist", "none", f"{remedy} {new}.")
+
+    def _report_rest(self, used: set[Path]) -> None:
+        """Warn of label files that belong to no sequence."""
+        rest = sorted(set(self._path.glob(glob_of(self._layout.labels))) - used)
+        if rest:
+            message = f"{len(rest)} label files at {self._layout.labels} belong to no frame or "
+            message += f"sequence at {self._layout.sequences} that is used, such as {rest[0]}."
+            warnings.warn(message, stacklevel=2)
+
+
+def _without_surplus(table: pd.DataFrame, shapes: Shapes, file: Path) -> pd.DataFrame:
+    """Drop rows beyond the last frame of their sequence, with a warning."""
+    lengths = [shapes[name][0] if name in shapes else math.inf for name in table.sequence]
+    surplus = table.frame.to_numpy() >= np.array(lengths)
+    if surplus.any():
+        message = f"{file}: {int(surplus.sum())} rows beyond the last frame are left out."
+        warnings.warn(message, stacklevel=2)
+    return table[~surplus]

@@ -1,0 +1,116 @@
+"""The sequences of a data folder: their files, names and frames, found by a layout.
+
+files = list_sequences(Path("data/sky"), DIMJAX, raise_error)
+files["flight3"]                       # its file or folder, or a tuple of its images
+frame_texts(files["flight3"], path, layout)            # the texts of {frame}, one per frame
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Mapping
+from pathlib import Path
+
+from dimjax.data.image_folders import DOCUMENTS, SUFFIXES, list_images, list_still_images
+from dimjax.data.layouts import Layout
+from dimjax.data.patterns import FRAME, SEQUENCE, SPLIT, glob_of, match
+from dimjax.data.sequences import OPENERS
+from dimjax.errors import InputError, OnError
+
+Source = Path | tuple[Path, ...]  # a file or folder, or the images of a sequence in order
+
+
+def list_sequences(path: Path, layout: Layout, on_error: OnError) -> dict[str, Source]:
+    """Map the names of all sequences to their files; hidden files are ignored.
+
+    The name is the text of {sequence}, or else that of the file or folder.
+    """
+    pattern = layout.sequences
+    found = [it for it in path.glob(glob_of(pattern)) if not _is_hidden(it, path)]
+    if FRAME in pattern:
+        return _group_images(sorted(found), path, pattern, on_error)
+    files: dict[str, Source] = {}
+    for item in sorted(found):
+        texts = match(pattern, item.relative_to(path).as_posix())
+        if texts is None and SPLIT in pattern:
+            continue  # another folder beside those of the splits
+        if pattern.endswith(".*") and item.suffix.lower() in DOCUMENTS:
+            continue
+        name = texts["sequence"] if SEQUENCE in pattern and texts else _default_name(item)
+        if not item.is_dir() and item.suffix.lower() not in (*OPENERS, *SUFFIXES):
+            rule = f"{pattern} must match folders or files of type {', '.join(OPENERS)}"
+            on_error(InputError(item, rule, "something else", "Move it elsewhere or convert it."))
+        elif not name.isprintable():  # e.g. a line break, or bytes that are no UTF-8
+            rule = "the name of a sequence must be printable UTF-8 text"
+            on_error(InputError(item, rule, repr(name), "Rename it."))
+        elif name in files:
+            remedy = "Rename one of them, or name sequences by another part of their path, as in "
+            remedy += "sequences={sequence}/images."
+            on_error(InputError(item, "names must be unique", files[name], remedy))
+        else:
+            files[name] = item
+    return dict(sorted(files.items(), key=lambda item: natural_key(item[0])))
+
+
+def placeholders(source: Source, path: Path, layout: Layout) -> dict[str, str]:
+    """Return the texts of {sequence} and {split} in the path of a sequence."""
+    first = source[0] if isinstance(source, tuple) else source
+    return match(layout.sequences, first.relative_to(path).as_posix()) or {}
+
+
+def locations(files: Mapping[str, Source]) -> dict[str, Path]:
+    """Return one path of each sequence: its file or folder, or its first image."""
+    return {name: it[0] if isinstance(it, tuple) else it for name, it in files.items()}
+
+
+def frame_files(source: Source) -> list[Path]:
+    """Return the images of a sequence in order; none for a video or a stack."""
+    if isinstance(source, tuple):
+        return list(source)
+    if source.is_dir():
+        return list_images(source)
+    return list_still_images(source)
+
+
+def frame_texts(source: Source, path: Path, layout: Layout) -> list[str]:
+    """Return the text of {frame} of each image of a sequence; none for a video or a stack."""
+    files = frame_files(source)
+    if FRAME not in layout.sequences:
+        return [file.stem for file in files]
+    relative = (file.relative_to(path).as_posix() for file in files)
+    return [match(layout.sequences, text)["frame"] for text in relative]
+
+
+def natural_key(name: str) -> list[tuple[int, str]]:
+    """Sort key for natural order: 2 before 10."""
+    parts = re.split(r"(\d{1,18})", name)  # Python refuses to read numbers of 4,301 digits
+    return [(int(part), "") if k % 2 else (0, part) for k, part in enumerate(parts)]
+
+
+def _group_images(
+    found: list[Path], path: Path, pattern: str, on_error: OnError
+) -> dict[str, Source]:
+    """Group the images of a flat folder by the text of {sequence}."""
+    groups: dict[str, dict[int, Path]] = defaultdict(dict)
+    for file in found:
+        texts = match(pattern, file.relative_to(path).as_posix())
+        if texts is None:
+            rule = f"a file must match {pattern}"
+            on_error(InputError(file, rule, file.name, "Move it elsewhere or rename it."))
+            continue
+        of_sequence, number = groups[texts.get("sequence", path.name)], int(texts["frame"])
+        if number in of_sequence:
+            rule, value = "a frame's number must occur once", of_sequence[number].name
+            on_error(InputError(file, rule, value, "Rename one of them."))
+        of_sequence[number] = file
+    return {
+        name: tuple(groups[name][number] for number in sorted(groups[name]))
+        for name in sorted(groups, key=natural_key)
+    }
+
+
+def _default_name(item: Path) -> str:
+    return item.name if item.is_dir() else item.stem
+
+
+def _is_hidden(item: Path, path: Path) -> bool:
+    return any(part.startswith(".") for part in item.relative_to(path).parts)

@@ -1,0 +1,69 @@
+"""Patterns of paths, with the placeholders {sequence}, {split} and {frame}.
+
+A pattern is a shell glob relative to a data folder. A placeholder stands for a part of a name; its
+text is the same wherever it occurs; that of {split} is one of SPLIT_FOLDERS.
+
+    match("{split}/{sequence}/img", "train/k1/img")         # {"split": "train", "sequence": "k1"}
+    fill("labels/{sequence}/{frame}.txt", sequence="seq1")  # "labels/seq1/{frame}.txt"
+    glob_of("labels/{sequence}/{frame}.txt")                # "labels/*/*.txt"
+"""
+
+import functools
+import re
+
+SEQUENCE, SPLIT, FRAME = "{sequence}", "{split}", "{frame}"
+
+# Names of folders that {split} stands for -> split.
+SPLIT_FOLDERS = {"train": "train", "training": "train", "val": "val", "valid": "val"}
+SPLIT_FOLDERS |= {"validation": "val", "test": "test", "testing": "test", "new": "new"}
+
+_PIECES = re.compile(r"\*\*/|\*|\?|\[!?[^\]/]+\]|\{(?:sequence|split|frame)\}")
+_WILDCARDS = {"**/": "(?:.*/)?", "*": "[^/]*", "?": "[^/]"}
+
+
+def fill(pattern: str, **texts: str) -> str:
+    """Replace placeholders by texts, which stand for themselves in a glob."""
+    for name, text in texts.items():
+        pattern = pattern.replace(f"{{{name}}}", re.sub(r"([*?[])", r"[\1]", text))
+    return pattern
+
+
+def glob_of(pattern: str) -> str:
+    """Return the glob that matches all paths of a pattern."""
+    globbed = re.sub(r"\{(sequence|split|frame)\}", "*", pattern)
+    return re.sub(r"(?<=[^/*])\*\*|\*\*(?=[^/*])", "*", globbed)  # ** is for whole folders only
+
+
+def match(pattern: str, path: str) -> dict[str, str] | None:
+    """Return the texts of the placeholders in a relative path; None if it does not match.
+
+    {frame} stands for digits beside another placeholder in the same name, and else for any text.
+    """
+    found = _expression(pattern).fullmatch(path)
+    return found and found.groupdict()
+
+
+@functools.lru_cache(maxsize=64)
+def _expression(pattern: str) -> re.Pattern:
+    texts, end, seen = [], 0, set()
+    for piece in _PIECES.finditer(pattern):
+        texts += [re.escape(pattern[end : piece.start()]), _translate(piece[0], pattern, seen)]
+        end = piece.end()
+    return re.compile("".join(texts) + re.escape(pattern[end:]))
+
+
+def _translate(piece: str, pattern: str, seen: set[str]) -> str:
+    if piece in _WILDCARDS:
+        return _WILDCARDS[piece]
+    if piece.startswith("["):
+        return (
+            f"[{piece[1:-1].replace('!', '^', 1) if piece[1] == '!' else re.escape(piece[1:-1])}]"
+        )
+    name = piece[1:-1]
+    if name in seen:
+        return f"(?P={name})"
+    seen.add(name)
+    if piece == SPLIT:
+        return f"(?P<split>(?i:{'|'.join(SPLIT_FOLDERS)}))"
+    shared = any(FRAME in part and part.count("{") > 1 for part in pattern.split("/"))
+    return rf"(?P<{name}>\d+)" if piece == FRAME and shared else f"(?P<{name}>[^/]+)"

@@ -1,0 +1,79 @@
+"""The format of a label file, recognised by its content.
+
+sniff(Path("gt.txt"))                               # "mot"
+"""
+
+import json
+import re
+from pathlib import Path
+
+from dimjax.data.csv_files import read_text
+from dimjax.errors import InputError
+
+_LINES = 20  # of a text that are looked at
+_PATH_AND_BOXES = re.compile(r"\S.*?\s-?[\d.]+(,-?[\d.]+){4}(\s|$)")
+
+
+def sniff(path: Path) -> str | None:
+    """Return the name of the format of a label file; None if it is empty or no label file."""
+    try:
+        text = read_text(path)
+    except InputError:
+        return None
+    if path.suffix.lower() == ".json":
+        return _of_json(text)
+    if path.suffix.lower() == ".xml":
+        points = "centroid-xml" if "<object>" in text and "<x>" in text else None
+        return "voc" if "<bndbox>" in text else points
+    lines = [line.strip() for line in text.split("\n")[:_LINES]]
+    return _of_lines([line for line in lines if line])
+
+
+def _of_json(text: str) -> str | None:
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    keys = content.keys() if isinstance(content, dict) else set()
+    if {"images", "annotations", "categories"} <= keys:
+        return "coco"
+    if {"exist", "gt_rect"} <= keys:
+        return "exist-rect"
+    rows = content if isinstance(content, list) else []
+    is_spotgeo = bool(rows) and isinstance(rows[0], dict) and "object_coords" in rows[0]
+    return "spotgeo" if is_spotgeo else None
+
+
+def _of_lines(lines: list[str]) -> str | None:
+    if not lines:
+        return None
+    header = {name.strip().lower() for name in lines[0].split(",")}
+    if {"frame", "x", "y"} <= header:
+        named = {"sequence", "category"} <= header
+        return "table" if named else "boxes" if {"w", "h"} <= header else "centroids"
+    if any(_PATH_AND_BOXES.match(line) for line in lines):
+        return "lines"
+    rows = [_numbers(line) for line in lines]
+    if None in rows:
+        return None
+    counts = {len(row) for row in rows if row}
+    shares = all(all(0 <= number <= 1 for number in row[1:5]) for row in rows)
+    if counts <= {5, 6} and counts and shares:
+        return "yolo"
+    if counts and min(counts) >= 6 and max(counts) <= 10 and "," in lines[0]:
+        return "mot"
+    if counts == {4}:
+        return "rectangles"
+    # A lone number per line is a list of names rather than labels.
+    return "centroids" if counts and all(count % 2 == 0 for count in counts) else None
+
+
+def _numbers(line: str) -> list[float] | None:
+    """The numbers of a line, none for one that says that there is no object; None for a text."""
+    words = [word for word in re.split(r"[\s,;]+", line) if word]
+    if all(word.lower() in ("none", "nan") for word in words):
+        return []
+    try:
+        return [float(word) for word in words]
+    except ValueError:
+        return None

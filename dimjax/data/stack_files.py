@@ -1,0 +1,235 @@
+"""Readers of stacks of frames: .npy, .npz, .mat, raw files with a sidecar, HDF5 and FITS cubes.
+
+A stack has the axes time, row and column; only that of a .mat file has the axes row, column and
+time, which MATLAB uses. Whether the axes are in this order is checked by the pixels.
+
+    open_npy(Path("flight3.npy")).shape                 # T, H, W
+    open_raw(Path("rec1.raw")).read(0)                  # with rec1.json or rec1.hdr beside it
+"""
+
+import importlib
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from scipy import io
+
+from dimjax.data.csv_files import read_text
+from dimjax.data.frame_files import Frames, readable
+from dimjax.data.grey_levels import grey_levels
+from dimjax.errors import InputError
+
+_MATLAB_73 = b"MATLAB 7.3 MAT-file"
+_ENVI_TYPES = {1: "u1", 2: "i2", 3: "i4", 4: "f4", 5: "f8", 12: "u2", 13: "u4"}
+_DOUBT = 0.5  # variance along the last axis below this share of that along the first
+_SAMPLES = 48  # of an axis, to measure variances
+_FEWEST = 8  # samples of an axis
+
+
+def open_npy(path: Path, axes: str = "") -> Frames:
+    """Open a .npy stack [T, H, W] by memory mapping; frames are read as copies.
+
+    Raises:
+      InputError: The file is damaged, or its shape, axes or type are not those of a stack.
+    """
+    with readable(path):
+        stack = np.lib.format.open_memmap(path, mode="r")
+    size, expected = path.stat().st_size, stack.offset + stack.nbytes
+    if size != expected:  # e.g. two arrays saved into one file
+        rule = f"the file must end with the frames of its header, after {expected} bytes"
+        raise InputError(path, rule, f"{size} bytes", "Save each stack in a file of its own.")
+    return frames_of_stack(stack, path, axes)
+
+
+def open_npz(path: Path, axes: str = "") -> Frames:
+    """Open the only array of a .npz file; it is kept in memory."""
+    with readable(path), np.load(path) as arrays:
+        name = _only(path, {key: arrays[key].ndim for key in arrays.files})
+        stack = arrays[name]
+    return frames_of_stack(stack, path, axes)
+
+
+def open_mat(path: Path, axes: str = "") -> Frames:
+    """Open the only stack of a MATLAB file; before version 7.3 it is kept in memory."""
+    with path.open("rb") as opened:
+        if opened.read(len(_MATLAB_73)) == _MATLAB_73:  # HDF5, which reverses all axes
+            if axes == "thw":
+                remedy = "Save it as [H, W, T]."
+                raise InputError(path, "a stack of version 7.3 must be [H, W, T]", axes, remedy)
+            return frames_of_stack(_dataset(path), path, transposed=True)
+    stack = mat_array(path)
+    if stack.ndim == 3 and axes != "thw":
+        return frames_of_stack(np.moveaxis(stack, -1, 0), path)
+    return frames_of_stack(stack, path, axes)
+
+
+def mat_array(path: Path) -> np.ndarray:
+    """Read the only array of frames of a MATLAB file before version 7.3."""
+    with readable(path):
+        contents = io.loadmat(path)
+    arrays = {key: value for key, value in contents.items() if not key.startswith("__")}
+    return arrays[_only(path, {key: getattr(value, "ndim", 0) for key, value in arrays.items()})]
+
+
+def mat_frame(path: Path) -> np.ndarray:
+    """Read the frame [H, W] of a MATLAB file, or the last one of a clip [T, H, W].
+
+    NUDT-MIRSDT has such clips: each file repeats the four frames before its own.
+    """
+    pixels = mat_array(path)
+    return pixels[-1] if pixels.ndim == 3 else pixels
+
+
+def open_hdf5(path: Path, axes: str = "") -> Frames:
+    """Open the only stack [T, H, W] of an HDF5 file; needs the extra hdf5."""
+    return frames_of_stack(_dataset(path), path, axes)
+
+
+def open_fits(path: Path, axes: str = "") -> Frames:
+    """Open the only image or cube of a FITS file, its rows upwards; needs the extra fits."""
+    pixels = fits_pixels(path)
+    stack = pixels if pixels.ndim > 2 else pixels[np.newaxis]
+    return frames_of_stack(stack, path, axes, flipped=True)
+
+
+def fits_pixels(path: Path) -> np.ndarray:
+    """Read the numbers of the only image or cube of a FITS file, as stored: rows run upwards."""
+    fits = _extra("astropy.io.fits", "fits", path)
+    with readable(path), fits.open(path) as units:
+        shapes = {str(k): unit.header.get("NAXIS", 0) for k, unit in enumerate(units)}
+        name = _only(path, {k: ndim if units[int(k)].is_image else 0 for k, ndim in shapes.items()})
+        data = np.array(units[int(name)].data)
+    return data.astype(data.dtype.newbyteorder("="))
+
+
+def open_raw(path: Path, axes: str = "") -> Frames:
+    """Open a raw file by its sidecar, NAME.json or the ENVI header NAME.hdr.
+
+    The JSON has width, height and dtype, and may have frames, byte_order (little or big) and
+    header_bytes.
+    """
+    sidecar = next((it for it in map(path.with_suffix, (".json", ".hdr")) if it.exists()), None)
+    if sidecar is None:
+        rule = f"a raw file needs a sidecar, {path.stem}.json or {path.stem}.hdr"
+        remedy = 'Write e.g. {"width": 640, "height": 512, "dtype": "uint16"}.'
+        raise InputError(path, rule, "none", remedy)
+    form = _of_json(sidecar) if sidecar.suffix == ".json" else _of_envi(sidecar)
+    dtype, height, width, frames, start = form
+    frame_bytes = dtype.itemsize * height * width
+    length = (path.stat().st_size - start) / frame_bytes
+    if length != (frames or int(length)) or length == 0:
+        rule = f"the file must hold {frames or 'whole'} frames of {width}x{height} {dtype}"
+        remedy = f"Correct {sidecar.name} or copy the file again."
+        raise InputError(path, rule, f"{length:.3f}", remedy)
+    stack = np.memmap(path, dtype, "r", start, (int(length), height, width))
+    return frames_of_stack(stack, path, axes or "thw")
+
+
+def frames_of_stack(
+    stack: Any, path: Path, axes: str = "", transposed: bool = False, flipped: bool = False
+) -> Frames:
+    """Make frames of a stack [T, H, W] or [T, H, W, 1].
+
+    Args:
+      stack: Array or data set; an index gives a frame.
+      path: Its file, for errors.
+      axes: thw or hwt; "" expects [T, H, W] and checks that by the pixels.
+      transposed: Whether a frame is stored as columns of rows.
+      flipped: Whether the first row is the lowest one.
+
+    Raises:
+      InputError: The shape or the type is another one, or the last axis seems to be time.
+    """
+    shape = tuple(stack.shape)
+    if len(shape) == 4 and shape[3] != 1 or len(shape) not in (3, 4) or 0 in shape:
+        remedy = "Save grey frames in the order time, row, column."
+        raise InputError(path, "a stack must have the shape [T, H, W]", shape, remedy)
+    levels = grey_levels(stack, path)
+    if axes == "hwt":
+        stack = np.moveaxis(np.asarray(stack), 2, 0)
+    elif not axes and len(shape) == 3:
+        _check_axes(stack, path)
+    plane = tuple(stack.shape[1:3])
+
+    def read(frame: int) -> np.ndarray:
+        with readable(path):
+            pixels = levels.convert(np.asarray(stack[frame]).reshape(plane))
+        pixels = pixels.T if transposed else pixels
+        return np.ascontiguousarray(pixels[::-1] if flipped else pixels)
+
+    return Frames((stack.shape[0], *(plane[::-1] if transposed else plane)), levels.dtype, read)
+
+
+def _check_axes(stack: Any, path: Path) -> None:
+    """Raise if pixels keep their level along the last axis far better than along the first."""
+    chosen = [np.unique(np.linspace(0, n - 1, _SAMPLES).astype(int)) for n in stack.shape]
+    if min(map(len, chosen)) < _FEWEST:
+        return
+    sample = np.stack([np.asarray(stack[t])[np.ix_(*chosen[1:])] for t in chosen[0].tolist()])
+    sample = sample.astype(float)
+    changes = [float(sample.var(axis=axis).mean()) for axis in (0, 2)]
+    if changes[1] < _DOUBT * changes[0]:
+        rule = "the first axis of a stack must be time"
+        value = f"shape {tuple(stack.shape)}, in which the variance along the last axis is "
+        value += f"{changes[1]:.3g} and along the first {changes[0]:.3g}"
+        remedy = "Set the key stack_axes of the layout: hwt if the last axis is time, else thw."
+        raise InputError(path, rule, value, remedy)
+
+
+def _dataset(path: Path) -> Any:
+    """The only data set of three axes or more of an HDF5 file, which stays open."""
+    h5py = _extra("h5py", "hdf5", path)
+    with readable(path):
+        opened = h5py.File(path, "r")
+        ndims: dict[str, int] = {}
+
+        def add(name: str, item: Any) -> None:
+            ndims.update({name: item.ndim} if isinstance(item, h5py.Dataset) else {})
+
+        opened.visititems(add)
+    return opened[_only(path, ndims)]
+
+
+def _only(path: Path, ndims: Mapping[str, int]) -> str:
+    """Name of the only array of two axes or more."""
+    names = [name for name, ndim in ndims.items() if ndim >= 2]
+    if len(names) != 1:
+        rule, value = "it must contain one array of frames", ", ".join(names) or "none"
+        raise InputError(path, rule, value, "Save the frames in a file of their own.")
+    return names[0]
+
+
+def _extra(module: str, extra: str, path: Path) -> ModuleType:
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        rule = f"the extra {extra} must be installed to read this file"
+        remedy = f"pip install 'dimjax[{extra}]'."
+        raise InputError(path, rule, f"no {module.partition('.')[0]}", remedy) from error
+
+
+def _of_json(sidecar: Path) -> tuple[np.dtype, int, int, int | None, int]:
+    with readable(sidecar, "Correct the sidecar."):
+        content = json.loads(read_text(sidecar))
+        dtype = np.dtype(content["dtype"])
+        order = {"little": "<", "big": ">"}[content.get("byte_order", "little")]
+        size = int(content["height"]), int(content["width"])
+        frames, start = content.get("frames"), int(content.get("header_bytes", 0))
+        return dtype.newbyteorder(order), *size, frames, start
+
+
+def _of_envi(sidecar: Path) -> tuple[np.dtype, int, int, int | None, int]:
+    keys = dict(re.findall(r"^\s*([\w ]+?)\s*=\s*(.+?)\s*$", read_text(sidecar), re.MULTILINE))
+    if keys.get("interleave", "bsq").lower() != "bsq":
+        rule, remedy = "interleave must be bsq, one band per frame", "Convert the file."
+        raise InputError(sidecar, rule, keys["interleave"], remedy)
+    with readable(sidecar, "Correct the header."):
+        dtype = np.dtype(_ENVI_TYPES[int(keys["data type"])])
+        order = "><"[int(keys.get("byte order", 0)) == 0]
+        size = int(keys["lines"]), int(keys["samples"])
+        start = int(keys.get("header offset", 0))
+        return dtype.newbyteorder(order), *size, int(keys["bands"]), start

@@ -1,0 +1,204 @@
+"""Readers of label files, format by format; the numbers are those of the files."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dimjax.data.formats import FORMATS, Options, read_classes
+from dimjax.errors import InputError, raise_error
+
+
+def marks(path, form, text=None, on_error=raise_error, **options):
+    """The marks of a file in a format; `text` is written to it first."""
+    if text is not None:
+        path.write_text(text)
+    return FORMATS[form].read(path, Options(**options), on_error)
+
+
+def numbers(found):
+    return [(mark.frame, mark.x, mark.y) for mark in found]
+
+
+@pytest.mark.parametrize(
+    ("text", "order", "expected"),
+    [
+        ("5\t7\n6\t8\n", "xy", [(0, 5, 7), (1, 6, 8)]),
+        ("5,7\n6,8", "rowcol", [(0, 7, 5), (1, 8, 6)]),
+        ("5 7 9 11\nNone\n\n0 0\n1 0", "xy", [(0, 5, 7), (0, 9, 11), (4, 1, 0)]),
+        ("None\r\n5.25; 7.5\r\n", "xy", [(1, 5.25, 7.5)]),
+        ("5.0e+00 7.0e+00\n", "xy", [(0, 5, 7)]),
+        ("-1 -1\nnan nan\nNaN\n-1.0,-1.0\n3 4\n", "xy", [(4, 3, 4)]),
+        ("frame,file,x,y\n3,a,5,7\n4,b,None,\n9,c,6,8\n", "rowcol", [(3, 5, 7), (9, 6, 8)]),
+        ("", "xy", []),
+    ],
+)  # fmt: skip
+def test_centroids(tmp_path, text, order, expected):
+    assert numbers(marks(tmp_path / "s.txt", "centroids", text, order=order)) == expected
+
+
+@pytest.mark.parametrize(
+    ("form", "text", "message"),
+    [
+        ("centroids", "5 7\n5 7 8\n", r"line 2: a line must contain pairs of .*; found '5 7 8'"),
+        ("centroids", "5 7\n5 seven\n", r"line 2: y must be a finite number; found 'seven'"),
+        ("centroids", "5 7\n5 1_0\n", r"line 2: y must be a finite number; found '1_0'"),
+        ("centroids", "frame,col,row\n1,2,3\n", r"line 1: there must be a column x; found frame"),
+        ("centroids", "54,4 37,1\n", r"line 1: commas must either separate .*'54,4 37,1'. Write"),
+        ("centroids", "298,247,44,34\n300,247,44,34\n", r"not boxes; .*'298,247,44,34'. Set lab"),
+        ("boxes", "frame,x,y,w\n", r"line 1: there must be a column h"),
+        ("rectangles", "1,2,3\n", r"line 1: a line must contain x, y, w, h or nothing; found '1"),
+        ("mot", "1,1,5,5\n", r"line 1: a line must be frame, id, x, y, w, h, flag"),
+        ("mot", "1.5,1,5,5,3,3\n", r"line 1: frame must be a whole number; found '1.5'"),
+        ("lines", "a.bmp 1,2,3\nb.bmp 1,2,x,4,0\n", r"line 2: x2 must be a finite number"),
+        ("lines", "1,2,3,4,0\n", r"line 1: a line must be a path and boxes"),
+        ("yolo", "0 .5 .5 .1\n", r"line 1: a line must be a class and the centre and size"),
+        ("yolo", "0 50 50 3 3\n", r"line 1: the four numbers must be shares .*; found '0 50 50"),
+        ("exist-rect", '{"exist": [1], "gt_rect": [[1, 2, 3, 4], []]}', r"1 exist, 2 gt_rect"),
+        ("exist-rect", '{"exist": [1], "gt_rect": [[]]}', r"gt_rect\[0\]: an object that exists"),
+        ("exist-rect", "[]", r"it must contain the lists exist and gt_rect; found \[\]"),
+        ("exist-rect", "{", r"it must be JSON; found Expecting"),
+        ("coco", '{"images": []}', r"it must contain a list categories of objects"),
+        ("voc", "<annotation>", r"it must be XML; found no element found"),
+        ("voc", "<a><object><bndbox/></object></a>", r"object 1: xmin must be a .*; found None"),
+        ("voc", '<!DOCTYPE a [<!ENTITY b "c">]><a/>', r"it must be XML; found an entity"),
+        ("spotgeo", '[{"frame": 1}]', r"it must be a list of objects with sequence_id, frame"),
+    ],
+)  # fmt: skip
+def test_an_invalid_file_is_reported_with_its_place(tmp_path, form, text, message):
+    with pytest.raises(InputError, match=message):
+        marks(tmp_path / "labels", form, text)
+
+
+def test_all_invalid_lines_are_reported_and_the_others_read(tmp_path):
+    errors = []
+    text = "5 6\n7\n8 nine\n1 2 3 4\n"
+    found = marks(tmp_path / "a", "centroids", text, errors.append)
+    assert numbers(found) == [(0, 5, 6), (3, 1, 2), (3, 3, 4)]
+    assert [mark.place for mark in found] == ["line 1", "line 4", "line 4"]
+    assert ["line 2" in str(errors[0]), "line 3" in str(errors[1])] == [True, True]
+    errors.clear()
+    text = "frame,x,y,w,h\n0,1,1,2,2\n1,?,1,2,!\n2,1,1,2,2\n"
+    found = marks(tmp_path / "a", "boxes", text, errors.append)
+    assert [mark.place for mark in found] == ["line 2", "line 4"] and len(errors) == 2
+
+
+def test_rectangles_of_one_object(tmp_path):
+    text = "298,247,44,34\n0,0,0,0\nnan nan nan nan\n\n1.5\t2\t3\t4\n"
+    found = marks(tmp_path / "a", "rectangles", text, first_frame=1)
+    assert [(mark.frame, mark.x, mark.w) for mark in found] == [(1, 298, 44), (5, 1.5, 3)]
+
+
+def test_mot_leaves_out_rows_that_are_not_to_be_evaluated(tmp_path):
+    text = "1,4,10,20,5,6,1,1,1\n1,5,30,20,5,6,0,1,1\n2,-1,10,20,5,6\n"
+    found = marks(tmp_path / "gt.txt", "mot", text)
+    assert [(m.frame, m.track, m.category, m.place) for m in found] == [
+        (1, "4", "1", "line 1"),
+        (2, "", "-1", "line 3"),
+    ]
+
+
+def test_lines_with_blanks_in_the_path(tmp_path):
+    text = "my data/0.bmp 1,2,5,8,0 9,9,12,12,1\nmy data/1.bmp\n"
+    found = marks(tmp_path / "a", "lines", text, classes=("drone",))
+    assert [(m.frame, m.w, m.h, m.category) for m in found] == [
+        ("my data/0.bmp", 4, 6, "drone"),
+        ("my data/0.bmp", 3, 3, "1"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("data.yaml", "path: .\nnames:\n  0: drone\n  1: 'bird'\ntrain: x\n"),
+        ("data.yaml", "names:\n- drone\n- bird\nnc: 2\n"),
+        ("data.yaml", "nc: 2\nnames: [drone, 'bird']\n"),
+        ("classes.txt", "drone\nbird\n"),
+    ],
+)
+def test_names_of_yolo_classes(tmp_path, name, text):
+    (tmp_path / name).write_text(text)
+    assert read_classes(tmp_path) == ("drone", "bird")
+
+
+def test_coco_ignores_what_no_annotation_uses(tmp_path):
+    content = {
+        "images": [{"id": 3, "file_name": "a/0.png"}, {"id": 4, "file_name": "b/7.png"}],
+        "categories": [{"id": 0, "name": "root"}, {"id": 2, "name": "target"}],
+        "annotations": [
+            {"image_id": 3, "category_id": 2, "bbox": [1, 2, 3, 4], "track_id": 8},
+            {"image_id": 9, "category_id": 2, "bbox": [1, 2, 3, 4]},
+        ],
+    }
+    errors = []
+    found = marks(tmp_path / "a.json", "coco", json.dumps(content), errors.append)
+    assert found[0][:2] == ("annotations[0]", "a/0.png")
+    assert (found[0].category, found[0].track, len(found)) == ("target", "8", 1)
+    assert "annotations[1]: image_id must occur in the file; found 9" in str(errors[0])
+
+
+def test_centroids_in_xml(tmp_path):
+    thing = "<object><name>Target</name><point><x>5</x><y>7</y></point></object>"
+    found = marks(tmp_path / "a.xml", "centroid-xml", f"<annotation>{thing}</annotation>")
+    assert (found[0].x, found[0].y, found[0].category) == (5, 7, "Target")
+
+
+def mask():
+    """Two objects that touch at a corner, which are one, and another one."""
+    pixels = np.zeros((20, 30), np.uint8)
+    pixels[2:4, 3:6] = pixels[4:6, 6:8] = pixels[15, 20] = 255
+    return pixels
+
+
+def colour(alpha):
+    pixels = np.zeros((20, 30, 4), np.uint8)
+    pixels[mask() > 0] = (255, 0, 0, 255)
+    if alpha:
+        pixels[..., 3] = 255
+    return Image.fromarray(pixels)
+
+
+def palette():
+    image = Image.fromarray((mask() > 0).astype(np.uint8), "P")
+    image.putpalette([0, 0, 0, 255, 0, 0])
+    return image
+
+
+def alpha_only():
+    pixels = np.full((20, 30, 4), 255, np.uint8)
+    pixels[..., 3] = mask()
+    return Image.fromarray(pixels)
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        Image.fromarray(mask()),
+        Image.fromarray(mask() // 255),
+        Image.fromarray(mask()).convert("1"),
+        Image.fromarray(mask()).convert("RGB"),
+        Image.fromarray(mask()).convert("RGBA"),
+        Image.fromarray(mask()).convert("LA"),
+        Image.fromarray(mask().astype(np.uint16) * 257),
+        palette(),
+        colour(alpha=False),
+        colour(alpha=True),
+        alpha_only(),
+    ],
+    ids=["255", "1", "bit", "RGB", "RGBA", "LA", "I16", "P", "red", "red-opaque", "alpha"],
+)
+def test_masks_of_all_modes(tmp_path, image):
+    image.save(tmp_path / "m.png")
+    boxes = [(mark.x, mark.y, mark.w, mark.h) for mark in marks(tmp_path / "m.png", "masks")]
+    assert boxes == [(3, 2, 5, 4), (20, 15, 1, 1)]
+
+
+def test_a_mask_in_a_jpeg_and_an_inverted_one(tmp_path):
+    pixels = np.zeros((64, 64), np.uint8)
+    pixels[24:32, 32:40] = 255
+    Image.fromarray(pixels).save(tmp_path / "m.jpg", quality=75)
+    assert [mark[2:6] for mark in marks(tmp_path / "m.jpg", "masks")] == [(32, 24, 8, 8)]
+    Image.fromarray(255 - pixels).save(tmp_path / "m.png")
+    with pytest.raises(InputError, match="must be 0 where there is no target; found 98%"):
+        marks(tmp_path / "m.png", "masks")

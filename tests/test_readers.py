@@ -1,0 +1,265 @@
+"""Readers of files of other programs: arrays, colour images, TIFF, raw files and videos."""
+
+import builtins
+import json
+import sys
+
+import av
+import numpy as np
+import pytest
+import tifffile
+from field_layouts import frames
+from PIL import Image
+from scipy import io
+
+from dimjax.data.folders import open_folder
+from dimjax.data.frame_files import Reading
+from dimjax.data.layouts import Layout
+from dimjax.data.sequences import open_sequence
+from dimjax.errors import InputError
+
+GREY = frames(0)  # [6, 40, 48] uint8
+DEEP = GREY.astype(np.uint16) * 37 + 1000
+
+
+def pixels(path, **reading):
+    sequence = open_sequence(path, reading=Reading(**reading))
+    return np.stack([sequence.frame(t) for t in range(len(sequence))])
+
+
+@pytest.mark.parametrize(
+    ("stored", "expected"),
+    [
+        (DEEP.astype(">u2"), DEEP),
+        (GREY[..., np.newaxis], GREY),
+        ((DEEP.astype(np.int32) - 2000).astype(np.int16), DEEP - 2000 + 32768),
+        (GREY.astype(np.int32) - 70, GREY - GREY.min()),
+        (DEEP.astype(np.int64) + 10**9, DEEP - DEEP.min()),
+    ],
+    ids=["big-endian", "one channel", "int16", "negative int32", "int64"],
+)
+def test_integers_keep_their_differences(tmp_path, stored, expected):
+    np.save(tmp_path / "a.npy", stored)
+    np.testing.assert_array_equal(pixels(tmp_path / "a.npy"), expected)
+
+
+def test_floats_have_steps_of_a_16th_of_the_noise(tmp_path):
+    rng = np.random.default_rng(0)
+    values = GREY / 255 + rng.normal(0, 0.02, GREY.shape)
+    np.save(tmp_path / "a.npy", values.astype(np.float32))
+    step = np.median(np.abs(values[1] - values[0])) / 16
+    levels = pixels(tmp_path / "a.npy")
+    assert levels.dtype == np.uint16 and levels.min() == 0
+    np.testing.assert_allclose(levels * step + values.min(), values, atol=0.51 * step)
+
+
+@pytest.mark.parametrize(
+    ("stored", "message"),
+    [
+        (np.where(GREY > 100, np.nan, GREY), r"finite; found \d+ that are not in frame \d"),
+        (GREY.astype(np.int64) * 10**6, "must span fewer than 65536 grey levels; found"),
+        (GREY.astype(complex), "must contain real numbers; found complex128"),
+        (np.stack([GREY, GREY], axis=-1), r"must have the shape \[T, H, W\]; found \(6, 40, 48, 2"),
+    ],
+    ids=["nan", "span", "complex", "channels"],
+)
+def test_numbers_that_are_no_grey_levels(tmp_path, stored, message):
+    np.save(tmp_path / "a.npy", stored)
+    with pytest.raises(InputError, match=message):
+        open_sequence(tmp_path / "a.npy")
+
+
+def test_a_stack_whose_last_axis_is_time_is_questioned(tmp_path):
+    still = np.repeat(GREY[:1], 12, axis=0) + np.random.default_rng(0).integers(0, 3, (12, 40, 48))
+    still = still.astype(np.uint8)
+    np.save(tmp_path / "a.npy", np.moveaxis(still, 0, -1))
+    message = r"first axis of a stack must be time; found shape \(40, 48, 12\), .* key stack_axes"
+    with pytest.raises(InputError, match=message):
+        open_sequence(tmp_path / "a.npy")
+    np.testing.assert_array_equal(pixels(tmp_path / "a.npy", stack_axes="hwt"), still)
+    assert open_sequence(tmp_path / "a.npy", reading=Reading(stack_axes="thw")).shape[0] == 40
+    folder = open_folder(tmp_path, Layout(sequences="*.npy", labels="", stack_axes="hwt"))
+    assert folder.shapes == {"a": (12, 40, 48)}
+
+
+def test_npz_and_mat_stacks(tmp_path):
+    np.savez_compressed(tmp_path / "a.npz", frames=DEEP, fps=25)
+    np.testing.assert_array_equal(pixels(tmp_path / "a.npz"), DEEP)
+    io.savemat(tmp_path / "a.mat", {"stack": np.moveaxis(DEEP, 0, -1)})
+    np.testing.assert_array_equal(pixels(tmp_path / "a.mat"), DEEP)
+    np.savez(tmp_path / "b.npz", one=DEEP, two=DEEP)
+    with pytest.raises(InputError, match="must contain one array of frames; found one, two"):
+        open_sequence(tmp_path / "b.npz")
+
+
+def test_a_folder_of_mat_clips_is_read_by_their_last_frames(tmp_path):
+    for t in range(len(GREY)):
+        clip = np.stack([GREY[max(0, t - 4 + k)] for k in range(5)])
+        io.savemat(tmp_path / f"{t + 1:05d}.mat", {"Mix": clip})
+    np.testing.assert_array_equal(pixels(tmp_path), GREY)
+    assert open_sequence(tmp_path).names[0] == "00001.mat"
+
+
+def test_raw_files_with_sidecars(tmp_path):
+    file = tmp_path / "a.raw"
+    file.write_bytes(b"head" + DEEP.astype(">u2").tobytes())
+    with pytest.raises(InputError, match=r"needs a sidecar, a\.json or a\.hdr; found none"):
+        open_sequence(file)
+    form = {"width": 48, "height": 40, "dtype": "uint16", "byte_order": "big", "header_bytes": 4}
+    (tmp_path / "a.json").write_text(json.dumps(form))
+    np.testing.assert_array_equal(pixels(file), DEEP)
+    (tmp_path / "a.json").write_text(json.dumps(form | {"frames": 7}))
+    with pytest.raises(InputError, match="must hold 7 frames of 48x40 .*; found 6.000. Correct a"):
+        open_sequence(file)
+    (tmp_path / "a.json").unlink()
+    header = "ENVI\nsamples = 48\nlines = 40\nbands = 6\nheader offset = 4\ndata type = 12\n"
+    (tmp_path / "a.hdr").write_text(f"{header}interleave = bsq\nbyte order = 1\n")
+    np.testing.assert_array_equal(pixels(file), DEEP)
+    (tmp_path / "a.hdr").write_text(f"{header}interleave = bil\n")
+    with pytest.raises(InputError, match="interleave must be bsq, one band per frame; found bil"):
+        open_sequence(file)
+
+
+def colour(*levels):
+    """A frame with these additions to the channels."""
+    return np.stack([GREY[0] + level for level in levels], axis=-1).astype(np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("channel", "expected"),
+    [("red", 1), ("green", 5), ("blue", 3), ("luma", 4)],  # 0.299 + 2.935 + 0.342 = 3.576
+)
+def test_a_channel_of_colour_images(tmp_path, channel, expected):
+    Image.fromarray(colour(1, 5, 3)).save(tmp_path / "0.png")
+    with pytest.raises(
+        InputError, match="1920 pixels where they differ. Choose one with the key ch"
+    ):
+        pixels(tmp_path)
+    np.testing.assert_array_equal(pixels(tmp_path, channel=channel)[0], GREY[0] + expected)
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+def test_opaque_alpha_is_ignored(tmp_path, mode):
+    image = Image.fromarray(GREY[0]).convert(mode)
+    image.save(tmp_path / "0.png")
+    np.testing.assert_array_equal(pixels(tmp_path)[0], GREY[0])
+    image.putalpha(Image.fromarray(GREY[1]))
+    image.save(tmp_path / "0.png")
+    with pytest.raises(InputError, match="a frame must be opaque; found pixels of different trans"):
+        pixels(tmp_path)
+
+
+def test_jpeg_and_documents_in_a_folder_of_frames(tmp_path):
+    for t in range(3):
+        Image.fromarray(GREY[t]).save(tmp_path / f"{t}.jpg", quality=100)
+    (tmp_path / "IR_label.json").write_text("{}")
+    assert np.abs(pixels(tmp_path).astype(int) - GREY[:3]).max() <= 3
+    exif = Image.Exif()
+    exif[274] = 6
+    Image.fromarray(GREY[0]).save(tmp_path / "3.jpg", exif=exif)
+    with pytest.raises(InputError, match=r"3\.jpg: an image must be stored as .* orientation 6"):
+        open_sequence(tmp_path)
+
+
+def test_tiff_of_lzw_without_a_further_package(tmp_path):
+    for t in range(3):
+        image = Image.fromarray(DEEP[t])
+        image.save(tmp_path / f"{t}.tiff", compression="tiff_lzw")
+    np.testing.assert_array_equal(pixels(tmp_path), DEEP[:3])
+    first = Image.fromarray(DEEP[0])
+    rest = [Image.fromarray(frame) for frame in DEEP[1:]]
+    stack = tmp_path / "stack.tif"
+    first.save(stack, compression="tiff_lzw", save_all=True, append_images=rest)
+    np.testing.assert_array_equal(pixels(stack), DEEP)
+
+
+def test_tiff_of_other_types_and_axes(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", DEEP.astype(np.int16), photometric="minisblack")
+    np.testing.assert_array_equal(pixels(tmp_path / "a.tif"), DEEP + 32768)
+    tifffile.imwrite(tmp_path / "b.tif", DEEP, imagej=True)
+    np.testing.assert_array_equal(pixels(tmp_path / "b.tif"), DEEP)
+    two = np.stack([DEEP, DEEP], axis=1)
+    tifffile.imwrite(tmp_path / "c.tif", two, imagej=True, metadata={"axes": "TCYX"})
+    with pytest.raises(InputError, match=r"not in channel or position; found axes TCYX of shape"):
+        open_sequence(tmp_path / "c.tif")
+    tifffile.imwrite(tmp_path / "d.tif", DEEP[0], extratags=[(274, "H", 1, 3, True)])
+    with pytest.raises(InputError, match="an image must be stored as it is shown; found orienta"):
+        open_sequence(tmp_path / "d.tif")
+
+
+def video(path, form="gray", stack=GREY, streams=1, stored=None):
+    with av.open(str(path), "w") as container:
+        made = [container.add_stream("ffv1", rate=25) for _ in range(streams)]
+        for stream in made:
+            stream.width, stream.height, stream.pix_fmt = 48, 40, stored or form
+        for frame in stack:
+            for stream in made:
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format=form)))
+        for stream in made:
+            container.mux(stream.encode())
+
+
+def test_videos_in_mkv(tmp_path):
+    video(tmp_path / "a.mkv")
+    np.testing.assert_array_equal(pixels(tmp_path / "a.mkv"), GREY)
+    video(tmp_path / "b.mkv", "gray16le", DEEP)
+    np.testing.assert_array_equal(pixels(tmp_path / "b.mkv"), DEEP)
+
+
+def test_two_streams_of_a_video_are_named(tmp_path):
+    video(tmp_path / "a.mkv", streams=2)
+    message = (
+        r"one video stream; found 0: 48x40 ffv1, 1: 48x40 ffv1. Copy one: ffmpeg -i a.mkv -map"
+    )
+    with pytest.raises(InputError, match=message):
+        open_sequence(tmp_path / "a.mkv")
+
+
+def test_a_rotated_video_is_refused(tmp_path, monkeypatch):
+    video(tmp_path / "a.mkv")
+    monkeypatch.setattr("dimjax.data.video_files.display_matrix", lambda frame: (0, 65536, 0))
+    with pytest.raises(InputError, match="a video must be stored as it is shown; found a display"):
+        open_sequence(tmp_path / "a.mkv")
+
+
+@pytest.mark.parametrize(("name", "extra"), [("a.fits", "fits"), ("a.h5", "hdf5")])
+def test_a_missing_extra_is_named(tmp_path, monkeypatch, name, extra):
+    imported = builtins.__import__
+
+    def without(module, *args, **kwargs):
+        if module.split(".")[0] in ("astropy", "h5py"):
+            raise ImportError(module)
+        return imported(module, *args, **kwargs)
+
+    for module in list(sys.modules):
+        if module.split(".")[0] in ("astropy", "h5py"):
+            monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setattr("importlib.import_module", without)
+    (tmp_path / name).write_bytes(b"")
+    with pytest.raises(InputError, match=rf"the extra {extra} must be installed .*dimjax\[{extra}"):
+        open_sequence(tmp_path / name)
+
+
+def test_fits_rows_run_upwards(tmp_path):
+    fits = pytest.importorskip("astropy.io.fits")
+    fits.PrimaryHDU(DEEP).writeto(tmp_path / "cube.fits")
+    np.testing.assert_array_equal(pixels(tmp_path / "cube.fits"), DEEP[:, ::-1])
+    (tmp_path / "night").mkdir()
+    for t in range(3):
+        fits.PrimaryHDU(DEEP[t, ::-1]).writeto(tmp_path / f"night/{t}.fits")
+    np.testing.assert_array_equal(pixels(tmp_path / "night"), DEEP[:3])
+    image = fits.CompImageHDU(DEEP[0])
+    fits.HDUList([fits.PrimaryHDU(), image]).writeto(tmp_path / "one.fits.fz")
+    assert open_sequence(tmp_path / "one.fits.fz").shape == (1, 40, 48)
+
+
+def test_hdf5_and_mat_7_3(tmp_path):
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["frames"], file["times"] = DEEP, np.arange(6)
+    np.testing.assert_array_equal(pixels(tmp_path / "a.h5"), DEEP)
+    with h5py.File(tmp_path / "b.mat", "w", userblock_size=512) as file:
+        file["frames"] = DEEP.transpose(0, 2, 1)
+    with (tmp_path / "b.mat").open("r+b") as file:
+        file.write(b"MATLAB 7.3 MAT-file".ljust(124) + b"\x00\x02IM")
+    np.testing.assert_array_equal(pixels(tmp_path / "b.mat"), DEEP)

@@ -1,0 +1,83 @@
+"""Layouts on the command line: `check --input`, --config.data.layout=NAME and auto."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from field_layouts import LAYOUTS, frames
+from ml_collections import config_dict
+
+from dimjax.commands import recognise
+from dimjax.data.folders import open_folder
+from dimjax.data.layouts import Layout
+from dimjax.data.presets import AUTO, PRESETS
+from dimjax.errors import InputError
+
+ROOT = Path(__file__).parent.parent
+
+
+def config_of(folder, layout):
+    data = {"folder": str(folder), "layout": layout._asdict()}
+    return config_dict.ConfigDict({"data": data}).lock()
+
+
+def test_the_keys_of_a_preset_are_its_name(tmp_path, capsys):
+    LAYOUTS["mot"][0](tmp_path)
+    layout, doubts = recognise.describe(tmp_path)
+    printed = capsys.readouterr().out
+    assert layout == PRESETS["mot"] and not doubts
+    assert "found: 18 labels of format mot, 3 files at {split}/{sequence}/gt/gt.txt\n" in printed
+    assert printed.endswith("    --config.data.layout=mot\n")
+
+
+def test_the_keys_of_another_layout(tmp_path, capsys):
+    LAYOUTS["voc"][0](tmp_path)
+    (tmp_path / "JPEGImages").rename(tmp_path / "pictures")
+    recognise.describe(tmp_path)
+    printed = capsys.readouterr().out
+    assert "    --config.data.layout.sequences='pictures/{sequence}'\n" in printed
+    assert "    --config.data.layout.first_pixel=1\n" in printed
+
+
+def test_auto_is_replaced_by_the_recognised_layout(tmp_path):
+    LAYOUTS["yolo-flat"][0](tmp_path)
+    config = config_of(tmp_path, AUTO._replace(centroid_size_px=5.0))
+    recognise.apply(config)
+    layout = Layout(**config.data.layout.to_dict())
+    assert layout.centroid_size_px == 5.0  # the key that was given is kept
+    assert len(open_folder(tmp_path, layout).labels) == 15
+    unchanged = config_of(tmp_path, PRESETS["mot"])
+    recognise.apply(unchanged)
+    assert unchanged.data.layout.labels == PRESETS["mot"].labels
+
+
+def test_auto_stops_at_a_doubt(tmp_path):
+    LAYOUTS["mot"][0](tmp_path)
+    np.save(tmp_path / "extra.npy", frames(0))
+    with pytest.raises(InputError, match="all files of frames must be at one pattern"):
+        recognise.apply(config_of(tmp_path, AUTO))
+    with pytest.raises(InputError, match="the layout auto needs a folder; found data.folder=''"):
+        recognise.apply(config_of("", AUTO))
+
+
+@pytest.mark.parametrize("layout", ["mot", "auto"])
+def test_a_layout_by_name(tmp_path, layout):
+    LAYOUTS["mot"][0](tmp_path / "data")
+    command = [sys.executable, "main.py", "check", "--config=configs/demo.py"]
+    command += [f"--config.data.folder={tmp_path / 'data'}", f"--config.data.layout={layout}"]
+    command += ["--config.model.input=difference", "--config.chips.chip_px=32"]
+    command += ["--config.data.stride=1", f"--workdir={tmp_path / 'run'}"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "0 problems; 18 labelled chips" in done.stdout
+
+
+def test_check_of_an_unknown_folder(tmp_path):
+    LAYOUTS["nudt-mirsdt"][0](tmp_path)
+    command = [sys.executable, "main.py", "check", f"--input={tmp_path}"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "    --config.data.layout=nudt-mirsdt\n" in done.stdout
+    assert done.stdout.endswith("0 problems\n")

@@ -1,0 +1,117 @@
+"""Layouts that are recognised from the files of a folder."""
+
+import numpy as np
+import pytest
+from field_layouts import LAYOUTS, SPLITS, every_frame, frames, save, sirst, text
+
+from dimjax.data.folders import open_folder
+from dimjax.data.layouts import Layout
+from dimjax.data.presets import PRESETS
+from dimjax.data.recognition import recognise
+from dimjax.data.sniffing import sniff
+from dimjax.data.survey import path_pattern
+from dimjax.errors import InputError
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_the_layouts_of_the_field_are_recognised(tmp_path, name):
+    LAYOUTS[name][0](tmp_path)
+    found = recognise(tmp_path)
+    assert not found.doubts
+    folder = open_folder(tmp_path, found.layout)
+    expected = open_folder(tmp_path, PRESETS[name])
+    assert folder.names == expected.names
+    if "train" in expected.splits:
+        assert folder.splits["train"] == expected.splits["train"]
+    key = ["sequence", "frame"]
+    ours, theirs = (it.labels.sort_values(key, ignore_index=True) for it in (folder, expected))
+    assert ours[key].equals(theirs[key])
+    np.testing.assert_allclose(ours[["x", "y"]], theirs[["x", "y"]], atol=0.01)
+    assert set(ours.category) == {"target"}
+
+
+def test_still_images_are_recognised(tmp_path):
+    sirst(tmp_path)
+    rng = np.random.default_rng(0)
+    for file in sorted((tmp_path / "images").iterdir()):  # scenes that have nothing in common
+        save(file, rng.integers(0, 255, (40, 48)).astype(np.uint8))
+    found = recognise(tmp_path)
+    assert found.layout.sequences == "images/{sequence}.*" and not found.doubts
+    assert len(open_folder(tmp_path, found.layout).labels) == 18
+
+
+def test_sources_that_agree_and_that_differ(tmp_path):
+    LAYOUTS["anti-uav410"][0](tmp_path)
+    found = recognise(tmp_path)
+    assert found.layout.label_format == "exist-rect" and not found.doubts
+    assert any("rectangles at annos/{split}/{sequence}.txt: 15 labels that agree" in line
+               for line in found.evidence)  # fmt: skip
+    for file in tmp_path.glob("annos/train/*.txt"):
+        file.write_text("\n".join(["30,30,5,5"] * 6))
+    message = r"two sources of labels must agree; found \d of 15 labels within 1.5 px of 17 of rect"
+    with pytest.raises(InputError, match=message):
+        raise recognise(tmp_path).doubts[0]
+
+
+def test_a_second_kind_of_frames_is_a_doubt(tmp_path):
+    LAYOUTS["mot"][0](tmp_path)
+    np.save(tmp_path / "extra.npy", frames(0))
+    (doubt,) = recognise(tmp_path).doubts
+    assert "found 1 that are not at {split}/{sequence}/img1, such as" in str(doubt)
+
+
+def test_classes_and_names_of_interference(tmp_path):
+    LAYOUTS["yolo-flat"][0](tmp_path)
+    assert recognise(tmp_path).layout.category == {"bird": "interference", "target": "target"}
+    for k, _, t, pixels in every_frame():
+        save(tmp_path / f"other/data/{('IR_BIRD', 'IR_DRONE', 'IR_X')[k]}/{t}.png", pixels)
+    for name in ("IR_BIRD", "IR_DRONE", "IR_X"):
+        text(tmp_path / f"other/labels/{name}.csv", "frame,x,y,w,h\n0,5,5,3,3\n")
+    layout = recognise(tmp_path / "other").layout
+    assert layout.category == {"*": "target", "*BIRD*": "interference"}
+    categories = open_folder(tmp_path / "other", layout).labels.category.tolist()
+    assert categories == ["interference", "target", "target"]
+
+
+def test_a_folder_without_labels(tmp_path):
+    for _, _, t, pixels in every_frame():
+        save(tmp_path / f"a/{t}.png", pixels)
+    found = recognise(tmp_path)
+    assert found.layout == Layout(sequences="a", labels="") and not found.doubts
+    assert open_folder(tmp_path, found.layout).labels.empty
+    assert found.evidence[1].startswith("no labels: ")
+
+
+def test_a_folder_without_frames_is_refused(tmp_path):
+    text(tmp_path / "notes.txt", "nothing")
+    with pytest.raises(InputError, match="must contain images, videos or stacks of frames; found"):
+        recognise(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "form"),
+    [
+        ("a.csv", "sequence,frame,x,y,w,h,category\n", "table"),
+        ("a.csv", "frame,x,y,w,h\n", "boxes"),
+        ("a.csv", "frame,file,x,y\n", "centroids"),
+        ("a.txt", "5 7\nNone\n", "centroids"),
+        ("a.txt", "298,247,44,34\nnan nan nan nan\n", "rectangles"),
+        ("a.txt", "0 0.5 0.5 0.1 0.1\n", "yolo"),
+        ("a.txt", "1,1,10,10,5,5,1,1,1\n", "mot"),
+        ("a.txt", "/home/a b/0.bmp 1,2,3,4,0\n/home/a b/1.bmp\n", "lines"),
+        ("a.txt", "0001\n0002\n", None),
+        ("a.txt", "", None),
+        ("a.json", '{"exist": [], "gt_rect": []}', "exist-rect"),
+        ("a.json", "{", None),
+        ("a.xml", "<annotation><object></object></annotation>", None),
+    ],
+)
+def test_formats_are_recognised_by_content(tmp_path, name, content, form):
+    text(tmp_path / name, content)
+    assert sniff(tmp_path / name) == form
+
+
+def test_paths_are_generalised():
+    paths = [(split, f"s{k}", "img") for k, split in enumerate(SPLITS)]
+    assert path_pattern(paths) == ("{split}", "{sequence}", "img")
+    assert path_pattern([("data", "a", "x"), ("data", "b", "x")]) == ("data", "{sequence}", "x")
