@@ -20,11 +20,14 @@ import stat
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pandas as pd
 from filelock import FileLock, Timeout
 
 from dimjax.errors import InputError
+
+if TYPE_CHECKING:  # locks and text files need no pandas
+    import pandas as pd
 
 _KINDS = {stat.S_IFIFO: "a named pipe", stat.S_IFDIR: "a folder", stat.S_IFSOCK: "a socket"}
 
@@ -64,7 +67,7 @@ def write_text(path: str | Path, text: str) -> None:
         partial.write_text(text, encoding="utf-8")
 
 
-def write_parquet(table: pd.DataFrame, path: str | Path) -> None:
+def write_parquet(table: "pd.DataFrame", path: str | Path) -> None:
     """Write a table to a Parquet file atomically, without its index."""
     with atomic_write(path) as partial:
         table.to_parquet(partial, index=False)

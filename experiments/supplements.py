@@ -14,6 +14,7 @@ once.
     run(config, Path("table3.work/cpu-0/oracle"), make_builder)
 """
 
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -63,7 +64,7 @@ def begin(config, source: Paths, workdir: Path, number: int) -> RoundContext:
     first = Paths(workdir).round
     if not first.exists():
         first.parent.mkdir(parents=True, exist_ok=True)
-        first.symlink_to(source.of_round(0).round.absolute())
+        shutil.copytree(source.of_round(0).round, first, copy_function=os.link)
     return RoundContext(config, Paths(workdir, number))
 
 
@@ -76,7 +77,7 @@ def fork(source_workdir: Path, workdir: Path) -> None:
     first, copy = Paths(source_workdir), Paths(aside)
     shutil.copytree(first.round, copy.round, ignore=shutil.ignore_patterns(*shared))
     for name in shared:
-        (copy.round / name).symlink_to((first.round / name).absolute())
+        shutil.copytree(first.round / name, copy.round / name, copy_function=os.link)
     for file in first.workdir.glob(f"{first.ledger.name}*"):
         shutil.copy2(file, aside)
     aside.rename(workdir)

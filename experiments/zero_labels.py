@@ -25,12 +25,12 @@ from pathlib import Path
 
 import zero_labels_report
 from absl import app, flags, logging
-from drone_rounds import by_turns, write_clips
 from ml_collections import ConfigDict
 from result_files import as_json
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 import numpy as np
+from drone_rounds import by_turns, write_clips
 
 from configs import demo, drone_ir
 from dimjax.atomic_files import write_text

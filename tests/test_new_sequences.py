@@ -68,7 +68,7 @@ def test_a_new_sequence_without_a_clip_is_named(mined, frames, text):
 
 def test_nothing_is_mined_without_detections(mined):
     mined.config.refinement.planted_share = 0.0  # of no other sequence either
-    detections, items = mined(np.full_like(NOISE, 1000), lambda table: table[:0])
+    detections, items = mined(NOISE, lambda table: table[:0])
     assert detections.empty and items.empty
 
 

@@ -429,7 +429,6 @@ def test_a_large_frame_is_binned(workdir):
         ("/items/99/0/chip", "item 99: the item must exist in the ledger"),
         ("/items/2/3/chip", "the item has 3 frames; found 3"),
         ("/items/99/strip", "item 99: the item must exist in the ledger"),
-        ("/items/99999999999999999999/0/surroundings", "item must be a non-negative integer"),
     ],
 )
 def test_a_request_for_missing_levels_is_reported(client, path, text):

@@ -1,7 +1,6 @@
 """Connections of the review server: slow ones, silent ones, and more of them than it can hold."""
 
 import contextlib
-import resource
 import socket
 import subprocess
 import sys
@@ -18,7 +17,8 @@ from ledger_tools import create
 from dimjax.data.labels import COLUMNS
 
 SERVER = """
-import sys
+import resource, sys
+resource.setrlimit(resource.RLIMIT_NOFILE, (int(sys.argv[2]), int(sys.argv[2])))
 from dimjax.data.folders import open_folder
 from dimjax.review.web import connections, serve
 connections.REQUEST_SECONDS = 1.0
@@ -37,11 +37,10 @@ def server(tmp_path):
     labels = pd.DataFrame([["a", 0, 4.0, 4.0, 3.0, 3.0, "target", "", ""]], columns=COLUMNS)
     create(tmp_path / "ledger.sqlite", labels, {"a": (8, 40, 40)}).close()
     process = subprocess.Popen(
-        [sys.executable, "-c", SERVER, str(tmp_path)],
+        [sys.executable, "-c", SERVER, str(tmp_path), str(DESCRIPTORS)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (DESCRIPTORS, DESCRIPTORS)),
     )
     yield process, process.stdout.readline().strip()
     process.kill()

@@ -310,7 +310,7 @@ def test_an_item_stays_open_and_is_counted_if_its_fix_would_duplicate_a_label(ne
 def test_other_refusals_of_the_ledger_are_errors(new_ledger):
     db = new_ledger(_labels(), _item("false_alarm", _frame(30)))
     truth = _truth((0, 30, T, 1)).assign(track="t\n1")  # a new label gets the track of its truth
-    with pytest.raises(InputError, match="item 1: track must be a line of printable text; found"):
+    with pytest.raises(InputError, match="truth line 2: track must be a line of printable text"):
         oracle(db, truth)
     assert ledger.get_item(db, 1).state == "open"
 

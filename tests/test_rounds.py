@@ -52,12 +52,12 @@ def command(workdir: Path, *args: str) -> list[str]:
     return [sys.executable, "main.py", *keys, f"--workdir={workdir}", *args]
 
 
-def run(workdir: Path, *args: str) -> str:
+def run(workdir: Path, *args: str, status: int = 0) -> str:
     env = {**os.environ, "XLA_FLAGS": QUICK}
     done = subprocess.run(
         command(workdir, *args), capture_output=True, text=True, cwd=ROOT, env=env
     )
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == status, done.stderr
     return done.stdout
 
 
@@ -181,24 +181,28 @@ def test_a_run_can_be_asked_from_python(undisturbed):
     np.testing.assert_allclose(detected[columns], saved[columns], rtol=1e-3)
 
 
+def linked_copy(source: Path, target: Path) -> None:
+    """Copy a file or folder without its contents: links out of a run are refused."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if source.is_dir():
+        shutil.copytree(source, target, copy_function=os.link)
+    else:
+        os.link(source, target)
+
+
 @pytest.mark.parametrize("mode", ["sequence", "single"])
 def test_the_other_input_modes_train_from_the_same_data_set(undisturbed, tmp_path, mode):
-    for name in ("sky", "rounds/0/examples", "rounds/0/labels.csv"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).symlink_to(undisturbed[0] / name)
+    for name in ("sky", "rounds/0/examples", "rounds/0/labels.csv", "rounds/0/plan.csv"):
+        linked_copy(undisturbed[0] / name, tmp_path / name)
     one = ["--config.training.epochs=1", "--config.rounds.count=1"]
     run(tmp_path, "evaluate", f"--config.model.input={mode}", *one)
     assert Paths(tmp_path).evaluation.exists()
 
 
 def test_a_person_is_waited_for(undisturbed, tmp_path):
-    for name in ("sky", "rounds/0/examples", "rounds/0/labels.csv", "rounds/0/planted.csv"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).symlink_to(undisturbed[0] / name)
-    for name in ("plan.csv", "new.csv"):
-        (tmp_path / "rounds/0" / name).symlink_to(undisturbed[0] / "rounds/0" / name)
+    linked_copy(undisturbed[0] / "sky", tmp_path / "sky")
     human = ["--config.rounds.reviewer=human", "--config.training.epochs=1"]
-    printed = run(tmp_path, *human)
+    printed = run(tmp_path, *human, status=3)
     assert "review items wait. Decide them with" in printed and "main.py review --work" in printed
     assert not Paths(tmp_path).reviewed.exists() and not Paths(tmp_path, 1).labels.exists()
     with ledger.open_ledger(Paths(tmp_path).ledger) as db:
@@ -222,7 +226,8 @@ def test_of_two_processes_on_one_directory_the_second_is_refused(undisturbed, tm
         )
         assert first.poll() is None
         message = f"{lock}: one process at a time works on a run; found process {first.pid} on "
-        assert second.returncode == 1 and second.stderr.startswith(f"error: {message}Wait for its")
+        assert second.returncode == 1 and second.stderr.startswith(f"error: {message}")
+        assert ". Wait for its end or end it" in second.stderr
     finally:
         first.kill()
         first.wait()
@@ -292,7 +297,7 @@ def test_a_directory_without_a_run_is_refused(tmp_path):
 def unreviewed(undisturbed, tmp_path):
     """The first round of a run of three rounds, refined anew with a new ledger."""
     paths = Paths(shutil.copytree(undisturbed[0], tmp_path / "run"))
-    for path in (paths.ledger, paths.suspects, paths.of_round(1).round):
+    for path in (paths.ledger, paths.suspects, paths.mined, paths.of_round(1).round):
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     config = read_config(paths.workdir)
     config.rounds.count = 3

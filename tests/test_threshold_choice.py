@@ -46,7 +46,9 @@ def context(monkeypatch):
     context.splits = {name: [name] for name in SCORES}
     shapes = dict.fromkeys(SCORES, (8, 64, 96))
     sequence = lambda name: SimpleNamespace(name=name)  # noqa: E731
-    context.folder = SimpleNamespace(labels=labels, shapes=shapes, sequence=sequence)
+    context.folder = SimpleNamespace(
+        labels=labels, shapes=shapes, sequence=sequence, splits=context.splits
+    )
     return context
 
 

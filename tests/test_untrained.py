@@ -91,13 +91,13 @@ def test_weak_detections_and_gaps_of_a_track_are_accepted(monkeypatch, detection
 
 
 def test_a_data_folder_with_a_sequence_that_is_too_short(tmp_path, capsys):
-    folder = tmp_path / "sequences"
-    folder.mkdir()
+    folder = tmp_path / "data" / "sequences"
+    folder.mkdir(parents=True)
     np.save(folder / "flight3.npy", sky())
     np.save(folder / "short.npy", sky(7))
     rule = "all 2 sequences must be readable and long enough; found 1 that are not"
     with pytest.raises(InputError, match=rule):
-        detect.run_untrained(tmp_path, tmp_path / "out", pictures=0)
+        detect.run_untrained(tmp_path / "data", tmp_path / "out", pictures=0)
     printed = capsys.readouterr().out
     assert "skipped: sequence short: evidence of 8 frames, stride 1, needs 8 frames" in printed
     written = pd.read_csv(tmp_path / "out" / "detections.csv").fillna({"track": ""})

@@ -86,7 +86,9 @@ def run(config, paths: Paths | None, doubts: Iterable[InputError] = ()) -> int:
         _check_ledger(paths.ledger, problems.append)
     splits = _splits(folder, config.data.val_share, config.seed, problems.append)
     decoded = [name for name, one in summaries.items() if one and one.scale]
-    evidence = measure_labels(folder, labels, decoded, problems.append)
+    evidence = pd.DataFrame()
+    if len(labels) or not unlabelled:
+        evidence = measure_labels(folder, labels, decoded, problems.append)
     for problem in sorted(map(str, problems), key=natural_key):
         say(f"problem: {problem}")
     for note in notes:
