@@ -165,7 +165,12 @@ def frames_of_stack(
 
 
 def _check_axes(stack: Any, path: Path) -> None:
-    """Raise if pixels keep their level along the last axis far better than along the first."""
+    """Raise if the last axis seems to be time.
+
+    It is the shortest one, and pixels keep their level along it far better than along the first.
+    """
+    if min(stack.shape[:2]) <= stack.shape[2]:
+        return
     chosen = [np.unique(np.linspace(0, n - 1, _SAMPLES).astype(int)) for n in stack.shape]
     if min(map(len, chosen)) < _FEWEST:
         return

@@ -23,7 +23,7 @@ def max_connections() -> int:
     except ImportError:  # Windows
         return _MAX_CONNECTIONS
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    return _MAX_CONNECTIONS if limit < 0 else max(4, min(_MAX_CONNECTIONS, limit // 4))
+    return _MAX_CONNECTIONS if limit < 0 else max(4, min(_MAX_CONNECTIONS, limit // 8))
 
 
 class BoundedProtocol(H11Protocol):
