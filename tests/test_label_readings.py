@@ -56,7 +56,7 @@ def problems_of(sky, labels, layout=CENTROIDS):
     return [str(problem) for problem in better_readings(evidence_of(sky[0], labels), layout)]
 
 
-@pytest.mark.parametrize("layout", [DIMJAX, CENTROIDS, BOXES])
+@pytest.mark.parametrize("layout", [DIMJAX, CENTROIDS, BOXES, BOXES._replace(label_format="yolo")])
 def test_the_right_reading_raises_no_doubt(fast, layout):
     evidence = evidence_of(*fast)
     assert not better_readings(evidence, layout) and unclear(evidence) is None
@@ -74,7 +74,22 @@ WRONG = {
     "exchanged in a table": (lambda it: it.assign(x=it.y, y=it.x), DIMJAX, "Exchange x and y"),
     "upwards": (lambda it: it.assign(y=HEIGHT - it.y), DIMJAX, "Subtract y from the height"),
     "first pixel 1": (lambda it: moved(it, 1, 1), CENTROIDS, "data.layout.first_pixel=1."),
-    "first pixel 0": (lambda it: moved(it, -1, -1), CENTROIDS, "data.layout.first_pixel=0."),
+    "first pixel 0": (
+        lambda it: moved(it, -1, -1),
+        CENTROIDS._replace(first_pixel=1),
+        "data.layout.first_pixel=0.",
+    ),
+    "too small": (lambda it: moved(it, -1, -1), CENTROIDS, "Add 1 to x and y in the labels."),
+    "corner of a format": (
+        lambda it: moved(it, it.w / 2, it.h / 2),
+        BOXES._replace(label_format="coco"),
+        "data.layout.box_point=centre.",
+    ),
+    "corner by the key": (
+        lambda it: moved(it, -it.w / 2, -it.h / 2),
+        BOXES._replace(box_point="centre"),
+        "data.layout.box_point=corner.",
+    ),
     "first frame 1": (lambda it: moved(it, frame=1), CENTROIDS, "data.layout.first_frame=1."),
     "corner": (lambda it: moved(it, -it.w / 2, -it.h / 2), DIMJAX, "data.layout.box_point=corner."),
     "centre": (lambda it: moved(it, it.w / 2, it.h / 2), BOXES, "data.layout.box_point=centre."),

@@ -20,7 +20,6 @@ from PIL import Image
 from dimjax.data.grey_levels import Stack, grey_levels
 from dimjax.errors import InputError
 
-DTYPES = (np.dtype(np.uint8), np.dtype(np.uint16))
 GREY_REMEDY = "Save it as 8 or 16 bit unsigned grey levels."
 CHANNELS = ("red", "green", "blue", "luma")
 _LUMA = (0.299, 0.587, 0.114)  # of ITU-R BT.601

@@ -13,12 +13,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dimjax.data.formats import FORMATS
+from dimjax.data.formats import BOX_SHIFTS, FORMATS
 from dimjax.data.labels import CATEGORIES, COLUMNS
 from dimjax.data.layouts import IGNORE, Layout
 from dimjax.errors import InputError, OnError
-
-_SHIFTS = {"corner": (0.5, 0.5), "centre": (0.0, 0.0), "bottom-left": (0.5, -0.5)}
 
 
 def to_labels(
@@ -52,7 +50,7 @@ def to_labels(
         h = w
     else:
         w, h = (w + first, h + first) if form.is_inclusive else (w, h)
-        right, down = _SHIFTS[layout.box_point or form.box_point]
+        right, down = BOX_SHIFTS[layout.box_point or form.box_point]
         x, y = x + right * w, y + down * h
     table = marks.assign(x=x - first, y=y - first, w=w, h=h, frame=marks.frame - layout.first_frame)
     texts = dict.fromkeys(("sequence", "category", "track", "source"), "str")

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from dimjax.data.formats import BOX_SHIFTS, FORMATS
 from dimjax.data.layouts import Layout
 from dimjax.errors import InputError
 
@@ -29,8 +30,6 @@ _MAX_ERROR = 0.2  # standard error of this share
 _MAX_UNCLEAR_ERROR = 0.3
 # The centre of a box differs from the brightest spot in it, alike for the labels of a sequence.
 _CENTRE_ERROR = 0.05  # of the size of the box
-_BOX_SHIFTS = {"centre": (0.0, 0.0), "corner": (0.5, 0.5), "bottom-left": (0.5, -0.5)}
-_POINTS = {"table": "centre", "boxes": "corner"}  # of the other formats labels are points
 
 
 class _Reading(NamedTuple):
@@ -127,31 +126,37 @@ def _places(layout: Layout) -> dict[str, _Reading]:
 
 
 def _frames(layout: Layout) -> dict[str, _Reading]:
-    first = getattr(layout, "first_frame", 0)
-    columns = {0: ("before", "as if frames were counted from 1"), 1: ("after", "as if from 0")}
-    column, meaning = columns[first]
-    return {column: _Reading(meaning, f"Set data.layout.first_frame={1 - first}.")}
+    other = 1 - layout.first_frame
+    meaning = f"as if frames were counted from {other}"
+    remedy = f"Set data.layout.first_frame={other}."
+    return {"before" if other else "after": _Reading(meaning, remedy)}
 
 
 def _shifts(evidence: pd.DataFrame, layout: Layout) -> Iterator[_Shift]:
-    ones = np.ones(len(evidence))
     for pixel in (0, 1):
-        reading = _Reading(
-            f"as if pixels were numbered from {pixel}", f"Set data.layout.first_pixel={pixel}."
-        )
-        sign = 1 - 2 * pixel
-        yield _Shift(reading, sign * ones, sign * ones)
+        shift = np.full(len(evidence), 1 - 2 * pixel)
+        yield _Shift(_pixels_from(pixel, layout), shift, shift)
     ((_, reading),) = _frames(layout).items()
-    sign = 1 if "=1" in reading.remedy else -1
+    sign = -1 if layout.first_frame else 1
     yield _Shift(reading, sign * evidence.vx.to_numpy(), sign * evidence.vy.to_numpy())
-    used = _POINTS.get(layout.label_format)
-    for point, (right, down) in _BOX_SHIFTS.items() if used else ():
+    form = FORMATS[layout.label_format]
+    used = layout.box_point or form.box_point
+    for point, (right, down) in () if form.is_point else BOX_SHIFTS.items():
         if point != used:
-            right, down = right - _BOX_SHIFTS[used][0], down - _BOX_SHIFTS[used][1]
+            right, down = right - BOX_SHIFTS[used][0], down - BOX_SHIFTS[used][1]
             reading = _Reading(
                 f"as if x, y were the {point} of a box", f"Set data.layout.box_point={point}."
             )
             yield _Shift(reading, right * evidence.w.to_numpy(), down * evidence.h.to_numpy())
+
+
+def _pixels_from(pixel: int, layout: Layout) -> _Reading:
+    """The reading that numbers the pixels from 0 or 1, or what is left if the layout has it so."""
+    if layout.first_pixel != pixel:
+        remedy = f"Set data.layout.first_pixel={pixel}."
+        return _Reading(f"as if pixels were numbered from {pixel}", remedy)
+    size, change = ("large", "Subtract 1 from") if pixel else ("small", "Add 1 to")
+    return _Reading(f"as if x and y were too {size} by 1", f"{change} x and y in the labels.")
 
 
 def _is_stronger(evidence: pd.DataFrame, column: str) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any, NamedTuple
 
-from dimjax.data.formats import BOX_POINTS, FORMATS
+from dimjax.data.formats import BOX_SHIFTS, FORMATS
 from dimjax.data.frame_files import CHANNELS, Reading
 from dimjax.data.labels import CATEGORIES
 from dimjax.data.patterns import FRAME, SEQUENCE
@@ -39,7 +39,7 @@ _CHOICES = {
     "label_format": tuple(FORMATS),
     "centroid_order": ("xy", "rowcol"),
     "first_frame": (0, 1),
-    "box_point": ("", *BOX_POINTS),
+    "box_point": ("", *BOX_SHIFTS),
     "channel": ("", *CHANNELS),
     "stack_axes": ("", "thw", "hwt"),
     "surplus_rows": ("error", "drop"),

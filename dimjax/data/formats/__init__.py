@@ -11,7 +11,7 @@ from dimjax.data.formats.centroids import read_centroids
 from dimjax.data.formats.coco import read_coco
 from dimjax.data.formats.exist_rect import read_exist_rect
 from dimjax.data.formats.lines import read_lines
-from dimjax.data.formats.marks import BOX_POINTS, Format, Options
+from dimjax.data.formats.marks import BOX_SHIFTS, Format, Options
 from dimjax.data.formats.masks import read_masks
 from dimjax.data.formats.mot import read_mot
 from dimjax.data.formats.rectangles import read_rectangles
@@ -20,7 +20,7 @@ from dimjax.data.formats.table import read_label_table
 from dimjax.data.formats.xml_files import read_centroid_xml, read_voc
 from dimjax.data.formats.yolo import read_classes, read_yolo
 
-__all__ = ["BOX_POINTS", "FORMATS", "Format", "Options", "read_classes"]
+__all__ = ["BOX_SHIFTS", "FORMATS", "Format", "Options", "read_classes"]
 
 FORMATS = {
     "table": Format(read_label_table, "folder", has_classes=True, box_point="centre"),

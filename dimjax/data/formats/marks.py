@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 from dimjax.data.csv_files import read_text
 from dimjax.errors import InputError, OnError
 
-BOX_POINTS = ("corner", "centre", "bottom-left")
+# What x, y of a box are -> its centre from there, in widths and heights.
+BOX_SHIFTS = {"corner": (0.5, 0.5), "centre": (0.0, 0.0), "bottom-left": (0.5, -0.5)}
 
 
 class Mark(NamedTuple):
