@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dimjax.data.sequences import as_sequence
+from dimjax.data.sequences import as_sequence, skip_repeated
 from dimjax.tracks import APPEARANCE, measure_appearance
 
 LEVEL, NOISE = 1000, 10.0
@@ -80,3 +80,11 @@ def test_each_frame_is_read_once_and_rows_keep_their_index():
     assert sorted(reads) == list(range(20)) and values.index.tolist() == list(range(5, 25))
     assert tuple(values.columns) == APPEARANCE and np.isfinite(values).all(axis=None)
     assert measure_appearance(table[:0], sequence, NOISE, stride=2).empty
+
+
+def test_repeated_frames_do_not_hide_the_change():
+    frames = np.random.default_rng(1).integers(900, 1100, (9, 41, 41)).astype(np.uint16)
+    twice = skip_repeated(as_sequence(np.repeat(frames, 2, axis=0)))
+    once = measured(frames, (2, 20.5, 20.5), (3, 9.0, 30.0))
+    table = locations((4, 20.5, 20.5), (7, 9.0, 30.0))  # a first and a second copy
+    pd.testing.assert_frame_equal(measure_appearance(table, twice, NOISE, stride=1), once)

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from field_layouts import LAYOUTS, SPLITS, every_frame, frames, save, sirst, text
 
+from dimjax.data.folder_survey import path_pattern
 from dimjax.data.folders import open_folder
 from dimjax.data.layouts import Layout
 from dimjax.data.presets import PRESETS
 from dimjax.data.recognition import recognise
 from dimjax.data.sniffing import sniff
-from dimjax.data.survey import path_pattern
 from dimjax.errors import InputError
 
 

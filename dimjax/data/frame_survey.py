@@ -10,7 +10,8 @@ shows motion, so that clips skip such frames.
 """
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -27,17 +28,16 @@ _MAX_BETWEEN = 0.1  # frames with up to twice that share, per repeated one: they
 _MAX_REPEATS = 8  # longer runs of frames that change little are quiet, unless they are equal
 
 
-class Survey(NamedTuple):
+@dataclass(frozen=True)
+class Survey:
     """Frames of a sequence that show nothing new."""
 
     length: int  # frames of the sequence
     repeated: tuple[int, ...] = ()  # equal or nearly equal to the frame before
     flat: tuple[int, ...] = ()  # without a scene
-    rescaled: int | None = (
-        None  # first frame after a lasting change of the grey levels by 2 or more
-    )
+    rescaled: int | None = None  # first frame after a lasting change of the grey levels
 
-    @property
+    @cached_property
     def usable(self) -> np.ndarray:
         """Numbers of the frames that are neither repeated nor flat [N], or of all frames."""
         usable = np.setdiff1d(np.arange(self.length), [*self.repeated, *self.flat])

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from dimjax.data.folder_survey import FolderSurvey, survey_folder
 from dimjax.data.folders import Folder, open_folder
 from dimjax.data.formats import FORMATS, read_classes
 from dimjax.data.image_folders import list_still_images
@@ -24,7 +25,6 @@ from dimjax.data.listing import frame_texts
 from dimjax.data.patterns import FRAME, SEQUENCE, SPLIT, SPLIT_FOLDERS, glob_of
 from dimjax.data.sniffing import sniff
 from dimjax.data.split_files import ListReader
-from dimjax.data.survey import Survey, survey
 from dimjax.errors import InputError
 
 _AFFIXES = r"_pixels0|_mask|_gt|_label"
@@ -55,7 +55,7 @@ def recognise(path: str | Path) -> Recognition:
     path = Path(path)
     if not path.is_dir():
         raise InputError(path, "a data folder must exist", "no folder", "Correct the path.")
-    found = survey(path)
+    found = survey_folder(path)
     if found.sequences is None:
         rule = "a data folder must contain images, videos or stacks of frames"
         raise InputError(path, rule, "none that can be read", "Correct the path.")
@@ -83,7 +83,7 @@ def _kinds(folder: Folder) -> str:
     return "folders of images" if first.is_dir() else f"{first.suffix} files"
 
 
-def _find_splits(folder: Folder, found: Survey) -> tuple[dict[str, str], list[Path]]:
+def _find_splits(folder: Folder, found: FolderSurvey) -> tuple[dict[str, str], list[Path]]:
     """Splits and the lists that name their sequences; none if folders tell the splits."""
     if SPLIT in found.sequences:
         return {}, []
@@ -108,7 +108,7 @@ def _is_list(folder: Folder, file: Path) -> bool:
     return bool(lines) and len(errors) <= 0.1 * min(len(lines), _LISTED)
 
 
-def _find_labels(folder: Folder, found: Survey, lists: set[Path]) -> dict[str, list[str]]:
+def _find_labels(folder: Folder, found: FolderSurvey, lists: set[Path]) -> dict[str, list[str]]:
     """Format -> patterns of its label files."""
     frames = set()
     for source in folder.files.values():

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from dimjax.data.sequences import Sequence, clip_frames
+from dimjax.data.sequences import Sequence
 
 _MEASURES = ("contrast", "flux", "area", "sharpness", "length", "width")
 APPEARANCE = (
@@ -51,7 +51,7 @@ def measure_appearance(
 
     Args:
       locations: Table with frame, x, y of one sequence.
-      sequence: Sequence; each frame is read once.
+      sequence: Sequence; each frame is read once, unless clips skip many.
       noise_sigma: Noise of one raw frame, grey levels.
       stride: Frames from F1 to F2.
 
@@ -77,7 +77,7 @@ def _clips(
     """Yield each reference frame and the frames F1..F4 of its clip; each frame is read once."""
     frames: dict[int, np.ndarray] = {}
     for t in numbers:
-        clip = clip_frames(t, len(sequence), stride, f"sequence {sequence.name}")
+        clip = sequence.clip_frames(t, stride)
         # At the end of a sequence F2..F4 lie before F1.
         frames = {k: frame for k, frame in frames.items() if k >= t - 6 * stride}
         frames |= {k: sequence.frame(k) for k in sorted(clip) if k not in frames}

@@ -1,6 +1,6 @@
 """A survey of an unknown folder: where its frames, masks and documents lie.
 
-found = survey(Path("data/unknown"))
+found = survey_folder(Path("data/unknown"))
 found.sequences                                     # "{split}/{sequence}/img1"
 found.mask_folders                                  # folders of masks
 """
@@ -25,7 +25,7 @@ _FEWEST_ARRAYS = 4  # files of one array each that are taken for the frames of a
 _STILL_CORRELATION = 0.5  # of neighbouring images; below it they are no frames of a sequence
 
 
-class Survey(NamedTuple):
+class FolderSurvey(NamedTuple):
     """Contents of a folder."""
 
     sequences: str | None  # pattern of the sequences; None if there are none
@@ -35,7 +35,7 @@ class Survey(NamedTuple):
     documents: list[Path]  # texts, tables, JSON and XML
 
 
-def survey(root: Path) -> Survey:
+def survey_folder(root: Path) -> FolderSurvey:
     """Find the frames, masks and documents in a folder."""
     containers: list[Path] = []
     masks: list[Path] = []
@@ -54,7 +54,7 @@ def survey(root: Path) -> Survey:
             containers += whole
     pattern, matched = _pattern_of(root, containers)
     others = [container for container in containers if container not in matched]
-    return Survey(pattern, matched, others, masks, documents)
+    return FolderSurvey(pattern, matched, others, masks, documents)
 
 
 def path_pattern(paths: list[tuple[str, ...]]) -> tuple[str, ...]:
