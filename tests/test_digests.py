@@ -71,6 +71,18 @@ def test_a_damaged_file_is_named_with_the_command_that_makes_it_again(paths, sta
         digests.verify_or_record(paths, stage)
 
 
+def test_chips_are_read_again_only_if_they_changed(paths, monkeypatch):
+    digests.record(paths, "build")
+    read, digest = [], digests.digest
+    monkeypatch.setattr(digests, "digest", lambda path: read.append(path.name) or digest(path))
+    digests.verify(paths, "build")
+    assert sorted(read) == ["labels.csv", "new.csv", "plan.csv", "planted.csv"]
+    chips = paths.round / "examples" / "a" / "b.json"
+    chips.write_text(chips.read_text())  # a copy of the run has the same contents
+    digests.verify(paths, "build")
+    assert read.count("b.json") == 1
+
+
 def test_a_file_that_was_added_is_named(paths):
     digests.record(paths, "train")
     (paths.checkpoints / "3").mkdir()
@@ -79,7 +91,7 @@ def test_a_file_that_was_added_is_named(paths):
         digests.verify(paths, "train")
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{", "\udcff"])
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"mined.csv": "0"}', "\udcff"])
 def test_a_damaged_record_is_named(paths, text):
     digests.record(paths, "mine")
     file = paths.round / "digests" / "mine.json"

@@ -1,7 +1,8 @@
 """Digests of the files of a run: a file that is damaged or gone is named before it is used.
 
 When a stage is done, rounds/<r>/digests/<stage>.json records the SHA-256 of each of its files. A
-reader of the files verifies them first.
+reader of the files verifies them first. Simulated frames and chips may take terabytes: of these, a
+file with the size and the time of its last change that were recorded is not read again.
 
     record(paths, "train")
     verify(paths, "train")              # raises an InputError that names the file
@@ -39,6 +40,7 @@ _LAST = {  # marks completion
     "build": "examples",
     "train": "training.json",
 }
+_BULK = ("sky/sequences/", "examples/")
 _MAX_BYTES = 2**26  # of a record
 
 
@@ -114,7 +116,10 @@ def _epoch_record(paths: Paths, epoch: int) -> Path:
 
 
 def _write(file: Path, root: Path, outputs: tuple[str, ...]) -> None:
-    digests = {str(path.relative_to(root)): digest(path) for path in _files(root, outputs)}
+    digests = {}
+    for path in _files(root, outputs):
+        name = path.relative_to(root).as_posix()
+        digests[name] = [digest(path), *(_state(path) if name.startswith(_BULK) else ())]
     write_text(file, json.dumps(digests, indent=1) + "\n")
 
 
@@ -123,20 +128,29 @@ def _find_problem(file: Path, root: Path, outputs: tuple[str, ...]) -> tuple[Pat
     if not file.exists():
         return None
     digests = _read(file)
-    present = {str(path.relative_to(root)): path for path in _files(root, outputs)}
+    present = {path.relative_to(root).as_posix(): path for path in _files(root, outputs)}
     for name in sorted(digests.keys() | present.keys()):
         if name not in present:
             return root / name, "no file"
-        if digests.get(name) != digest(present[name]):
-            return root / name, "a damaged file" if name in digests else "a file of another origin"
+        if name not in digests:
+            return root / name, "a file of another origin"
+        recorded, *state = digests[name]
+        if state != _state(present[name]) and recorded != digest(present[name]):
+            return root / name, "a damaged file"
     return None
 
 
-def _read(file: Path) -> dict[str, str]:
+def _state(path: Path) -> list[int]:
+    """Size of a file and the time of its last change, nanoseconds."""
+    status = path.stat()
+    return [status.st_size, status.st_mtime_ns]
+
+
+def _read(file: Path) -> dict[str, list]:
     check_regular(file, _MAX_BYTES)
     with contextlib.suppress(ValueError):
         digests = json.loads(file.read_text(encoding="utf-8"))
-        if isinstance(digests, dict):
+        if isinstance(digests, dict) and all(isinstance(v, list) and v for v in digests.values()):
             return digests
     remedy = "Restore it, or remove it to trust the files as they are."
     raise InputError(file, "it must contain the digests of a stage", "a damaged file", remedy)
