@@ -19,6 +19,8 @@ from dimjax.data.folder_survey import FolderSurvey, survey_folder
 from dimjax.data.folders import Folder, open_folder
 from dimjax.data.formats import FORMATS, read_classes
 from dimjax.data.image_folders import list_still_images
+from dimjax.data.label_evidence import COLUMNS, measure_sequence
+from dimjax.data.label_readings import offset
 from dimjax.data.labels import CATEGORIES
 from dimjax.data.layouts import Layout
 from dimjax.data.listing import frame_texts
@@ -29,6 +31,8 @@ from dimjax.errors import InputError
 
 _AFFIXES = r"_pixels0|_mask|_gt|_label"
 _LISTED = 50  # lines of a list that are looked at
+_MEASURED = 10  # sequences in which the spots at labels are measured
+_BETTER = 1.2  # factor of their strength from which x and y are exchanged
 _AGREE_PX = 1.5  # two sources of labels agree within this distance
 _FIRST = {"mot": {"first_pixel": 1, "first_frame": 1}, "voc": {"first_pixel": 1}}
 _FIRST |= {"spotgeo": {"first_frame": 1}}
@@ -211,32 +215,31 @@ def _categories(path: Path, layout: Layout) -> dict[str, str]:
 
 
 def _best_reading(path: Path, layout: Layout, evidence: list[str]) -> Layout:
-    """Choose the order and the first pixel of centroids whose pixels stand out most."""
-    readings = [
-        layout._replace(centroid_order=order, first_pixel=first)
-        for order in ("xy", "rowcol")
-        for first in (0, 1)
-    ]
-    contrasts = [_contrast(path, reading) for reading in readings]
-    best = int(np.argmax(contrasts))
-    chosen, plain = readings[best], contrasts[0]
-    if best and contrasts[best] > 1.2 * plain:
-        text = f"centroids read as {chosen.centroid_order}, first pixel {chosen.first_pixel}: "
-        evidence.append(f"{text}their pixels stand out by {contrasts[best]:.3g}, else {plain:.3g}")
-        return chosen
-    return readings[0]
+    """Choose the order and the first pixel of centroids that fit the spots in the frames best."""
+    chosen, exchanged = (layout._replace(centroid_order=order) for order in ("xy", "rowcol"))
+    (spots, support), (other_spots, other) = (_spots(path, it) for it in (chosen, exchanged))
+    if other > _BETTER * support:
+        chosen, spots = exchanged, other_spots
+        text = f"the spots at them add up to {other:.3g} sigmas, else to {support:.3g}"
+        evidence.append(f"centroids read as {chosen.centroid_order}: {text}")
+    (x, y), _ = offset(spots)
+    if np.round([x, y]).tolist() == [-1, -1]:
+        evidence.append(f"first pixel 1: the spots lie {x:.2f}, {y:.2f} px from the labels else")
+        return chosen._replace(first_pixel=1)
+    return chosen
 
 
-def _contrast(path: Path, layout: Layout) -> float:
-    """Median difference of labelled pixels from the median of the 9x9 pixels around them."""
+def _spots(path: Path, layout: Layout) -> tuple[pd.DataFrame, float]:
+    """Measure the spots at the labels of some sequences; return them, and the sum of all.
+
+    Labels outside their frame, as by a wrong reading, have no spot.
+    """
     labels, folder = _read(path, layout)
-    values = []
-    for row in labels.iloc[:: max(1, len(labels) // 40)].itertuples():
-        pixels = folder.sequence(row.sequence).frame(row.frame).astype(float)
-        y, x = int(row.y), int(row.x)
-        window = pixels[max(y - 4, 0) : y + 5, max(x - 4, 0) : x + 5]
-        values.append(abs(pixels[y, x] - np.median(window)))
-    return float(np.median(values)) * len(labels) if values else 0.0
+    groups = list(labels.groupby("sequence"))
+    chosen = groups[:: max(1, len(groups) // _MEASURED)]
+    tables = [measure_sequence(rows, folder.sequence(name)) for name, rows in chosen]
+    spots = pd.concat(tables or [pd.DataFrame(columns=COLUMNS)], ignore_index=True)
+    return spots, len(labels) * spots.strength.mean() if len(spots) else 0.0
 
 
 def _read(path: Path, layout: Layout) -> tuple[pd.DataFrame, Folder]:
