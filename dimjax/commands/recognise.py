@@ -4,6 +4,7 @@ layout, doubts = describe("data/unknown")               # prints the evidence an
 apply(config)                                           # config.data.layout=auto, from now on found
 """
 
+import json
 import shlex
 from pathlib import Path
 
@@ -63,6 +64,6 @@ def _flags(layout: Layout) -> list[str]:
         return [f"--config.data.layout={names[0]}"]
     changed = {k: v for k, v in layout._asdict().items() if v != getattr(Layout(), k)}
     values = {"splits": {}} | changed  # that of configs/default.py is not empty
-    return [
-        f"--config.data.layout.{key}={shlex.quote(str(value))}" for key, value in values.items()
-    ]
+    # Double quotes need no escape between the single ones of a shell.
+    texts = {k: json.dumps(v) if isinstance(v, dict) else str(v) for k, v in values.items()}
+    return [f"--config.data.layout.{key}={shlex.quote(text)}" for key, text in texts.items()]
