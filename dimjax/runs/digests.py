@@ -119,7 +119,8 @@ def _write(file: Path, root: Path, outputs: tuple[str, ...]) -> None:
     digests = {}
     for path in _files(root, outputs):
         name = path.relative_to(root).as_posix()
-        digests[name] = [digest(path), *(_state(path) if name.startswith(_BULK) else ())]
+        of_file = digest(path)
+        digests[name] = [of_file, *_state(path)] if name.startswith(_BULK) else of_file
     write_text(file, json.dumps(digests, indent=1) + "\n")
 
 
@@ -134,7 +135,7 @@ def _find_problem(file: Path, root: Path, outputs: tuple[str, ...]) -> tuple[Pat
             return root / name, "no file"
         if name not in digests:
             return root / name, "a file of another origin"
-        recorded, *state = digests[name]
+        recorded, *state = digests[name] if isinstance(digests[name], list) else [digests[name]]
         if state != _state(present[name]) and recorded != digest(present[name]):
             return root / name, "a damaged file"
     return None
@@ -146,11 +147,11 @@ def _state(path: Path) -> list[int]:
     return [status.st_size, status.st_mtime_ns]
 
 
-def _read(file: Path) -> dict[str, list]:
+def _read(file: Path) -> dict[str, str | list]:
     check_regular(file, _MAX_BYTES)
     with contextlib.suppress(ValueError):
         digests = json.loads(file.read_text(encoding="utf-8"))
-        if isinstance(digests, dict) and all(isinstance(v, list) and v for v in digests.values()):
+        if isinstance(digests, dict) and all(digests.values()):
             return digests
     remedy = "Restore it, or remove it to trust the files as they are."
     raise InputError(file, "it must contain the digests of a stage", "a damaged file", remedy)
