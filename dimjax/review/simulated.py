@@ -1,8 +1,14 @@
-"""The simulated reviewers: they decide the open items of the current round and return figures.
+"""Simulated reviewers: an oracle that sees the truth, and one that trusts confident suggestions.
 
-review = oracle(db, folder.truth, budget=200)
-review.verbs                                    # {"accept": 161, "keep": 30, "move": 9}
-auto(db, min_probability=0.97).waiting          # items left for a person
+Both decide the open items of a ledger in the order of `get_items`, each item at most once, and
+return the figures of the review. A review that was killed continues when it is called again and
+ends with the same ledger, since each choice depends only on (seed, round, item) and the labels.
+
+    review = oracle(db, folder.truth, error_rate=0.05, seed=3)
+    review.items_changed / review.reviewed          # share of the items that were indeed wrong
+    review.verbs                                    # {"accept": 161, "keep": 30, "move": 9}
+    auto(db, min_probability=0.97).waiting          # items left for a person
+    summary(db, "ann")                              # the same figures of any reviewer
 """
 
 import math
@@ -31,7 +37,7 @@ from dimjax.ledger import (
 )
 from dimjax.ledger.checks import as_int, as_name, as_probability
 from dimjax.review.decisions import ReviewDecision, as_decision, suggests_background
-from dimjax.review.simulated.ground_truth import click, correct_changes, truths_by_frame
+from dimjax.review.ground_truth import click, correct_changes, truths_by_frame
 
 _INVENTED = (3.0, 3.0, "target")  # w, h and category of an erroneous new label
 
