@@ -14,13 +14,14 @@ from dimjax.tracks import (
     APPEARANCE,
     CategoryModel,
     LinkingConfig,
-    combined,
     fit_category_model,
+    fit_combination,
     kalman,
     labelled_windows,
     link,
     score,
 )
+from dimjax.tracks.category_fit import most_restrained
 from dimjax.tracks.named_numbers import NUMBERS
 from dimjax.tracks.track_frames import TrackFrames
 from dimjax.tracks.track_numbers import track_numbers
@@ -151,12 +152,30 @@ def test_the_network_counts_as_much_as_it_is_right():
     is_target, track = rng.random(400) < 0.5, np.arange(400)
     sign = np.where(is_target, 1.0, -1.0)
     noise = rng.normal(0, 1, 400)
-    of_network = combined(model(), noise, 2 * sign, is_target, track)
-    assert of_network.share_weight > 1.0 and of_network.numbers == model().numbers
-    of_numbers = combined(model(speed=1.0), 2 * sign, noise, is_target, track)
-    assert of_numbers.share_weight < 0.3 and of_numbers.numbers["speed"][2] > 1.0
-    few = combined(model(speed=1.0), sign[:0], sign[:0], is_target[:0], track[:0])
-    assert few.share_weight == pytest.approx(0.5) and few.numbers["speed"][2] == pytest.approx(1)
+    of_network = fit_combination(noise, 2 * sign, is_target, track)
+    assert of_network.share_weight > 1.0 and of_network.slope < 0.7
+    of_numbers = fit_combination(2 * sign, noise, is_target, track)
+    assert of_numbers.share_weight < 0.3 and of_numbers.slope > 1.0
+    none = fit_combination(sign[:0], sign[:0], is_target[:0], track[:0])
+    assert none == pytest.approx((1.0, 0.0, 0.5))
+    # A thousand detections of one track are no more than one.
+    long = fit_combination(
+        sign[:2].repeat(1000),
+        noise[:2].repeat(1000),
+        is_target[:2].repeat(1000),
+        track[:2].repeat(1000),
+    )
+    assert long == pytest.approx(
+        fit_combination(sign[:2], noise[:2], is_target[:2], track[:2]), abs=1e-3
+    )
+
+
+def test_of_penalties_that_differ_by_chance_the_largest_is_taken():
+    sequence, weight = np.arange(4), np.full(4, 0.25)
+    # Means 1.0, 1.1 and 1.6; the standard error of the first is sqrt(4) / 4 * 0.5 = 0.25.
+    losses = [np.array([0.5, 1.5, 0.5, 1.5]), np.full(4, 1.1), np.full(4, 1.6)]
+    assert most_restrained(losses, weight, sequence) == 1
+    assert most_restrained(losses, weight, np.array([0, 0, 1, 1])) == 0  # equal in both sequences
 
 
 def test_the_model_names_the_track_in_place_of_the_vote():
@@ -184,14 +203,14 @@ def test_a_gap_has_the_category_of_its_track():
 
 def test_online_the_category_is_that_of_the_past():
     """From the fifth frame on the object stands out; before, it does not."""
-    contrast = [0.0] * 4 + [2.0] * 4
-    table = with_appearance(flight(range(8)), dark=contrast)
+    contrast = [0.0] * 4 + [2.0] * 12
+    table = with_appearance(flight(range(16)), dark=contrast)
     judge = judging(model(dark=4.0, intercept=-2.0))
     points = link(table, judge, causal=True).points.set_index("frame")
-    past = [link(table[: t + 1], judge, causal=True).points.iloc[-1] for t in range(1, 8)]
-    assert points.index.tolist() == list(range(1, 8))
+    past = [link(table[: t + 1], judge, causal=True).points.iloc[-1] for t in range(1, 16)]
+    assert points.index.tolist() == list(range(1, 16))
     assert points.category.tolist() == [point.category for point in past]
-    assert points.category[[3, 7]].tolist() == ["interference", "target"]
+    assert points.category[[3, 15]].tolist() == ["interference", "target"]
     assert set(link(table, judge).points.category) == {"target"}
 
 

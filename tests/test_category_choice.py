@@ -54,7 +54,10 @@ def context(scenes, tmp_path):
     write_table(labels, context.paths.labels)
     context.trained_sequences = list(NAMES[:2])
     shapes = {name: sequence.shape for name, (sequence, _) in scenes.items()}
-    context.folder = SimpleNamespace(shapes=shapes, sequence=lambda name: scenes[name][0])
+    splits = {"train": context.trained_sequences, "val": list(NAMES[2:])}
+    context.folder = SimpleNamespace(
+        shapes=shapes, sequence=lambda name: scenes[name][0], labels=labels, splits=splits
+    )
     return context
 
 
@@ -74,7 +77,7 @@ def detections_of(sequence, labels, category):
 def test_a_detector_names_tracks_by_the_models_of_its_training(context, detector, scenes):
     sequence, labels = scenes["val-0"]
     detections = detections_of(sequence, labels, "target")
-    models = choose_category_models(context, detector, detections, labels)
+    models = choose_category_models(context, detector, detections, labels).final
     assert json.loads(json.dumps(models)) == models and len(models) == 2
     detector.description["category_models"] = models
     accepted = detector.accept(detector.link(detections))
@@ -86,13 +89,30 @@ def test_a_detector_names_tracks_by_the_models_of_its_training(context, detector
     assert (points.reason != "").all() and set(points.category) == set(LOW)
 
 
+def test_the_models_of_the_thresholds_have_not_seen_the_sequences_of_the_detections(
+    context, detector, scenes
+):
+    sequence, labels = scenes["val-0"]
+    detections = detections_of(sequence, labels, labels.category)
+    models = choose_category_models(context, detector, detections, labels)
+    others = context.labels.sequence == "val-0"
+    opposite = {"target": "interference", "interference": "target"}
+    swapped = context.labels.category.map(opposite).where(others, context.labels.category)
+    context.folder.labels = context.labels.assign(category=swapped)
+    del context.labels
+    unlike = choose_category_models(context, detector, detections, labels)
+    assert unlike.held_out == models.held_out and unlike.final != models.final
+
+
 def test_the_network_has_a_say_if_it_is_right(context, detector, scenes):
     sequence, labels = scenes["val-0"]
     right = detections_of(sequence, labels, labels.category)
     swapped = labels.category.map({"target": "interference", "interference": "target"})
     wrong = detections_of(sequence, labels, swapped)
     weights = [
-        CategoryModel(**choose_category_models(context, detector, table, labels)[0]).share_weight
+        CategoryModel(
+            **choose_category_models(context, detector, table, labels).final[0]
+        ).share_weight
         for table in (right, wrong)
     ]
     assert weights[0] > 0.5 > weights[1]

@@ -1,7 +1,10 @@
 """Fit the models of a track's category to the labels of a round.
 
-description["category_models"] = choose_category_models(context, detector, detections, labels)
+models = choose_category_models(context, detector, detections, labels)
+description["category_models"] = models.final
 """
+
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -14,25 +17,36 @@ from dimjax.progress import bar, say
 from dimjax.runs.context import RoundContext
 from dimjax.tracks import (
     CategoryModel,
-    combined,
+    Combination,
     fit_category_model,
+    fit_combination,
     labelled_windows,
     measure_appearance,
     nearest,
 )
 
-# Labels in at most this many frames of the training split are measured, in evenly spaced runs of
+# Labels in at most this many frames of a split are measured, in evenly spaced runs of
 # consecutive frames.
-_FRAMES = 4000
+_FRAMES = 30_000
 _CONSECUTIVE_FRAMES = 96
 _MIN_SCORE = 0.05  # of the detections that the network's categories are judged by
 _EPSILON = 1e-6
 
 
+class CategoryModels(NamedTuple):
+    """Fields of two dimjax.tracks.CategoryModel each, for whole tracks and for their past."""
+
+    held_out: list[dict]  # fitted without the sequences of the detections, to choose thresholds by
+    final: list[dict]  # fitted to the labels of all sequences
+
+
 def choose_category_models(
     context: RoundContext, detector: Detector, detections: pd.DataFrame, labels: pd.DataFrame
-) -> list[dict] | None:
+) -> CategoryModels | None:
     """Fit the models to the labels' tracks, and combine them with the network's categories.
+
+    The network learns the categories of its own sequences by heart, so its weight is fitted in
+    others. The numbers of tracks are seldom numerous: all labels count for their weights.
 
     Args:
       context: Round that the detector was trained in.
@@ -41,34 +55,41 @@ def choose_category_models(
       labels: The labels in the frames of these detections.
 
     Returns:
-      Fields of two dimjax.tracks.CategoryModel, for tracks as a whole and for their past; None if
-      there are too few tracks of one category. The scores of a track then vote.
+      The models; None if there are too few tracks of one category. The scores of a track then vote.
     """
-    measured = _measured_labels(context)
-    models = _of_numbers(context, measured) if measured.category.nunique() > 1 else [None]
-    if None in models:
+    trained = _measured(context, read_table(context.paths.labels), context.trained_sequences)
+    others = sorted(set(detections.sequence) - set(context.trained_sequences))
+    of_others = _measured(context, context.labels, others) if others else trained[:0]
+    fitted = [
+        _of_numbers(context, trained),
+        _of_numbers(context, pd.concat([trained, of_others], ignore_index=True)),
+    ]
+    if None in fitted[0] + fitted[1]:
         say("too few labelled tracks of one category: the scores of a track vote on its category")
         return None
-    return [
-        _with_network(model, context, detector, detections, labels, causal)._asdict()
-        for model, causal in zip(models, (False, True), strict=True)
-    ]
+    held_out, final = [], []
+    for model, of_all, causal in zip(*fitted, (False, True), strict=True):
+        combination = _with_network(model, context, detector, detections, labels, causal)
+        held_out.append(model.scaled(*combination)._asdict())
+        # The offset corrects the model in sequences that the other one was fitted to.
+        final.append(of_all.scaled(*combination._replace(offset=0.0))._asdict())
+    return CategoryModels(held_out, final)
 
 
 def _of_numbers(context: RoundContext, measured: pd.DataFrame) -> list[CategoryModel | None]:
     """Fit the models of the numbers of whole tracks and of their past."""
+    if measured.category.nunique() < 2:
+        return [None]
     shifts = context.camera_shifts(measured.sequence.unique())
     return [
         fit_category_model(*labelled_windows(measured, shifts, causal)) for causal in (False, True)
     ]
 
 
-def _measured_labels(context: RoundContext) -> pd.DataFrame:
-    """Labels that the round was trained on, with the columns of measure_appearance."""
-    labels, folder = read_table(context.paths.labels), context.folder
-    names = context.trained_sequences
+def _measured(context: RoundContext, labels: pd.DataFrame, names: list[str]) -> pd.DataFrame:
+    """Labels in sequences, with the columns of measure_appearance."""
+    folder, parts = context.folder, []
     share = _FRAMES / sum(folder.shapes[name][0] for name in names)
-    parts = []
     for name in bar(names, "measure labels", "sequence"):
         frames = some_frames(folder.shapes[name][0], share, _CONSECUTIVE_FRAMES)
         chosen = labels[(labels.sequence == name) & labels.frame.isin(frames)]
@@ -95,8 +116,8 @@ def _with_network(
     detections: pd.DataFrame,
     labels: pd.DataFrame,
     causal: bool,
-) -> CategoryModel:
-    """Combine a model with the network's categories, by detections that match a label."""
+) -> Combination:
+    """Weigh a model and the network's categories, by detections that match a label."""
     shifts = context.camera_shifts(detections.sequence.unique())
     of_numbers = _linked(detector, model, detections, shifts, causal)
     of_network = _linked(detector, model.scaled(0.0, 0.0, 1.0), detections, shifts, causal)
@@ -109,7 +130,7 @@ def _with_network(
     ]
     number = np.arange(len(of_numbers))
     track = of_numbers.track.where(of_numbers.track != "", number.astype("str"))[used]
-    return combined(model, *log_odds, is_target, pd.factorize(track)[0])
+    return fit_combination(*log_odds, is_target, pd.factorize(track)[0])
 
 
 def _linked(detector: Detector, model: CategoryModel, detections, shifts, causal: bool):

@@ -55,13 +55,16 @@ def choose_thresholds(context: RoundContext, detector: Detector) -> dict[str, di
     model = fitted_scores(labels, detections, match_px)
     chosen = {"threshold": threshold, "score_model": model._asdict()}
     detector = detector._replace(description={**detector.description, **chosen})
-    chosen["category_models"] = choose_category_models(context, detector, detections, labels)
+    models = choose_category_models(context, detector, detections, labels)
+    chosen["category_models"] = None if models is None else models.held_out
     detector = detector._replace(description={**detector.description, **chosen})
     shifts = context.camera_shifts(names)
     for name, causal in (("track_threshold", False), ("causal_threshold", True)):
         scored = score(detector.link(detections, shifts, causal))
         scored = scored.merge(keys)  # tracks are filled in frames that were left out, too
         chosen[name] = figures.choose_thresholds(labels, scored, match_px)
+    if models is not None:
+        chosen["category_models"] = models.final
     return chosen
 
 

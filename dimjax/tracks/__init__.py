@@ -19,7 +19,7 @@ from dimjax.tracks.agreement import agreement
 from dimjax.tracks.appearance import APPEARANCE, measure_appearance
 from dimjax.tracks.arrays import DetectionArrays
 from dimjax.tracks.camera import camera_shifts
-from dimjax.tracks.category_fit import combined, fit_category_model
+from dimjax.tracks.category_fit import Combination, fit_category_model, fit_combination
 from dimjax.tracks.category_model import CategoryModel
 from dimjax.tracks.label_tracks import labelled_windows, link_labels
 from dimjax.tracks.linking import Linker, Shifts, Tracks, follow_and_join, link
@@ -32,27 +32,28 @@ from dimjax.tracks.track_scores import lone_score, score
 __all__ = [
     "APPEARANCE",
     "CategoryModel",
-    "combined",
-    "fit_category_model",
-    "labelled_windows",
-    "link_labels",
-    "measure_appearance",
-    "POINT_TYPES",
-    "UNTRAINED",
+    "Combination",
     "DetectionArrays",
     "Linker",
     "LinkingConfig",
+    "POINT_TYPES",
     "ScoreModel",
     "Shifts",
     "Tracks",
+    "UNTRAINED",
     "agreement",
     "camera_shifts",
+    "fit_category_model",
+    "fit_combination",
     "fit_score_model",
     "follow_and_join",
     "has_neighbour",
+    "labelled_windows",
     "link",
+    "link_labels",
     "linking_of",
     "lone_score",
+    "measure_appearance",
     "nearest",
     "score",
 ]

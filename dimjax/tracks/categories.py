@@ -59,8 +59,8 @@ def categorise(
 ) -> Categories:
     """Judge the category of each detection with the category model.
 
-    The log odds of a track are the mean over its windows, or those of the newest window if causal,
-    plus the log odds of the target's share of its scores times the weight of that share.
+    The log odds of a track are the mean over its windows, or over those so far if causal, plus the
+    log odds of the target's share of its scores times the weight of that share.
 
     Args:
       table: Detections of a sequence, with category, score and the columns APPEARANCE.
@@ -74,7 +74,9 @@ def categorise(
     values = windows(table, xy, rows, settings, causal)
     hit = rows.detection >= 0
     contributions, log_odds = model.contributions(values), model.log_odds(values)
-    if not causal:
+    if causal:
+        log_odds = rows.sums_so_far(log_odds * hit) / rows.sums_so_far(hit)
+    else:
         count = rows.sums(hit)
         contributions = np.stack([rows.sums(v * hit) for v in contributions.T], axis=1)
         contributions = (contributions / count[:, None])[rows.track]

@@ -1,11 +1,14 @@
 """Fit of the category model to labelled tracks.
 
     model = fit_category_model(values, is_target, track, sequence)      # None without both
-    model = combined(model, window_log_odds, share_log_odds, is_target, track)
+    combination = fit_combination(window_log_odds, share_log_odds, is_target, track)
+    model.scaled(*combination)                  # also counts the network's categories
 
 The penalty of the weights is chosen by folds of sequences, and the log odds are calibrated on the
 tracks that each fold left out: on those that the weights were fitted to, they would be too certain.
 """
+
+from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import minimize
@@ -20,6 +23,14 @@ _MIN_TRACKS = 5  # of each category
 _SLOPES = (0.05, 1.5)  # range of the slope of calibrated log odds
 # Offset, slope and weight of the network's share before any detection is seen, and their sigmas.
 _PRIOR, _PRIOR_SIGMAS = np.array([0.0, 1.0, 0.5]), np.array([1.0, 0.5, 0.5])
+
+
+class Combination(NamedTuple):
+    """Weights that combine a category model with the network's categories."""
+
+    slope: float  # of the model's log odds
+    offset: float
+    share_weight: float  # of the log odds of the target's share of a track's scores
 
 
 def fit_category_model(
@@ -50,7 +61,7 @@ def fit_category_model(
         _track_mean(_left_out(x, is_target, weight, sequence, penalty), track)
         for penalty in _PENALTIES
     ]
-    best = int(np.argmin([_loss(z, is_target, weight) for z in left_out]))
+    best = most_restrained([_losses(z, is_target) for z in left_out], weight, sequence)
     offset, slope = _calibration(left_out[best], is_target, weight)
     *weights, intercept = _fit(x, is_target, weight, _PENALTIES[best])
     columns = zip(mean.tolist(), spread.tolist(), np.asarray(weights).tolist(), strict=True)
@@ -58,36 +69,35 @@ def fit_category_model(
     return model.scaled(slope, offset, 0.0)
 
 
-def combined(
-    model: CategoryModel,
+def fit_combination(
     window_log_odds: np.ndarray,
     share_log_odds: np.ndarray,
     is_target: np.ndarray,
     track: np.ndarray,
-) -> CategoryModel:
-    """Combine the model with the network's categories, fitted to detections of known category.
+) -> Combination:
+    """Fit the weights of a category model and of the network's categories.
 
-    The fit maximizes the posterior under a normal prior, so that a few detections change little.
+    The fit maximizes the posterior under a normal prior, so that a few tracks change little. All
+    detections of a track weigh as much as one.
 
     Args:
-      model: Model of the numbers alone.
       window_log_odds: [N] by the model, of detections that the network was not trained on.
       share_log_odds: [N] log odds of the target's share of the scores of their tracks.
       is_target: [N] bool.
       track: [N] number of the track of each, from 0.
     """
     x = np.stack([np.ones(len(track)), window_log_odds, share_log_odds], axis=1)
-    weight = 1 / np.sqrt(np.bincount(track)[track])
+    weight = 1 / np.bincount(track)[track]
 
     def objective(values: np.ndarray) -> tuple[float, np.ndarray]:
         z, deviation = x @ values, (values - _PRIOR) / _PRIOR_SIGMAS
         gradient = (weight * (expit(z) - is_target)) @ x + deviation / _PRIOR_SIGMAS
-        return _loss(z, is_target, weight) + deviation @ deviation / 2, gradient
+        return weight @ _losses(z, is_target) + deviation @ deviation / 2, gradient
 
     bounds = [(None, None), _SLOPES, (0.0, None)]
     fitted = minimize(objective, _PRIOR, jac=True, method="L-BFGS-B", bounds=bounds)
     offset, slope, share_weight = fitted.x.tolist()
-    return model.scaled(slope, offset, share_weight)
+    return Combination(slope, offset, share_weight)
 
 
 def _weights(track: np.ndarray) -> np.ndarray:
@@ -121,8 +131,27 @@ def _track_mean(log_odds: np.ndarray, track: np.ndarray) -> np.ndarray:
     return (np.bincount(track, log_odds) / np.maximum(np.bincount(track), 1))[track]
 
 
-def _loss(log_odds: np.ndarray, is_target: np.ndarray, weight: np.ndarray) -> float:
-    return float(weight @ np.logaddexp(0, np.where(is_target, -log_odds, log_odds)))
+def most_restrained(losses: list[np.ndarray], weight, sequence: np.ndarray) -> int:
+    """Index of the largest penalty whose loss is within one standard error of the lowest.
+
+    Tens of sequences hardly tell which penalty is best; the largest one depends least on them. The
+    standard error is that of a mean over sequences.
+
+    Args:
+      losses: For each penalty, in rising order, those of the windows [N].
+      weight: [N] of sum 1.
+      sequence: [N] number of the sequence.
+    """
+    means = [float(weight @ loss) for loss in losses]
+    best = int(np.argmin(means))
+    number = np.unique(sequence, return_inverse=True)[1]
+    deviations = np.bincount(number, weight * (losses[best] - means[best]))
+    error = np.sqrt(deviations @ deviations)
+    return max(k for k, mean in enumerate(means) if mean <= means[best] + error)
+
+
+def _losses(log_odds: np.ndarray, is_target: np.ndarray) -> np.ndarray:
+    return np.logaddexp(0, np.where(is_target, -log_odds, log_odds))
 
 
 def _fit(x: np.ndarray, is_target: np.ndarray, weight: np.ndarray, penalty: float) -> np.ndarray:
@@ -134,7 +163,7 @@ def _fit(x: np.ndarray, is_target: np.ndarray, weight: np.ndarray, penalty: floa
     def objective(values: np.ndarray) -> tuple[float, np.ndarray]:
         z = x @ values
         gradient = (weight * (expit(z) - is_target)) @ x + penalties * values
-        return _loss(z, is_target, weight) + penalties @ values**2 / 2, gradient
+        return weight @ _losses(z, is_target) + penalties @ values**2 / 2, gradient
 
     return minimize(objective, np.zeros(x.shape[1]), jac=True, method="L-BFGS-B").x
 
@@ -145,7 +174,7 @@ def _calibration(log_odds, is_target: np.ndarray, weight: np.ndarray) -> tuple[f
     def objective(values: np.ndarray) -> tuple[float, np.ndarray]:
         z = values[0] + values[1] * log_odds
         error = weight * (expit(z) - is_target)
-        return _loss(z, is_target, weight), np.array([error.sum(), error @ log_odds])
+        return weight @ _losses(z, is_target), np.array([error.sum(), error @ log_odds])
 
     bounds = [(None, None), _SLOPES]
     fitted = minimize(objective, [0.0, 1.0], jac=True, method="L-BFGS-B", bounds=bounds)
