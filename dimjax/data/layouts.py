@@ -142,7 +142,7 @@ def _check_values(layout: Layout, subject: object) -> None:
         if not isinstance(value, dict):
             raise InputError(subject, f"{key} must be a mapping", repr(value), _REMEDY)
     paths = {"sequences": layout.sequences, **layout.splits}
-    paths |= {"labels": layout.labels} if layout.labels else {}
+    paths |= {"labels": layout.labels} if layout.labels != "" else {}
     check_fields(f"{subject}: path of {{}}", paths, dict.fromkeys(paths, _INSIDE), _REMEDY)
     pixels = layout.first_pixel
     pixels = pixels if isinstance(pixels, dict) else {"*": pixels}
