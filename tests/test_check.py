@@ -1,3 +1,4 @@
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ from dimjax.commands import check
 from dimjax.data.labels import check_labels, read_table
 from dimjax.drawing import pictures
 from dimjax.errors import InputError, raise_error
-from dimjax.runs.workdir import Paths
+from dimjax.runs.workdir import Paths, read_config
 
 HEADER = "sequence,frame,x,y,w,h,category\n"
 ROWS = ["one,0,20.5,30.5,3,3,target", "one,5,40.5,30.5,3,3,target",
@@ -212,7 +213,8 @@ def test_ignored_parts_of_sequences_are_named_with_numbers(tmp_path, capsys):
     shutter[5] = 0
     frames = {"bars": bars, "shutter": shutter, "twice": np.repeat(noisy(), 2, axis=0),
               "wide": noisy() // 16 * 257}  # fmt: skip
-    folder = write_arrays(tmp_path / "data", frames, ROWS[:0] + ["bars,0,20,20,3,3,target"])
+    rows = [f"{name},0,20,20,3,3,target" for name in frames]
+    folder = write_arrays(tmp_path / "data", frames, rows)
     problems, count, printed = problems_of(config_of(folder), tmp_path / "run", capsys)
     assert not problems and count == 0
     notes = [line for line in printed.splitlines() if line.startswith("note: sequence ")]
@@ -259,3 +261,28 @@ def test_labels_beside_their_objects_are_a_problem(tmp_path, capsys):
     folder = write_arrays(tmp_path / "wrong", {"one": frames}, rows)
     (problem,), *_ = problems_of(config_of(folder), tmp_path / "run", capsys)
     assert "as if x and y were exchanged. Exchange x and y in the labels." in problem
+
+
+def test_a_training_split_without_labels_is_a_problem(tmp_path, capsys):
+    folder = write_folder(tmp_path / "data", [row for row in ROWS if row.startswith("two")])
+    problems, *_ = problems_of(config_of(folder), tmp_path / "run", capsys)
+    rule = "the sequences of the split train must have labels; found none. Add some or"
+    assert [problem.startswith(f"{folder}: {rule}") for problem in problems] == [True]
+
+
+def test_the_files_of_a_run_are_checked(tiny_run, tmp_path, capsys):
+    """Those of each stage, and the ledger."""
+    workdir = shutil.copytree(tiny_run, tmp_path / "run")
+    paths, config = Paths(workdir), read_config(workdir)
+    assert problems_of(config, workdir, capsys)[1] == 0
+    content = bytearray(paths.detections.read_bytes())
+    content[len(content) // 2] ^= 4
+    paths.detections.write_bytes(content)
+    (paths.training_log.losses / "0001.parquet").unlink()
+    paths.ledger.unlink()
+    problems, count, _ = problems_of(config, workdir, capsys)
+    assert count == 3 and [problem.split("; found")[0] for problem in problems] == [
+        f"{paths.ledger}: a run that has begun has a ledger, with its labels and decisions",
+        f"{paths.detections}: it must be as `evaluate` wrote it",
+        f"{paths.training_log.losses}/0001.parquet: it must be as `train` wrote it",
+    ]

@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from dimjax.atomic_files import check_regular
-from dimjax.data import sequences
 from dimjax.data.folders import open_folder
+from dimjax.data.layouts import DIMJAX
 from dimjax.data.listing import natural_key
 from dimjax.data.sequences import open_sequence
 from dimjax.errors import InputError
@@ -98,10 +98,14 @@ def test_bytes_behind_a_stack_are_refused(folder, change):
         open_sequence(file)
 
 
-def test_a_frame_of_too_many_pixels_is_refused(folder, monkeypatch):
-    monkeypatch.setattr(sequences, "MAX_FRAME_PIXELS", 63)
-    with pytest.raises(InputError, match="a frame must have at most 63 pixels; found 64. Cut it"):
-        open_sequence(folder / "sequences" / "a.npy")
+def test_a_frame_of_more_pixels_than_the_layout_allows_is_refused(folder):
+    rule = "a frame must have at most 63 pixels; found 64. Cut it .* raise the key max_frame_pixels"
+    with pytest.raises(InputError, match=rule):
+        open_folder(folder, DIMJAX._replace(max_frame_pixels=63)).sequence("a")
+    assert open_folder(folder, DIMJAX._replace(max_frame_pixels=64)).sequence("a").shape[1:] == (
+        8,
+        8,
+    )
 
 
 def images(tmp_path, save):

@@ -147,6 +147,18 @@ def test_a_transaction_is_atomic(path):
         assert ledger.decision_table(db).item.tolist() == [ids[1]]
 
 
+@pytest.mark.parametrize("transaction", ["read_transaction", "write_transaction"])
+def test_an_error_that_ends_the_transaction_is_passed_on(path, transaction):
+    """As SQLite does on a full disk."""
+    with _open(path) as db:
+        error = pytest.raises(sqlite3.OperationalError, match="disk is full")
+        with error, getattr(db, transaction)():
+            db.execute("ROLLBACK")
+            raise sqlite3.OperationalError("database or disk is full")
+        with db.read_transaction():
+            assert ledger.labels_as_of(db).empty
+
+
 def test_a_reader_sees_a_single_state(path):
     with _open(path) as db, ledger.open_ledger(path) as other:
         ids = ledger.add_items(db, [_item(0)], "mine")

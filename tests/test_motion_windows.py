@@ -44,9 +44,11 @@ def test_a_sequence_that_is_too_short_is_an_error():
     ("changed", "text"),
     [
         ({"frames": 2}, "`frames`: must be between 3 and 32; found 2"),
-        ({"stride": 0}, "`stride`: must be 1 or more"),
+        ({"stride": 0}, "`stride`: must be between 1 and 1000"),
         ({"reference": "centre"}, "`reference`: must be one of first, middle, last"),
-        ({"speed_px": float("inf")}, "`speed_px`: must be above 0 and finite"),
+        ({"speed_px": float("inf")}, "`speed_px`: must be between 0.001 and 1000"),
+        ({"clip_sigmas": 1e9}, "`clip_sigmas`: must be between 0.1 and 1000"),
+        ({"speed_px": 1000.0}, "`path_step_px`: must be 40.0 or more; found 2.0"),
         ({"min_speed_px": 7.0}, "`min_speed_px`: must be at least 0 and below speed_px"),
     ],
 )

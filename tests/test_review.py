@@ -248,6 +248,7 @@ NEW_LABEL = {"sequence": "a", "frame": 5, "x": 9, "y": 9, "w": 3, "h": 3, "categ
         (_decide(reviewer="a\nb"), "reviewer must be a line of printable text; found 'a"),
         (_decide(reviewer="\ud800"), "reviewer must be a line of printable text"),
         (_decide(reviewer="x" * 61), "reviewer must have at most 60 characters; found 61. Short"),
+        (_decide(page="x" * 61), "page must have at most 60 characters; found 61. Shorten it."),
         (_decide(page=""), "page must not be empty; found ''. Give one."),
         (("/next_items", {**NEXT, "count": -1}), "count must be a non-negative integer; found -1"),
         (("/next_items", {**NEXT, "count": 51}), "count must be at most 50; found 51. Load"),

@@ -8,13 +8,11 @@ them by split, and paths.contact_sheet shows some labels in their frames.
 
 import warnings
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from dimjax import ledger
 from dimjax.atomic_files import atomic_write
 from dimjax.chips import planning
 from dimjax.commands.label_checks import evidence_table, measure_labels
@@ -26,7 +24,7 @@ from dimjax.data.layouts import layout_from
 from dimjax.data.listing import natural_key
 from dimjax.data.scale import Scale, measure
 from dimjax.data.sequences import Sequence, clip_frames
-from dimjax.data.splits import starts_without_labels, with_validation
+from dimjax.data.splits import check_train_labels, starts_without_labels, with_validation
 from dimjax.drawing.contact_sheet import contact_sheet
 from dimjax.drawing.text_tables import Table, as_text
 from dimjax.errors import InputError, OnError
@@ -34,6 +32,7 @@ from dimjax.motion import EvidenceConfig
 from dimjax.motion.windows import check_length
 from dimjax.progress import bar, say
 from dimjax.runs import config_rules
+from dimjax.runs.integrity import check_run
 from dimjax.runs.workdir import Paths
 from dimjax.training.inputs import uses_evidence
 
@@ -83,8 +82,11 @@ def run(config, paths: Paths | None, doubts: Iterable[InputError] = ()) -> int:
         labels = _read(folder.read_labels, shapes, problems.append)
         _read(folder.read_truth, shapes, problems.append)
     if paths:
-        _check_ledger(paths.ledger, problems.append)
+        check_run(paths, problems.append)
     splits = _splits(folder, config.data.val_share, config.seed, problems.append)
+    if len(labels) and "train" in splits:
+        files, train = folder.layout.splits, splits["train"]
+        check_train_labels(folder.path, labels, train, files, problems.append)
     decoded = [name for name, one in summaries.items() if one and one.scale]
     evidence = pd.DataFrame()
     if len(labels) or not unlabelled:
@@ -106,21 +108,6 @@ def run(config, paths: Paths | None, doubts: Iterable[InputError] = ()) -> int:
     sheet = f"; {count} labelled chips are shown in {paths.contact_sheet}" if count else ""
     say(f"{len(problems)} problems{sheet}")
     return len(problems)
-
-
-def _check_ledger(path: Path, on_error: OnError) -> None:
-    """Report the damage of the run's ledger, if there is one."""
-    if not path.exists():
-        return
-    try:
-        with ledger.open_ledger(path) as db:
-            damage = db.problems()
-    except InputError as problem:
-        on_error(problem)
-        return
-    if damage:
-        remedy = "Restore ledger.backup.sqlite, which was made when the last round began."
-        on_error(InputError(path, "the ledger must be whole", damage, remedy))
 
 
 def check_sequence(

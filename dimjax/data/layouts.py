@@ -13,11 +13,11 @@ from pathlib import PurePath
 from typing import Any, NamedTuple
 
 from dimjax.data.formats import BOX_SHIFTS, FORMATS
-from dimjax.data.frame_files import CHANNELS, Reading
+from dimjax.data.frame_files import CHANNELS, NATIVE, Reading
 from dimjax.data.labels import CATEGORIES
 from dimjax.data.patterns import FRAME, SEQUENCE
 from dimjax.errors import InputError
-from dimjax.settings_rules import NUMBER, Rule, check_fields
+from dimjax.settings_rules import INTEGER, NUMBER, Rule, check_fields
 
 IGNORE = "ignore"  # category of labels that are left out
 
@@ -35,6 +35,10 @@ _INSIDE = Rule(_is_inside, "a path inside the folder")
 _SIZE_PX = Rule(
     lambda value: NUMBER.holds(value) and 0.1 <= value <= 1000, "a number of pixels, 0.1 to 1000"
 )
+_PIXELS = Rule(
+    lambda value: INTEGER.holds(value) and 1 <= value <= 2**31, "a whole number from 1 to 2^31"
+)
+_SIZES = {"centroid_size_px": _SIZE_PX, "max_frame_pixels": _PIXELS}
 _CHOICES = {
     "label_format": tuple(FORMATS),
     "centroid_order": ("xy", "rowcol"),
@@ -69,13 +73,14 @@ class Layout(NamedTuple):
     surplus_rows: str = "error"  # rows beyond a sequence's end: error, or drop with a warning
     channel: str = ""  # red, green, blue or luma, if those of colour images differ
     stack_axes: str = ""  # order of the axes of stacks, thw or hwt; "": usual, and checked
+    max_frame_pixels: int = NATIVE.max_frame_pixels  # larger frames are refused
     repeated_frames: str = "skip"  # clips skip repeated and flat frames, or keep them
     splits: dict[str, str] = {}  # split -> file that names its sequences, see `Folder.splits`
 
     @property
     def reading(self) -> Reading:
         """The keys that say how frames are read."""
-        return Reading(self.channel, self.stack_axes)
+        return Reading(self.channel, self.stack_axes, self.max_frame_pixels)
 
 
 DIMJAX = Layout(splits={name: f"splits/{name}.txt" for name in ("train", "val", "test", "new")})
@@ -132,7 +137,7 @@ def check_layout(layout: Layout, subject: object) -> None:
 
 
 def _check_values(layout: Layout, subject: object) -> None:
-    check_fields(f"{subject}.{{}}", layout._asdict(), {"centroid_size_px": _SIZE_PX}, _REMEDY)
+    check_fields(f"{subject}.{{}}", layout._asdict(), _SIZES, _REMEDY)
     for key, allowed in _CHOICES.items():
         value = getattr(layout, key)
         if value not in allowed:
@@ -142,7 +147,7 @@ def _check_values(layout: Layout, subject: object) -> None:
         if not isinstance(value, dict):
             raise InputError(subject, f"{key} must be a mapping", repr(value), _REMEDY)
     paths = {"sequences": layout.sequences, **layout.splits}
-    paths |= {"labels": layout.labels} if layout.labels else {}
+    paths |= {"labels": layout.labels} if layout.labels != "" else {}
     check_fields(f"{subject}: path of {{}}", paths, dict.fromkeys(paths, _INSIDE), _REMEDY)
     pixels = layout.first_pixel
     pixels = pixels if isinstance(pixels, dict) else {"*": pixels}

@@ -50,8 +50,6 @@ OPENERS = {
     **dict.fromkeys((".fits", ".fit", ".fts", ".fz"), open_fits),
 }
 
-MAX_FRAME_PIXELS = 2**27  # a header that promises more would exhaust the memory
-
 _WITHOUT_AXES = (open_video, open_tiff_stack)  # their frames are always in the order of time
 
 
@@ -148,9 +146,10 @@ def open_sequence(
         raise InputError(path, rule, repr(name), "Rename it.")
     frames = open_images(files, reading.channel) if files else _open_frames(path, reading)
     pixels = frames.shape[1] * frames.shape[2]
-    if pixels > MAX_FRAME_PIXELS:
-        rule = f"a frame must have at most {MAX_FRAME_PIXELS:,} pixels"
-        raise InputError(path, rule, f"{pixels:,}", "Cut it into smaller ones.")
+    if pixels > reading.max_frame_pixels:
+        rule = f"a frame must have at most {reading.max_frame_pixels:,} pixels"
+        remedy = "Cut it into smaller ones, or raise the key max_frame_pixels of the layout."
+        raise InputError(path, rule, f"{pixels:,}", remedy)
     return Sequence(name, path, *frames)
 
 

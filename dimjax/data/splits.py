@@ -10,8 +10,13 @@ front of the same cloud, so a network could memorise a test frame from its neigh
 
 import hashlib
 from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from dimjax.errors import InputError
+from dimjax.errors import InputError, OnError, raise_error
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 LABELLED_SPLITS = ("train", "val", "test")  # sequences of the split "new" have no labels yet
 
@@ -62,6 +67,29 @@ def with_validation(
         chosen["val"] = sorted(sorted(train, key=lambda name: _hash(name, seed))[:count])
         chosen["train"] = [name for name in train if name not in chosen["val"]]
     return {name: chosen[name] for name in LABELLED_SPLITS if name in chosen}
+
+
+def check_train_labels(
+    folder: Path,
+    labels: "pd.DataFrame",
+    train: Collection[str],
+    files: Mapping[str, str],
+    on_error: OnError = raise_error,
+) -> None:
+    """Check that a training has labels.
+
+    Args:
+      folder: Data folder.
+      labels: Label table.
+      train: Names of the sequences of the split train.
+      files: Split -> the file that names its sequences.
+      on_error: Called if none of the sequences has a label.
+    """
+    if not labels.sequence.isin(train).any():
+        rule = "the sequences of the split train must have labels"
+        new = files.get("new", "a file of a split new")
+        remedy = f"Add some or, to start without labels, name the sequences only in {new}."
+        on_error(InputError(folder, rule, "none", remedy))
 
 
 def _hash(name: str, seed: int) -> bytes:

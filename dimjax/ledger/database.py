@@ -76,7 +76,8 @@ class Ledger:
             try:
                 yield
             finally:
-                self.execute("ROLLBACK")
+                if self._connection.in_transaction:  # SQLite itself ends it on a full disk
+                    self.execute("ROLLBACK")
 
     def problems(self, check: str = "integrity_check") -> str:
         """Check the structure of the file; return its problems, or an empty string.

@@ -31,21 +31,23 @@ class EvidenceConfig(NamedTuple):
 
 
 _MAX_FRAMES = 32
-_FINITE = Rule(lambda value: 0 < value < float("inf"), "above 0 and finite")
+_MAX_STEPS = 200  # of paths, from 0 to the top speed; their number grows with the square
 _RULES = {
     "frames": between(3, _MAX_FRAMES),
-    "stride": at_least(1),
+    "stride": between(1, 1000),
     "reference": Rule(lambda name: name in REFERENCES, f"one of {', '.join(REFERENCES)}"),
-    "box_px": at_least(1),
-    "sigma_px": _FINITE,
-    "clip_sigmas": _FINITE,
-    "speed_px": _FINITE,
-    "path_step_px": _FINITE,
+    "box_px": between(1, 1001),
+    "sigma_px": between(0.1, 100),
+    "clip_sigmas": between(0.1, 1000),
+    "speed_px": between(0.001, 1000),
+    "path_step_px": between(0.001, 1000),
 }
 
 
 def check(settings: EvidenceConfig) -> None:
     """Raise an InputError if a setting is out of its range."""
     speed = Rule(lambda value: 0 <= value < settings.speed_px, "at least 0 and below speed_px")
-    rules = _RULES | {"min_speed_px": speed}
+    check_fields("evidence setting `{}`", settings._asdict(), _RULES | {"min_speed_px": speed})
+    reach_px = settings.speed_px * settings.frames * settings.stride
+    rules = {"path_step_px": at_least(round(reach_px / _MAX_STEPS, 3))}
     check_fields("evidence setting `{}`", settings._asdict(), rules)

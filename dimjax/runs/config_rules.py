@@ -33,6 +33,7 @@ from dimjax.settings_rules import (
 )
 from dimjax.sky import SkyConfig
 from dimjax.sky.settings import check as check_sky
+from dimjax.training import processes
 from dimjax.training.inputs import CHANNELS, uses_evidence
 
 
@@ -57,7 +58,7 @@ _RULES = {
     "loss.classification_weight": at_least(0),
     "training.epochs": at_least(1),
     "training.batch_size": at_least(1),
-    "training.learning_rate": ABOVE_ZERO,
+    "training.learning_rate": at_least(1e-12),  # less would be lost in float32
     "training.weight_decay": at_least(0),
     "training.warmup_epochs": at_least(0),
     "training.device_gb": at_least(0),
@@ -154,6 +155,7 @@ def check(config) -> None:
     check_fields("config.{}", values, dict(_dependent_rules(config)), _REMEDY)
     tile_rule = _tile_rule(config.detection.margin_px)
     check_fields("config.{}", values, {"detection.tile_px": tile_rule}, _REMEDY)
+    processes.check_settings(config.distributed)
     motion.check(EvidenceConfig(**config.evidence.to_dict()))
     layout_from(config.data.layout.to_dict(), "config.data.layout")
     create_detector(config.model.backbone, config.model.width, config.model.output_stride)

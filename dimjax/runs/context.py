@@ -25,6 +25,7 @@ from dimjax.data.splits import LABELLED_SPLITS, starts_without_labels, with_vali
 from dimjax.errors import InputError
 from dimjax.label_noise import planting
 from dimjax.progress import bar, say
+from dimjax.runs.integrity import require_ledger
 from dimjax.runs.workdir import Paths
 from dimjax.tracks import LinkingConfig, Shifts, Tracks, camera_shifts, link, linking_of
 
@@ -184,12 +185,7 @@ class RoundContext:
         Raises:
           InputError: The ledger is missing although the run has begun.
         """
-        first = self.paths.of_round(0)  # one of these files is written once the ledger exists
-        begun = first.planted.exists() or first.mined.exists()
-        if begun and not self.paths.ledger.exists():
-            rule = "a run that has begun has a ledger, with its labels and decisions"
-            remedy = "Restore it, e.g. from ledger.backup.sqlite, or choose another --workdir."
-            raise InputError(self.paths.ledger, rule, "no file", remedy)
+        require_ledger(self.paths)
         splits = self.folder.splits
         names = [name for split in ("all", *LABELLED_SPLITS) for name in splits.get(split, [])]
         labels = self.folder.labels[self.folder.labels.sequence.isin(names)]

@@ -34,6 +34,7 @@ _OUTPUTS = {
     "mine": ("mined.csv",),
     "decide": ("review.json",),
 }
+STAGES = tuple(_OUTPUTS)
 _LAST = {  # marks completion
     "simulate": "sky",
     "propose": "predictions.parquet",

@@ -51,6 +51,7 @@ class Paths:
         self.examples = self.round / "examples"
         self.checkpoints = self.round / "checkpoints"
         self.training_log = TrainingLog(self.round)
+        self.partial_epoch = self.round / "partial_epoch.npz"
         self.detections = self.round / "detections.csv"
         self.evaluation = self.round / "evaluation.json"
         self.predictions = self.round / "predictions.parquet"

@@ -19,6 +19,7 @@ from dimjax import ledger, suspects
 from dimjax.chips import planning
 from dimjax.data.csv_files import write_csv
 from dimjax.data.labels import write_table
+from dimjax.data.splits import check_train_labels
 from dimjax.errors import InputError
 from dimjax.label_noise import planting
 from dimjax.mining import read_mined
@@ -112,16 +113,12 @@ def _planted(context: RoundContext, labels: pd.DataFrame) -> pd.DataFrame:
 
 def _check_labels(context: RoundContext, labels: pd.DataFrame) -> None:
     """Raise if no sequence of the first training has a label."""
-    if labels.sequence.isin(context.splits["train"]).any():
-        return
-    if context.starts_without_labels:
+    folder, train = context.folder, context.splits["train"]
+    if context.starts_without_labels and not labels.sequence.isin(train).any():
         rule = "the review of the proposals must add labels to train on"
         remedy = "Undo decisions, or start anew with another reviewer or rounds.auto_probability."
-    else:
-        rule = "the sequences of the split train must have labels"
-        new = context.folder.layout.splits.get("new", "a file of a split new")
-        remedy = f"Add some or, to start without labels, name the sequences only in {new}."
-    raise InputError(context.folder.path, rule, "none", remedy)
+        raise InputError(folder.path, rule, "none", remedy)
+    check_train_labels(folder.path, labels, train, folder.layout.splits)
 
 
 def _first_plan(context: RoundContext, labels: pd.DataFrame, db: ledger.Ledger) -> pd.DataFrame:

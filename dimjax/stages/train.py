@@ -1,8 +1,9 @@
 """Train a network on the chips of a round, epoch by epoch, and record every example's loss.
 
 After each epoch its losses, label outputs and figures are written, then its checkpoint. A killed
-training therefore resumes after the last checkpoint and ends as an undisturbed one would. After the
-last epoch the detector's thresholds are chosen on full frames of the validation split.
+training therefore resumes after the last checkpoint and ends as an undisturbed one would. One that
+is interrupted by Ctrl-C or SIGTERM ends after the running step and resumes there. After the last
+epoch the detector's thresholds are chosen on full frames of the validation split.
 """
 
 import os
@@ -25,9 +26,10 @@ from dimjax.runs import digests
 from dimjax.runs.context import RoundContext
 from dimjax.runs.threshold_choice import choose_thresholds
 from dimjax.tracks import ScoreModel
-from dimjax.training import checkpoints, meshes, processes, steps, train_state
+from dimjax.training import checkpoints, interrupts, meshes, processes, steps, train_state
 from dimjax.training.chip_feed import Chips, Streamed, chips_of
 from dimjax.training.inputs import CHANNELS, uses_evidence
+from dimjax.training.interrupts import PartialEpoch
 from dimjax.training.loss_query import losses_table
 from dimjax.training.losses import PARTS
 from dimjax.training.training_log import label_rows
@@ -69,15 +71,15 @@ def run(context: RoundContext) -> None:
         log.drop_metrics_from(first)
         _announce(setup, first)
         for epoch in bar(range(first, context.epochs), "train", "epoch"):
-            state, figures = _train_one(setup, state, epoch, timed=epoch == first)
-            for name, value in figures.items():
-                board.add_scalar(name, value, epoch)
-            description = setup.detector.description
-            if epoch == context.epochs - 1:
-                detector = setup.detector._replace(variables=_variables(state))
-                description = {**description, **choose_thresholds(context, detector)}
-            checkpoints.save(saved, epoch, state, description)
-            digests.record_epoch(paths, epoch)
+            trained, rate = _train_one(setup, state, epoch, timed=epoch == first)
+            state = trained.state
+            with interrupts.kept(paths.partial_epoch, trained):
+                figures = _log_epoch(setup, trained, rate)
+                for name, value in figures.items():
+                    board.add_scalar(name, value, epoch)
+                checkpoints.save(saved, epoch, state, _description(setup, trained))
+                digests.record_epoch(paths, epoch)
+                paths.partial_epoch.unlink(missing_ok=True)
             processes.barrier()
     log.finish(context.epochs)
 
@@ -225,27 +227,47 @@ def _time_first(blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
             say(f"compiling and the first {steps} took {seconds:.1f} s")
 
 
-def _train_one(setup: _Training, state: train_state.TrainState, epoch: int, timed: bool):
-    """Train one epoch; return the next state and the figures for metrics.jsonl."""
-    log, epochs = setup.context.paths.training_log, setup.context.epochs
-    started = time.monotonic()
-    order = _order(setup, epoch)
+def _train_one(
+    setup: _Training, state: train_state.TrainState, epoch: int, timed: bool
+) -> tuple[PartialEpoch, float]:
+    """Train one epoch; return it and the rate of this process, chips per second."""
+    started, taken = time.monotonic(), 0
 
     def progress(blocks):
-        blocks = bar(blocks, f"epoch {epoch + 1}/{epochs}", "step")
+        nonlocal taken
+        taken = sum(block.size for block in blocks)
+        blocks = bar(blocks, f"epoch {epoch + 1}/{setup.context.epochs}", "step")
         return _time_first(blocks) if timed else blocks
 
-    state, outputs = steps.train_epoch(setup.train_steps, state, setup.chips, order, progress)
-    rate = len(setup.data) / (time.monotonic() - started)
+    path, order = setup.context.paths.partial_epoch, _order(setup, epoch)
+    trained = interrupts.take_epoch(
+        path, epoch, setup.train_steps, state, setup.chips, order, progress
+    )
+    return trained, taken / (time.monotonic() - started)
+
+
+def _description(setup: _Training, trained: PartialEpoch) -> dict:
+    """The description of the detector after an epoch; after the last one, with its thresholds."""
+    description = setup.detector.description
+    if trained.epoch < setup.context.epochs - 1:
+        return description
+    detector = setup.detector._replace(variables=_variables(trained.state))
+    return {**description, **choose_thresholds(setup.context, detector)}
+
+
+def _log_epoch(setup: _Training, trained: PartialEpoch, rate: float) -> dict[str, float]:
+    """Write the losses, label outputs and figures of an epoch; return the figures."""
+    log, epoch, epochs = setup.context.paths.training_log, trained.epoch, setup.context.epochs
+    outputs = steps.epoch_outputs(_order(setup, epoch), trained.records)
     figures = {f"train/{part}": float(outputs[part].mean()) for part in (*PARTS, "total")}
-    figures |= _validate(setup, state)
+    figures |= _validate(setup, trained.state)
     figures["chips_per_second"] = rate
     log.write_epoch(epoch, setup.data, setup.label_rows, outputs)
     log.append_metrics(epoch, figures)
     val = f", validation {figures['val/total']:.3f}" if "val/total" in figures else ""
     f1 = f", F1 {figures['val/f1']:.3f}" if "val/f1" in figures else ""
     say(f"epoch {epoch + 1}/{epochs}: loss {figures['train/total']:.3f}{val}{f1}")
-    return state, figures
+    return figures
 
 
 def _validate(setup: _Training, state: train_state.TrainState) -> dict[str, float]:

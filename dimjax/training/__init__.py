@@ -6,6 +6,7 @@
 - train_state, steps: the train state and its optimiser; the compiled training step and loss query.
 - loss_query: losses in evaluation mode, as a table.
 - checkpoints, training_log: the files of a training.
+- interrupts: the running step of an interrupted training, and the file of its epoch.
 - memory: huge pages for training on a CPU.
 - processes: several processes that train one run.
 

@@ -29,7 +29,7 @@ import orbax.checkpoint as ocp
 from jax.experimental import multihost_utils
 
 from dimjax.errors import InputError
-from dimjax.settings_rules import Rule, at_least, between, check_fields
+from dimjax.settings_rules import INTEGER, TEXT, Rule, at_least, between, check_fields
 
 JOIN_S = 300  # a process waits this long for the others to start
 _WORK_S = 30 * 24 * 3600  # process 0 may work for days between two trainings
@@ -39,6 +39,8 @@ _HOST_AND_PORT = Rule(
     lambda address: bool(re.fullmatch(r".+:\d+", address, re.ASCII)),
     "host:port of process 0 if there are several processes",
 )
+
+_TYPES = {"coordinator_address": TEXT, "num_processes": INTEGER, "process_id": INTEGER}
 
 _barriers = itertools.count()
 
@@ -59,7 +61,7 @@ def join(settings) -> None:
     Raises:
       InputError: A setting is invalid; the error names the key.
     """
-    _check(settings)
+    check_settings(settings)
     if settings.num_processes == 1:
         return
     timer = threading.Timer(JOIN_S, _exit_alone, [settings])
@@ -148,12 +150,18 @@ def _exchange(number: int, timeout_s: int) -> int:
     return number
 
 
-def _check(settings) -> None:
+def check_settings(settings) -> None:
+    """Check the types and values of the settings of a group of processes.
+
+    Raises:
+      InputError: A setting is invalid; the error names the key.
+    """
+    remedy = "Correct it in the configuration or on the command line."
+    values = {key: getattr(settings, key) for key in _TYPES}
+    check_fields("config.distributed.{}", values, _TYPES, remedy)
     rules = {"num_processes": at_least(1), "process_id": between(0, settings.num_processes - 1)}
     if settings.num_processes > 1:
         rules["coordinator_address"] = _HOST_AND_PORT
-    values = {key: getattr(settings, key) for key in rules}
-    remedy = "Correct it in the configuration or on the command line."
     check_fields("config.distributed.{}", values, rules, remedy)
 
 

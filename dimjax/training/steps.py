@@ -211,20 +211,60 @@ def train_epoch(
     Raises:
       FloatingPointError: A loss is not finite.
     """
+    state, records = take_steps(train_steps, state, chips, order, progress)
+    return state, epoch_outputs(order, records)
+
+
+def take_steps(
+    train_steps: Callable,
+    state: TrainState,
+    chips: Chips | Streamed,
+    order: np.ndarray,
+    progress: Callable[[Iterable], Iterable] = iter,
+    is_interrupted: Callable[[], bool] = lambda: False,
+) -> tuple[TrainState, dict[str, np.ndarray]]:
+    """Take the steps of an epoch, or a part of them.
+
+    Args:
+      train_steps: Compiled steps from make_train_steps.
+      state: Train state. It is donated; do not use it after the call.
+      chips: Chips from dimjax.training.chip_feed.chips_of.
+      order: [S, B] examples of each step.
+      progress: Wraps the blocks of steps [S, B], e.g. a progress bar.
+      is_interrupted: Called after each block of steps; True ends the loop.
+
+    Returns:
+      The next state, and the records [steps, B, ...] of the steps that were taken.
+    """
     parts = []
     blocks = [order[i : i + steps_per_call()] for i in range(0, len(order), steps_per_call())]
     for _, (fed, index) in zip(progress(blocks), feed(chips, blocks), strict=False):
         state, recorded = train_steps(state, fed, index)
         # Waiting costs less than starting a call, and without it progress would run ahead.
         parts.append(jax.block_until_ready(recorded))
-    recorded = jax.tree.map(lambda *parts: np.concatenate(parts), *jax.device_get(parts))
-    recorded = {name: values.reshape(-1, *values.shape[2:]) for name, values in recorded.items()}
-    invalid = np.count_nonzero(~np.isfinite(recorded["total"]))
+        if is_interrupted():
+            break
+    records = jax.tree.map(lambda *parts: np.concatenate(parts), *jax.device_get(parts))
+    return state, records
+
+
+def epoch_outputs(order: np.ndarray, records: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Sort the records of all steps of an epoch by example.
+
+    Args:
+      order: [S, B] examples of each step.
+      records: [S, B, ...] records of the steps.
+
+    Raises:
+      FloatingPointError: A loss is not finite.
+    """
+    records = {name: values.reshape(-1, *values.shape[2:]) for name, values in records.items()}
+    invalid = np.count_nonzero(~np.isfinite(records["total"]))
     if invalid:
         raise FloatingPointError(
             f"the losses of {invalid} examples are not finite. Lower training.learning_rate."
         )
-    return state, _by_example(order, recorded)
+    return _by_example(order, records)
 
 
 def _by_example(order: np.ndarray, recorded: dict) -> dict[str, np.ndarray]:

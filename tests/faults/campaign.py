@@ -1,12 +1,16 @@
 """Run the campaign and write its table into docs/reliability.md.
 
     python -m tests.faults.campaign                  all of it, hours
-    python -m tests.faults.campaign --short          a few of each kind, minutes; the docs stay
+    python -m tests.faults.campaign kills disk       some parts
+    python -m tests.faults.campaign --short          a few cases of each part; the docs stay
 
-Each failure is printed with the seed that repeats it. The exit status is 1 if there is any.
+Each failure is printed with the seed that repeats it; the exit status is 1 if there is any. The
+tries are kept in runs/faults/tries.jsonl: a campaign that was interrupted goes on after them, and
+the table counts them all. Remove the folder to begin anew.
 """
 
 import itertools
+import json
 import os
 import platform
 import subprocess
@@ -18,59 +22,94 @@ from pathlib import Path
 
 import pandas as pd
 
-from tests.faults import damage, disk, kills, mutants, pairs
-from tests.faults.tries import FAILED, OUTCOMES, ROOT, Try, reference
+from tests.faults import damage, disk, environments, kills, mutants, pairs, server
+from tests.faults.programs import ROOT, prepare
+from tests.faults.tries import FAILED, OUTCOMES, Case, reference
 
+# Part -> its cases, and their number in the whole and in the short campaign.
+PARTS = {
+    "mutants": (mutants.cases, 500, 60),
+    "server": (server.cases, 1000, 50),
+    "environments": (environments.cases, 100, 2),
+    "pairs": (pairs.cases, 100, 2),
+    "damage": (damage.cases, 100_000, 4),
+    "disk": (disk.cases, 30, 2),
+    "kills": (kills.cases, 140, 1),
+}
 _DOCUMENT = ROOT / "docs" / "reliability.md"
 _MARK = "<!-- table of the campaign -->\n"
+_FOLDER = ROOT / "runs" / "faults"
 
 
-def main(short: bool) -> int:
-    """Run all campaigns; return the exit status."""
-    with tempfile.TemporaryDirectory(prefix="dimjax-faults-") as name:
-        folder = Path(name)
-        started = time.monotonic()
+def main(arguments: list[str]) -> int:
+    """Run parts of the campaign; return the exit status."""
+    short = "--short" in arguments
+    parts = [name for name in arguments if name in PARTS] or list(PARTS)
+    prepare()
+    with tempfile.TemporaryDirectory(prefix="dimjax-faults-") as temporary:
+        folder = Path(temporary) if short else _FOLDER
+        folder.mkdir(parents=True, exist_ok=True)
+        log = folder / "tries.jsonl"
         expected = reference(folder)
-        seconds = time.monotonic() - started
-        tries = []
-        for one in _all(folder, expected, seconds, short):
-            tries.append(one)
-            if one.outcome == FAILED:
-                print(f"FAILED {one.campaign} [{one.seed}]: {one.detail}", flush=True)
+        for name in parts:
+            make, *counts = PARTS[name]
+            _run(name, make(folder, expected, counts[short]), log)
+        tries = _read(log)
     table = _table(tries)
     print(table)
     if not short:
         _write(table)
-    return int(any(one.outcome == FAILED for one in tries))
+    return int((tries.outcome == FAILED).any())
 
 
-def _all(folder: Path, expected: Path, seconds: float, short: bool) -> Iterator[Try]:
-    counts = (1, 2, 4, 60) if short else (100, 30, 100_000, 500)
-    yield from mutants.tries(folder, expected, counts[3])
-    yield from damage.tries(folder, expected, counts[2])
-    yield from kills.tries(folder, expected, counts[0], seconds)
-    yield from disk.tries(folder, expected, counts[1])
-    yield from itertools.islice(pairs.tries(folder, expected), 2 if short else None)
+def _run(part: str, cases: Iterator[Case], log: Path) -> None:
+    """Try the cases that are not in the log, and append them to it."""
+    tried = _read(log)
+    done = set(zip(tried.campaign, tried.seed, strict=True)) if len(tried) else set()
+    commit = _git("rev-parse", "--short", "HEAD")
+    for case in cases:
+        if (case.campaign, case.seed) in done:
+            continue
+        outcome, detail = case.attempt()
+        line = {"part": part, "campaign": case.campaign, "seed": case.seed, "outcome": outcome}
+        with log.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({**line, "detail": detail, "commit": commit}) + "\n")
+        if outcome == FAILED:
+            print(f"FAILED {case.campaign} [{case.seed}]: {detail}", flush=True)
 
 
-def _table(tries: list[Try]) -> str:
+def _read(log: Path) -> pd.DataFrame:
+    lines = log.read_text(encoding="utf-8").splitlines() if log.exists() else []
+    columns = ["part", "campaign", "seed", "outcome", "detail", "commit"]
+    return pd.DataFrame([json.loads(line) for line in lines], columns=columns)
+
+
+def _table(tries: pd.DataFrame) -> str:
     """Count the outcomes of each campaign, as Markdown."""
-    frame = pd.DataFrame(tries)
-    counts = pd.crosstab(frame.campaign, frame.outcome).reindex(columns=OUTCOMES, fill_value=0)
-    rows = [f"| {name} | {' | '.join(map(str, row))} |" for name, *row in counts.itertuples()]
-    header = f"| campaign | {' | '.join(OUTCOMES)} |\n| --- |{' ---: |' * len(OUTCOMES)}"
-    return "\n".join([header, *rows])
+    counts = pd.crosstab(tries.campaign, tries.outcome).reindex(columns=OUTCOMES, fill_value=0)
+    counts = counts.loc[tries.campaign.unique()]
+    rows = [f"| {name} | {sum(row)} | {' | '.join(map(str, row))} |"
+            for name, *row in counts.itertuples()]  # fmt: skip
+    header = f"| campaign | tries | {' | '.join(OUTCOMES)} |\n"
+    return "\n".join([header + f"| --- |{' ---: |' * (1 + len(OUTCOMES))}", *rows])
+
+
+def _git(*words: str) -> str:
+    return subprocess.run(["git", *words], capture_output=True, text=True, cwd=ROOT).stdout.strip()
 
 
 def _write(table: str) -> None:
-    git = ["git", "rev-parse", "--short", "HEAD"]
-    commit = subprocess.run(git, capture_output=True, text=True, cwd=ROOT).stdout.strip()
+    """Put the table into the document."""
+    commit = _git("rev-parse", "--short", "HEAD")
     machine = f"{os.cpu_count()} CPU cores, {platform.system()} {platform.machine()}"
     note = f"{time.strftime('%Y-%m-%d')}, commit {commit}, {machine}:\n\n{table}\n"
     text = _DOCUMENT.read_text(encoding="utf-8")
-    before, _, _ = text.partition(_MARK)
-    _DOCUMENT.write_text(f"{before}{_MARK}\n{note}", encoding="utf-8")
+    before, _, after = text.partition(_MARK)
+    after = "".join(
+        itertools.dropwhile(lambda line: not line.startswith("#"), after.splitlines(True))
+    )
+    _DOCUMENT.write_text(f"{before}{_MARK}\n{note}" + (f"\n{after}" if after else ""), "utf-8")
 
 
 if __name__ == "__main__":
-    sys.exit(main("--short" in sys.argv[1:]))
+    sys.exit(main(sys.argv[1:]))

@@ -1,44 +1,104 @@
-"""Runs killed at random moments, up to three times, then resumed: they end as if undisturbed."""
+"""Commands killed at random moments, up to three times, then repeated: they end as undisturbed."""
 
 import shutil
 import signal
-import subprocess
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
-from tests.faults.tries import FAILED, SAME, TOY, Try, finish, generator, same, start
+from tests.faults.programs import Program, fork, start
+from tests.faults.tries import (
+    ACCEPTED,
+    FAILED,
+    SAME,
+    TOY,
+    Case,
+    copy_of,
+    generator,
+    resume,
+    run,
+)
 
 _SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
+_MAIN_SHARE = 0.7  # of the kills; the others hit commands beside the main job
+_STARTED_S = 0.3  # before that, Python itself prints a traceback on Ctrl-C
+_VERBS = {  # command -> the files that it makes, in the run's directory
+    ("check",): ["contact_sheet.png"],
+    ("score",): ["rounds/1/scores/train.parquet"],
+    ("export", "--labels=coco"): ["export/coco/*"],
+    ("detect", "--pictures=2", "--input={test}"): ["detect/test-0000/*.csv"],
+}
 
 
-def tries(folder: Path, expected: Path, count: int, seconds: float) -> Iterator[Try]:
-    """Kill `count` runs; an undisturbed one takes `seconds`."""
+def cases(folder: Path, expected: Path, count: int) -> Iterator[Case]:
+    """Kill `count` commands, most of them the main job."""
+    began = time.monotonic()
+    run("check", workdir=expected)
+    seconds = 4 * (time.monotonic() - began)  # about that of a run from the begin
     for number in range(count):
-        random, workdir = generator("kills", number), folder / f"kill-{number}"
-        moments = []
-        for _ in range(random.randint(1, 3)):
-            delay = random.choice([random.uniform(0, 1), random.uniform(0, seconds)])
-            moments.append(f"{random.choice(_SIGNALS).name} at {delay:.1f} s")
-            detail = _killed(workdir, delay, getattr(signal, moments[-1].split()[0]))
-            if detail:
-                yield Try("kills", str(number), FAILED, f"{moments}: {detail}")
-        status, error = finish(start(*TOY, workdir=workdir))
-        differing = same(expected, workdir) if status == 0 else [error[-160:]]
-        yield Try("kills", str(number), FAILED if differing else SAME, f"{moments}: {differing}")
-        if not differing:
-            shutil.rmtree(workdir)
+        random = generator("kills", number)
+        if random.random() < _MAIN_SHARE:
+            attempt = partial(_main_job, folder, expected, number, seconds)
+            yield Case("kills of the main job", str(number), attempt)
+        else:
+            attempt = partial(_verb, folder, expected, number, seconds / 4)
+            yield Case("kills of other commands", str(number), attempt)
 
 
-def _killed(workdir: Path, delay: float, number: int) -> str:
-    """Kill a run after a delay; return a complaint about the way it ends, or an empty string."""
-    process = start(*TOY, workdir=workdir)
-    try:
-        process.communicate(timeout=delay)
+def _main_job(folder: Path, expected: Path, number: int, seconds: float) -> tuple[str, str]:
+    workdir = folder / f"kill-{number}"
+    shutil.rmtree(workdir, ignore_errors=True)
+    story, complaint = _kills(number, seconds, lambda begin: begin(*TOY, workdir=workdir))
+    outcome, detail = resume(expected, workdir, story)
+    if outcome == SAME:
+        shutil.rmtree(workdir)
+    return (FAILED, f"{story} {complaint}") if complaint else (outcome, detail)
+
+
+def _verb(folder: Path, expected: Path, number: int, seconds: float) -> tuple[str, str]:
+    workdir = copy_of(expected, folder / "killed")
+    words = generator("verbs", number).choice(sorted(_VERBS))
+    patterns = _VERBS[words]
+    words = [word.format(test=expected / "sky" / "sequences" / "test-0000") for word in words]
+    story, complaint = _kills(number, seconds, lambda begin: begin(*words, workdir=workdir))
+    outcome, detail = run(*words, workdir=workdir)
+    if complaint or outcome != ACCEPTED:
+        return FAILED, f"{words[0]} {story} {complaint} {detail}"
+    first = _files(workdir, patterns)
+    outcome, detail = run(*words, workdir=copy_of(expected, folder / "undisturbed"))
+    others = _files(folder / "undisturbed", patterns)
+    leftovers = [str(path) for path in workdir.rglob("*.part")]
+    same = outcome == ACCEPTED and first == others and others and not leftovers
+    return (SAME if same else FAILED), f"{words[0]} {story} {detail} {leftovers or ''}"
+
+
+def _files(workdir: Path, patterns: list[str]) -> dict[str, bytes]:
+    files = [path for pattern in patterns for path in workdir.glob(pattern)]
+    return {path.relative_to(workdir).as_posix(): path.read_bytes() for path in files}
+
+
+def _kills(
+    number: int, seconds: float, launch: Callable[[Callable[..., Program]], Program]
+) -> tuple[list[str], str]:
+    """Kill a command up to three times; return the moments, and what was wrong with an end."""
+    random, story, complaints = generator("moments", number), [], []
+    for _ in range(random.randint(1, 3)):
+        delay = random.choice([random.uniform(0, 2), random.uniform(0, seconds)])
+        kind, begin = random.choice(_SIGNALS), random.choice([fork, fork, start])
+        story.append(f"{kind.name} at {delay:.1f} s")
+        complaints.append(_killed(launch(begin), delay, kind))
+    return story, " ".join(filter(None, complaints))
+
+
+def _killed(program: Program, delay: float, kind: signal.Signals) -> str:
+    """Kill a command after a delay; return a complaint about its end, or an empty string."""
+    if program.wait(delay) is not None:
         return ""  # it was faster
-    except subprocess.TimeoutExpired:
-        process.send_signal(number)
-    status, error = finish(process)
-    ended = {-number, 130, 0} if number != signal.SIGKILL else {-number, 0}
+    program.kill(kind)
+    status, error = program.finish()
+    ends = {-kind, 0} if kind == signal.SIGKILL else {-kind, 130, 0}
     lines = error.splitlines()
-    early = delay < 0.3  # before main.py handles signals, Python prints its own traceback
-    return "" if status in ended and (early or len(lines) <= 1) else f"{status}: {lines[-1:]}"
+    if status in ends and (delay < _STARTED_S or len(lines) <= 1):
+        return ""
+    return f"{status}: {lines[-1:]}"

@@ -4,6 +4,7 @@ import contextlib
 import importlib
 import io
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from ml_collections import config_dict
@@ -12,7 +13,7 @@ from dimjax.commands import check
 from dimjax.errors import InputError
 from dimjax.runs import config_rules
 from dimjax.runs.workdir import Paths, flat
-from tests.faults.tries import ACCEPTED, FAILED, REFUSED, Try, copy_of, generator, run
+from tests.faults.tries import ACCEPTED, FAILED, REFUSED, Case, copy_of, generator, run
 
 _VALUES = (
     *(0, -1, 1, 2, 3, 10**9, 2**31, 2**32, 2**63, 10**20, 0.0, -0.5, 0.5, 1.5, 1e-46, 1e39, 1e300),
@@ -54,16 +55,22 @@ _WORDS = (
 )
 
 
-def tries(folder: Path, expected: Path, count: int) -> Iterator[Try]:
+def cases(folder: Path, expected: Path, count: int) -> Iterator[Case]:
     """Make `count` mutants, two fifths of them configurations, and one of each command line."""
     for words in _WORDS:
-        outcome, detail = run(*words.split(), workdir=expected)
-        outcome = FAILED if outcome == ACCEPTED else outcome
-        yield Try("command lines", words, outcome, detail)
+        yield Case("command lines", words, partial(_command_line, expected, words))
+    makers = (
+        *(("config", _configuration), ("labels", _labels), ("config", _configuration)),
+        *(("frames", _frames), ("labels", _labels)),
+    )
     for number in range(count):
-        kind = ("config", "labels", "config", "frames", "labels")[number % 5]
-        make = {"config": _configuration, "labels": _labels, "frames": _frames}[kind]
-        yield Try(f"mutants of {kind}", str(number), *make(folder, expected, number))
+        kind, make = makers[number % 5]
+        yield Case(f"mutants of {kind}", str(number), partial(make, folder, expected, number))
+
+
+def _command_line(expected: Path, words: str) -> tuple[str, str]:
+    outcome, detail = run(*words.split(), workdir=expected)
+    return (FAILED if outcome == ACCEPTED else outcome), detail
 
 
 def _judged(function, *arguments) -> tuple[str, str]:

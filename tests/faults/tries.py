@@ -1,26 +1,30 @@
-"""Tries of a campaign, the closed list of their outcomes, and the toy run that they attack.
+"""Cases of a campaign, the closed list of their outcomes, and the toy run that they attack.
 
-outcome = run("score", workdir)                     # one of OUTCOMES
-same(reference, workdir)                            # names of the files that differ
+outcome, detail = run("score", workdir=workdir)     # one of OUTCOMES
+differing(reference, workdir)                       # names of the files that differ
 """
 
+import functools
 import json
-import os
 import random
 import shutil
 import sqlite3
-import subprocess
-import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-ROOT = Path(__file__).parents[2]
+import jax
+import numpy as np
+
+from dimjax.detection.detector import restore_detector
+from dimjax.errors import InputError
+from tests.faults.programs import Program, fork
+
 SAME, REFUSED, ACCEPTED, FAILED = "same end", "refused", "accepted", "FAILED"
 OUTCOMES = (SAME, REFUSED, ACCEPTED, FAILED)
 STATUSES = {0, 1, 2, 3, 130}
 
-_HANG_S = 600  # machines that run campaigns are often busy
+_MAX_DETAIL = 400
 _OVERRIDES = {
     "sky.sequences.train": 3,
     "sky.sequences.val": 1,
@@ -45,76 +49,48 @@ TOY = (
 )
 # Names of files that differ between equal runs: times, locks, logs, order of writing.
 _VOLATILE = ("checkpoints", "tensorboard", "digests", "detect", "scores", "export")
-_ENVIRONMENT = {
-    "JAX_PLATFORMS": "cpu",
-    "XLA_FLAGS": "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true",
-}
 
 
-class Try(NamedTuple):
-    """One attack and its outcome."""
+class Case(NamedTuple):
+    """An attack that has not been tried yet."""
 
     campaign: str
-    seed: str  # repeats the attack
-    outcome: str  # one of OUTCOMES
-    detail: str = ""
+    seed: str  # repeats the attack, together with the name of the campaign
+    attempt: Callable[[], tuple[str, str]]  # returns one of OUTCOMES, and details
 
 
-def command(*words: str, workdir: Path) -> list[str]:
-    """Return the command line of a verb on a run."""
-    return [sys.executable, str(ROOT / "main.py"), *words, f"--workdir={workdir}"]
-
-
-def environment() -> dict[str, str]:
-    """Return the environment of all tries."""
-    return {**os.environ, **_ENVIRONMENT, "PYTHONPATH": str(ROOT)}
-
-
-def start(*words: str, workdir: Path) -> subprocess.Popen:
-    """Start a verb; its output is read through pipes."""
-    pipes = {
-        "stdout": subprocess.PIPE,
-        "stderr": subprocess.PIPE,
-        "text": True,
-        "errors": "replace",
-    }
-    return subprocess.Popen(command(*words, workdir=workdir), cwd=ROOT, env=environment(), **pipes)
-
-
-def finish(process: subprocess.Popen) -> tuple[int, str]:
-    """Return exit status and standard error; a hang is ended and has the status of its kill."""
-    try:
-        error = process.communicate(timeout=_HANG_S)[1]
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.communicate()
-        return -9, "no end"
-    return process.returncode, error
-
-
-def judge(status: int, error: str) -> tuple[str, str]:
+def judge(program: Program) -> tuple[str, str]:
     """Return outcome and detail of a command: accepted, refused in one line, or failed."""
+    status, error = program.finish()
     lines = error.splitlines()
     if status == 0 and not lines:
         return ACCEPTED, ""
-    last = lines[-1][-160:] if lines else ""
+    last = lines[-1][:_MAX_DETAIL] if lines else ""
     is_one_line = len(lines) == 1 and lines[0].startswith(("error: ", "interrupted"))
-    if status in STATUSES and is_one_line and "an unexpected error" not in lines[0]:
+    if status in STATUSES - {0} and is_one_line and "an unexpected error" not in lines[0]:
         return REFUSED, last
     return FAILED, f"status {status}, {len(lines)} lines: {last}"
 
 
 def run(*words: str, workdir: Path) -> tuple[str, str]:
     """Run a verb to its end; return outcome and detail."""
-    return judge(*finish(start(*words, workdir=workdir)))
+    return judge(fork(*words, workdir=workdir))
+
+
+def resume(expected: Path, workdir: Path, story: object) -> tuple[str, str]:
+    """Run the main job to its end; it must be the one of an undisturbed run."""
+    outcome, detail = run(*TOY, workdir=workdir)
+    names = differing(expected, workdir) if outcome == ACCEPTED else []
+    outcome = FAILED if outcome != ACCEPTED or names else SAME
+    return outcome, f"{story} {detail} {names or ''}".strip()
 
 
 def reference(folder: Path) -> Path:
     """Return an undisturbed toy run, made once."""
     workdir = folder / "reference"
     if not (workdir / "report.html").exists():
-        status, error = finish(start(*TOY, workdir=workdir))
-        assert status == 0, error
+        outcome, detail = run(*TOY, workdir=workdir)
+        assert outcome == ACCEPTED, detail
     return workdir
 
 
@@ -124,12 +100,32 @@ def copy_of(workdir: Path, target: Path) -> Path:
     return shutil.copytree(workdir, target, symlinks=True)
 
 
-def same(expected: Path, workdir: Path) -> list[str]:
-    """Return the names of files that differ between two runs, and of temporary files left over."""
+def differing(expected: Path, workdir: Path) -> list[str]:
+    """Return the names of files that differ between two runs, and of temporary files left over.
+
+    Checkpoints differ if the weights do.
+    """
     first, second = _contents(expected), _contents(workdir)
     names = sorted(first.keys() | second.keys())
-    differing = [name for name in names if first.get(name) != second.get(name)]
-    return differing + [str(path) for path in workdir.rglob("*.part")]
+    names = [name for name in names if first.get(name) != second.get(name)]
+    for folder in sorted(expected.glob("rounds/*/checkpoints")):
+        other = workdir / folder.relative_to(expected)
+        if _reference_weights(folder) != _weights(other):
+            names.append(str(other))
+    leftovers = ("*.part", "incomplete*", "*orbax-checkpoint-tmp*", "partial_epoch.npz")
+    return names + [str(path) for pattern in leftovers for path in workdir.rglob(pattern)]
+
+
+def _weights(checkpoints: Path) -> list[bytes]:
+    """The variables of the detector in the newest checkpoint."""
+    try:
+        variables = restore_detector(checkpoints).variables
+    except InputError as error:
+        return [str(error).encode()]
+    return [np.asarray(leaf).tobytes() for leaf in jax.tree.leaves(variables)]
+
+
+_reference_weights = functools.cache(_weights)
 
 
 def _contents(workdir: Path) -> dict[str, object]:

@@ -158,15 +158,16 @@ def _check_keys(values: Values, *keys: str) -> None:
         raise _invalid(f"a request must contain {', '.join(keys)} and nothing else", value)
 
 
-def _check_name(subject: str, reviewer: Any) -> None:
-    as_name(subject, "reviewer", reviewer)
+def _check_name(subject: str, reviewer: Any, name: str = "reviewer") -> None:
+    as_name(subject, name, reviewer)
     if len(reviewer) > _MAX_NAME_LENGTH:
-        rule = f"reviewer must have at most {_MAX_NAME_LENGTH} characters"
+        rule = f"{name} must have at most {_MAX_NAME_LENGTH} characters"
         raise InputError(subject, rule, len(reviewer), "Shorten it.")
 
 
 def _page(values: Values) -> str:
-    return as_name(_SUBJECT, "page", values["page"])
+    _check_name(_SUBJECT, values["page"], "page")
+    return values["page"]
 
 
 def _changes(values: Any) -> list[Change] | None:

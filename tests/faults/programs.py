@@ -1,0 +1,129 @@
+"""Commands of dimjax in processes of their own, started anew or forked from a warm server.
+
+A forked one has the modules of JAX and dimjax already and runs main.py from its first line; it
+takes a third of the time of a new one.
+
+    program = start("score", workdir=workdir)              # or fork(...)
+    program.finish()                                        # (exit status, standard error)
+"""
+
+import atexit
+import contextlib
+import multiprocessing
+import os
+import runpy
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from dimjax.training.memory import HUGE_PAGES
+
+ROOT = Path(__file__).parents[2]
+HANG_S = 600  # machines that run campaigns are often busy
+ENVIRONMENT = {
+    "JAX_PLATFORMS": "cpu",
+    "XLA_FLAGS": "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true",
+    "PYTHONPATH": str(ROOT),
+    "GLIBC_TUNABLES": HUGE_PAGES,  # main.py need not restart itself
+}
+_PRELOADED = [
+    *("flax.linen", "optax", "orbax.checkpoint", "pandas", "pyarrow.dataset", "tensorboardX"),
+    *("tensorflow_datasets", "ml_collections.config_flags", "dimjax.stages.rounds"),
+    *(f"dimjax.commands.{name}" for name in ("check", "detect", "export", "review", "score")),
+]
+_forks = multiprocessing.get_context("forkserver")
+
+
+class Program(NamedTuple):
+    """A command that runs."""
+
+    pid: int
+    wait: Callable[[float], int | None]  # exit status within some seconds, or None
+    output: Path  # file of its standard output
+    error: Path  # file of its standard error
+
+    def kill(self, number: int = signal.SIGKILL) -> None:
+        """Send a signal; a process that has ended is left alone."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, number)
+
+    def finish(self, seconds: float = HANG_S) -> tuple[int, str]:
+        """Return exit status and standard error; a hang is ended and described."""
+        status = self.wait(seconds)
+        if status is None:
+            self.kill()
+            self.wait(HANG_S)
+            return -signal.SIGKILL, f"no end within {seconds:.0f} s"
+        return status, self.error.read_text(errors="replace")
+
+
+def prepare() -> None:
+    """Set the environment of all commands and begin the server that forks."""
+    os.environ.update(ENVIRONMENT)
+    _forks.set_forkserver_preload(_PRELOADED)
+
+
+def command(*words: str, workdir: Path) -> list[str]:
+    """Return the command line of a verb on a run."""
+    return [str(ROOT / "main.py"), f"--workdir={workdir}", *words]
+
+
+def start(*words: str, workdir: Path, prefix: str = "", **options) -> Program:
+    """Start a verb in a new interpreter.
+
+    Args:
+      *words: Verb and flags.
+      workdir: The run's directory.
+      prefix: Shell command that precedes it, such as "ulimit -n 64;".
+      **options: Of subprocess.Popen.
+    """
+    folder = _folder()
+    with open(folder / "out", "wb") as output, open(folder / "err", "wb") as error:
+        line = [sys.executable, *command(*words, workdir=workdir)]
+        if prefix:
+            line = ["bash", "-c", f'{prefix} exec "$@"', "bash", *line]
+        pipes = {"stdin": subprocess.DEVNULL, "stdout": output, "stderr": error, "cwd": ROOT}
+        process = subprocess.Popen(line, **{**pipes, **options})
+
+    def wait(seconds: float) -> int | None:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return process.wait(seconds)
+
+    return Program(process.pid, wait, folder / "out", folder / "err")
+
+
+def fork(*words: str, workdir: Path) -> Program:
+    """Start a verb in a process that is forked from the server."""
+    folder = _folder()
+    argv = command(*words, workdir=workdir)
+    process = _forks.Process(target=_run, args=(argv, folder, dict(os.environ)))
+    process.start()
+
+    def wait(seconds: float) -> int | None:
+        process.join(seconds)
+        return process.exitcode
+
+    return Program(process.pid, wait, folder / "out", folder / "err")
+
+
+def _run(argv: list[str], folder: Path, environment: Mapping[str, str]) -> None:
+    """Run main.py in this process."""
+    os.environ.update(environment)
+    os.chdir(ROOT)
+    sys.argv = argv
+    for descriptor, name, mode in ((0, os.devnull, "rb"), (1, "out", "wb"), (2, "err", "wb")):
+        with open(folder / name, mode) as file:
+            os.dup2(file.fileno(), descriptor)
+    runpy.run_path(argv[0], run_name="__main__")
+
+
+def _folder() -> Path:
+    """Make a folder for the outputs of a command, removed when the campaign ends."""
+    folder = Path(tempfile.mkdtemp(prefix="dimjax-faults-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
