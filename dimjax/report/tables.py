@@ -97,7 +97,8 @@ def ratio_table(figures: dict) -> Table | None:
     rows = []
     for part in figures["frames"][ratio]:
         hits = round(part["recall"] * part["truths"])
-        shares = [share(part[n]) if part["truths"] else NONE for n in ("recall", "precision")]
+        recall = share(part["recall"]) if part["truths"] else NONE
+        shares = [recall, precision_recall_f1(part)[0] if part["truths"] else NONE]
         rows.append([range_text(part), f"{part['truths']:,}", f"{hits:,}", *shares])
     return Table(columns, rows, text_columns=1)
 
