@@ -465,6 +465,15 @@ REFUSED = {
 }
 
 
+def test_a_category_that_no_box_has_may_have_any_name(review):
+    review.file["categories"].insert(0, {"id": 0, "name": "objects", "supercategory": "none"})
+    review.delete("false")
+    assert review.import_edited()
+    review.boxes[0]["category_id"] = 0
+    with pytest.raises(InputError, match=r"categories\[0\]: name must be one of target, interfer"):
+        review.import_edited()
+
+
 @pytest.mark.parametrize("case", REFUSED)
 def test_an_invalid_file_is_refused_and_changes_nothing(review, case):
     edit, message = REFUSED[case]

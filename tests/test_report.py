@@ -113,6 +113,12 @@ def test_table_by_hand():
     assert ["8 and above", "1", "1", "1.000", "0.500"] in slices
 
 
+def test_nothing_that_is_accepted_has_no_precision():
+    nothing = figures(truth_table(target("a", 0, 20, 20, snr=4.0)), detection_table())
+    row = next(line for line in report.figures_text(nothing).splitlines() if line[:6] == "4 to 5")
+    assert row.split()[3:] == ["1", "0", "0.000", "–"]
+
+
 def test_recall_tables_by_hand():
     untrained = {"recall_at": {"target": ONE_OF_TWO["frames"]["recall_at"]["target"]}}
     strict, loose = tables.recall_tables({**ONE_OF_TWO, "untrained": untrained}).items()

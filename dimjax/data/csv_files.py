@@ -11,6 +11,7 @@ and no line is empty.
 import csv
 import io
 import math
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -157,6 +158,9 @@ def _check_header(
     path: Path, header: list[str], required: Sequence[str], allowed: Sequence[str] | None
 ) -> None:
     subject = f"{path} line 1"
+    if len(header) == 1 and re.search("[;\t]", header[0]):
+        rule, remedy = "fields must be separated by commas", "Save the table with commas."
+        raise InputError(subject, rule, repr(header[0]), f"{remedy} Decimals need points.")
     for name in header:
         if header.count(name) > 1 or (allowed is not None and name not in allowed):
             rule = f"columns must be {', '.join(allowed or required)}, each once"

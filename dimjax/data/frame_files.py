@@ -8,6 +8,7 @@ headers when it opens a file; damaged pixels are detected when their frame is re
     frames.read(0)                                      # [H, W] uint8 or uint16
 """
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -134,6 +135,7 @@ def open_tiff_stack(path: Path) -> Frames:
     """
     with readable(path), tifffile.TiffFile(path) as opened:
         _check_page_chain(opened, path)
+        _check_whole(opened, path)
         pages = list(opened.pages)
         headers = [_page_header(page, f"{path} page {k}") for k, page in enumerate(pages)]
         first = common_header(headers, lambda frame: f"{path} page {frame}")
@@ -181,6 +183,17 @@ def _check_page_chain(opened: tifffile.TiffFile, path: Path) -> None:
         rule = "a TIFF file must contain all of its pages"
         value = f"the end of the file after page {count - 1}"
         raise InputError(path, rule, value, COPY_REMEDY)
+
+
+def _check_whole(opened: tifffile.TiffFile, path: Path) -> None:
+    """Raise if a file is a part of an OME-TIFF that is split over several files."""
+    files = sorted(set(re.findall(r'FileName="([^"]+)"', opened.ome_metadata or "")))
+    if len(files) > 1:
+        rule = "a stack must be one whole file"
+        value = f"one of {len(files)} parts of an OME-TIFF, {', '.join(files)}"
+        remedy = "Join them, e.g. in Python: import tifffile; tifffile.imwrite('whole.tif', "
+        remedy += f"tifffile.imread({files[0]!r}), photometric='minisblack')."
+        raise InputError(path, rule, value, remedy)
 
 
 def _check_series(opened: tifffile.TiffFile, path: Path) -> None:

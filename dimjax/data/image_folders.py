@@ -67,7 +67,9 @@ def list_images(path: Path) -> list[Path]:
         if entry.is_dir() or entry.suffix.lower() not in (*SUFFIXES, *ARRAYS):
             kinds = ", ".join((*SUFFIXES, *ARRAYS))
             rule = f"a folder of frames contains only {STACK} or only images ({kinds})"
-            raise InputError(entry, rule, "something else", "Convert it or move it elsewhere.")
+            remedy = "Convert it or move it elsewhere; videos and stacks are sequences themselves, "
+            remedy += "in the folder sequences/ of a data folder."
+            raise InputError(entry, rule, "something else", remedy)
     return _sort_by_number(path, entries)
 
 

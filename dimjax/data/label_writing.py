@@ -68,6 +68,15 @@ def as_labels(detections: pd.DataFrame) -> pd.DataFrame:
     return table.assign(track=tracks, source="detector")
 
 
+def box_pixels(centre: float, size: float) -> slice:
+    """Return the pixels of a box in one direction: those with their centres in it.
+
+    The pixel of the box's centre is always one of them; the slice may end beyond the frame.
+    """
+    low, high = np.ceil(centre - size / 2 - 0.5), np.floor(centre + size / 2 - 0.5)
+    return slice(max(0, int(min(low, np.floor(centre)))), int(max(high, np.floor(centre))) + 1)
+
+
 def _write_csv(table: pd.DataFrame, sequences: _Sequences, folder: Path) -> None:
     write_csv(table[list(COLUMNS)], folder / "labels.csv")
 
@@ -124,7 +133,7 @@ def _write_masks(table: pd.DataFrame, sequences: _Sequences, folder: Path) -> No
     for sequence, _, name, rows in _frames(table[table.category == "target"], sequences):
         mask = np.zeros(sequence.shape[1:], np.uint8)
         for row in rows.itertuples():
-            columns, lines = _pixels(row.x, row.w), _pixels(row.y, row.h)
+            columns, lines = box_pixels(row.x, row.w), box_pixels(row.y, row.h)
             mask[lines, columns] = 255
         file = folder / "masks" / sequence.name / f"{name}.png"
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -161,12 +170,6 @@ def _frames(table: pd.DataFrame, sequences: _Sequences) -> Iterator[_Frame]:
         for t in range(len(sequence)):
             name = Path(sequence.names[t]).stem if sequence.names else f"{t:06d}"
             yield sequence, t, name, groups.get((sequence.name, t), table[:0])
-
-
-def _pixels(centre: float, size: float) -> slice:
-    """Pixels whose centres lie in a box, in one direction; at least the one of the centre."""
-    low, high = np.ceil(centre - size / 2 - 0.5), np.floor(centre + size / 2 - 0.5)
-    return slice(max(0, int(min(low, np.floor(centre)))), int(max(high, np.floor(centre))) + 1)
 
 
 def _write(file: Path, text: str) -> None:

@@ -25,6 +25,7 @@ from dimjax.data.labels import CATEGORIES
 from dimjax.data.layouts import Layout
 from dimjax.data.listing import frame_texts
 from dimjax.data.patterns import FRAME, SEQUENCE, SPLIT, SPLIT_FOLDERS, glob_of
+from dimjax.data.sequences import RECORDINGS, refused_recording
 from dimjax.data.sniffing import sniff
 from dimjax.data.split_files import ListReader
 from dimjax.errors import InputError
@@ -61,8 +62,12 @@ def recognise(path: str | Path) -> Recognition:
         raise InputError(path, "a data folder must exist", "no folder", "Correct the path.")
     found = survey_folder(path)
     if found.sequences is None:
+        recordings = [it for it in sorted(path.rglob("*")) if it.suffix.lower() in RECORDINGS]
+        if recordings:
+            raise refused_recording(recordings[0])
         rule = "a data folder must contain images, videos or stacks of frames"
-        raise InputError(path, rule, "none that can be read", "Correct the path.")
+        masks = f"masks alone, such as in {found.mask_folders[0]}" if found.mask_folders else ""
+        raise InputError(path, rule, masks or "none that can be read", "Correct the path.")
     table = Layout()._replace(sequences=found.sequences)
     folder = open_folder(path, table, lambda error: None)
     evidence = [f"{len(folder.files)} sequences at {found.sequences}, {_kinds(folder)}"]

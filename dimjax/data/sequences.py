@@ -50,6 +50,8 @@ OPENERS = {
     **dict.fromkeys((".fits", ".fit", ".fts", ".fz"), open_fits),
 }
 
+RECORDINGS = (".seq", ".csq", ".fff", ".sfmov", ".ptw")  # of FLIR, which are not read
+
 _WITHOUT_AXES = (open_video, open_tiff_stack)  # their frames are always in the order of time
 
 
@@ -227,12 +229,24 @@ def _open_frames(path: Path, reading: Reading) -> Frames:
         raise InputError(path, "a sequence must exist", "nothing", "Correct the path.")
     if list_still_images(path):
         return open_images([path], reading.channel)
+    if path.suffix.lower() in RECORDINGS:
+        raise refused_recording(path)
     if path.suffix.lower() not in OPENERS:
         rule = f"a sequence is a folder of images or a file of type {', '.join(OPENERS)}"
         raise InputError(path, rule, path.suffix or "no suffix", "Convert it.")
     check_regular(path)
     opener = OPENERS[path.suffix.lower()]
     return opener(path) if opener in _WITHOUT_AXES else opener(path, reading.stack_axes)
+
+
+def refused_recording(path: Path) -> InputError:
+    """Return the error of a recording of FLIR, which is not read."""
+    rule = f"a sequence is a folder of images or a file of type {', '.join(OPENERS)}"
+    remedy = (
+        "Export it as 16 bit TIFF with the software of the camera, or split it with split_seqs "
+    )
+    remedy += "of the Python package flirpy, in an environment of its own."
+    return InputError(path, rule, "a recording of FLIR", remedy)
 
 
 def _check_index(t: int, length: int, subject: object) -> None:

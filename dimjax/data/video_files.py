@@ -25,7 +25,8 @@ MIN_CACHED_FRAMES = 32  # cached in any case: clips of stride 8 go back this far
 
 _UPRIGHT = (65536, 0, 0, 0, 65536, 0, 0, 0, 1 << 30)  # display matrix that changes nothing
 # Pixel formats that are not read -> one that holds the same levels.
-_LOSSLESS = {"pal8": "bgr0", "yuyv422": "yuv422p", "uyvy422": "yuv422p", "nv12": "yuv420p"}
+_LOSSLESS = {"yuyv422": "yuv422p", "uyvy422": "yuv422p", "nv12": "yuv420p"}
+_PALETTE = "pal8"
 _PACKED_COLOUR = {"rgb24": 3, "bgr24": 3, "rgb0": 4, "bgr0": 4}  # bytes per pixel
 
 
@@ -153,6 +154,9 @@ class _Reader:
         if form.name in _PACKED_COLOUR:
             plane = _plane(frame.planes[0], form, _PACKED_COLOUR[form.name])
             return to_grey(plane.reshape(form.height, form.width, -1)[..., :3], subject)
+        if form.name == _PALETTE:
+            index, palette = frame.to_ndarray()  # palette [256, 4]: alpha, red, green, blue
+            return to_grey(palette[index][..., 1:], subject)
         if form.name.startswith("gbrp"):
             return to_grey(np.stack([_plane(p, form, 1) for p in frame.planes], axis=-1), subject)
         return _plane(frame.planes[0], form, 1).copy()
@@ -176,7 +180,7 @@ def _format(stored: av.VideoFormat | None, height: int, width: int, subject: obj
     name = stored.name if stored is not None else "unknown"
     bits = stored.components[0].bits if stored is not None else 0
     luma = name.startswith(("gray", "yuv")) and not name.startswith("grayf")
-    colour = name in _PACKED_COLOUR or name.startswith("gbrp") and "f" not in name
+    colour = name in (*_PACKED_COLOUR, _PALETTE) or name.startswith("gbrp") and "f" not in name
     if not (luma or colour) or not 8 <= bits <= 16:
         rule = "a video's pixels must be stored as gray*, yuv* or rgb of 8 to 16 bit"
         same = _LOSSLESS.get(name)

@@ -117,16 +117,30 @@ def outcome_of(
     truth: pd.DataFrame, detections: pd.DataFrame, category: str, match_px: float
 ) -> tuple[Outcome, pd.DataFrame, pd.DataFrame]:
     """Match one category, or ANYTHING; also return the truths and detections that it indexes."""
-    truth, detections = _with_image_numbers(truth, detections)
+    truth, detections = with_image_numbers(truth, detections)
     if category != ANYTHING:
         truth = truth[truth.category == category]
         detections = detections[detections.category == category]
     outcome = match(
-        _to_objects(truth, must_be_found(truth)),
-        _to_objects(detections, detections.score),
+        to_objects(truth, must_be_found(truth)),
+        to_objects(detections, detections.score),
         match_px,
     )
     return outcome, truth, detections
+
+
+def with_image_numbers(
+    truth: pd.DataFrame, detections: pd.DataFrame
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return both tables with a column image, the number of each frame of each sequence."""
+    keys = pd.concat([truth[["sequence", "frame"]], detections[["sequence", "frame"]]])
+    image = keys.groupby(["sequence", "frame"], sort=False).ngroup().to_numpy()
+    return truth.assign(image=image[: len(truth)]), detections.assign(image=image[len(truth) :])
+
+
+def to_objects(table: pd.DataFrame, weight) -> Objects:
+    """Return the rows of a table with image numbers as objects of some weights [P]."""
+    return Objects(table.image.to_numpy(), table[["x", "y"]].to_numpy(), np.asarray(weight, float))
 
 
 class _Matched(NamedTuple):
@@ -165,25 +179,12 @@ def _figures(
     }
 
 
-def _with_image_numbers(
-    truth: pd.DataFrame, detections: pd.DataFrame
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Both tables with a column image, the number of each frame of each sequence."""
-    keys = pd.concat([truth[["sequence", "frame"]], detections[["sequence", "frame"]]])
-    image = keys.groupby(["sequence", "frame"], sort=False).ngroup().to_numpy()
-    return truth.assign(image=image[: len(truth)]), detections.assign(image=image[len(truth) :])
-
-
-def _to_objects(table: pd.DataFrame, weight) -> Objects:
-    return Objects(table.image.to_numpy(), table[["x", "y"]].to_numpy(), np.asarray(weight, float))
-
-
 def _confusion(truth: pd.DataFrame, detections: pd.DataFrame, match_px: float) -> np.ndarray:
-    truth, detections = _with_image_numbers(truth, detections)
+    truth, detections = with_image_numbers(truth, detections)
     return confusion(
-        _to_objects(truth, must_be_found(truth)),
+        to_objects(truth, must_be_found(truth)),
         truth.category.map(CATEGORIES.index).to_numpy(int),
-        _to_objects(detections, detections.score),
+        to_objects(detections, detections.score),
         detections.category.map(CATEGORIES.index).to_numpy(int),
         match_px,
     )

@@ -8,6 +8,7 @@ every figure is computed from its outcome.
     summary = at_threshold(curve, 0.4, images=200, pixels=200 * 640 * 512)
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -50,6 +51,27 @@ def match(truths: Objects, detections: Objects, radius_px: float) -> Outcome:
     detection matched to a truth of weight 0 (hidden, or outside the slice) is left out: it is
     neither a hit nor a false alarm.
     """
+
+    def distance(candidates: np.ndarray, d: int) -> np.ndarray:
+        return np.hypot(*(truths.xy[candidates] - detections.xy[d]).T)
+
+    return match_by(truths, detections, distance, radius_px)
+
+
+def match_by(
+    truths: Objects,
+    detections: Objects,
+    distance: Callable[[np.ndarray, int], np.ndarray],
+    limit: float,
+) -> Outcome:
+    """Match as `match` does, by another distance.
+
+    Args:
+      truths: True objects.
+      detections: Detected objects.
+      distance: Indices of truths [K] and of one detection -> distances [K].
+      limit: The distance of a match is smaller than this.
+    """
     order = np.argsort(-detections.weight, kind="stable")
     taken = np.full(len(detections.image), -1)
     members = _by_image(truths.image)
@@ -58,10 +80,9 @@ def match(truths: Objects, detections: Objects, radius_px: float) -> Outcome:
         candidates = members.get(int(detections.image[d]))
         if candidates is None:
             continue
-        distance = np.hypot(*(truths.xy[candidates] - detections.xy[d]).T)
-        distance[~free[candidates]] = np.inf
-        nearest = distance.argmin()
-        if distance[nearest] < radius_px:
+        distances = np.where(free[candidates], distance(candidates, d), np.inf)
+        nearest = distances.argmin()
+        if distances[nearest] < limit:
             taken[d] = candidates[nearest]
             free[candidates[nearest]] = False
     counts = truths.weight > 0

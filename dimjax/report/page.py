@@ -71,6 +71,7 @@ def _evaluation(figures: dict) -> dict:
         "ratio": ratio,
         "ratio_name": tables.RATIOS.get(ratio),
         "recall_tables": tables.recall_tables(figures),
+        "other_tables": tables.other_tables(figures),
         "ratio_table": tables.ratio_table(figures),
         "ratio_bars": curves.ratio_bars(figures["frames"], ratio),
         "curves": curves.detection_curves(figures["frames"]),

@@ -13,6 +13,7 @@ _FULL_FRAMES = {"frames": "full frames", "tracks": "with tracks", "online": "tra
 _PARTS = {**_FULL_FRAMES, "chips": "chips"}
 _UNTRAINED = {"untrained": "untrained filter", "untrained_tracks": "untrained, tracks"}
 _RECALL_PARTS = {**_FULL_FRAMES, **_UNTRAINED}
+_RULES = {"basicirstd": "BasicIRSTD", "dnanet": "DNANet", "dtum": "DTUM"}
 RATIOS = {"snr": "effective SNR", "scr": "SCR"}
 _RATIO_UNITS = {"snr": "noise sigmas", "scr": "ring sigmas"}
 
@@ -24,6 +25,8 @@ def figures_text(figures: dict) -> str:
     if ratios is not None:
         texts.append(f"targets on full frames by {RATIOS[ratio_of(figures)]}\n" + as_text(ratios))
     for title, table in recall_tables(figures).items():
+        texts.append(f"{title}\n" + as_text(table))
+    for title, table in other_tables(figures).items():
         texts.append(f"{title}\n" + as_text(table))
     return "\n\n".join(texts)
 
@@ -94,7 +97,8 @@ def ratio_table(figures: dict) -> Table | None:
     rows = []
     for part in figures["frames"][ratio]:
         hits = round(part["recall"] * part["truths"])
-        shares = [share(part[n]) if part["truths"] else NONE for n in ("recall", "precision")]
+        recall = share(part["recall"]) if part["truths"] else NONE
+        shares = [recall, precision_recall_f1(part)[0] if part["truths"] else NONE]
         rows.append([range_text(part), f"{part['truths']:,}", f"{hits:,}", *shares])
     return Table(columns, rows, text_columns=1)
 
@@ -137,6 +141,39 @@ def _interval(figure: dict | None) -> str:
     if figure["low"] is None:
         return share(figure["recall"])
     return f"{share(figure['recall'])} ({share(figure['low'])}-{share(figure['high'])})"
+
+
+def other_tables(figures: dict) -> dict[str, Table]:
+    """Tabulate the figures of targets by the rules of other codes; title -> table."""
+    if "other_rules" not in figures:  # written before these figures were measured
+        return {}
+    return {
+        "Pd and Fa of targets in pixels, as other codes count them": _pixel_table(figures),
+        "AP50 of targets with boxes of one size": _box_table(figures),
+    }
+
+
+def _pixel_table(figures: dict) -> Table:
+    columns = [("on", ""), ("masks of", ""), ("truths", "blobs")]
+    for name in _RULES.values():
+        columns += [(f"{name} Pd", "0-1"), (f"{name} Fa", "pixels per megapixel")]
+    rows = []
+    for part, other in figures["other_rules"].items():
+        for row in other["pixels"]:
+            rows.append([_FULL_FRAMES[part], row["mask"], f"{row['truths']:,}"])
+            for rule in _RULES:
+                pd, fa = row[rule]["pd"], row[rule]["fa"]
+                rows[-1] += [NONE if pd is None else share(pd), three_digits(fa * 1e6)]
+    return Table(columns, rows, text_columns=2)
+
+
+def _box_table(figures: dict) -> Table:
+    sizes = figures["other_rules"]["frames"]["ap50"]
+    rows = [
+        [_FULL_FRAMES[part], *(NONE if ap is None else share(ap) for ap in other["ap50"].values())]
+        for part, other in figures["other_rules"].items()
+    ]
+    return Table([("on", ""), *(("AP50", size) for size in sizes)], rows, text_columns=1)
 
 
 def confusion_table(figures: dict) -> Table:

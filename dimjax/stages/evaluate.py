@@ -12,9 +12,12 @@ from dimjax.data.scr import measure_scr
 from dimjax.detection.detector import Detector, count_parameters, restore_detector
 from dimjax.detection.inference import detect_in_chips, detect_in_sequence
 from dimjax.detection.untrained import untrained_detections, untrained_linking
+from dimjax.evaluation.box_precision import box_precision
 from dimjax.evaluation.chip_tables import chip_labels, chip_truth
 from dimjax.evaluation.figures import ANYTHING, best_f1, evaluate
+from dimjax.evaluation.pixel_figures import pixel_figures
 from dimjax.evaluation.recall import recall_at
+from dimjax.evaluation.thresholds import accepted
 from dimjax.motion import EvidenceConfig
 from dimjax.motion.windows import min_length
 from dimjax.progress import bar, say
@@ -45,14 +48,19 @@ def run(context: RoundContext) -> dict:
     write_table(detections, paths.detections)
     full, shifts = _full_frames(context, names), context.camera_shifts(names)
     thresholds = detector.description["threshold"]
+    tracks = detector.link(detections, shifts)
     figures = {
         "split": split,
         "sequences": names,
         "parameters": count_parameters(detector),
         "frames": _figures(full, detections, thresholds),
-        "tracks": _tracked(full, detector, detector.link(detections, shifts)),
+        "tracks": _tracked(full, detector, tracks),
         "online": _tracked(full, detector, detector.link(detections, shifts, causal=True)),
         **_untrained(context, full),
+        "other_rules": {
+            "frames": _by_other_rules(context, full, detections, thresholds),
+            "tracks": _by_other_rules(context, full, score(tracks), detector.thresholds_of(tracks)),
+        },
     }
     if split in examples.split_names(paths.prepared):
         figures["chips"] = _chips(context, detector, split)
@@ -94,6 +102,16 @@ def _figures(full: _FullFrames, detections: pd.DataFrame, thresholds: dict) -> d
 
 def _tracked(full: _FullFrames, detector: Detector, tracks: Tracks) -> dict:
     return _figures(full, score(tracks), detector.thresholds_of(tracks))
+
+
+def _by_other_rules(
+    context: RoundContext, full: _FullFrames, detections: pd.DataFrame, thresholds: dict
+) -> dict:
+    shapes = {name: context.folder.shapes[name] for name in full.frames}
+    return {
+        "pixels": pixel_figures(full.truth, accepted(detections, thresholds), shapes),
+        "ap50": box_precision(full.truth, detections),
+    }
 
 
 def _recall_at(full: _FullFrames, detections: pd.DataFrame, categories: tuple[str, ...]) -> dict:

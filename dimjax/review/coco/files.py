@@ -82,8 +82,8 @@ def read(path: str | Path) -> CocoFile:
       InputError: The file is not strict JSON, or a key is missing or has an invalid value.
     """
     subject, contents = str(path), _parse(Path(path))
-    categories = {
-        _int(row, "id", key): as_choice(key, "name", _get(row, "name", key), CATEGORIES)
+    categories = {  # others than target and interference may occur, but not in a box
+        _int(row, "id", key): (key, as_text(key, "name", _get(row, "name", key)))
         for key, row in _rows(contents, "categories", subject)
     }
     images = {}
@@ -131,11 +131,13 @@ def _parse(path: Path) -> Mapping[str, Any]:
     return _mapping(contents, str(path))
 
 
-def _box(subject: str, row: Mapping, images: dict[int, Image], categories: dict[int, str]) -> Box:
+def _box(subject: str, row: Mapping, images: dict[int, Image], categories: dict) -> Box:
     image, category = _int(row, "image_id", subject), _int(row, "category_id", subject)
     for key, value, ids in (("image_id", image, images), ("category_id", category, categories)):
         if value not in ids:
             raise InputError(subject, f"{key} must occur in the file", value, _REMEDY)
+    key, name = categories[category]
+    as_choice(key, "name", name, CATEGORIES)
     bbox = _get(row, "bbox", subject)
     if not isinstance(bbox, list) or len(bbox) != 4:
         raise InputError(subject, "bbox must be a list of x, y, w, h", repr(bbox), _REMEDY)
@@ -144,7 +146,7 @@ def _box(subject: str, row: Mapping, images: dict[int, Image], categories: dict[
     if not (w > 0 and h > 0 and math.isfinite(x) and math.isfinite(y)):
         raise InputError(subject, "bbox must have a size above 0", bbox, _REMEDY)
     attributes = _mapping(row.get("attributes", {}), f"{subject}.attributes")
-    return Box(subject, image, x, y, w, h, categories[category], attributes)
+    return Box(subject, image, x, y, w, h, name, attributes)
 
 
 def _rows(contents: Mapping, key: str, subject: str) -> Sequence[tuple[str, Mapping]]:
