@@ -251,6 +251,7 @@ def test_a_loss_threshold_needs_a_refinement():
         (["--config=configs/backbone.py:vgg,80"], "name a cell as backbone,pixels"),
         (["--config.training.epochs=3"], "--config: its keys need a configuration"),
         (["--nope=3"], "main.py: flags must be valid; found Unknown command line flag 'nope'."),
+        (["--workdir=x", "--config=configs/nope"], "found no such file. Correct the path."),
         (["--config=configs/demo.py", "--config.model.width=x"], "could not convert string to"),
         (["detect", "--pictures=-5"], "flag --pictures=-5: -5 is not a non-negative integer"),
     ],

@@ -222,7 +222,8 @@ def train_epoch(
     invalid = np.count_nonzero(~np.isfinite(recorded["total"]))
     if invalid:
         raise FloatingPointError(
-            f"the losses of {invalid} examples are not finite. Lower training.learning_rate."
+            f"the losses of {invalid} examples are not finite. Start again, in another --workdir, "
+            "with a lower training.learning_rate."
         )
     return state, _by_example(order, recorded)
 
