@@ -47,7 +47,7 @@ ALLOWED = {
     "report": BASE | {"data", "chips", "training", "evaluation", "ledger", "drawing", "runs"},
     "commands": BASE
     | {"data", "chips", "motion", "training", "tracks", "ledger", "detection", "drawing", "review"}
-    | {"export", "runs", "stages"},
+    | {"export", "runs", "stages", "report"},
     "stages": BASE
     | {"data", "chips", "label_noise", "sky", "training", "tracks", "ledger", "mining", "suspects"}
     | {"motion", "detection", "evaluation", "review", "report", "runs"},

@@ -3,6 +3,7 @@
 check.run(config, paths)         problems of a data folder, and paths.contact_sheet
 score.run(workdir, split)        paths.scores(split): the loss of each example
 review.run(config, paths)        serves the page on which a person decides
+measure.run(workdir, config)     paths.evaluations: a trained run on another labelled folder
 detect.run(workdir, source)      paths.detect: detections, tracks, pictures, videos
 export.run(workdir)              paths.exported: ONNX and StableHLO files
 

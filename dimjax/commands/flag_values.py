@@ -18,12 +18,18 @@ from dimjax.errors import UsageError
 
 CONFIG = config_flags.DEFINE_config_file("config", None, "Configuration, e.g. configs/demo.py.")
 WORKDIR = flags.DEFINE_string("workdir", None, "The run's directory.")
-ROUND = flags.DEFINE_integer("round", None, "score, export: the round; default: the newest.", 0)
-EPOCH = flags.DEFINE_integer("epoch", None, "score: checkpoint's epoch; default: the newest.", 0)
-INPUT = flags.DEFINE_string(
-    "input", None, "detect: a sequence, or a data folder; check: a folder to recognise."
+_READERS = "detect, evaluate, export, score"
+ROUND = flags.DEFINE_integer("round", None, f"{_READERS}: the round; default: the newest.", 0)
+EPOCH = flags.DEFINE_integer(
+    "epoch", None, f"{_READERS}: epoch of the checkpoint; default: that of the round's detector.", 0
 )
-OUTPUT = flags.DEFINE_string("output", None, "detect, export: folder to write to.")
+INPUT = flags.DEFINE_string(
+    "input",
+    None,
+    "detect: a sequence, or a data folder; check: a folder to recognise; evaluate: a labelled "
+    "folder to measure the run on.",
+)
+OUTPUT = flags.DEFINE_string("output", None, "detect, evaluate, export: folder to write to.")
 PICTURES = flags.DEFINE_integer("pictures", 6, "detect: number of overlay pictures.", 0)
 VIDEO = flags.DEFINE_bool("video", False, "detect: write an overlay video of each sequence.")
 RUNTIME = flags.DEFINE_enum("runtime", "jax", ["jax", "onnx"], "detect: library to compute with.")
@@ -33,7 +39,7 @@ FALSE_ALARMS = flags.DEFINE_float(
 )
 LABELS = flags.DEFINE_string("labels", None, "export: write the run's labels in this form.")
 FORM = flags.DEFINE_string("form", None, "detect: also write detections in this form: coco, ...")
-SPLIT = flags.DEFINE_string("split", "train", "score: train, val or test.")
+SPLIT = flags.DEFINE_string("split", "train", "score, evaluate --input: train, val or test.")
 REVIEWER = flags.DEFINE_string("reviewer", None, "review: your name; default: the page asks.")
 PORT = flags.DEFINE_integer("port", 0, "review: port on this machine; 0: a free one.", 0)
 

@@ -12,6 +12,7 @@ evaluate, predict, refine, mine or report. The other verbs are
 
     check       list every problem of a data folder, and draw some of its labels;
                 with --input=FOLDER alone, recognise its layout and print the keys that read it
+    evaluate --input=FOLDER    measure a trained run on any labelled folder
     score       write the loss of each example of a split as a table
     review      serve the page on which a person decides the items that wait
     detect      write detections, overlay pictures and videos of sequences

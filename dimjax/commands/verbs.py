@@ -30,8 +30,8 @@ def main() -> int | None:
     verb = argv[1] if len(argv) > 1 else "rounds"
     if verb == "detect" and (given.UNTRAINED.value or given.WORKDIR.value is None):
         verb = "detect --untrained"
-    if verb == "check" and given.INPUT.present:
-        verb = "check --input"
+    if verb in ("check", "evaluate") and given.INPUT.present:
+        verb = f"{verb} --input"
     command = _VERBS.get(verb) or _main_job(verb)
     _check_flags(verb, command.flags)
     with doing(verb):
@@ -77,6 +77,19 @@ def _score() -> None:
     score.run(given.WORKDIR.value, given.SPLIT.value, given.ROUND.value, given.EPOCH.value)
 
 
+def _evaluate_folder() -> None:
+    from dimjax.commands import measure, recognise
+    from dimjax.runs.workdir import read_config
+
+    _cache_compiled_programs()
+    config = given.CONFIG.value or read_config(given.WORKDIR.value)
+    measure.use_folder(config, given.INPUT.value)
+    recognise.apply(config)
+    split = given.SPLIT.value if given.SPLIT.present else None
+    checkpoint = given.ROUND.value, given.EPOCH.value
+    measure.run(given.WORKDIR.value, config, given.OUTPUT.value, split, *checkpoint)
+
+
 def _export() -> None:
     from dimjax.commands import export
 
@@ -84,14 +97,15 @@ def _export() -> None:
         export.run_labels(given.WORKDIR.value, given.LABELS.value, given.OUTPUT.value)
         return
     _cache_compiled_programs()
-    export.run(given.WORKDIR.value, given.OUTPUT.value, given.ROUND.value)
+    export.run(given.WORKDIR.value, given.OUTPUT.value, given.ROUND.value, given.EPOCH.value)
 
 
 def _detect() -> None:
     from dimjax.commands import detect
 
     _cache_compiled_programs()
-    detect.run(given.WORKDIR.value, *_outputs(), given.RUNTIME.value, given.FORM.value)
+    options = given.RUNTIME.value, given.FORM.value, given.ROUND.value, given.EPOCH.value
+    detect.run(given.WORKDIR.value, *_outputs(), *options)
 
 
 def _detect_untrained() -> None:
@@ -114,15 +128,19 @@ class _Verb(NamedTuple):
 
 
 _RUN = (given.WORKDIR, given.CONFIG)
+_CHECKPOINT = (given.ROUND, given.EPOCH)
 _DETECT = (given.INPUT, given.OUTPUT, given.PICTURES, given.VIDEO, given.FORM)
 _VERBS = {
     "check": _Verb(_check, _RUN),
     "check --input": _Verb(_check_folder, (given.INPUT,)),
-    "detect": _Verb(_detect, (given.WORKDIR, *_DETECT, given.RUNTIME)),
+    "detect": _Verb(_detect, (given.WORKDIR, *_DETECT, given.RUNTIME, *_CHECKPOINT)),
     "detect --untrained": _Verb(_detect_untrained, (given.UNTRAINED, *_DETECT, given.FALSE_ALARMS)),
-    "export": _Verb(_export, (given.WORKDIR, given.OUTPUT, given.ROUND, given.LABELS)),
+    "evaluate --input": _Verb(
+        _evaluate_folder, (*_RUN, given.INPUT, given.OUTPUT, given.SPLIT, *_CHECKPOINT)
+    ),
+    "export": _Verb(_export, (given.WORKDIR, given.OUTPUT, *_CHECKPOINT, given.LABELS)),
     "review": _Verb(_review, (*_RUN, given.REVIEWER, given.PORT)),
-    "score": _Verb(_score, (given.WORKDIR, given.SPLIT, given.ROUND, given.EPOCH)),
+    "score": _Verb(_score, (given.WORKDIR, given.SPLIT, *_CHECKPOINT)),
 }
 
 

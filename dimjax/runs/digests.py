@@ -28,7 +28,7 @@ _OUTPUTS = {
     "propose": ("new.csv", "predictions.parquet"),
     "build": ("labels.csv", "planted.csv", "plan.csv", "new.csv", "examples"),
     "train": ("checkpoints", "losses", "label_outputs", "metrics.jsonl", "training.json"),
-    "evaluate": ("evaluation.json", "detections.csv"),
+    "evaluate": ("evaluation.json", "detections.csv", "outcomes.csv"),
     "predict": ("predictions.parquet",),
     "refine": ("suspects.csv",),
     "mine": ("mined.csv",),

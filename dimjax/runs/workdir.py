@@ -38,6 +38,7 @@ class Paths:
         self.sky = self.workdir / "sky"
         self.report = self.workdir / "report.html"
         self.detect = self.workdir / "detect"
+        self.evaluations = self.workdir / "evaluations"
         self.contact_sheet = self.workdir / "contact_sheet.png"
         self.exported = self.workdir / "export"
         self.ledger = self.workdir / "ledger.sqlite"
@@ -52,6 +53,7 @@ class Paths:
         self.checkpoints = self.round / "checkpoints"
         self.training_log = TrainingLog(self.round)
         self.detections = self.round / "detections.csv"
+        self.outcomes = self.round / "outcomes.csv"
         self.evaluation = self.round / "evaluation.json"
         self.predictions = self.round / "predictions.parquet"
         self.suspects = self.round / "suspects.csv"
