@@ -11,7 +11,9 @@ first error. Pass `errors.append` to collect all of them; invalid values are the
 """
 
 import contextlib
+import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 
 class InputError(ValueError):
@@ -44,6 +46,11 @@ def one_line(text: object) -> str:
 def _shortened(value: object) -> str:
     text = str(value)
     return text if len(text) <= _MAX_VALUE else f"{text[:_MAX_VALUE]}... ({len(text)} characters)"
+
+
+def program() -> str:
+    """Return how a user runs this program, for remedies that name a command."""
+    return "python main.py" if Path(sys.argv[0]).name == "main.py" else "dimjax"
 
 
 OnError = Callable[[InputError], None]

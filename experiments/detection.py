@@ -27,10 +27,10 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from detection_runs import VARIANTS, config_of, trained
 
 from dimjax.atomic_files import write_text
+from dimjax.commands.bundled import make_builder
 from dimjax.runs.workdir import Paths
 from dimjax.stages import rounds
 from dimjax.training.memory import restart_with_huge_pages
-from main import make_builder
 
 _SIZE = flags.DEFINE_enum("size", "cpu", ["toy", "cpu", "paper"], "Size of sky and training.")
 _SEEDS = flags.DEFINE_list("seeds", ["0", "1", "2"], "Seeds of the sky, errors and training.")

@@ -35,11 +35,11 @@ from calm_sky import CALM
 
 from configs import default
 from dimjax.atomic_files import write_text
+from dimjax.commands.bundled import make_builder
 from dimjax.data.folders import open_folder
 from dimjax.data.presets import PRESETS
 from dimjax.runs.workdir import Paths
 from dimjax.stages import rounds
-from main import make_builder
 
 _SIZE = flags.DEFINE_enum("size", "cpu", ["toy", "cpu", "paper"], "Size of the simulation.")
 _SEEDS = flags.DEFINE_list("seeds", ["0", "1", "2"], "Seeds of the sky, errors and training.")

@@ -30,10 +30,10 @@ import drone_rounds
 from calm_sky import CALM
 
 from configs import default
+from dimjax.commands.bundled import make_builder
 from dimjax.runs.workdir import Paths
 from dimjax.stages import rounds
 from dimjax.training.memory import restart_with_huge_pages
-from main import make_builder
 
 _SIZE = flags.DEFINE_enum("size", "cpu", ["toy", "cpu", "paper"], "Size of the simulation.")
 _SEEDS = flags.DEFINE_list("seeds", ["0", "1", "2"], "Seeds of the sky, errors and training.")

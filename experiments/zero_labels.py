@@ -34,6 +34,7 @@ from drone_rounds import by_turns, write_clips
 
 from configs import demo, drone_ir
 from dimjax.atomic_files import write_text
+from dimjax.commands.bundled import make_builder
 from dimjax.data.folders import open_folder
 from dimjax.data.layouts import DIMJAX
 from dimjax.data.presets import PRESETS
@@ -41,7 +42,6 @@ from dimjax.data.splits import with_validation
 from dimjax.runs.workdir import Paths
 from dimjax.stages import rounds
 from dimjax.training.memory import restart_with_huge_pages
-from main import make_builder
 
 RUNS = ("oracle", "auto", "one", "all")
 _SIZE = flags.DEFINE_enum("size", "cpu", ["toy", "cpu", "paper"], "Size of data and training.")

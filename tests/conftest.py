@@ -45,8 +45,9 @@ def tiny_run(tmp_path_factory):
     Its sequences are 64x96 pixels and 8 frames long, one a split; copy it before changing it.
     """
     config = tiny_config()
+    from dimjax.commands.bundled import make_builder
     from dimjax.stages import rounds
 
     workdir = tmp_path_factory.mktemp("tiny_run")
-    rounds.run(config, str(workdir), importlib.import_module("main").make_builder)
+    rounds.run(config, str(workdir), make_builder)
     return workdir

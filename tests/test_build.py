@@ -6,6 +6,7 @@ import pytest
 from conftest import tiny_config
 
 from dimjax.chips import planning
+from dimjax.commands.bundled import make_builder
 from dimjax.data.folders import open_folder
 from dimjax.data.labels import read_table
 from dimjax.data.layouts import DIMJAX
@@ -15,7 +16,6 @@ from dimjax.runs import intake
 from dimjax.runs.context import RoundContext
 from dimjax.runs.workdir import Paths
 from dimjax.stages import build
-from main import make_builder
 
 SIZE = (6, 64, 96)
 

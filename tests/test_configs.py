@@ -126,6 +126,8 @@ def test_unknown_verbs_are_refused(tmp_path, words, expected):
     assert len(message.splitlines()) == 1
 
 
+CHECKPOINT = "--runtime, --round, --epoch"
+MEASURE = "--input, --output, --split, --round, --epoch"
 DETECT = "--input, --output, --pictures, --video, --form"
 
 
@@ -134,10 +136,12 @@ DETECT = "--input, --output, --pictures, --video, --form"
     [
         ("check --workdir=x", "--split=val", "--workdir, --config."),
         ("score --workdir=x", "--input=y", "--workdir, --split, --round, --epoch."),
-        ("export --workdir=x", "--untrained", "--workdir, --output, --round, --labels."),
+        ("evaluate --workdir=x", "--epoch=1", "--workdir, --config."),
+        ("evaluate --workdir=x --input=y", "--video", f"--workdir, --config, {MEASURE}."),
+        ("export --workdir=x", "--untrained", "--workdir, --output, --round, --epoch, --labels."),
         ("review --workdir=x", "--video", "--workdir, --config, --reviewer, --port."),
-        ("detect --workdir=x", "--false-alarms=1", f"--workdir, {DETECT}, --runtime."),
-        ("detect --workdir=x", "--config=configs/demo.py", f"--workdir, {DETECT}, --runtime."),
+        ("detect --workdir=x", "--false-alarms=1", f"--workdir, {DETECT}, {CHECKPOINT}."),
+        ("detect --workdir=x", "--config=configs/demo.py", f"--workdir, {DETECT}, {CHECKPOINT}."),
         ("detect --untrained", "--workdir=x", f"--untrained, {DETECT}, --false-alarms."),
         ("detect", "--runtime=jax", f"--untrained, {DETECT}, --false-alarms."),
         ("train --workdir=x", "--round=2", "--workdir, --config."),
@@ -258,6 +262,7 @@ def test_a_loss_threshold_needs_a_refinement():
         (["--config=configs/backbone.py:vgg,80"], "name a cell as backbone,pixels"),
         (["--config.training.epochs=3"], "--config: its keys need a configuration"),
         (["--nope=3"], "main.py: flags must be valid; found Unknown command line flag 'nope'."),
+        (["--workdir=x", "--config=configs/nope"], "found no such file. Correct the path."),
         (["--config=configs/demo.py", "--config.model.width=x"], "could not convert string to"),
         (["detect", "--pictures=-5"], "flag --pictures=-5: -5 is not a non-negative integer"),
     ],

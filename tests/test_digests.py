@@ -67,7 +67,7 @@ def test_a_damaged_file_is_named_with_the_command_that_makes_it_again(paths, sta
     DAMAGES[damage](file)
     found = "no file" if damage == "removed" else "a damaged file"
     text = rf"{file.name}: it must be as `{stage}` wrote it; found {found}\. Restore it, or .*"
-    with pytest.raises(InputError, match=rf"{text}run main.py {stage} --workdir={paths.workdir}\."):
+    with pytest.raises(InputError, match=rf"{text}run dimjax {stage} --workdir={paths.workdir}\."):
         digests.verify_or_record(paths, stage)
 
 

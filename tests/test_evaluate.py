@@ -26,7 +26,7 @@ def test_a_split_without_a_chip_is_evaluated_on_full_frames(tiny_run, tmp_path, 
     plan[plan.split != "test"].to_csv(paths.plan, index=False)
     shutil.rmtree(paths.examples)
     paths.evaluation.unlink()
-    make_builder = importlib.import_module("main").make_builder
+    make_builder = importlib.import_module("dimjax.commands.bundled").make_builder
     context = RoundContext(config, paths)
     build.make_chips(context, make_builder)
     capsys.readouterr()

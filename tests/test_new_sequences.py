@@ -10,6 +10,7 @@ from conftest import tiny_config
 from PIL import Image
 
 from dimjax import ledger
+from dimjax.commands.bundled import make_builder
 from dimjax.data.duplicates import find_duplicates
 from dimjax.data.sequences import as_sequence, open_sequence
 from dimjax.errors import InputError
@@ -17,7 +18,6 @@ from dimjax.runs import intake
 from dimjax.runs.context import RoundContext
 from dimjax.runs.workdir import Paths
 from dimjax.stages import build, decide, mine, predict
-from main import make_builder
 
 NOISE = np.random.default_rng(0).normal(1000, 5, (8, 64, 96)).astype(np.uint16)
 

@@ -11,6 +11,7 @@ from conftest import tiny_config
 from dimjax import ledger
 from dimjax.chips.cutting import lies_in_chip
 from dimjax.commands import check
+from dimjax.commands.bundled import make_builder
 from dimjax.data.splits import starts_without_labels
 from dimjax.errors import InputError
 from dimjax.mining import Mined, read_mined, write_mined
@@ -18,7 +19,6 @@ from dimjax.runs.context import RoundContext
 from dimjax.runs.workdir import Paths
 from dimjax.stages import build, mine, rounds
 from dimjax.tracks import has_neighbour
-from main import make_builder
 
 
 def config_of(reviewer="oracle", count=2):

@@ -196,7 +196,7 @@ def test_a_loss_that_is_not_finite_stops_the_training():
         return state, {"total": np.full(index.shape, np.nan)}
 
     order = steps.epoch_order(4, 2, (0,))
-    with pytest.raises(FloatingPointError, match="4 examples are not finite. Lower training.lear"):
+    with pytest.raises(FloatingPointError, match="4 examples are not finite. Start again, in anot"):
         steps.train_epoch(explode, None, None, order)
 
 

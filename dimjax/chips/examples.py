@@ -22,7 +22,7 @@ import numpy as np
 from dimjax.atomic_files import check_regular
 from dimjax.chips.cutting import restore_frames
 from dimjax.data.frame_files import readable
-from dimjax.errors import InputError
+from dimjax.errors import InputError, program
 
 _RECORDS_PER_TASK = 64  # enough that the overhead of a task does not matter
 _MAX_BYTES = 2**24  # of the description of the features
@@ -119,7 +119,7 @@ def _open(folder: Path):
     """
     import tensorflow_datasets as tfds  # takes seconds to import
 
-    remedy = "Restore the data set, or remove it and run main.py build."
+    remedy = f"Restore the data set, or remove it and run {program()} build."
     file = folder / "features.json"
     check_regular(file, _MAX_BYTES)
     with readable(file, remedy):

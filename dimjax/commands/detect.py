@@ -67,8 +67,10 @@ def run(
     video: bool = False,
     runtime: str = "jax",
     form: str | None = None,
+    round: int | None = None,
+    epoch: int | None = None,
 ) -> Path:
-    """Detect targets with the newest checkpoint of a run.
+    """Detect targets with the detector of a run.
 
     Args:
       workdir: The run's directory.
@@ -80,6 +82,8 @@ def run(
       video: Also write an overlay video of each sequence.
       runtime: "jax" or "onnx"; see dimjax.runs.run.load.
       form: Also write the detections in this form, one of dimjax.data.label_writing.FORMS.
+      round: Round; None for the newest.
+      epoch: Epoch of the checkpoint; None for that of the round's detector.
 
     Returns:
       The folder written to.
@@ -90,7 +94,8 @@ def run(
         which case all others are done.
     """
     source = _given(source)
-    trained = load(workdir, runtime=runtime)
+    trained = load(workdir, round, epoch, runtime)
+    say(f"detector: {trained.description}")
     layout = trained.context.layout
     folder = _folder(source, layout)
     output = Path(output) if output else trained.paths.detect / _name(source, layout)

@@ -85,13 +85,19 @@ _USE_WITH_EVIDENCE = {
 }
 
 
-def run(workdir: str | Path, output: str | Path | None = None, round: int | None = None) -> Path:
-    """Export the newest checkpoint of a round of a run.
+def run(
+    workdir: str | Path,
+    output: str | Path | None = None,
+    round: int | None = None,
+    epoch: int | None = None,
+) -> Path:
+    """Export the detector of a run.
 
     Args:
       workdir: The run's directory.
       output: Folder to write to; by default export in the run's directory.
       round: Round; None for the newest.
+      epoch: Epoch of the checkpoint; None for that of the round's detector.
 
     Returns:
       The folder written to.
@@ -100,7 +106,8 @@ def run(workdir: str | Path, output: str | Path | None = None, round: int | None
       InputError: There is no checkpoint, the outputs of an exported file differ from the
         detector's, or the extra export is not installed.
     """
-    trained = load(workdir, round)
+    trained = load(workdir, round, epoch)
+    say(f"detector: {trained.description}")
     output = Path(output) if output else trained.paths.exported
     folder = trained.context.folder
     check_outside(output, folder.path, locations(folder.files))

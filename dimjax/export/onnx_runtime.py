@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dimjax.detection.grid import Detections
-from dimjax.errors import InputError
+from dimjax.errors import InputError, program
 from dimjax.export.packages import import_extra
 
-_REMEDY = "Export the detector again: python main.py export --workdir=RUN"
+_REMEDY = f"Export the detector again: {program()} export --workdir=RUN"
 
 
 class OnnxDetector(NamedTuple):

@@ -70,6 +70,7 @@ def _evaluation(figures: dict) -> dict:
         "undetected": [name for name in CATEGORIES if _is_undetected(categories[name])],
         "ratio": ratio,
         "ratio_name": tables.RATIOS.get(ratio),
+        "sequence_table": tables.sequence_table(figures),
         "recall_tables": tables.recall_tables(figures),
         "other_tables": tables.other_tables(figures),
         "ratio_table": tables.ratio_table(figures),

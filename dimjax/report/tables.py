@@ -26,6 +26,9 @@ def figures_text(figures: dict) -> str:
         texts.append(f"targets on full frames by {RATIOS[ratio_of(figures)]}\n" + as_text(ratios))
     for title, table in recall_tables(figures).items():
         texts.append(f"{title}\n" + as_text(table))
+    sequences = sequence_table(figures)
+    if sequences is not None and len(sequences.rows) > 1:
+        texts.append("each frame alone, by sequence\n" + as_text(sequences))
     for title, table in other_tables(figures).items():
         texts.append(f"{title}\n" + as_text(table))
     return "\n\n".join(texts)
@@ -37,9 +40,11 @@ def measurement_text(figures: dict) -> str:
     on_chips = f"; {chips['images']:,} chips of {_pixels(chips)}" if chips else ""
     truths = {name: part["truths"] for name, part in frames["categories"].items()}
     split = figures["split"]
-    chosen_on = "validation split" if split == "test" else f"{split} split itself, which flatters"
+    independent = split == "test" or "folder" in figures
+    chosen_on = "validation split" if independent else f"{split} split itself, which flatters"
+    subject = figures.get("folder", f"{split.capitalize()} split")
     return (
-        f"{split.capitalize()} split: {len(figures['sequences'])} sequences, "
+        f"{subject}: {len(figures['sequences'])} sequences, "
         f"{frames['images']:,} full frames of {_pixels(frames)} with {truths['target']:,} targets "
         f"and {truths['interference']:,} interference objects{on_chips}.\n"
         f"A detection is a hit if its centre is less than {frames['match_px']:g} px from the "
@@ -101,6 +106,30 @@ def ratio_table(figures: dict) -> Table | None:
         shares = [recall, precision_recall_f1(part)[0] if part["truths"] else NONE]
         rows.append([range_text(part), f"{part['truths']:,}", f"{hits:,}", *shares])
     return Table(columns, rows, text_columns=1)
+
+
+def sequence_table(figures: dict) -> Table | None:
+    """Tabulate the outcomes in each sequence, most misses and false alarms of targets first.
+
+    None for an evaluation that did not count them.
+    """
+    if "by_sequence" not in figures:
+        return None
+    columns = [("sequence", ""), ("frames", "number")]
+    for category in CATEGORIES:
+        columns += [(name, category) for name in ("truths", "hits", "misses", "false alarms")]
+    rows = []
+    for name, counts in sorted(figures["by_sequence"].items(), key=_errors_first):
+        of_categories = [counts[category] for category in CATEGORIES]
+        names = ("truths", "hits", "misses", "false_alarms")
+        numbers = [part[count] for part in of_categories for count in names]
+        rows.append([name, *(f"{number:,}" for number in (counts["frames"], *numbers))])
+    return Table(columns, rows, text_columns=1)
+
+
+def _errors_first(entry: tuple[str, dict]) -> tuple[int, str]:
+    name, counts = entry
+    return -counts["target"]["misses"] - counts["target"]["false_alarms"], name
 
 
 def recall_tables(figures: dict) -> dict[str, Table]:

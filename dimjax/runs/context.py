@@ -12,6 +12,7 @@ A stage takes the context and reads its own section of `context.config`.
 
 from collections.abc import Iterable
 from functools import cached_property
+from pathlib import Path
 
 import pandas as pd
 
@@ -136,6 +137,12 @@ class RoundContext:
         plan = read_columns(self.paths.plan, planning.PLAN_COLUMNS)
         pairs = zip(plan["sequence"], plan["split"], strict=True)
         return sorted({sequence for sequence, split in pairs if split == "train"})
+
+    def checkpoint(self, epoch: int | None = None) -> tuple[Path, int | None]:
+        """Find a checkpoint: its folder, and its epoch, by default the newest, None without any."""
+        folder = self.paths.checkpoints
+        epochs = [int(one.name) for one in folder.glob("*") if one.name.isdecimal()]
+        return folder, max(epochs, default=None) if epoch is None else epoch
 
     def of_round(self, number: int) -> "RoundContext":
         """Return the context of another round; the folder is shared."""

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dimjax.atomic_files import check_regular, write_text
-from dimjax.errors import InputError
+from dimjax.errors import InputError, program
 from dimjax.progress import say
 from dimjax.runs.workdir import Paths
 
@@ -28,7 +28,7 @@ _OUTPUTS = {
     "propose": ("new.csv", "predictions.parquet"),
     "build": ("labels.csv", "planted.csv", "plan.csv", "new.csv", "examples"),
     "train": ("checkpoints", "losses", "label_outputs", "metrics.jsonl", "training.json"),
-    "evaluate": ("evaluation.json", "detections.csv"),
+    "evaluate": ("evaluation.json", "detections.csv", "outcomes.csv"),
     "predict": ("predictions.parquet",),
     "refine": ("suspects.csv",),
     "mine": ("mined.csv",),
@@ -60,7 +60,7 @@ def verify(paths: Paths, stage: str) -> None:
     problem = _find_problem(_record_of(paths, stage), _root_of(paths, stage), _OUTPUTS[stage])
     if problem is not None:
         last = _root_of(paths, stage) / _LAST.get(stage, _OUTPUTS[stage][0])
-        remedy = f"Restore it, or make it again: remove {last} and run main.py {stage} "
+        remedy = f"Restore it, or make it again: remove {last} and run {program()} {stage} "
         remedy += f"--workdir={paths.workdir}."
         if stage == "train":
             remedy += " The training goes on from its last whole checkpoint."

@@ -36,6 +36,7 @@ class Run:
     Attributes:
       context: Configuration, paths, data folder and labels of the round.
       detector: Detector of the checkpoint.
+      epoch: Epoch of the checkpoint, from 0; None if there is none.
     """
 
     def __init__(
@@ -53,13 +54,19 @@ class Run:
         if runtime not in RUNTIMES:
             rule = f"it must be one of {', '.join(RUNTIMES)}"
             raise InputError("runtime", rule, repr(runtime), "Name one of these.")
-        detector = restore_detector(self.paths.checkpoints, epoch)
+        folder, self.epoch = self.context.checkpoint(epoch)
+        detector = restore_detector(folder, self.epoch)
         if runtime == "onnx":
             from dimjax.export.detector_files import with_onnx_runtime  # needs the extra export
 
             name = "detector.onnx" if detector.evidence is None else "network.onnx"
             detector = with_onnx_runtime(detector, self.paths.round / name)
         self.detector = detector
+
+    @property
+    def description(self) -> str:
+        """Directory, round and epoch of the checkpoint, in words."""
+        return f"{self.paths.workdir}, round {self.paths.number}, epoch {self.epoch}"
 
     @property
     def config(self):

@@ -38,6 +38,7 @@ class Paths:
         self.sky = self.workdir / "sky"
         self.report = self.workdir / "report.html"
         self.detect = self.workdir / "detect"
+        self.evaluations = self.workdir / "evaluations"
         self.contact_sheet = self.workdir / "contact_sheet.png"
         self.exported = self.workdir / "export"
         self.ledger = self.workdir / "ledger.sqlite"
@@ -53,6 +54,7 @@ class Paths:
         self.training_log = TrainingLog(self.round)
         self.partial_epoch = self.round / "partial_epoch.npz"
         self.detections = self.round / "detections.csv"
+        self.outcomes = self.round / "outcomes.csv"
         self.evaluation = self.round / "evaluation.json"
         self.predictions = self.round / "predictions.parquet"
         self.suspects = self.round / "suspects.csv"

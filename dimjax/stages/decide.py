@@ -4,6 +4,7 @@ import json
 
 from dimjax import ledger
 from dimjax.atomic_files import write_text
+from dimjax.errors import program
 from dimjax.progress import say
 from dimjax.review import simulated
 from dimjax.runs.context import RoundContext
@@ -27,7 +28,7 @@ def run(context: RoundContext) -> bool:
         if refused is None:
             say(
                 f"round {context.number}: {ledger.progress(db).open} review items wait. "
-                f"Decide them with\n  python main.py review --workdir={paths.workdir}\n"
+                f"Decide them with\n  {program()} review --workdir={paths.workdir}\n"
                 "and then give the same command again."
             )
             return False

@@ -7,6 +7,7 @@ import pandas as pd
 
 from dimjax.atomic_files import write_text
 from dimjax.chips import examples
+from dimjax.data.csv_files import write_csv
 from dimjax.data.labels import CATEGORIES, write_table
 from dimjax.data.scr import measure_scr
 from dimjax.detection.detector import Detector, count_parameters, restore_detector
@@ -15,6 +16,7 @@ from dimjax.detection.untrained import untrained_detections, untrained_linking
 from dimjax.evaluation.box_precision import box_precision
 from dimjax.evaluation.chip_tables import chip_labels, chip_truth
 from dimjax.evaluation.figures import ANYTHING, best_f1, evaluate
+from dimjax.evaluation.outcomes import by_sequence, outcomes
 from dimjax.evaluation.pixel_figures import pixel_figures
 from dimjax.evaluation.recall import recall_at
 from dimjax.evaluation.thresholds import accepted
@@ -26,48 +28,74 @@ from dimjax.tracks import Tracks, link, score
 
 
 def run(context: RoundContext) -> dict:
-    """Write paths.detections and, last, paths.evaluation; return the figures.
+    """Write paths.detections, paths.outcomes and, last, paths.evaluation; return the figures.
 
     The split is "test", or "val" if there is no test split (the thresholds were chosen on it: the
     figures then flatter, and their split shows it). The reference is a simulated folder's truth,
     otherwise its labels. The untrained filter is measured on the same frames. If the split has no
-    chip (no label, and no backgrounds), the figures lack the part "chips"; if all its sequences are
-    shorter than an evidence window, they lack "untrained" and "untrained_tracks".
+    chip (no label, and no backgrounds), the figures lack the part "chips".
     """
-    paths, folder = context.paths, context.folder
+    paths = context.paths
     if paths.evaluation.exists():
         return json.loads(paths.evaluation.read_text())
     detector = restore_detector(paths.checkpoints)
     split = next(name for name in ("test", "val", "train") if name in context.splits)
-    names = context.splits[split]
-    tables = [
-        detect_in_sequence(detector, folder.sequence(name))
-        for name in bar(names, "search full frames", "sequence")
-    ]
-    detections = pd.concat(tables, ignore_index=True)
-    write_table(detections, paths.detections)
-    full, shifts = _full_frames(context, names), context.camera_shifts(names)
-    thresholds = detector.description["threshold"]
-    tracks = detector.link(detections, shifts)
-    figures = {
-        "split": split,
-        "sequences": names,
-        "parameters": count_parameters(detector),
-        "frames": _figures(full, detections, thresholds),
-        "tracks": _tracked(full, detector, tracks),
-        "online": _tracked(full, detector, detector.link(detections, shifts, causal=True)),
-        **_untrained(context, full),
-        "other_rules": {
-            "frames": _by_other_rules(context, full, detections, thresholds),
-            "tracks": _by_other_rules(context, full, score(tracks), detector.thresholds_of(tracks)),
-        },
-    }
+    measured = measure(context, detector, context.splits[split])
+    write_table(measured.detections, paths.detections)
+    write_csv(measured.outcomes, paths.outcomes)
+    figures = {"split": split, **measured.figures}
     if split in examples.split_names(paths.prepared):
         figures["chips"] = _chips(context, detector, split)
     else:
         say(f"{split} split: it has no chips; measured on full frames only")
     write_text(paths.evaluation, json.dumps(figures, indent=1) + "\n")
     return figures
+
+
+class Measured(NamedTuple):
+    """Results of a detector on full frames."""
+
+    figures: dict  # see `measure`
+    detections: pd.DataFrame  # at all scores
+    outcomes: pd.DataFrame  # of accepted ones, see dimjax.evaluation.outcomes
+
+
+def measure(context: RoundContext, detector: Detector, names: list[str]) -> Measured:
+    """Measure a detector, and the untrained filter, on full frames of some sequences.
+
+    Args:
+      context: Its folder has the sequences and their labels.
+      detector: The detector.
+      names: Names of the sequences.
+
+    Returns:
+      The figures of each frame alone ("frames"), with tracks ("tracks"), with the past of the
+      tracks ("online"), and of the untrained filter, if any sequence is as long as an evidence
+      window ("untrained", "untrained_tracks"); those of other codes of the field ("other_rules").
+    """
+    tables = [
+        detect_in_sequence(detector, context.folder.sequence(name))
+        for name in bar(names, "search full frames", "sequence")
+    ]
+    detections = pd.concat(tables, ignore_index=True)
+    full, shifts = _full_frames(context, names), context.camera_shifts(names)
+    thresholds = detector.description["threshold"]
+    table = outcomes(full.truth, accepted(detections, thresholds), full.match_px)
+    tracks = detector.link(detections, shifts)
+    figures = {
+        "sequences": names,
+        "parameters": count_parameters(detector),
+        "frames": _figures(full, detections, thresholds),
+        "tracks": _tracked(full, detector, tracks),
+        "online": _tracked(full, detector, detector.link(detections, shifts, causal=True)),
+        "by_sequence": by_sequence(table, full.frames),
+        **_untrained(context, full),
+        "other_rules": {
+            "frames": _by_other_rules(context, full, detections, thresholds),
+            "tracks": _by_other_rules(context, full, score(tracks), detector.thresholds_of(tracks)),
+        },
+    }
+    return Measured(figures, detections, table)
 
 
 class _FullFrames(NamedTuple):

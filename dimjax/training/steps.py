@@ -262,7 +262,8 @@ def epoch_outputs(order: np.ndarray, records: dict[str, np.ndarray]) -> dict[str
     invalid = np.count_nonzero(~np.isfinite(records["total"]))
     if invalid:
         raise FloatingPointError(
-            f"the losses of {invalid} examples are not finite. Lower training.learning_rate."
+            f"the losses of {invalid} examples are not finite. Start again, in another --workdir, "
+            "with a lower training.learning_rate."
         )
     return _by_example(order, records)
 

@@ -1,0 +1,135 @@
+"""The flags of the command line, and the configuration that they choose.
+
+words = parse(["dimjax", "train", "--workdir=runs/demo", "--config.seed=3"])   # ["dimjax", "train"]
+WORKDIR.value                                   # "runs/demo"
+CONFIG.value.seed                               # 3; all other keys are those of the run
+
+Nothing here loads JAX; a configuration file does, with the settings of the sky.
+"""
+
+import sys
+from pathlib import Path
+
+from absl import flags
+from ml_collections import config_flags
+
+from dimjax.commands import bundled
+from dimjax.errors import UsageError
+
+CONFIG = config_flags.DEFINE_config_file("config", None, "Configuration, e.g. configs/demo.py.")
+WORKDIR = flags.DEFINE_string("workdir", None, "The run's directory.")
+_READERS = "detect, evaluate, export, score"
+ROUND = flags.DEFINE_integer("round", None, f"{_READERS}: the round; default: the newest.", 0)
+EPOCH = flags.DEFINE_integer(
+    "epoch", None, f"{_READERS}: epoch of the checkpoint; default: that of the round's detector.", 0
+)
+INPUT = flags.DEFINE_string(
+    "input",
+    None,
+    "detect: a sequence, or a data folder; check: a folder to recognise; evaluate: a labelled "
+    "folder to measure the run on.",
+)
+OUTPUT = flags.DEFINE_string("output", None, "detect, evaluate, export: folder to write to.")
+PICTURES = flags.DEFINE_integer("pictures", 6, "detect: number of overlay pictures.", 0)
+VIDEO = flags.DEFINE_bool("video", False, "detect: write an overlay video of each sequence.")
+RUNTIME = flags.DEFINE_enum("runtime", "jax", ["jax", "onnx"], "detect: library to compute with.")
+UNTRAINED = flags.DEFINE_bool("untrained", False, "detect: by a fixed filter, without a run.")
+FALSE_ALARMS = flags.DEFINE_float(
+    "false-alarms", 0.5, "detect, untrained: threshold, expected false alarms per frame."
+)
+LABELS = flags.DEFINE_string("labels", None, "export: write the run's labels in this form.")
+FORM = flags.DEFINE_string("form", None, "detect: also write detections in this form: coco, ...")
+SPLIT = flags.DEFINE_string("split", "train", "score, evaluate --input: train, val or test.")
+REVIEWER = flags.DEFINE_string("reviewer", None, "review: your name; default: the page asks.")
+PORT = flags.DEFINE_integer("port", 0, "review: port on this machine; 0: a free one.", 0)
+
+PROGRAM = Path(sys.argv[0]).name  # subject of errors
+
+_SAVED = Path(__file__).parents[1] / "runs" / "saved_config.py"
+# Begins the reason that a configuration cannot be used.
+_NOT_LOADED = "Configuration is not available because of an earlier failure to load: "
+_RULE = "it must be a configuration such as configs/demo.py"
+
+
+def describe() -> str:
+    """Describe all flags, one a paragraph."""
+    return flags.FLAGS.module_help(sys.modules[__name__])
+
+
+def parse(argv: list[str]) -> list[str]:
+    """Parse the flags and load the configuration; return the words that are no flags.
+
+    Keys of the configuration without the configuration itself refer to that of the run.
+
+    Raises:
+      UsageError: A flag, its value, a key of the configuration or the configuration is invalid.
+      InputError: The run whose configuration is meant cannot be read.
+    """
+    bundled.add_to_imports()
+    argv = [_with_preset(_with_file(word)) for word in argv]
+    keys_only = any(word.lstrip("-").startswith("config.") for word in argv[1:]) and not any(
+        word.lstrip("-").partition("=")[0] == "config" for word in argv[1:]
+    )
+    workdir = _workdir(argv)
+    if keys_only and workdir:
+        from dimjax.runs.workdir import read_config
+
+        read_config(workdir)  # raises for itself
+        argv = [argv[0], f"--config={_SAVED}:{workdir}", *argv[1:]]
+    try:
+        words = flags.FLAGS(argv)
+        if CONFIG.value is not None:
+            CONFIG.value.to_dict()  # a file that could not be loaded raises here
+        return words
+    except Exception as error:  # a configuration is code, which may raise anything
+        raise _flag_error(error, argv) from error
+
+
+def _workdir(argv: list[str]) -> str | None:
+    """Value of --workdir in words that are not parsed yet."""
+    for number, word in enumerate(argv):
+        name, _, value = word.partition("=")
+        if name in ("--workdir", "-workdir"):
+            return value or next(iter(argv[number + 1 :]), None)
+    return None
+
+
+def _flag_error(error: Exception, argv: list[str]) -> UsageError:
+    """Describe an error of the flags, of a key, or of a configuration that cannot be loaded."""
+    first, lines = error.args[0], [line.strip() for line in str(error).strip().splitlines()]
+    missing = first if isinstance(first, KeyError) else error  # an AttributeError may hold one
+    if isinstance(missing, KeyError):
+        key, _, hint = missing.args[0].partition("\n")
+        rule = "every key must stand in configs/default.py"
+        return UsageError("--config", rule, key, hint or "Correct the key.")
+    given = [word for word in argv if word.startswith(("--config=", "-config="))]
+    if any(word.startswith("--config.") for word in argv) and not given:
+        remedy = "Give --config=FILE, or the --workdir of a run."
+        return UsageError("--config", "its keys need a configuration", "none", remedy)
+    of_flag = isinstance(error, flags.Error) and not lines[0].startswith("flag --config=")
+    if given and not of_flag:
+        reason = lines[-1].removeprefix(_NOT_LOADED).rstrip(".")
+        return UsageError(given[-1], _RULE, reason, "Correct the path or the file.")
+    return UsageError(PROGRAM, "flags must be valid", lines[-1], "See --help.")
+
+
+def _with_file(word: str) -> str:
+    """Replace the path of a configuration that is not in the working directory by a bundled one."""
+    flag, is_given, value = word.partition("=")
+    path, *rest = value.split(":", 1)
+    if flag.lstrip("-") != "config" or not is_given or not path:
+        return word
+    found = bundled.find(path)
+    if not found.exists():
+        raise UsageError(word, _RULE, "no such file", "Correct the path.")
+    return ":".join([f"{flag}={found}", *rest])
+
+
+def _with_preset(word: str) -> str:
+    """Replace the name of a layout, --config.data.layout=NAME, by its keys."""
+    flag, _, name = word.partition("=")
+    if flag.lstrip("-") != "config.data.layout" or name.startswith("{"):
+        return word
+    from dimjax.data.presets import preset
+
+    return f"{flag}={preset(name, flag)._asdict()}"

@@ -1,0 +1,98 @@
+"""Measure a trained run on any labelled folder: the figures of `evaluate`, for other data.
+
+run("runs/demo", config, "more_clips")         # config: the run's, with the folder and its layout
+
+runs/demo/evaluations/more_clips/evaluation.json    the figures
+runs/demo/evaluations/more_clips/detections.csv     detections at all scores
+runs/demo/evaluations/more_clips/outcomes.csv       accepted ones: hit or false alarm; and misses
+"""
+
+import json
+from pathlib import Path
+
+from dimjax.atomic_files import exclusive_lock, write_text
+from dimjax.commands.results import check_outside
+from dimjax.data.csv_files import write_csv
+from dimjax.data.labels import write_table
+from dimjax.data.listing import locations
+from dimjax.data.patterns import glob_of
+from dimjax.data.presets import AUTO
+from dimjax.data.splits import LABELLED_SPLITS
+from dimjax.errors import InputError
+from dimjax.progress import say
+from dimjax.report import figures_text
+from dimjax.runs.context import RoundContext
+from dimjax.runs.run import load
+from dimjax.stages.evaluate import measure
+
+
+def run(
+    workdir: str | Path,
+    config,
+    output: str | Path | None = None,
+    split: str | None = None,
+    round: int | None = None,
+    epoch: int | None = None,
+) -> dict:
+    """Measure a run's detector on a labelled folder, print the tables and write the files.
+
+    Args:
+      workdir: The run's directory.
+      config: The run's configuration, with the folder and its layout in place of its own data.
+      output: Folder to write to; by default evaluations/NAME in the run's directory, NAME being
+        that of the data folder. Earlier results in it are replaced.
+      split: Split to measure on: train, val or test; None for all sequences with labels.
+      round: Round; None for the newest.
+      epoch: Epoch of the checkpoint; None for that of the round's detector.
+
+    Returns:
+      The figures, as in evaluation.json.
+
+    Raises:
+      InputError: There is no such checkpoint, folder or split, the folder has no labels, or its
+        files break a rule.
+    """
+    trained = load(workdir, round, epoch)
+    say(f"detector: {trained.description}")
+    context = RoundContext(config, trained.paths)
+    context.labels = context.folder.labels  # not those of the run's ledger
+    path = Path(config.data.folder)
+    names = _names(context, split)
+    output = Path(output) if output else trained.paths.evaluations / path.resolve().name
+    check_outside(output, path, locations(context.folder.files))
+    rule, remedy = "one process at a time measures into a folder", "Wait for its end, or end it."
+    with exclusive_lock(output / "evaluate.lock", rule, remedy):
+        measured = measure(context, trained.detector, names)
+        write_table(measured.detections, output / "detections.csv")
+        write_csv(measured.outcomes, output / "outcomes.csv")
+        of_split = {"folder": str(path), "split": split or "all", "detector": trained.description}
+        figures = {**of_split, **measured.figures}
+        write_text(output / "evaluation.json", json.dumps(figures, indent=1) + "\n")
+    say(figures_text(figures))
+    say(f"\nwritten: {output}")
+    return figures
+
+
+def use_folder(config, folder: str) -> None:
+    """Set the data folder of a run's configuration; its layout is recognised if it does not fit."""
+    path, layout = Path(folder), config.data.layout
+    patterns = (layout.sequences, layout.labels)
+    fits = path.is_dir() and all(any(path.glob(glob_of(one))) for one in patterns)
+    with config.unlocked(), config.ignore_type():
+        config.data.folder = str(folder)
+        if not fits:
+            config.data.layout = type(config)(AUTO._asdict())
+
+
+def _names(context: RoundContext, split: str | None) -> list[str]:
+    """Names of the sequences to measure on; those without any label count as well."""
+    splits, reference = context.folder.splits, context.reference
+    if split is not None:
+        chosen = splits.get(split, [])
+    else:
+        chosen = [name for one in ("all", *LABELLED_SPLITS) for name in splits.get(one, [])]
+    if not reference.sequence.isin(chosen).any():
+        value = f"none in split {split}" if split else "no labels"
+        remedy = "Name another folder or split; `check --input=FOLDER` shows what it contains."
+        raise InputError(context.folder.path, "a labelled sequence is needed", value, remedy)
+    return sorted(chosen)

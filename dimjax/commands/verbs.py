@@ -1,0 +1,200 @@
+"""The verbs of the command line: the function of each, and the flags that it uses.
+
+status = main()                                 # runs the verb in sys.argv
+
+Each verb imports its own modules: a page must open without waiting for JAX.
+"""
+
+import os
+import sys
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from absl import flags, logging
+
+from dimjax.commands import flag_values as given
+from dimjax.commands import program
+from dimjax.errors import UsageError, doing
+from dimjax.stages import STAGES
+
+
+def main() -> int | None:
+    """Run a verb and return its exit status."""
+    argv = given.parse(sys.argv)
+    logging.set_verbosity(logging.ERROR)  # JAX and TFDS warn about intended behaviour
+    if len(argv) > 2:
+        rule, value = "at most one word names a verb", " ".join(argv[1:])
+        raise UsageError(given.PROGRAM, rule, value, "Pass options as flags; see --help.")
+    verb = argv[1] if len(argv) > 1 else "rounds"
+    if verb == "detect" and (given.UNTRAINED.value or given.WORKDIR.value is None):
+        verb = "detect --untrained"
+    if verb in ("check", "evaluate") and given.INPUT.present:
+        verb = f"{verb} --input"
+    command = _VERBS.get(verb) or _main_job(verb)
+    _check_flags(verb, command.flags)
+    with doing(verb):
+        return command.run()
+
+
+def log_folder() -> str | None:
+    """Return the folder of the error log: the run's directory, once it is known."""
+    return given.WORKDIR.value if flags.FLAGS.is_parsed() else None
+
+
+def _review() -> None:
+    from dimjax.commands import review
+    from dimjax.runs.workdir import Paths
+
+    paths = Paths(given.WORKDIR.value)
+    review.run(_config(), paths, given.REVIEWER.value, given.PORT.value)
+
+
+def _check() -> int:
+    from dimjax.commands import check
+    from dimjax.runs.workdir import Paths
+
+    return 1 if check.run(_config(), Paths(given.WORKDIR.value)) else program.DONE
+
+
+def _check_folder() -> int:
+    from configs import default
+    from dimjax.commands import check, recognise
+
+    layout, doubts = recognise.describe(given.INPUT.value)
+    config = default.get_config()
+    config.data.folder, config.chips.chip_px = given.INPUT.value, config.model.output_stride
+    with config.ignore_type():
+        config.data.layout = type(config)(layout._asdict())
+    return 1 if check.run(config, None, doubts) else program.DONE
+
+
+def _score() -> None:
+    from dimjax.commands import score
+
+    _cache_compiled_programs()
+    score.run(given.WORKDIR.value, given.SPLIT.value, given.ROUND.value, given.EPOCH.value)
+
+
+def _evaluate_folder() -> None:
+    from dimjax.commands import measure, recognise
+    from dimjax.runs.workdir import read_config
+
+    _cache_compiled_programs()
+    config = given.CONFIG.value or read_config(given.WORKDIR.value)
+    measure.use_folder(config, given.INPUT.value)
+    recognise.apply(config)
+    split = given.SPLIT.value if given.SPLIT.present else None
+    checkpoint = given.ROUND.value, given.EPOCH.value
+    measure.run(given.WORKDIR.value, config, given.OUTPUT.value, split, *checkpoint)
+
+
+def _export() -> None:
+    from dimjax.commands import export
+
+    if given.LABELS.value is not None:
+        export.run_labels(given.WORKDIR.value, given.LABELS.value, given.OUTPUT.value)
+        return
+    _cache_compiled_programs()
+    export.run(given.WORKDIR.value, given.OUTPUT.value, given.ROUND.value, given.EPOCH.value)
+
+
+def _detect() -> None:
+    from dimjax.commands import detect
+
+    _cache_compiled_programs()
+    options = given.RUNTIME.value, given.FORM.value, given.ROUND.value, given.EPOCH.value
+    detect.run(given.WORKDIR.value, *_outputs(), *options)
+
+
+def _detect_untrained() -> None:
+    from dimjax.commands import detect
+
+    _cache_compiled_programs()
+    detect.run_untrained(*_outputs(), given.FALSE_ALARMS.value, given.FORM.value)
+
+
+def _outputs() -> tuple:
+    """The source of `detect`, and what to write."""
+    return given.INPUT.value, given.OUTPUT.value, given.PICTURES.value, given.VIDEO.value
+
+
+class _Verb(NamedTuple):
+    """A function that carries out a verb, and the flags that it uses."""
+
+    run: Callable[[], int | None]  # returns an exit status, or None if it is done
+    flags: tuple[flags.FlagHolder, ...]
+
+
+_RUN = (given.WORKDIR, given.CONFIG)
+_CHECKPOINT = (given.ROUND, given.EPOCH)
+_DETECT = (given.INPUT, given.OUTPUT, given.PICTURES, given.VIDEO, given.FORM)
+_VERBS = {
+    "check": _Verb(_check, _RUN),
+    "check --input": _Verb(_check_folder, (given.INPUT,)),
+    "detect": _Verb(_detect, (given.WORKDIR, *_DETECT, given.RUNTIME, *_CHECKPOINT)),
+    "detect --untrained": _Verb(_detect_untrained, (given.UNTRAINED, *_DETECT, given.FALSE_ALARMS)),
+    "evaluate --input": _Verb(
+        _evaluate_folder, (*_RUN, given.INPUT, given.OUTPUT, given.SPLIT, *_CHECKPOINT)
+    ),
+    "export": _Verb(_export, (given.WORKDIR, given.OUTPUT, *_CHECKPOINT, given.LABELS)),
+    "review": _Verb(_review, (*_RUN, given.REVIEWER, given.PORT)),
+    "score": _Verb(_score, (given.WORKDIR, given.SPLIT, *_CHECKPOINT)),
+}
+
+
+def _main_job(last: str) -> _Verb:
+    """Return the verb that runs the main job up to a stage."""
+    verbs = ("rounds", *STAGES, *(verb for verb in _VERBS if " " not in verb))
+    if last not in verbs:
+        rule = f"the word after it must be one of {', '.join(verbs)}"
+        raise UsageError(given.PROGRAM, rule, last, "Correct it.")
+    return _Verb(partial(_rounds, last), _RUN)
+
+
+def _rounds(last: str) -> int:
+    from dimjax.commands.bundled import make_builder
+    from dimjax.stages import rounds
+
+    _cache_compiled_programs()
+    waits = rounds.run(_config(), given.WORKDIR.value, make_builder, last)
+    return program.WAITING if waits else program.DONE
+
+
+def _check_flags(verb: str, used: tuple[flags.FlagHolder, ...]) -> None:
+    """Raise for a flag that is empty or that the verb does not use, or for a missing --workdir."""
+    names = [flag.name for flag in used]
+    for flag in (flag for command in _VERBS.values() for flag in command.flags):
+        if flag.present and flag.name not in names:
+            rule = "only flags of the verb may be given"
+            remedy = f"They are --{', --'.join(names)}."
+            raise UsageError(f"{given.PROGRAM} {verb}", rule, f"--{flag.name}", remedy)
+        if flag.present and flag.value == "":
+            remedy = "Give a value, or leave the flag out."
+            raise UsageError(f"--{flag.name}", "it must have a value", "an empty one", remedy)
+    if "workdir" in names and given.WORKDIR.value is None:
+        remedy = "Give --workdir=DIR, e.g. runs/demo."
+        raise UsageError("--workdir", f"`{verb}` needs a run's directory", "nothing", remedy)
+
+
+def _config():
+    """The configuration of --config, or that of the run; its layout is recognised if it is auto."""
+    from dimjax.data.presets import AUTO
+    from dimjax.runs.workdir import read_config
+
+    config = given.CONFIG.value or read_config(given.WORKDIR.value)
+    if config.data.layout.sequences == AUTO.sequences:
+        from dimjax.commands import recognise
+
+        recognise.apply(config)
+    return config
+
+
+def _cache_compiled_programs() -> None:
+    """Cache compiled programs for the next start, unless JAX has a cache directory already."""
+    import jax
+
+    if jax.config.jax_compilation_cache_dir is None:
+        cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "dimjax" / "xla"
+        jax.config.update("jax_compilation_cache_dir", str(cache))

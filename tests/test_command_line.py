@@ -1,0 +1,124 @@
+"""The command `dimjax`: what it prints at once, and keys that refer to a run's configuration."""
+
+import resource
+import shutil
+import subprocess
+import sys
+import tomllib
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+import dimjax
+from dimjax import errors, progress
+from dimjax.commands import bundled
+from dimjax.progress import bar, progress_text
+
+ROOT = Path(__file__).parent.parent
+MAX_CPU_SECONDS = 0.5
+
+
+def run(*words, cwd=ROOT, status=0):
+    """Run the program; return its output and the CPU time of it, seconds."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    command = [sys.executable, ROOT / "main.py", *words]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=cwd)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert done.returncode == status, done.stderr
+    return done.stdout + done.stderr, after.ru_utime - before.ru_utime
+
+
+def test_the_version_is_printed_at_once():
+    text, seconds = run("--version")
+    assert text == f"dimjax {dimjax.__version__}\n" and seconds < MAX_CPU_SECONDS
+
+
+@pytest.mark.parametrize("words", [["--help"], ["-h"], ["help"], ["detect", "--help"]])
+def test_the_help_names_every_verb_and_flag_at_once(words):
+    text, seconds = run(*words)
+    for expected in ("dimjax check", "Exit status: 0 done", "--workdir: The run's", "--config:"):
+        assert expected in text
+    assert seconds < MAX_CPU_SECONDS
+
+
+@pytest.mark.parametrize("words", [["scroe"], ["--config=configs/dmo.py"], ["--nope=3"]])
+def test_wrong_usage_is_refused_at_once(words):
+    assert run(*words, status=2)[1] < MAX_CPU_SECONDS
+
+
+def test_the_console_command_is_the_program():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    module, _, function = project["scripts"]["dimjax"].partition(":")
+    assert callable(getattr(import_module(module), function))
+    assert project["version"] == dimjax.__version__
+
+
+def test_a_bundled_configuration_is_found_from_another_folder(tmp_path, monkeypatch):
+    assert bundled.ROOT == ROOT
+    monkeypatch.chdir(tmp_path)
+    assert bundled.find("configs/demo.py") == ROOT / "configs/demo.py"
+    assert bundled.find("configs/mine.py") == Path("configs/mine.py")
+    (tmp_path / "configs").mkdir()
+    (tmp_path / "configs" / "demo.py").touch()
+    assert bundled.find("configs/demo.py") == Path("configs/demo.py")
+
+
+@pytest.fixture
+def copied(tiny_run, tmp_path):
+    """A directory with nothing but the configuration of a run."""
+    shutil.copy(tiny_run / "config.json", tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("key", "recorded", "given"),
+    [
+        ("training.epochs", "4", "20"),
+        ("sky.settings.snr", "[8.0, 15.0]", "[2.0, 15.0]"),  # JSON has no tuples
+        ("sky.training.interference_per_frame", "None", "3.5"),
+    ],
+)
+def test_keys_alone_refer_to_the_configuration_of_the_run(copied, key, recorded, given):
+    value = given.replace("[", "(").replace("]", ")")
+    text, _ = run("report", f"--config.{key}={value}", f"--workdir={copied}", status=1)
+    assert f"a run keeps its configuration, {key}={recorded}; found {key}={given}. " in text
+
+
+def test_an_unknown_key_of_a_run_is_named(copied):
+    text, _ = run("train", "--config.seeed=3", "--workdir", str(copied), status=2)
+    assert text.endswith('found \'seeed\'. Did you mean "seed" instead of "seeed"?\n')
+
+
+def test_keys_need_a_run_that_exists(tmp_path):
+    text, _ = run("train", "--config.seed=3", f"--workdir={tmp_path}", status=1)
+    assert text.endswith("found none. Give --config to start a run.\n")
+
+
+@pytest.mark.parametrize(
+    ("file", "name"), [("main.py", "python main.py"), ("/usr/bin/dimjax", "dimjax")]
+)
+def test_remedies_name_the_command_that_the_user_types(monkeypatch, file, name):
+    monkeypatch.setattr(sys, "argv", [file, "train"])
+    assert errors.program() == name
+
+
+@pytest.mark.parametrize(
+    ("done", "total", "seconds", "text"),
+    [
+        (0, 8, 30.0, "0/8, 0 frame/s"),
+        (2, 8, 40.0, "2/8, 20 s/frame, 02:00 left"),
+        (3000, 12000, 60.0, "3,000/12,000, 50 frame/s, 03:00 left"),
+        (90, None, 60.0, "90, 1.5 frame/s"),
+    ],
+)
+def test_a_line_of_progress_has_rate_and_time_left(done, total, seconds, text):
+    assert progress_text(done, total, seconds, "frame") == text
+
+
+def test_without_a_terminal_a_line_is_printed_every_30_seconds(monkeypatch, capsys):
+    now = iter([0.0, 10.0, 29.0, 31.0, 45.0, 62.0])
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(now))
+    assert list(bar(range(5), "search", "frame")) == [0, 1, 2, 3, 4]
+    expected = "search: 2/5, 15.5 s/frame, 00:46 left\nsearch: 4/5, 15.5 s/frame, 00:15 left\n"
+    assert capsys.readouterr() == ("", expected)

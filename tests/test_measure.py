@@ -1,0 +1,123 @@
+"""A trained run measured on other folders, and the outcome of each detection and truth."""
+
+import json
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from dimjax.commands import measure, recognise
+from dimjax.data.folders import open_folder
+from dimjax.data.label_writing import write_labels
+from dimjax.errors import InputError
+from dimjax.evaluation.outcomes import OUTCOME_COLUMNS, by_sequence, outcomes
+from dimjax.runs.workdir import Paths, read_config
+
+PARTS = ("frames", "tracks", "online", "untrained", "untrained_tracks")
+
+
+def table(*rows):
+    columns = ["sequence", "frame", "x", "y", "category", "score"]
+    return pd.DataFrame(rows, columns=columns).assign(w=3.0, h=3.0)
+
+
+def test_each_detection_and_each_truth_has_an_outcome():
+    truth = table(
+        ("a", 0, 10.0, 10.0, "target", 1.0),
+        ("a", 1, 10.0, 10.0, "target", 1.0),
+        ("a", 1, 40.0, 40.0, "interference", 1.0),
+        ("b", 0, 20.0, 20.0, "target", 1.0),
+    ).assign(visible=[1.0, 1.0, 1.0, 0.2])
+    detections = table(
+        ("a", 0, 11.0, 10.0, "target", 0.9),
+        ("a", 0, 12.9, 10.0, "target", 0.8),  # the truth is taken
+        ("a", 1, 40.0, 40.0, "target", 0.7),  # of the other category
+        ("b", 0, 20.0, 20.0, "target", 0.6),  # of a truth behind a cloud
+    )
+    found = outcomes(truth, detections, match_px=3.0)
+    assert list(found.columns) == list(OUTCOME_COLUMNS)
+    rows = found.sort_values(["sequence", "frame", "x"])[["frame", "x", "category", "outcome"]]
+    assert rows.values.tolist() == [
+        [0, 11.0, "target", "hit"],
+        [0, 12.9, "target", "false alarm"],
+        [1, 10.0, "target", "miss"],
+        [1, 40.0, "target", "false alarm"],
+        [1, 40.0, "interference", "miss"],
+        [0, 20.0, "target", "hidden"],
+    ]
+    assert found.score.isna().equals(found.outcome == "miss")
+    counts = by_sequence(found, {"a": 2, "b": 1, "c": 5})
+    assert counts["a"]["target"] == {"truths": 2, "hits": 1, "misses": 1, "false_alarms": 2}
+    assert counts["a"]["interference"] == {"truths": 1, "hits": 0, "misses": 1, "false_alarms": 0}
+    nothing = {"truths": 0, "hits": 0, "misses": 0, "false_alarms": 0}
+    assert counts["b"]["target"] == counts["c"]["target"] == nothing and counts["c"]["frames"] == 5
+
+
+def test_the_outcomes_add_up_to_the_figures(tiny_run):
+    paths = Paths(tiny_run)
+    figures = json.loads(paths.evaluation.read_text())
+    rows = pd.read_csv(paths.outcomes, dtype={"sequence": "str"})
+    part = figures["frames"]["categories"]["target"]
+    targets = rows[rows.category == "target"].outcome.value_counts()
+    assert targets.get("hit", 0) + targets.get("miss", 0) == part["truths"]
+    rate = targets.get("false alarm", 0) / figures["frames"]["images"]
+    assert rate == part["false_alarms_per_frame"]
+    assert figures["by_sequence"]["test-0000"]["target"]["misses"] == targets.get("miss", 0)
+
+
+def config_for(run, folder):
+    config = read_config(run)
+    measure.use_folder(config, folder)
+    recognise.apply(config)
+    return config
+
+
+def test_the_own_test_split_gives_the_figures_of_the_run(tiny_run, tmp_path, capsys):
+    config = config_for(tiny_run, tiny_run / "sky")
+    figures = measure.run(tiny_run, config, tmp_path / "out", split="test", round=0)
+    own = json.loads(Paths(tiny_run).evaluation.read_text())
+    assert all(figures[part] == own[part] for part in PARTS)
+    assert figures == json.loads((tmp_path / "out" / "evaluation.json").read_text())
+    assert f"{tiny_run / 'sky'}: 1 sequences, 8 full frames" in capsys.readouterr().out
+    detections = pd.read_csv(tmp_path / "out" / "detections.csv")
+    assert set(detections.sequence) == {"test-0000"}
+
+
+@pytest.fixture
+def foreign(tiny_run, tmp_path):
+    """The sequences val and test of the run as folders of PNG, with COCO labels."""
+    sky, folder = open_folder(tiny_run / "sky"), tmp_path / "foreign"
+    names = ["val-0000", "test-0000"]
+    for name in names:
+        (folder / "clips" / name).mkdir(parents=True)
+        for t in range(8):
+            image = Image.fromarray(sky.sequence(name).frame(t))
+            image.save(folder / "clips" / name / f"{t:06d}.png")
+    labels = sky.labels[sky.labels.sequence.isin(names)]
+    write_labels(labels, {name: sky.sequence(name) for name in names}, folder / "ann", "coco")
+    return folder
+
+
+def test_a_folder_of_another_layout_is_recognised(tiny_run, foreign, tmp_path):
+    config = config_for(tiny_run, foreign)
+    assert config.data.layout.label_format == "coco"
+    figures = measure.run(tiny_run, config, tmp_path / "out")
+    assert sorted(figures["sequences"]) == ["test-0000", "val-0000"]
+    assert np.isclose(figures["frames"]["images"], 16)
+
+
+def test_a_folder_without_labels_is_refused(tiny_run, foreign, tmp_path):
+    shutil.rmtree(foreign / "ann")
+    with pytest.raises(InputError, match="a labelled sequence is needed|labels"):
+        measure.run(tiny_run, config_for(tiny_run, foreign), tmp_path / "out")
+    with pytest.raises(InputError, match="needed; found none in split new"):
+        measure.run(tiny_run, config_for(tiny_run, tiny_run / "sky"), split="new")
+    assert not (tmp_path / "out").exists()
+
+
+def test_results_must_not_lie_in_the_data(tiny_run):
+    config = config_for(tiny_run, tiny_run / "sky")
+    with pytest.raises(InputError, match="--output: the results must not lie in the data"):
+        measure.run(tiny_run, config, tiny_run / "sky" / "out")
