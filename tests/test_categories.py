@@ -157,7 +157,7 @@ def test_the_network_counts_as_much_as_it_is_right():
     of_numbers = fit_combination(2 * sign, noise, is_target, track)
     assert of_numbers.share_weight < 0.3 and of_numbers.slope > 1.0
     none = fit_combination(sign[:0], sign[:0], is_target[:0], track[:0])
-    assert none == pytest.approx((1.0, 0.0, 0.5))
+    assert none == pytest.approx((1.0, 0.0, 0.0))
     # A thousand detections of one track are no more than one.
     long = fit_combination(
         sign[:2].repeat(1000),

@@ -15,7 +15,7 @@ from dimjax.detection.detector import Detector
 from dimjax.runs.category_choice import choose_category_models, some_frames
 from dimjax.runs.context import RoundContext
 from dimjax.runs.workdir import Paths
-from dimjax.tracks import CategoryModel, ScoreModel, measure_appearance
+from dimjax.tracks import ScoreModel, measure_appearance
 
 NAMES = ("train-0", "train-1", "val-0")
 LENGTH, SIDE, OBJECTS = 16, 128, 8
@@ -104,18 +104,26 @@ def test_the_models_of_the_thresholds_have_not_seen_the_sequences_of_the_detecti
     assert unlike.held_out == models.held_out and unlike.final != models.final
 
 
+def alike(labels):
+    """Labels of the targets alone, whose categories no number tells apart."""
+    labels = labels[labels.track.str.startswith("target")].reset_index(drop=True)
+    even = labels.track.str[-1].astype(int) % 2 == 0
+    return labels.assign(category=np.where(even, "target", "interference"))
+
+
 def test_the_network_has_a_say_if_it_is_right(context, detector, scenes):
-    sequence, labels = scenes["val-0"]
+    context.folder.labels = alike(context.labels)
+    del context.labels
+    write_table(context.folder.labels, context.paths.labels)
+    sequence, labels = scenes["val-0"][0], alike(scenes["val-0"][1])
     right = detections_of(sequence, labels, labels.category)
     swapped = labels.category.map({"target": "interference", "interference": "target"})
     wrong = detections_of(sequence, labels, swapped)
     weights = [
-        CategoryModel(
-            **choose_category_models(context, detector, table, labels).final[0]
-        ).share_weight
+        choose_category_models(context, detector, table, labels).final[0]["share_weight"]
         for table in (right, wrong)
     ]
-    assert weights[0] > 0.5 > weights[1]
+    assert weights[0] > 0.2 and weights[1] == 0
 
 
 def test_labels_of_one_category_give_no_model(context, detector, scenes, capsys):

@@ -17,7 +17,7 @@ from dimjax.data.labels import CATEGORIES
 from dimjax.tracks import kalman
 from dimjax.tracks.settings import LinkingConfig
 from dimjax.tracks.track_frames import TrackFrames
-from dimjax.tracks.track_numbers import track_numbers
+from dimjax.tracks.track_numbers import WINDOW_FRAMES, track_numbers
 
 _BY_NETWORK = "the network's category of most of its detections"  # if no number supports it
 _MIN_SHARE = 0.02  # added to both shares: the vote of one detection is not certain
@@ -59,8 +59,9 @@ def categorise(
 ) -> Categories:
     """Judge the category of each detection with the category model.
 
-    The log odds of a track are the mean over its windows, or over those so far if causal, plus the
-    log odds of the target's share of its scores times the weight of that share.
+    The log odds of a track are the mean over its windows, or over those so far if causal, weighted
+    by the detections in each, plus the log odds of the target's share of its scores times the
+    weight of that share.
 
     Args:
       table: Detections of a sequence, with category, score and the columns APPEARANCE.
@@ -75,7 +76,8 @@ def categorise(
     hit = rows.detection >= 0
     contributions, log_odds = model.contributions(values), model.log_odds(values)
     if causal:
-        log_odds = rows.sums_so_far(log_odds * hit) / rows.sums_so_far(hit)
+        known = hit * rows.hits_within(WINDOW_FRAMES + 1)  # a window of few detections tells little
+        log_odds = rows.sums_so_far(log_odds * known) / rows.sums_so_far(known)
     else:
         count = rows.sums(hit)
         contributions = np.stack([rows.sums(v * hit) for v in contributions.T], axis=1)

@@ -22,7 +22,7 @@ _FOLDS = 10
 _MIN_TRACKS = 5  # of each category
 _SLOPES = (0.05, 1.5)  # range of the slope of calibrated log odds
 # Offset, slope and weight of the network's share before any detection is seen, and their sigmas.
-_PRIOR, _PRIOR_SIGMAS = np.array([0.0, 1.0, 0.5]), np.array([1.0, 0.5, 0.5])
+_PRIOR, _PRIOR_SIGMAS = np.array([0.0, 1.0, 0.0]), np.array([1.0, 0.5, 0.3])
 
 
 class Combination(NamedTuple):
