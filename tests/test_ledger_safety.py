@@ -159,6 +159,22 @@ def test_an_error_that_ends_the_transaction_is_passed_on(path, transaction):
             assert ledger.labels_as_of(db).empty
 
 
+LIMITED = """
+import resource, signal, sys
+from dimjax import ledger
+resource.setrlimit(resource.RLIMIT_FSIZE, (1024, 1024))
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+ledger.open_ledger(sys.argv[1])
+"""
+
+
+def test_an_error_of_the_disk_is_not_taken_for_another_file(path):
+    _open(path).close()
+    command = [sys.executable, "-c", LIMITED, str(path)]
+    error = subprocess.run(command, capture_output=True, text=True).stderr
+    assert error.splitlines()[-1] == "sqlite3.OperationalError: disk I/O error"
+
+
 def test_a_reader_sees_a_single_state(path):
     with _open(path) as db, ledger.open_ledger(path) as other:
         ids = ledger.add_items(db, [_item(0)], "mine")

@@ -3,6 +3,7 @@
 import errno
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -153,6 +154,8 @@ def cause(error, reason):
         (OSError(errno.ENOSPC, "No space", "a.csv"), "a.csv: there must be room on the disk"),
         (OSError("147456 requested and 6080 written"), "there must be room on the disk"),
         (cause(ValueError("zarr"), OSError(errno.EDQUOT, "quota", "b")), "b: there must be room"),
+        (sqlite3.OperationalError("disk I/O error"), "the disk must work and have room; "),
+        (OSError(errno.EIO, "Input/output error", "e"), "e: the disk must work and have room"),
         (ExceptionGroup("g", [OSError(errno.ENOSPC, "No")]), "there must be room on the disk"),
         (RuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 1 bytes"), "memory: the data"),
         (MemoryError(), "memory: the data must fit into it"),

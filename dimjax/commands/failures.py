@@ -30,6 +30,7 @@ _FULL_TEXT = re.compile(
     r"No space left on device|disk is full|Disk quota exceeded|requested and \d+ written"
     r"|File too large"
 )
+_DISK_TEXT = re.compile(r"disk I/O error|Input/output error")  # often a full disk
 _MEMORY_TEXT = re.compile(
     r"Out of memory|RESOURCE_EXHAUSTED|Cannot allocate memory|can't start new thread|bad_alloc"
 )
@@ -99,6 +100,10 @@ def _describe(error: BaseException, folder: str | Path) -> InputError | str | No
         value = f"{_free_space(subject)} free"
         remedy = f"Free some space, and {_AGAIN}"
         return InputError(os.fspath(subject), "there must be room on the disk", value, remedy)
+    if _DISK_TEXT.search(text):
+        rule, value = "the disk must work and have room", _one_line(text)[:100]
+        remedy = f"Free some space or check the disk, and {_AGAIN}"
+        return InputError(subject or folder, rule, f"{value}, {_free_space(folder)} free", remedy)
     if isinstance(error, MemoryError) or _MEMORY_TEXT.search(text):
         remedy = "Use smaller frames, chips or batches, or a machine with more memory."
         return InputError("memory", "the data must fit into it", _one_line(text)[:100], remedy)

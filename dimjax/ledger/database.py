@@ -21,6 +21,7 @@ from dimjax.errors import InputError
 from dimjax.ledger.schema import APPLICATION_ID, VERSION
 
 _TIMEOUT_SECONDS = 30.0  # for another process to end its transaction
+_DISK_ERRORS = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)  # of the disk, not of the file
 _REMEDY = "Give the directory of a run."
 
 
@@ -146,6 +147,8 @@ def connect(path: Path, mode: str, clock: Callable[[], float]) -> Ledger:
     except sqlite3.Error as error:
         if connection is not None:
             connection.close()
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in _DISK_ERRORS:
+            raise
         raise InputError(path, "it must be the ledger of a run", error, _REMEDY) from error
     return Ledger(path, connection, clock)
 
