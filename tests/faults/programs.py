@@ -79,14 +79,15 @@ def start(*words: str, workdir: Path, prefix: str = "", **options) -> Program:
     Args:
       *words: Verb and flags.
       workdir: The run's directory.
-      prefix: Shell command that precedes it, such as "ulimit -n 64;".
+      prefix: Begin of its command line, such as "env LANG=C", or commands: "ulimit -n 64;".
       **options: Of subprocess.Popen.
     """
     folder = _folder()
     with open(folder / "out", "wb") as output, open(folder / "err", "wb") as error:
         line = [sys.executable, *command(*words, workdir=workdir)]
         if prefix:
-            line = ["bash", "-c", f'{prefix} exec "$@"', "bash", *line]
+            begin = f"{prefix} exec" if prefix.endswith(";") else f"exec {prefix}"
+            line = ["bash", "-c", f'{begin} "$@"', "bash", *line]
         pipes = {"stdin": subprocess.DEVNULL, "stdout": output, "stderr": error, "cwd": ROOT}
         process = subprocess.Popen(line, **{**pipes, **options})
 

@@ -45,7 +45,7 @@ def cases(folder: Path, expected: Path, count: int) -> Iterator[Case]:
         yield Case("kills of the review server", f"{batch}", partial(_killed, folder, batch))
 
 
-class _Server:
+class Server:
     """A review server of a run with open items, and a client that has its token."""
 
     def __init__(self, workdir: Path):
@@ -129,7 +129,7 @@ def _item(label: int, row: tuple) -> Item:
 
 
 def _attacks(folder: Path, batch: int) -> tuple[str, str]:
-    server = _Server(make_run(folder / "attacked"))
+    server = Server(make_run(folder / "attacked"))
     before, failures = _dump(server.workdir), []
     try:
         for number in range(batch * _BATCH, (batch + 1) * _BATCH):
@@ -144,7 +144,7 @@ def _attacks(folder: Path, batch: int) -> tuple[str, str]:
     return (FAILED if failures else REFUSED), "; ".join(failures)[:400]
 
 
-def _attack(server: _Server, random: Random) -> str:
+def _attack(server: Server, random: Random) -> str:
     """Send one malformed request; return a complaint about the response, or an empty string."""
     kind = random.choice(["path", "raw", "token", "origin", "body", "body", "body"])
     if kind == "path":
@@ -191,7 +191,7 @@ def _dump(workdir: Path) -> list[str]:
         return [line for line in db.iterdump() if "decisions" in line or "versions" in line]
 
 
-def _decide_all(server: _Server, name: str, acknowledged: list, count: int) -> None:
+def _decide_all(server: Server, name: str, acknowledged: list, count: int) -> None:
     """Decide items as a reviewer until there are none, or the server is gone."""
     page = {"reviewer": name, "page": name}
     filters = {"kinds": [], "sequences": [], "skipped": False, "count": count}
@@ -206,7 +206,7 @@ def _decide_all(server: _Server, name: str, acknowledged: list, count: int) -> N
                 acknowledged.append((decision["decision"], item["id"], name))
 
 
-def _reviewers(server: _Server, acknowledged: list) -> list[threading.Thread]:
+def _reviewers(server: Server, acknowledged: list) -> list[threading.Thread]:
     arguments = [(server, f"reviewer {k}", acknowledged, k + 1) for k in range(4)]
     threads = [threading.Thread(target=_decide_all, args=each) for each in arguments]
     for thread in threads:
@@ -223,7 +223,7 @@ def _lost(workdir: Path, acknowledged: list) -> list:
 
 
 def _race(folder: Path, batch: int) -> tuple[str, str]:
-    server, acknowledged = _Server(make_run(folder / "race")), []
+    server, acknowledged = Server(make_run(folder / "race")), []
     for thread in _reviewers(server, acknowledged):
         thread.join()
     wrong, lost = server.stop(), _lost(server.workdir, acknowledged)
@@ -234,14 +234,14 @@ def _race(folder: Path, batch: int) -> tuple[str, str]:
 
 
 def _killed(folder: Path, batch: int) -> tuple[str, str]:
-    server, acknowledged = _Server(make_run(folder / "killed")), []
+    server, acknowledged = Server(make_run(folder / "killed")), []
     threads = _reviewers(server, acknowledged)
     threading.Event().wait(generator("server kills", batch).uniform(0, 1))
     server.program.kill()
     for thread in threads:
         thread.join()
     server.program.finish()
-    lost, again = _lost(server.workdir, acknowledged), _Server(server.workdir)
+    lost, again = _lost(server.workdir, acknowledged), Server(server.workdir)
     wrong = again.stop() + ("" if again.url == server.url else " another address")
     detail = f"{len(acknowledged)} acknowledged, {len(lost)} lost {wrong}"
     return (FAILED if lost or wrong else ACCEPTED), detail
