@@ -9,6 +9,7 @@ runs/demo/export/network.onnx            with motion evidence only: takes it as 
 runs/demo/export/detector.json           inputs, outputs, thresholds, versions, a use of each file
 """
 
+import contextlib
 import json
 from collections.abc import Callable
 from functools import partial
@@ -111,10 +112,15 @@ def run(
     output = Path(output) if output else trained.paths.exported
     folder = trained.context.folder
     check_outside(output, folder.path, locations(folder.files))
-    rule, remedy = "one process at a time exports", "Wait for its end, or end it."
-    with exclusive_lock(output / "export.lock", rule, remedy):
+    with _sole_export(output):
         _write_all(trained, output)
     return output
+
+
+def _sole_export(output: Path) -> contextlib.AbstractContextManager[None]:
+    """Hold the right to write to a folder."""
+    rule, remedy = "one process at a time exports", "Wait for its end, or end it."
+    return exclusive_lock(output / "export.lock", rule, remedy)
 
 
 def _write_all(trained: Run, output: Path) -> None:
@@ -150,7 +156,8 @@ def run_labels(workdir: str | Path, form: str, output: str | Path | None = None)
       The folder written to.
 
     Raises:
-      InputError: There is no run, no such form, or the run has no labels yet.
+      InputError: There is no run, no such form, the run has no labels yet, or another process
+        writes to the folder.
     """
     check_form(form)
     paths = Paths(workdir, newest_round(workdir))
@@ -161,7 +168,8 @@ def run_labels(workdir: str | Path, form: str, output: str | Path | None = None)
     sequences = {name: context.folder.sequence(name) for name in names}
     output = Path(output) if output else paths.exported / form
     check_outside(output, context.folder.path, locations(context.folder.files))
-    write_labels(labels, sequences, output, form)
+    with _sole_export(output):
+        write_labels(labels, sequences, output, form)
     counts = ", ".join(f"{n:,} of {kind}" for kind, n in labels.category.value_counts().items())
     say(f"{output}: labels of {len(sequences)} sequences, {counts or 'none'}")
     return output
