@@ -1,9 +1,11 @@
 """Ctrl-C and SIGTERM in a training: the running step ends first, and the epoch goes on from there.
 
-with deferred_interrupts() as is_interrupted:
-    state, records = train_blocks(..., is_interrupted)
-save(path, PartialEpoch(epoch, state, records))        # one file
-partial = load(path, epoch, like=state)                # None if there is none of that epoch
+trained = take_epoch(path, epoch, train_steps, state, chips, order)
+with kept(path, trained):                       # saved to the path if the block is interrupted
+    validate(trained.state)
+path.unlink(missing_ok=True)
+
+In a group of processes signals act at once, since the others would wait for the steps of this one.
 """
 
 import contextlib
@@ -130,7 +132,7 @@ def _load(path: Path, epoch: int, like: TrainState) -> PartialEpoch | None:
     """Load a partial epoch, onto the devices of a state of the same model and optimiser.
 
     Returns:
-      None if there is no file, if it is damaged, which is reported, or of another epoch.
+      None if there is no file, or if it is damaged, which is reported, or of another epoch.
     """
     if not path.exists() or jax.process_count() > 1:
         return None

@@ -81,7 +81,7 @@ def _files(workdir: Path, patterns: list[str]) -> dict[str, bytes]:
 def _kills(
     number: int, seconds: float, launch: Callable[[Callable[..., Program]], Program]
 ) -> tuple[list[str], str]:
-    """Kill a command up to three times; return the moments, and what was wrong with an end."""
+    """Kill a command up to three times; return the moments, and complaints about the ends."""
     random, story, complaints = generator("moments", number), [], []
     for _ in range(random.randint(1, 3)):
         delay = random.choice([random.uniform(0, 2), random.uniform(0, seconds)])

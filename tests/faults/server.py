@@ -97,7 +97,7 @@ class Server:
         return b""
 
     def stop(self) -> str:
-        """End the server; return what is wrong with its end or its log, or an empty string."""
+        """End the server; return a complaint about its end or its log, or an empty string."""
         self.program.kill(15)
         status, log = self.program.finish(60)
         long = [line for line in log.splitlines() if len(line) > 300 or not line.isprintable()]
@@ -115,7 +115,8 @@ def make_run(workdir: Path, items: int = _ITEMS) -> Path:
     config = get_config()
     config.data.folder = str(data)
     write_config(config, workdir)
-    rows = [("a", k % 50, 4.5, 2 + k // 50 % 60, 3.0, 3.0, "target", "", "") for k in range(items)]
+    cells = [(k % 50, 2.5 + 4 * (k // 50 % 15), 2.5 + 4 * (k // 750)) for k in range(items)]
+    rows = [("a", *cell, 3.0, 3.0, "target", "", "") for cell in cells]
     labels = pd.DataFrame(rows, columns=COLUMNS)
     with ledger.create_or_open(workdir / "ledger.sqlite", labels, {"a": (50, 64, 64)}, 3.0) as db:
         ledger.add_items(db, [_item(k + 1, row) for k, row in enumerate(rows)], "refine")

@@ -18,10 +18,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tests.faults.programs import Program, fork, prepare
+from tests.faults.programs import ROOT, Program, fork, prepare
 from tests.faults.server import Server, make_run
-from tests.faults.tries import TOY, reference
+from tests.faults.tries import TOY, copy_of, reference
 
+_FOLDER = ROOT / "runs" / "faults"  # the campaign has the same reference
 _SAMPLE_S = 1.0
 _ITEMS = 10_000
 _FRAMES = 5000
@@ -44,7 +45,8 @@ def main(minutes: float) -> None:
     print("| --- | --- | --- | --- | --- |")
     with tempfile.TemporaryDirectory(prefix="dimjax-soak-") as name:
         folder = Path(name)
-        expected = reference(folder)
+        _FOLDER.mkdir(parents=True, exist_ok=True)
+        expected = copy_of(reference(_FOLDER), folder / "trained")
         print(_review(folder, seconds), flush=True)
         print(_detect(folder, expected, seconds), flush=True)
         print(_rounds(folder, seconds), flush=True)
@@ -60,7 +62,7 @@ def _review(folder: Path, seconds: float) -> str:
     for thread in threads:
         thread.join()
     wrong = server.stop()
-    return _row("review, 4 reviewers", f"{sum(counts):,} requests {wrong}", samples, folder)
+    return _row("review, 4 reviewers", f"{sum(counts):,} decisions {wrong}", samples, folder)
 
 
 def _decide(server: Server, number: int, counts: list[int], end: float) -> None:
@@ -72,9 +74,9 @@ def _decide(server: Server, number: int, counts: list[int], end: float) -> None:
             server.request("GET", f"/items/{item['id']}/0/chip")
             values = {"item": item["id"], "verb": "accept", "changes": None}
             _, decided = server.post("/decide", **page, **values)
+            counts[number] += 1
             if counts[number] % 2 and "decision" in decided:
                 server.post("/undo", **page, decision=decided["decision"])
-            counts[number] += 4
 
 
 def _detect(folder: Path, expected: Path, seconds: float) -> str:
