@@ -145,6 +145,11 @@ def test_an_exported_file_is_reused_until_the_weights_change(exported, tmp_path,
     monkeypatch.setattr(detector_files, "export_onnx", lambda *given: written.append(given))
     detector_files.with_onnx_runtime(detector, path)
     assert not written
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 4  # in a kernel: the metadata states the right weights
+    path.write_bytes(content)
+    detector_files.with_onnx_runtime(detector, path)
+    assert written.pop() == (detector, path)
     other = random_detector(seed=1)
     detector_files.with_onnx_runtime(other, path)
     assert written == [(other, path)]
