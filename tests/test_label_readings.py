@@ -109,7 +109,15 @@ def test_the_sequences_with_a_wrong_reading_are_named(fast):
     shift = labels.sequence.str.startswith("b").astype(float)
     (problem,) = problems_of(fast, moved(labels, shift, shift))
     assert problem.startswith("labels of b*: ") and "in 2 sequences" in problem
-    assert "as if pixels were numbered from 1. Set data.layout.first_pixel=1." in problem
+    remedy = "Set data.layout.first_pixel=\"{'*': 0, 'b*': 1}\"."
+    assert f"as if pixels were numbered from 1. {remedy}" in problem
+
+
+def test_the_first_frame_is_wrong_only_if_it_is_in_all_groups(fast):
+    lagging = moved(fast[1], frame=fast[1].sequence.str.startswith("b").astype(int))
+    assert not problems_of(fast, lagging)  # the labels of one group lag by a frame
+    (problem,) = problems_of(fast, moved(lagging, frame=1))
+    assert problem.startswith("labels: ") and "Set data.layout.first_frame=1." in problem
 
 
 def test_slow_targets_cannot_tell_the_first_frame(slow):

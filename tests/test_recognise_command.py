@@ -25,9 +25,9 @@ def config_of(folder, layout):
 
 def test_the_keys_of_a_preset_are_its_name(tmp_path, capsys):
     LAYOUTS["mot"][0](tmp_path)
-    layout, doubts = recognise.describe(tmp_path)
+    found = recognise.describe(tmp_path)
     printed = capsys.readouterr().out
-    assert layout == PRESETS["mot"] and not doubts
+    assert found.layout == PRESETS["mot"] and not found.doubts and not found.stills
     assert "found: 18 labels of format mot, 3 files at {split}/{sequence}/gt/gt.txt\n" in printed
     assert printed.endswith("    --config.data.layout=mot\n")
 

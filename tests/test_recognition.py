@@ -2,11 +2,22 @@
 
 import numpy as np
 import pytest
-from field_layouts import LAYOUTS, SPLITS, every_frame, frames, save, sirst, text
+from field_layouts import (
+    LAYOUTS,
+    LENGTH,
+    SPLITS,
+    centre,
+    every_frame,
+    frames,
+    mask,
+    save,
+    sirst,
+    text,
+)
 
 from dimjax.data.folder_survey import path_pattern
 from dimjax.data.folders import open_folder
-from dimjax.data.layouts import Layout
+from dimjax.data.layouts import Layout, check_layout
 from dimjax.data.presets import PRESETS
 from dimjax.data.recognition import recognise
 from dimjax.data.sniffing import sniff
@@ -115,3 +126,66 @@ def test_paths_are_generalised():
     paths = [(split, f"s{k}", "img") for k, split in enumerate(SPLITS)]
     assert path_pattern(paths) == ("{split}", "{sequence}", "img")
     assert path_pattern([("data", "a", "x"), ("data", "b", "x")]) == ("data", "{sequence}", "x")
+
+
+def test_sequences_of_a_group_may_number_pixels_from_one(tmp_path):
+    for k, _, t, pixels in every_frame():
+        save(tmp_path / f"data/{('easy1', 'sky1', 'sky2')[k]}/{t}.png", pixels)
+    for k, name in enumerate(("easy1", "sky1", "sky2")):
+        points = (np.array(centre(k, t)) + (k == 0) for t in range(LENGTH))
+        text(tmp_path / f"anno/{name}.txt", "\n".join(f"{x} {y}" for x, y in points))
+    found = recognise(tmp_path)
+    assert found.layout.first_pixel == {"easy*": 1, "sky*": 0}
+    assert any(line.startswith("first pixel 1: ") and "of easy*" in line for line in found.evidence)
+    labels = open_folder(tmp_path, found.layout).labels
+    assert labels[labels.frame == 0][["x", "y"]].to_numpy().tolist() == [
+        [centre(k, 0)[0] + 0.5, centre(k, 0)[1] + 0.5] for k in range(3)
+    ]
+
+
+def test_one_sequence_beside_its_masks(tmp_path):
+    for t, pixels in enumerate(frames(0)):
+        save(tmp_path / f"images/1({t + 1}).bmp", pixels)
+        save(tmp_path / f"masks/1({t + 1}).bmp", mask(0, t))
+    found = recognise(tmp_path)
+    assert (found.layout.sequences, found.layout.labels) == ("images", "masks/{frame}.bmp")
+    assert len(open_folder(tmp_path, found.layout).labels) == LENGTH
+
+
+def test_masks_without_the_name_of_a_sequence_are_those_of_one():
+    layout = Layout(sequences="images/*", labels="masks/{frame}.bmp", label_format="masks",
+                    category={"*": "target"})  # fmt: skip
+    with pytest.raises(InputError, match=r"labels must .* for masks"):
+        check_layout(layout, "layout")
+    check_layout(layout._replace(sequences="images"), "layout")
+
+
+def test_one_still_image_is_one(tmp_path):
+    save(tmp_path / "images/000001.png", frames(0)[0])
+    save(tmp_path / "masks/000001.png", mask(0, 0))
+    found = recognise(tmp_path)
+    assert found.stills and found.layout.sequences == "images/{sequence}.*"
+    assert len(open_folder(tmp_path, found.layout).labels) == 1
+
+
+def test_files_and_folders_in_the_folder_sequences(tmp_path):
+    for t, pixels in enumerate(frames(0)):
+        save(tmp_path / f"sequences/a/{t}.png", pixels)
+    np.save(tmp_path / "sequences" / "b.npy", frames(1))
+    found = recognise(tmp_path)
+    assert found.layout.sequences == "sequences/*" and not found.doubts
+    assert found.evidence[0] == "2 sequences at sequences/*, folders of images and .npy files"
+
+
+def test_objects_of_matlab_are_no_frames(tmp_path, monkeypatch):
+    np.save(tmp_path / "a.npy", frames(0))
+    (tmp_path / "a_LABELS.mat").write_bytes(b"MATLAB 5.0 MAT-file")
+
+    def fail(path):
+        raise TypeError("'NoneType' object is not iterable")
+
+    monkeypatch.setattr("scipy.io.whosmat", fail)  # as SciPy 1.17 does at an object
+    found = recognise(tmp_path)
+    assert list(open_folder(tmp_path, found.layout).names) == ["a"]
+    (doubt,) = found.doubts
+    assert "found 1 files of MATLAB objects, such as a_LABELS.mat. Write a CSV" in str(doubt)

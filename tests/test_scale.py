@@ -123,8 +123,22 @@ def test_frozen_sequences_are_errors():
     for frames, found in ((PLAIN[:1], r"found 5 equal ones\."), (PLAIN[:1] * 0, "of grey level 0")):
         with pytest.raises(InputError, match=f"frames: its frames must differ; .*{found}"):
             scale_of(np.repeat(frames, 5, axis=0))
-    with pytest.raises(InputError, match="measuring noise needs 2 frames or more; found 1"):
-        scale_of(PLAIN[:1])
+    with pytest.raises(InputError, match="frames: its pixels must differ; found all 7"):
+        scale_of(np.full((1, 20, 20), 7, np.uint8))
+
+
+@pytest.mark.parametrize("step", [1, 257])
+def test_the_noise_of_a_still_image_is_that_of_its_second_differences(step):
+    rows, columns = np.mgrid[:120, :160]
+    scene = 60 + 0.3 * columns + 20 * np.sin(rows / 25)
+    frame = (scene + noise(4.0, scene.shape)).round().astype(np.uint16) * step
+    result = measure(as_sequence(frame[None]))
+    assert result.scale.level == np.median(frame) and result.step == step
+    assert result.scale.noise_sigma == pytest.approx(4 * step, rel=0.06)
+    barred = np.pad(frame, [(60, 60), (0, 0)])  # black bars have no noise
+    result = measure(as_sequence(barred[None]))
+    assert result.still_share == pytest.approx(0.5, abs=0.02)
+    assert result.scale.noise_sigma == pytest.approx(4 * step, rel=0.06)
 
 
 def test_each_frame_of_an_ordinary_sequence_is_read_once():

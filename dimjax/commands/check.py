@@ -34,6 +34,7 @@ from dimjax.progress import bar, say
 from dimjax.runs import config_rules
 from dimjax.runs.integrity import check_run
 from dimjax.runs.workdir import Paths
+from dimjax.training import inputs
 from dimjax.training.inputs import uses_evidence
 
 _NO_LIMITS = (np.inf, np.inf, np.inf)  # shape of a sequence that could not be opened
@@ -73,7 +74,9 @@ def run(config, paths: Paths | None, doubts: Iterable[InputError] = ()) -> int:
     uses = unlabelled or uses_evidence(config.model.input)
     evidence = EvidenceConfig(**config.evidence.to_dict()) if uses else None
     summaries = {
-        name: check_sequence(folder, name, chip_px, stride, problems.append, evidence)
+        name: check_sequence(
+            folder, name, chip_px, stride, problems.append, evidence, config.model.input
+        )
         for name in bar(folder.names, "decode", "sequence")
     }
     shapes = {name: one.shape if one else _NO_LIMITS for name, one in summaries.items()}
@@ -117,6 +120,7 @@ def check_sequence(
     stride: int,
     on_error: OnError,
     evidence: EvidenceConfig | None,
+    mode: str = "sequence",
 ) -> SequenceSummary | None:
     """Open a sequence and decode all its frames; None if it cannot be opened.
 
@@ -128,6 +132,7 @@ def check_sequence(
       on_error: Called with each problem.
       evidence: Settings of the motion evidence, whose window must fit into the sequence; None if
         the network does not use it.
+      mode: Input of the network.
     """
     broken: list[InputError] = []
     try:
@@ -147,7 +152,7 @@ def check_sequence(
         on_error(problem)
     planning.check_frame_size(name, sequence.shape, chip_px, on_error)
     try:
-        _check_length(sequence, stride, evidence)
+        _check_length(sequence, stride, evidence, mode)
         measured = None if broken else measure(sequence)
     except InputError as problem:
         on_error(problem)
@@ -180,8 +185,11 @@ def summary(
     return Table(columns, rows, text_columns=1)
 
 
-def _check_length(sequence: Sequence, stride: int, evidence: EvidenceConfig | None) -> None:
+def _check_length(
+    sequence: Sequence, stride: int, evidence: EvidenceConfig | None, mode: str
+) -> None:
     subject = f"sequence {sequence.name} ({sequence.path})"
+    inputs.check_length(len(sequence), mode, subject)
     clip_frames(0, len(sequence), stride, subject)
     if evidence is not None:
         check_length(len(sequence), evidence, subject)

@@ -27,9 +27,9 @@ INPUT = flags.DEFINE_string(
     "input",
     None,
     "detect: a sequence, or a data folder; check: a folder to recognise; evaluate: a labelled "
-    "folder to measure the run on.",
+    "folder to measure the run on; items: the edited file.",
 )
-OUTPUT = flags.DEFINE_string("output", None, "detect, evaluate, export: folder to write to.")
+OUTPUT = flags.DEFINE_string("output", None, "detect, evaluate, export, items: folder to write to.")
 PICTURES = flags.DEFINE_integer("pictures", 6, "detect: number of overlay pictures.", 0)
 VIDEO = flags.DEFINE_bool("video", False, "detect: write an overlay video of each sequence.")
 RUNTIME = flags.DEFINE_enum("runtime", "jax", ["jax", "onnx"], "detect: library to compute with.")
@@ -40,7 +40,8 @@ FALSE_ALARMS = flags.DEFINE_float(
 LABELS = flags.DEFINE_string("labels", None, "export: write the run's labels in this form.")
 FORM = flags.DEFINE_string("form", None, "detect: also write detections in this form: coco, ...")
 SPLIT = flags.DEFINE_string("split", "train", "score, evaluate --input: train, val or test.")
-REVIEWER = flags.DEFINE_string("reviewer", None, "review: your name; default: the page asks.")
+REVIEWER = flags.DEFINE_string("reviewer", None, "review, items: your name.")
+FINISHED = flags.DEFINE_bool("finished", False, "items: decide unchanged items as they are.")
 PORT = flags.DEFINE_integer("port", 0, "review: port on this machine; 0: a free one.", 0)
 
 PROGRAM = Path(sys.argv[0]).name  # subject of errors

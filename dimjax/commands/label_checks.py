@@ -34,6 +34,9 @@ def measure_labels(
     """
     if "track" not in labels:  # the labels could not be read
         return pd.DataFrame()
+    if not folder.layout.labels:
+        say("note: no labels: the sequences can be searched, but not be trained on")
+        return pd.DataFrame()
     for problem in find_problems(labels, folder.path / folder.layout.labels):
         on_error(problem)
     groups = list(labels[labels.sequence.isin(names)].groupby("sequence"))
@@ -47,7 +50,7 @@ def measure_labels(
     for problem in better_readings(evidence, folder.layout):
         on_error(problem)
     doubt = unclear(evidence)
-    if doubt:
+    if doubt and evidence.frame.any():  # not in still images
         say(f"note: {doubt}")
     return evidence
 

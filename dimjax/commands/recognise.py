@@ -1,6 +1,6 @@
 """Recognise the layout of a folder: for `check --input`, and for a configuration with layout auto.
 
-layout, doubts = describe("data/unknown")               # prints the evidence and the keys
+describe("data/unknown").layout                         # prints the evidence and the keys
 apply(config)                                           # config.data.layout=auto, from now on found
 """
 
@@ -10,16 +10,16 @@ from pathlib import Path
 
 from dimjax.data.layouts import Layout
 from dimjax.data.presets import AUTO, PRESETS
-from dimjax.data.recognition import recognise
+from dimjax.data.recognition import Recognition, recognise
 from dimjax.errors import InputError
 from dimjax.progress import say
 
 
-def describe(path: str | Path) -> tuple[Layout, list[InputError]]:
+def describe(path: str | Path) -> Recognition:
     """Print the contents of a folder, as far as they are recognised, and the keys that read it.
 
     Returns:
-      The layout, and the problems that only the user can solve.
+      The layout, the problems that only the user can solve, and whether the sequences are stills.
 
     Raises:
       InputError: There is no such folder, or no frame in it.
@@ -30,7 +30,9 @@ def describe(path: str | Path) -> tuple[Layout, list[InputError]]:
     say("To read it, use --config.data.layout=auto, or these keys:")
     for flag in (f"--config.data.folder={shlex.quote(str(path))}", *_flags(found.layout)):
         say(f"    {flag}")
-    return found.layout, found.doubts
+    if found.stills:
+        say("    --config.model.input=single")
+    return found
 
 
 def apply(config) -> None:

@@ -15,6 +15,8 @@ evaluate, predict, refine, mine or report. The other verbs are
     evaluate --input=FOLDER    measure a trained run on any labelled folder
     score       write the loss of each example of a split as a table
     review      serve the page on which a person decides the items that wait
+    items       write the items that wait, for CVAT or Label Studio; with --input=FILE, take the
+                decisions from the COCO file that was edited there
     detect      write detections, overlay pictures and videos of sequences
     export      write the detector as ONNX and StableHLO; with --labels=FORM, instead the labels of
                 the run, as its reviews corrected them: csv, coco, yolo, mot, masks or regions

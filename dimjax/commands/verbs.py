@@ -30,7 +30,7 @@ def main() -> int | None:
     verb = argv[1] if len(argv) > 1 else "rounds"
     if verb == "detect" and (given.UNTRAINED.value or given.WORKDIR.value is None):
         verb = "detect --untrained"
-    if verb in ("check", "evaluate") and given.INPUT.present:
+    if verb in ("check", "evaluate", "items") and given.INPUT.present:
         verb = f"{verb} --input"
     command = _VERBS.get(verb) or _main_job(verb)
     _check_flags(verb, command.flags)
@@ -62,12 +62,13 @@ def _check_folder() -> int:
     from configs import default
     from dimjax.commands import check, recognise
 
-    layout, doubts = recognise.describe(given.INPUT.value)
+    found = recognise.describe(given.INPUT.value)
     config = default.get_config()
     config.data.folder, config.chips.chip_px = given.INPUT.value, config.model.output_stride
     with config.ignore_type():
-        config.data.layout = type(config)(layout._asdict())
-    return 1 if check.run(config, None, doubts) else program.DONE
+        config.data.layout = type(config)(found.layout._asdict())
+    config.model.input = "single" if found.stills else config.model.input
+    return 1 if check.run(config, None, found.doubts) else program.DONE
 
 
 def _score() -> None:
@@ -98,6 +99,19 @@ def _export() -> None:
         return
     _cache_compiled_programs()
     export.run(given.WORKDIR.value, given.OUTPUT.value, given.ROUND.value, given.EPOCH.value)
+
+
+def _write_items() -> None:
+    from dimjax.commands import items
+
+    items.write(given.WORKDIR.value, given.OUTPUT.value)
+
+
+def _read_items() -> None:
+    from dimjax.commands import items
+
+    options = given.REVIEWER.value, given.OUTPUT.value, given.FINISHED.value
+    items.read(given.WORKDIR.value, given.INPUT.value, *options)
 
 
 def _detect() -> None:
@@ -139,6 +153,11 @@ _VERBS = {
         _evaluate_folder, (*_RUN, given.INPUT, given.OUTPUT, given.SPLIT, *_CHECKPOINT)
     ),
     "export": _Verb(_export, (given.WORKDIR, given.OUTPUT, *_CHECKPOINT, given.LABELS)),
+    "items": _Verb(_write_items, (given.WORKDIR, given.OUTPUT)),
+    "items --input": _Verb(
+        _read_items,
+        (given.WORKDIR, given.INPUT, given.REVIEWER, given.OUTPUT, given.FINISHED),
+    ),
     "review": _Verb(_review, (*_RUN, given.REVIEWER, given.PORT)),
     "score": _Verb(_score, (given.WORKDIR, given.SPLIT, *_CHECKPOINT)),
 }

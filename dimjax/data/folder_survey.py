@@ -15,8 +15,10 @@ import numpy as np
 from PIL import Image
 
 from dimjax.data.image_folders import ARRAYS, SUFFIXES
+from dimjax.data.layouts import Layout
 from dimjax.data.patterns import FRAME, SEQUENCE, SPLIT, SPLIT_FOLDERS, glob_of, match
 from dimjax.data.sequences import OPENERS
+from dimjax.data.stack_files import holds_matlab_objects
 
 _DOCUMENTS = (".txt", ".csv", ".json", ".xml")
 _MASK_SHARE = 0.05  # largest share of set pixels of a mask
@@ -33,6 +35,7 @@ class FolderSurvey(NamedTuple):
     others: list[Path]  # other files or folders of frames, which the pattern does not match
     mask_folders: list[Path]
     documents: list[Path]  # texts, tables, JSON and XML
+    objects: list[Path]  # files of MATLAB objects, which are not read
 
 
 def survey_folder(root: Path) -> FolderSurvey:
@@ -40,6 +43,7 @@ def survey_folder(root: Path) -> FolderSurvey:
     containers: list[Path] = []
     masks: list[Path] = []
     documents: list[Path] = []
+    objects: list[Path] = []
     for place, folders, names in os.walk(root):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         files = [Path(place) / name for name in sorted(names) if not name.startswith(".")]
@@ -48,13 +52,22 @@ def survey_folder(root: Path) -> FolderSurvey:
         if len(images) > 1 or images and all(_stem_number(it) for it in images):
             (masks if _are_masks(images) else containers).append(Path(place))
         whole = [file for file in files if file.suffix.lower() in set(OPENERS) - set(SUFFIXES)]
+        objects += [file for file in whole if holds_matlab_objects(file)]
+        whole = [file for file in whole if file not in objects]
         if _are_numbered_arrays(whole):
             containers.append(Path(place))
         else:
             containers += whole
     pattern, matched = _pattern_of(root, containers)
+    if matched and len(matched) < len(containers) and _are_ours(root, containers):
+        pattern, matched = Layout().sequences, containers
     others = [container for container in containers if container not in matched]
-    return FolderSurvey(pattern, matched, others, masks, documents)
+    return FolderSurvey(pattern, matched, others, masks, documents, objects)
+
+
+def _are_ours(root: Path, containers: list[Path]) -> bool:
+    """Whether files and folders of frames lie side by side, where dimjax's own layout has them."""
+    return {it.parent for it in containers} == {root / Path(Layout().sequences).parent}
 
 
 def path_pattern(paths: list[tuple[str, ...]]) -> tuple[str, ...]:
@@ -148,6 +161,8 @@ def _are_stills(images: list[Path]) -> bool:
     pixels = [_thumbnail(image) for image in images[:9]]
     sizes = {size for _, size in pixels}
     if len(sizes) > 1:
+        return True
+    if len(images) == 1:
         return True
     pairs = zip(pixels, pixels[1:], strict=False)
     correlations = [np.corrcoef(a.ravel(), b.ravel())[0, 1] for (a, _), (b, _) in pairs]

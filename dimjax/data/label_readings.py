@@ -26,6 +26,7 @@ _MIN_WINS = 0.65  # share of the labels whose strength grows
 _MIN_SIGMAS = 4.0
 _MIN_SPEED_PX = 2.0  # from which the frame before or after shows the object elsewhere
 _TOLERANCE = 0.35  # of the share of a shift that is found, around 1
+_MOST_FRAMES = 2.0  # labels may lag by a frame in addition
 _MAX_ERROR = 0.2  # standard error of this share
 _MAX_UNCLEAR_ERROR = 0.3
 # The centre of a box differs from the brightest spot in it, alike for the labels of a sequence.
@@ -51,25 +52,42 @@ def better_readings(evidence: pd.DataFrame, layout: Layout) -> list[InputError]:
     """Return a problem for each reading that fits far better than that of the layout.
 
     Sequences whose names begin alike, up to the first digit, are judged together, and all sequences
-    if no such group gives a result.
+    if no such group gives a result. The number of the first frame is one of the whole folder: it is
+    wrong only if it fits worse in all groups that move fast enough to tell.
 
     Args:
       evidence: Tables of dimjax.data.label_evidence.measure_sequence.
       layout: Layout that the labels were read with.
     """
-    groups = dict(list(evidence.groupby(evidence.sequence.map(_group))))
+    groups = dict(list(evidence.groupby(evidence.sequence.map(group_name))))
     readings = {name: _better(rows, layout) for name, rows in groups.items()}
-    if not any(readings.values()):
+    frames = next(iter(_frames(layout).values()))
+    if frames in readings.values() and any(_denies(rows, layout) for rows in groups.values()):
+        readings = {name: None if one == frames else one for name, one in readings.items()}
+    elif not any(readings.values()):
         groups, readings = {"": evidence}, {"": _better(evidence, layout)}
     problems = []
     for reading in dict.fromkeys(filter(None, readings.values())):
         names = [name for name, one in readings.items() if one == reading]
-        everywhere = len(names) == len(groups)
-        subject = "labels" if everywhere else f"labels of {', '.join(f'{it}*' for it in names)}"
+        everywhere = len(names) == len(groups) or reading == frames
+        patterns = [f"{name}*" for name in names]
+        subject = "labels" if everywhere else f"labels of {', '.join(patterns)}"
         rows = pd.concat([groups[name] for name in names])
         value = f"{describe(rows)}, {reading.meaning}"
-        problems.append(InputError(subject, "they must lie on the objects", value, reading.remedy))
+        remedy = reading.remedy if everywhere else _for_patterns(reading.remedy, patterns, layout)
+        problems.append(InputError(subject, "they must lie on the objects", value, remedy))
     return problems
+
+
+def _for_patterns(remedy: str, patterns: list[str], layout: Layout) -> str:
+    """Remedy for some sequences only: first_pixel may be a mapping."""
+    found = re.fullmatch(r"Set data\.layout\.first_pixel=([01])\.", remedy)
+    if not found:
+        return remedy
+    pixels = layout.first_pixel
+    pixels = dict(pixels) if isinstance(pixels, dict) else {"*": pixels}
+    pixels |= dict.fromkeys(patterns, int(found[1]))
+    return f'Set data.layout.first_pixel="{dict(sorted(pixels.items()))}".'
 
 
 def describe(evidence: pd.DataFrame) -> str:
@@ -97,7 +115,8 @@ def unclear(evidence: pd.DataFrame) -> str | None:
     return f"the labels move too little to tell whether frames are counted from 0 or 1: {found}"
 
 
-def _group(name: str) -> str:
+def group_name(name: str) -> str:
+    """Return the part of a sequence's name that it has in common with its group."""
     return re.split(r"\d", name, maxsplit=1)[0]
 
 
@@ -107,7 +126,12 @@ def _better(evidence: pd.DataFrame, layout: Layout) -> _Reading | None:
     for column, reading in _places(layout).items():
         if _is_stronger(evidence, column):
             return reading
-    fitting = [shift for shift in _shifts(evidence, layout) if _fits(evidence, shift)]
+    frames = next(iter(_frames(layout).values()))
+    fitting = [
+        shift
+        for shift in _shifts(evidence, layout)
+        if _fits(evidence, shift, _MOST_FRAMES if shift.reading == frames else 1.0)
+    ]
     if fitting:
         return min(fitting, key=lambda it: _residual(evidence, it)).reading
     speed = np.hypot(evidence.vx, evidence.vy)
@@ -173,9 +197,16 @@ def _is_stronger(evidence: pd.DataFrame, column: str) -> bool:
     )
 
 
-def _fits(evidence: pd.DataFrame, shift: _Shift) -> bool:
+def _fits(evidence: pd.DataFrame, shift: _Shift, most: float = 1.0) -> bool:
     share, error = _share(evidence, shift.x, shift.y)
-    return abs(share - 1) <= _TOLERANCE and error <= _MAX_ERROR
+    return 1 - _TOLERANCE <= share <= most + _TOLERANCE and error <= _MAX_ERROR
+
+
+def _denies(evidence: pd.DataFrame, layout: Layout) -> bool:
+    """Whether the objects move fast enough to tell that the first frame is right."""
+    sign = -1 if layout.first_frame else 1
+    share, error = _share(evidence, sign * evidence.vx.to_numpy(), sign * evidence.vy.to_numpy())
+    return share < 0.5 and error <= _MAX_ERROR
 
 
 def _share(evidence: pd.DataFrame, x: np.ndarray, y: np.ndarray) -> tuple[float, float]:

@@ -8,6 +8,7 @@ public data sets and of common formats, by name.
                  "label_format": "masks", "category": {"*": "target"}}, "config.layout")
 """
 
+import re
 from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any, NamedTuple
@@ -128,7 +129,8 @@ def check_layout(layout: Layout, subject: object) -> None:
     per_frame = FRAME in layout.labels
     if not layout.labels:
         return
-    needed = {"folder": "", "sequence": SEQUENCE, "frame": SEQUENCE}[form.scope]
+    alone = per_frame and not re.search(r"[*?\[{]", layout.sequences)  # there is one sequence
+    needed = "" if form.scope == "folder" or alone else SEQUENCE
     if needed not in layout.labels or per_frame and form.scope != "frame":
         rule = (
             f"labels must {'not contain {frame}' if per_frame else f'contain {needed}'} for {name}"

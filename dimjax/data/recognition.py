@@ -15,12 +15,11 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from dimjax.data.centroid_readings import best_reading
 from dimjax.data.folder_survey import FolderSurvey, survey_folder
 from dimjax.data.folders import Folder, open_folder
 from dimjax.data.formats import FORMATS, read_classes
 from dimjax.data.image_folders import list_still_images
-from dimjax.data.label_evidence import COLUMNS, measure_sequence
-from dimjax.data.label_readings import offset
 from dimjax.data.labels import CATEGORIES
 from dimjax.data.layouts import Layout
 from dimjax.data.listing import frame_texts
@@ -32,8 +31,6 @@ from dimjax.errors import InputError
 
 _AFFIXES = r"_pixels0|_mask|_gt|_label"
 _LISTED = 50  # lines of a list that are looked at
-_MEASURED = 10  # sequences in which the spots at labels are measured
-_BETTER = 1.2  # factor of their strength from which x and y are exchanged
 _AGREE_PX = 1.5  # two sources of labels agree within this distance
 _FIRST = {"mot": {"first_pixel": 1, "first_frame": 1}, "voc": {"first_pixel": 1}}
 _FIRST |= {"spotgeo": {"first_frame": 1}}
@@ -49,6 +46,7 @@ class Recognition(NamedTuple):
     layout: Layout
     evidence: list[str]
     doubts: list[InputError]
+    stills: bool  # each sequence is one image
 
 
 def recognise(path: str | Path) -> Recognition:
@@ -76,11 +74,22 @@ def recognise(path: str | Path) -> Recognition:
         rule = "all files of frames must be at one pattern"
         value = f"{len(found.others)} that are not at {found.sequences}, such as {found.others[0]}"
         doubts.append(InputError(path, rule, value, "Use only a part of the folder, or move them."))
+    if found.objects:
+        rule = "labels must be in a file that can be read"
+        value = f"{len(found.objects)} files of MATLAB objects, such as {found.objects[0].name}"
+        remedy = (
+            "Write a CSV frame,x,y,w,h for each sequence, in MATLAB or with the Python package "
+        )
+        remedy += "mcos-decoder; MATLAB counts pixels from 1 (data.layout.first_pixel=1)."
+        doubts.append(InputError(path, rule, value, remedy))
     splits, lists = _find_splits(folder, found)
     evidence += [f"split {name}: listed in {file}" for name, file in splits.items()]
     candidates = _find_labels(folder, found, set(lists))
     layout = _choose(path, table._replace(splits=splits), candidates, evidence, doubts)
-    return Recognition(layout, evidence, doubts)
+    stills = all(
+        not isinstance(it, tuple) and list_still_images(it) for it in folder.files.values()
+    )
+    return Recognition(layout, evidence, doubts, stills)
 
 
 def _kinds(folder: Folder) -> str:
@@ -89,7 +98,12 @@ def _kinds(folder: Folder) -> str:
         return "images in a flat folder, grouped by their names"
     if list_still_images(first):
         return "still images: neighbours show different scenes or differ in size"
-    return "folders of images" if first.is_dir() else f"{first.suffix} files"
+    kinds = {"folders of images" if it.is_dir() else it.suffix for it in folder.files.values()}
+    files = ", ".join(sorted(kinds - {"folders of images"}))
+    texts = ["folders of images"] * ("folders of images" in kinds) + [f"{files} files"] * bool(
+        files
+    )
+    return " and ".join(texts)
 
 
 def _find_splits(folder: Folder, found: FolderSurvey) -> tuple[dict[str, str], list[Path]]:
@@ -196,7 +210,11 @@ def _layout_of(path: Path, base: Layout, form: str, patterns: list[str], evidenc
         evidence.append(f"{form}: {pattern} is used, {rest} is left out")
     layout = base._replace(labels=pattern, label_format=form, **_FIRST.get(form, {}))
     layout = layout._replace(category=_categories(path, layout))
-    return _best_reading(path, layout, evidence) if form == "centroids" else layout
+    return (
+        best_reading(layout, lambda it: _read(path, it), evidence)
+        if form == "centroids"
+        else layout
+    )
 
 
 def _categories(path: Path, layout: Layout) -> dict[str, str]:
@@ -217,34 +235,6 @@ def _categories(path: Path, layout: Layout) -> dict[str, str]:
     if classes <= set(CATEGORIES):
         return {}
     return {it: "interference" if _INTERFERENCE.search(it) else "target" for it in sorted(classes)}
-
-
-def _best_reading(path: Path, layout: Layout, evidence: list[str]) -> Layout:
-    """Choose the order and the first pixel of centroids that fit the spots in the frames best."""
-    chosen, exchanged = (layout._replace(centroid_order=order) for order in ("xy", "rowcol"))
-    (spots, support), (other_spots, other) = (_spots(path, it) for it in (chosen, exchanged))
-    if other > _BETTER * support:
-        chosen, spots = exchanged, other_spots
-        text = f"the spots at them add up to {other:.3g} sigmas, else to {support:.3g}"
-        evidence.append(f"centroids read as {chosen.centroid_order}: {text}")
-    (x, y), _ = offset(spots)
-    if np.round([x, y]).tolist() == [-1, -1]:
-        evidence.append(f"first pixel 1: the spots lie {x:.2f}, {y:.2f} px from the labels else")
-        return chosen._replace(first_pixel=1)
-    return chosen
-
-
-def _spots(path: Path, layout: Layout) -> tuple[pd.DataFrame, float]:
-    """Measure the spots at the labels of some sequences; return them, and the sum of all.
-
-    Labels outside their frame, as by a wrong reading, have no spot.
-    """
-    labels, folder = _read(path, layout)
-    groups = list(labels.groupby("sequence"))
-    chosen = groups[:: max(1, len(groups) // _MEASURED)]
-    tables = [measure_sequence(rows, folder.sequence(name)) for name, rows in chosen]
-    spots = pd.concat(tables or [pd.DataFrame(columns=COLUMNS)], ignore_index=True)
-    return spots, len(labels) * spots.strength.mean() if len(spots) else 0.0
 
 
 def _read(path: Path, layout: Layout) -> tuple[pd.DataFrame, Folder]:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
+from scipy import ndimage
 
 from dimjax.data.sequences import Sequence
 from dimjax.errors import InputError
@@ -32,10 +33,12 @@ RULE = (
     f"frames, in runs of {STILL_RUN_PX} or more along a row or column, are left out, unless they "
     f"are more than {MAX_STILL_SHARE:.0%}. Level: median over pairs of the median of the first "
     "frame. Noise: median over pairs of 1.4826 MAD(difference) / sqrt(2), with the MAD of grouped "
-    "data, at least a step of the grey levels / sqrt(12). As a function: docs/scale.md."
+    "data, at least a step of the grey levels / sqrt(12). As a function: docs/scale.md. A single "
+    "frame: 1.4826 MAD / 6 of its second differences along rows and columns."
 )
 
 _SIGMAS_PER_MAD = 1.4826  # of a normal distribution
+_SECOND_DIFFERENCE = np.outer([1, -2, 1], [1, -2, 1])
 _QUANTISATION_SIGMA = 1 / np.sqrt(12)
 
 
@@ -79,9 +82,14 @@ def measure(sequence: Sequence) -> Measurement:
     in any step, such as 257 for 8 bit stored in 16, give the noise that they had before. The noise
     is at least that of quantisation, a step / sqrt(12).
 
+    The noise of a still image is that of its second differences along rows and columns (Immerkaer
+    1996), 1.4826 * MAD / 6, without runs of pixels at which they are 0.
+
     Raises:
-      InputError: The sequence has a single frame, or all of its frames are equal.
+      InputError: All frames are equal, or the pixels of a still image.
     """
+    if len(sequence) == 1:
+        return _measure_still(sequence)
     pairs = _without_flat(np.stack(list(_pairs(sequence))))
     still = _in_runs((pairs == pairs[0, 0]).all(axis=(0, 1)))
     noiseless = bool(still.mean() > MAX_STILL_SHARE)
@@ -95,12 +103,24 @@ def measure(sequence: Sequence) -> Measurement:
     return Measurement(scale, 0.0 if noiseless else float(still.mean()), step, noiseless)
 
 
+def _measure_still(sequence: Sequence) -> Measurement:
+    frame = sequence.frame(0)
+    if frame.min() == frame.max():
+        value, remedy = f"all {frame.flat[0]}", "Leave it out, or copy it again from its source."
+        raise InputError(f"sequence {sequence.name}", "its pixels must differ", value, remedy)
+    second = ndimage.convolve(frame.astype(np.int32), _SECOND_DIFFERENCE, mode="nearest")
+    still = _in_runs(second == 0)
+    noiseless = bool(still.mean() > MAX_STILL_SHARE)
+    used = np.ones_like(still) if noiseless else ~still
+    step = _step([frame[used]])
+    sigma = _SIGMAS_PER_MAD * _grouped_mad(second[used]) / np.sqrt((_SECOND_DIFFERENCE**2).sum())
+    scale = Scale(float(np.median(frame[used])), float(max(sigma, step * _QUANTISATION_SIGMA)))
+    return Measurement(scale, 0.0 if noiseless else float(still.mean()), step, noiseless)
+
+
 def _pairs(sequence: Sequence) -> Iterator[np.ndarray]:
     """Yield pairs of frames that differ, [2, H, W]."""
     length = len(sequence)
-    if length < 2:
-        rule = "measuring noise needs 2 frames or more"
-        raise InputError(f"sequence {sequence.name}", rule, length, "Give a longer sequence.")
     found = False
     for t in np.unique(np.linspace(0, length - 2, PAIRS).round().astype(int)).tolist():
         frame = sequence.frame(t)

@@ -197,11 +197,12 @@ def clip_frames(
     """Choose the frame numbers of the clip F1..F4 of a reference frame.
 
     F1 is t; F2..F4 are the first three of t+s, t+2s, t+3s, t-s, t-2s, t-3s that lie in the
-    sequence. Thus every frame can be a reference frame; for the last ones F2..F4 lie before it.
+    sequence. Thus every frame can be a reference frame; for the last ones F2..F4 lie before it. All
+    four are the frame of a still image, which only networks with the input "single" can use.
 
     Args:
       t: Reference frame.
-      length: Frames of the sequence: 4 or more at stride 1, 4 * stride + 1 or more otherwise.
+      length: Frames of the sequence: 1, or 4 or more at stride 1, 4 * stride + 1 or more otherwise.
       stride: Frames between neighbours, s.
       subject: Subject of an error.
 
@@ -211,6 +212,8 @@ def clip_frames(
     """
     if stride < 1:
         raise InputError(subject, "stride must be 1 or more", stride, "Correct the stride.")
+    if length == 1 and t == 0:
+        return (0, 0, 0, 0)
     needed = 4 if stride == 1 else 4 * stride + 1
     if length < needed:
         rule = f"clips of stride {stride} need {needed} frames or more"

@@ -199,6 +199,16 @@ def _dataset(path: Path) -> Any:
     return opened[_only(path, ndims)]
 
 
+def holds_matlab_objects(path: Path) -> bool:
+    """Whether a .mat file holds objects of MATLAB, such as groundTruth, rather than arrays."""
+    try:
+        return path.suffix.lower() == ".mat" and not io.whosmat(path)
+    except TypeError:  # of SciPy, at an object
+        return True
+    except (OSError, ValueError, NotImplementedError):  # reported when it is read
+        return False
+
+
 def _only(path: Path, ndims: Mapping[str, int]) -> str:
     """Name of the only array of two axes or more."""
     names = [name for name, ndim in ndims.items() if ndim >= 2]

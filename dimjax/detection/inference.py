@@ -26,6 +26,7 @@ from dimjax.detection.grid import Detections
 from dimjax.motion import evidence_of
 from dimjax.tracks import measure_appearance
 from dimjax.training.chip_feed import Chips, Streamed
+from dimjax.training.inputs import check_length
 
 COLUMNS = ("sequence", "frame", "x", "y", "w", "h", "category", "score")
 
@@ -54,6 +55,7 @@ def detect_in_sequence(
       has none.
     """
     length, height, width = sequence.shape
+    check_length(length, detector.description["input"], f"sequence {sequence.name}")
     numbers = np.arange(length) if frames is None else np.asarray(list(frames), int)
     numbers = numbers[~np.isin(numbers, sequence.flat)]
     scale = np.asarray(measure_scale(sequence), np.float32)

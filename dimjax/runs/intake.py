@@ -25,6 +25,7 @@ from dimjax.errors import InputError
 from dimjax.motion import EvidenceConfig
 from dimjax.motion.windows import check_length
 from dimjax.runs.context import RoundContext
+from dimjax.training import inputs
 from dimjax.training.inputs import uses_evidence
 
 
@@ -41,6 +42,18 @@ def check_count(rounds: int, splits: Mapping[str, Collection | int]) -> None:
     if rounds == 1 and starts_without_labels(splits):
         rule = "without a sequence in train it must be 2 or more: round 0 only proposes labels"
         raise InputError("config.rounds.count", rule, rounds, "Raise it, or add labels.")
+
+
+def check_stills(context: RoundContext) -> None:
+    """Check that still images are only given to a network that takes single frames.
+
+    Raises:
+      InputError: A sequence has one frame, and the network compares frames.
+    """
+    folder, mode = context.folder, context.config.model.input
+    for name in itertools.chain.from_iterable(context.splits.values()):
+        subject = f"sequence {name} ({folder.files[name]})"
+        inputs.check_length(folder.shapes[name][0], mode, subject)
 
 
 def check_evidence_windows(context: RoundContext) -> None:

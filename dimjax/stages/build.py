@@ -44,6 +44,7 @@ def run(context: RoundContext, make_builder: Callable) -> None:
     if paths.built:
         return
     paths.round.mkdir(parents=True, exist_ok=True)
+    intake.check_stills(context)
     intake.check_evidence_windows(context)
     intake.check(context)
     if "all" in folder.splits and not context.number:

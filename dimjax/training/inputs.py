@@ -13,6 +13,8 @@ statistics of the chip. Chips and full frames therefore give the same numbers at
 import jax
 import jax.numpy as jnp
 
+from dimjax.errors import InputError
+
 _FRAME_CHANNELS = {"difference": 3, "sequence": 4, "single": 1}
 _WITH_EVIDENCE = "+evidence"
 _EVIDENCE_CHANNELS = 4
@@ -31,6 +33,22 @@ def uses_evidence(mode: str) -> bool:
 def frame_mode(mode: str) -> str:
     """Return the input mode without the motion evidence: "difference", "sequence" or "single"."""
     return mode.removesuffix(_WITH_EVIDENCE)
+
+
+def check_length(length: int, mode: str, subject: object) -> None:
+    """Raise if a still image is given to a network that compares frames.
+
+    Args:
+      length: Frames of the sequence.
+      mode: Input of the network, a key of CHANNELS.
+      subject: Subject of the error.
+
+    Raises:
+      InputError: The sequence has one frame, and the input is not "single".
+    """
+    if length == 1 and mode != "single":
+        rule = "a still image, or a sequence of one frame, needs model.input=single"
+        raise InputError(subject, rule, f"model.input={mode}", "Set it, or give a longer sequence.")
 
 
 def skipped_channels(mode: str) -> int:

@@ -75,6 +75,10 @@ def compare(
     boxes, present = _in_exported_images(before, edited, shapes)
     exported = [_exported_box(box) for box in before.boxes]
     remaining, unmatched = _identify(exported, boxes, match_px)
+    for one in exported:
+        if one.key in remaining:
+            size = _frame_size(before.images[one.box.image], shapes)
+            remaining[one.key] = _without_cut(one.box, remaining[one.key], size)
     new, boxes_of = defaultdict(list), defaultdict(list)
     for box in unmatched:
         new[_item_of(box, exported)].append(box)
@@ -146,9 +150,25 @@ def _in_exported_images(
     return [_inside(box, before.images[box.image], shapes) for box in boxes], present
 
 
+def _without_cut(original: Box, edited: Box, size: tuple[int, int]) -> Box:
+    """Undo that a program has cut a box at the rim of the frame."""
+    cut = {}
+    for centre, length, limit in (("x", "w", size[1]), ("y", "h", size[0])):
+        at, half = getattr(original, centre), getattr(original, length) / 2
+        low, high = max(at - half, 0.0), min(at + half, limit)
+        cut |= {centre: (low + high) / 2, length: high - low}
+    if not is_same(original._replace(**cut, category=edited.category), edited):
+        return edited
+    return edited._replace(x=original.x, y=original.y, w=original.w, h=original.h)
+
+
+def _frame_size(image: Image, shapes: Mapping) -> tuple[int, int]:
+    return shapes.get(image.fields.get("sequence"), (0, 0, 0))[1:]
+
+
 def _inside(box: Box, image: Image, shapes: Mapping) -> Box:
     """Move a box back into the frame if rounding has put its centre outside."""
-    _, height, width = shapes.get(image.fields.get("sequence"), (0, 0, 0))
+    height, width = _frame_size(image, shapes)
     x = min(max(box.x, 0.0), width - _RIM_PX)
     y = min(max(box.y, 0.0), height - _RIM_PX)
     if max(abs(box.x - x), abs(box.y - y)) > SAME_PX:
