@@ -15,7 +15,10 @@ def get_config() -> config_dict.ConfigDict:
 
     config.data = config_dict.ConfigDict()
     config.data.folder = ""  # of raw sequences and labels; "" simulates the sky below
-    config.data.layout = config_dict.ConfigDict(DIMJAX._asdict())  # keys: dimjax/data/layouts.py
+    # Keys: dimjax/data/layouts.py. first_pixel may be a number or a mapping.
+    first_pixel = config_dict.FieldReference(DIMJAX.first_pixel, field_type=object)
+    layout = DIMJAX._asdict() | {"first_pixel": first_pixel}
+    config.data.layout = config_dict.ConfigDict(layout)
     config.data.stride = 1  # frames from F1 to F2, F2 to F3, F3 to F4
     config.data.val_share = 0.15  # of the training sequences, if the folder has no val split
 

@@ -1,13 +1,16 @@
 """Layouts on the command line: `check --input`, --config.data.layout=NAME and auto."""
 
+import importlib
+import json
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from absl import flags
 from field_layouts import LAYOUTS, frames
-from ml_collections import config_dict
+from ml_collections import config_dict, config_flags
 
 from dimjax.commands import recognise
 from dimjax.data.folders import open_folder
@@ -81,3 +84,13 @@ def test_check_of_an_unknown_folder(tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     assert "    --config.data.layout=nudt-mirsdt\n" in done.stdout
     assert done.stdout.endswith("0 problems\n")
+
+
+def test_the_first_pixel_may_be_a_mapping_on_the_command_line():
+    values = flags.FlagValues()
+    config = importlib.import_module("configs.default").get_config()
+    holder = config_flags.DEFINE_config_dict("config", config, flag_values=values)
+    pixels = {"easy*": 1, "*": 0}
+    flag = f"--config.data.layout.first_pixel={json.dumps(pixels)}"
+    values(["main.py", flag])
+    assert holder.value.data.layout.to_dict()["first_pixel"] == pixels

@@ -1,0 +1,63 @@
+"""Review items as files for annotation programs, by the verb `items`."""
+
+import importlib
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from dimjax import ledger
+from dimjax.commands import items
+from dimjax.data.labels import COLUMNS
+from dimjax.errors import InputError
+from dimjax.ledger import Change, Item, ItemFrame
+from dimjax.runs.workdir import Paths, write_config
+
+
+@pytest.fixture
+def run(tmp_path):
+    """A run of one sequence with two labels, and an item about the first of them."""
+    folder = tmp_path / "data"
+    (folder / "sequences").mkdir(parents=True)
+    pixels = np.random.default_rng(0).integers(0, 4000, (4, 40, 60)).astype(np.uint16)
+    np.save(folder / "sequences" / "a.npy", pixels)
+    config = importlib.import_module("configs.default").get_config()
+    config.data.folder = str(folder)
+    write_config(config, tmp_path / "run")
+    rows = [("a", t, 20.0, 12.0, 3, 3, "target", "1", "ann") for t in range(2)]
+    labels = pd.DataFrame(rows, columns=COLUMNS)
+    removal = ItemFrame(0, 20.0, 12.0, 1, Change(1, removed=True))
+    ledger_file = Paths(tmp_path / "run").ledger
+    with ledger.create_or_open(ledger_file, labels, {"a": (4, 40, 60)}, match_px=3.0) as db:
+        ledger.add_items(db, [Item("labelled_background", "a", 0.9, "dark", (removal,))], "refine")
+    return tmp_path / "run"
+
+
+def test_decisions_of_an_annotation_program_come_back(run, tmp_path, capsys):
+    output = items.write(run)
+    assert output == run / "export" / "items"
+    assert capsys.readouterr().out.endswith(": 1 items in items.json, 1 images in images\n")
+    with Image.open(output / "images" / "a-000000.png") as image:
+        assert image.size == (60, 40)
+    contents = json.loads((output / "items.json").read_text())
+    contents["annotations"] = []  # the box of the label was deleted
+    edited = tmp_path / "edited.json"
+    edited.write_text(json.dumps(contents))
+    with pytest.raises(InputError, match="a decision has a reviewer; found nothing. Give --review"):
+        items.read(run, edited, None)
+    items.read(run, edited, "ann")
+    assert "edited.json: 1 decisions by ann (1 " in capsys.readouterr().out
+    with ledger.open_ledger(Paths(run).ledger) as db:
+        assert ledger.labels_as_of(db).index.tolist() == [2]
+    with pytest.raises(InputError, match="items of the run must wait for a decision; found none"):
+        items.write(run)
+
+
+def test_items_without_a_change_wait_or_are_finished(run, tmp_path, capsys):
+    output = items.write(run, tmp_path / "out")
+    items.read(run, output / "items.json", "ann", output)
+    assert "0 decisions by ann (none), 1 wait" in capsys.readouterr().out
+    items.read(run, output / "items.json", "ann", output, finished=True)
+    assert "1 decisions by ann (1 keep), 0 wait" in capsys.readouterr().out
