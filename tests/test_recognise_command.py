@@ -86,11 +86,12 @@ def test_check_of_an_unknown_folder(tmp_path):
     assert done.stdout.endswith("0 problems\n")
 
 
-def test_the_first_pixel_may_be_a_mapping_on_the_command_line():
+def test_the_first_pixel_may_be_a_mapping_on_the_command_line(monkeypatch):
+    pixels = {"easy*": 1, "*": 0}
+    argv = ["main.py", f"--config.data.layout.first_pixel={json.dumps(pixels)}"]
+    monkeypatch.setattr("sys.argv", argv)  # config_flags finds the keys there
     values = flags.FlagValues()
     config = importlib.import_module("configs.default").get_config()
     holder = config_flags.DEFINE_config_dict("config", config, flag_values=values)
-    pixels = {"easy*": 1, "*": 0}
-    flag = f"--config.data.layout.first_pixel={json.dumps(pixels)}"
-    values(["main.py", flag])
+    values(argv)
     assert holder.value.data.layout.to_dict()["first_pixel"] == pixels
