@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tifffile
 from field_layouts import (
     LAYOUTS,
     LENGTH,
@@ -175,6 +176,12 @@ def test_files_and_folders_in_the_folder_sequences(tmp_path):
     found = recognise(tmp_path)
     assert found.layout.sequences == "sequences/*" and not found.doubts
     assert found.evidence[0] == "2 sequences at sequences/*, folders of images and .npy files"
+    (tmp_path / "sequences" / "b.npy").unlink()
+    for name in ("c", "d"):
+        tifffile.imwrite(tmp_path / f"sequences/{name}.tif", frames(1), photometric="minisblack")
+    found = recognise(tmp_path)
+    assert found.evidence[0] == "3 sequences at sequences/*, folders of images and .tif files"
+    assert not found.doubts
 
 
 def test_objects_of_matlab_are_no_frames(tmp_path, monkeypatch):

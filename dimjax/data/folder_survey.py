@@ -59,15 +59,18 @@ def survey_folder(root: Path) -> FolderSurvey:
         else:
             containers += whole
     pattern, matched = _pattern_of(root, containers)
-    if matched and len(matched) < len(containers) and _are_ours(root, containers):
+    if len(matched) < len(containers) and _are_ours(root, pattern, containers):
         pattern, matched = Layout().sequences, containers
     others = [container for container in containers if container not in matched]
     return FolderSurvey(pattern, matched, others, masks, documents, objects)
 
 
-def _are_ours(root: Path, containers: list[Path]) -> bool:
+def _are_ours(root: Path, pattern: str | None, containers: list[Path]) -> bool:
     """Whether files and folders of frames lie side by side, where dimjax's own layout has them."""
-    return {it.parent for it in containers} == {root / Path(Layout().sequences).parent}
+    place, _, _ = Layout().sequences.partition("/")
+    # Stacks in TIFF files are found as one folder of images.
+    inside = all(root / place in (it, it.parent) for it in containers)
+    return inside and (pattern or "").startswith(f"{place}/")
 
 
 def path_pattern(paths: list[tuple[str, ...]]) -> tuple[str, ...]:
