@@ -263,3 +263,14 @@ def test_hdf5_and_mat_7_3(tmp_path):
     with (tmp_path / "b.mat").open("r+b") as file:
         file.write(b"MATLAB 7.3 MAT-file".ljust(124) + b"\x00\x02IM")
     np.testing.assert_array_equal(pixels(tmp_path / "b.mat"), DEEP)
+
+
+def test_sidecars_are_no_sequences(tmp_path):
+    folder = tmp_path / "sequences"
+    folder.mkdir()
+    for name in ("a.raw", "a.json", "b.img", "b.hdr"):
+        (folder / name).write_bytes(b"")
+    assert open_folder(tmp_path).names == ["a", "b"]
+    (folder / "notes.json").write_bytes(b"")
+    with pytest.raises(InputError, match="notes.json: .* must match folders or files of type"):
+        open_folder(tmp_path)

@@ -16,6 +16,8 @@ from dimjax.data.patterns import FRAME, SEQUENCE, SPLIT, glob_of, match
 from dimjax.data.sequences import OPENERS
 from dimjax.errors import InputError, OnError
 
+_RAW, _SIDECARS = (".raw", ".bin", ".img"), (".json", ".hdr")  # which describe a raw file
+
 Source = Path | tuple[Path, ...]  # a file or folder, or the images of a sequence in order
 
 
@@ -28,12 +30,15 @@ def list_sequences(path: Path, layout: Layout, on_error: OnError) -> dict[str, S
     found = [it for it in path.glob(glob_of(pattern)) if not _is_hidden(it, path)]
     if FRAME in pattern:
         return _group_images(sorted(found), path, pattern, on_error)
+    raw = {it.stem for it in found if it.suffix.lower() in _RAW}
     files: dict[str, Source] = {}
     for item in sorted(found):
         texts = match(pattern, item.relative_to(path).as_posix())
         if texts is None and SPLIT in pattern:
             continue  # another folder beside those of the splits
         if pattern.endswith(".*") and item.suffix.lower() in DOCUMENTS:
+            continue
+        if item.suffix.lower() in _SIDECARS and item.stem in raw:
             continue
         name = texts["sequence"] if SEQUENCE in pattern and texts else _default_name(item)
         if not item.is_dir() and item.suffix.lower() not in (*OPENERS, *SUFFIXES):
