@@ -20,6 +20,7 @@ def get_config() -> config_dict.ConfigDict:
     layout = DIMJAX._asdict() | {"first_pixel": first_pixel}
     config.data.layout = config_dict.ConfigDict(layout)
     config.data.stride = 1  # frames from F1 to F2, F2 to F3, F3 to F4
+    config.data.reference = "first"  # F1, the frame that is judged: before F2..F4; or "last": after
     config.data.val_share = 0.15  # of the training sequences, if the folder has no val split
 
     config.sky = config_dict.ConfigDict()  # simulated if data.folder is ""
@@ -58,6 +59,10 @@ def get_config() -> config_dict.ConfigDict:
     config.training.warmup_epochs = 1.0
     config.training.augment = True  # rotate and flip chips at random
     config.training.device_gb = 8.0  # 10^9 bytes of chips kept on each device; more are streamed
+    config.training.start = (
+        ""  # a run or a checkpoint whose weights it starts from; "": random ones
+    )
+    config.training.checkpoint = "last"  # the detector's, or "best": highest F1 in validation
     config.training.noise = 0.0  # largest random noise added to a chip, in its own noise sigmas
 
     config.rounds = config_dict.ConfigDict()

@@ -46,7 +46,7 @@ def evaluated(tiny_run, tmp_path, monkeypatch):
     paths.evaluation.unlink()
     detector = restore_detector(paths.checkpoints)
     detector.description["threshold"] = dict.fromkeys(CATEGORIES, 0.3)
-    monkeypatch.setattr(evaluation_stage, "restore_detector", lambda _: detector)
+    monkeypatch.setattr(evaluation_stage, "restore_detector", lambda *_: detector)
 
     def evaluate(
         table: pd.DataFrame,

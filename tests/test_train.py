@@ -1,5 +1,6 @@
 """The training stage: settings passed on, resumed trainings, streamed chips."""
 
+import json
 import shutil
 import signal
 
@@ -11,8 +12,9 @@ import pytest
 from dimjax.chips import examples
 from dimjax.detection.detector import restore_detector
 from dimjax.errors import InputError
+from dimjax.runs import detector_choice, start_weights
 from dimjax.runs.context import RoundContext
-from dimjax.runs.workdir import Paths, read_config
+from dimjax.runs.workdir import Paths, read_config, write_config
 from dimjax.stages import train
 from dimjax.training import steps
 
@@ -164,3 +166,103 @@ def test_a_damaged_partial_epoch_is_reported_and_trained_again(
         capsys.readouterr().out
     )
     assert_same_training(half_trained.paths, Paths(tiny_run))
+
+
+def epochs_in(folder):
+    return sorted(int(one.name) for one in folder.glob("[0-9]*"))
+
+
+def test_the_best_epoch_in_validation_is_kept_beside_the_last_ones(tiny_run):
+    paths = Paths(tiny_run)
+    f1 = [figures["val/f1"] for figures in paths.training_log.read_metrics()]
+    assert epochs_in(paths.best) == [f1.index(max(f1))]
+    assert epochs_in(paths.checkpoints) == [1, 2, 3]
+    context = RoundContext(read_config(tiny_run), paths)
+    assert context.checkpoint() == (paths.checkpoints, 3)
+    assert context.checkpoint(2) == (paths.checkpoints, 2)
+
+
+def test_the_best_checkpoint_is_used_with_thresholds_of_its_own(half_trained, capsys, monkeypatch):
+    paths = half_trained.paths
+    chosen = {"threshold": {"target": 0.25, "interference": 0.75}}
+    monkeypatch.setattr(detector_choice, "choose_thresholds", lambda *_: chosen)
+    half_trained.config.training.checkpoint = "best"
+    train.run(half_trained)
+    (best,) = epochs_in(paths.best)
+    assert f"detector: epoch {best + 1}/4, the best in validation\n" in capsys.readouterr().out
+    assert half_trained.checkpoint() == (paths.best, best)
+    assert (
+        restore_detector(*half_trained.checkpoint()).description["threshold"] == chosen["threshold"]
+    )
+    last = restore_detector(paths.checkpoints).description["threshold"]
+    assert last == {"target": 0.5, "interference": 0.5}
+    half_trained.config.training.checkpoint = "last"
+    assert half_trained.checkpoint() == (paths.checkpoints, 3)
+
+
+def test_a_best_epoch_that_a_kill_left_unsaved_is_saved_before_the_training_goes_on(
+    tiny_run, half_trained, monkeypatch
+):
+    def stop(*_, **__):
+        raise Reached
+
+    paths = half_trained.paths
+    shutil.rmtree(paths.best)
+    rising = [
+        line | {"val/f1": 0.1 * line["epoch"]} for line in metrics_of(Paths(tiny_run).training_log)
+    ]
+    text = "".join(json.dumps(line) + "\n" for line in rising)
+    paths.training_log.metrics.write_text(text)
+    monkeypatch.setattr(train, "_train_one", stop)
+    with pytest.raises(Reached):
+        train.run(half_trained)
+    assert epochs_in(paths.best) == [1]
+
+
+@pytest.mark.parametrize("part", [".", "rounds/0/checkpoints", "rounds/0/checkpoints/3"])
+def test_a_training_starts_from_the_weights_of_another(tiny_run, half_trained, monkeypatch, part):
+    def start(state, variables, mesh):
+        raise Reached(variables)
+
+    config = half_trained.config
+    config.training.start = str(tiny_run / part)
+    start_weights.check(config)
+    shutil.rmtree(half_trained.paths.checkpoints)
+    monkeypatch.setattr(train.train_state, "warm_start", start)
+    with pytest.raises(Reached) as reached:
+        train.run(half_trained)
+    (variables,) = reached.value.args
+    expected = restore_detector(Paths(tiny_run).checkpoints).variables
+    same = jax.tree.map(lambda a, b: bool((a == b).all()), variables, expected)
+    assert all(jax.tree.leaves(same))
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value", "given"),
+    [("model", "width", 0.5, "0.25"), ("model", "backbone", "resnet18", "darknet19"),
+     ("model", "input", "single", "difference")],
+)  # fmt: skip
+def test_weights_of_another_model_are_refused_in_one_line(tiny_run, section, key, value, given):
+    config = read_config(tiny_run)
+    config.training.start, config[section][key] = str(tiny_run), value
+    name = f"{section}.{key}"
+    text = rf"its weights must be those of a model of {name}={value}; found {name}={given}\. Set"
+    with pytest.raises(InputError, match=text):
+        start_weights.check(config)
+
+
+def test_a_start_that_holds_no_weights_is_refused(tiny_run, tmp_path):
+    config = read_config(tiny_run)
+    config.training.start = str(tmp_path)
+    with pytest.raises(InputError, match="it must be a run's directory, or a folder of checkpoi"):
+        start_weights.check(config)
+
+
+def test_a_run_begun_before_a_key_has_the_value_that_it_had(tiny_run, tmp_path):
+    config = read_config(tiny_run)
+    old = config.copy_and_resolve_references()
+    with old.unlocked():
+        del old.training.checkpoint, old.training.start, old.data.reference
+    write_config(old, tmp_path)
+    assert read_config(tmp_path) == config
+    write_config(config, tmp_path)  # is the same run

@@ -41,7 +41,7 @@ class DimTargetsConfig(tfds.core.BuilderConfig):
 
     Attributes:
       chip_px: Height and width of a chip, pixels.
-      stride: Frames from F1 to F2, F2 to F3, F3 to F4.
+      stride: Frames from F1 to F2, F2 to F3, F3 to F4; negative if these come before F1.
       frame_step: Chips are cut at every frame_step-th frame.
       backgrounds_per_label: Background chips per chip with a label.
       seed: Seed of the positions of chips and of the choice of validation sequences.
@@ -67,7 +67,7 @@ class DimTargetsConfig(tfds.core.BuilderConfig):
     evidence: dict[str, Any] | None = None
 
     def __post_init__(self):
-        minima = {"chip_px": 1, "stride": 1, "frame_step": 1, "backgrounds_per_label": 0}
+        minima = {"chip_px": 1, "frame_step": 1, "backgrounds_per_label": 0}
         for key, minimum in minima.items():
             value = getattr(self, key)
             if value < minimum:

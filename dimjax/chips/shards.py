@@ -109,7 +109,7 @@ def make_shards(
 
 def with_frame_cache(sequence: Sequence, stride: int) -> Sequence:
     """Cache the frames that consecutive clips of a sequence share, so they read each once."""
-    cached = functools.lru_cache(maxsize=6 * stride + 1)(sequence.read)
+    cached = functools.lru_cache(maxsize=6 * abs(stride) + 1)(sequence.read)
     return dataclasses.replace(sequence, read=cached)
 
 

@@ -29,8 +29,9 @@ _INPUTS = {
     "frames": {
         "shape": ["B", 4, "H", "W"],
         "dtype": "float32",
-        "meaning": "F1, F2, F3, F4, raw grey levels, `stride` frames apart; detections are "
-        "those in F1. Batch, height and width are free.",
+        "meaning": "F1, F2, F3, F4, raw grey levels, `stride` frames apart, each later than the "
+        "one before or, if it is negative, earlier; detections are those in F1. Batch, height and "
+        "width are free.",
     },
     "scale": {
         "shape": ["B", 2],

@@ -9,7 +9,7 @@ loads JAX.
 import pandas as pd
 
 from dimjax.review import web
-from dimjax.runs.context import open_data_folder
+from dimjax.runs.context import clip_stride, open_data_folder
 from dimjax.runs.workdir import Paths
 from dimjax.settings_rules import INTEGER, TEXT, check_fields
 
@@ -29,7 +29,7 @@ def run(config, paths: Paths, reviewer: str | None = None, port: int = 0) -> Non
     check_fields("config.data.{}", config.data.to_dict(), {"folder": TEXT, "stride": INTEGER})
     folder = open_data_folder(config, paths)
     history = web.from_losses(lambda round: _read_losses(paths.of_round(round)))
-    stride, reviewer = config.data.stride, reviewer or ""
+    stride, reviewer = clip_stride(config), reviewer or ""
     web.serve(folder, paths.ledger, stride, reviewer, port, history, _announce)
 
 

@@ -17,7 +17,8 @@ evaluate, predict, refine, mine or report. The other verbs are
     review      serve the page on which a person decides the items that wait
     items       write the items that wait, for CVAT or Label Studio; with --input=FILE, take the
                 decisions from the COCO file that was edited there
-    detect      write detections, overlay pictures and videos of sequences
+    detect      write detections, overlay pictures and videos of sequences; with --input=-, an
+                address such as rtsp://camera/1 or a device, print those of a live stream
     export      write the detector as ONNX and StableHLO; with --labels=FORM, instead the labels of
                 the run, as its reviews corrected them: csv, coco, yolo, mot, masks or regions
 

@@ -30,12 +30,19 @@ def main() -> int | None:
     verb = argv[1] if len(argv) > 1 else "rounds"
     if verb == "detect" and (given.UNTRAINED.value or given.WORKDIR.value is None):
         verb = "detect --untrained"
+    if verb == "detect" and given.INPUT.present and _is_live(given.INPUT.value):
+        verb = "detect, live"
     if verb in ("check", "evaluate", "items") and given.INPUT.present:
         verb = f"{verb} --input"
     command = _VERBS.get(verb) or _main_job(verb)
     _check_flags(verb, command.flags)
     with doing(verb):
         return command.run()
+
+
+def _is_live(source: str) -> bool:
+    """Whether a source is a stream: standard input, an address that PyAV opens, or a device."""
+    return source == "-" or "://" in source or source.startswith("/dev/")
 
 
 def log_folder() -> str | None:
@@ -122,6 +129,15 @@ def _detect() -> None:
     detect.run(given.WORKDIR.value, *_outputs(), *options)
 
 
+def _detect_live() -> None:
+    from dimjax.commands import live
+    from dimjax.runs.run import load
+
+    _cache_compiled_programs()
+    trained = load(given.WORKDIR.value, given.ROUND.value, given.EPOCH.value, given.RUNTIME.value)
+    live.run(trained, given.INPUT.value)
+
+
 def _detect_untrained() -> None:
     from dimjax.commands import detect
 
@@ -148,6 +164,7 @@ _VERBS = {
     "check": _Verb(_check, _RUN),
     "check --input": _Verb(_check_folder, (given.INPUT,)),
     "detect": _Verb(_detect, (given.WORKDIR, *_DETECT, given.RUNTIME, *_CHECKPOINT)),
+    "detect, live": _Verb(_detect_live, (given.WORKDIR, given.INPUT, given.RUNTIME, *_CHECKPOINT)),
     "detect --untrained": _Verb(_detect_untrained, (given.UNTRAINED, *_DETECT, given.FALSE_ALARMS)),
     "evaluate --input": _Verb(
         _evaluate_folder, (*_RUN, given.INPUT, given.OUTPUT, given.SPLIT, *_CHECKPOINT)

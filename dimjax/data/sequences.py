@@ -197,26 +197,28 @@ def clip_frames(
     """Choose the frame numbers of the clip F1..F4 of a reference frame.
 
     F1 is t; F2..F4 are the first three of t+s, t+2s, t+3s, t-s, t-2s, t-3s that lie in the
-    sequence. Thus every frame can be a reference frame; for the last ones F2..F4 lie before it. All
-    four are the frame of a still image, which only networks with the input "single" can use.
+    sequence. Thus every frame can be a reference frame; for the last ones F2..F4 lie before it,
+    or, if the stride is negative, for the first ones after it. All four are the frame of a still
+    image, which only networks with the input "single" can use.
 
     Args:
       t: Reference frame.
-      length: Frames of the sequence: 1, or 4 or more at stride 1, 4 * stride + 1 or more otherwise.
-      stride: Frames between neighbours, s.
+      length: Frames of the sequence: 1, or 4 or more at stride 1 or -1, 4 * |s| + 1 or more
+        otherwise.
+      stride: Frames between neighbours, s; negative if F2..F4 come before F1.
       subject: Subject of an error.
 
     Raises:
-      InputError: The stride is below 1, or the sequence is too short for it.
+      InputError: The stride is 0, or the sequence is too short for it.
       IndexError: There is no frame t.
     """
-    if stride < 1:
-        raise InputError(subject, "stride must be 1 or more", stride, "Correct the stride.")
+    if not stride:
+        raise InputError(subject, "stride must not be 0", stride, "Correct the stride.")
     if length == 1 and t == 0:
         return (0, 0, 0, 0)
-    needed = 4 if stride == 1 else 4 * stride + 1
+    needed = 4 if abs(stride) == 1 else 4 * abs(stride) + 1
     if length < needed:
-        rule = f"clips of stride {stride} need {needed} frames or more"
+        rule = f"clips of stride {abs(stride)} need {needed} frames or more"
         raise InputError(subject, rule, length, "Choose a smaller stride or a longer sequence.")
     _check_index(t, length, subject)
     t = operator.index(t)

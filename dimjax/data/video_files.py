@@ -30,7 +30,7 @@ _PALETTE = "pal8"
 _PACKED_COLOUR = {"rgb24": 3, "bgr24": 3, "rgb0": 4, "bgr0": 4}  # bytes per pixel
 
 
-class _Format(NamedTuple):
+class StoredFormat(NamedTuple):
     """Storage format of the pixels of a video."""
 
     name: str  # FFmpeg's name, such as yuv420p or gray16le
@@ -51,7 +51,7 @@ def open_video(path: Path) -> Frames:
             rule = "a video must have a video stream that FFmpeg can decode"
             raise InputError(path, rule, "none", "Convert it losslessly, for instance to FFV1.")
         _check_streams(container, path)
-        form = _format(stream.codec_context.format, stream.height, stream.width, path)
+        form = stored_format(stream.codec_context.format, stream.height, stream.width, path)
         announced = stream.frames
         total, length, damaged = _count_packets(container.demux(stream))
     if damaged or length == 0 or announced not in (0, total):
@@ -99,7 +99,7 @@ def _count_packets(packets: Iterable[av.Packet]) -> tuple[int, int, int]:
 class _Reader:
     """Decodes forward and caches the latest frames; for older ones it starts again."""
 
-    def __init__(self, path: Path, form: _Format, length: int):
+    def __init__(self, path: Path, form: StoredFormat, length: int):
         self._path, self._form, self._length = path, form, length
         frame_bytes = form.height * form.width * form.dtype.itemsize
         self._capacity = max(MIN_CACHED_FRAMES, CACHE_BYTES // frame_bytes)
@@ -146,20 +146,29 @@ class _Reader:
         if frame.is_corrupt:
             rule = "a frame must be complete, not concealed by FFmpeg"
             raise InputError(subject, rule, "a damaged one", COPY_REMEDY)
-        form = _format(frame.format, frame.height, frame.width, subject)
+        form = stored_format(frame.format, frame.height, frame.width, subject)
         if form != self._form:
             rule = f"all frames must match the header, {_describe(self._form)}"
             remedy = "Make a separate sequence of each part."
             raise InputError(subject, rule, _describe(form), remedy)
-        if form.name in _PACKED_COLOUR:
-            plane = _plane(frame.planes[0], form, _PACKED_COLOUR[form.name])
-            return to_grey(plane.reshape(form.height, form.width, -1)[..., :3], subject)
-        if form.name == _PALETTE:
-            index, palette = frame.to_ndarray()  # palette [256, 4]: alpha, red, green, blue
-            return to_grey(palette[index][..., 1:], subject)
-        if form.name.startswith("gbrp"):
-            return to_grey(np.stack([_plane(p, form, 1) for p in frame.planes], axis=-1), subject)
-        return _plane(frame.planes[0], form, 1).copy()
+        return frame_pixels(frame, form, subject)
+
+
+def frame_pixels(frame: av.VideoFrame, form: StoredFormat, subject: str) -> np.ndarray:
+    """Return the grey levels of a decoded frame as a new array [H, W].
+
+    Raises:
+      InputError: It has colours.
+    """
+    if form.name in _PACKED_COLOUR:
+        plane = _plane(frame.planes[0], form, _PACKED_COLOUR[form.name])
+        return to_grey(plane.reshape(form.height, form.width, -1)[..., :3], subject)
+    if form.name == _PALETTE:
+        index, palette = frame.to_ndarray()  # palette [256, 4]: alpha, red, green, blue
+        return to_grey(palette[index][..., 1:], subject)
+    if form.name.startswith("gbrp"):
+        return to_grey(np.stack([_plane(p, form, 1) for p in frame.planes], axis=-1), subject)
+    return _plane(frame.planes[0], form, 1).copy()
 
 
 @contextmanager
@@ -176,7 +185,14 @@ def _captured_errors() -> Iterator[list[tuple[int, str, str]]]:
         av.logging.set_skip_repeated(skip)
 
 
-def _format(stored: av.VideoFormat | None, height: int, width: int, subject: object) -> _Format:
+def stored_format(
+    stored: av.VideoFormat | None, height: int, width: int, subject: object
+) -> StoredFormat:
+    """Return the storage format of a video's pixels.
+
+    Raises:
+      InputError: They are neither grey levels nor luma, nor colours that may be equal.
+    """
     name = stored.name if stored is not None else "unknown"
     bits = stored.components[0].bits if stored is not None else 0
     luma = name.startswith(("gray", "yuv")) and not name.startswith("grayf")
@@ -187,14 +203,14 @@ def _format(stored: av.VideoFormat | None, height: int, width: int, subject: obj
         remedy = f"Convert it without loss: ffmpeg -i IN -c:v ffv1 -pix_fmt {same} OUT.mkv."
         remedy = remedy if same else "Save grey levels of 8 to 16 bit."
         raise InputError(subject, rule, name, remedy)
-    return _Format(name, height, width, np.dtype(np.uint8 if bits == 8 else np.uint16))
+    return StoredFormat(name, height, width, np.dtype(np.uint8 if bits == 8 else np.uint16))
 
 
-def _describe(form: _Format) -> str:
+def _describe(form: StoredFormat) -> str:
     return f"{form.width}x{form.height} pixels {form.name}"
 
 
-def _plane(plane: av.video.plane.VideoPlane, form: _Format, samples: int) -> np.ndarray:
+def _plane(plane: av.video.plane.VideoPlane, form: StoredFormat, samples: int) -> np.ndarray:
     """Return the rows of a plane without padding, top row first: [H, W * samples]."""
     rows = np.frombuffer(plane, np.uint8).reshape(plane.height, abs(plane.line_size))
     stored = form.dtype.newbyteorder(">" if form.name.endswith("be") else "<")

@@ -26,8 +26,8 @@ def clips_of(
       sequence: Sequence; it is read in ascending order if the batches are ascending.
       batches: Numbers of reference frames, at most `size` in each batch. In a smaller batch the
         last clip is repeated, so that all batches have one shape.
-      stride: Frames from F1 to F2, F2 to F3, F3 to F4.
-      size: Clips in a batch. The buffer on the device holds max(4 * size, 2 * size + 6 * stride)
+      stride: Frames from F1 to F2, F2 to F3, F3 to F4; negative if these come before F1.
+      size: Clips in a batch. The buffer on the device holds max(4 * size, 2 * size + 6 * |stride|)
         frames.
 
     Raises:
@@ -36,7 +36,7 @@ def clips_of(
     height, width = sequence.shape[1:]
     # A batch may need 4 * size frames. A frame is needed again up to 3 * stride frames later; at
     # the end of the sequence, where clips run backwards, up to 6 * stride frames later.
-    capacity = max(4 * size, 2 * size + 6 * stride)
+    capacity = max(4 * size, 2 * size + 6 * abs(stride))
     buffer = jnp.zeros((capacity, height, width), sequence.dtype)
     slots: dict[int, int] = {}  # frame -> its slot in the buffer, oldest first
     for numbers in batches:

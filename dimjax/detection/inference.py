@@ -40,14 +40,16 @@ def detect_in_sequence(
     sequence: Sequence,
     frames: Iterable[int] | None = None,
     progress: Callable[[Iterable], Iterable] = iter,
+    scale: Scale | None = None,
 ) -> pd.DataFrame:
     """Detect objects in the frames of a sequence; each frame is read only once.
 
     Args:
       detector: Detector, e.g. from restore_detector.
-      sequence: Sequence; its level and noise are measured here.
+      sequence: Sequence.
       frames: Numbers of the reference frames; all if None.
       progress: Wraps the batches of frame numbers, e.g. a progress bar.
+      scale: Level and noise of the sequence; None measures them.
 
     Returns:
       Table with COLUMNS and dimjax.tracks.APPEARANCE: all detections with a score of at least 0.01,
@@ -58,7 +60,7 @@ def detect_in_sequence(
     check_length(length, detector.description["input"], f"sequence {sequence.name}")
     numbers = np.arange(length) if frames is None else np.asarray(list(frames), int)
     numbers = numbers[~np.isin(numbers, sequence.flat)]
-    scale = np.asarray(measure_scale(sequence), np.float32)
+    scale = np.asarray(measure_scale(sequence) if scale is None else scale, np.float32)
     size = max(1, min(len(numbers), _PIXELS_PER_CALL // (height * width)))
     batches = [numbers[i : i + size] for i in range(0, len(numbers), size)]
     scales = np.tile(scale, (size, 1))

@@ -18,7 +18,7 @@ from dimjax.progress import bar
 from dimjax.report import crops, curves, tables
 from dimjax.report.examples import choose_examples
 from dimjax.report.round_sections import sections
-from dimjax.runs.context import RoundContext
+from dimjax.runs.context import RoundContext, clip_stride
 from dimjax.runs.workdir import flat
 from dimjax.training.training_log import TrainingLog
 
@@ -110,7 +110,7 @@ def _draw_examples(context: RoundContext, figures: dict) -> dict[str, list[dict]
     Returns:
       Kind -> examples; each has its row, its picture and, for a false alarm, the nearest truth.
     """
-    folder, stride = context.folder, context.config.data.stride
+    folder, stride = context.folder, clip_stride(context.config)
     truth = context.reference[context.reference.sequence.isin(figures["sequences"])]
     detections = pd.read_csv(
         context.paths.detections, dtype={"sequence": "str"}, keep_default_na=False

@@ -14,7 +14,7 @@ from dimjax.data.labels import CATEGORIES, read_table
 from dimjax.data.scale import measure_scale
 from dimjax.detection.detector import Detector
 from dimjax.progress import bar, say
-from dimjax.runs.context import RoundContext
+from dimjax.runs.context import RoundContext, clip_stride
 from dimjax.tracks import (
     CategoryModel,
     Combination,
@@ -95,7 +95,7 @@ def _measured(context: RoundContext, labels: pd.DataFrame, names: list[str]) -> 
         chosen = labels[(labels.sequence == name) & labels.frame.isin(frames)]
         sequence = folder.sequence(name)
         noise_sigma = measure_scale(sequence).noise_sigma
-        appearance = measure_appearance(chosen, sequence, noise_sigma, context.config.data.stride)
+        appearance = measure_appearance(chosen, sequence, noise_sigma, clip_stride(context.config))
         parts.append(pd.concat([chosen, appearance], axis=1))
     return pd.concat(parts, ignore_index=True)
 

@@ -45,6 +45,8 @@ def one_of(*choices: str) -> Rule:
 _RULES = {
     "model.input": one_of(*CHANNELS),
     "training.optimizer": one_of("adamw", "adam"),
+    "training.checkpoint": one_of("last", "best"),
+    "data.reference": one_of("first", "last"),
     "rounds.start": one_of("last", "scratch"),
     "rounds.reviewer": one_of("human", "oracle", "auto"),
     "seed": at_least(0),
@@ -120,7 +122,8 @@ _TYPES = {
     **{f"training.{key}": INTEGER for key in ("epochs", "batch_size")},
     **{f"rounds.{key}": INTEGER for key in ("count", "later_epochs")},
     **{f"detection.{key}": INTEGER for key in ("max_detections", "tile_px", "margin_px")},
-    **{key: TEXT for key in ("data.folder", "model.backbone", "model.input")},
+    **{key: TEXT for key in ("data.folder", "data.reference", "model.backbone", "model.input")},
+    **{key: TEXT for key in ("training.start", "training.checkpoint")},
     **{key: TEXT for key in ("training.optimizer", "rounds.start", "rounds.reviewer")},
     **{key: SWITCH for key in ("model.bf16", "training.augment", "detection.camera_motion")},
     **{f"sky.settings.{name}": same_type(value) for name, value in SkyConfig()._asdict().items()},

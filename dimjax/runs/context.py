@@ -116,15 +116,16 @@ class RoundContext:
 
     @cached_property
     def linking(self) -> LinkingConfig:
-        """Settings of the linking, from the newest checkpoint of the round."""
+        """Settings of the linking, from the round's detector."""
         if self.proposes:
             from dimjax.detection.untrained import untrained_linking
 
             return untrained_linking()
         from dimjax.training import checkpoints  # loads JAX, which not every command needs
 
-        with checkpoints.saved_checkpoints(self.paths.checkpoints) as saved:
-            return linking_of(checkpoints.read_description(saved, None))
+        folder, epoch = self.checkpoint()
+        with checkpoints.saved_checkpoints(folder) as saved:
+            return linking_of(checkpoints.read_description(saved, epoch))
 
     @cached_property
     def new_sequences(self) -> list[str]:
@@ -139,10 +140,20 @@ class RoundContext:
         return sorted({sequence for sequence, split in pairs if split == "train"})
 
     def checkpoint(self, epoch: int | None = None) -> tuple[Path, int | None]:
-        """Find a checkpoint: its folder, and its epoch, by default the newest, None without any."""
-        folder = self.paths.checkpoints
-        epochs = [int(one.name) for one in folder.glob("*") if one.name.isdecimal()]
-        return folder, max(epochs, default=None) if epoch is None else epoch
+        """Find a checkpoint of the round.
+
+        Args:
+          epoch: Its epoch; None for that of the round's detector: the best one if
+            config.training.checkpoint asks for it and the round has one, or else the last one.
+
+        Returns:
+          Its folder, and its epoch, None if there is no checkpoint.
+        """
+        last, best = _epochs(self.paths.checkpoints), _epochs(self.paths.best)
+        wants_best = self.config.training.checkpoint == "best" and bool(best)
+        if (epoch is None and wants_best) or (epoch in best and epoch not in last):
+            return self.paths.best, best[-1]
+        return self.paths.checkpoints, (last[-1] if last else None) if epoch is None else epoch
 
     def of_round(self, number: int) -> "RoundContext":
         """Return the context of another round; the folder is shared."""
@@ -217,6 +228,11 @@ class RoundContext:
         return planting.apply(ledger.labels_as_of(db, self.number), planted), planted
 
 
+def _epochs(folder: Path) -> list[int]:
+    """Epochs of the checkpoints in a folder, in order."""
+    return sorted(int(one.name) for one in folder.glob("*") if one.name.isdecimal())
+
+
 def open_data_folder(config, paths: Paths) -> Folder:
     """Open the folder of raw sequences: the user's, or the simulated sky.
 
@@ -224,6 +240,11 @@ def open_data_folder(config, paths: Paths) -> Folder:
       InputError: There is no such folder, or it breaks a rule of its layout.
     """
     return open_folder(config.data.folder or paths.sky, layout_of(config))
+
+
+def clip_stride(config) -> int:
+    """Return the frames from F1 to F2; negative if F1 is the last frame of a clip."""
+    return config.data.stride if config.data.reference == "first" else -config.data.stride
 
 
 def layout_of(config) -> Layout:

@@ -13,10 +13,12 @@ import numpy as np
 import pandas as pd
 
 from dimjax.chips import examples
+from dimjax.data.scale import Scale
 from dimjax.data.sequences import Sequence, as_sequence, skip_repeated
 from dimjax.detection.detector import restore_detector
 from dimjax.detection.inference import detect_in_sequence
 from dimjax.detection.repeated_frames import new_frames, to_frames, to_places
+from dimjax.detection.streaming import Stream
 from dimjax.errors import InputError
 from dimjax.runs import config_rules, digests
 from dimjax.runs.context import RoundContext
@@ -66,7 +68,9 @@ class Run:
     @property
     def description(self) -> str:
         """Directory, round and epoch of the checkpoint, in words."""
-        return f"{self.paths.workdir}, round {self.paths.number}, epoch {self.epoch}"
+        folder, _ = self.context.checkpoint(self.epoch)
+        note = ", the best in validation" if folder == self.paths.best else ""
+        return f"{self.paths.workdir}, round {self.paths.number}, epoch {self.epoch}{note}"
 
     @property
     def config(self):
@@ -129,6 +133,21 @@ class Run:
         if not accepted:
             return table
         return to_frames(self.detector.accept(self.tracks(sequence, table, causal)), sequence)
+
+    def stream(self, scale: Scale | None = None) -> Stream:
+        """Return a state of the detector that takes one frame at a time, for live use.
+
+        Args:
+          scale: Level and noise of the frames; None measures them as the stream goes on.
+
+        Raises:
+          InputError: The run compensates the motion of the camera, which is measured on whole
+            sequences only.
+        """
+        if self.config.detection.camera_motion:
+            rule, remedy = "it must be off for a live stream", "Train without it."
+            raise InputError("config.detection.camera_motion", rule, True, remedy)
+        return Stream(self.detector, scale)
 
     def tracks(self, sequence: Sequence, detections: pd.DataFrame, causal: bool = False) -> Tracks:
         """Link the detections in a sequence; camera motion is taken out if the run does so.

@@ -24,6 +24,12 @@ from dimjax.training.training_log import TrainingLog
 
 _MAX_BYTES = 2**20  # of config.json
 
+# Keys that runs begun before them lack, with the value that these runs have.
+_LATER_KEYS = {
+    "data": {"reference": "first"},
+    "training": {"start": "", "checkpoint": "last"},
+}
+
 # Keys of a start, not of a run: they may differ each time. The default is one process.
 _START_KEYS = {"distributed": {"coordinator_address": "", "num_processes": 1, "process_id": 0}}
 
@@ -51,6 +57,7 @@ class Paths:
         self.new = self.round / "new.csv"
         self.examples = self.round / "examples"
         self.checkpoints = self.round / "checkpoints"
+        self.best = self.round / "best"
         self.training_log = TrainingLog(self.round)
         self.partial_epoch = self.round / "partial_epoch.npz"
         self.detections = self.round / "detections.csv"
@@ -173,7 +180,11 @@ def _read_saved(path: Path) -> dict[str, Any]:
         record = json.loads(path.read_text(encoding="utf-8"))
         config = record.get("config") if isinstance(record, dict) else None
         if isinstance(config, dict) and record.get("digest") == _digest(config):
-            return config
+            return config | {
+                section: later | config[section]
+                for section, later in _LATER_KEYS.items()
+                if section in config
+            }
     rule = "it must contain the configuration that the run began with"
     remedy = "Restore it, or choose another --workdir."
     raise InputError(path, rule, "a damaged or changed file", remedy)

@@ -25,7 +25,7 @@ from dimjax.label_noise import planting
 from dimjax.mining import read_mined
 from dimjax.progress import say
 from dimjax.runs import data_notes, intake
-from dimjax.runs.context import RoundContext
+from dimjax.runs.context import RoundContext, clip_stride
 from dimjax.training.inputs import uses_evidence
 
 # SNR is clipped at this quantile: below it lie false labels and hovering targets.
@@ -84,7 +84,7 @@ def make_chips(context: RoundContext, make_builder: Callable) -> None:
         labels=str(paths.labels),
         plan=str(paths.plan),
         chip_px=config.chips.chip_px,
-        stride=config.data.stride,
+        stride=clip_stride(config),
         evidence=config.evidence.to_dict() if uses_evidence(config.model.input) else None,
     )
     with contextlib.redirect_stdout(io.StringIO()):  # TFDS prints a download of unknown size
@@ -107,7 +107,7 @@ def _planted(context: RoundContext, labels: pd.DataFrame) -> pd.DataFrame:
     rng = np.random.default_rng([context.config.seed, context.number])
     held_out = [*context.splits.get("val", []), *context.splits.get("test", [])]
     labels = labels[~labels.sequence.isin(held_out)]
-    measured = suspects.measure_frames(labels, folder.sequence, context.config.data.stride)
+    measured = suspects.measure_frames(labels, folder.sequence, clip_stride(context.config))
     snr = measured.image_snr.clip(lower=measured.image_snr.quantile(_DIM_SHARE)).to_numpy()
     return planting.plant(labels, frames_of, share, rng, snr)
 

@@ -38,12 +38,13 @@ def run(context: RoundContext) -> dict:
     paths = context.paths
     if paths.evaluation.exists():
         return json.loads(paths.evaluation.read_text())
-    detector = restore_detector(paths.checkpoints)
+    checkpoint = context.checkpoint()
+    detector = restore_detector(*checkpoint)
     split = next(name for name in ("test", "val", "train") if name in context.splits)
     measured = measure(context, detector, context.splits[split])
     write_table(measured.detections, paths.detections)
     write_csv(measured.outcomes, paths.outcomes)
-    figures = {"split": split, **measured.figures}
+    figures = {"split": split, "epoch": checkpoint[1], **measured.figures}
     if split in examples.split_names(paths.prepared):
         figures["chips"] = _chips(context, detector, split)
     else:

@@ -22,7 +22,7 @@ def run(context: RoundContext) -> None:
     names = context.new_sequences
     if context.config.refinement.planted_share:
         names = context.trained_sequences + names
-    detector = restore_detector(paths.checkpoints)
+    detector = restore_detector(*context.checkpoint())
     tables = [
         detect_in_sequence(detector, folder.sequence(name))
         for name in bar(names, "predict", "sequence")

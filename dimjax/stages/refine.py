@@ -12,7 +12,7 @@ import pandas as pd
 from dimjax import ledger, suspects
 from dimjax.data.labels import write_table
 from dimjax.progress import say
-from dimjax.runs.context import RoundContext
+from dimjax.runs.context import RoundContext, clip_stride
 from dimjax.tracks import has_neighbour, link_labels
 
 
@@ -59,7 +59,7 @@ def find_suspects(
       decided: Items decided earlier, from ledger.item_table; these are not queued again.
     """
     config, paths, folder = context.config, context.paths, context.folder
-    names, stride = context.trained_sequences, config.data.stride
+    names, stride = context.trained_sequences, clip_stride(config)
     match_px = config.detection.match_px
     losses = paths.training_log.read_losses(suspects.LOSS_COLUMNS)
     all_labels, labels = labels, labels[labels.sequence.isin(names)]

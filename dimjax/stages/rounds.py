@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dimjax import report
 from dimjax.atomic_files import exclusive_lock
 from dimjax.errors import InputError, doing
-from dimjax.runs import config_rules, digests, intake
+from dimjax.runs import config_rules, digests, intake, start_weights
 from dimjax.runs.context import RoundContext, open_data_folder
 from dimjax.runs.workdir import Paths, check_workdir, write_config
 from dimjax.stages import (
@@ -66,11 +66,13 @@ def run(config, workdir: str, make_builder: Callable, last: str = "rounds") -> b
 
 def _all_rounds(config, workdir: str, make_builder: Callable, last: str) -> bool:
     paths, splits = Paths(workdir), config.sky.sequences
-    # All three raise before the run's directory is made.
+    # All of them raise before the run's directory is made.
     check_workdir(workdir, config.data.folder)
     if config.data.folder:
         splits = open_data_folder(config, paths).splits
     intake.check_count(config.rounds.count, splits)
+    if not any(paths.workdir.glob("rounds/*/checkpoints/*")):
+        start_weights.check(config)
     with sole_run(paths):
         write_config(config, workdir)
         with doing("simulate"):

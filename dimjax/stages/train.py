@@ -2,8 +2,9 @@
 
 After each epoch its losses, label outputs and figures are written, then its checkpoint. A killed
 training therefore resumes after the last checkpoint and ends as an undisturbed one would. One that
-is interrupted by Ctrl-C or SIGTERM ends after the running step and resumes there. After the last
-epoch the detector's thresholds are chosen on full frames of the validation split.
+is interrupted by Ctrl-C or SIGTERM ends after the running step and resumes there. The best epoch in
+validation is kept beside the last ones. After the last epoch the thresholds of the round's detector
+are chosen on full frames of the validation split.
 """
 
 import os
@@ -22,9 +23,9 @@ from dimjax.detection.inference import detect_in_chips
 from dimjax.evaluation.chip_tables import chip_labels
 from dimjax.evaluation.figures import best_f1
 from dimjax.progress import bar, say
-from dimjax.runs import digests
-from dimjax.runs.context import RoundContext
-from dimjax.runs.threshold_choice import choose_thresholds
+from dimjax.runs import digests, start_weights
+from dimjax.runs.context import RoundContext, clip_stride
+from dimjax.runs.detector_choice import choose_detector
 from dimjax.tracks import ScoreModel
 from dimjax.training import checkpoints, interrupts, meshes, processes, steps, train_state
 from dimjax.training.chip_feed import Chips, Streamed, chips_of
@@ -51,15 +52,16 @@ class _Training(NamedTuple):
 
 
 def run(context: RoundContext) -> None:
-    """Write paths.checkpoints and paths.training_log."""
+    """Write paths.checkpoints, paths.best and paths.training_log."""
     paths, log = context.paths, context.paths.training_log
     if log.is_complete:
         return
     processes.broadcast(context.number)
-    setup, state = _prepare(context)
     digests.keep_intact_epochs(paths)
+    setup, state = _prepare(context)
     with (
         checkpoints.open_checkpoints(paths.checkpoints) as saved,
+        checkpoints.open_checkpoints(paths.best, kept=1) as best,
         SummaryWriter(str(paths.round / "tensorboard")) as board,
     ):
         first = 0
@@ -69,6 +71,8 @@ def run(context: RoundContext) -> None:
         state, first = _synchronised(setup, state, first)
         log.require_epochs(first)
         log.drop_metrics_from(first)
+        # A process may have been killed between the two checkpoints of an epoch.
+        checkpoints.keep_best(best, log.metrics_so_far(), state, setup.detector.description)
         _announce(setup, first)
         for epoch in bar(range(first, context.epochs), "train", "epoch"):
             trained, rate = _train_one(setup, state, epoch, timed=epoch == first)
@@ -77,7 +81,12 @@ def run(context: RoundContext) -> None:
                 figures = _log_epoch(setup, trained, rate)
                 for name, value in figures.items():
                     board.add_scalar(name, value, epoch)
-                checkpoints.save(saved, epoch, state, _description(setup, trained))
+                description = setup.detector.description
+                checkpoints.keep_best(best, log.metrics_so_far(), state, description)
+                if epoch == context.epochs - 1:
+                    arguments = setup.detector, best, _variables(state)
+                    description = choose_detector(context, *arguments)
+                checkpoints.save(saved, epoch, state, description)
                 digests.record_epoch(paths, epoch)
                 paths.partial_epoch.unlink(missing_ok=True)
             processes.barrier()
@@ -104,7 +113,7 @@ def describe(config) -> dict:
         "bf16": config.model.bf16,
         "input": config.model.input,
         "evidence": config.evidence.to_dict() if uses_evidence(config.model.input) else None,
-        "stride": config.data.stride,
+        "stride": clip_stride(config),
         "threshold": {"target": 0.5, "interference": 0.5},
         "track_threshold": {"target": 0.5, "interference": 0.5},  # for dimjax.tracks.score
         "causal_threshold": {"target": 0.5, "interference": 0.5},
@@ -141,8 +150,9 @@ def _prepare(context: RoundContext) -> tuple[_Training, train_state.TrainState]:
     )
     channels = CHANNELS[config.model.input]
     state = train_state.initial_state(model, optimizer, own_mesh, channels, stride, key)
-    if not context.trains_first and config.rounds.start == "last":
-        state = train_state.warm_start(state, _last_variables(context), own_mesh)
+    variables = _first_variables(context)
+    if variables is not None:
+        state = train_state.warm_start(state, variables, own_mesh)
     setup = _Training(
         context=context,
         mesh=mesh,
@@ -200,9 +210,13 @@ def _order(setup: _Training, epoch: int) -> np.ndarray:
     return steps.epoch_order(len(setup.data), config.training.batch_size, seed)
 
 
-def _last_variables(context: RoundContext) -> dict:
-    """The final weights of the round before this one."""
-    return restore_detector(context.of_round(context.number - 1).paths.checkpoints).variables
+def _first_variables(context: RoundContext) -> dict | None:
+    """Weights to start from; None for random ones, or if the round has a checkpoint already."""
+    if context.checkpoint()[1] is not None:
+        return None
+    if context.trains_first or context.config.rounds.start == "scratch":
+        return start_weights.read(context.config)
+    return restore_detector(*context.of_round(context.number - 1).checkpoint()).variables
 
 
 def _announce(setup: _Training, first: int) -> None:
@@ -244,15 +258,6 @@ def _train_one(
         path, epoch, setup.train_steps, state, setup.chips, order, progress
     )
     return trained, taken / (time.monotonic() - started)
-
-
-def _description(setup: _Training, trained: PartialEpoch) -> dict:
-    """The description of the detector after an epoch; after the last one, with its thresholds."""
-    description = setup.detector.description
-    if trained.epoch < setup.context.epochs - 1:
-        return description
-    detector = setup.detector._replace(variables=_variables(trained.state))
-    return {**description, **choose_thresholds(setup.context, detector)}
 
 
 def _log_epoch(setup: _Training, trained: PartialEpoch, rate: float) -> dict[str, float]:

@@ -79,7 +79,7 @@ def _clips(
     for t in numbers:
         clip = sequence.clip_frames(t, stride)
         # At the end of a sequence F2..F4 lie before F1.
-        frames = {k: frame for k, frame in frames.items() if k >= t - 6 * stride}
+        frames = {k: frame for k, frame in frames.items() if k >= t - 6 * abs(stride)}
         frames |= {k: sequence.frame(k) for k in sorted(clip) if k not in frames}
         yield t, [frames[k] for k in clip]
 

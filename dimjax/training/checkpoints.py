@@ -8,12 +8,14 @@ atomically. Restoring one into another model is an error that names the paramete
         state, description = restore(checkpoints, like=state)
 """
 
+import json
 from pathlib import Path
 
 import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
+from dimjax.atomic_files import write_text
 from dimjax.errors import InputError
 from dimjax.training.train_state import TrainState
 
@@ -32,11 +34,15 @@ def saved_checkpoints(directory: Path) -> ocp.CheckpointManager:
     return open_checkpoints(directory)
 
 
-def open_checkpoints(directory: Path) -> ocp.CheckpointManager:
+def open_checkpoints(directory: Path, kept: int = _KEPT) -> ocp.CheckpointManager:
     """Open the checkpoints of a training, one an epoch, for writing.
 
-    The three newest ones are kept. The folder is created if it is missing. If there are several
+    The newest ones are kept. The folder is created if it is missing. If there are several
     processes, this one reads and writes without the others.
+
+    Args:
+      directory: Their folder.
+      kept: Number of checkpoints that are kept.
     """
     this_process = ocp.options.MultiprocessingOptions()
     if jax.process_count() > 1:
@@ -46,7 +52,7 @@ def open_checkpoints(directory: Path) -> ocp.CheckpointManager:
         )
     Path(directory).mkdir(parents=True, exist_ok=True)
     options = ocp.CheckpointManagerOptions(
-        max_to_keep=_KEPT,
+        max_to_keep=kept,
         create=False,
         enable_async_checkpointing=False,
         multiprocessing_options=this_process,
@@ -76,15 +82,42 @@ def save(
     )
 
 
+def keep_best(
+    best: ocp.CheckpointManager, metrics: list[dict], state: TrainState, description: dict
+) -> None:
+    """Save the state after the newest epoch if its F1 in validation is the highest so far.
+
+    Args:
+      best: Checkpoints from open_checkpoints, of which one is kept.
+      metrics: Figures of all epochs up to the newest, see dimjax.training.training_log.
+      state: State after the newest epoch.
+      description: Description of its detector.
+    """
+    f1 = [figures["val/f1"] for figures in metrics if "val/f1" in figures]
+    if f1 and f1[-1] > max(f1[:-1], default=-1.0) and metrics[-1]["epoch"] not in best.all_steps():
+        save(best, metrics[-1]["epoch"], state, description)
+
+
+def complete_description(directory: Path, chosen: dict) -> None:
+    """Replace fields in the description of all checkpoints in a folder, by a file beside it."""
+    write_text(_completion(directory), json.dumps(chosen, indent=1) + "\n")
+
+
+def _completion(directory: Path) -> Path:
+    return Path(directory).with_suffix(".json")
+
+
 def read_description(checkpoints: ocp.CheckpointManager, epoch: int | None = None) -> dict:
-    """Read the description in a checkpoint, by default the newest.
+    """Read the description in a checkpoint, by default the newest, with the fields chosen later.
 
     Raises:
       InputError: There is no such checkpoint.
     """
     epoch = _resolve_epoch(checkpoints, epoch)
     args = ocp.args.Composite(description=ocp.args.JsonRestore())
-    return checkpoints.restore(epoch, args=args)["description"]
+    description = checkpoints.restore(epoch, args=args)["description"]
+    completion = _completion(checkpoints.directory)
+    return description | (json.loads(completion.read_text()) if completion.exists() else {})
 
 
 def restore(

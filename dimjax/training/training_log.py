@@ -175,6 +175,11 @@ class TrainingLog:
         kept = [line for line in lines if line.endswith("}") and json.loads(line)["epoch"] < epoch]
         write_text(self.metrics, "".join(f"{line}\n" for line in kept))
 
+    def metrics_so_far(self) -> list[dict[str, float]]:
+        """Read the figures of the epochs that are trained, each with its "epoch"."""
+        lines = self.metrics.read_text().splitlines() if self.metrics.exists() else []
+        return [json.loads(line) for line in lines]
+
     def read_metrics(self) -> list[dict[str, float]]:
         """Read the figures of every epoch of a completed training, each with its "epoch".
 

@@ -1,0 +1,34 @@
+"""Frames of a camera or of a network address, as they come, by PyAV.
+
+    for frame in live_frames("rtsp://camera/1"):        # [H, W] uint8 or uint16
+        ...
+
+Sources: "-", a video file on standard input such as Matroska or MPEG-TS; an address with ://, e.g.
+rtsp, udp or http; a device such as /dev/video0.
+"""
+
+import sys
+from collections.abc import Iterator
+
+import av
+import numpy as np
+
+from dimjax.data.frame_files import readable
+from dimjax.data.video_files import frame_pixels, stored_format
+
+_DEVICES = "/dev/"
+
+
+def live_frames(source: str) -> Iterator[np.ndarray]:
+    """Yield the luma plane of each frame, [H, W].
+
+    Raises:
+      InputError: The source cannot be opened, or its pixels are neither grey nor luma.
+    """
+    file = sys.stdin.buffer if source == "-" else source
+    form = "v4l2" if source.startswith(_DEVICES) else None
+    with readable(source), av.open(file, format=form) as container:
+        for number, frame in enumerate(container.decode(video=0)):
+            subject = f"{source} frame {number}"
+            stored = stored_format(frame.format, frame.height, frame.width, subject)
+            yield frame_pixels(frame, stored, subject)

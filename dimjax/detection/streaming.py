@@ -1,0 +1,185 @@
+"""A detector on a live stream: frames come one at a time, each is answered as soon as it can be.
+
+    stream = Stream(detector)
+    for image in camera:                                # [H, W] uint8 or uint16
+        for answer in stream.push(image):
+            answer.frame, answer.detections, answer.tracks
+    stream.finish()                                     # the frames that no later ones will follow
+
+A frame is answered once the frames of its clip and of its evidence window are there: `delay` frames
+later, 0 with data.reference="last" and evidence.reference="last". Detections are accepted by the
+past of their tracks, as by `detect(frames, causal=True)`; the results are the same if the grey
+scale is. The scale is measured on the first frames and again as the stream goes on.
+"""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from dimjax.data.scale import Scale, measure_scale
+from dimjax.data.sequences import Sequence, as_sequence, clip_frames
+from dimjax.detection.detector import Detector
+from dimjax.detection.inference import detect_in_sequence
+from dimjax.errors import InputError
+from dimjax.motion.windows import window_of
+from dimjax.tracks import Tracks
+
+_ENDLESS = 10**9  # frames of a stream whose end is unknown
+_SCALE_FRAMES = 32  # newest frames that the scale is measured on
+_REMEASURED = 64  # frames from one measurement of the scale to the next
+_HISTORY = 96  # frames whose detections are linked; older parts of a track are forgotten
+
+
+class Answer(NamedTuple):
+    """Results in a frame of a stream."""
+
+    frame: int  # from 0
+    detections: pd.DataFrame  # accepted ones, as from dimjax.detection.detector.Detector.accept
+    tracks: pd.DataFrame  # positions of confirmed tracks in this frame: track, x, y, ...
+
+
+class Stream:
+    """A detector that takes one frame at a time.
+
+    Args:
+      detector: Detector, e.g. from restore_detector.
+      scale: Level and noise of the frames; None measures them on the newest ones.
+      name: Name of the stream, with which the names of its tracks begin.
+    """
+
+    def __init__(self, detector: Detector, scale: Scale | None = None, name: str = "stream"):
+        self._detector, self._name = detector, name
+        self._stride, self._evidence = detector.description["stride"], detector.evidence
+        self._scale, self._is_fixed = scale, scale is not None
+        self._frames: dict[int, np.ndarray] = {}  # those that are still needed, in order
+        self._count = self._answered = 0
+        self._detections: list[pd.DataFrame] = []
+        self._names = _TrackNames(name)
+        window = 0 if self._evidence is None else self._evidence.frames * self._evidence.stride
+        self._back = max(4 * abs(self._stride), window)  # frames before one that it may need
+
+    @property
+    def delay(self) -> int:
+        """Frames after a frame that its answer needs, once the stream is under way."""
+        return self._last_needed(self._back) - self._back
+
+    def push(self, frame: np.ndarray) -> list[Answer]:
+        """Take the next frame [H, W]; return the answers that it makes possible, in order.
+
+        Raises:
+          InputError: The frame differs in size or type from those before it.
+        """
+        frame = as_sequence(np.asarray(frame)[None], self._name).frame(0)
+        self._check(frame)
+        self._frames[self._count] = frame
+        self._count += 1
+        if self._count >= _SCALE_FRAMES and not self._is_fixed:
+            self._measure_scale()
+        if self._scale is None:
+            return []
+        answers = []
+        while self._last_needed(self._answered) < self._count:
+            answers.append(self._answer(self._last_needed(self._answered) + 1))
+        self._forget()
+        return answers
+
+    def finish(self) -> list[Answer]:
+        """Answer the last frames, with clips and windows that lie before them.
+
+        Raises:
+          InputError: The stream was too short.
+        """
+        if self._scale is None and self._count:
+            self._scale = measure_scale(self._newest(self._count))
+        return [self._answer(self._count) for _ in range(self._answered, self._count)]
+
+    def _check(self, frame: np.ndarray) -> None:
+        first = next(iter(self._frames.values()), frame)
+        if frame.shape != first.shape or frame.dtype != first.dtype:
+            rule = f"all frames must be {first.dtype} of shape {first.shape}"
+            value = f"{frame.dtype} of shape {frame.shape}"
+            raise InputError(
+                f"{self._name} frame {self._count}", rule, value, "Begin a new stream."
+            )
+
+    def _measure_scale(self) -> None:
+        if self._scale is None or self._count % _REMEASURED == 0:
+            self._scale = measure_scale(self._newest(_SCALE_FRAMES))
+
+    def _newest(self, count: int) -> Sequence:
+        newest = [self._frames[t] for t in range(self._count - count, self._count)]
+        return as_sequence(np.stack(newest), self._name)
+
+    def _last_needed(self, t: int) -> int:
+        """Return the last frame that the answer of frame t needs."""
+        needed = [*clip_frames(t, _ENDLESS, self._stride), 4 * abs(self._stride)]
+        if self._evidence is not None:
+            needed += window_of(t, _ENDLESS, self._evidence).frames
+        return max(needed)
+
+    def _answer(self, length: int) -> Answer:
+        """Search the next frame in the first `length` frames; link and accept its detections."""
+        t = self._answered
+        first = max(0, t - self._back)
+        height, width = self._frames[t].shape
+        part = Sequence(
+            self._name,
+            Path(),
+            (length - first, height, width),
+            self._frames[t].dtype,
+            lambda k: self._frames[k + first].copy(),
+        )
+        table = detect_in_sequence(self._detector, part, [t - first], scale=self._scale)
+        self._detections.append(table.assign(frame=t))
+        self._detections = self._detections[-_HISTORY:]
+        self._answered += 1
+        linked = pd.concat(self._detections, ignore_index=True)
+        tracks = self._names.renamed(self._detector.link(linked, causal=True), t >= _HISTORY)
+        accepted = self._detector.accept(tracks)
+        points = tracks.points[tracks.points.confirmed & (tracks.points.frame == t)]
+        detections = accepted[accepted.frame == t].reset_index(drop=True)
+        return Answer(t, detections, points.drop(columns="confirmed").reset_index(drop=True))
+
+    def _forget(self) -> None:
+        oldest = min(self._answered - self._back, self._count - _SCALE_FRAMES)
+        for t in [t for t in self._frames if t < oldest]:
+            del self._frames[t]
+
+
+class _TrackNames:
+    """Names of tracks that stay the same after the first detections of a track are forgotten."""
+
+    def __init__(self, stream: str):
+        self._stream = stream
+        self._name_of: dict[tuple, str] = {}  # frame, x, y of a detection -> name of its track
+        self._next = 0
+
+    def renamed(self, tracks: Tracks, is_cut: bool) -> Tracks:
+        """Give each track the name that its detections had before.
+
+        Args:
+          tracks: Tracks in the newest frames.
+          is_cut: Whether earlier frames are forgotten; before, the names are right as they are.
+        """
+        rows = tracks.detections[tracks.detections.track != ""]
+        keys = list(zip(rows.frame, rows.x, rows.y, strict=True))
+        names: dict[str, str] = {}
+        for key, track in zip(keys, rows.track, strict=True) if is_cut else ():
+            earlier = self._name_of.get(key)
+            if track not in names and earlier is not None and earlier not in names.values():
+                names[track] = earlier
+        for track in rows.track.unique():
+            self._next = self._next if is_cut else max(self._next, _number(track) + 1)
+            if track not in names:
+                names[track] = f"{self._stream}/{self._next}" if is_cut else track
+                self._next += is_cut
+        self._name_of = dict(zip(keys, map(names.get, rows.track), strict=True))
+        detections = tracks.detections.assign(track=tracks.detections.track.replace(names))
+        points = tracks.points.assign(track=tracks.points.track.replace(names))
+        return tracks._replace(detections=detections, points=points)
+
+
+def _number(track: str) -> int:
+    return int(track.rpartition("/")[2])

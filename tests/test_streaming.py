@@ -1,0 +1,150 @@
+"""Live detection: one frame at a time gives what the whole sequence gives."""
+
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import av
+import numpy as np
+import pandas as pd
+import pytest
+
+import dimjax
+from dimjax.data.live_video import live_frames
+from dimjax.data.scale import measure_scale
+from dimjax.data.sequences import as_sequence, clip_frames
+from dimjax.detection.detector import make_detector
+from dimjax.detection.inference import detect_in_sequence
+from dimjax.detection.streaming import Stream
+from dimjax.errors import InputError
+from dimjax.motion import EvidenceConfig
+
+ROOT = Path(__file__).parent.parent
+FRAMES = 40
+
+
+@pytest.fixture(scope="module")
+def frames():
+    """A bright target on a straight path through noise, [T, H, W]."""
+    rng = np.random.default_rng(0)
+    images = rng.normal(1000, 10, (FRAMES, 48, 64))
+    for t in range(FRAMES):
+        images[t, 20 + t // 4, 10 + t] += 300
+    return images.round().astype(np.uint16)
+
+
+def detector_of(run, stride):
+    """The run's detector with another stride, which accepts even its weakest detections."""
+    accepts_all = {"target": 0.0, "interference": 0.0}
+    changed = {"stride": stride, "causal_threshold": accepts_all, "max_detections": 5}
+    description = run.detector.description | changed
+    return make_detector(run.detector.model, run.detector.variables, description)
+
+
+def answers_of(stream, frames):
+    """All answers, and the number of frames that had come when each was given."""
+    answers = [(answer, t + 1) for t, frame in enumerate(frames) for answer in stream.push(frame)]
+    return answers + [(answer, len(frames)) for answer in stream.finish()]
+
+
+@pytest.mark.parametrize(("stride", "delay"), [(2, 6), (-2, 0)])
+def test_a_stream_gives_what_the_whole_sequence_gives(tiny_run, frames, stride, delay):
+    detector = detector_of(dimjax.load(tiny_run), stride)
+    sequence = as_sequence(frames, "stream")
+    scale = measure_scale(sequence)
+    tracks = detector.link(detect_in_sequence(detector, sequence), causal=True)
+    expected = detector.accept(tracks)
+    stream = Stream(detector, scale)
+    answers = answers_of(stream, frames)
+    assert stream.delay == delay
+    assert [answer.frame for answer, _ in answers] == list(range(FRAMES))
+    assert all(seen == answer.frame + 1 + delay for answer, seen in answers[8 : FRAMES - delay])
+    found = pd.concat([answer.detections for answer, _ in answers], ignore_index=True)
+    assert len(found) > 3 * FRAMES
+    pd.testing.assert_frame_equal(found, expected, rtol=1e-3, atol=1e-3, check_dtype=False)
+    points = tracks.points[tracks.points.confirmed]
+    assert len(points) == sum(len(answer.tracks) for answer, _ in answers)
+
+
+def test_the_scale_is_measured_on_the_first_frames(tiny_run, frames):
+    stream = dimjax.load(tiny_run).stream()
+    answers = answers_of(stream, frames)
+    assert answers[0][1] == 32 and [answer.frame for answer, _ in answers] == list(range(FRAMES))
+
+
+def test_a_track_keeps_its_name_when_its_beginning_is_forgotten(tiny_run, frames, monkeypatch):
+    monkeypatch.setattr("dimjax.detection.streaming._HISTORY", 12)
+    detector = detector_of(dimjax.load(tiny_run), -1)
+    scale = measure_scale(as_sequence(frames))
+
+    def rows(detector, part, numbers, scale):  # one detection a frame, on the path of the target
+        t = 4 if len(part) < 5 else int(part.frame(len(part) - 1)[0, 0])
+        columns = {"sequence": "stream", "frame": numbers, "x": 10.5 + t, "y": 20.5, "w": 3.0}
+        return pd.DataFrame(columns | {"h": 3.0, "category": "target", "score": 0.9})
+
+    monkeypatch.setattr("dimjax.detection.streaming.detect_in_sequence", rows)
+    numbered = np.arange(FRAMES, dtype=np.uint16)[:, None, None] * np.ones((1, 48, 64), np.uint16)
+    answers = [answer for answer, _ in answers_of(Stream(detector, scale), numbered)]
+    names = {name for answer in answers[8:] for name in answer.tracks.track}
+    assert len(names) == 1 and len(answers[-1].tracks) == 1
+
+
+def test_a_frame_of_another_size_is_refused(tiny_run, frames):
+    stream = dimjax.load(tiny_run).stream()
+    stream.push(frames[0])
+    with pytest.raises(InputError, match="stream frame 1: all frames must be uint16 of shape"):
+        stream.push(frames[1][:40])
+    with pytest.raises(InputError, match="must be an array"):
+        stream.push(frames[1].astype(float))
+
+
+@pytest.mark.parametrize(
+    ("evidence", "stride", "delay"),
+    [("middle", 1, 3), ("middle", -1, 3), ("last", -1, 0), ("first", 1, 7), ("last", 2, 6)],
+)
+def test_the_delay_follows_from_clip_and_window(tiny_run, evidence, stride, delay):
+    detector = dimjax.load(tiny_run).detector
+    settings = EvidenceConfig(reference=evidence)._asdict()
+    description = detector.description | {"stride": stride, "evidence": settings}
+    assert Stream(detector._replace(description=description)).delay == delay
+
+
+@pytest.mark.parametrize(
+    ("t", "expected"), [(9, (9, 7, 5, 3)), (4, (4, 2, 0, 6)), (0, (0, 2, 4, 6))]
+)
+def test_with_a_negative_stride_the_other_frames_come_before(t, expected):
+    assert clip_frames(t, 10, -2) == expected
+
+
+def video(frames) -> bytes:
+    file = io.BytesIO()
+    with av.open(file, "w", format="matroska") as container:
+        stream = container.add_stream("ffv1", rate=25)
+        stream.width, stream.height, stream.pix_fmt = frames.shape[2], frames.shape[1], "gray16le"
+        for frame in frames:
+            packets = stream.encode(av.VideoFrame.from_ndarray(frame, "gray16le"))
+            container.mux(packets)
+        container.mux(stream.encode())
+    return file.getvalue()
+
+
+def test_live_frames_are_those_of_the_video(frames, tmp_path):
+    path = tmp_path / "a.mkv"
+    path.write_bytes(video(frames))
+    assert (np.stack(list(live_frames(f"file://{path}"))) == frames).all()
+    with pytest.raises(InputError, match="nothing.mkv"):
+        next(live_frames(f"file://{tmp_path}/nothing.mkv"))
+
+
+def test_detect_reads_a_video_on_standard_input_and_prints_lines_of_json(tiny_run, frames):
+    command = [sys.executable, "main.py", "detect", f"--workdir={tiny_run}", "--input=-"]
+    done = subprocess.run(command, input=video(frames), capture_output=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [line["frame"] for line in lines] == list(range(FRAMES))
+    assert set(lines[0]) == {"frame", "milliseconds", "detections", "tracks"}
+    notes = done.stderr.decode()
+    assert "a frame is answered 3 frames later\n" in notes
+    assert f"{FRAMES} frames, " in notes and "latency after the last frame" in notes
