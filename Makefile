@@ -1,6 +1,7 @@
 # make demo     the whole job on a small simulated sky, in minutes on two cores: see runs/demo
 # make test     the tests
 # make faults   kill, fill, damage and mutate toy runs for hours: docs/reliability.md
+# make docs     the documentation as a site, in site.work/
 # make check    format, lint, language of the prose, and no task left open
 #
 # Each sets up what it needs in .venv first. PYTHON=python3.12 chooses another Python.
@@ -8,7 +9,7 @@
 PYTHON ?= python3
 install := .venv/bin/pip install -qq -c constraints.txt
 
-.PHONY: help demo test faults check
+.PHONY: help demo test faults docs check
 
 help:
 	@sed -n 's/^# \{0,1\}//p' Makefile
@@ -21,6 +22,9 @@ test: .venv/installed-dev
 
 faults: .venv/installed-dev
 	.venv/bin/python -m tests.faults.campaign
+
+docs: .venv/installed-docs
+	.venv/bin/mkdocs build --quiet
 
 check: .venv/installed-dev
 	.venv/bin/ruff format --check . .ci/prose
@@ -40,4 +44,9 @@ check: .venv/installed-dev
 .venv/installed-dev: .venv/installed
 	@echo 'installing the tools for its tests'
 	@$(install) -e '.[dev]'
+	@touch $@
+
+.venv/installed-docs: .venv/installed
+	@echo 'installing the tools for the documentation'
+	@$(install) -e '.[docs]'
 	@touch $@
