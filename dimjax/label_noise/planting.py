@@ -74,7 +74,8 @@ def plant(
 def read(path: Path) -> pd.DataFrame:
     """Read the planted errors of a round."""
     texts = {name: "str" for name in ("kind", "sequence", "category", "track", "source")}
-    return pd.read_csv(path, dtype=texts, keep_default_na=False)
+    numbers = {"label": "int64", "frame": "int64", **dict.fromkeys("xywh", "float64")}
+    return pd.read_csv(path, dtype=texts | numbers, keep_default_na=False)
 
 
 def apply(labels: pd.DataFrame, planted: pd.DataFrame) -> pd.DataFrame:

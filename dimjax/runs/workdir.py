@@ -126,18 +126,19 @@ def check_links(workdir: str | Path) -> None:
 def write_config(config: config_dict.ConfigDict, workdir: str | Path) -> None:
     """Save a run's configuration with versions; a run is never resumed with other keys.
 
+    Only rounds.count may differ, and be higher: the run then goes on with further rounds.
+
     Raises:
       InputError: The directory holds a run of another configuration; the keys are named.
     """
     paths = Paths(workdir)
-    plain = {key: value for key, value in config.to_dict().items() if key not in _START_KEYS}
     record = {
-        "config": json.loads(json.dumps(plain)),
+        "config": json.loads(json.dumps(_without_start(config))),
         "versions": {"dimjax": dimjax.__version__, "jax": metadata.version("jax")},
     }
     record["digest"] = _digest(record["config"])
     check_links(workdir)
-    if paths.config.exists():
+    if paths.config.exists() and not adds_rounds(config, workdir):
         saved = flat(_read_saved(paths.config))
         given = flat(record["config"])
         differing = sorted(k for k in saved.keys() | given.keys() if saved.get(k) != given.get(k))
@@ -152,6 +153,20 @@ def write_config(config: config_dict.ConfigDict, workdir: str | Path) -> None:
             )
         return
     write_text(paths.config, json.dumps(record, indent=2) + "\n")
+
+
+def adds_rounds(config: config_dict.ConfigDict, workdir: str | Path) -> bool:
+    """Whether a configuration is that of an existing run, but for a higher number of rounds."""
+    path = Paths(workdir).config
+    if not path.exists():
+        return False
+    saved, given = flat(_read_saved(path)), flat(json.loads(json.dumps(_without_start(config))))
+    counts = saved.pop("rounds.count", 0), given.pop("rounds.count")
+    return saved == given and counts[0] < counts[1]
+
+
+def _without_start(config: config_dict.ConfigDict) -> dict[str, Any]:
+    return {key: value for key, value in config.to_dict().items() if key not in _START_KEYS}
 
 
 def read_config(workdir: str | Path) -> config_dict.ConfigDict:

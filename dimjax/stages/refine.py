@@ -15,6 +15,9 @@ from dimjax.progress import say
 from dimjax.runs.context import RoundContext, clip_stride
 from dimjax.tracks import has_neighbour, link_labels
 
+# Share of the labels that is queued for each kind of error in a round without planted errors.
+_UNCALIBRATED_SHARE = 0.02
+
 
 class RefinementResult(NamedTuple):
     """A ranking of labels and proposed labels, with all that review items are made from."""
@@ -41,7 +44,12 @@ def run(context: RoundContext) -> None:
         ledger.add_items(db, items, stage="refine")
     table = suspects.worst_kind(result.ranked[~result.ranked.planted])
     write_table(table.drop(columns="row"), paths.suspects)
-    if not settings.loss_threshold:
+    if not len(planted):
+        say(
+            "no errors were planted into the labels of this round: the worst "
+            f"{_UNCALIBRATED_SHARE:.0%} for each kind of error are queued, without a probability"
+        )
+    elif not settings.loss_threshold:
         for kind in result.ranked[result.ranked.cut_off.isna()].kind.unique():
             say(f"{kind}: too few planted errors in the ranking, none of this kind is queued")
     say(f"{len(result.queued)} of {len(result.labels)} labels are suspect, in {len(items)} items")
@@ -71,7 +79,9 @@ def find_suspects(
     proposals = suspects.propose(labels, losses, tracks, label_tracks, folder.shapes, match_px)
     measured = suspects.measure_frames(proposals, folder.sequence, stride)
     proposals = suspects.add_frame_evidence(proposals, measured)
-    matched = suspects.match_planted(planted, labels, proposals, match_px)
+    matched = None
+    if len(planted):
+        matched = suspects.match_planted(planted, labels, proposals, match_px)
     ranked = suspects.rank(labels, measures, proposals, matched, config.refinement.target_recall)
     queued = above_threshold(config.refinement, suspects.worst_kind(ranked), measures)
     queued = queued[~already_decided(queued, proposals, decided, match_px)]
@@ -99,6 +109,9 @@ def above_threshold(settings, worst: pd.DataFrame, measures: pd.DataFrame) -> pd
       Rows of `worst`; with a loss_threshold their score is the loss.
     """
     worst = worst[~worst.planted]
+    if settings.loss_threshold == 0 and worst.cut_off.isna().all() and worst.probability.any():
+        # Without planted errors the probability is a rank.
+        return worst[worst.probability > 1 - _UNCALIBRATED_SHARE].assign(probability=0.0)
     if settings.loss_threshold == 0:
         return worst[worst.probability >= worst.cut_off.clip(lower=settings.min_probability)]
     worst = worst.assign(score=worst.label.map(measures.last_loss))  # NaN without a label

@@ -13,10 +13,17 @@ from collections.abc import Callable
 
 from dimjax import report
 from dimjax.atomic_files import exclusive_lock
-from dimjax.errors import InputError, doing
+from dimjax.errors import InputError, doing, program
+from dimjax.progress import say
 from dimjax.runs import config_rules, digests, intake, start_weights
 from dimjax.runs.context import RoundContext, open_data_folder
-from dimjax.runs.workdir import Paths, check_workdir, write_config
+from dimjax.runs.workdir import (
+    Paths,
+    adds_rounds,
+    check_workdir,
+    read_config,
+    write_config,
+)
 from dimjax.stages import (
     STAGES,
     build,
@@ -30,6 +37,9 @@ from dimjax.stages import (
     train,
 )
 from dimjax.training import processes
+
+# Stages of the rounds that end with a review.
+_REVIEW_STAGES = ("predict", "refine", "mine")
 
 
 def run(config, workdir: str, make_builder: Callable, last: str = "rounds") -> bool:
@@ -74,6 +84,8 @@ def _all_rounds(config, workdir: str, make_builder: Callable, last: str) -> bool
     if not any(paths.workdir.glob("rounds/*/checkpoints/*")):
         start_weights.check(config)
     with sole_run(paths):
+        if adds_rounds(config, workdir):
+            _reopen_last_round(config, paths)
         write_config(config, workdir)
         with doing("simulate"):
             _simulate(RoundContext(config, paths))
@@ -86,7 +98,26 @@ def _all_rounds(config, workdir: str, make_builder: Callable, last: str) -> bool
                 return True
         with doing("report"):
             report.run(context)
+    if last in _REVIEW_STAGES:
+        rule, count = "all rounds but the last have this stage", config.rounds.count
+        remedy = f"Add a round: {program()} {last} --workdir={workdir} "
+        remedy += f"--config.rounds.count={count + 1}."
+        raise InputError(f"`{last}`", rule, f"{count} finished rounds", remedy)
     return False
+
+
+def _reopen_last_round(config, paths: Paths) -> None:
+    """Assign new sequences to the round that was the last one, if it has mined nothing yet."""
+    old = RoundContext(read_config(paths.workdir), paths)
+    number = old.config.rounds.count - 1
+    context = RoundContext(config, paths.of_round(number))
+    if not context.paths.built or context.paths.predictions.exists():
+        return
+    intake.check_evidence_windows(context)
+    intake.check(context)
+    intake.assign_to_round(context)
+    digests.record(context.paths, "build")
+    say(f"round {number} is no longer the last: its labels and new sequences are reviewed")
 
 
 def sole_run(paths: Paths) -> contextlib.AbstractContextManager[None]:
