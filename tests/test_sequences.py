@@ -239,7 +239,7 @@ def test_a_clip_needs_enough_frames():
         clip_frames(0, 3, 1)
     with pytest.raises(InputError, match="seq: clips of stride 2 need 9 frames or more; found 8"):
         clip_frames(0, 8, 2, subject="seq")
-    with pytest.raises(InputError, match="stride must be 1 or more; found 0"):
+    with pytest.raises(InputError, match="stride must not be 0; found 0"):
         clip_frames(0, 8, 0)
     with pytest.raises(IndexError, match="frames are 0 to 7; found 8"):
         clip_frames(8, 8, 1)

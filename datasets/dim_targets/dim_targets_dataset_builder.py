@@ -67,10 +67,11 @@ class DimTargetsConfig(tfds.core.BuilderConfig):
     evidence: dict[str, Any] | None = None
 
     def __post_init__(self):
-        minima = {"chip_px": 1, "frame_step": 1, "backgrounds_per_label": 0}
+        minima = {"chip_px": 1, "stride": 1, "frame_step": 1, "backgrounds_per_label": 0}
         for key, minimum in minima.items():
             value = getattr(self, key)
-            if value < minimum:
+            size = abs(value) if key == "stride" else value  # negative: F1 is the last frame
+            if size < minimum:
                 rule = f"{key} must be {minimum} or more"
                 raise InputError(f"config {self.name}", rule, value, "Correct it.")
 

@@ -6,7 +6,7 @@
 page: the page, from page.html, rounds.html and style.css; round_sections: the parts of it that
 only a run of several rounds has. tables, round_table: figures as tables; curves: figures as charts.
 examples, mined_examples: the choice of hits, misses, false alarms and mined items to show.
-crops, trajectories: pictures of them and of tracks.
+provenance: date, command, commit and machine. crops, trajectories: pictures of them and of tracks.
 """
 
 import json

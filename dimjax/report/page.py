@@ -15,7 +15,7 @@ from dimjax.drawing.text_tables import NONE
 from dimjax.evaluation.slices import must_be_found
 from dimjax.evaluation.thresholds import accepted
 from dimjax.progress import bar
-from dimjax.report import crops, curves, tables
+from dimjax.report import crops, curves, provenance, tables
 from dimjax.report.examples import choose_examples
 from dimjax.report.round_sections import sections
 from dimjax.runs.context import RoundContext, clip_stride
@@ -41,6 +41,9 @@ def render(context: RoundContext, figures: dict) -> str:
     return environment.get_template("page.html").render(
         name=context.paths.workdir.resolve().name,
         keys=flat(record["config"]),
+        checkpoint=context.config.training.checkpoint,
+        origin=provenance.origin(),
+        schedule=provenance.schedule(context.config.training.to_dict()),
         versions=record["versions"],
         colours=charts.COLOURS,
         category_colours=pictures.COLOURS,

@@ -1,0 +1,53 @@
+"""The origin of a report in words: date, command, revision, machine, and the training's settings.
+
+origin()                                # "2026-11-27 03:10 UTC, `dimjax report ...`, ..."
+schedule(config.training.to_dict())     # "adamw, learning rate 0.003 after 1 epoch of warm-up, ..."
+"""
+
+import os
+import platform
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from dimjax.errors import program
+
+_ROOT = Path(__file__).parents[2]
+
+
+def origin() -> str:
+    """Describe when, how and on what a report is written."""
+    device = jax.devices()[0].device_kind
+    parts = [
+        time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
+        shlex.join([program(), *sys.argv[1:]]).replace("'python main.py'", "python main.py"),
+        *([f"commit {revision()}"] if revision() else []),
+        f"{jax.device_count()} x {device}, {os.cpu_count()} CPU cores, {platform.machine()}",
+    ]
+    return " · ".join(parts)
+
+
+def revision() -> str:
+    """Return the commit of the repository that dimjax runs from, with + if it is changed; or ""."""
+    if not (_ROOT / ".git").exists():
+        return ""
+    command = ["git", "describe", "--always", "--dirty=+", "--exclude=*"]
+    try:
+        done = subprocess.run(command, cwd=_ROOT, capture_output=True, text=True, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):  # no git
+        return ""
+    return done.stdout.strip()
+
+
+def schedule(training: Mapping[str, Any]) -> str:
+    """Describe the optimiser and its learning rate; see dimjax.training.train_state."""
+    warmup = f"{training['warmup_epochs']:g} epochs of warm-up"
+    after = "cosine decay to 0" if training["optimizer"] == "adamw" else "constant"
+    rate = f"{training['optimizer']}, learning rate {training['learning_rate']:g}"
+    return f"{rate} after {warmup}, then {after}"

@@ -1,0 +1,34 @@
+"""The origin of a report in words."""
+
+import re
+import sys
+
+import pytest
+
+from dimjax.report import provenance
+
+
+def test_the_origin_names_date_command_commit_and_machine(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["main.py", "report", "--workdir=runs/a b"])
+    monkeypatch.setattr(provenance, "revision", lambda: "1a2b3c4+")
+    date, command, commit, machine = provenance.origin().split(" · ")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d UTC", date)
+    assert command == "python main.py report '--workdir=runs/a b'"
+    assert commit == "commit 1a2b3c4+" and "CPU cores" in machine
+
+
+def test_an_installed_dimjax_has_no_commit(monkeypatch, tmp_path):
+    monkeypatch.setattr(provenance, "_ROOT", tmp_path)
+    assert provenance.revision() == "" and "commit" not in provenance.origin()
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "text"),
+    [
+        ("adamw", "adamw, learning rate 0.003 after 1 epochs of warm-up, then cosine decay to 0"),
+        ("adam", "adam, learning rate 0.003 after 1 epochs of warm-up, then constant"),
+    ],
+)
+def test_the_schedule_of_the_learning_rate_is_described(optimizer, text):
+    training = {"optimizer": optimizer, "learning_rate": 3e-3, "warmup_epochs": 1.0}
+    assert provenance.schedule(training) == text
