@@ -289,8 +289,10 @@ def test_the_command_names_the_inputs_and_the_use_of_each_file(tmp_path, monkeyp
         return 1e-6
 
     folder = SimpleNamespace(path=tmp_path / "data", files={})
-    run = SimpleNamespace(detector=_with_evidence(), context=SimpleNamespace(folder=folder))
-    monkeypatch.setattr(export, "load", lambda workdir, round: run)
+    run = SimpleNamespace(
+        detector=_with_evidence(), context=SimpleNamespace(folder=folder), description="run"
+    )
+    monkeypatch.setattr(export, "load", lambda *_: run)
     monkeypatch.setattr(detector_files, "export_onnx", write)
     monkeypatch.setattr(detector_files, "export_stablehlo", write)
     record = json.loads((export.run("a_run", tmp_path) / "detector.json").read_text())
