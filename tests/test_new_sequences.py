@@ -57,7 +57,10 @@ def mined(tiny_run, tmp_path):
     ("frames", "text"),
     [
         (None, "added: a sequence must have frames; found an empty folder"),
-        (NOISE[:1], "sequence added: clips of stride 1 need 4 frames or more; found 1"),
+        (
+            NOISE[:1],
+            "sequence added: a still image, or a sequence of one frame, needs model.input=single",
+        ),
         (NOISE[:3], "sequence added: clips of stride 1 need 4 frames or more; found 3"),
     ],
 )

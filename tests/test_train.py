@@ -103,6 +103,16 @@ def test_both_splits_share_the_budget(tiny_run, capsys):
     )
 
 
+@pytest.fixture
+def handled():
+    """Handlers of both signals, also if a background process inherited that one is ignored."""
+    numbers = signal.SIGINT, signal.SIGTERM
+    previous = [signal.signal(number, signal.default_int_handler) for number in numbers]
+    yield
+    for number, handler in zip(numbers, previous, strict=True):
+        signal.signal(number, handler)
+
+
 def interrupt_once(monkeypatch, number, step):
     """Send this process a signal before a step of the first epoch that is trained."""
     sent = []
@@ -118,15 +128,11 @@ def interrupt_once(monkeypatch, number, step):
 
 @pytest.mark.parametrize(("number", "step"), [(signal.SIGINT, 0), (signal.SIGTERM, 1)])
 def test_an_interrupted_epoch_goes_on_after_the_running_step(
-    tiny_run, half_trained, monkeypatch, capsys, number, step
+    tiny_run, half_trained, handled, monkeypatch, capsys, number, step
 ):
-    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        interrupt_once(monkeypatch, number, step)
-        with pytest.raises(KeyboardInterrupt):
-            train.run(half_trained)
-    finally:
-        signal.signal(signal.SIGTERM, previous)
+    interrupt_once(monkeypatch, number, step)
+    with pytest.raises(KeyboardInterrupt):
+        train.run(half_trained)
     log, partial = half_trained.paths.training_log, half_trained.paths.partial_epoch
     assert partial.exists() and not (log.losses / "0002.parquet").exists()
     train.run(half_trained)
@@ -152,7 +158,7 @@ def test_an_interrupted_validation_does_not_cost_the_epoch(
 
 
 def test_a_damaged_partial_epoch_is_reported_and_trained_again(
-    tiny_run, half_trained, monkeypatch, capsys
+    tiny_run, half_trained, handled, monkeypatch, capsys
 ):
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         interrupt_once(patch, signal.SIGINT, 0)
