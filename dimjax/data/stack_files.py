@@ -205,7 +205,7 @@ def holds_matlab_objects(path: Path) -> bool:
         return path.suffix.lower() == ".mat" and not io.whosmat(path)
     except TypeError:  # of SciPy, at an object
         return True
-    except (OSError, ValueError, NotImplementedError):  # reported when it is read
+    except (OSError, ValueError, RuntimeError):  # version 7.3 or damaged: reported when it is read
         return False
 
 
