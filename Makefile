@@ -24,7 +24,7 @@ faults: .venv/installed-dev
 	.venv/bin/python -m tests.faults.campaign
 
 docs: .venv/installed-docs
-	.venv/bin/mkdocs build --quiet
+	NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --quiet
 
 check: .venv/installed-dev
 	.venv/bin/ruff format --check . .ci/prose
