@@ -1,7 +1,7 @@
-"""Progress bars, and lines of text that do not disturb them.
+"""Progress bars, and lines of text that do not disturb them, with numbers of things in words.
 
 for batch in bar(batches, "search"):
-    say("half way")
+    say(f"half way through {counted(9, 'sequence')}")
 """
 
 import contextlib
@@ -59,6 +59,11 @@ def _print_line(text: str) -> None:
     if sys.stderr is not None:
         with contextlib.suppress(OSError):  # a reader that has gone does not end the work
             print(text, file=sys.stderr, flush=True)
+
+
+def counted(number: int, noun: str) -> str:
+    """Write a number of things: 1 sequence, 1,204 sequences."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def say(text: str) -> None:

@@ -13,7 +13,7 @@ import pytest
 import dimjax
 from dimjax import errors, progress
 from dimjax.commands import bundled
-from dimjax.progress import bar, progress_text
+from dimjax.progress import bar, counted, progress_text
 
 ROOT = Path(__file__).parent.parent
 MAX_CPU_SECONDS = 0.5
@@ -122,3 +122,7 @@ def test_without_a_terminal_a_line_is_printed_every_30_seconds(monkeypatch, caps
     assert list(bar(range(5), "search", "frame")) == [0, 1, 2, 3, 4]
     expected = "search: 2/5, 15.5 s/frame, 00:46 left\nsearch: 4/5, 15.5 s/frame, 00:15 left\n"
     assert capsys.readouterr() == ("", expected)
+
+
+def test_numbers_of_things_have_their_singular():
+    assert [counted(n, "frame") for n in (0, 1, 1204)] == ["0 frames", "1 frame", "1,204 frames"]

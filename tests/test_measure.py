@@ -80,7 +80,7 @@ def test_the_own_test_split_gives_the_figures_of_the_run(tiny_run, tmp_path, cap
     own = json.loads(Paths(tiny_run).evaluation.read_text())
     assert all(figures[part] == own[part] for part in PARTS)
     assert figures == json.loads((tmp_path / "out" / "evaluation.json").read_text())
-    assert f"{tiny_run / 'sky'}: 1 sequences, 8 full frames" in capsys.readouterr().out
+    assert f"{tiny_run / 'sky'}: 1 sequence, 8 full frames" in capsys.readouterr().out
     detections = pd.read_csv(tmp_path / "out" / "detections.csv")
     assert set(detections.sequence) == {"test-0000"}
 

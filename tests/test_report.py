@@ -94,7 +94,7 @@ class Links(HTMLParser):
 def test_table_by_hand():
     text = report.figures_text(ONE_OF_TWO).splitlines()
     assert text[0] == (
-        "Test split: 1 sequences, 10 full frames of 100,000 px with 2 targets and 0 "
+        "Test split: 1 sequence, 10 full frames of 100,000 px with 2 targets and 0 "
         "interference objects; 10 chips of 100,000 px."
     )
     assert "less than 3 px from the centre" in text[1] and "validation split" in text[1]

@@ -125,7 +125,7 @@ def test_the_command_of_the_readme_finds_a_target(tmp_path):
     run = subprocess.run(
         [sys.executable, *words], cwd=tmp_path, capture_output=True, text=True, check=True
     )
-    assert f"1 sequences, {FRAMES} frames; detections: " in run.stdout
+    assert f"1 sequence, {FRAMES} frames; detections: " in run.stdout
     output = tmp_path / "detections" / "test-0000"
     assert run.stdout.endswith("written: detections/test-0000\n")
     table = pd.read_csv(output / "detections.csv")

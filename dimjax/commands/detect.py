@@ -39,7 +39,7 @@ from dimjax.detection.repeated_frames import to_frames
 from dimjax.detection.untrained import check_threshold, detect_and_link
 from dimjax.drawing import overlay
 from dimjax.errors import InputError, doing
-from dimjax.progress import bar, say
+from dimjax.progress import bar, counted, say
 from dimjax.runs.run import Run, load
 from dimjax.tracks import Tracks
 
@@ -268,8 +268,8 @@ def _summarise(results: dict[str, _Outputs], table: pd.DataFrame, output: Path) 
     counts = table.category.value_counts() if len(table) else {}
     counts = ", ".join(f"{n:,} of {kind}" for kind, n in counts.items())
     say(
-        f"{len(results)} sequences, {frames:,} frames; detections: {counts or 'none'}; "
-        f"confirmed tracks: {tracks}"
+        f"{counted(len(results), 'sequence')}, {counted(frames, 'frame')}; "
+        f"detections: {counts or 'none'}; confirmed tracks: {tracks}"
     )
     say(f"written: {output}")
 

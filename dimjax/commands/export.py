@@ -20,7 +20,7 @@ from dimjax.commands.results import check_outside
 from dimjax.data.label_writing import check_form, write_labels
 from dimjax.data.listing import locations, natural_key
 from dimjax.export import detector_files
-from dimjax.progress import say
+from dimjax.progress import counted, say
 from dimjax.runs.context import RoundContext
 from dimjax.runs.run import Run, load
 from dimjax.runs.workdir import Paths, newest_round, read_config
@@ -172,7 +172,7 @@ def run_labels(workdir: str | Path, form: str, output: str | Path | None = None)
     with _sole_export(output):
         write_labels(labels, sequences, output, form)
     counts = ", ".join(f"{n:,} of {kind}" for kind, n in labels.category.value_counts().items())
-    say(f"{output}: labels of {len(sequences)} sequences, {counts or 'none'}")
+    say(f"{output}: labels of {counted(len(sequences), 'sequence')}, {counts or 'none'}")
     return output
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from dimjax.data.frame_survey import Survey
 from dimjax.data.scale import Measurement
+from dimjax.progress import counted
 
 _LEAST_STILL_SHARE = 0.005  # of the pixels; fewer are no bars
 _RANGES = 4  # of frame numbers that are named
@@ -51,7 +52,7 @@ def summarise(measured: Iterable[tuple[Measurement, Survey]], skipped: bool = Tr
         f"{repeated:,} repeated and {flat:,} flat frames are {skip}" if repeated + flat else "",
         f"grey levels come in steps of up to {step}" if step > 1 else "",
     ]
-    return f"ignored in {len(notable)} sequences: {'; '.join(filter(None, parts))}"
+    return f"ignored in {counted(len(notable), 'sequence')}: {'; '.join(filter(None, parts))}"
 
 
 def _ranges(frames: tuple[int, ...]) -> str:

@@ -28,6 +28,7 @@ from dimjax.data.sequences import RECORDINGS, refused_recording
 from dimjax.data.sniffing import sniff
 from dimjax.data.split_files import ListReader
 from dimjax.errors import InputError
+from dimjax.progress import counted
 
 _AFFIXES = r"_pixels0|_mask|_gt|_label"
 _LISTED = 50  # lines of a list that are looked at
@@ -68,7 +69,7 @@ def recognise(path: str | Path) -> Recognition:
         raise InputError(path, rule, masks or "none that can be read", "Correct the path.")
     table = Layout()._replace(sequences=found.sequences)
     folder = open_folder(path, table, lambda error: None)
-    evidence = [f"{len(folder.files)} sequences at {found.sequences}, {_kinds(folder)}"]
+    evidence = [f"{counted(len(folder.files), 'sequence')} at {found.sequences}, {_kinds(folder)}"]
     doubts: list[InputError] = []
     if found.others:
         rule = "all files of frames must be at one pattern"

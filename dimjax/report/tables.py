@@ -8,6 +8,7 @@ import numpy as np
 from dimjax.data.labels import CATEGORIES
 from dimjax.drawing.text_tables import NONE, Table, as_text
 from dimjax.evaluation.figures import ANYTHING
+from dimjax.progress import counted
 
 _FULL_FRAMES = {"frames": "full frames", "tracks": "with tracks", "online": "tracks, online"}
 _PARTS = {**_FULL_FRAMES, "chips": "chips"}
@@ -37,16 +38,17 @@ def figures_text(figures: dict) -> str:
 def measurement_text(figures: dict) -> str:
     """Describe the evaluated images, the matching and the choice of the thresholds in words."""
     frames, chips = figures["frames"], figures.get("chips")
-    on_chips = f"; {chips['images']:,} chips of {_pixels(chips)}" if chips else ""
+    on_chips = f"; {counted(chips['images'], 'chip')} of {_pixels(chips)}" if chips else ""
     truths = {name: part["truths"] for name, part in frames["categories"].items()}
     split = figures["split"]
     independent = split == "test" or "folder" in figures
     chosen_on = "validation split" if independent else f"{split} split itself, which flatters"
     subject = figures.get("folder", f"{split.capitalize()} split")
     return (
-        f"{subject}: {len(figures['sequences'])} sequences, "
-        f"{frames['images']:,} full frames of {_pixels(frames)} with {truths['target']:,} targets "
-        f"and {truths['interference']:,} interference objects{on_chips}.\n"
+        f"{subject}: {counted(len(figures['sequences']), 'sequence')}, "
+        f"{counted(frames['images'], 'full frame')} of {_pixels(frames)} with "
+        f"{counted(truths['target'], 'target')} and "
+        f"{counted(truths['interference'], 'interference object')}{on_chips}.\n"
         f"A detection is a hit if its centre is less than {frames['match_px']:g} px from the "
         f"centre of a truth. The thresholds were chosen for a high F1 on full frames of the "
         f"{chosen_on}."
