@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from dimjax.commands import measure, recognise
+from dimjax.commands import export, measure, recognise
 from dimjax.data.folders import open_folder
 from dimjax.data.label_writing import write_labels
 from dimjax.errors import InputError
@@ -121,3 +121,22 @@ def test_results_must_not_lie_in_the_data(tiny_run):
     config = config_for(tiny_run, tiny_run / "sky")
     with pytest.raises(InputError, match="--output: the results must not lie in the data"):
         measure.run(tiny_run, config, tiny_run / "sky" / "out")
+
+
+def test_other_files_and_figures_are_not_replaced(tiny_run, foreign, tmp_path):
+    output = tmp_path / "out"
+    output.mkdir()
+    (output / "labels.csv").write_text("precious")
+    with pytest.raises(InputError, match="--output: the output folder must be empty, or hold earl"):
+        measure.run(tiny_run, config_for(tiny_run, foreign), output)
+    with pytest.raises(InputError, match="--output: the output folder must be empty, or hold earl"):
+        export.run_labels(tiny_run, "csv", output)
+    assert [path.name for path in output.iterdir()] == ["labels.csv"]
+    export.run_labels(tiny_run, "csv", tmp_path / "labels")
+    export.run_labels(tiny_run, "csv", tmp_path / "labels")
+    record = {"folder": "elsewhere"}
+    (output / "labels.csv").unlink()
+    (output / "evaluate.lock").touch()
+    (output / "evaluation.json").write_text(json.dumps(record))
+    with pytest.raises(InputError, match="found those of elsewhere. Choose another folder"):
+        measure.run(tiny_run, config_for(tiny_run, foreign), output)

@@ -13,7 +13,7 @@ import pytest
 
 import dimjax
 from dimjax.data.live_video import live_frames
-from dimjax.data.scale import measure_scale
+from dimjax.data.scale import Scale, measure_scale
 from dimjax.data.sequences import as_sequence, clip_frames
 from dimjax.detection.detector import make_detector
 from dimjax.detection.inference import detect_in_sequence
@@ -72,6 +72,26 @@ def test_the_scale_is_measured_on_the_first_frames(tiny_run, frames):
     stream = dimjax.load(tiny_run).stream()
     answers = answers_of(stream, frames)
     assert answers[0][1] == 32 and [answer.frame for answer, _ in answers] == list(range(FRAMES))
+
+
+def test_frames_of_a_closed_shutter_keep_the_scale(tiny_run, frames):
+    shutter = np.full_like(frames[:1], 1000)
+    stream = Stream(dimjax.load(tiny_run).detector)
+    answers = answers_of(stream, [*frames[:32], *shutter.repeat(40, axis=0)])
+    assert [answer.frame for answer, _ in answers] == list(range(72))
+    with pytest.raises(InputError, match="its frames must differ"):
+        answers_of(Stream(dimjax.load(tiny_run).detector), shutter.repeat(40, axis=0))
+
+
+@pytest.mark.parametrize("scale", [Scale(float("nan"), 1.0), Scale(100.0, 0.0), (100, 5), "x"])
+def test_a_scale_that_is_none_is_refused(tiny_run, scale):
+    with pytest.raises(InputError, match="scale of the stream: it must be a dimjax.data.scale.Sc"):
+        dimjax.load(tiny_run).stream(scale)
+
+
+def test_a_source_that_cannot_be_opened_is_named():
+    with pytest.raises(InputError, match="foo://x: .* Check the address, and that it sends"):
+        next(live_frames("foo://x"))
 
 
 def test_a_track_keeps_its_name_when_its_beginning_is_forgotten(tiny_run, frames, monkeypatch):

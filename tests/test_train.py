@@ -196,7 +196,7 @@ def test_the_best_checkpoint_is_used_with_thresholds_of_its_own(half_trained, ca
     train.run(half_trained)
     (best,) = epochs_in(paths.best)
     assert f"detector: epoch {best + 1}/4, the best in validation\n" in capsys.readouterr().out
-    assert half_trained.checkpoint() == (paths.best, best)
+    assert half_trained.checkpoint() == half_trained.checkpoint(best) == (paths.best, best)
     assert (
         restore_detector(*half_trained.checkpoint()).description["threshold"] == chosen["threshold"]
     )

@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 
 from dimjax.atomic_files import exclusive_lock, write_text
-from dimjax.commands.results import check_outside
+from dimjax.commands.results import check_outside, check_unoccupied
 from dimjax.data.label_writing import check_form, write_labels
 from dimjax.data.listing import locations, natural_key
 from dimjax.export import detector_files
@@ -24,6 +24,8 @@ from dimjax.progress import counted, say
 from dimjax.runs.context import RoundContext
 from dimjax.runs.run import Run, load
 from dimjax.runs.workdir import Paths, newest_round, read_config
+
+_LOCK = "export.lock"
 
 _INPUTS = {
     "frames": {
@@ -121,7 +123,7 @@ def run(
 def _sole_export(output: Path) -> contextlib.AbstractContextManager[None]:
     """Hold the right to write to a folder."""
     rule, remedy = "one process at a time exports", "Wait for its end, or end it."
-    return exclusive_lock(output / "export.lock", rule, remedy)
+    return exclusive_lock(output / _LOCK, rule, remedy)
 
 
 def _write_all(trained: Run, output: Path) -> None:
@@ -169,6 +171,7 @@ def run_labels(workdir: str | Path, form: str, output: str | Path | None = None)
     sequences = {name: context.folder.sequence(name) for name in names}
     output = Path(output) if output else paths.exported / form
     check_outside(output, context.folder.path, locations(context.folder.files))
+    check_unoccupied(output, _LOCK)
     with _sole_export(output):
         write_labels(labels, sequences, output, form)
     counts = ", ".join(f"{n:,} of {kind}" for kind, n in labels.category.value_counts().items())

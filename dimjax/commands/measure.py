@@ -11,7 +11,7 @@ import json
 from pathlib import Path
 
 from dimjax.atomic_files import exclusive_lock, write_text
-from dimjax.commands.results import check_outside
+from dimjax.commands.results import check_outside, check_unoccupied
 from dimjax.data.csv_files import write_csv
 from dimjax.data.labels import write_table
 from dimjax.data.listing import locations
@@ -24,6 +24,8 @@ from dimjax.report import figures_text
 from dimjax.runs.context import RoundContext
 from dimjax.runs.run import load
 from dimjax.stages.evaluate import measure
+
+_LOCK = "evaluate.lock"
 
 
 def run(
@@ -50,7 +52,7 @@ def run(
 
     Raises:
       InputError: There is no such checkpoint, folder or split, the folder has no labels, or its
-        files break a rule.
+        files break a rule, or the output folder holds something else.
     """
     trained = load(workdir, round, epoch)
     say(f"detector: {trained.description}")
@@ -60,17 +62,36 @@ def run(
     names = _names(context, split)
     output = Path(output) if output else trained.paths.evaluations / path.resolve().name
     check_outside(output, path, locations(context.folder.files))
+    check_unoccupied(output, _LOCK)
+    _check_same_folder(output / "evaluation.json", str(path.resolve()))
     rule, remedy = "one process at a time measures into a folder", "Wait for its end, or end it."
-    with exclusive_lock(output / "evaluate.lock", rule, remedy):
+    with exclusive_lock(output / _LOCK, rule, remedy):
         measured = measure(context, trained.detector, names)
         write_table(measured.detections, output / "detections.csv")
         write_csv(measured.outcomes, output / "outcomes.csv")
-        of_split = {"folder": str(path), "split": split or "all", "detector": trained.description}
+        of_split = {
+            "folder": str(path.resolve()),
+            "split": split or "all",
+            "detector": trained.description,
+        }
         figures = {**of_split, **measured.figures}
         write_text(output / "evaluation.json", json.dumps(figures, indent=1) + "\n")
     say(figures_text(figures))
     say(f"\nwritten: {output}")
     return figures
+
+
+def _check_same_folder(earlier: Path, folder: str) -> None:
+    """Raise if the figures of another folder would be replaced."""
+    if not earlier.exists():
+        return
+    try:
+        other = json.loads(earlier.read_text()).get("folder")
+    except ValueError:
+        other = "those of an unknown folder"
+    if other != folder:
+        rule = "the output folder must be empty, or hold earlier figures of the same data"
+        raise InputError("--output", rule, f"those of {other}", "Choose another folder.")
 
 
 def use_folder(config, folder: str) -> None:

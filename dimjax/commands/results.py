@@ -77,6 +77,13 @@ def check_outside(output: Path, source: Path, files: dict[str, Path]) -> None:
         raise InputError("--output", rule, output, remedy)
 
 
+def check_unoccupied(output: Path, lock: str) -> None:
+    """Raise if a folder holds files, and the command with this lock file did not write them."""
+    if output.is_dir() and any(output.iterdir()) and not (output / lock).exists():
+        rule = "the output folder must be empty, or hold earlier results of the same command"
+        raise InputError("--output", rule, output, "Choose another folder.")
+
+
 def _earlier_sequences(output: Path, source: str) -> list[str]:
     """Names of the sequences whose results lie in the folder.
 

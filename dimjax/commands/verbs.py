@@ -28,9 +28,13 @@ def main() -> int | None:
         rule, value = "at most one word names a verb", " ".join(argv[1:])
         raise UsageError(given.PROGRAM, rule, value, "Pass options as flags; see --help.")
     verb = argv[1] if len(argv) > 1 else "rounds"
+    is_live = verb == "detect" and given.INPUT.present and _is_live(given.INPUT.value)
+    if is_live and (given.UNTRAINED.value or given.WORKDIR.value is None):
+        rule, value = "a live stream needs a trained run", given.INPUT.value
+        raise UsageError("--input", rule, value, "Give --workdir=DIR, without --untrained.")
     if verb == "detect" and (given.UNTRAINED.value or given.WORKDIR.value is None):
         verb = "detect --untrained"
-    if verb == "detect" and given.INPUT.present and _is_live(given.INPUT.value):
+    if is_live:
         verb = "detect, live"
     if verb in ("check", "evaluate", "items") and given.INPUT.present:
         verb = f"{verb} --input"

@@ -17,6 +17,7 @@ from dimjax.data.frame_files import readable
 from dimjax.data.video_files import frame_pixels, stored_format
 
 _DEVICES = "/dev/"
+_REMEDY = "Check the address, and that it sends a video such as Matroska or MPEG-TS."
 
 
 def live_frames(source: str) -> Iterator[np.ndarray]:
@@ -25,10 +26,10 @@ def live_frames(source: str) -> Iterator[np.ndarray]:
     Raises:
       InputError: The source cannot be opened, or its pixels are neither grey nor luma.
     """
-    file = sys.stdin.buffer if source == "-" else source
+    file, name = (sys.stdin.buffer, "standard input") if source == "-" else (source, source)
     form = "v4l2" if source.startswith(_DEVICES) else None
-    with readable(source), av.open(file, format=form) as container:
+    with readable(name, _REMEDY), av.open(file, format=form) as container:
         for number, frame in enumerate(container.decode(video=0)):
-            subject = f"{source} frame {number}"
+            subject = f"{name} frame {number}"
             stored = stored_format(frame.format, frame.height, frame.width, subject)
             yield frame_pixels(frame, stored, subject)

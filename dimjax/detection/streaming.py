@@ -46,13 +46,16 @@ class Stream:
     Args:
       detector: Detector, e.g. from restore_detector.
       scale: Level and noise of the frames; None measures them on the newest ones.
+
+    Raises:
+      InputError: The scale is none, or not finite.
       name: Name of the stream, with which the names of its tracks begin.
     """
 
     def __init__(self, detector: Detector, scale: Scale | None = None, name: str = "stream"):
         self._detector, self._name = detector, name
         self._stride, self._evidence = detector.description["stride"], detector.evidence
-        self._scale, self._is_fixed = scale, scale is not None
+        self._scale, self._is_fixed = _checked(scale), scale is not None
         self._frames: dict[int, np.ndarray] = {}  # those that are still needed, in order
         self._count = self._answered = 0
         self._detections: list[pd.DataFrame] = []
@@ -105,8 +108,13 @@ class Stream:
             )
 
     def _measure_scale(self) -> None:
-        if self._scale is None or self._count % _REMEASURED == 0:
+        if self._scale is not None and self._count % _REMEASURED:
+            return
+        try:
             self._scale = measure_scale(self._newest(_SCALE_FRAMES))
+        except InputError:  # equal frames, of a closed shutter or a frozen source
+            if self._scale is None:
+                raise
 
     def _newest(self, count: int) -> Sequence:
         newest = [self._frames[t] for t in range(self._count - count, self._count)]
@@ -146,6 +154,16 @@ class Stream:
         oldest = min(self._answered - self._back, self._count - _SCALE_FRAMES)
         for t in [t for t in self._frames if t < oldest]:
             del self._frames[t]
+
+
+def _checked(scale: Scale | None) -> Scale | None:
+    if scale is None:
+        return None
+    valid = isinstance(scale, Scale) and np.isfinite(scale).all() and scale.noise_sigma > 0
+    if not valid:
+        rule = "it must be a dimjax.data.scale.Scale, finite and with a noise above 0"
+        raise InputError("scale of the stream", rule, scale, "Measure it with measure_scale.")
+    return scale
 
 
 class _TrackNames:

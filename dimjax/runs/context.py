@@ -151,7 +151,7 @@ class RoundContext:
         """
         last, best = _epochs(self.paths.checkpoints), _epochs(self.paths.best)
         wants_best = self.config.training.checkpoint == "best" and bool(best)
-        if (epoch is None and wants_best) or (epoch in best and epoch not in last):
+        if (wants_best and epoch in (None, best[-1])) or (epoch in best and epoch not in last):
             return self.paths.best, best[-1]
         return self.paths.checkpoints, (last[-1] if last else None) if epoch is None else epoch
 

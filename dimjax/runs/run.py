@@ -56,8 +56,8 @@ class Run:
         if runtime not in RUNTIMES:
             rule = f"it must be one of {', '.join(RUNTIMES)}"
             raise InputError("runtime", rule, repr(runtime), "Name one of these.")
-        folder, self.epoch = self.context.checkpoint(epoch)
-        detector = restore_detector(folder, self.epoch)
+        self._folder, self.epoch = self.context.checkpoint(epoch)
+        detector = restore_detector(self._folder, self.epoch)
         if runtime == "onnx":
             from dimjax.export.detector_files import with_onnx_runtime  # needs the extra export
 
@@ -68,8 +68,7 @@ class Run:
     @property
     def description(self) -> str:
         """Directory, round and epoch of the checkpoint, in words."""
-        folder, _ = self.context.checkpoint(self.epoch)
-        note = ", the best in validation" if folder == self.paths.best else ""
+        note = ", the best in validation" if self._folder == self.paths.best else ""
         return f"{self.paths.workdir}, round {self.paths.number}, epoch {self.epoch}{note}"
 
     @property
