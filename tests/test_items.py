@@ -47,6 +47,10 @@ def test_decisions_of_an_annotation_program_come_back(run, tmp_path, capsys):
     edited.write_text(json.dumps(contents))
     with pytest.raises(InputError, match="a decision has a reviewer; found nothing. Give --review"):
         items.read(run, edited, None)
+    nothing = tmp_path / "nothing.json"
+    nothing.write_text(json.dumps({"images": [], "annotations": [], "categories": []}))
+    with pytest.raises(InputError, match="it must hold the images of an exported item; found none"):
+        items.read(run, nothing, "ann", finished=True)
     items.read(run, edited, "ann")
     assert "edited.json: 1 decisions by ann (1 " in capsys.readouterr().out
     with ledger.open_ledger(Paths(run).ledger) as db:

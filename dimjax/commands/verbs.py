@@ -38,6 +38,8 @@ def main() -> int | None:
         verb = "detect, live"
     if verb in ("check", "evaluate", "items") and given.INPUT.present:
         verb = f"{verb} --input"
+    if verb == "export" and given.LABELS.present:
+        verb = "export --labels"
     command = _VERBS.get(verb) or _main_job(verb)
     _check_flags(verb, command.flags)
     with doing(verb):
@@ -105,11 +107,14 @@ def _evaluate_folder() -> None:
 def _export() -> None:
     from dimjax.commands import export
 
-    if given.LABELS.value is not None:
-        export.run_labels(given.WORKDIR.value, given.LABELS.value, given.OUTPUT.value)
-        return
     _cache_compiled_programs()
     export.run(given.WORKDIR.value, given.OUTPUT.value, given.ROUND.value, given.EPOCH.value)
+
+
+def _export_labels() -> None:
+    from dimjax.commands import export
+
+    export.run_labels(given.WORKDIR.value, given.LABELS.value, given.OUTPUT.value)
 
 
 def _write_items() -> None:
@@ -173,7 +178,8 @@ _VERBS = {
     "evaluate --input": _Verb(
         _evaluate_folder, (*_RUN, given.INPUT, given.OUTPUT, given.SPLIT, *_CHECKPOINT)
     ),
-    "export": _Verb(_export, (given.WORKDIR, given.OUTPUT, *_CHECKPOINT, given.LABELS)),
+    "export": _Verb(_export, (given.WORKDIR, given.OUTPUT, *_CHECKPOINT)),
+    "export --labels": _Verb(_export_labels, (given.WORKDIR, given.OUTPUT, given.LABELS)),
     "items": _Verb(_write_items, (given.WORKDIR, given.OUTPUT)),
     "items --input": _Verb(
         _read_items,

@@ -61,7 +61,11 @@ def import_items(
         raise InputError(exported, "it must be as it was exported", "a changed file", UNCHANGED)
     decisions = []
     with db.write_transaction():
-        for edits in compare(before, edited, sequence_shapes(db), match_px(db)):
+        compared = list(compare(before, edited, sequence_shapes(db), match_px(db)))
+        if not any(edits.complete for edits in compared):
+            rule = "it must hold the images of an exported item"
+            raise InputError(path, rule, "none", "Export it with all images.")
+        for edits in compared:
             subject = f"{path} item {edits.item}"
             with _refusals_of(subject):
                 item = get_item(db, edits.item)
