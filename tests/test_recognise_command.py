@@ -44,6 +44,12 @@ def test_the_keys_of_another_layout(tmp_path, capsys):
     assert "    --config.data.layout.first_pixel=1\n" in printed
 
 
+def test_a_simulated_folder_is_recognised_beside_its_truth(tiny_run, capsys):
+    found = recognise.describe(tiny_run / "sky")
+    assert found.layout.labels == "labels.csv" and not found.doubts
+    assert "truth.csv" not in capsys.readouterr().out
+
+
 def test_auto_is_replaced_by_the_recognised_layout(tmp_path):
     LAYOUTS["yolo-flat"][0](tmp_path)
     config = config_of(tmp_path, AUTO._replace(centroid_size_px=5.0))

@@ -21,6 +21,7 @@ from dimjax.data.sequences import OPENERS
 from dimjax.data.stack_files import holds_matlab_objects
 
 _DOCUMENTS = (".txt", ".csv", ".json", ".xml")
+_OF_SIMULATION = ("truth.csv", "errors.csv")  # beside labels.csv: not what is trained on
 _MASK_SHARE = 0.05  # largest share of set pixels of a mask
 _MASK_LEVELS = 3  # largest number of its levels
 _FEWEST_ARRAYS = 4  # files of one array each that are taken for the frames of a sequence
@@ -58,6 +59,8 @@ def survey_folder(root: Path) -> FolderSurvey:
             containers.append(Path(place))
         else:
             containers += whole
+    if root / Layout().labels in documents:
+        documents = [file for file in documents if file not in [root / n for n in _OF_SIMULATION]]
     pattern, matched = _pattern_of(root, containers)
     if len(matched) < len(containers) and _are_ours(root, pattern, containers):
         pattern, matched = Layout().sequences, containers
