@@ -17,13 +17,16 @@ _MAX_CONNECTIONS = 128
 
 
 def max_connections() -> int:
-    """Return the number of connections that leaves descriptors for everything else."""
+    """Return the number of connections that leaves descriptors for everything else.
+
+    The event loop may accept several times as many before the first one is closed.
+    """
     try:
         import resource
     except ImportError:  # Windows
         return _MAX_CONNECTIONS
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    return _MAX_CONNECTIONS if limit < 0 else max(4, min(_MAX_CONNECTIONS, limit // 8))
+    return _MAX_CONNECTIONS if limit < 0 else max(4, min(_MAX_CONNECTIONS, limit // 12))
 
 
 class BoundedProtocol(H11Protocol):
