@@ -23,9 +23,12 @@ from dimjax.progress import say
 from dimjax.report import figures_text
 from dimjax.runs.context import RoundContext
 from dimjax.runs.run import load
+from dimjax.runs.workdir import differing_keys
 from dimjax.stages.evaluate import measure
 
 _LOCK = "evaluate.lock"
+# The keys of the run that may be changed for a measurement.
+_KEYS = ("data.layout", "detection.match_px", "detection.camera_motion", "evaluation")
 
 
 def run(
@@ -86,12 +89,20 @@ def _check_same_folder(earlier: Path, folder: str) -> None:
     if not earlier.exists():
         return
     try:
-        other = json.loads(earlier.read_text()).get("folder")
-    except ValueError:
-        other = "those of an unknown folder"
+        other = json.loads(earlier.read_text())["folder"]
+    except (ValueError, KeyError, TypeError):
+        other = "an unknown folder"
     if other != folder:
         rule = "the output folder must be empty, or hold earlier figures of the same data"
         raise InputError("--output", rule, f"those of {other}", "Choose another folder.")
+
+
+def check_keys(config, workdir: str | Path) -> None:
+    """Raise if a configuration differs from the run's in a key that its measurement ignores."""
+    for key, (_, given) in differing_keys(config, workdir).items():
+        if not key.startswith(_KEYS):
+            rule = f"only keys of {', '.join(_KEYS)} count; the detector has its own for the others"
+            raise InputError("--config", rule, f"{key}={given!r}", "Leave it out.")
 
 
 def use_folder(config, folder: str) -> None:

@@ -27,23 +27,26 @@ def main() -> int | None:
     if len(argv) > 2:
         rule, value = "at most one word names a verb", " ".join(argv[1:])
         raise UsageError(given.PROGRAM, rule, value, "Pass options as flags; see --help.")
-    verb = argv[1] if len(argv) > 1 else "rounds"
-    is_live = verb == "detect" and given.INPUT.present and _is_live(given.INPUT.value)
-    if is_live and (given.UNTRAINED.value or given.WORKDIR.value is None):
-        rule, value = "a live stream needs a trained run", given.INPUT.value
-        raise UsageError("--input", rule, value, "Give --workdir=DIR, without --untrained.")
-    if verb == "detect" and (given.UNTRAINED.value or given.WORKDIR.value is None):
-        verb = "detect --untrained"
-    if is_live:
-        verb = "detect, live"
-    if verb in ("check", "evaluate", "items") and given.INPUT.present:
-        verb = f"{verb} --input"
-    if verb == "export" and given.LABELS.present:
-        verb = "export --labels"
+    verb = _with_variant(argv[1] if len(argv) > 1 else "rounds")
     command = _VERBS.get(verb) or _main_job(verb)
     _check_flags(verb, command.flags)
     with doing(verb):
         return command.run()
+
+
+def _with_variant(verb: str) -> str:
+    """Return the key of _VERBS that a verb and its flags mean."""
+    if verb == "detect":
+        untrained = given.UNTRAINED.value or given.WORKDIR.value is None
+        if not (given.INPUT.present and _is_live(given.INPUT.value)):
+            return "detect --untrained" if untrained else verb
+        if untrained:
+            rule, value = "a live stream needs a trained run", given.INPUT.value
+            raise UsageError("--input", rule, value, "Give --workdir=DIR, without --untrained.")
+        return "detect, live"
+    if verb in ("check", "evaluate", "items") and given.INPUT.present:
+        return f"{verb} --input"
+    return "export --labels" if verb == "export" and given.LABELS.present else verb
 
 
 def _is_live(source: str) -> bool:
@@ -96,7 +99,9 @@ def _evaluate_folder() -> None:
     from dimjax.runs.workdir import read_config
 
     _cache_compiled_programs()
-    config = given.CONFIG.value or read_config(given.WORKDIR.value)
+    own = read_config(given.WORKDIR.value)
+    config = given.CONFIG.value or own
+    measure.check_keys(config, given.WORKDIR.value)
     measure.use_folder(config, given.INPUT.value)
     recognise.apply(config)
     split = given.SPLIT.value if given.SPLIT.present else None

@@ -139,30 +139,37 @@ def write_config(config: config_dict.ConfigDict, workdir: str | Path) -> None:
     record["digest"] = _digest(record["config"])
     check_links(workdir)
     if paths.config.exists() and not adds_rounds(config, workdir):
-        saved = flat(_read_saved(paths.config))
-        given = flat(record["config"])
-        differing = sorted(k for k in saved.keys() | given.keys() if saved.get(k) != given.get(k))
-        if differing:
-            key = differing[0]
-            raise InputError(
-                paths.config,
-                f"a run keeps its configuration, {key}={saved.get(key)!r}",
-                f"{key}={given.get(key)!r}"
-                + (f" and {len(differing) - 1} more that differ" if differing[1:] else ""),
-                "Choose another --workdir, or leave --config out to use the run's own.",
-            )
+        differing = differing_keys(config, workdir)
+        for key, (saved, given) in differing.items():
+            more = f" and {len(differing) - 1} more that differ" if len(differing) > 1 else ""
+            rule = f"a run keeps its configuration, {key}={saved!r}"
+            remedy = "Choose another --workdir, or leave --config out to use the run's own."
+            raise InputError(paths.config, rule, f"{key}={given!r}{more}", remedy)
         return
     write_text(paths.config, json.dumps(record, indent=2) + "\n")
 
 
 def adds_rounds(config: config_dict.ConfigDict, workdir: str | Path) -> bool:
     """Whether a configuration is that of an existing run, but for a higher number of rounds."""
-    path = Paths(workdir).config
-    if not path.exists():
+    if not Paths(workdir).config.exists():
         return False
-    saved, given = flat(_read_saved(path)), flat(json.loads(json.dumps(_without_start(config))))
-    counts = saved.pop("rounds.count", 0), given.pop("rounds.count")
-    return saved == given and counts[0] < counts[1]
+    differing = differing_keys(config, workdir)
+    saved, given = differing.get("rounds.count", (0, 0))
+    return len(differing) == 1 and saved < given
+
+
+def differing_keys(
+    config: config_dict.ConfigDict, workdir: str | Path
+) -> dict[str, tuple[Any, Any]]:
+    """Map the keys in which a configuration differs from that of a run to both values, sorted.
+
+    Raises:
+      InputError: The configuration of the run is damaged.
+    """
+    saved = flat(_read_saved(Paths(workdir).config))
+    given = flat(json.loads(json.dumps(_without_start(config))))
+    values = {key: (saved.get(key), given.get(key)) for key in sorted(saved.keys() | given.keys())}
+    return {key: (one, other) for key, (one, other) in values.items() if one != other}
 
 
 def _without_start(config: config_dict.ConfigDict) -> dict[str, Any]:
