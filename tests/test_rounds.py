@@ -172,6 +172,10 @@ def test_a_run_can_be_asked_from_python(undisturbed):
     assert losses.id.is_unique and np.isfinite(losses.total).all()
     # The same examples in other batches have the same losses.
     pd.testing.assert_frame_equal(losses, opened.losses("test", batch_size=7), rtol=1e-4)
+    with pytest.raises(InputError, match="split: it must be one of .*; found 'tset'. Name one"):
+        opened.losses("tset")
+    with pytest.raises(InputError, match="batch_size: must be 1 or more; found 0"):
+        opened.losses("test", batch_size=0)
     frames = np.load(opened.paths.sky / "sequences" / "test-0000" / "frames.npy")
     detected = opened.detect(frames, accepted=False)
     saved = pd.read_csv(opened.paths.detections)

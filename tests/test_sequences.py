@@ -274,3 +274,9 @@ def test_a_sequence_is_surveyed_once():
     assert not read and skip_repeated(skipping) is skipping
     skipping.clip_frames(0, 1), skipping.clip_frames(3, 1)
     assert read == [0, 1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("shape", [(0, 4, 5), (3, 0, 5), (3, 4, 0), (4, 5)])
+def test_an_array_without_frames_or_pixels_is_refused(shape):
+    with pytest.raises(InputError, match="an array .T, H, W. of uint8 or uint16 that is not empty"):
+        as_sequence(np.zeros(shape, np.uint8))

@@ -110,6 +110,14 @@ def split_names(builder_dir: str | Path) -> list[str]:
     return list(_open(Path(builder_dir)).info.splits)
 
 
+def check_split(builder_dir: str | Path, split: str, subject: str) -> None:
+    """Raise an InputError about the subject if a prepared data set has no split of a name."""
+    splits = split_names(builder_dir)
+    if split not in splits:
+        rule = f"it must be one of {', '.join(splits)}"
+        raise InputError(subject, rule, repr(split), "Name one of these.")
+
+
 def _open(folder: Path):
     """Open a prepared data set.
 

@@ -6,7 +6,6 @@ import pandas as pd
 
 from dimjax.atomic_files import exclusive_lock, write_parquet
 from dimjax.chips import examples
-from dimjax.errors import InputError
 from dimjax.progress import say
 from dimjax.runs.run import Run, load
 from dimjax.training.losses import PARTS
@@ -33,10 +32,7 @@ def run(
       InputError: There is no such split or checkpoint.
     """
     trained = load(workdir, round, epoch)
-    splits = examples.split_names(trained.paths.prepared)
-    if split not in splits:
-        rule = f"it must be one of {', '.join(splits)}"
-        raise InputError("--split", rule, repr(split), "Name one of these.")
+    examples.check_split(trained.paths.prepared, split, "--split")
     path = trained.paths.scores(split)
     rule, remedy = "one process at a time scores a split", "Wait for its end, or end it."
     with exclusive_lock(path.with_suffix(".lock"), rule, remedy):

@@ -163,13 +163,13 @@ def as_sequence(frames: np.ndarray, name: str = "frames") -> Sequence:
       name: Name of the sequence.
 
     Raises:
-      InputError: The array has another shape or data type.
+      InputError: The array has another shape or data type, or is empty.
     """
     frames = np.asarray(frames)
-    if frames.ndim != 3 or frames.dtype not in (np.uint8, np.uint16):
+    if frames.ndim != 3 or not frames.size or frames.dtype not in (np.uint8, np.uint16):
         raise InputError(
             name,
-            "frames in memory must be an array [T, H, W] of uint8 or uint16",
+            "frames in memory must be an array [T, H, W] of uint8 or uint16 that is not empty",
             f"{frames.dtype} of shape {frames.shape}",
             "Convert it; floats would have to be scaled to grey levels first.",
         )

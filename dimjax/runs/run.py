@@ -23,6 +23,7 @@ from dimjax.errors import InputError
 from dimjax.runs import config_rules, digests
 from dimjax.runs.context import RoundContext
 from dimjax.runs.workdir import Paths, newest_round, read_config
+from dimjax.settings_rules import at_least, check_fields
 from dimjax.tracks import Tracks, camera_shifts
 from dimjax.training.chip_feed import chips_of
 from dimjax.training.loss_query import losses_table
@@ -90,8 +91,13 @@ class Run:
 
         Returns:
           Table with id, sequence, frame and the losses location, confidence, category, total.
+
+        Raises:
+          InputError: There is no such split, or a size is not above 0.
         """
         digests.verify(self.paths, "build")
+        examples.check_split(self.paths.prepared, split, "split")
+        check_fields("{}", {"batch_size": batch_size}, {"batch_size": at_least(1)})
         data = examples.load(self.paths.prepared, split, max_bytes=self.context.max_chip_bytes)
         query = make_loss_query(
             self.detector.model,
@@ -170,7 +176,7 @@ def load(
     Args:
       workdir: The run's directory.
       round: Round to open; None for the newest.
-      epoch: Epoch of the checkpoint; None for the newest.
+      epoch: Epoch of the checkpoint; None for that of the round's detector.
       runtime: Library that computes detections: "jax", or "onnx" for ONNX Runtime on the CPU, in
         float32 and on whole frames. The latter reads the round's detector.onnx, or network.onnx if
         the detector uses motion evidence, and writes it first if necessary.
