@@ -24,7 +24,7 @@ from dimjax.motion import EvidenceConfig
 from dimjax.motion.windows import min_length
 from dimjax.progress import bar, say
 from dimjax.runs.context import RoundContext
-from dimjax.tracks import Tracks, link, score
+from dimjax.tracks import link, score
 
 
 def run(context: RoundContext) -> dict:
@@ -82,18 +82,19 @@ def measure(context: RoundContext, detector: Detector, names: list[str]) -> Meas
     full, shifts = _full_frames(context, names), context.camera_shifts(names)
     thresholds = detector.description["threshold"]
     table = outcomes(full.truth, accepted(detections, thresholds), full.match_px)
-    tracks = detector.link(detections, shifts)
+    tracks, online = (detector.link(detections, shifts, causal) for causal in (False, True))
+    scored = score(tracks)
     figures = {
         "sequences": names,
         "parameters": count_parameters(detector),
         "frames": _figures(full, detections, thresholds),
-        "tracks": _tracked(full, detector, tracks),
-        "online": _tracked(full, detector, detector.link(detections, shifts, causal=True)),
+        "tracks": _figures(full, scored, detector.thresholds_of(tracks)),
+        "online": _figures(full, score(online), detector.thresholds_of(online)),
         "by_sequence": by_sequence(table, full.frames),
         **_untrained(context, full),
         "other_rules": {
             "frames": _by_other_rules(context, full, detections, thresholds),
-            "tracks": _by_other_rules(context, full, score(tracks), detector.thresholds_of(tracks)),
+            "tracks": _by_other_rules(context, full, scored, detector.thresholds_of(tracks)),
         },
     }
     return Measured(figures, detections, table)
@@ -127,10 +128,6 @@ def _figures(full: _FullFrames, detections: pd.DataFrame, thresholds: dict) -> d
     truth, *sizes, match_px, _ = full
     figures = evaluate(truth, detections, *sizes, match_px, thresholds)
     return {**figures, "recall_at": _recall_at(full, detections, (*CATEGORIES, ANYTHING))}
-
-
-def _tracked(full: _FullFrames, detector: Detector, tracks: Tracks) -> dict:
-    return _figures(full, score(tracks), detector.thresholds_of(tracks))
 
 
 def _by_other_rules(
