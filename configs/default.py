@@ -59,9 +59,7 @@ def get_config() -> config_dict.ConfigDict:
     config.training.warmup_epochs = 1.0
     config.training.augment = True  # rotate and flip chips at random
     config.training.device_gb = 8.0  # 10^9 bytes of chips kept on each device; more are streamed
-    config.training.start = (
-        ""  # a run or a checkpoint whose weights it starts from; "": random ones
-    )
+    config.training.start = ""  # run or checkpoint whose weights it starts from; "": random ones
     config.training.checkpoint = "last"  # the detector's, or "best": highest F1 in validation
     config.training.noise = 0.0  # largest random noise added to a chip, in its own noise sigmas
 

@@ -27,7 +27,7 @@ from dimjax.data.patterns import SPLIT, SPLIT_FOLDERS
 from dimjax.data.sequences import Sequence, open_sequence, skip_repeated
 from dimjax.data.split_files import ListReader
 from dimjax.data.splits import LABELLED_SPLITS
-from dimjax.errors import InputError, OnError, raise_error
+from dimjax.errors import InputError, OnError, program, raise_error
 
 Shapes = Mapping[str, tuple[int, int, int]]  # T, H, W of each sequence
 
@@ -55,7 +55,9 @@ def open_folder(
     files = list_sequences(path, layout, on_error)
     if not files:
         rule = f"there must be sequences at {layout.sequences}"
-        raise InputError(path, rule, "none", "Correct the path or the layout.")
+        remedy = "Correct the path or the layout; "
+        remedy += f"`{program()} check --input={path}` recognises many."
+        raise InputError(path, rule, "none", remedy)
     return Folder(path, layout, files)
 
 
