@@ -236,6 +236,10 @@ def test_what_may_be_of_either_category_scores_lower():
     assert (sure.score.to_numpy() > doubtful.score.to_numpy()).all()
     # Odds of 1 e^8 that it is a target, and far higher ones that it is anything.
     assert sure.score.max() == pytest.approx((1 + 8 / 18) / 2, abs=1e-3)
+    voted = score(link(table))
+    assert (voted.object_score == voted.score).all()
+    for judged in (sure, doubtful):
+        np.testing.assert_array_equal(judged.object_score, voted.object_score)
 
 
 def test_interference_that_stands_scores_as_if_it_were_alone():

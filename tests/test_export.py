@@ -185,7 +185,10 @@ EVIDENCE = EvidenceConfig(frames=4, stride=2, speed_px=2.5, box_px=15)
 
 def _with_evidence(mode="difference", **changes):
     settings = EVIDENCE._replace(**changes)
-    return random_detector(input=f"{mode}+evidence", evidence=settings._asdict())
+    rescoring = {"target": [-1.0, 0.8, 0.4], "interference": [0.3, 1.2, 0.1]}
+    return random_detector(
+        input=f"{mode}+evidence", evidence=settings._asdict(), rescoring=rescoring
+    )
 
 
 @pytest.fixture(scope="module")
@@ -223,7 +226,7 @@ def test_an_onnx_file_computes_the_evidence_from_its_window(exported_evidence):
     detector, _, window = exported_evidence
     exported = open_onnx(window)
     assert exported.inputs == ("frames", "scale", "window")
-    assert onnx.load(window).graph.output[3].name == "evidence"
+    assert onnx.load(window).graph.output[4].name == "evidence"
     _check_window_file(exported, detector)
 
 

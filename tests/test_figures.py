@@ -77,7 +77,9 @@ def test_slices_compare_their_hits_with_all_false_alarms():
     assert figures["categories"]["target"]["recall"] == 0.5 and "snr" not in figures
     # F1 is 2/3 above 0.8 up to 0.9; 0.5 and 0.5 elsewhere.
     chosen = choose_thresholds(truth, detections, 3.0)
-    assert chosen == {"target": pytest.approx(0.8525), "interference": 0.5}
+    assert chosen == {
+        "target": pytest.approx(0.8525), "interference": 0.5, "anything": pytest.approx(0.8525)
+    }  # fmt: skip
     assert best_f1(truth, detections, "target", 3.0) == 2 / 3
 
 
@@ -125,6 +127,11 @@ def test_anything_counts_accepted_detections_of_both_categories():
                         ("a", 0, 90.0, 20.0, "target", 0.9))  # fmt: skip
     part = evaluate(truth, detections, {"a": 1}, {"a": 100}, 3.0, HALF)["anything"]
     assert (part["truths"], part["recall"], part["precision"]) == (2, 0.5, 0.5)
+    # With its own threshold, for scores that say nothing of the category.
+    detections["object_score"] = [0.7, 0.65, 0.5]
+    own = HALF | {"anything": 0.6}
+    part = evaluate(truth, detections, {"a": 1}, {"a": 100}, 3.0, own)["anything"]
+    assert (part["recall"], part["precision"], part["threshold"]) == (1.0, 1.0, 0.6)
 
 
 def test_detections_are_accepted_by_the_threshold_of_their_category():

@@ -16,7 +16,10 @@ BOXES = [[100.0, 50.0, 3.0, 4.0], [20.0, 30.0, 3.0, 3.0], [300.0, 200.0, 5.0, 5.
 
 def detections(boxes=BOXES, score=(0.9, 0.6, 0.3), category=(0, 1, 0)):
     return Detections(
-        np.array([boxes], np.float32), np.array([score], np.float32), np.array([category])
+        np.array([boxes], np.float32),
+        np.array([score], np.float32),
+        np.array([category]),
+        np.zeros((1, 3), np.float32),
     )
 
 

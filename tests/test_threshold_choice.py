@@ -3,14 +3,16 @@
 import json
 from types import SimpleNamespace
 
+import numpy as np
 import pandas as pd
 import pytest
 from conftest import tiny_config
 
 from dimjax.detection.detector import Detector
+from dimjax.detection.rescoring import fit_rescoring
 from dimjax.runs import threshold_choice
 from dimjax.runs.context import RoundContext
-from dimjax.runs.threshold_choice import choose_thresholds, fitted_scores
+from dimjax.runs.threshold_choice import choose_thresholds, fitted_scores, with_new_scores
 from dimjax.runs.workdir import Paths
 from dimjax.tracks import ScoreModel
 
@@ -71,7 +73,29 @@ def test_the_score_model_is_fitted_to_labels_of_either_category(context, monkeyp
     model = ScoreModel(**chosen["score_model"])
     assert model.log_likelihood_ratio(0.8) > 1.5 and model.log_likelihood_ratio(0.4) < -1.5
     assert model.missed_detection_cost == 2.0  # all labels have a detection
-    assert json.loads(json.dumps(chosen)) == chosen and set(chosen["causal_threshold"]) == set(HALF)
+    assert json.loads(json.dumps(chosen)) == chosen and set(chosen["causal_threshold"]) == {
+        *HALF,
+        "anything",
+    }
     other = context.folder.labels.assign(category="interference")
     assert fitted_scores(other, detections_of("val"), 3.0).missed_detection_cost == 0.7
     assert fitted_scores(other.head(0), detections_of("val"), 3.0) == ScoreModel()
+
+
+def test_the_rescoring_is_fitted_to_each_category_where_there_is_evidence(context, monkeypatch):
+    def detect(detector, sequence, frames):
+        # The network gives all detections one score; only the evidence tells them apart.
+        return detections_of(sequence.name).assign(score=0.4, strength=[7.0, 4.0] * 8)
+
+    monkeypatch.setattr(threshold_choice, "detect_in_sequence", detect)
+    chosen = choose_thresholds(context, Detector(None, None, DESCRIPTION, None))
+    assert chosen["rescoring"]["interference"] == [0.0, 1.0, 0.0]  # without labels, unchanged
+    scored = with_new_scores(detect(None, SimpleNamespace(name="val"), None), chosen["rescoring"])
+    hit, false = scored.score[::2], scored.score[1::2]
+    assert hit.min() > 0.7 and false.max() < 0.35
+    assert false.max() < chosen["threshold"]["target"] <= hit.min()
+
+
+def test_few_labels_change_the_scores_little():
+    intercept, slope, weight = fit_rescoring(np.array([0.9]), np.array([6.0]), np.array([True]))
+    assert abs(intercept) < 0.5 and 0.9 < slope < 1.3 and 0 <= weight < 0.2

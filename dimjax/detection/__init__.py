@@ -2,6 +2,7 @@
 
 - detector: a model with its weights and its description; tracks of its detections.
 - grid: detections from the network's output grid, whole or in tiles; suppression of duplicates.
+- rescoring: scores from the network's scores and the motion evidence around detections.
 - clips: the clips of a sequence, batch by batch; each frame is read once.
 - inference: tables of detections in sequences and in chips.
 

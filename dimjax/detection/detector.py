@@ -58,7 +58,9 @@ class Detector(NamedTuple):
         Gaps in confirmed tracks are filled, with `detected` False, unless the tracks are causal.
         """
         table = accepted(score(tracks), self.thresholds_of(tracks))
-        table = table.drop(columns=["strong", "target_probability", *APPEARANCE], errors="ignore")
+        table = table.drop(
+            columns=["strong", "target_probability", "strength", *APPEARANCE], errors="ignore"
+        )
         return table.sort_values(["sequence", "frame"], kind="stable", ignore_index=True)
 
     def thresholds_of(self, tracks: Tracks) -> dict[str, float]:
@@ -98,9 +100,10 @@ def make_detector(model: nn.Module, variables: Any, description: dict) -> Detect
             outputs = tiled_frame(apply, images, stride, tile_px, description["margin_px"])
         else:
             outputs = whole_frame(apply, images, stride)
-        return suppress(
-            decode(outputs, stride, description["max_detections"]), description["suppress_px"]
+        detections = decode(
+            outputs, stride, description["max_detections"], evidence, description.get("rescoring")
         )
+        return suppress(detections, description["suppress_px"])
 
     return Detector(model, variables, description, jax.jit(detect))
 

@@ -8,13 +8,15 @@ duplicates. A full frame passes through the network whole or in tiles; both give
     detections = suppress(detections, radius_px=4.0)
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
 from dimjax import coordinates
+from dimjax.data.labels import CATEGORIES
+from dimjax.detection.rescoring import rescored, strength_at
 
 
 class Detections(NamedTuple):
@@ -24,31 +26,65 @@ class Detections(NamedTuple):
     """
 
     boxes: jax.Array  # [B, K, 4] x, y, w, h in pixels of the image
-    score: jax.Array  # [B, K] confidence times probability of the category, 0 to 1
+    score: jax.Array  # [B, K] confidence times probability of the category, or rescored, 0 to 1
     category: jax.Array  # [B, K] int32, 0 target, 1 interference
+    strength: jax.Array  # [B, K] motion evidence around it, noise sigmas; 0 without evidence
 
 
-def decode(outputs: jax.Array, stride: int, max_detections: int) -> Detections:
+def decode(
+    outputs: jax.Array,
+    stride: int,
+    max_detections: int,
+    evidence: jax.Array | None = None,
+    rescoring: Mapping[str, Sequence[float]] | None = None,
+) -> Detections:
     """Decode the strongest cells of a grid into boxes; each cell gives one category.
 
     Args:
       outputs: [B, h, w, 7] network outputs.
       stride: Output stride in pixels.
       max_detections: Number of detections of an image; if the grid has fewer cells, that number.
+      evidence: [B, H, W, 4] motion evidence of the images, None if there is none.
+      rescoring: Category -> coefficients of dimjax.detection.rescoring; None keeps the network's
+        scores.
     """
     images, height, width, channels = outputs.shape
     count = height * width
     cells = outputs.reshape(images, count, channels)
+    index = jnp.arange(count)
+    boxes = coordinates.decode(cells[..., :4], *_rows_columns(index, width, images), stride)
     scores = jax.nn.sigmoid(cells[..., 4:5]) * jax.nn.sigmoid(cells[..., 5:])
+    score, category = scores.max(axis=-1), scores.argmax(axis=-1)
+    strength = jnp.zeros_like(score)
+    if evidence is not None:
+        strength = strength_at(evidence, boxes[..., :2])
+    if rescoring is not None:
+        of_category = jnp.array([rescoring[name] for name in CATEGORIES])[category]
+        score = rescored(score, strength, jnp.moveaxis(of_category, -1, 0))
+    return _strongest(Detections(boxes, score, category, strength), max_detections)
+
+
+def _rows_columns(index: jax.Array, width: int, images: int) -> tuple[jax.Array, jax.Array]:
+    """Rows and columns [B, N] of all cells."""
+    shape = (images, *index.shape)
+    return tuple(jnp.broadcast_to(v, shape) for v in (index // width, index % width))
+
+
+def _strongest(cells: Detections, max_detections: int) -> Detections:
+    """Select the cells with the highest scores, in descending order."""
+    count = cells.score.shape[1]
     if isinstance(count, int):  # in an export it is symbolic: small grids are padded with score 0
         max_detections = min(max_detections, count)
     padding = jax.core.max_dim(max_detections - count, 0)
-    best = jnp.pad(scores.max(axis=-1), ((0, 0), (0, padding)))
-    score, index = jax.lax.top_k(best, max_detections)
-    strongest = jnp.take_along_axis(cells, index[..., None], axis=1, mode="clip")
-    category = jnp.take_along_axis(scores.argmax(axis=-1), index, axis=1, mode="clip")
-    boxes = coordinates.decode(strongest[..., :4], index // width, index % width, stride)
-    return Detections(boxes, score, category)
+    padded = jnp.pad(cells.score, ((0, 0), (0, padding)))
+    score, index = jax.lax.top_k(padded, max_detections)
+
+    def chosen(values: jax.Array) -> jax.Array:
+        rows = index if values.ndim == 2 else index[..., None]
+        return jnp.take_along_axis(values, rows, axis=1, mode="clip")
+
+    boxes, category, strength = map(chosen, (cells.boxes, cells.category, cells.strength))
+    return Detections(boxes, score, category, strength)
 
 
 def suppress(detections: Detections, radius_px: float) -> Detections:

@@ -23,15 +23,15 @@ from dimjax.data.sequences import Sequence
 from dimjax.detection.clips import clips_of
 from dimjax.detection.detector import Detector
 from dimjax.detection.grid import Detections
+from dimjax.detection.rescoring import MIN_SCORE
 from dimjax.motion import evidence_of
 from dimjax.tracks import measure_appearance
 from dimjax.training.chip_feed import Chips, Streamed
 from dimjax.training.inputs import check_length
 
 COLUMNS = ("sequence", "frame", "x", "y", "w", "h", "category", "score")
+_VALUES = ["x", "y", "w", "h", "category", "score", "strength"]
 
-# Detections below this score are useless, and there would be one in every cell.
-_MIN_SCORE = 0.01
 _PIXELS_PER_CALL = 4 * 640 * 512
 
 
@@ -52,9 +52,9 @@ def detect_in_sequence(
       scale: Level and noise of the sequence; None measures them.
 
     Returns:
-      Table with COLUMNS and dimjax.tracks.APPEARANCE: all detections with a score of at least 0.01,
-      whatever the threshold. A repeated frame has those of the frame that it repeats, a flat frame
-      has none.
+      Table with COLUMNS, strength, if the detector uses motion evidence, and
+      dimjax.tracks.APPEARANCE: all detections with a score of at least 0.01, whatever the
+      threshold. A repeated frame has those of the frame that it repeats, a flat frame has none.
     """
     length, height, width = sequence.shape
     check_length(length, detector.description["input"], f"sequence {sequence.name}")
@@ -77,6 +77,8 @@ def detect_in_sequence(
     )
     table = table[inside].reset_index(drop=True)
     stride = detector.description["stride"]
+    if detector.evidence is None:
+        table = table.drop(columns="strength")
     appearance = measure_appearance(table, sequence, float(scale[1]), stride)
     return pd.concat([table, appearance], axis=1)
 
@@ -137,20 +139,20 @@ def _one_ahead(calls: Iterable) -> Iterator:
 
 def _rows(detections: Detections, numbers: np.ndarray) -> pd.DataFrame:
     """Tabulate the detections of the first images of a batch; `numbers` are their frames."""
-    boxes, score, category = jax.device_get(detections)
-    image, k = np.nonzero(score[: len(numbers)] >= _MIN_SCORE)
-    columns = [boxes[image, k], category[image, k, None], score[image, k, None]]
+    boxes, score, category, strength = jax.device_get(detections)
+    image, k = np.nonzero(score[: len(numbers)] >= MIN_SCORE)
+    columns = [boxes[image, k], *(v[image, k, None] for v in (category, score, strength))]
     return _table(numbers[image], np.concatenate(columns, axis=-1))
 
 
 def _concatenate(tables: list[pd.DataFrame], name: str) -> pd.DataFrame:
-    table = pd.concat([_table([], np.empty((0, 6))), *tables], ignore_index=True)
+    table = pd.concat([_table([], np.empty((0, 7))), *tables], ignore_index=True)
     table.insert(0, "sequence", pd.Series(name, index=table.index, dtype="str"))
     return table
 
 
 def _table(numbers, values: np.ndarray) -> pd.DataFrame:
-    table = pd.DataFrame(values.astype(float), columns=["x", "y", "w", "h", "category", "score"])
+    table = pd.DataFrame(values.astype(float), columns=_VALUES)
     table.insert(0, "frame", np.asarray(numbers, np.int64))
     table["category"] = np.array(CATEGORIES, object)[table.category.astype(int)]
     return table

@@ -59,14 +59,14 @@ def evaluate(
       frames: Sequence -> number of its frames in which detections were made.
       frame_pixels: Sequence -> pixels of one frame.
       match_px: A detection nearer to a truth than this is a hit.
-      thresholds: Category -> smallest accepted score.
+      thresholds: Category -> smallest accepted score; and for ANYTHING, of the scores as objects.
 
     Returns:
       match_px, images, pixels; categories: for each category the figures of
       metrics.at_threshold, ap by radius, its curve and, if the truths have a ratio, the same
       figures from BRIGHT on (from_5); snr or scr: the figures of targets in slices of that ratio,
-      the last slice from 5 on; anything: figures of the accepted detections, whatever their
-      categories; confusion: counts [3, 3], truth by detection.
+      the last slice from 5 on; anything: figures of detections of either category, at its own
+      threshold, or without one of those accepted; confusion: counts [3, 3], truth by detection.
     """
     images = sum(frames.values())
     pixels = sum(frames[name] * frame_pixels[name] for name in frames)
@@ -85,9 +85,11 @@ def evaluate(
                 for bounds in (*SLICES, BRIGHT)
             ]
     chosen = accepted(detections, thresholds)
-    outcome, _, _ = outcome_of(truth, chosen, ANYTHING, match_px)
-    anything = at_threshold(sweep(outcome), 0.0, images, pixels)
-    figures["anything"] = {**anything, "threshold": None}
+    threshold = thresholds.get(ANYTHING)
+    candidates = chosen if threshold is None else detections
+    outcome, _, _ = outcome_of(truth, candidates, ANYTHING, match_px)
+    anything = at_threshold(sweep(outcome), threshold or 0.0, images, pixels)
+    figures["anything"] = {**anything, "threshold": threshold}
     figures["confusion"] = _confusion(truth, chosen, match_px).tolist()
     return figures
 
@@ -95,10 +97,10 @@ def evaluate(
 def choose_thresholds(
     truth: pd.DataFrame, detections: pd.DataFrame, match_px: float
 ) -> dict[str, float]:
-    """Choose a threshold of high F1 for each category, see dimjax.evaluation.thresholds."""
+    """Choose a threshold of high F1 for each category and ANYTHING, see evaluation.thresholds."""
     names = pd.Index(pd.concat([truth.sequence, detections.sequence]).unique())
     chosen = {}
-    for category in CATEGORIES:
+    for category in (*CATEGORIES, ANYTHING):
         outcome, truths, candidates = outcome_of(truth, detections, category, match_px)
         counted = truths.sequence[must_be_found(truths)]
         count = np.bincount(names.get_indexer(counted), minlength=len(names))
@@ -116,14 +118,20 @@ def best_f1(truth: pd.DataFrame, detections: pd.DataFrame, category: str, match_
 def outcome_of(
     truth: pd.DataFrame, detections: pd.DataFrame, category: str, match_px: float
 ) -> tuple[Outcome, pd.DataFrame, pd.DataFrame]:
-    """Match one category, or ANYTHING; also return the truths and detections that it indexes."""
+    """Match one category, or ANYTHING; also return the truths and detections that it indexes.
+
+    Detections count by their score, for ANYTHING by their object_score if they have one.
+    """
     truth, detections = with_image_numbers(truth, detections)
+    weight = "score"
     if category != ANYTHING:
         truth = truth[truth.category == category]
         detections = detections[detections.category == category]
+    elif "object_score" in detections:
+        weight = "object_score"
     outcome = match(
         to_objects(truth, must_be_found(truth)),
-        to_objects(detections, detections.score),
+        to_objects(detections, detections[weight]),
         match_px,
     )
     return outcome, truth, detections

@@ -1,9 +1,8 @@
 """A detector as one ONNX graph, from raw frames to boxes, scores and categories.
 
-The network is converted by jax2onnx. Normalisation before it, and decoding and the suppression of
-duplicates after it, are written below in ONNX's text format, with the arithmetic of
-dimjax.training.inputs and dimjax.detection.grid. All of it is channels first, so that only the
-boxes need a transpose.
+The network is converted by jax2onnx. Normalisation before it is written below in ONNX's text
+format, with the arithmetic of dimjax.training.inputs; what follows it stands in detection_graph.
+All of it is channels first, so that only the boxes need a transpose.
 
     model = onnx_graph(detector)                    # an onnx.ModelProto, not yet checked
 """
@@ -15,6 +14,8 @@ import jax
 import jax.numpy as jnp
 
 from dimjax.detection.detector import Detector, create_model
+from dimjax.detection.rescoring import REACH_PX
+from dimjax.export.detection_graph import detection_text
 from dimjax.export.evidence_graph import evidence_text
 from dimjax.export.packages import import_extra, silenced
 from dimjax.models.batch_norm_fusion import apply_fused
@@ -72,6 +73,13 @@ _IMAGES = {
 _WITHOUT_EVIDENCE = """
     normal = Identity(image)
 """
+# The largest sum within REACH_PX, with frames and channels first. Frames have sides of 1 and more.
+_AROUND = f"""
+    bright_sum, dark_sum = Split<axis = 1>(sums, ones)
+    larger_sum = Max(bright_sum, dark_sum)
+    around = MaxPool<kernel_shape = [{2 * REACH_PX + 1}, {2 * REACH_PX + 1}],
+        pads = [{REACH_PX}, {REACH_PX}, {REACH_PX}, {REACH_PX}]>(larger_sum)
+"""
 _MAPS = """
     maps = Transpose<perm = [0, 3, 1, 2]>(evidence)
 """
@@ -84,6 +92,7 @@ _WITH_EVIDENCE = f"""
     normal_sums = Div(above_peak, noise_spread)
     {Template(_ASINH).substitute(value="of_reference")}
     normal = Concat<axis = 1>(image, normal_sums, asinh_of_reference)
+    {_AROUND}
 """
 
 # Frames to network inputs, padded with zeros to multiples of the output stride.
@@ -106,108 +115,38 @@ before ($inputs) => (float[b, $channels, hs, ws] images$outputs)
 }
 """
 
-# Cells of score 0 are added, because a small frame may have fewer cells than `max_detections`.
-_AFTER = """
-after (float[b, 7, gh, gw] grid)
-    => (float[b, $count, 4] boxes, float[b, $count] score, int32[b, $count] category)
-<int64[3] flat_cells = {0, 7, -1}, int64[6] added = {0, 0, 0, 0, 0, $count},
- float no_logit = {-1000},
- int64[2] location_logits = {4, 3}, int64[2] confidence_categories = {1, 2},
- int64[2] twos = {2, 2}, int64[1] count = {$count}, int64 passes = {$count}, bool yes = {1},
- int64[1] axis1 = {1}, int64[1] axis2 = {2}, int64[1] axis3 = {3},
- int64[3] four_times = {1, 4, 1}, float half = {0.5}, float zero = {0}, float cell_px = {$stride},
- float radius = {$radius}, int64 below = {-1}>
-{
-    rows = Reshape(grid, flat_cells)
-    cells = Pad(rows, added, no_logit)
-    locations, logits = Split<axis = 1>(cells, location_logits)
-    odds = Sigmoid(logits)
-    confidence, categories = Split<axis = 1>(odds, confidence_categories)
-    scores = Mul(confidence, categories)
-    best = ReduceMax<keepdims = 0>(scores, axis1)
-    best_category = ArgMax<axis = 1, keepdims = 0>(scores)
-    strongest, index = TopK<axis = 1>(best, count)
-
-    chosen_category = GatherElements<axis = 1>(best_category, index)
-    category = Cast<to = 6>(chosen_category)
-    cell_index = Unsqueeze(index, axis1)
-    cell_indices = Expand(cell_index, four_times)
-    location = GatherElements<axis = 2>(locations, cell_indices)
-    offset, log_size = Split<axis = 1>(location, twos)
-    columns = Shape<start = 3>(grid)
-    row = Div(cell_index, columns)
-    column = Mod(cell_index, columns)
-    whole_cell = Concat<axis = 1>(column, row)
-    cell = Cast<to = 1>(whole_cell)
-    from_cell = Add(offset, cell)
-    middle = Add(from_cell, half)
-    centre = Mul(middle, cell_px)
-    strides = Exp(log_size)
-    extent = Mul(strides, cell_px)
-    boxes_last = Concat<axis = 1>(centre, extent)
-    boxes = Transpose<perm = [0, 2, 1]>(boxes_last)
-
-    from_point = Unsqueeze(centre, axis3)
-    to_point = Unsqueeze(centre, axis2)
-    offset_between = Sub(from_point, to_point)
-    distance = ReduceL2<keepdims = 0>(offset_between, axis1)
-    is_near = Less(distance, radius)
-    near_any = Cast<to = 1>(is_near)
-    near = Trilu<upper = 0>(near_any, below)
-    is_positive = Greater(strongest, zero)
-    candidate_flat = Cast<to = 1>(is_positive)
-    candidate = Unsqueeze(candidate_flat, axis2)
-    kept = Loop(passes, yes, candidate) <body = settle
-        (int64 number, bool going, float[b, $count, 1] kept_old)
-        => (bool changed, float[b, $count, 1] kept_new)
-    {
-        stronger_near = MatMul(near, kept_old)
-        is_free = Less(stronger_near, half)
-        free = Cast<to = 1>(is_free)
-        kept_new = Mul(candidate, free)
-        change = Sub(kept_new, kept_old)
-        changes = Abs(change)
-        any_change = ReduceMax<keepdims = 0>(changes)
-        changed = Greater(any_change, zero)
-    }>
-    kept_flat = Squeeze(kept, axis2)
-    score = Mul(strongest, kept_flat)
-}
-"""
-
 
 def onnx_graph(detector: Detector, with_window: bool = False) -> Any:
     """Convert a detector to an onnx.ModelProto, in float32 and for whole frames.
 
     Inputs: frames [B, 4, H, W] float32, scale [B, 2] float32. Outputs: boxes [B, K, 4] float32,
-    score [B, K] float32, category [B, K] int32, as in dimjax.detection.grid.Detections. B, H and W
-    are dynamic, K is the description's `max_detections`. A detector that uses motion evidence has
-    a third input, evidence [B, H, W, 4] float32.
+    score [B, K] float32, category [B, K] int32, strength [B, K] float32, as in
+    dimjax.detection.grid.Detections. B, H and W are dynamic, K is the description's
+    `max_detections`. A detector that uses motion evidence has a third input, evidence
+    [B, H, W, 4] float32.
 
     Args:
       detector: Detector.
       with_window: Compute the motion evidence in the graph. The third input is then the evidence
         window [B, frames, H, W] float32 with its reference frame at the configured place, and
-        evidence [B, H, W, 4] is a fourth output.
+        evidence [B, H, W, 4] is a fifth output.
 
     Raises:
       InputError: The extra export is not installed.
     """
     compose, parser = import_extra("onnx.compose"), import_extra("onnx.parser")
     description = detector.description
-    before = _before(detector, with_window)
-    after = Template(_AFTER).substitute(
-        count=description["max_detections"],
-        stride=description["output_stride"],
-        radius=description["suppress_px"],
-    )
+    before, after = _before(detector, with_window), detection_text(description)
     before, after = (parser.parse_model(_HEADER + text) for text in (before, after))
     network = compose.add_prefix(network_graph(detector), "network/")
     model = compose.merge_models(before, network, [("images", "network/images")])
-    model = compose.merge_models(model, after, [("network/grid", "grid")])
+    links = [("network/grid", "grid")]
+    if uses_evidence(description["input"]):
+        links.append(("around", "around"))
+    model = compose.merge_models(model, after, links)
     model.graph.name = "detector"
     del model.graph.value_info[:]  # those of jax2onnx are wrong for dynamic sizes
-    # boxes, score and category come first.
+    # The evidence comes last.
     outputs = sorted(model.graph.output, key=lambda output: output.name == "evidence")
     del model.graph.output[:]
     model.graph.output.extend(outputs)
@@ -219,11 +158,13 @@ def _before(detector: Detector, with_window: bool) -> str:
     description = detector.description
     mode = description["input"]
     inputs, outputs = "float[b, 4, h, w] frames, float[b, 2] scale", ""
+    if uses_evidence(mode):
+        outputs = ", float[b, 1, h, w] around"
     initializers, evidence = "", _WITHOUT_EVIDENCE
     if with_window:
         text = evidence_text(detector.evidence)
         inputs += f", float[b, {detector.evidence.frames}, h, w] window"
-        outputs = ", float[b, h, w, 4] evidence"
+        outputs += ", float[b, h, w, 4] evidence"
         initializers, evidence = f",\n {text.initializers}", text.nodes + _WITH_EVIDENCE
     elif uses_evidence(mode):
         inputs += ", float[b, h, w, 4] evidence"

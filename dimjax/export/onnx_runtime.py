@@ -49,7 +49,7 @@ def open_onnx(path: str | Path) -> OnnxDetector:
         return session.run(outputs, dict(zip(names, values, strict=True)))
 
     return OnnxDetector(
-        lambda *inputs: Detections(*run(["boxes", "score", "category"], *inputs)),
+        lambda *inputs: Detections(*run([*Detections._fields], *inputs)),
         lambda *inputs: run(["evidence"], *inputs)[0],
         names,
         {key: json.loads(value) for key, value in metadata.items()},

@@ -6,10 +6,15 @@ of the training split first.
 description |= choose_thresholds(context, detector)       # at the end of a training
 """
 
+from collections.abc import Mapping
+
+import numpy as np
 import pandas as pd
 
+from dimjax.data.labels import CATEGORIES
 from dimjax.detection.detector import Detector
 from dimjax.detection.inference import detect_in_sequence
+from dimjax.detection.rescoring import MIN_SCORE, fit_rescoring, rescored
 from dimjax.evaluation import figures
 from dimjax.progress import bar, say
 from dimjax.runs.category_choice import choose_category_models, some_frames
@@ -32,7 +37,8 @@ def choose_thresholds(context: RoundContext, detector: Detector) -> dict[str, di
       detector: Detector with its final weights.
 
     Returns:
-      "threshold", for detections of single frames, "track_threshold", for scores that tracks
+      "rescoring", see dimjax.detection.rescoring, None without motion evidence; "threshold", for
+      detections of single frames, "track_threshold", for scores that tracks
       support, "causal_threshold", for those from the past of each frame, "score_model", see
       dimjax.tracks.ScoreModel, and "category_models", see choose_category_models.
     """
@@ -51,9 +57,12 @@ def choose_thresholds(context: RoundContext, detector: Detector) -> dict[str, di
     keys = [(name, t) for name, frames in frames_of.items() for t in frames]
     keys = pd.DataFrame(keys, columns=["sequence", "frame"])
     detections, labels = pd.concat(tables, ignore_index=True), context.labels.merge(keys)
+    rescoring = fitted_rescoring(labels, detections, match_px)
+    if rescoring is not None:
+        detections = with_new_scores(detections, rescoring)
     threshold = figures.choose_thresholds(labels, detections, match_px)
     model = fitted_scores(labels, detections, match_px)
-    chosen = {"threshold": threshold, "score_model": model._asdict()}
+    chosen = {"rescoring": rescoring, "threshold": threshold, "score_model": model._asdict()}
     detector = detector._replace(description={**detector.description, **chosen})
     models = choose_category_models(context, detector, detections, labels)
     chosen["category_models"] = None if models is None else models.held_out
@@ -66,6 +75,35 @@ def choose_thresholds(context: RoundContext, detector: Detector) -> dict[str, di
     if models is not None:
         chosen["category_models"] = models.final
     return chosen
+
+
+def fitted_rescoring(
+    labels: pd.DataFrame, detections: pd.DataFrame, match_px: float
+) -> dict[str, list[float]] | None:
+    """Fit the rescoring of each category; None if the detector uses no motion evidence.
+
+    Args:
+      labels: Labels in the frames that were searched.
+      detections: From detect_in_sequence, with the network's own scores.
+      match_px: A detection nearer to a label than this is true.
+    """
+    if "strength" not in detections:
+        return None
+    coefficients = {}
+    for category in CATEGORIES:
+        outcome, _, table = figures.outcome_of(labels, detections, category, match_px)
+        used = table.iloc[outcome.detection]
+        score, strength = used.score.to_numpy(), used.strength.to_numpy()
+        coefficients[category] = fit_rescoring(score, strength, outcome.hit)
+    return coefficients
+
+
+def with_new_scores(detections: pd.DataFrame, rescoring: Mapping[str, list[float]]) -> pd.DataFrame:
+    """Return a table of detections with the scores that a detector with a rescoring gives."""
+    of_category = np.array([rescoring[name] for name in detections.category]).reshape(-1, 3)
+    score, strength = detections.score.to_numpy(), detections.strength.to_numpy()
+    score = np.asarray(rescored(score, strength, of_category.T), float)
+    return detections.assign(score=score)[score >= MIN_SCORE]
 
 
 def fitted_scores(labels: pd.DataFrame, detections: pd.DataFrame, match_px: float) -> ScoreModel:

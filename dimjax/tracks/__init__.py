@@ -23,6 +23,7 @@ from dimjax.tracks.category_fit import Combination, fit_category_model, fit_comb
 from dimjax.tracks.category_model import CategoryModel
 from dimjax.tracks.label_tracks import labelled_windows, link_labels
 from dimjax.tracks.linking import Linker, Shifts, Tracks, follow_and_join, link
+from dimjax.tracks.logistic import fit_logistic
 from dimjax.tracks.nearest import has_neighbour, nearest
 from dimjax.tracks.points import POINT_TYPES
 from dimjax.tracks.score_model import UNTRAINED, ScoreModel, fit_score_model
@@ -45,6 +46,7 @@ __all__ = [
     "camera_shifts",
     "fit_category_model",
     "fit_combination",
+    "fit_logistic",
     "fit_score_model",
     "follow_and_join",
     "has_neighbour",

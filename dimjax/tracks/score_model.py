@@ -16,8 +16,9 @@ A score of 1 / (1 + F), with F false alarms expected in a frame at that strength
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import minimize
 from scipy.special import expit, logit
+
+from dimjax.tracks.logistic import fit_logistic
 
 _SPREAD = (2.0, 0.5)  # sigmas of intercept and slope around the default before any label is seen
 _MIN_SLOPE = 0.1  # the ratio rises with the score
@@ -59,19 +60,11 @@ def fit_score_model(
       detected_share: Share of the labels that have a detection, for the cost of a missed one;
         None leaves the default.
     """
-    default, spread = np.array(ScoreModel()[:2]), np.array(_SPREAD)
-    score, is_true = np.asarray(score, float), np.asarray(is_true, bool)
-    x = logit(np.clip(score, _EPSILON, 1 - _EPSILON))
-
-    def minus_log_posterior(values: np.ndarray) -> tuple[float, np.ndarray]:
-        z, offset = values[0] + values[1] * x, (values - default) / spread
-        loss = np.logaddexp(0, z).sum() - z[is_true].sum() + offset @ offset / 2
-        error = expit(z) - is_true
-        return loss, np.array([error.sum(), error @ x]) + offset / spread
-
-    bounds = [(None, None), (_MIN_SLOPE, None)]
-    fitted = minimize(minus_log_posterior, default, jac=True, method="L-BFGS-B", bounds=bounds)
-    intercept, slope = fitted.x.tolist()
+    x = logit(np.clip(np.asarray(score, float), _EPSILON, 1 - _EPSILON))
+    features = np.stack([np.ones_like(x), x], axis=-1)
+    intercept, slope = fit_logistic(
+        features, is_true, ScoreModel()[:2], _SPREAD, (None, _MIN_SLOPE)
+    )
     if detected_share is None:
         return ScoreModel(intercept, slope)
     cost = -np.log(np.maximum(1 - detected_share, _EPSILON))

@@ -12,7 +12,8 @@ The score of a row is a monotone map of a log-likelihood ratio L, the sum of two
 - the ratio of the detection itself, or minus the cost of a missed detection in a gap.
 
 If there is a model of categories, L is replaced by the log odds that there is an object and that
-it is of the category of its track: an object of doubtful category ranks below a certain one.
+it is of the category of its track: an object of doubtful category ranks below a certain one. The
+object_score is that of L itself: whether there is an object of either category.
 
 It is 0.5 at even odds, 0.75 at L = 10, 0.95 at L = 90, and keeps long tracks apart where a
 probability would round to 1.
@@ -39,8 +40,9 @@ def score(tracks: Tracks) -> pd.DataFrame:
       tracks: From dimjax.tracks.link.
 
     Returns:
-      tracks.detections with new categories and scores and a column detected, and below them a row
-      for each frame of a confirmed track without a detection, in which detected is False.
+      tracks.detections with new categories and scores and the columns object_score and detected,
+      and below them a row for each frame of a confirmed track without a detection, in which
+      detected is False.
     """
     table, model = tracks.detections, tracks.settings.scores
     points = tracks.points[["track", "frame", "evidence", "target_probability"]]
@@ -55,14 +57,16 @@ def score(tracks: Tracks) -> pd.DataFrame:
     ratio = np.where(probability < 0.5, np.maximum(ratio, lone), ratio)
     gaps = tracks.points[~tracks.points.detected & tracks.points.confirmed]
     of_gap = gaps.evidence.to_numpy() - model.missed_detection_cost
-    scores = [_score_of(ratio), _score_of(of_gap)]
+    objects = scores = [_score_of(ratio), _score_of(of_gap)]
     if tracks.settings.categories is not None:
         scores = [
             _score_of(_of_category(ratio, probability)),
             _score_of(_of_category(of_gap, gaps.target_probability.to_numpy())),
         ]
-    scored = table.assign(category=category_of(probability), score=scores[0], detected=True)
-    filled = gaps.assign(score=scores[1])
+    scored = table.assign(
+        category=category_of(probability), score=scores[0], object_score=objects[0], detected=True
+    )
+    filled = gaps.assign(score=scores[1], object_score=objects[1])
     filled = filled.reindex(columns=[name for name in scored if name in filled])
     if filled.empty:
         return scored
