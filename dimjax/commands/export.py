@@ -71,19 +71,25 @@ _OUTPUTS = {
         "output_stride.",
     },
     "category": {"shape": ["B", "K"], "dtype": "int32", "meaning": "Index into categories."},
+    "strength": {
+        "shape": ["B", "K"],
+        "dtype": "float32",
+        "meaning": "Motion evidence within 3 pixels, noise sigmas; 0 without motion evidence.",
+    },
 }
 _USE = {
     "detector.onnx": "session = onnxruntime.InferenceSession('detector.onnx'); "
-    "boxes, score, category = session.run(None, {'frames': frames, 'scale': scale})",
+    "boxes, score, category, strength = session.run(None, {'frames': frames, 'scale': scale})",
     "detector.stablehlo": "call = jax.export.deserialize(bytearray(open('detector.stablehlo', 'rb')"
     ".read())).call; found = call(frames, scale); found['boxes'], found['score']",
 }
 _USE_WITH_EVIDENCE = {
     "network.onnx": "Fastest: session = onnxruntime.InferenceSession('network.onnx'); boxes, score,"
-    " category = session.run(None, {'frames': frames, 'scale': scale, 'evidence': evidence})",
+    " category, strength = session.run(None, {'frames': frames, 'scale': scale, "
+    "'evidence': evidence})",
     "detector.onnx": "Without dimjax: session = onnxruntime.InferenceSession('detector.onnx'); "
-    "boxes, score, category, evidence = session.run(None, {'frames': frames, 'scale': scale, "
-    "'window': window})",
+    "boxes, score, category, strength, evidence = session.run(None, {'frames': frames, "
+    "'scale': scale, 'window': window})",
     "detector.stablehlo": "call = jax.export.deserialize(bytearray(open('detector.stablehlo', 'rb')"
     ".read())).call; found = call(frames, scale, window); found['boxes'], found['evidence']",
 }
