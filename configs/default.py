@@ -12,7 +12,16 @@ def get_config() -> config_dict.ConfigDict:
     """Return the paper's run: simulated sky, DarkNet-19 at width 1, chips of 80 px."""
     config = config_dict.ConfigDict()
     config.seed = 0
+    _add_data(config)
+    _add_model(config)
+    _add_training(config)
+    _add_rounds(config)
+    _add_detection(config)
+    return config
 
+
+def _add_data(config: config_dict.ConfigDict) -> None:
+    """Add the keys of the data: a folder or the simulated sky, and the chips."""
     config.data = config_dict.ConfigDict()
     config.data.folder = ""  # of raw sequences and labels; "" simulates the sky below
     # Keys: dimjax/data/layouts.py. first_pixel may be a number or a mapping.
@@ -35,6 +44,9 @@ def get_config() -> config_dict.ConfigDict:
     config.chips.frame_step = 1  # chips are cut from every frame_step-th frame
     config.chips.backgrounds_per_label = 54_489 / 35_021  # the paper's mix
 
+
+def _add_model(config: config_dict.ConfigDict) -> None:
+    """Add the keys of the network, its input and its loss."""
     config.model = config_dict.ConfigDict()
     config.model.backbone = "darknet19"
     config.model.width = 1.0  # factor on all channels
@@ -50,6 +62,9 @@ def get_config() -> config_dict.ConfigDict:
     config.loss.location_weight = 1.0  # weight of the location, Eq. (2)
     config.loss.classification_weight = 1.0  # weight of the classification, Eq. (2)
 
+
+def _add_training(config: config_dict.ConfigDict) -> None:
+    """Add the keys of one training, and of the processes that share it."""
     config.training = config_dict.ConfigDict()
     config.training.epochs = 100
     config.training.batch_size = 128  # chips, over all devices
@@ -63,6 +78,14 @@ def get_config() -> config_dict.ConfigDict:
     config.training.checkpoint = "last"  # the detector's, or "best": highest F1 in validation
     config.training.noise = 0.0  # largest random noise added to a chip, in its own noise sigmas
 
+    config.distributed = config_dict.ConfigDict()  # of one start, not saved with the run
+    config.distributed.coordinator_address = ""  # host:port of process 0, if there are others
+    config.distributed.num_processes = 1  # processes that train together: docs/scaling.md
+    config.distributed.process_id = 0  # this process, from 0
+
+
+def _add_rounds(config: config_dict.ConfigDict) -> None:
+    """Add the keys of the rounds and their reviews."""
     config.rounds = config_dict.ConfigDict()
     config.rounds.count = 1  # all but the last end with a review
     config.rounds.later_epochs = 50  # of the rounds after the first
@@ -81,11 +104,9 @@ def get_config() -> config_dict.ConfigDict:
     config.refinement.loss_threshold = 0.0  # above 0: queue labels with a higher last loss
     config.refinement.max_items_per_label = 0.2  # labels and places queued, per label
 
-    config.distributed = config_dict.ConfigDict()  # of one start, not saved with the run
-    config.distributed.coordinator_address = ""  # host:port of process 0, if there are others
-    config.distributed.num_processes = 1  # processes that train together: docs/scaling.md
-    config.distributed.process_id = 0  # this process, from 0
 
+def _add_detection(config: config_dict.ConfigDict) -> None:
+    """Add the keys of detection on full frames and of its evaluation."""
     config.detection = config_dict.ConfigDict()
     config.detection.match_px = 3.0  # a detection nearer than this to a truth is a hit
     config.detection.suppress_px = 4.0  # of two detections nearer than this, keep the stronger
@@ -96,4 +117,3 @@ def get_config() -> config_dict.ConfigDict:
 
     config.evaluation = config_dict.ConfigDict()
     config.evaluation.false_alarms_per_frame = (0.1, 0.65)  # at which the recall is reported
-    return config

@@ -61,9 +61,10 @@ def _print_line(text: str) -> None:
             print(text, file=sys.stderr, flush=True)
 
 
-def counted(number: int, noun: str) -> str:
-    """Write a number of things: 1 sequence, 1,204 sequences."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+def counted(number: float, noun: str) -> str:
+    """Write a number of things: 1 sequence, 1,204 sequences, 0.5 epochs."""
+    text = f"{number:,}".removesuffix(".0")
+    return f"{text} {noun}" if number == 1 else f"{text} {noun}s"
 
 
 def say(text: str) -> None:

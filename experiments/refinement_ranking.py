@@ -16,8 +16,8 @@ import suspect_scores
 from dimjax import ledger
 from dimjax.label_noise import planting
 from dimjax.runs.context import RoundContext
+from dimjax.runs.round_suspects import RefinementResult, find_suspects
 from dimjax.runs.workdir import Paths, read_config
-from dimjax.stages.refine import RefinementResult, find_suspects
 
 
 class ReviewedRound(NamedTuple):

@@ -29,7 +29,7 @@ from dimjax.data.labels import COLUMNS, read_table, write_table
 from dimjax.evaluation.slices import must_be_found
 from dimjax.runs.context import RoundContext
 from dimjax.runs.workdir import Paths, write_config
-from dimjax.stages import build, evaluate, train
+from dimjax.stages import rounds
 
 NAMES = ("no-mining", "random", "all")
 
@@ -42,14 +42,14 @@ def run(config, mined_workdir: Path, make_builder: Callable) -> None:
       mined_workdir: Directory of the mined run, all of whose rounds are done.
       make_builder: See dimjax.stages.build.
     """
-    rounds = config.rounds.count
+    count = config.rounds.count
     staged = config.copy_and_resolve_references()
     staged.data.folder = str(mined_workdir / "sky")
     once = staged.copy_and_resolve_references()
     once.rounds.count = 2
-    once.rounds.later_epochs = (rounds - 1) * config.rounds.later_epochs
-    last = RoundContext(staged, Paths(mined_workdir, rounds - 1))
-    for number in range(1, rounds):
+    once.rounds.later_epochs = (count - 1) * config.rounds.later_epochs
+    last = RoundContext(staged, Paths(mined_workdir, count - 1))
+    for number in range(1, count):
         context = begin(staged, last.paths, mined_workdir.with_name("random"), number)
         mined = last.of_round(number)
         _run_round(context, mined, random_plan(context, mined), make_builder)
@@ -167,6 +167,4 @@ def _run_round(context: RoundContext, mined: RoundContext, plan, make_builder: C
         write_table(pd.concat([first, true_labels(folder)], ignore_index=True), paths.labels)
         write_csv(plan, paths.plan)
         shutil.copy2(mined.paths.planted, paths.planted)
-        build.make_chips(context, make_builder)
-    train.run(context)
-    evaluate.run(context)
+    rounds.run_planned(context, make_builder)

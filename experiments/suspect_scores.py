@@ -49,7 +49,7 @@ def units(
     """Tabulate each label and proposal with its error and all its scores.
 
     Args:
-      result: From dimjax.stages.refine.find_suspects.
+      result: From dimjax.runs.round_suspects.find_suspects.
       errors: errors.csv of the data: the errors of the annotator.
       truth: truth.csv of the data.
       losses: Recorded losses, for the paper's measure of proposals.

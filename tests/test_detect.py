@@ -92,7 +92,7 @@ def videos(tiny_run, tmp_path_factory):
 def test_unreadable_sequences_are_skipped_and_one_video_is_open_at_a_time(
     tiny_run, eager_run, videos, tmp_path, monkeypatch, capsys
 ):
-    alive, most, opened = weakref.WeakSet(), [], video_files._Reader.__init__
+    alive, most, opened = weakref.WeakSet(), [], video_files.VideoReader.__init__
 
     def noted(reader, *args):
         gc.collect()
@@ -100,7 +100,7 @@ def test_unreadable_sequences_are_skipped_and_one_video_is_open_at_a_time(
         most.append(len(alive))
         opened(reader, *args)
 
-    monkeypatch.setattr(video_files._Reader, "__init__", noted)
+    monkeypatch.setattr(video_files.VideoReader, "__init__", noted)
     rule = "all 4 sequences must be readable and long enough; found 2 that are not. They are named"
     with pytest.raises(InputError, match=rule):
         detect.run(tiny_run, videos, tmp_path / "out", pictures=2, video=True)

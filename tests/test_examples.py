@@ -102,7 +102,7 @@ def test_an_interrupt_does_not_wait_for_the_other_records(prepared, monkeypatch)
         threading.Timer(0.1, interrupted.set).start()  # once the waiting tasks are cancelled
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(examples, "_RECORDS_PER_TASK", 1)
+    monkeypatch.setattr(examples, "RECORDS_PER_TASK", 1)
     monkeypatch.setattr(examples, "ThreadPoolExecutor", lambda: ThreadPoolExecutor(2))
     monkeypatch.setattr(examples, "parse_row", parse)
     with pytest.raises(KeyboardInterrupt):

@@ -1,6 +1,7 @@
 """Which folder may import which: written down here, once."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -43,7 +44,7 @@ ALLOWED = {
     # Files and orchestration.
     "runs": BASE
     | {"data", "chips", "label_noise", "sky", "motion", "models", "training", "tracks", "ledger"}
-    | {"detection", "evaluation", "export"},
+    | {"suspects", "detection", "evaluation", "export"},
     "report": BASE | {"data", "chips", "training", "evaluation", "ledger", "drawing", "runs"},
     "commands": BASE
     | {"data", "chips", "motion", "training", "tracks", "ledger", "detection", "drawing", "review"}
@@ -54,17 +55,23 @@ ALLOWED = {
 }
 WITHOUT_JAX = ("data", "chips", "label_noise", "tracks", "ledger", "mining", "suspects", "review")
 HEAVY = {"jax", "flax", "optax", "orbax"}
+# Code that uses the package from outside.
+OUTSIDE = {
+    name: sorted((ROOT / name).rglob("*.py")) for name in ("tests", "experiments", "benchmarks")
+}
+NAMED_TUPLE = {"_replace", "_asdict", "_fields", "_make"}  # public, in spite of their names
 
 
 def _imports(path: Path) -> set[str]:
     """Full names of all modules and objects that a file imports, anywhere in it."""
-    names = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names |= {f"{node.module}.{alias.name}" for alias in node.names}
-    return names
+    nodes = ast.walk(ast.parse(path.read_text()))
+    imports = (node for node in nodes if isinstance(node, ast.Import | ast.ImportFrom))
+    return {name for node in imports for name in _imported(node)}
+
+
+def _imported(node: ast.Import | ast.ImportFrom) -> list[str]:
+    module = f"{node.module}." if isinstance(node, ast.ImportFrom) and node.module else ""
+    return [module + alias.name for alias in node.names]
 
 
 def _rooms() -> dict[str, list[Path]]:
@@ -131,6 +138,51 @@ def test_nothing_imports_the_folder_datasets():
     for file in [*ROOT.glob("*.py"), *PACKAGE.rglob("*.py")]:
         assert not any(name.split(".")[0] == "datasets" for name in _imports(file)), file
     assert not (ROOT / "datasets" / "__init__.py").exists()
+
+
+def test_experiments_and_benchmarks_use_the_main_job_and_not_the_inside_of_stages():
+    public = ("dimjax.stages.rounds", "dimjax.commands.bundled.make_builder")
+    for file in OUTSIDE["experiments"] + OUTSIDE["benchmarks"]:
+        for name in _imports(file):
+            inside = name.startswith(("dimjax.stages", "dimjax.commands", "dimjax.report"))
+            assert not inside or name.startswith(public), f"{file}: {name}"
+
+
+@pytest.mark.parametrize("folder", OUTSIDE)
+def test_only_public_names_are_used_outside_of_the_package(folder):
+    for file in OUTSIDE[folder]:
+        private = _private_names(file)
+        assert not private, f"{file}: {private}"
+
+
+def _private_names(path: Path) -> list[str]:
+    """Names that begin with _ and belong to another module; also as texts, for monkeypatch."""
+    nodes, names = list(ast.walk(ast.parse(path.read_text()))), []
+    for node in nodes:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            names += [part for name in _imported(node) for part in name.split(".")]
+        elif isinstance(node, ast.Attribute) and ast.unparse(node.value) not in ("self", "cls"):
+            names.append(node.attr)
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("attr"):
+            texts = [one.value for one in node.args if isinstance(one, ast.Constant)]
+            names += [part for text in texts for part in str(text).split(".")]
+    return [name for name in names if re.match("_[^_]", name) and name not in NAMED_TUPLE]
+
+
+def test_files_and_functions_are_short():
+    folders = (
+        PACKAGE,
+        *(ROOT / name for name in ("configs", "datasets", "experiments", "benchmarks")),
+    )
+    bodies = []
+    for file in [path for folder in folders for path in folder.rglob("*.py")]:
+        text = file.read_text()
+        assert text.count("\n") <= 300, file
+        functions = [it for it in ast.walk(ast.parse(text)) if isinstance(it, ast.FunctionDef)]
+        for function in functions:
+            first = function.body[ast.get_docstring(function) is not None :][:1]
+            bodies += [function.end_lineno - one.lineno + 1 for one in first]
+    assert max(bodies) <= 45 and sorted(bodies)[len(bodies) * 9 // 10] <= 16
 
 
 def test_reading_data_does_not_load_jax():

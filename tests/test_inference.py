@@ -31,7 +31,7 @@ def sequence():
 
 @pytest.fixture(autouse=True)
 def three_frames_per_call(monkeypatch):
-    monkeypatch.setattr(inference, "_PIXELS_PER_CALL", 3 * 40 * 57)
+    monkeypatch.setattr(inference, "PIXELS_PER_CALL", 3 * 40 * 57)
 
 
 @pytest.fixture

@@ -9,9 +9,10 @@ import pytest
 from dimjax import ledger
 from dimjax.commands.bundled import make_builder
 from dimjax.errors import InputError
+from dimjax.runs import round_suspects
 from dimjax.runs.context import RoundContext
 from dimjax.runs.workdir import Paths, read_config
-from dimjax.stages import refine, rounds
+from dimjax.stages import rounds
 
 
 @pytest.fixture
@@ -71,5 +72,5 @@ def test_without_planted_errors_the_worst_labels_of_each_kind_are_selected(tiny_
     worst = pd.DataFrame({"probability": np.arange(1, 101) / 100, "planted": False})
     worst = worst.assign(cut_off=np.nan, label=range(1, 101))
     settings = read_config(tiny_run).refinement
-    chosen = refine.above_threshold(settings, worst, None)
+    chosen = round_suspects.above_threshold(settings, worst, None)
     assert chosen.label.tolist() == [99, 100] and (chosen.probability == 0).all()

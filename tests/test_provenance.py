@@ -18,17 +18,18 @@ def test_the_origin_names_date_command_commit_and_machine(monkeypatch):
 
 
 def test_an_installed_dimjax_has_no_commit(monkeypatch, tmp_path):
-    monkeypatch.setattr(provenance, "_ROOT", tmp_path)
+    monkeypatch.setattr(provenance, "ROOT", tmp_path)
     assert provenance.revision() == "" and "commit" not in provenance.origin()
 
 
 @pytest.mark.parametrize(
-    ("optimizer", "text"),
+    ("optimizer", "epochs", "text"),
     [
-        ("adamw", "adamw, learning rate 0.003 after 1 epochs of warm-up, then cosine decay to 0"),
-        ("adam", "adam, learning rate 0.003 after 1 epochs of warm-up, then constant"),
+        ("adamw", 1.0, "0.003 after 1 epoch of warm-up, then cosine decay to 0"),
+        ("adam", 2.0, "0.003 after 2 epochs of warm-up, then constant"),
+        ("adam", 0.5, "0.003 after 0.5 epochs of warm-up, then constant"),
     ],
 )
-def test_the_schedule_of_the_learning_rate_is_described(optimizer, text):
-    training = {"optimizer": optimizer, "learning_rate": 3e-3, "warmup_epochs": 1.0}
-    assert provenance.schedule(training) == text
+def test_the_schedule_of_the_learning_rate_is_described(optimizer, epochs, text):
+    training = {"optimizer": optimizer, "learning_rate": 3e-3, "warmup_epochs": epochs}
+    assert provenance.schedule(training) == f"{optimizer}, learning rate {text}"

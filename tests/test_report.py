@@ -356,12 +356,13 @@ def test_losses_by_content_by_hand():
     assert "<svg" in curves.loss_histogram(groups)
 
 
-def test_histogram_by_hand(monkeypatch):
-    monkeypatch.setattr(curves, "_BINS", 2)
+def test_histogram_by_hand():
     axis = curves.Axis("", 1, 100, log=True)
-    line = curves.histogram({"a": np.array([2.0, 20.0, 30.0])}, axis)[0]
-    assert line.x == [1.0, 1.0, 10.0, 10.0, 100.0, 100.0]
-    assert line.y == [0, 1, 1, 2, 2, 0]
+    line = curves.histogram({"a": np.array([2.0, 20.0, 20.5])}, axis)[0]
+    # 48 bins, each a factor of 100 ** (1 / 48) wide: 2 is in bin 7, 20 and 20.5 in bin 31.
+    edges = [100 ** (k / 48) for k in range(7, 33)]
+    assert line.x == pytest.approx(np.repeat(edges, 2))
+    assert line.y == [0, 1, 1, *[0] * 46, 2, 2, 0]
 
 
 def test_curves_of_a_detection_name_the_threshold():

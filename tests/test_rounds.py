@@ -18,6 +18,7 @@ from dimjax import ledger
 from dimjax.data.labels import COLUMNS, read_table
 from dimjax.errors import InputError
 from dimjax.review import simulated
+from dimjax.runs import round_suspects
 from dimjax.runs.context import RoundContext
 from dimjax.runs.workdir import Paths, read_config, write_config
 from dimjax.stages import refine
@@ -344,5 +345,5 @@ def test_the_number_of_suspects_in_a_round_is_limited(unreviewed):
     with unreviewed.open_ledger() as db:
         labels, planted = unreviewed.trained_labels(db)
         no_items = ledger.item_table(db)
-    result = refine.find_suspects(unreviewed, labels, planted, no_items)
+    result = round_suspects.find_suspects(unreviewed, labels, planted, no_items)
     assert len(result.queued) == round(0.01 * len(result.labels)) > 0

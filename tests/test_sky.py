@@ -92,7 +92,7 @@ def test_the_signal_is_what_frames_with_objects_have_more_than_frames_without():
 
 def test_a_sequence_does_not_depend_on_the_length_of_its_blocks(monkeypatch):
     frames, truth = simulated(3)
-    monkeypatch.setattr("dimjax.sky.rendering._BLOCK", 5)
+    monkeypatch.setattr("dimjax.sky.rendering.BLOCK_FRAMES", 5)
     in_blocks, truth_in_blocks = simulate(SMALL, 3)
     np.testing.assert_allclose(frames, in_blocks.astype(int), atol=1)
     pd.testing.assert_frame_equal(truth, truth_in_blocks, atol=1e-3)

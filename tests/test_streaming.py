@@ -95,7 +95,7 @@ def test_a_source_that_cannot_be_opened_is_named():
 
 
 def test_a_track_keeps_its_name_when_its_beginning_is_forgotten(tiny_run, frames, monkeypatch):
-    monkeypatch.setattr("dimjax.detection.streaming._HISTORY", 12)
+    monkeypatch.setattr("dimjax.detection.streaming.HISTORY_FRAMES", 12)
     detector = detector_of(dimjax.load(tiny_run), -1)
     scale = measure_scale(as_sequence(frames))
 

@@ -12,7 +12,7 @@ from dimjax import ledger
 from dimjax.data.labels import COLUMNS
 from dimjax.data.sequences import as_sequence
 from dimjax.ledger import Change
-from dimjax.stages import refine
+from dimjax.runs import round_suspects
 from dimjax.suspects import (
     add_frame_evidence,
     match_planted,
@@ -380,7 +380,7 @@ def test_items_that_were_decided_before_are_not_queued_again():
     decided = pd.DataFrame(
         {"label": [6, 0, 0], "sequence": "a", "frame": [9, 2, 2], "x": [1.0, 12.0, 40.0], "y": 9.0}
     )
-    known = refine.already_decided(queued, proposals, decided, match_px=3.0)
+    known = round_suspects.already_decided(queued, proposals, decided, match_px=3.0)
     assert known.tolist() == [False, True, True, False]
 
 
@@ -388,8 +388,8 @@ def test_the_rule_of_the_paper_is_a_threshold_on_the_last_loss(calibrated_rankin
     worst = worst_kind(calibrated_ranking[2])  # labels 1 to 15 are planted
     last_loss = pd.DataFrame({"last_loss": np.arange(60.0)[::-1] / 10}, range(1, 61))
     config = SimpleNamespace(loss_threshold=4.15, min_probability=0.05)
-    queued = refine.above_threshold(config, worst, last_loss)
+    queued = round_suspects.above_threshold(config, worst, last_loss)
     assert queued.label.tolist() == [16, 17, 18] and queued.score.tolist() == [4.4, 4.3, 4.2]
     config.loss_threshold = 0.0
-    queued = refine.above_threshold(config, worst, last_loss)
+    queued = round_suspects.above_threshold(config, worst, last_loss)
     assert (queued.probability >= queued.cut_off).all() and (queued.label == 0).any()

@@ -14,7 +14,7 @@ from dimjax.detection.detector import restore_detector
 from dimjax.errors import InputError
 from dimjax.runs import detector_choice, start_weights
 from dimjax.runs.context import RoundContext
-from dimjax.runs.workdir import Paths, read_config, write_config
+from dimjax.runs.workdir import Paths, read_config
 from dimjax.stages import train
 from dimjax.training import steps
 
@@ -148,7 +148,7 @@ def test_an_interrupted_validation_does_not_cost_the_epoch(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(train, "_validate", interrupted)
+        patch.setattr(train, "losses_table", interrupted)
         train.run(half_trained)
     train.run(half_trained)
     (line,) = [one for one in capsys.readouterr().out.splitlines() if "goes on" in one]
@@ -219,7 +219,7 @@ def test_a_best_epoch_that_a_kill_left_unsaved_is_saved_before_the_training_goes
     ]
     text = "".join(json.dumps(line) + "\n" for line in rising)
     paths.training_log.metrics.write_text(text)
-    monkeypatch.setattr(train, "_train_one", stop)
+    monkeypatch.setattr(train.interrupts, "take_epoch", stop)
     with pytest.raises(Reached):
         train.run(half_trained)
     assert epochs_in(paths.best) == [1]
@@ -262,13 +262,3 @@ def test_a_start_that_holds_no_weights_is_refused(tiny_run, tmp_path):
     config.training.start = str(tmp_path)
     with pytest.raises(InputError, match="it must be a run's directory, or a folder of checkpoi"):
         start_weights.check(config)
-
-
-def test_a_run_begun_before_a_key_has_the_value_that_it_had(tiny_run, tmp_path):
-    config = read_config(tiny_run)
-    old = config.copy_and_resolve_references()
-    with old.unlocked():
-        del old.training.checkpoint, old.training.start, old.data.reference
-    write_config(old, tmp_path)
-    assert read_config(tmp_path) == config
-    write_config(config, tmp_path)  # is the same run

@@ -62,7 +62,7 @@ def run(command, workdir, monkeypatch):
     def stop(url):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(review, "_announce", stop)
+    monkeypatch.setattr(review, "announce", stop)
     config, source = read_config(workdir), workdir / "sky" / "sequences" / "test-0000"
     {
         "rounds": lambda: rounds.run(tiny_config(), str(workdir), None),

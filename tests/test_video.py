@@ -77,10 +77,18 @@ def test_the_cache_is_bounded_and_early_frames_are_decoded_again(tmp_path, monke
     monkeypatch.setattr(video_files, "MIN_CACHED_FRAMES", 2)
     monkeypatch.setattr(video_files, "CACHE_BYTES", 3 * DEEP[0].nbytes)
     sequence = open_sequence(write(tmp_path / "v.avi", "ffv1", "gray16le", DEEP, "gray16le"))
-    for t in (11, 9, 10, 2, 0, 11):
+    decoded = []
+
+    def noted(*args, pixels=video_files.frame_pixels):
+        decoded.append(args)
+        return pixels(*args)
+
+    monkeypatch.setattr(video_files, "frame_pixels", noted)
+    # The three latest frames are cached; for an earlier one the video is decoded from its start.
+    for t, count in ((11, 12), (9, 0), (10, 0), (8, 9), (2, 3), (0, 0), (11, 9), (11, 0)):
+        before = len(decoded)
         np.testing.assert_array_equal(sequence.frame(t), DEEP[t])
-        assert len(sequence.read._recent) <= 3
-    assert len(sequence.read._recent) == 3
+        assert len(decoded) - before == count
     sequence.frame(11)[:] = 0
     np.testing.assert_array_equal(sequence.frame(11), DEEP[11])
 
@@ -175,9 +183,10 @@ def test_a_file_without_video_is_refused(tmp_path):
         ),
     ],
 )
-def test_a_frame_that_differs_from_the_header_is_refused(tmp_path, corrupt, form, message):
-    file = write(tmp_path / "v.avi", "ffv1", "gray16le", DEEP, "gray16le")
-    form = av.VideoFormat(form, 41, 30)
-    frame = SimpleNamespace(is_corrupt=corrupt, format=form, height=30, width=41)
+def test_a_frame_that_differs_from_the_header_is_refused(corrupt, form, message):
+    header = video_files.stored_format(av.VideoFormat("gray16le", 41, 30), 30, 41, "v.avi")
+    frame = SimpleNamespace(
+        is_corrupt=corrupt, format=av.VideoFormat(form, 41, 30), height=30, width=41
+    )
     with pytest.raises(InputError, match=message):
-        open_sequence(file).read._pixels(frame, "v.avi frame 4")
+        video_files.checked_pixels(frame, header, "v.avi frame 4")

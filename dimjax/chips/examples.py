@@ -24,7 +24,7 @@ from dimjax.chips.cutting import restore_frames
 from dimjax.data.frame_files import readable
 from dimjax.errors import InputError, program
 
-_RECORDS_PER_TASK = 64  # enough that the overhead of a task does not matter
+RECORDS_PER_TASK = 64  # enough that the overhead of a task does not matter
 _MAX_BYTES = 2**24  # of the description of the features
 _FEATURES = (
     "class_label_feature.ClassLabel",
@@ -201,9 +201,8 @@ def _read(source, pixels: list[StoredPixels], progress, max_bytes) -> tuple:
     resident = sum(one.nbytes for one in pixels) <= max_bytes
     arrays = [_empty_aligned(one.shape, one.dtype) if resident else None for one in pixels]
     rows = _read_rows(source, pixels, arrays, progress)
-    frames = pixels[0]
-    if frames.dtype == np.uint8 and any(row.bits > 8 for row in rows):
-        wider = StoredPixels(source, frames.shape, np.uint16, _frames)
+    if pixels[0].dtype == np.uint8 and any(row.bits > 8 for row in rows):
+        wider = StoredPixels(source, pixels[0].shape, np.uint16, _frames)
         return _read(source, [wider, *pixels[1:]], progress, max_bytes)
     return arrays if resident else pixels, rows
 
@@ -213,7 +212,7 @@ def _read_rows(source: Sequence[bytes], pixels, arrays, progress) -> list[_Row]:
 
     def task(first: int) -> list[_Row]:
         rows = []
-        for i in range(first, min(first + _RECORDS_PER_TASK, len(source))):
+        for i in range(first, min(first + RECORDS_PER_TASK, len(source))):
             features = _features(source[i])
             for one, array in zip(pixels, arrays, strict=True):
                 if array is not None:
@@ -224,7 +223,7 @@ def _read_rows(source: Sequence[bytes], pixels, arrays, progress) -> list[_Row]:
     with (
         ThreadPoolExecutor() as pool,
         # Closing cancels the waiting tasks, so an error does not wait for the other records.
-        contextlib.closing(pool.map(task, range(0, len(source), _RECORDS_PER_TASK))) as parts,
+        contextlib.closing(pool.map(task, range(0, len(source), RECORDS_PER_TASK))) as parts,
     ):
         in_order = itertools.chain.from_iterable(parts)
         return [row for _, row in zip(progress(range(len(source))), in_order, strict=False)]
@@ -244,10 +243,9 @@ def _values(features, name: str):
 
 def _frames(features, shape: tuple[int, int, int]) -> np.ndarray:
     """Return F1..F4 [4, h, w] uint16 of a record."""
-    window = shape[1:]
     frame = np.frombuffer(_values(features, "frame")[0], np.uint16)
     difference = np.frombuffer(_values(features, "difference")[0], np.int32)
-    return restore_frames(frame.reshape(*window, 1), difference.reshape(*window, 3))
+    return restore_frames(frame.reshape(*shape[1:], 1), difference.reshape(*shape[1:], 3))
 
 
 def _evidence(features, shape: tuple[int, int, int]) -> np.ndarray:
@@ -292,8 +290,7 @@ def pad_labels(labels: list[tuple[np.ndarray, list[int]]]) -> tuple[np.ndarray, 
     Returns:
       Boxes [N, M, 4] float32 and categories [N, M] int8, -1 for no label.
     """
-    slots = max([1, *(len(category) for _, category in labels)])
-    shape = (len(labels), slots)
+    shape = (len(labels), max([1, *(len(category) for _, category in labels)]))
     padded, categories = np.zeros((*shape, 4), np.float32), np.full(shape, -1, np.int8)
     for i, (boxes, category) in enumerate(labels):
         # Targets come first and so win a cell that they share with interference.

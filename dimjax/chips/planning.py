@@ -74,8 +74,7 @@ def plan_chips(
     for name, shape in sorted(shapes.items()):
         rng = np.random.default_rng([seed, zlib.crc32(name.encode())])
         of_sequence = by_sequence.get(name, labels.iloc[:0])
-        at_steps = of_sequence[of_sequence.frame % frame_step == 0]
-        rows += _label_chips(at_steps, shape, chip_px, rng)
+        rows += _label_chips(of_sequence[of_sequence.frame % frame_step == 0], shape, chip_px, rng)
         if occupied is not None:
             of_sequence = pd.concat([of_sequence, occupied[occupied.sequence == name]])
         rows += _background_chips(name, of_sequence, shape, chip_px, frame_step, counts[name], rng)
@@ -188,8 +187,7 @@ def uncovered_labels(plan: pd.DataFrame, labels: pd.DataFrame, chip_px: int) -> 
     """Return the rows of a label table whose centre lies in no chip of their frame."""
     points = labels[["sequence", "frame", "x", "y"]].reset_index(drop=True).reset_index(names="row")
     pairs = points.merge(plan[["sequence", "frame", "x0", "y0"]])
-    origins = (pairs[name].to_numpy() for name in ("x0", "y0"))
-    inside = lies_in_chip(pairs[["x", "y"]].to_numpy(), *origins, chip_px)
+    inside = lies_in_chip(pairs[["x", "y"]].to_numpy(), pairs.x0, pairs.y0, chip_px)
     return labels[~points.row.isin(pairs.row[inside]).to_numpy()]
 
 
@@ -283,14 +281,13 @@ def _background_chips(name, labels, shape, chip_px, frame_step, count, rng) -> l
     """Rows of chips without labels; fewer than count if the labels leave too little room."""
     length, height, width = shape
     centres = {frame: rows[["x", "y"]].to_numpy() for frame, rows in labels.groupby("frame")}
-    no_labels = np.empty((0, 2))
     chips = {}
     for _ in range(count * _TRIES_PER_CHIP):
         if len(chips) == count:
             break
         frame = int(rng.integers(-(-length // frame_step))) * frame_step
         origin = rng.integers(0, [width - chip_px + 1, height - chip_px + 1])
-        offset = centres.get(frame, no_labels) - origin
+        offset = centres.get(frame, np.empty((0, 2))) - origin
         near = (offset > -_MARGIN_PX) & (offset < chip_px + _MARGIN_PX)
         if not near.all(axis=1).any():
             row = _row(name, frame, *origin, chip_px, "background")

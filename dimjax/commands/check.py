@@ -20,7 +20,6 @@ from dimjax.data.folders import Folder, open_folder
 from dimjax.data.frame_notes import describe
 from dimjax.data.frame_survey import Survey, survey_frames
 from dimjax.data.labels import CATEGORIES
-from dimjax.data.layouts import layout_from
 from dimjax.data.listing import natural_key
 from dimjax.data.scale import Scale, measure
 from dimjax.data.sequences import Sequence, clip_frames
@@ -32,6 +31,7 @@ from dimjax.motion import EvidenceConfig
 from dimjax.motion.windows import check_length
 from dimjax.progress import bar, say
 from dimjax.runs import config_rules
+from dimjax.runs.context import layout_of
 from dimjax.runs.integrity import check_run
 from dimjax.runs.workdir import Paths
 from dimjax.training import inputs
@@ -39,6 +39,7 @@ from dimjax.training.inputs import uses_evidence
 
 _NO_LIMITS = (np.inf, np.inf, np.inf)  # shape of a sequence that could not be opened
 _CHIPS = 40
+_WITHOUT_LABELS = "no sequence is in train: a run of 2 rounds or more starts with proposed labels"
 
 
 class SequenceSummary(NamedTuple):
@@ -67,23 +68,12 @@ def run(config, paths: Paths | None, doubts: Iterable[InputError] = ()) -> int:
     """
     config_rules.check(config)
     problems = list(doubts)
-    layout = layout_from(config.data.layout.to_dict(), "config.data.layout")
-    folder = open_folder(config.data.folder or paths.sky, layout, problems.append)
-    chip_px, stride = config.chips.chip_px, config.data.stride
+    folder = open_folder(config.data.folder or paths.sky, layout_of(config), problems.append)
     unlabelled = starts_without_labels(folder.read_splits(lambda error: None))  # reported below
-    uses = unlabelled or uses_evidence(config.model.input)
-    evidence = EvidenceConfig(**config.evidence.to_dict()) if uses else None
-    summaries = {
-        name: check_sequence(
-            folder, name, chip_px, stride, problems.append, evidence, config.model.input
-        )
-        for name in bar(folder.names, "decode", "sequence")
-    }
-    shapes = {name: one.shape if one else _NO_LIMITS for name, one in summaries.items()}
-    with warnings.catch_warnings(record=True) as notes:
-        warnings.simplefilter("always")
-        labels = _read(folder.read_labels, shapes, problems.append)
-        _read(folder.read_truth, shapes, problems.append)
+    summaries = _summaries(config, folder, unlabelled, problems.append)
+    labels, notes = _read_labels(folder, summaries, problems.append)
+    if unlabelled:
+        notes.append(_WITHOUT_LABELS)
     if paths:
         check_run(paths, problems.append)
     splits = _splits(folder, config.data.val_share, config.seed, problems.append)
@@ -94,15 +84,7 @@ def run(config, paths: Paths | None, doubts: Iterable[InputError] = ()) -> int:
     evidence = pd.DataFrame()
     if len(labels) or not unlabelled:
         evidence = measure_labels(folder, labels, decoded, problems.append)
-    for problem in sorted(map(str, problems), key=natural_key):
-        say(f"problem: {problem}")
-    for note in notes:
-        say(f"note: {note.message}")
-    if unlabelled:
-        say("note: no sequence is in train: a run of 2 rounds or more starts with proposed labels")
-    for name, one in summaries.items():
-        if one and one.notes:
-            say(f"note: sequence {name}: {'; '.join(one.notes)}")
+    _print(problems, notes, summaries)
     say(as_text(summary(splits, summaries, labels)))
     if len(evidence):
         say(as_text(evidence_table(evidence)))
@@ -111,6 +93,30 @@ def run(config, paths: Paths | None, doubts: Iterable[InputError] = ()) -> int:
     sheet = f"; {count} labelled chips are shown in {paths.contact_sheet}" if count else ""
     say(f"{len(problems)} problems{sheet}")
     return len(problems)
+
+
+def _summaries(
+    config, folder: Folder, unlabelled: bool, on_error: OnError
+) -> dict[str, SequenceSummary | None]:
+    """Check each sequence."""
+    mode = config.model.input
+    uses = unlabelled or uses_evidence(mode)
+    evidence = EvidenceConfig(**config.evidence.to_dict()) if uses else None
+    settings = config.chips.chip_px, config.data.stride, on_error, evidence, mode
+    return {
+        name: check_sequence(folder, name, *settings)
+        for name in bar(folder.names, "decode", "sequence")
+    }
+
+
+def _print(problems: list[InputError], notes: list[str], summaries) -> None:
+    for problem in sorted(map(str, problems), key=natural_key):
+        say(f"problem: {problem}")
+    for note in notes:
+        say(f"note: {note}")
+    for name, one in summaries.items():
+        if one and one.notes:
+            say(f"note: sequence {name}: {'; '.join(one.notes)}")
 
 
 def check_sequence(
@@ -142,10 +148,8 @@ def check_sequence(
         return None
     brightest, survey = _decode(sequence, broken.append)
     if survey.rescaled is not None:
-        rule, value = (
-            "its grey levels must be on one scale",
-            f"others from frame {survey.rescaled} on",
-        )
+        rule = "its grey levels must be on one scale"
+        value = f"others from frame {survey.rescaled} on"
         remedy = "Make a separate sequence of each part."
         broken.append(InputError(f"sequence {name}", rule, value, remedy))
     for problem in broken:
@@ -216,6 +220,16 @@ def _decode(sequence: Sequence, on_error: OnError) -> tuple[int, Survey]:
 
     survey = survey_frames(frames())
     return max(brightest), survey
+
+
+def _read_labels(folder: Folder, summaries, on_error: OnError) -> tuple[pd.DataFrame, list[str]]:
+    """Read the labels and the truth; return the labels, and notes on both."""
+    shapes = {name: one.shape if one else _NO_LIMITS for name, one in summaries.items()}
+    with warnings.catch_warnings(record=True) as notes:
+        warnings.simplefilter("always")
+        labels = _read(folder.read_labels, shapes, on_error)
+        _read(folder.read_truth, shapes, on_error)
+    return labels, [str(note.message) for note in notes]
 
 
 def _read(reader, shapes, on_error: OnError) -> pd.DataFrame | None:

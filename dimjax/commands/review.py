@@ -30,7 +30,7 @@ def run(config, paths: Paths, reviewer: str | None = None, port: int = 0) -> Non
     folder = open_data_folder(config, paths)
     history = web.from_losses(lambda round: _read_losses(paths.of_round(round)))
     stride, reviewer = clip_stride(config), reviewer or ""
-    web.serve(folder, paths.ledger, stride, reviewer, port, history, _announce)
+    web.serve(folder, paths.ledger, stride, reviewer, port, history, announce)
 
 
 def _read_losses(paths: Paths) -> pd.DataFrame | None:
@@ -39,5 +39,6 @@ def _read_losses(paths: Paths) -> pd.DataFrame | None:
     return log.read_losses(web.LOSS_COLUMNS) if log.is_complete else None
 
 
-def _announce(url: str) -> None:
+def announce(url: str) -> None:
+    """Print the address of the page."""
     print(f"review page: {url}\nCtrl-C ends it; decisions are in the ledger.", flush=True)

@@ -58,7 +58,7 @@ def open_video(path: Path) -> Frames:
         rule = f"the video must contain all {announced} frames that its header announces"
         raise InputError(path, rule, f"{total} frames, {damaged} of them damaged", COPY_REMEDY)
     shape = (length, form.height, form.width)
-    return Frames(shape, form.dtype, _Reader(path, form, length))
+    return Frames(shape, form.dtype, VideoReader(path, form, length))
 
 
 def _check_streams(container: av.container.InputContainer, path: Path) -> None:
@@ -96,8 +96,14 @@ def _count_packets(packets: Iterable[av.Packet]) -> tuple[int, int, int]:
     return total, shown, damaged
 
 
-class _Reader:
-    """Decodes forward and caches the latest frames; for older ones it starts again."""
+class VideoReader:
+    """A reader that decodes forward and caches the latest frames; for older ones it starts again.
+
+    Args:
+      path: The video.
+      form: Format that all of its frames must have.
+      length: Number of its frames.
+    """
 
     def __init__(self, path: Path, form: StoredFormat, length: int):
         self._path, self._form, self._length = path, form, length
@@ -108,6 +114,7 @@ class _Reader:
         self._next = length
 
     def __call__(self, frame: int) -> np.ndarray:
+        """Return a frame [H, W]."""
         if frame not in self._recent and frame < self._next:
             self._recent.clear()
             self._decoder, self._next = self._decode(), 0
@@ -137,21 +144,27 @@ class _Reader:
             stream = container.streams.video[0]
             stream.thread_type = "NONE"  # errors of other threads might not be captured
             for frame in container.decode(stream):
-                yield self._pixels(frame, f"{self._path} frame {count}")
+                yield checked_pixels(frame, self._form, f"{self._path} frame {count}")
                 count += 1
         rule = f"all {self._length} frames of the video must be readable"
         raise InputError(self._path, rule, f"{count} frames", COPY_REMEDY)
 
-    def _pixels(self, frame: av.VideoFrame, subject: str) -> np.ndarray:
-        if frame.is_corrupt:
-            rule = "a frame must be complete, not concealed by FFmpeg"
-            raise InputError(subject, rule, "a damaged one", COPY_REMEDY)
-        form = stored_format(frame.format, frame.height, frame.width, subject)
-        if form != self._form:
-            rule = f"all frames must match the header, {_describe(self._form)}"
-            remedy = "Make a separate sequence of each part."
-            raise InputError(subject, rule, _describe(form), remedy)
-        return frame_pixels(frame, form, subject)
+
+def checked_pixels(frame: av.VideoFrame, expected: StoredFormat, subject: str) -> np.ndarray:
+    """Return the grey levels of a decoded frame of a file as a new array [H, W].
+
+    Raises:
+      InputError: It is damaged, has another format than the header, or has colours.
+    """
+    if frame.is_corrupt:
+        rule = "a frame must be complete, not concealed by FFmpeg"
+        raise InputError(subject, rule, "a damaged one", COPY_REMEDY)
+    form = stored_format(frame.format, frame.height, frame.width, subject)
+    if form != expected:
+        rule = f"all frames must match the header, {_describe(expected)}"
+        remedy = "Make a separate sequence of each part."
+        raise InputError(subject, rule, _describe(form), remedy)
+    return frame_pixels(frame, form, subject)
 
 
 def frame_pixels(frame: av.VideoFrame, form: StoredFormat, subject: str) -> np.ndarray:

@@ -32,7 +32,7 @@ from dimjax.training.inputs import check_length
 COLUMNS = ("sequence", "frame", "x", "y", "w", "h", "category", "score")
 _VALUES = ["x", "y", "w", "h", "category", "score", "strength"]
 
-_PIXELS_PER_CALL = 4 * 640 * 512
+PIXELS_PER_CALL = 4 * 640 * 512
 
 
 def detect_in_sequence(
@@ -61,7 +61,7 @@ def detect_in_sequence(
     numbers = np.arange(length) if frames is None else np.asarray(list(frames), int)
     numbers = numbers[~np.isin(numbers, sequence.flat)]
     scale = np.asarray(measure_scale(sequence) if scale is None else scale, np.float32)
-    size = max(1, min(len(numbers), _PIXELS_PER_CALL // (height * width)))
+    size = max(1, min(len(numbers), PIXELS_PER_CALL // (height * width)))
     batches = [numbers[i : i + size] for i in range(0, len(numbers), size)]
     scales = np.tile(scale, (size, 1))
     clips = clips_of(sequence, batches, detector.description["stride"], size)

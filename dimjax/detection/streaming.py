@@ -29,7 +29,7 @@ from dimjax.tracks import Tracks
 _ENDLESS = 10**9  # frames of a stream whose end is unknown
 _SCALE_FRAMES = 32  # newest frames that the scale is measured on
 _REMEASURED = 64  # frames from one measurement of the scale to the next
-_HISTORY = 96  # frames whose detections are linked; older parts of a track are forgotten
+HISTORY_FRAMES = 96  # frames whose detections are linked; older parts of a track are forgotten
 
 
 class Answer(NamedTuple):
@@ -141,10 +141,10 @@ class Stream:
         )
         table = detect_in_sequence(self._detector, part, [t - first], scale=self._scale)
         self._detections.append(table.assign(frame=t))
-        self._detections = self._detections[-_HISTORY:]
+        self._detections = self._detections[-HISTORY_FRAMES:]
         self._answered += 1
         linked = pd.concat(self._detections, ignore_index=True)
-        tracks = self._names.renamed(self._detector.link(linked, causal=True), t >= _HISTORY)
+        tracks = self._names.renamed(self._detector.link(linked, causal=True), t >= HISTORY_FRAMES)
         accepted = self._detector.accept(tracks)
         points = tracks.points[tracks.points.confirmed & (tracks.points.frame == t)]
         detections = accepted[accepted.frame == t].reset_index(drop=True)

@@ -17,8 +17,9 @@ from typing import Any
 import jax
 
 from dimjax.errors import program
+from dimjax.progress import counted
 
-_ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[2]
 
 
 def origin() -> str:
@@ -35,11 +36,11 @@ def origin() -> str:
 
 def revision() -> str:
     """Return the commit of the repository that dimjax runs from, with + if it is changed; or ""."""
-    if not (_ROOT / ".git").exists():
+    if not (ROOT / ".git").exists():
         return ""
     command = ["git", "describe", "--always", "--dirty=+", "--exclude=*"]
     try:
-        done = subprocess.run(command, cwd=_ROOT, capture_output=True, text=True, timeout=10)
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=10)
     except (OSError, subprocess.TimeoutExpired):  # no git
         return ""
     return done.stdout.strip()
@@ -47,7 +48,7 @@ def revision() -> str:
 
 def schedule(training: Mapping[str, Any]) -> str:
     """Describe the optimiser and its learning rate; see dimjax.training.train_state."""
-    warmup = f"{training['warmup_epochs']:g} epochs of warm-up"
+    warmup = f"{counted(training['warmup_epochs'], 'epoch')} of warm-up"
     after = "cosine decay to 0" if training["optimizer"] == "adamw" else "constant"
     rate = f"{training['optimizer']}, learning rate {training['learning_rate']:g}"
     return f"{rate} after {warmup}, then {after}"

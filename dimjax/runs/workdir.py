@@ -24,12 +24,6 @@ from dimjax.training.training_log import TrainingLog
 
 _MAX_BYTES = 2**20  # of config.json
 
-# Keys that runs begun before them lack, with the value that these runs have.
-_LATER_KEYS = {
-    "data": {"reference": "first"},
-    "training": {"start": "", "checkpoint": "last"},
-}
-
 # Keys of a start, not of a run: they may differ each time. The default is one process.
 _START_KEYS = {"distributed": {"coordinator_address": "", "num_processes": 1, "process_id": 0}}
 
@@ -202,11 +196,7 @@ def _read_saved(path: Path) -> dict[str, Any]:
         record = json.loads(path.read_text(encoding="utf-8"))
         config = record.get("config") if isinstance(record, dict) else None
         if isinstance(config, dict) and record.get("digest") == _digest(config):
-            return config | {
-                section: later | config[section]
-                for section, later in _LATER_KEYS.items()
-                if section in config
-            }
+            return config
     rule = "it must contain the configuration that the run began with"
     remedy = "Restore it, or choose another --workdir."
     raise InputError(path, rule, "a damaged or changed file", remedy)

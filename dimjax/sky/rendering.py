@@ -27,7 +27,7 @@ from dimjax.sky.sensor import Sensor, draw_sensor, read_out
 from dimjax.sky.settings import SkyConfig, check
 from dimjax.sky.stamps import Objects, add, stamps
 
-_BLOCK = 50  # frames of one compiled call
+BLOCK_FRAMES = 50  # frames of one compiled call
 _DECIMALS = 4  # of the truth's numbers, which survive being written as text
 # A Gaussian falls to a tenth of its peak this many sigmas from its centre.
 _TENTH = np.sqrt(2 * np.log(10))
@@ -161,7 +161,7 @@ def _render(
     shape = (settings.frames, settings.height, settings.width)
     frames = np.empty(shape, np.float32 if signal_only else np.uint16)
     visible = np.empty(packed.x.shape, np.float32)
-    block = min(_BLOCK, settings.frames)
+    block = min(BLOCK_FRAMES, settings.frames)
     for first in range(0, settings.frames, block):
         # The last block is padded with its last frame: all blocks share one compiled shape.
         block_frames = np.minimum(np.arange(first, first + block), settings.frames - 1)

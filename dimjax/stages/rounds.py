@@ -74,6 +74,21 @@ def run(config, workdir: str, make_builder: Callable, last: str = "rounds") -> b
         return False
 
 
+def run_planned(context: RoundContext, make_builder: Callable) -> None:
+    """Build, train and evaluate a round whose labels and plan of chips were written already.
+
+    An experiment runs it in place of the main job, to compare other labels and other chips.
+
+    Args:
+      context: The round, with paths.labels, paths.planted and paths.plan.
+      make_builder: See dimjax.stages.build.
+    """
+    if not context.paths.built:
+        build.make_chips(context, make_builder)
+    train.run(context)
+    evaluate.run(context)
+
+
 def _all_rounds(config, workdir: str, make_builder: Callable, last: str) -> bool:
     paths, splits = Paths(workdir), config.sky.sequences
     # All of them raise before the run's directory is made.

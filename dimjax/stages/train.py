@@ -22,7 +22,7 @@ from dimjax.detection.detector import Detector, create_model, make_detector, res
 from dimjax.detection.inference import detect_in_chips
 from dimjax.evaluation.chip_tables import chip_labels
 from dimjax.evaluation.figures import best_f1
-from dimjax.progress import bar, say
+from dimjax.progress import bar, counted, say
 from dimjax.runs import digests, start_weights
 from dimjax.runs.context import RoundContext, clip_stride
 from dimjax.runs.detector_choice import choose_detector
@@ -226,7 +226,8 @@ def _announce(setup: _Training, first: int) -> None:
     count, batch_size = _order(setup, first).shape
     if epochs:  # none if the last process was killed after the last checkpoint
         say(
-            f"training: {epochs} epochs of {count} steps of {batch_size} chips, on "
+            f"training: {counted(epochs, 'epoch')} of {counted(count, 'step')} of "
+            f"{counted(batch_size, 'chip')}, on "
             f"{jax.device_count()} x {jax.devices()[0].device_kind}, {os.cpu_count()} CPU cores"
         )
 

@@ -62,20 +62,28 @@ def make_train_steps(
       and of label_outputs [S, B, M, 5] and unmatched_peak [S, B, 3], see
       dimjax.training.label_outputs. `state` is donated; do not use it after the call.
     """
+    gather_batch, augment = _gathering(mesh, mode, noise, key), _augmentation(augmented)
+    weights = location_weight, classification_weight
+    update = _updating(model, optimizer, stride, weights, match_px)
+    compile_steps = _many_steps if steps_per_call() > 1 else _one_step
+    steps = compile_steps(gather_batch, augment, update)
+    return _replicated_outputs(steps, mesh) if mesh.is_multi_process else steps
 
+
+def _gathering(mesh: Mesh, mode: str, noise: float, key: jax.Array) -> Callable:
     def gather_batch(chips: Chips, index: jax.Array, step: jax.Array):
         batch = jax.lax.with_sharding_constraint(chips.take(index), NamedSharding(mesh, BY_EXAMPLE))
         turn_key, noise_key = jax.random.split(jax.random.fold_in(key, step))
         frames, scale = batch.frames, batch.scale
         if noise:
             frames, scale = add_noise(noise_key, frames, scale, noise)
-        return (
-            turn_key,
-            network_input(frames, scale, mode, batch.evidence),
-            batch.boxes,
-            batch.category,
-        )
+        images = network_input(frames, scale, mode, batch.evidence)
+        return turn_key, images, batch.boxes, batch.category
 
+    return gather_batch
+
+
+def _augmentation(augmented: bool) -> Callable:
     def augment(turn_key: jax.Array, images: jax.Array, boxes: jax.Array, category: jax.Array):
         turns = jnp.zeros((len(images), 3), bool)
         if augmented:
@@ -83,12 +91,22 @@ def make_train_steps(
             images, boxes = turn(turns, images, boxes)
         return images, turns, boxes, category
 
+    return augment
+
+
+def _updating(
+    model: nn.Module,
+    optimizer: optax.GradientTransformation,
+    stride: int,
+    weights: tuple[float, float],
+    match_px: float,
+) -> Callable:
     def update(state: TrainState, images, turns, boxes: jax.Array, category: jax.Array):
         def mean_loss(params):
             variables = {"params": params, "batch_stats": state.batch_stats}
             outputs, updates = model.apply(variables, images, train=True, mutable=["batch_stats"])
             targets = assign(boxes, category, outputs.shape[1:3], stride)
-            losses = detection_loss(outputs, targets, location_weight, classification_weight)
+            losses = detection_loss(outputs, targets, *weights)
             return losses["total"].mean(), (losses, outputs, updates["batch_stats"])
 
         gradients, (losses, outputs, batch_stats) = jax.grad(mean_loss, has_aux=True)(state.params)
@@ -98,9 +116,7 @@ def make_train_steps(
         recorded = outputs_to_record(turns, outputs, boxes, category, chip_px, stride, match_px)
         return TrainState(state.step + 1, params, batch_stats, opt_state), {**losses, **recorded}
 
-    compile_steps = _many_steps if steps_per_call() > 1 else _one_step
-    steps = compile_steps(gather_batch, augment, update)
-    return _replicated_outputs(steps, mesh) if mesh.is_multi_process else steps
+    return update
 
 
 def _many_steps(gather_batch: Callable, augment: Callable, update: Callable) -> Callable:
