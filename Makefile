@@ -18,7 +18,7 @@ demo: .venv/installed
 	.venv/bin/python main.py --config=configs/demo.py --workdir=runs/demo
 
 test: .venv/installed-dev
-	.venv/bin/pytest -q -n 2 --dist loadfile
+	.venv/bin/pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 
 faults: .venv/installed-dev
 	.venv/bin/python -m tests.faults.campaign
