@@ -40,10 +40,10 @@ def mask(k: int, t: int) -> np.ndarray:
     return pixels
 
 
-def save(path: Path, pixels: np.ndarray, mode: str | None = None) -> None:
+def save(path: Path, pixels: np.ndarray, mode: str | None = None, **options) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     image = Image.fromarray(pixels)
-    (image.convert(mode) if mode else image).save(path)
+    (image.convert(mode) if mode else image).save(path, **options)
 
 
 def text(path: Path, content: str) -> None:

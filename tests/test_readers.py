@@ -16,6 +16,7 @@ from dimjax.data.folders import open_folder
 from dimjax.data.frame_files import Reading
 from dimjax.data.layouts import Layout
 from dimjax.data.sequences import open_sequence
+from dimjax.data.stack_files import fits_date
 from dimjax.errors import InputError
 
 GREY = frames(0)  # [6, 40, 48] uint8
@@ -251,6 +252,25 @@ def test_fits_rows_run_upwards(tmp_path):
     image = fits.CompImageHDU(DEEP[0])
     fits.HDUList([fits.PrimaryHDU(), image]).writeto(tmp_path / "one.fits.fz")
     assert open_sequence(tmp_path / "one.fits.fz").shape == (1, 40, 48)
+
+
+def test_fits_images_of_a_night(tmp_path):
+    fits = pytest.importorskip("astropy.io.fits")
+    signed = (DEEP.astype(np.int32) - 2000).astype(np.int16)
+    for t in range(3):
+        image = fits.CompImageHDU(signed[t])
+        image.header["DATE-OBS"] = f"2026-01-01T00:00:0{t}"
+        fits.HDUList([fits.PrimaryHDU(), image]).writeto(tmp_path / f"img_{t}.fits.fz")
+    np.testing.assert_array_equal(pixels(tmp_path), signed[:3, ::-1] + np.int32(2**15))
+    assert fits_date(tmp_path / "img_1.fits.fz") == "2026-01-01T00:00:01"
+    fits.PrimaryHDU(DEEP[0]).writeto(tmp_path / "a.fits")
+    assert fits_date(tmp_path / "a.fits") == ""
+    table = fits.BinTableHDU.from_columns([fits.Column("x", "E", array=np.zeros(3))])
+    fits.HDUList([fits.PrimaryHDU(DEEP), table]).writeto(tmp_path / "table.fits")
+    assert open_sequence(tmp_path / "table.fits").shape == DEEP.shape
+    fits.HDUList([fits.PrimaryHDU(DEEP), fits.ImageHDU(DEEP)]).writeto(tmp_path / "two.fits")
+    with pytest.raises(InputError, match="must contain one array of frames; found 0, 1"):
+        open_sequence(tmp_path / "two.fits")
 
 
 def test_hdf5_and_mat_7_3(tmp_path):

@@ -50,6 +50,12 @@ def test_a_simulated_folder_is_recognised_beside_its_truth(tiny_run, capsys):
     assert "truth.csv" not in capsys.readouterr().out
 
 
+def test_a_run_is_no_data_folder(tiny_run):
+    message = "found the directory of a run. `.* check .*` checks the run and its data, --input="
+    with pytest.raises(InputError, match=message):
+        recognise.describe(tiny_run)
+
+
 def test_auto_is_replaced_by_the_recognised_layout(tmp_path):
     LAYOUTS["yolo-flat"][0](tmp_path)
     config = config_of(tmp_path, AUTO._replace(centroid_size_px=5.0))

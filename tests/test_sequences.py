@@ -280,3 +280,11 @@ def test_a_sequence_is_surveyed_once():
 def test_an_array_without_frames_or_pixels_is_refused(shape):
     with pytest.raises(InputError, match="an array .T, H, W. of uint8 or uint16 that is not empty"):
         as_sequence(np.zeros(shape, np.uint8))
+
+
+def test_an_array_whose_last_axis_seems_to_be_time_is_refused():
+    rng = np.random.default_rng(0)
+    scene = rng.integers(0, 200, (30, 40, 1)) + rng.integers(0, 9, (30, 40, 12))
+    with pytest.raises(InputError, match=r"must be time; .*\(30, 40, 12\).* Give np.moveaxis"):
+        as_sequence(scene.astype(np.uint8))
+    assert as_sequence(np.moveaxis(scene, 2, 0).astype(np.uint8)).shape == (12, 30, 40)

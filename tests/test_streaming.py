@@ -168,3 +168,11 @@ def test_detect_reads_a_video_on_standard_input_and_prints_lines_of_json(tiny_ru
     notes = done.stderr.decode()
     assert "a frame is answered 3 frames later\n" in notes
     assert f"{FRAMES} frames, " in notes and "latency after the last frame" in notes
+
+
+def test_a_stream_that_is_too_short_is_named(tiny_run, frames):
+    stream = Stream(detector_of(dimjax.load(tiny_run), 2))
+    answers_of_none = [stream.push(frame) for frame in frames[:8]]
+    assert answers_of_none == [[]] * 8
+    with pytest.raises(InputError, match="a stream must have 9 frames or more; found 8. Push more"):
+        stream.finish()

@@ -29,7 +29,7 @@ from dimjax.drawing.text_tables import Table, as_text
 from dimjax.errors import InputError, OnError
 from dimjax.motion import EvidenceConfig
 from dimjax.motion.windows import check_length
-from dimjax.progress import bar, say
+from dimjax.progress import bar, counted, say
 from dimjax.runs import config_rules
 from dimjax.runs.context import layout_of
 from dimjax.runs.integrity import check_run
@@ -91,7 +91,7 @@ def run(config, paths: Paths | None, doubts: Iterable[InputError] = ()) -> int:
     shown = labels[labels.sequence.isin(decoded)]
     count = _write_sheet(folder, shown, paths) if paths else 0
     sheet = f"; {count} labelled chips are shown in {paths.contact_sheet}" if count else ""
-    say(f"{len(problems)} problems{sheet}")
+    say(f"{counted(len(problems), 'problem')}{sheet}")
     return len(problems)
 
 

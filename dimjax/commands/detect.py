@@ -35,6 +35,7 @@ from dimjax.data.patterns import FRAME, SEQUENCE, glob_of, match
 from dimjax.data.recognition import recognise
 from dimjax.data.scale import measure
 from dimjax.data.sequences import OPENERS, Sequence, open_sequence
+from dimjax.data.stack_files import fits_date, fits_pixels
 from dimjax.detection.repeated_frames import to_frames
 from dimjax.detection.untrained import check_threshold, detect_and_link
 from dimjax.drawing import overlay
@@ -246,13 +247,23 @@ def _detect_in(search: Search, sequence: Sequence, folder: Results, video: bool)
     if video:
         with atomic_write(folder.folder / f"{sequence.name}.mp4") as partial:
             overlay.write_video(partial, sequence, table, lambda it: bar(it, "video", "frame"))
-    names = sequence.names  # file names of the frames, if each has a file of its own
-    with_names = [
-        rows.assign(file=[names[t] for t in rows.frame]) if names else rows
-        for rows in (table, points)
-    ]
-    folder.append(*with_names)
+    columns = _columns_of_frames(sequence)
+    folder.append(
+        *(
+            rows.assign(**{key: [texts[t] for t in rows.frame] for key, texts in columns.items()})
+            for rows in (table, points)
+        )
+    )
     return _Outputs(table, len(sequence), points.track.nunique())
+
+
+def _columns_of_frames(sequence: Sequence) -> dict[str, list[str]]:
+    """File names of the frames, if each has a file of its own, and the dates of FITS images."""
+    names = list(sequence.names)
+    columns = {"file": names} if names else {}
+    if names and ARRAYS.get(Path(names[0]).suffix.lower()) is fits_pixels:
+        columns["date"] = [fits_date(sequence.path / name) for name in names]
+    return columns
 
 
 def _draw(sequence: Sequence, frames: list[int], table: pd.DataFrame, output: Path) -> None:

@@ -11,8 +11,9 @@ from pathlib import Path
 from dimjax.data.layouts import Layout
 from dimjax.data.presets import AUTO, PRESETS
 from dimjax.data.recognition import Recognition, recognise
-from dimjax.errors import InputError
+from dimjax.errors import InputError, program
 from dimjax.progress import say
+from dimjax.runs.workdir import Paths
 
 
 def describe(path: str | Path) -> Recognition:
@@ -22,8 +23,14 @@ def describe(path: str | Path) -> Recognition:
       The layout, the problems that only the user can solve, and whether the sequences are stills.
 
     Raises:
-      InputError: There is no such folder, or no frame in it.
+      InputError: There is no such folder, or no frame in it, or it is the directory of a run.
     """
+    run = Paths(path)
+    if run.config.exists():
+        remedy = f"`{program()} check {shlex.quote(str(path))}` checks the run and its data"
+        remedy += f", --input={run.sky} its simulated folder alone." if run.sky.exists() else "."
+        rule = "it must be a data folder"
+        raise InputError(path, rule, "the directory of a run", remedy)
     found = recognise(path)
     for line in found.evidence:
         say(f"found: {line}")

@@ -7,25 +7,23 @@ found.mask_folders                                  # folders of masks
 
 import os
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-from PIL import Image
-
 from dimjax.data.image_folders import ARRAYS, SUFFIXES
+from dimjax.data.image_kinds import are_masks, are_stills, is_stack
 from dimjax.data.layouts import Layout
 from dimjax.data.patterns import FRAME, SEQUENCE, SPLIT, SPLIT_FOLDERS, glob_of, match
 from dimjax.data.sequences import OPENERS
-from dimjax.data.stack_files import holds_matlab_objects
+from dimjax.data.stack_files import find_sidecar, holds_matlab_objects
 
 _DOCUMENTS = (".txt", ".csv", ".json", ".xml")
 _OF_SIMULATION = ("truth.csv", "errors.csv")  # beside labels.csv: not what is trained on
-_MASK_SHARE = 0.05  # largest share of set pixels of a mask
-_MASK_LEVELS = 3  # largest number of its levels
 _FEWEST_ARRAYS = 4  # files of one array each that are taken for the frames of a sequence
-_STILL_CORRELATION = 0.5  # of neighbouring images; below it they are no frames of a sequence
+_INFRARED = "infrared"  # of pairs such as visible.mp4 and infrared.mp4 this one is meant
+MASK_AFFIXES = r"_pixels0|[_-]mask|[_-]gt|[_-]label"  # after the name of the image
+_DOUBLE_SUFFIX = re.compile(r"\.(ome\.tiff?|fi?ts?\.fz)$", re.IGNORECASE)
 
 
 class FolderSurvey(NamedTuple):
@@ -34,38 +32,107 @@ class FolderSurvey(NamedTuple):
     sequences: str | None  # pattern of the sequences; None if there are none
     containers: list[Path]  # files or folders of frames
     others: list[Path]  # other files or folders of frames, which the pattern does not match
-    mask_folders: list[Path]
+    companions: list[Path]  # files beside infrared ones, such as visible.mp4
+    masks: list[Path]  # a mask of each kind in each folder
     documents: list[Path]  # texts, tables, JSON and XML
     objects: list[Path]  # files of MATLAB objects, which are not read
 
 
 def survey_folder(root: Path) -> FolderSurvey:
     """Find the frames, masks and documents in a folder."""
-    containers: list[Path] = []
-    masks: list[Path] = []
-    documents: list[Path] = []
-    objects: list[Path] = []
-    for place, folders, names in os.walk(root):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        files = [Path(place) / name for name in sorted(names) if not name.startswith(".")]
-        images = [file for file in files if file.suffix.lower() in SUFFIXES]
-        documents += [file for file in files if file.suffix.lower() in _DOCUMENTS]
-        if len(images) > 1 or images and all(_stem_number(it) for it in images):
-            (masks if _are_masks(images) else containers).append(Path(place))
-        whole = [file for file in files if file.suffix.lower() in set(OPENERS) - set(SUFFIXES)]
-        objects += [file for file in whole if holds_matlab_objects(file)]
-        whole = [file for file in whole if file not in objects]
-        if _are_numbered_arrays(whole):
-            containers.append(Path(place))
-        else:
-            containers += whole
-    if root / Layout().labels in documents:
-        documents = [file for file in documents if file not in [root / n for n in _OF_SIMULATION]]
-    pattern, matched = _pattern_of(root, containers)
+    contents = _Contents(root)
+    pattern, matched = _pattern_of(root, contents)
+    containers = contents.containers
     if len(matched) < len(containers) and _are_ours(root, pattern, containers):
         pattern, matched = Layout().sequences, containers
     others = [container for container in containers if container not in matched]
-    return FolderSurvey(pattern, matched, others, masks, documents, objects)
+    folders = {it.parent for it in matched if it.stem.lower() == _INFRARED}
+    companions = [it for it in others if it.parent in folders]
+    others = [it for it in others if it not in companions]
+    masks, documents, objects = contents.masks, contents.documents, contents.objects
+    return FolderSurvey(pattern, matched, others, companions, masks, documents, objects)
+
+
+class _Contents:
+    """Files and folders of frames, masks and documents.
+
+    Attributes:
+      containers: Files or folders of frames.
+      mixed: Those folders that hold masks beside their frames.
+      masks: A mask of each kind in each folder.
+      documents: Texts, tables, JSON and XML.
+      objects: Files of MATLAB objects.
+    """
+
+    def __init__(self, root: Path):
+        self.containers: list[Path] = []
+        self.mixed: set[Path] = set()
+        self.masks: list[Path] = []
+        self.documents: list[Path] = []
+        self.objects: list[Path] = []
+        self._unnumbered: dict[Path, list[Path]] = {}
+        for place, folders, names in os.walk(root):
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            files = [Path(place) / name for name in sorted(names) if not name.startswith(".")]
+            self.documents += [file for file in files if file.suffix.lower() in _DOCUMENTS]
+            self._add_images(Path(place), files)
+            self._add_files(Path(place), files)
+        self._add_unnumbered()
+        if root / Layout().labels in self.documents:
+            unused = [root / name for name in _OF_SIMULATION]
+            self.documents = [file for file in self.documents if file not in unused]
+
+    def _add_images(self, place: Path, files: list[Path]) -> None:
+        images = [file for file in files if file.suffix.lower() in SUFFIXES]
+        numbered = [_stem_number(it) for it in images]
+        if is_stack(images):
+            self.containers += images
+            return
+        if images and not any(numbered):
+            self._unnumbered[place] = images
+        elif len(images) > 1 or images and all(numbered):
+            beside = [file for file in images if re.search(rf"({MASK_AFFIXES})$", file.stem)]
+            if 0 < len(beside) < len(images) and are_masks(beside):
+                self.mixed.add(place)
+                self.masks.append(beside[0])
+                self.containers.append(place)
+            elif are_masks(images):
+                self.masks.append(images[0])
+            else:
+                self.containers.append(place)
+
+    def _add_files(self, place: Path, files: list[Path]) -> None:
+        whole = [file for file in files if file.suffix.lower() in set(OPENERS) - set(SUFFIXES)]
+        whole = [file for file in whole if file.suffix.lower() != ".dat" or find_sidecar(file)]
+        objects = [file for file in whole if holds_matlab_objects(file)]
+        whole = [file for file in whole if file not in objects]
+        self.objects += objects
+        self.containers += [place] if _are_numbered_arrays(whole) else whole
+
+    def _add_unnumbered(self) -> None:
+        """Add images without a number: still images with the same name in each folder, or not."""
+        counts = Counter(it.name for images in self._unnumbered.values() for it in images)
+        shared = [name for name, count in counts.items() if count > 1]
+        of_name = {
+            name: [
+                place / name for place, images in self._unnumbered.items() if place / name in images
+            ]
+            for name in shared
+        }
+        for files in of_name.values():
+            if are_masks(files):
+                self.masks.append(files[0])
+            else:
+                self.containers += files
+        for place, images in self._unnumbered.items():
+            if any(it.name in shared for it in images):
+                continue
+            if are_masks(images):
+                self.masks.append(images[0])
+            elif len(images) > 1:
+                self.containers.append(place)
+            elif not self.containers:
+                self.containers += images
 
 
 def _are_ours(root: Path, pattern: str | None, containers: list[Path]) -> bool:
@@ -92,8 +159,9 @@ def path_pattern(paths: list[tuple[str, ...]]) -> tuple[str, ...]:
     return tuple(pattern)
 
 
-def _pattern_of(root: Path, containers: list[Path]) -> tuple[str | None, list[Path]]:
+def _pattern_of(root: Path, contents: _Contents) -> tuple[str | None, list[Path]]:
     """Return the pattern of most containers, and these."""
+    containers = contents.containers
     groups: dict[tuple, list[Path]] = defaultdict(list)
     names = [it.name for it in containers if it.is_file()]
     for container in containers:
@@ -102,29 +170,48 @@ def _pattern_of(root: Path, containers: list[Path]) -> tuple[str | None, list[Pa
         groups[len(container.relative_to(root).parts), last].append(container)
     if not groups:
         return None, []
-    # Of pairs such as visible.mp4 and infrared.mp4 the infrared one is meant.
     (_, last), group = max(
-        groups.items(), key=lambda it: (len(it[1]), "infrared" in it[0][1].lower())
+        groups.items(), key=lambda it: (len(it[1]), _INFRARED in it[0][1].lower())
     )
     if group[0].is_dir():
-        flat = _flat_pattern(root, group)
+        flat = None if contents.mixed else _flat_pattern(root, group)
         if flat:
             return flat, group
     paths = [container.relative_to(root).parts for container in group]
     if group[0].is_file() and not last.startswith("."):  # the same name in each folder
         return "/".join((*path_pattern([path[:-1] for path in paths]), last)), group
     if group[0].is_file():
-        paths = [(*path[:-1], Path(path[-1]).stem) for path in paths]
-        pattern = path_pattern(paths)
-        if len(paths) == 1:
-            pattern = (*pattern[:-1], SEQUENCE)
-        suffixes = {container.suffix for container in group}
-        return "/".join(pattern) + (last if len(suffixes) > 1 else suffixes.pop()), group
+        return _pattern_of_files(paths), group
     pattern = path_pattern(paths)
+    if root in group or contents.mixed >= set(group):  # not all of what is in the folder
+        return "/".join((*pattern, _frames_in(group[0]))), group
     if pattern[-1:] == (SEQUENCE,) and _matches_others(root, pattern, group):
         shared = os.path.commonprefix([path[-1] for path in paths])
         pattern = (*pattern[:-1], f"{shared}*")
-    return "/".join(pattern) or ".", group
+    return "/".join(pattern), group
+
+
+def _pattern_of_files(paths: list[tuple[str, ...]]) -> str:
+    suffixes = {_suffix(path[-1]) for path in paths}
+    suffix = suffixes.pop() if len(suffixes) == 1 else ".*"
+    stems = [(*path[:-1], path[-1].removesuffix(_suffix(path[-1]))) for path in paths]
+    pattern = path_pattern(stems)
+    if len(paths) == 1:
+        pattern = (*pattern[:-1], SEQUENCE)
+    return "/".join(pattern) + suffix
+
+
+def _suffix(name: str) -> str:
+    """Suffix of a file, with both parts of .ome.tif or .fits.fz."""
+    double = _DOUBLE_SUFFIX.search(name)
+    return double[0] if double else os.path.splitext(name)[1]
+
+
+def _frames_in(folder: Path) -> str:
+    """Pattern of the images in a folder, such as img_{frame}.png."""
+    first = next(iter(_numberings(folder).values()))[0]
+    before, after = re.fullmatch(r"(.*?)\d+(\D*)", first.stem).groups()
+    return f"{before}{FRAME}{after}{first.suffix}"
 
 
 def _matches_others(root: Path, pattern: tuple[str, ...], group: list[Path]) -> bool:
@@ -147,7 +234,7 @@ def _flat_pattern(root: Path, folders: list[Path]) -> str | None:
     if len(prefixes) > 1 and min(sizes) > 1 and len(separators) == 1:
         separator = separators.pop()
         return f"{place}{SEQUENCE}{separator if not separator.isalnum() else ''}{FRAME}.*"
-    if len(prefixes) > 1 or _are_stills(next(iter(prefixes.values()))):
+    if len(prefixes) > 1 or are_stills(next(iter(prefixes.values()))):
         return f"{place}{SEQUENCE}.*" if len(folders) == 1 or SPLIT in place else None
     return None
 
@@ -156,36 +243,10 @@ def _numberings(folder: Path) -> dict[str, list[Path]]:
     """Text before the number of an image -> images of a folder."""
     prefixes: dict[str, list[Path]] = defaultdict(list)
     for file in sorted(folder.iterdir()):
-        if file.suffix.lower() in SUFFIXES:
+        if file.suffix.lower() in SUFFIXES and not re.search(rf"({MASK_AFFIXES})$", file.stem):
             found = re.fullmatch(r"(.*?)(\d+)\D*", file.stem)
             prefixes[found[1] if found else file.stem].append(file)
     return prefixes
-
-
-def _are_stills(images: list[Path]) -> bool:
-    """Whether neighbouring images differ in size, or show different scenes."""
-    pixels = [_thumbnail(image) for image in images[:9]]
-    sizes = {size for _, size in pixels}
-    if len(sizes) > 1:
-        return True
-    if len(images) == 1:
-        return True
-    pairs = zip(pixels, pixels[1:], strict=False)
-    correlations = [np.corrcoef(a.ravel(), b.ravel())[0, 1] for (a, _), (b, _) in pairs]
-    return bool(correlations) and float(np.nanmedian(correlations)) < _STILL_CORRELATION
-
-
-def _thumbnail(file: Path) -> tuple[np.ndarray, tuple[int, int]]:
-    with Image.open(file) as image:
-        size = image.size
-        grey = image.convert("F" if image.mode.startswith("I") else "L")
-        return np.asarray(grey.resize((32, 32)), dtype=float), size
-
-
-def _are_masks(images: list[Path]) -> bool:
-    """Whether images have few levels, most pixels of which are 0."""
-    chosen = {images[0], images[len(images) // 2], images[-1]}
-    return all(_is_mask(image) for image in chosen)
 
 
 def _are_numbered_arrays(files: list[Path]) -> bool:
@@ -193,19 +254,6 @@ def _are_numbered_arrays(files: list[Path]) -> bool:
     stems = {re.sub(r"\d+(?=\D*$)", "", file.stem) for file in files}
     arrays = all(file.suffix.lower() in ARRAYS for file in files)
     return arrays and len(files) >= _FEWEST_ARRAYS and len(stems) == 1
-
-
-def _is_mask(file: Path) -> bool:
-    try:
-        with Image.open(file) as image:
-            pixels = np.asarray(image.convert("RGB") if image.mode == "P" else image)
-    except OSError:
-        return False
-    colours = pixels[..., :3].max(axis=-1) if pixels.ndim == 3 else pixels
-    lossy = file.suffix.lower() in (".jpg", ".jpeg")
-    found = colours > colours.max() / 2 if lossy else colours > 0
-    few = lossy or len(np.unique(colours)) <= _MASK_LEVELS
-    return bool(few and found.mean() <= _MASK_SHARE)
 
 
 def _are_splits(values: list[str]) -> bool:

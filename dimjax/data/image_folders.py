@@ -9,7 +9,7 @@ ordered by number.
 
 import functools
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,12 +24,13 @@ from dimjax.errors import InputError
 
 SUFFIXES = (".png", ".tif", ".tiff", ".bmp", ".jpg", ".jpeg")
 ARRAYS = {".fits": fits_pixels, ".fit": fits_pixels, ".fts": fits_pixels, ".mat": mat_frame}
+ARRAYS[".fz"] = fits_pixels
 STACK = "frames.npy"
 
 _FORMATS = {".png": "PNG", ".bmp": "BMP", ".jpg": "JPEG", ".jpeg": "JPEG"}
 _ORIENTATION = 274  # tag of EXIF
 # Documents that may lie beside the frames: labels, notes, and what Windows leaves in folders.
-DOCUMENTS = (".json", ".txt", ".csv", ".xml", ".ini", ".md", ".db", ".hdr")
+DOCUMENTS = (".json", ".txt", ".csv", ".xml", ".ini", ".md", ".db", ".hdr", ".label")
 
 _MODES = {"I;16": np.uint16} | dict.fromkeys(("L", "LA", "RGB", "RGBA", "P"), np.uint8)
 
@@ -142,11 +143,12 @@ def _sort_by_number(folder: Path, files: list[Path]) -> list[Path]:
             value = same_number or f"{numbering} beside {first}"
             raise InputError(file, rule, value, "Give each sequence a folder of its own.")
         numbered[number] = file
-    _check_gaps(folder, numbered)
+    check_gaps(folder, numbered)
     return [numbered[number] for number in sorted(numbered)]
 
 
-def _check_gaps(folder: Path, numbered: dict[int, Path]) -> None:
+def check_gaps(folder: Path, numbered: Mapping[int, Path]) -> None:
+    """Raise if a frame is missing between the first and the last one."""
     numbers = sorted(numbered)
     for before, after in zip(numbers, numbers[1:], strict=False):
         if after != before + 1:

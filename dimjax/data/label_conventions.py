@@ -69,7 +69,7 @@ def _categories(marks: pd.DataFrame, layout: Layout, on_error: OnError, subject:
     categories = {pair: _category(layout, *pair) for pair in dict.fromkeys(pairs)}
     for kind in dict.fromkeys(kind for (kind, _), found in categories.items() if found is None):
         rule = "each class of the labels must have a category, target, interference or ignore"
-        remedy = f"Set the key category of the layout, e.g. category={{{kind!r}: 'target'}}."
+        remedy = f"Set the key category of the layout, e.g. category={{{kind or '*'!r}: 'target'}}."
         value = f"class {kind!r} without one, in {marks.category.eq(kind).sum()} labels"
         on_error(InputError(subject, rule, value, remedy))
     return [categories[pair] or IGNORE for pair in pairs]

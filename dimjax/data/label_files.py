@@ -81,13 +81,14 @@ class LabelFiles:
             return iter(())
         if self._form.scope == "frame":
             return self._of_frames(shapes, on_error)
-        if SEQUENCE in self._layout.labels:
+        if SEQUENCE in self._layout.labels or self._form.scope == "sequence":
             return self._of_sequences(on_error)
         return self._of_folder(on_error)
 
     def _of_folder(self, on_error: OnError) -> Iterator[_Part]:
         """Marks of files that cover several sequences."""
-        files, only = sorted(self._path.glob(self._layout.labels)), self._path / self._layout.labels
+        pattern = self._layout.labels
+        files, only = sorted(self._path.glob(glob_of(pattern))), self._path / pattern
         if not files and only.is_symlink():  # reading it says what is wrong with it
             files = [only]
         if not files and not self._only_new:
@@ -174,7 +175,10 @@ class LabelFiles:
         if not any(isinstance(mark.frame, str) for mark in marks):
             return table
         index = self._make_index()
-        frames = {image: index.find(str(image)) for image in table.frame.unique()}
+        frames = {
+            image: index.find(str(image)) or index.find(f"{file.parent.as_posix()}/{image}")
+            for image in table.frame.unique()
+        }
         lost = [image for image, frame in frames.items() if frame is None]
         if lost:
             rule = f"an image must be a frame of a sequence at {self._layout.sequences}"

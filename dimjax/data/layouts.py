@@ -129,13 +129,17 @@ def check_layout(layout: Layout, subject: object) -> None:
     per_frame = FRAME in layout.labels
     if not layout.labels:
         return
-    alone = per_frame and not re.search(r"[*?\[{]", layout.sequences)  # there is one sequence
-    needed = "" if form.scope == "folder" or alone else SEQUENCE
+    needed = "" if form.scope == "folder" or is_alone(layout.sequences) else SEQUENCE
     if needed not in layout.labels or per_frame and form.scope != "frame":
         rule = (
             f"labels must {'not contain {frame}' if per_frame else f'contain {needed}'} for {name}"
         )
         raise InputError(subject, rule, repr(layout.labels), _REMEDY)
+
+
+def is_alone(sequences: str) -> bool:
+    """Whether a pattern of sequences matches a single one."""
+    return not re.search(r"[*?\[]|\{(?!frame)", sequences)
 
 
 def _check_values(layout: Layout, subject: object) -> None:

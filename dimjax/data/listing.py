@@ -10,13 +10,20 @@ from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 
-from dimjax.data.image_folders import DOCUMENTS, SUFFIXES, list_images, list_still_images
+from dimjax.data.image_folders import (
+    DOCUMENTS,
+    SUFFIXES,
+    check_gaps,
+    list_images,
+    list_still_images,
+)
 from dimjax.data.layouts import Layout
 from dimjax.data.patterns import FRAME, SEQUENCE, SPLIT, glob_of, match
 from dimjax.data.sequences import OPENERS
+from dimjax.data.stack_files import RAW
 from dimjax.errors import InputError, OnError
 
-_RAW, _SIDECARS = (".raw", ".bin", ".img"), (".json", ".hdr")  # which describe a raw file
+_SIDECARS = (".json", ".hdr")  # which describe a raw file
 
 Source = Path | tuple[Path, ...]  # a file or folder, or the images of a sequence in order
 
@@ -29,14 +36,14 @@ def list_sequences(path: Path, layout: Layout, on_error: OnError) -> dict[str, S
     pattern = layout.sequences
     found = [it for it in path.glob(glob_of(pattern)) if not _is_hidden(it, path)]
     if FRAME in pattern:
-        return _group_images(sorted(found), path, pattern, on_error)
-    raw = {it.stem for it in found if it.suffix.lower() in _RAW}
+        return _group_images(sorted(found), path, layout, on_error)
+    raw = {it.stem for it in found if it.suffix.lower() in RAW}
     files: dict[str, Source] = {}
     for item in sorted(found):
         texts = match(pattern, item.relative_to(path).as_posix())
         if texts is None and SPLIT in pattern:
             continue  # another folder beside those of the splits
-        if pattern.endswith(".*") and item.suffix.lower() in DOCUMENTS:
+        if item.suffix.lower() in DOCUMENTS and _may_hold_documents(pattern):
             continue
         if item.suffix.lower() in _SIDECARS and item.stem in raw:
             continue
@@ -91,15 +98,24 @@ def natural_key(name: str) -> list[tuple[int, str]]:
     return [(int(part), "") if k % 2 else (0, part) for k, part in enumerate(parts)]
 
 
+def _may_hold_documents(pattern: str) -> bool:
+    """Whether labels and lists may lie beside the sequences of a pattern."""
+    return SEQUENCE in pattern or pattern.endswith(".*") or "/" not in pattern
+
+
 def _group_images(
-    found: list[Path], path: Path, pattern: str, on_error: OnError
+    found: list[Path], path: Path, layout: Layout, on_error: OnError
 ) -> dict[str, Source]:
     """Group the images of a flat folder by the text of {sequence}."""
+    pattern = layout.sequences
     groups: dict[str, dict[int, Path]] = defaultdict(dict)
     for file in found:
-        texts = match(pattern, file.relative_to(path).as_posix())
-        if texts is None:
-            rule = f"a file must match {pattern}"
+        relative = file.relative_to(path).as_posix()
+        texts = match(pattern, relative)
+        if layout.labels and match(layout.labels, relative):  # masks beside the images
+            continue
+        if texts is None or not texts["frame"].isdecimal():
+            rule = f"a file must match {pattern}, with a number for {{frame}}"
             on_error(InputError(file, rule, file.name, "Move it elsewhere or rename it."))
             continue
         of_sequence, number = groups[texts.get("sequence", path.name)], int(texts["frame"])
@@ -107,6 +123,11 @@ def _group_images(
             rule, value = "a frame's number must occur once", of_sequence[number].name
             on_error(InputError(file, rule, value, "Rename one of them."))
         of_sequence[number] = file
+    for numbered in groups.values():
+        try:
+            check_gaps(next(iter(numbered.values())).parent, numbered)
+        except InputError as error:
+            on_error(error)
     return {
         name: tuple(groups[name][number] for number in sorted(groups[name]))
         for name in sorted(groups, key=natural_key)

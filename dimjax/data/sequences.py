@@ -28,6 +28,8 @@ from dimjax.data.image_folders import (
     open_images,
 )
 from dimjax.data.stack_files import (
+    RAW,
+    check_axes,
     open_fits,
     open_hdf5,
     open_mat,
@@ -45,12 +47,17 @@ OPENERS = {
     **dict.fromkeys((".mp4", ".avi", ".mkv", ".mov", ".ts", ".m4v"), open_video),
     ".npz": open_npz,
     ".mat": open_mat,
-    **dict.fromkeys((".raw", ".bin", ".img"), open_raw),
+    **dict.fromkeys(RAW, open_raw),
     **dict.fromkeys((".h5", ".hdf5"), open_hdf5),
     **dict.fromkeys((".fits", ".fit", ".fts", ".fz"), open_fits),
 }
 
 RECORDINGS = (".seq", ".csq", ".fff", ".sfmov", ".ptw")  # of FLIR, which are not read
+
+_ARRAY_REMEDY = (
+    "Give np.moveaxis(frames, 2, 0); if the first axis is time all the same, save the array as "
+    ".npy and open it with stack_axes='thw'."
+)
 
 _WITHOUT_AXES = (open_video, open_tiff_stack)  # their frames are always in the order of time
 
@@ -163,7 +170,8 @@ def as_sequence(frames: np.ndarray, name: str = "frames") -> Sequence:
       name: Name of the sequence.
 
     Raises:
-      InputError: The array has another shape or data type, or is empty.
+      InputError: The array has another shape or data type, is empty, or its last axis seems to be
+        time.
     """
     frames = np.asarray(frames)
     if frames.ndim != 3 or not frames.size or frames.dtype not in (np.uint8, np.uint16):
@@ -173,6 +181,7 @@ def as_sequence(frames: np.ndarray, name: str = "frames") -> Sequence:
             f"{frames.dtype} of shape {frames.shape}",
             "Convert it; floats would have to be scaled to grey levels first.",
         )
+    check_axes(frames, name, _ARRAY_REMEDY)
     return Sequence(name, Path(), frames.shape, frames.dtype, lambda t: frames[t].copy())
 
 
@@ -216,7 +225,7 @@ def clip_frames(
         raise InputError(subject, "stride must not be 0", stride, "Correct the stride.")
     if length == 1 and t == 0:
         return (0, 0, 0, 0)
-    needed = 4 if abs(stride) == 1 else 4 * abs(stride) + 1
+    needed = shortest_length(stride)
     if length < needed:
         rule = f"clips of stride {abs(stride)} need {needed} frames or more"
         raise InputError(subject, rule, length, "Choose a smaller stride or a longer sequence.")
@@ -225,6 +234,11 @@ def clip_frames(
     others = [t + sign * k * stride for sign in (1, -1) for k in (1, 2, 3)]
     second, third, fourth = [k for k in others if 0 <= k < length][:3]
     return t, second, third, fourth
+
+
+def shortest_length(stride: int) -> int:
+    """Return the frames of the shortest sequence with clips of this stride."""
+    return 4 if abs(stride) == 1 else 4 * abs(stride) + 1
 
 
 def _open_frames(path: Path, reading: Reading) -> Frames:

@@ -47,7 +47,7 @@ def _of_json(text: str) -> str | None:
 def _of_lines(lines: list[str]) -> str | None:
     if not lines:
         return None
-    header = {name.strip().lower() for name in lines[0].split(",")}
+    header = {name.strip().lower() for name in re.split("[,;\t]", lines[0])}
     if {"frame", "x", "y"} <= header:
         named = {"sequence", "category"} <= header
         return "table" if named else "boxes" if {"w", "h"} <= header else "centroids"

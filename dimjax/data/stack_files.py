@@ -23,11 +23,14 @@ from dimjax.data.frame_files import Frames, readable
 from dimjax.data.grey_levels import grey_levels
 from dimjax.errors import InputError
 
+RAW = (".raw", ".bin", ".img", ".dat", ".bsq")  # with a sidecar
+
 _MATLAB_73 = b"MATLAB 7.3 MAT-file"
 _ENVI_TYPES = {1: "u1", 2: "i2", 3: "i4", 4: "f4", 5: "f8", 12: "u2", 13: "u4"}
 _DOUBT = 0.5  # variance along the last axis below this share of that along the first
 _SAMPLES = 48  # of an axis, to measure variances
 _FEWEST = 8  # samples of an axis
+_AXES_REMEDY = "Set the key stack_axes of the layout: hwt if the last axis is time, else thw."
 
 
 def open_npy(path: Path, axes: str = "") -> Frames:
@@ -106,13 +109,21 @@ def fits_pixels(path: Path) -> np.ndarray:
     return data.astype(data.dtype.newbyteorder("="))
 
 
+def fits_date(path: Path) -> str:
+    """Return the time of a FITS image, its key DATE-OBS; "" without one."""
+    fits = _extra("astropy.io.fits", "fits", path)
+    with readable(path), fits.open(path) as units:
+        dates = [unit.header.get("DATE-OBS", "") for unit in units]
+    return next(filter(None, dates), "")
+
+
 def open_raw(path: Path, axes: str = "") -> Frames:
-    """Open a raw file by its sidecar, NAME.json or the ENVI header NAME.hdr.
+    """Open a raw file by its sidecar, NAME.json or the ENVI header NAME.hdr or NAME.raw.hdr.
 
     The JSON has width, height and dtype, and may have frames, byte_order (little or big) and
     header_bytes.
     """
-    sidecar = next((it for it in map(path.with_suffix, (".json", ".hdr")) if it.exists()), None)
+    sidecar = find_sidecar(path)
     if sidecar is None:
         rule = f"a raw file needs a sidecar, {path.stem}.json or {path.stem}.hdr"
         remedy = 'Write e.g. {"width": 640, "height": 512, "dtype": "uint16"}.'
@@ -127,6 +138,12 @@ def open_raw(path: Path, axes: str = "") -> Frames:
         raise InputError(path, rule, f"{length:.3f}", remedy)
     stack = np.memmap(path, dtype, "r", start, (int(length), height, width))
     return frames_of_stack(stack, path, axes or "thw")
+
+
+def find_sidecar(path: Path) -> Path | None:
+    """Return the file that describes a raw file; None if there is none."""
+    names = (path.with_suffix(".json"), path.with_suffix(".hdr"), Path(f"{path}.hdr"))
+    return next((file for file in names if file.exists()), None)
 
 
 def frames_of_stack(
@@ -152,7 +169,7 @@ def frames_of_stack(
     if axes == "hwt":
         stack = np.moveaxis(np.asarray(stack), 2, 0)
     elif not axes and len(shape) == 3:
-        _check_axes(stack, path)
+        check_axes(stack, path)
     plane = tuple(stack.shape[1:3])
 
     def read(frame: int) -> np.ndarray:
@@ -164,8 +181,8 @@ def frames_of_stack(
     return Frames((stack.shape[0], *(plane[::-1] if transposed else plane)), levels.dtype, read)
 
 
-def _check_axes(stack: Any, path: Path) -> None:
-    """Raise if the last axis seems to be time.
+def check_axes(stack: Any, subject: object, remedy: str = _AXES_REMEDY) -> None:
+    """Raise if the last axis of a stack [T, H, W] seems to be time.
 
     It is the shortest one, and pixels keep their level along it far better than along the first.
     """
@@ -181,8 +198,7 @@ def _check_axes(stack: Any, path: Path) -> None:
         rule = "the first axis of a stack must be time"
         value = f"shape {tuple(stack.shape)}, in which the variance along the last axis is "
         value += f"{changes[1]:.3g} and along the first {changes[0]:.3g}"
-        remedy = "Set the key stack_axes of the layout: hwt if the last axis is time, else thw."
-        raise InputError(path, rule, value, remedy)
+        raise InputError(subject, rule, value, remedy)
 
 
 def _dataset(path: Path) -> Any:

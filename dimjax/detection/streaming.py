@@ -19,11 +19,11 @@ import numpy as np
 import pandas as pd
 
 from dimjax.data.scale import Scale, measure_scale
-from dimjax.data.sequences import Sequence, as_sequence, clip_frames
+from dimjax.data.sequences import Sequence, as_sequence, clip_frames, shortest_length
 from dimjax.detection.detector import Detector
 from dimjax.detection.inference import detect_in_sequence
 from dimjax.errors import InputError
-from dimjax.motion.windows import window_of
+from dimjax.motion.windows import min_length, window_of
 from dimjax.tracks import Tracks
 
 _ENDLESS = 10**9  # frames of a stream whose end is unknown
@@ -94,9 +94,20 @@ class Stream:
         Raises:
           InputError: The stream was too short.
         """
+        needed = self._shortest()
+        if 0 < self._count < needed:
+            rule, remedy = f"a stream must have {needed} frames or more", "Push more frames."
+            raise InputError(self._name, rule, self._count, remedy)
         if self._scale is None and self._count:
             self._scale = measure_scale(self._newest(self._count))
         return [self._answer(self._count) for _ in range(self._answered, self._count)]
+
+    def _shortest(self) -> int:
+        """Frames of the shortest stream that has a clip and a window for each of its frames."""
+        if self._detector.description["input"] == "single":
+            return 1
+        clip = shortest_length(self._stride)
+        return clip if self._evidence is None else max(clip, min_length(self._evidence))
 
     def _check(self, frame: np.ndarray) -> None:
         first = next(iter(self._frames.values()), frame)

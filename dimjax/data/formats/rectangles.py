@@ -1,7 +1,8 @@
 """Rectangles of one object, as single-object tracking has them (GOT-10k, OTB): a text.
 
 Line k (from 0) belongs to frame k: `x,y,w,h`, separated by comma, tab, space or semicolon. Sizes of
-0, `nan` or nothing mean that the object is not there.
+0, `nan` or nothing mean that the object is not there, and so does 1 in the same line of a file
+absence.label beside it.
 
     298,247,44,34
     0,0,0,0
@@ -10,17 +11,20 @@ Line k (from 0) belongs to frame k: `x,y,w,h`, separated by comma, tab, space or
 import re
 from pathlib import Path
 
+from dimjax.data.csv_files import read_text
 from dimjax.data.formats.marks import Mark, Options, each_line, to_number
 from dimjax.errors import InputError, OnError
+
+_ABSENCE = "absence.label"  # of GOT-10k
 
 
 def read_rectangles(path: Path, options: Options, on_error: OnError) -> list[Mark]:
     """Read one rectangle or none per line."""
+    absent = _absent_lines(path.with_name(_ABSENCE))
 
     def parse(line: str, number: int) -> list[Mark]:
         words = [word for word in re.split(r"[\s,;]+", line) if word]
-        absent = all(word.lower() in ("nan", "none") for word in words)
-        if absent:
+        if number in absent or all(word.lower() in ("nan", "none") for word in words):
             return []
         subject = f"{path} line {number}"
         if len(words) != 4:
@@ -31,3 +35,10 @@ def read_rectangles(path: Path, options: Options, on_error: OnError) -> list[Mar
         return [Mark(f"line {number}", frame, *box)] if any(box[2:]) else []
 
     return each_line(path, parse, on_error)
+
+
+def _absent_lines(path: Path) -> set[int]:
+    """Lines, counted from 1, of the frames without the object; none without a file."""
+    if not path.exists():
+        return set()
+    return {n for n, line in enumerate(read_text(path).split("\n"), 1) if line.strip() == "1"}

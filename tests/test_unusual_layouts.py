@@ -1,0 +1,210 @@
+"""Layouts that differ in names, nesting and suffixes from those of public data sets."""
+
+import json
+
+import numpy as np
+import pytest
+import tifffile
+from field_layouts import (
+    ABSENT,
+    HEIGHT,
+    LAYOUTS,
+    LENGTH,
+    SPLITS,
+    WIDTH,
+    centre,
+    every_frame,
+    frames,
+    mask,
+    rectangles,
+    save,
+    text,
+    yolo_box,
+)
+
+from dimjax.data.folders import open_folder
+from dimjax.data.layouts import Layout
+from dimjax.data.recognition import recognise
+from dimjax.errors import InputError
+
+
+def masks_in_colours(folder):
+    for k, _, t, pixels in every_frame():
+        red = np.zeros((HEIGHT, WIDTH, 4), np.uint8)
+        red[..., 3], red[..., 0] = 255, mask(k, t)
+        save(folder / f"data/set1/c{k}/frames/f-{t:03d}.PNG", pixels)
+        save(folder / f"data/set1/c{k}/gt/f-{t:03d}.PNG", red)
+
+
+def masks_beside(folder):
+    for k, _, t, pixels in every_frame():
+        save(folder / f"c{k}/{t:03d}.png", pixels)
+        save(folder / f"c{k}/{t:03d}_mask.png", mask(k, t))
+
+
+def masks_of_the_centre_alone(folder):
+    for k, split, t, pixels in every_frame():
+        save(folder / f"{split.title()}/c{k}/images/{t + 1}.tif", pixels)
+        save(folder / f"{split.title()}/c{k}/masks_centroid/{t + 1}.png", mask(k, t))
+
+
+def coco_in_each_split(folder):
+    kinds = [{"id": 0, "name": "objects"}, {"id": 1, "name": "target"}]
+    files = {split: {"images": [], "annotations": [], "categories": kinds} for split in SPLITS}
+    for k, split, t, pixels in every_frame():
+        save(folder / split / f"c{k}_{t:04d}.png", pixels)
+        key, (x, y) = LENGTH * k + t, centre(k, t)
+        files[split]["images"].append({"id": key, "file_name": f"c{k}_{t:04d}.png"})
+        box = {"image_id": key, "category_id": 1, "bbox": [x - 3, y - 3, 7, 7]}
+        files[split]["annotations"].append({"id": key, **box})
+    for split, content in files.items():
+        text(folder / split / "_annotations.coco.json", json.dumps(content))
+
+
+def tracking_with_absences(folder):
+    for k, split, t, pixels in every_frame():
+        save(folder / split / f"c{k}/{t + 1:08d}.jpg", pixels, quality=95)
+    for k, split in enumerate(SPLITS):
+        boxes = [[x - 3, y - 3, 7, 7] for x, y in (centre(k, t) for t in range(LENGTH))]
+        rows = "\n".join("\t".join(map(str, box)) for box in boxes)
+        text(folder / split / f"c{k}/groundtruth.txt", rows)
+        absent = "\n".join(str(int(t == ABSENT)) for t in range(LENGTH))
+        text(folder / split / f"c{k}/absence.label", absent)
+        text(
+            folder / split / "list.txt", "\n".join(f"c{i}" for i in range(3) if SPLITS[i] == split)
+        )
+
+
+def infrared_and_visible(folder):
+    LAYOUTS["anti-uav"][0](folder / "set")
+    for k, split in enumerate(SPLITS):
+        place = folder / "set" / split / f"20190925_111757_1_{k}"
+        place = place.rename(place.with_name(f"c{k}"))
+        (place / "visible.mp4").write_bytes((place / "infrared.mp4").read_bytes())
+        text(place / "visible.json", json.dumps(rectangles(k, [])).replace(", 7, 7]", ", 9, 9]"))
+
+
+def points_in_xml(folder):
+    for k, _, t, pixels in every_frame():
+        save(folder / f"imgs/c{k}/{t:03d}.png", pixels)
+        x, y = centre(k, t)
+        point = f"<centroid><x>{x + 1}</x><y>{y + 1}</y></centroid>"
+        text(folder / f"points/c{k}/{t:03d}.xml", f"<a><object>{point}</object></a>")
+
+
+def tables_from_one(folder):
+    for k, _, t, pixels in every_frame():
+        save(folder / f"c{k}/{t:03d}.png", pixels)
+    for k in range(len(SPLITS)):
+        points = (centre(k, t) for t in range(LENGTH))
+        rows = [f"{t + 1},{x - 3},{y - 3},7,7" for t, (x, y) in enumerate(points)]
+        text(folder / f"c{k}.csv", "\n".join(["frame,x,y,w,h", *rows]))
+
+
+def stacks_of_a_microscope(folder):
+    (folder / "stacks").mkdir(parents=True)
+    for k in range(len(SPLITS)):
+        file = folder / f"stacks/c{k}.ome.tif"
+        tifffile.imwrite(file, frames(k), photometric="minisblack", metadata={"axes": "TYX"})
+        text(folder / f"truth/c{k}.txt", "\n".join("{} {}".format(*centre(k, t)) for t in range(6)))
+
+
+def cubes_with_headers(folder):
+    for k in range(len(SPLITS)):
+        header = f"ENVI\nsamples = {WIDTH}\nlines = {HEIGHT}\nbands = {LENGTH}\ndata type = 12\n"
+        name = ("c0.hdr", "c1.dat.hdr", "c2.hdr")[k]
+        text(folder / f"day{k % 2}/{name}", f"{header}interleave = bsq\nbyte order = 1\n")
+        frames(k).astype(">u2").tofile(folder / f"day{k % 2}/c{k}.dat")
+        points = "\n".join("{},{}".format(*centre(k, t)) for t in range(LENGTH))
+        text(folder / f"day{k % 2}/c{k}.txt", points)
+
+
+def boxes_beside_the_images(folder):
+    for k, _, t, pixels in every_frame():
+        save(folder / f"c{k}/{t:05d}.png", pixels)
+        text(folder / f"c{k}/{t:05d}.txt", yolo_box(k, t))
+        text(folder / f"c{k}/classes.txt", "target\n")
+
+
+CASES = [
+    (masks_in_colours, "data/set1/{sequence}/frames", False),
+    (masks_beside, "{sequence}/{frame}.png", False),
+    (masks_of_the_centre_alone, "{split}/{sequence}/images", False),
+    (coco_in_each_split, "{split}/{sequence}_{frame}.*", False),
+    (tracking_with_absences, "{split}/{sequence}", True),
+    (infrared_and_visible, "set/{split}/{sequence}/infrared.mp4", True),
+    (points_in_xml, "imgs/{sequence}", False),
+    (tables_from_one, "{sequence}", False),
+    (stacks_of_a_microscope, "stacks/{sequence}.ome.tif", False),
+    (cubes_with_headers, "*/{sequence}.dat", False),
+    (boxes_beside_the_images, "{sequence}", True),
+]
+
+
+@pytest.mark.filterwarnings("ignore:3 label files at")  # classes.txt
+@pytest.mark.parametrize(("write", "sequences", "absent"), CASES)
+def test_labels_are_those_of_the_source(tmp_path, write, sequences, absent):
+    write(tmp_path)
+    found = recognise(tmp_path)
+    assert found.layout.sequences == sequences and not found.doubts
+    folder = open_folder(tmp_path, found.layout)
+    assert folder.names == ["c0", "c1", "c2"]
+    labels = folder.read_labels({name: folder.sequence(name).shape for name in folder.names})
+    expected = [(f"c{k}", t, *np.add(centre(k, t), 0.5)) for k in range(3) for t in range(LENGTH)]
+    expected = [row for row in expected if not absent or row[1] != ABSENT]
+    found = labels.sort_values(["sequence", "frame"])[["sequence", "frame", "x", "y"]]
+    assert found[["sequence", "frame"]].to_numpy().tolist() == [list(row[:2]) for row in expected]
+    np.testing.assert_allclose(found[["x", "y"]], [row[2:] for row in expected], atol=0.01)
+    if "{split}" in sequences:
+        assert folder.splits["train"] == ["c0", "c1"]
+
+
+@pytest.mark.parametrize(("image", "annotation"), [("image.png", "mask.png"), ("a.bmp", "b.png")])
+def test_still_images_with_a_folder_each(tmp_path, image, annotation):
+    for k, _, t, pixels in every_frame():
+        save(tmp_path / f"scenes/{k}{t}/{image}", pixels)
+        save(tmp_path / f"scenes/{k}{t}/{annotation}", mask(k, t))
+    found = recognise(tmp_path)
+    assert found.stills and not found.doubts
+    assert found.layout.sequences == f"scenes/{{sequence}}/{image}"
+    labels = open_folder(tmp_path, found.layout).labels.set_index("sequence")
+    assert labels.loc["12", ["x", "y"]].tolist() == [v + 0.5 for v in centre(1, 2)]
+    assert len(labels) == 3 * LENGTH
+
+
+def test_a_folder_that_is_one_sequence(tmp_path):
+    for t, pixels in enumerate(frames(0)):
+        save(tmp_path / f"im_{t}.png", pixels)
+    text(tmp_path / "gt.txt", "\n".join("{} {}".format(*centre(0, t)) for t in range(LENGTH)))
+    found = recognise(tmp_path)
+    assert (found.layout.sequences, found.layout.labels) == ("im_{frame}.png", "gt.txt")
+    labels = open_folder(tmp_path, found.layout).labels
+    assert labels.sequence.unique().tolist() == [tmp_path.name] and len(labels) == LENGTH
+
+
+def test_a_document_that_is_not_read_is_named(tmp_path):
+    save(tmp_path / "c/0.png", frames(0)[0])
+    save(tmp_path / "c/1.png", frames(0)[1])
+    text(tmp_path / "labels.csv", "time;position\n0;5\n")
+    (line,) = [line for line in recognise(tmp_path).evidence if line.startswith("no labels")]
+    assert line.endswith("; 1 document such as labels.csv in no known format")
+
+
+def test_a_missing_number_in_a_flat_folder(tmp_path):
+    for t in (0, 1, 3):
+        save(tmp_path / f"a_{t}.png", frames(0)[0])
+    layout = Layout(sequences="{sequence}_{frame}.png", labels="")
+    with pytest.raises(InputError, match="without a gap, 2 follows 1; found a_1.png, then a_3.png"):
+        open_folder(tmp_path, layout)
+    save(tmp_path / "a_2.png", frames(0)[0])
+    save(tmp_path / "a_last.png", frames(0)[0])
+    layout = layout._replace(sequences="a_{frame}.png")
+    with pytest.raises(InputError, match=r"a_last.png: a file must match .*, with a number for"):
+        open_folder(tmp_path, layout)
+
+
+def test_a_single_image_without_a_number(tmp_path):
+    tifffile.imwrite(tmp_path / "radiometric.tiff", frames(0)[0], photometric="minisblack")
+    found = recognise(tmp_path)
+    assert found.stills and found.layout.sequences == "{sequence}.tiff"
+    assert open_folder(tmp_path, found.layout).names == ["radiometric"]
