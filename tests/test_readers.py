@@ -294,3 +294,16 @@ def test_sidecars_are_no_sequences(tmp_path):
     (folder / "notes.json").write_bytes(b"")
     with pytest.raises(InputError, match="notes.json: .* must match folders or files of type"):
         open_folder(tmp_path)
+
+
+def test_tiff_images_of_signed_numbers_and_floats(tmp_path):
+    for t, frame in enumerate(DEEP):
+        for kind, pixels_of in (("signed", frame.astype("i2")), ("float", frame / np.float32(4))):
+            (tmp_path / kind).mkdir(exist_ok=True)
+            tifffile.imwrite(tmp_path / kind / f"{t}.tif", pixels_of, photometric="minisblack")
+    np.testing.assert_array_equal(pixels(tmp_path / "signed"), DEEP + np.uint16(2**15))
+    levels = pixels(tmp_path / "float")
+    assert levels.dtype == np.uint16
+    gain, _ = np.polyfit(DEEP.ravel().astype(float), levels.ravel(), 1)
+    rest = levels / gain - DEEP
+    assert np.ptp(rest) < 2 / gain

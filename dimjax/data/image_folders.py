@@ -18,7 +18,7 @@ from PIL import Image
 from dimjax.atomic_files import check_regular
 from dimjax.data import frame_files
 from dimjax.data.frame_files import NATIVE, Frames, Header, Reading
-from dimjax.data.grey_levels import Stack
+from dimjax.data.grey_levels import Stack, grey_levels
 from dimjax.data.stack_files import fits_pixels, frames_of_stack, mat_frame, open_npy
 from dimjax.errors import InputError
 
@@ -98,7 +98,11 @@ def open_images(files: Sequence[Path], channel: str = "") -> Frames:
     pixels = frame_files.tiff_pixels if tiff else functools.partial(_pixels, channel=channel)
     names = tuple(file.name for file in files)
     shape = (len(files), *header.size)
-    return Frames(shape, header.dtype, lambda frame: pixels(files[frame]), names)
+    stack = Stack(shape, header.dtype, lambda frame: pixels(files[frame]))
+    if header.dtype in (np.uint8, np.uint16):
+        return Frames(*stack, names)
+    levels = grey_levels(stack, files[0].parent)  # of signed numbers and floats
+    return Frames(shape, levels.dtype, lambda frame: levels.convert(stack[frame]), names)
 
 
 def _open_arrays(files: Sequence[Path]) -> Frames:
