@@ -42,7 +42,9 @@ def test_the_help_names_every_verb_and_flag_at_once(words):
     assert seconds < MAX_CPU_SECONDS
 
 
-@pytest.mark.parametrize("words", [["scroe"], ["--config=configs/dmo.py"], ["--nope=3"]])
+@pytest.mark.parametrize(
+    "words", [["scroe"], ["--config=configs/dmo.py"], ["--nope=3"], ["detect", "--input="]]
+)
 def test_wrong_usage_is_refused_at_once(words):
     assert run(*words, status=2)[1] < MAX_CPU_SECONDS
 

@@ -288,3 +288,9 @@ def test_an_array_whose_last_axis_seems_to_be_time_is_refused():
     with pytest.raises(InputError, match=r"must be time; .*\(30, 40, 12\).* Give np.moveaxis"):
         as_sequence(scene.astype(np.uint8))
     assert as_sequence(np.moveaxis(scene, 2, 0).astype(np.uint8)).shape == (12, 30, 40)
+
+
+def test_an_array_may_have_any_byte_order():
+    sequence = as_sequence(DEEP.astype(">u2"))
+    assert sequence.dtype == np.uint16 and sequence.frame(0).dtype.isnative
+    np.testing.assert_array_equal(sequence.frame(1), DEEP[1])

@@ -174,6 +174,7 @@ def as_sequence(frames: np.ndarray, name: str = "frames") -> Sequence:
         time.
     """
     frames = np.asarray(frames)
+    frames = frames.astype(frames.dtype.newbyteorder("="), copy=False)
     if frames.ndim != 3 or not frames.size or frames.dtype not in (np.uint8, np.uint16):
         raise InputError(
             name,
