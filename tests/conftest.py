@@ -58,6 +58,11 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: -SECONDS.get(item.path.stem, 0))
 
 
+def pytest_unconfigure():
+    """Remove the compiled programs: workers end without the usual clean-up of a process."""
+    _compiled.cleanup()
+
+
 def tiny_config():
     """configs/default.py, shrunk until all stages take seconds."""
     config = importlib.import_module("configs.default").get_config()

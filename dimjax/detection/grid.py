@@ -15,7 +15,6 @@ import jax
 import jax.numpy as jnp
 
 from dimjax import coordinates
-from dimjax.data.labels import CATEGORIES
 from dimjax.detection.rescoring import rescored, strength_at
 
 
@@ -59,6 +58,10 @@ def decode(
     if evidence is not None:
         strength = strength_at(evidence, boxes[..., :2])
     if rescoring is not None:
+        from dimjax.data.labels import (
+            CATEGORIES,
+        )  # loads pandas, which the benchmark of a GPU may lack
+
         of_category = jnp.array([rescoring[name] for name in CATEGORIES])[category]
         score = rescored(score, strength, jnp.moveaxis(of_category, -1, 0))
     return _strongest(Detections(boxes, score, category, strength), max_detections)

@@ -21,8 +21,6 @@ import numpy as np
 from jax import lax
 from scipy.special import logit
 
-from dimjax.tracks import fit_logistic
-
 MIN_SCORE = 0.01  # weaker detections are useless, and there would be one in every cell
 MAX_STRENGTH = 9.0  # noise sigmas; above, only the network tells objects from clutter
 EPSILON = 1e-6  # scores are kept this far from 0 and 1
@@ -42,6 +40,8 @@ def fit_rescoring(score: np.ndarray, strength: np.ndarray, is_true: np.ndarray) 
       strength: [D] motion evidence around them, noise sigmas.
       is_true: [D] bool.
     """
+    from dimjax.tracks import fit_logistic  # loads pandas, which the benchmark of a GPU may lack
+
     x = logit(np.clip(np.asarray(score, float), EPSILON, 1 - EPSILON))
     features = np.stack([np.ones_like(x), x, np.minimum(strength, MAX_STRENGTH)], axis=-1)
     return fit_logistic(features, is_true, _UNCHANGED, _SPREAD, _LOWEST)
