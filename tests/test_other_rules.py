@@ -155,6 +155,15 @@ def test_ap50_uses_the_boxes_themselves():
     assert box_precision(truth, table((0, 10, 10, 5, 0.9)))["own boxes"] == 1  # 16 of 25 px
 
 
+def test_ap50_prefers_truths_that_count():
+    # pycocotools 2.0.11 gives the same; the hidden truth is nearer to the detection.
+    truth = table((0, 10, 10, 8, 1), (0, 13, 10, 8, 1)).assign(visible=[1.0, 0.2])
+    assert box_precision(truth, table((0, 12, 10, 8, 0.9)))["8 px"] == 1
+    assert box_precision(truth, table((0, 13, 10, 8, 0.9), (0, 10, 10, 8, 0.5)))["8 px"] == 1
+    far = table((0, 16, 10, 8, 0.9), (0, 10, 10, 8, 0.5))  # the hidden one alone is near enough
+    assert box_precision(truth, far)["8 px"] == 1
+
+
 def test_ap50_without_truths_or_detections():
     nothing, something = table(), table((0, 10, 10, 3, 1))
     assert set(box_precision(nothing, something).values()) == {None}
