@@ -96,6 +96,19 @@ def check_regular(path: str | Path, max_bytes: float = math.inf) -> None:
         raise InputError(path, rule, value, "Split it, or restore it.")
 
 
+def check_folder(subject: str, path: str | Path) -> None:
+    """Check that a path is a folder, or can become one.
+
+    Raises:
+      InputError: It is something else, or lies in something else.
+    """
+    path = Path(path)
+    first = next((one for one in (path, *path.parents) if one.exists()), None)
+    if first is not None and not first.is_dir():
+        rule, value = "it must be a folder, or not exist", f"the file {first}"
+        raise InputError(subject, rule, value, "Choose another place.")
+
+
 @contextlib.contextmanager
 def exclusive_lock(
     path: str | Path,

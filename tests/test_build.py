@@ -136,6 +136,14 @@ def test_new_sequences_that_no_round_mines_are_not_checked(tmp_path):
         intake.check(RoundContext(config_of(folder, rounds=2), paths))
 
 
+def test_building_leaves_no_temporary_files(tmp_path, monkeypatch):
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    config = config_of(write(tmp_path / "data", SPLITS), rounds=1)
+    build.run(RoundContext(config, Paths(tmp_path / "run")), make_builder)
+    assert not list((tmp_path / "temporary").iterdir())
+
+
 def test_training_on_all_sequences_is_reported(tmp_path, capsys):
     config = config_of(write(tmp_path / "data", {"train": ["a", "b"]}), rounds=1)
     (tmp_path / "data/splits/train.txt").rename(tmp_path / "data/splits/training.txt")

@@ -87,6 +87,17 @@ def test_keys_alone_refer_to_the_configuration_of_the_run(copied, key, recorded,
     assert f"a run keeps its configuration, {key}={recorded}; found {key}={given}. " in text
 
 
+@pytest.mark.parametrize("words", [["report", "--workdir"], ["detect", "--input=a", "--output"]])
+@pytest.mark.parametrize("name", ["file", "file/below"])
+def test_a_file_in_place_of_a_folder_is_named_without_a_log(tmp_path, words, name):
+    (tmp_path / "file").write_text("kept")
+    *verb, flag = words
+    text, _ = run(*verb, f"{flag}={tmp_path / name}", status=1)
+    value = f"the file {tmp_path / 'file'}. Choose another place."
+    assert text == f"error: {flag}: it must be a folder, or not exist; found {value}\n"
+    assert (tmp_path / "file").read_text() == "kept"
+
+
 def test_an_unknown_key_of_a_run_is_named(copied):
     text, _ = run("train", "--config.seeed=3", "--workdir", str(copied), status=2)
     assert text.endswith('found \'seeed\'. Did you mean "seed" instead of "seeed"?\n')

@@ -177,6 +177,21 @@ def test_pictures_are_spread_over_frames_with_detections():
     assert detect.pictured_frames(frames, table(), 2) == [("sky", 0), ("other", 7)]
 
 
+@pytest.mark.parametrize("workdir", [None, "", 5])
+def test_a_run_needs_a_path(workdir):
+    with pytest.raises(
+        InputError, match=f"workdir: it must be the path .*; found {workdir!r}. Giv"
+    ):
+        dimjax.load(workdir)
+
+
+def test_an_export_overwrites_no_files_of_others(tiny_run, tmp_path):
+    (tmp_path / "detector.onnx").write_text("foreign")
+    with pytest.raises(InputError, match="--output: the output folder must be empty, or hold earl"):
+        export.run(tiny_run, tmp_path)
+    assert (tmp_path / "detector.onnx").read_text() == "foreign"
+
+
 def test_bad_input_is_named(tiny_run, tmp_path):
     with pytest.raises(InputError, match="--input: it must be a sequence or a data folder"):
         detect.run(tiny_run, None)

@@ -59,6 +59,15 @@ def test_decisions_of_an_annotation_program_come_back(run, tmp_path, capsys):
         items.write(run)
 
 
+def test_files_of_others_are_not_overwritten(run, tmp_path):
+    (tmp_path / "items.json").write_text("foreign")
+    with pytest.raises(InputError, match="--output: the output folder must be empty, or hold earl"):
+        items.write(run, tmp_path)
+    assert (tmp_path / "items.json").read_text() == "foreign"
+    assert not (tmp_path / "images").exists()
+    assert items.write(run, tmp_path / "out") == items.write(run, tmp_path / "out")
+
+
 def test_items_without_a_change_wait_or_are_finished(run, tmp_path, capsys):
     output = items.write(run, tmp_path / "out")
     items.read(run, output / "items.json", "ann", output)

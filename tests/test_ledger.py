@@ -226,9 +226,8 @@ def test_a_lease_expires(db, clock):
 
 def test_undo_leases_the_item_unless_another_reviewer_holds_it(db):
     first, second = _add(db, _misplaced(1, 11.0, probability=0.9), _misplaced(2, 21.0))
-    ledger.lease_items(db, "ann")
-    decision = ledger.decide(db, first, "keep", "ann")
-    ledger.undo(db, "bob", decision.id)
+    ledger.decide(db, first, "keep", "bob")
+    ledger.undo(db, "bob")
     assert ledger.lease_items(db, "ann")[0].id == second
     ledger.decide(db, second, "skip", "ann")
     assert _leased(db, "bob", 2, skipped=True) == [first, second]
@@ -379,11 +378,23 @@ def test_an_invalid_undo_is_refused(db):
         with pytest.raises(InputError, match=f"decision {decision}: the decision must exist in"):
             ledger.undo(db, "ann", decision)
     done = ledger.decide(db, 1, "accept", "ann")
-    undone = ledger.undo(db, "bob", done.id)
-    with pytest.raises(InputError, match="found one undone by bob. Decide the item again."):
+    before, text = dump(db), "bob may undo only decisions of bob; found one of ann. Ask ann to undo"
+    with pytest.raises(InputError, match=f"decision {done.id}: {text}"):
+        ledger.undo(db, "bob", done.id)
+    assert dump(db) == before
+    undone = ledger.undo(db, "ann", done.id)
+    with pytest.raises(InputError, match="found one undone by ann. Decide the item again."):
         ledger.undo(db, "ann", done.id)
     with pytest.raises(InputError, match="found an undo. Decide the item again."):
         ledger.undo(db, "ann", undone.id)
+
+
+@pytest.mark.parametrize("name", ["oracle", " Auto"])
+def test_a_person_cannot_have_the_name_of_a_simulated_reviewer(db, name):
+    (item,) = _add(db, _misplaced(1, 11.0))
+    with pytest.raises(InputError, match="reviewers; found '.*'. Choose another name."):
+        ledger.decide(db, item, "keep", name)
+    ledger.decide(db, item, "keep", name, "oracle")
 
 
 def test_an_undo_of_an_earlier_round_is_refused_and_loses_nothing(db):

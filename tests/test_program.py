@@ -86,6 +86,12 @@ def test_without_a_folder_the_log_is_a_temporary_file(tmp_path):
     assert line.endswith(f"Traceback: {log}\n") and "bad" in log.read_text()
 
 
+@pytest.mark.parametrize("number", [errno.ENAMETOOLONG, errno.ENOSPC])
+def test_a_folder_with_too_long_a_name_does_not_hide_the_failure(tmp_path, number):
+    line = run(f"raise OSError({number}, 'reason')", tmp_path / ("x" * 300))[2]
+    assert line.startswith("error: round 0, train: ") and line.count("\n") == 1
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_program_names_its_activity(tmp_path, number):
     process = start("print('ready', flush=True)\ntime.sleep(60)", tmp_path)

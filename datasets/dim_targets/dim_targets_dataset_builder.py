@@ -99,11 +99,14 @@ class Builder(tfds.core.dataset_builder.FileReaderBuilder):
         super().__init__(file_format=file_format, **kwargs)
 
     def _info(self) -> tfds.core.DatasetInfo:
-        return self.dataset_info_from_configs(
+        info = self.dataset_info_from_configs(
             features=_features(self.builder_config),
             homepage="https://doi.org/10.1109/ACCESS.2024.3435872",
             disable_shuffling=True,
         )
+        # TFDS would look for the data set in a bucket of Google, and leave a temporary folder.
+        info.initialize_from_bucket = lambda: None
+        return info
 
     def _download_and_prepare(self, dl_manager, download_config=None) -> None:
         config = download_config or tfds.download.DownloadConfig()

@@ -121,6 +121,7 @@ def run(
     output = Path(output) if output else trained.paths.exported
     folder = trained.context.folder
     check_outside(output, folder.path, locations(folder.files))
+    check_unoccupied(output, _LOCK)
     with _sole_export(output):
         _write_all(trained, output)
     return output

@@ -140,7 +140,7 @@ def _raised_in(error: BaseException, file: str) -> bool:
 def _free_space(path: str | Path) -> str:
     """Free space of the disk of a path, which need not exist."""
     path = Path(os.fsdecode(path)).absolute()
-    while not path.exists() and path != path.parent:
+    while not os.path.exists(path) and path != path.parent:  # no path raises
         path = path.parent
     return f"{shutil.disk_usage(path).free / 1e6:.1f} MB"
 

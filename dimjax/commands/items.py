@@ -8,7 +8,8 @@ from collections import Counter
 from pathlib import Path
 
 from dimjax import ledger
-from dimjax.commands.results import check_outside
+from dimjax.atomic_files import exclusive_lock
+from dimjax.commands.results import check_outside, check_unoccupied
 from dimjax.data.listing import locations
 from dimjax.errors import InputError
 from dimjax.progress import say
@@ -16,7 +17,7 @@ from dimjax.review.coco import export_items, import_items, write_images
 from dimjax.runs.context import open_data_folder
 from dimjax.runs.workdir import Paths, read_config
 
-_FILE, _IMAGES = "items.json", "images"
+_FILE, _IMAGES, _LOCK = "items.json", "images", "items.lock"
 
 
 def write(workdir: str | Path, output: str | Path | None = None) -> Path:
@@ -30,19 +31,20 @@ def write(workdir: str | Path, output: str | Path | None = None) -> Path:
       The folder written to.
 
     Raises:
-      InputError: There is no run, or no item waits.
+      InputError: There is no run, no item waits, or the folder holds something else.
     """
     paths = Paths(workdir)
     folder = open_data_folder(read_config(workdir), paths)
     output = _folder(paths, output)
     check_outside(output, folder.path, locations(folder.files))
-    output.mkdir(parents=True, exist_ok=True)
-    with ledger.open_ledger(paths.ledger) as db:
+    check_unoccupied(output, _LOCK)
+    rule, remedy = "one process at a time writes items", "Wait for its end, or end it."
+    with ledger.open_ledger(paths.ledger) as db, exclusive_lock(output / _LOCK, rule, remedy):
         items = export_items(db, output / _FILE)
-    if not items:
-        rule, remedy = "items of the run must wait for a decision", "Continue the run."
-        raise InputError(workdir, rule, "none", remedy)
-    count = write_images(output / _FILE, folder.sequence, output / _IMAGES)
+        if not items:
+            rule, remedy = "items of the run must wait for a decision", "Continue the run."
+            raise InputError(workdir, rule, "none", remedy)
+        count = write_images(output / _FILE, folder.sequence, output / _IMAGES)
     say(f"{output}: {len(items)} items in {_FILE}, {count} images in {_IMAGES}")
     return output
 

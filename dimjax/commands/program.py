@@ -93,7 +93,7 @@ def _write_log(error: BaseException, noise: "_Noise", folder: str | Path | None)
     parts = [f"{now}  {shlex.join(sys.argv)}\n", *traceback.format_exception(error), *noise.records]
     text = "\n".join(parts).encode(errors="backslashreplace")
     files = [Path(tempfile.gettempdir()) / f"dimjax-{os.getpid()}-{_LOG}"]
-    if folder and Path(folder).is_dir():
+    if folder and os.path.isdir(folder):  # unlike Path.is_dir, it raises for no path
         files.insert(0, Path(folder) / _LOG)
     for file in files:
         try:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from absl import flags, logging
 
+from dimjax.atomic_files import check_folder
 from dimjax.commands import flag_values as given
 from dimjax.commands import program
 from dimjax.errors import UsageError, doing
@@ -214,7 +215,7 @@ def _rounds(last: str) -> int:
 
 
 def _check_flags(verb: str, used: tuple[flags.FlagHolder, ...]) -> None:
-    """Raise for a flag that is empty or that the verb does not use, or for a missing --workdir."""
+    """Raise for a flag that is empty, that the verb does not use, or that names no folder."""
     names = [flag.name for flag in used]
     for flag in (flag for command in _VERBS.values() for flag in command.flags):
         if flag.present and flag.name not in names:
@@ -224,6 +225,8 @@ def _check_flags(verb: str, used: tuple[flags.FlagHolder, ...]) -> None:
         if flag.present and flag.value == "":
             remedy = "Give a value, or leave the flag out."
             raise UsageError(f"--{flag.name}", "it must have a value", "an empty one", remedy)
+        if flag.present and flag.name in ("workdir", "output"):
+            check_folder(f"--{flag.name}", flag.value)
     if "workdir" in names and given.WORKDIR.value is None:
         remedy = "Give --workdir=DIR, e.g. runs/demo."
         raise UsageError("--workdir", f"`{verb}` needs a run's directory", "nothing", remedy)

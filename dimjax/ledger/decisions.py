@@ -13,13 +13,13 @@ from collections.abc import Sequence
 from dimjax.data.labels import broken_rule
 from dimjax.errors import InputError
 from dimjax.ledger.changes import check_verb, label_after, requested_changes
-from dimjax.ledger.checks import as_choice, as_float, as_int, as_name
+from dimjax.ledger.checks import as_choice, as_float, as_int
 from dimjax.ledger.creation import Shapes, current_round, sequence_shapes
 from dimjax.ledger.database import Ledger
 from dimjax.ledger.items import get_item
 from dimjax.ledger.label_history import current_label, labels_of_frame
 from dimjax.ledger.queue import LEASE_SECONDS, check_available, extend_lease
-from dimjax.ledger.values import REVIEWER_KINDS, VERBS, Change, Decision, Label
+from dimjax.ledger.values import VERBS, Change, Decision, Label, as_reviewer
 
 _COLUMNS = "decision, item, verb, reviewer, reviewer_kind, made_at, round, cancels"
 
@@ -55,8 +55,7 @@ def decide(
     """
     subject = f"{db.path} item {item}"
     as_choice(subject, "verb", verb, VERBS)
-    as_choice(subject, "reviewer kind", reviewer_kind, REVIEWER_KINDS)
-    as_name(subject, "reviewer", reviewer)
+    as_reviewer(subject, reviewer, reviewer_kind)
     with db.write_transaction():
         decided = get_item(db, item)
         check_available(db, decided, reviewer, subject)
@@ -79,26 +78,26 @@ def undo(
     reviewer_kind: str = "person",
     seconds: float = LEASE_SECONDS,
 ) -> Decision:
-    """Append a cancellation of a decision. Its item is open again and leased to the reviewer.
+    """Append a cancellation of a reviewer's own decision. Its item is open again, leased to them.
 
     Args:
       db: The ledger.
-      reviewer: Name of the reviewer who undoes the decision.
+      reviewer: Name of the reviewer who took the decision and undoes it.
       decision: Id of the decision; by default the reviewer's newest decision of this round.
       reviewer_kind: One of REVIEWER_KINDS.
       seconds: Duration of the lease.
 
     Raises:
-      InputError: The decision does not exist, belongs to an earlier round, is already undone, or a
-        later decision builds on it.
+      InputError: The decision does not exist, belongs to another reviewer or an earlier round, is
+        already undone, or a later decision builds on it.
     """
-    as_choice("undo", "reviewer kind", reviewer_kind, REVIEWER_KINDS)
-    as_name("undo", "reviewer", reviewer)
+    as_reviewer("undo", reviewer, reviewer_kind)
     with db.write_transaction():
         if decision is None:
             decision = _newest_of(db, reviewer)
         undone = _decision(db, as_int("undo", "decision", decision))
         subject = f"{db.path} decision {decision}"
+        _check_own(undone, reviewer, subject)
         _check_undoable(db, undone, subject)
         cancellation = _append(db, undone.item, "undo", reviewer, reviewer_kind, undone.id)
         remedy = "First undo the decision that put the other label there."
@@ -145,6 +144,13 @@ def _newest_of(db: Ledger, reviewer: str) -> int:
         rule = f"{reviewer} must have a standing decision in this round"
         raise InputError("undo", rule, "none", "There is nothing to undo.")
     return decision
+
+
+def _check_own(decision: Decision, reviewer: str, subject: str) -> None:
+    if decision.reviewer != reviewer:
+        rule = f"{reviewer} may undo only decisions of {reviewer}"
+        remedy = f"Ask {decision.reviewer} to undo it, or undo it under that name."
+        raise InputError(subject, rule, f"one of {decision.reviewer}", remedy)
 
 
 def _check_undoable(db: Ledger, decision: Decision, subject: str) -> None:

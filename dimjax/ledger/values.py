@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from dimjax.data.labels import CATEGORIES
 from dimjax.errors import InputError
-from dimjax.ledger.checks import as_choice, as_float, as_int, as_text
+from dimjax.ledger.checks import as_choice, as_float, as_int, as_name, as_text
 
 KINDS = (
     "unlabelled_target",
@@ -22,7 +22,8 @@ KINDS = (
     "false_alarm",
 )
 VERBS = ("accept", "keep", "move", "resize", "category", "delete", "add", "skip")
-REVIEWER_KINDS = ("person", "oracle", "auto")
+SIMULATED_REVIEWERS = ("oracle", "auto")
+REVIEWER_KINDS = ("person", *SIMULATED_REVIEWERS)
 STATES = ("open", "skipped", "decided", "stale", "lapsed")
 
 _BOX = ("x", "y", "w", "h")
@@ -170,3 +171,13 @@ def _check_fields(names: set[str], removed: bool, subject: str) -> None:
     if not holds:
         value = f"{', '.join(sorted(names)) or 'nothing'}{' and removed' if removed else ''}"
         raise InputError(subject, rule, value, "Correct the change.")
+
+
+def as_reviewer(subject: str, name: Any, kind: str) -> str:
+    """Return the name of a reviewer of a kind; a person has none of the other kinds' names."""
+    as_name(subject, "reviewer", name)
+    as_choice(subject, "reviewer kind", kind, REVIEWER_KINDS)
+    if kind == "person" and name.strip().casefold() in SIMULATED_REVIEWERS:
+        rule = f"{' and '.join(SIMULATED_REVIEWERS)} are the names of simulated reviewers"
+        raise InputError(subject, rule, repr(name), "Choose another name.")
+    return str(name)

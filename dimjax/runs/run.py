@@ -22,7 +22,7 @@ from dimjax.detection.streaming import Stream
 from dimjax.errors import InputError
 from dimjax.runs import config_rules, digests
 from dimjax.runs.context import RoundContext
-from dimjax.runs.workdir import Paths, newest_round, read_config
+from dimjax.runs.workdir import Paths, check_path, newest_round, read_config
 from dimjax.settings_rules import at_least, check_fields
 from dimjax.tracks import Tracks, camera_shifts
 from dimjax.training.chip_feed import chips_of
@@ -49,6 +49,7 @@ class Run:
         epoch: int | None = None,
         runtime: str = "jax",
     ):
+        check_path(workdir)
         paths = Paths(workdir, newest_round(workdir) if round is None else round)
         config = read_config(workdir)
         config_rules.check(config)

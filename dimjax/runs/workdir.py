@@ -206,6 +206,17 @@ def _digest(config: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()
 
 
+def check_path(workdir: Any) -> None:
+    """Check from Python that a run's directory is named by a path.
+
+    Raises:
+      InputError: It is something else, such as None.
+    """
+    if not isinstance(workdir, str | os.PathLike) or not os.fspath(workdir):
+        rule = "it must be the path of a run's directory"
+        raise InputError("workdir", rule, repr(workdir), 'Give it, e.g. "runs/demo".')
+
+
 def newest_round(workdir: str | Path) -> int:
     """Return the newest round whose training is done, or 0."""
     names = (path.name for path in Path(workdir).glob("rounds/*"))

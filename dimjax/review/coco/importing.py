@@ -19,7 +19,7 @@ from dimjax.ledger import (
     match_px,
     sequence_shapes,
 )
-from dimjax.ledger.checks import as_name
+from dimjax.ledger.values import as_reviewer
 from dimjax.review.coco.comparing import (
     RESTORE,
     SAME_PX,
@@ -55,7 +55,7 @@ def import_items(
     Raises:
       InputError: A file is invalid, or the ledger refuses a decision.
     """
-    as_name(str(path), "reviewer", reviewer)
+    as_reviewer(str(path), reviewer, "person")
     before, edited = read(exported), read(path)
     if not before.intact:
         raise InputError(exported, "it must be as it was exported", "a changed file", UNCHANGED)

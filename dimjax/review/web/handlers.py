@@ -16,6 +16,7 @@ from dimjax import ledger
 from dimjax.errors import InputError
 from dimjax.ledger import Change, Item, ItemFrame, Ledger
 from dimjax.ledger.checks import as_int, as_name, as_text
+from dimjax.ledger.values import as_reviewer
 from dimjax.review.web.frames import Frames
 from dimjax.review.web.history import HistoryOf
 from dimjax.review.web.items import describe_item
@@ -48,7 +49,7 @@ class Handlers:
         history: HistoryOf | None = None,
     ):
         if reviewer:
-            _check_name("--reviewer", reviewer)
+            _check_reviewer("--reviewer", reviewer)
         self._db, self._frames, self._stride = db, frames, stride
         self._reviewer, self._history = reviewer, history
         self._shapes = ledger.sequence_shapes(db)
@@ -67,7 +68,7 @@ class Handlers:
         reviewer = as_text(_SUBJECT, "reviewer", values["reviewer"]).strip() or self._reviewer
         if not reviewer:
             return response
-        _check_name(_SUBJECT, reviewer)
+        _check_reviewer(_SUBJECT, reviewer)
         self._names.acquire(reviewer, _page(values), values["take_over"])
         round = ledger.current_round(self._db)
         items = ledger.item_table(self._db, round)
@@ -120,7 +121,7 @@ class Handlers:
         return {"decision": decision.id, "item": decision.item, "labels": list(decision.labels)}
 
     def undo(self, values: Values) -> dict[str, Any]:
-        """Undo a decision and return its item."""
+        """Undo a decision of the reviewer and return its item."""
         reviewer = self._reviewer_of(values, "decision")
         decision = as_int(_SUBJECT, "decision", values["decision"])
         cancellation = ledger.undo(self._db, reviewer, decision)
@@ -147,7 +148,7 @@ class Handlers:
     def _reviewer_of(self, values: Values, *keys: str) -> str:
         """Validate the keys of a request and return its reviewer, whose name the page holds."""
         _check_keys(values, "reviewer", "page", *keys)
-        _check_name(_SUBJECT, values["reviewer"])
+        _check_reviewer(_SUBJECT, values["reviewer"])
         self._names.acquire(values["reviewer"], _page(values))
         return values["reviewer"]
 
@@ -158,15 +159,19 @@ def _check_keys(values: Values, *keys: str) -> None:
         raise _invalid(f"a request must contain {', '.join(keys)} and nothing else", value)
 
 
-def _check_name(subject: str, reviewer: Any, name: str = "reviewer") -> None:
-    as_name(subject, name, reviewer)
-    if len(reviewer) > _MAX_NAME_LENGTH:
+def _check_reviewer(subject: str, reviewer: Any) -> None:
+    as_reviewer(subject, reviewer, "person")
+    _check_length(subject, "reviewer", reviewer)
+
+
+def _check_length(subject: str, name: str, text: str) -> None:
+    if len(text) > _MAX_NAME_LENGTH:
         rule = f"{name} must have at most {_MAX_NAME_LENGTH} characters"
-        raise InputError(subject, rule, len(reviewer), "Shorten it.")
+        raise InputError(subject, rule, len(text), "Shorten it.")
 
 
 def _page(values: Values) -> str:
-    _check_name(_SUBJECT, values["page"], "page")
+    _check_length(_SUBJECT, "page", as_name(_SUBJECT, "page", values["page"]))
     return values["page"]
 
 
