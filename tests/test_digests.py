@@ -177,6 +177,9 @@ def test_a_damaged_ledger_is_named_and_its_backup_opens(tmp_path):
         InputError, match="ledger.sqlite: the ledger must be whole; found .*Restore"
     ):
         ledger.open_ledger(path)
+    path.unlink()
+    with pytest.raises(InputError, match="found no file. Restore it from ledger.backup.sqlite."):
+        ledger.open_ledger(path)
     with ledger.open_ledger(copy) as db:
         assert len(ledger.labels_as_of(db, 0)) == 400
     assert sqlite3.connect(copy).execute("PRAGMA integrity_check").fetchone() == ("ok",)

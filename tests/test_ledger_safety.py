@@ -258,7 +258,7 @@ def test_an_interrupted_creation_is_repeated(path, monkeypatch):
 
 
 def test_other_files_are_refused_and_left_unchanged(path, tmp_path):
-    with pytest.raises(InputError, match="ledger.sqlite: it must be the ledger of a run; found un"):
+    with pytest.raises(InputError, match="ledger.sqlite: it must be the ledger of a run; found no"):
         ledger.open_ledger(path)
     assert not path.exists()
     with pytest.raises(InputError, match="it must be the ledger of a run"):

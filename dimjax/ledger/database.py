@@ -134,6 +134,10 @@ def open_ledger(path: str | Path, clock: Callable[[], float] = time.time) -> Led
 
 def connect(path: Path, mode: str, clock: Callable[[], float]) -> Ledger:
     """Open a file ("rw", or "rwc" to create it) without changing it, since it may be no ledger."""
+    if mode == "rw" and not path.exists():
+        has_backup = path.with_suffix(f".backup{path.suffix}").exists()
+        remedy = f"Restore it from {path.stem}.backup{path.suffix}." if has_backup else _REMEDY
+        raise InputError(path, "it must be the ledger of a run", "no file", remedy)
     connection = None
     try:
         connection = sqlite3.connect(
