@@ -1,6 +1,7 @@
 # make demo     the whole job on a small simulated sky, in minutes on two cores: see runs/demo
 # make test     the tests
 # make faults   kill, fill, damage and mutate toy runs for hours: docs/reliability.md
+# make faults-short    the same in small, on a run that is built but not trained
 # make docs     the documentation as a site, in site.work/
 # make check    format, lint, language of the prose, and no task left open
 #
@@ -9,7 +10,7 @@
 PYTHON ?= python3
 install := .venv/bin/pip install -qq -c constraints.txt
 
-.PHONY: help demo test faults docs check
+.PHONY: help demo test faults faults-short docs check
 
 help:
 	@sed -n 's/^# \{0,1\}//p' Makefile
@@ -22,6 +23,9 @@ test: .venv/installed-dev
 
 faults: .venv/installed-dev
 	.venv/bin/python -m tests.faults.campaign
+
+faults-short: .venv/installed-dev
+	.venv/bin/python -m tests.faults.campaign --short
 
 docs: .venv/installed-docs
 	NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --quiet

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from tests.faults.tries import FAILED, REFUSED, TOY, Case, resume, run
+from tests.faults.tries import FAILED, REFUSED, Case, main_job, resume, run
 
 _MB = 2**20
 
@@ -24,13 +24,13 @@ def cases(folder: Path, expected: Path, count: int) -> Iterator[Case]:
         return
     for number in range(count):
         size = int(_MB + needed * number / count)
-        yield Case("full disk", f"{size:,} bytes", partial(_step, disk, size))
+        yield Case("full disk", f"{size:,} bytes", partial(_step, expected, disk, size))
     yield Case("full disk", "the end", partial(_end, expected, disk))
 
 
-def _step(disk: Path, size: int) -> tuple[str, str]:
+def _step(expected: Path, disk: Path, size: int) -> tuple[str, str]:
     subprocess.run(["mount", "-o", f"remount,size={size}", str(disk)], check=True)
-    outcome, detail = run(*TOY, workdir=disk / "run")
+    outcome, detail = run(*main_job(expected), workdir=disk / "run")
     if outcome == REFUSED and not ("room" in detail and "MB free" in detail):
         outcome = FAILED
     return outcome, detail

@@ -12,10 +12,11 @@ from tests.faults.tries import (
     ACCEPTED,
     FAILED,
     SAME,
-    TOY,
     Case,
     copy_of,
     generator,
+    is_trained,
+    main_job,
     resume,
     run,
 )
@@ -49,7 +50,8 @@ def cases(folder: Path, expected: Path, count: int) -> Iterator[Case]:
 def _main_job(folder: Path, expected: Path, number: int, seconds: float) -> tuple[str, str]:
     workdir = folder / f"kill-{number}"
     shutil.rmtree(workdir, ignore_errors=True)
-    story, complaint = _kills(number, seconds, lambda begin: begin(*TOY, workdir=workdir))
+    words = main_job(expected)
+    story, complaint = _kills(number, seconds, lambda begin: begin(*words, workdir=workdir))
     outcome, detail = resume(expected, workdir, story)
     if outcome == SAME:
         shutil.rmtree(workdir)
@@ -58,7 +60,9 @@ def _main_job(folder: Path, expected: Path, number: int, seconds: float) -> tupl
 
 def _verb(folder: Path, expected: Path, number: int, seconds: float) -> tuple[str, str]:
     workdir = copy_of(expected, folder / "killed")
-    words = generator("verbs", number).choice(sorted(_VERBS))
+    words = generator("verbs", number).choice(
+        sorted(_VERBS) if is_trained(expected) else [("check",)]
+    )
     patterns = _VERBS[words]
     words = [word.format(test=expected / "sky" / "sequences" / "test-0000") for word in words]
     story, complaint = _kills(number, seconds, lambda begin: begin(*words, workdir=workdir))

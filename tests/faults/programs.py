@@ -24,12 +24,18 @@ from typing import NamedTuple
 from dimjax.training.memory import HUGE_PAGES
 
 ROOT = Path(__file__).parents[2]
-HANG_S = 600  # machines that run campaigns are often busy
+HANG_S = 1800  # machines that run campaigns are often busy
 ENVIRONMENT = {
     "JAX_PLATFORMS": "cpu",
     "XLA_FLAGS": "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true",
     "PYTHONPATH": str(ROOT),
     "GLIBC_TUNABLES": HUGE_PAGES,  # main.py need not restart itself
+}
+# Only the reference writes compiled programs: a cache that a kill has cut is not what is tested.
+WRITES_CACHE = "env JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0"
+_READS_CACHE = {
+    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "1000000",
+    "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
 }
 _PRELOADED = [
     *("flax.linen", "optax", "orbax.checkpoint", "pandas", "pyarrow.dataset", "tensorboardX"),
@@ -62,9 +68,9 @@ class Program(NamedTuple):
         return status, self.error.read_text(errors="replace")
 
 
-def prepare() -> None:
-    """Set the environment of all commands and begin the server that forks."""
-    os.environ.update(ENVIRONMENT)
+def prepare(cache: Path) -> None:
+    """Set the environment of all commands, with a cache of compiled programs; ready the server."""
+    os.environ.update(ENVIRONMENT | _READS_CACHE, JAX_COMPILATION_CACHE_DIR=str(cache))
     _forks.set_forkserver_preload(_PRELOADED)
 
 

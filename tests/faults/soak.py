@@ -39,7 +39,7 @@ class Sample(NamedTuple):
 
 def main(minutes: float) -> None:
     """Run all parts and print their table."""
-    prepare()
+    prepare(_FOLDER / "compiled")
     seconds = 60 * minutes / 3
     print("| work | done | memory after a quarter, half, all, MB | descriptors | temporary files |")
     print("| --- | --- | --- | --- | --- |")
