@@ -6,6 +6,7 @@ from dimjax.data.layouts import DIMJAX
 from dimjax.label_noise import ErrorRates
 from dimjax.motion import EvidenceConfig
 from dimjax.sky import SkyConfig
+from dimjax.sky.implants import ImplantConfig
 
 
 def get_config() -> config_dict.ConfigDict:
@@ -31,6 +32,9 @@ def _add_data(config: config_dict.ConfigDict) -> None:
     config.data.stride = 1  # frames from F1 to F2, F2 to F3, F3 to F4
     config.data.reference = "first"  # F1, the frame that is judged: before F2..F4; or "last": after
     config.data.val_share = 0.15  # of the training sequences, if the folder has no val split
+
+    # Simulated objects in training sequences of the folder; units: dimjax/sky/implants.py
+    config.data.implant = config_dict.ConfigDict(ImplantConfig()._asdict())
 
     config.sky = config_dict.ConfigDict()  # simulated if data.folder is ""
     config.sky.sequences = config_dict.ConfigDict({"train": 100, "val": 5, "test": 5, "new": 0})

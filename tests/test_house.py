@@ -47,7 +47,18 @@ ALLOWED = {
     | {"suspects", "detection", "evaluation", "export"},
     "report": BASE | {"data", "chips", "training", "evaluation", "ledger", "drawing", "runs"},
     "commands": BASE
-    | {"data", "chips", "motion", "training", "tracks", "ledger", "detection", "drawing", "review"}
+    | {
+        "data",
+        "chips",
+        "sky",
+        "motion",
+        "training",
+        "tracks",
+        "ledger",
+        "detection",
+        "drawing",
+        "review",
+    }
     | {"export", "runs", "stages", "report"},
     "stages": BASE
     | {"data", "chips", "label_noise", "sky", "training", "tracks", "ledger", "mining", "suspects"}

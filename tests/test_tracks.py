@@ -23,7 +23,6 @@ from dimjax.tracks import (
     LinkingConfig,
     ScoreModel,
     agreement,
-    camera_shifts,
     follow_and_join,
     has_neighbour,
     kalman,
@@ -382,21 +381,6 @@ def test_invalid_shifts_are_reported(shifts, text):
         link(flight(range(3)), shifts=shifts)
 
 
-def test_camera_shifts_of_clouds_behind_a_fixed_pattern():
-    rng = np.random.default_rng(0)
-    clouds = 4000 * ndimage.gaussian_filter(rng.normal(size=(300, 340)), 4.0)
-    truth = np.cumsum(np.vstack([np.zeros(2), rng.uniform(-1.5, 1.5, (5, 2))]), axis=0)
-    pattern, ramp = rng.normal(0, 4, (200, 240)), np.linspace(0, 900, 240)
-    frames = []
-    for x, y in truth:
-        scene = ndimage.shift(clouds, (y, x), order=3, mode="nearest")[50:250, 50:290]
-        frames.append(scene + pattern + ramp + rng.normal(0, 5, pattern.shape) + 2000)
-    sequence = as_sequence(np.rint(frames).astype(np.uint16))
-    shifts = camera_shifts(sequence, progress=list)
-    assert shifts.shape == (6, 2) and shifts[0].tolist() == [0, 0]
-    np.testing.assert_allclose(shifts, truth, atol=0.15)
-
-
 def test_detections_and_labels_are_linked_through_the_motion_of_the_camera():
     rng = np.random.default_rng(0)
     clouds = 4000 * ndimage.gaussian_filter(rng.normal(size=(200, 220)), 4.0)
@@ -416,12 +400,6 @@ def test_detections_and_labels_are_linked_through_the_motion_of_the_camera():
         shifts = context.camera_shifts(["a"])
         for tracks in (detector.link(table, shifts), link_labels(table, shifts)):
             assert (tracks.detections.track == "a/0").all() == camera_moves
-
-
-def test_camera_shifts_of_a_clear_sky_are_zero():
-    noise = np.random.default_rng(0).normal(1000, 10, (3, 64, 80))
-    assert (camera_shifts(as_sequence(noise.astype(np.uint16))) == 0).all()
-    assert camera_shifts(as_sequence(np.zeros((1, 8, 9), np.uint8))).tolist() == [[0, 0]]
 
 
 def test_the_nearest_row_of_the_same_frame():

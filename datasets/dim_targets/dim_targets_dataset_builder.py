@@ -48,6 +48,8 @@ class DimTargetsConfig(tfds.core.BuilderConfig):
       val_share: Share of the training sequences to validate on if the folder has no such split.
       folder: Data folder; by default the manual_dir of TFDS.
       layout: Keys of `dimjax.data.layouts.Layout`; by default the layout of dimjax itself.
+      implants: Table (CSV) of `dimjax.sky.implant_files`, whose objects are added to the frames and
+        the labels.
       labels: Label table (CSV) that replaces the folder's own.
       plan: Chip plan (CSV, `dimjax.chips.planning.PLAN_COLUMNS`), which also assigns each sequence
         to a split; by default a new plan is made.
@@ -62,6 +64,7 @@ class DimTargetsConfig(tfds.core.BuilderConfig):
     val_share: float = 0.15
     folder: str | None = None
     layout: dict[str, Any] | None = None
+    implants: str | None = None
     labels: str | None = None
     plan: str | None = None
     evidence: dict[str, Any] | None = None
@@ -181,7 +184,12 @@ def _folder(config: DimTargetsConfig, dl_manager) -> Folder:
             path = dl_manager.manual_dir
         except AssertionError as error:  # TFDS raises it if the folder is missing or empty
             raise InputError(subject, "a data folder must be given", "none", _NO_FOLDER) from error
-    return open_folder(path, layout_from(config.layout, subject) if config.layout else DIMJAX)
+    folder = open_folder(path, layout_from(config.layout, subject) if config.layout else DIMJAX)
+    if config.implants is None:
+        return folder
+    from dimjax.sky.implant_files import with_implants  # loads JAX
+
+    return with_implants(folder, config.implants)
 
 
 def _labels(config: DimTargetsConfig, folder: Folder) -> pd.DataFrame:

@@ -99,7 +99,7 @@ def make_shards(
         rows = plan.iloc[first : first + chips_per_shard]
         names = rows.sequence.unique()
         # A new folder: the given one may have cached tables, which each shard would carry along.
-        part = Folder(folder.path, folder.layout, {name: folder.files[name] for name in names})
+        part = dataclasses.replace(folder, files={name: folder.files[name] for name in names})
         tables = [by_sequence[name] for name in names if name in by_sequence]
         shards.append(
             Shard(part, rows, pd.concat([labels[:0], *tables]), chip_px, stride, evidence_of)

@@ -27,9 +27,11 @@ INPUT = flags.DEFINE_string(
     "input",
     None,
     "detect: a sequence, or a data folder; check: a folder to recognise; evaluate: a labelled "
-    "folder to measure the run on; items: the edited file.",
+    "folder to measure the run on; implant: a data folder; items: the edited file.",
 )
-OUTPUT = flags.DEFINE_string("output", None, "detect, evaluate, export, items: folder to write to.")
+OUTPUT = flags.DEFINE_string(
+    "output", None, "detect, evaluate, export, implant, items: folder to write to."
+)
 PICTURES = flags.DEFINE_integer("pictures", 6, "detect: number of overlay pictures.", 0)
 VIDEO = flags.DEFINE_bool("video", False, "detect: write an overlay video of each sequence.")
 RUNTIME = flags.DEFINE_enum("runtime", "jax", ["jax", "onnx"], "detect: library to compute with.")

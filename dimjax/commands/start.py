@@ -13,6 +13,7 @@ evaluate, predict, refine, mine or report. The other verbs are
     check       list every problem of a data folder, and draw some of its labels;
                 with --input=FOLDER alone, recognise its layout and print the keys that read it
     evaluate --input=FOLDER    measure a trained run on any labelled folder
+    implant     write the sequences of a folder with simulated targets and interference, and labels
     score       write the loss of each example of a split as a table
     review      serve the page on which a person decides the items that wait
     items       write the items that wait, for CVAT or Label Studio; with --input=FILE, take the

@@ -88,6 +88,23 @@ def _check_folder() -> int:
     return 1 if check.run(config, None, found.doubts) else program.DONE
 
 
+def _implant() -> None:
+    from configs import default
+    from dimjax.commands import implant, recognise
+    from dimjax.data.presets import AUTO
+
+    config = given.CONFIG.value
+    if config is None:
+        config = default.get_config()
+        config.data.implant.share = 1.0
+        with config.ignore_type():
+            config.data.layout = type(config)(AUTO._asdict())
+    if given.INPUT.present:
+        config.data.folder = given.INPUT.value
+    recognise.apply(config)
+    implant.run(config, given.OUTPUT.value)
+
+
 def _score() -> None:
     from dimjax.commands import score
 
@@ -186,6 +203,7 @@ _VERBS = {
     ),
     "export": _Verb(_export, (given.WORKDIR, given.OUTPUT, *_CHECKPOINT)),
     "export --labels": _Verb(_export_labels, (given.WORKDIR, given.OUTPUT, given.LABELS)),
+    "implant": _Verb(_implant, (given.CONFIG, given.INPUT, given.OUTPUT)),
     "items": _Verb(_write_items, (given.WORKDIR, given.OUTPUT)),
     "items --input": _Verb(
         _read_items,

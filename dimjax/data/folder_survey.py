@@ -19,7 +19,7 @@ from dimjax.data.sequences import OPENERS
 from dimjax.data.stack_files import find_sidecar, holds_matlab_objects
 
 _DOCUMENTS = (".txt", ".csv", ".json", ".xml")
-_OF_SIMULATION = ("truth.csv", "errors.csv")  # beside labels.csv: not what is trained on
+_OF_SIMULATION = ("truth.csv", "errors.csv", "implants.csv")  # beside labels.csv: not labels
 _FEWEST_ARRAYS = 4  # files of one array each that are taken for the frames of a sequence
 _INFRARED = "infrared"  # of pairs such as visible.mp4 and infrared.mp4 this one is meant
 MASK_AFFIXES = r"_pixels0|[_-]mask|[_-]gt|[_-]label"  # after the name of the image

@@ -10,10 +10,11 @@ All files are opened on demand.
 """
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -61,6 +62,13 @@ def open_folder(
     return Folder(path, layout, files)
 
 
+class Additions(NamedTuple):
+    """Simulated objects in the sequences of a folder."""
+
+    labels: pd.DataFrame  # with TRUTH_COLUMNS
+    add: Callable[[Sequence], Sequence]  # returns a sequence whose frames contain its objects
+
+
 @dataclass(frozen=True)
 class Folder:
     """Sequences, labels and splits of a data folder, read on demand.
@@ -69,11 +77,13 @@ class Folder:
       path: The folder.
       layout: Locations and formats of its files.
       files: Sequence name -> its file or folder, or the tuple of its images; in natural order.
+      additions: Objects that the frames, the labels and the truth contain beside their own.
     """
 
     path: Path
     layout: Layout
     files: dict[str, Source]
+    additions: Additions | None = None
 
     @property
     def names(self) -> list[str]:
@@ -92,9 +102,9 @@ class Folder:
             rule = f"a sequence must be one of the {len(self.files)} in the folder"
             raise InputError(self.path, rule, repr(name), "Correct the name.")
         sequence = open_sequence(self.files[name], name, self.layout.reading)
-        if self.layout.repeated_frames == "keep":
-            return sequence
-        return replace(sequence, survey=lambda: self.survey(name))
+        if self.layout.repeated_frames != "keep":
+            sequence = replace(sequence, survey=lambda: self.survey(name))
+        return sequence if self.additions is None else self.additions.add(sequence)
 
     @cached_property
     def _surveys(self) -> dict[str, Survey]:
@@ -124,12 +134,19 @@ class Folder:
         Raises:
           InputError: A file is missing or belongs to no sequence, or a row is invalid.
         """
-        return self.read_labels(self.shapes)
+        return self._with_added(self.read_labels(self.shapes), label_files.COLUMNS)
 
     @cached_property
     def truth(self) -> pd.DataFrame | None:
         """The error-free labels of a simulated folder, with snr and visible; None for others."""
-        return self.read_truth(self.shapes)
+        truth = self.read_truth(self.shapes)
+        return truth if truth is None else self._with_added(truth, label_files.TRUTH_COLUMNS)
+
+    def _with_added(self, table: pd.DataFrame, columns: tuple[str, ...]) -> pd.DataFrame:
+        """Return a table with the rows of the additions below its own."""
+        if self.additions is None:
+            return table
+        return pd.concat([table, self.additions.labels[list(columns)]], ignore_index=True)
 
     @property
     def reference(self) -> pd.DataFrame:

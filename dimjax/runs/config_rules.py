@@ -32,6 +32,8 @@ from dimjax.settings_rules import (
     same_type,
 )
 from dimjax.sky import SkyConfig
+from dimjax.sky.implants import ImplantConfig
+from dimjax.sky.implants import check as check_implants
 from dimjax.sky.settings import check as check_sky
 from dimjax.training import processes
 from dimjax.training.inputs import CHANNELS, uses_evidence
@@ -127,6 +129,7 @@ _TYPES = {
     **{key: TEXT for key in ("training.optimizer", "rounds.start", "rounds.reviewer")},
     **{key: SWITCH for key in ("model.bf16", "training.augment", "detection.camera_motion")},
     **{f"sky.settings.{name}": same_type(value) for name, value in SkyConfig()._asdict().items()},
+    **{f"data.implant.{k}": same_type(value) for k, value in ImplantConfig()._asdict().items()},
     "sky.training.interference_per_frame": optional(NUMBER),
     **{f"sky.errors.{name}": same_type(value) for name, value in ErrorRates()._asdict().items()},
     **{f"evidence.{name}": same_type(value) for name, value in EvidenceConfig()._asdict().items()},
@@ -162,10 +165,16 @@ def check(config) -> None:
     motion.check(EvidenceConfig(**config.evidence.to_dict()))
     layout_from(config.data.layout.to_dict(), "config.data.layout")
     create_detector(config.model.backbone, config.model.width, config.model.output_stride)
+    check_implants(implant_settings(config.data.implant), "config.data.implant.{}")
     if not config.data.folder:
         for settings in sky_settings(config.sky):
             check_sky(settings)
         check_rates(ErrorRates(**config.sky.errors))
+
+
+def implant_settings(section) -> ImplantConfig:
+    """Read the settings of implants from the section `data.implant` of a configuration."""
+    return ImplantConfig(**_with_tuples(section))
 
 
 def sky_settings(sky) -> tuple[SkyConfig, SkyConfig]:
@@ -201,6 +210,9 @@ def _dependent_rules(config) -> Iterator[tuple[str, Rule]]:
     if not config.refinement.planted_share:
         text = "0 without a refinement (refinement.planted_share=0)"
         yield "refinement.loss_threshold", Rule(lambda value: value == 0, text)
+    if not config.data.folder:
+        text = "0 without data.folder: the simulated sky has objects of its own"
+        yield "data.implant.share", Rule(lambda value: value == 0, text)
     if uses_evidence(config.model.input):
         text = "0 with motion evidence, which is computed before the training"
         yield "training.noise", Rule(lambda value: value == 0, text)

@@ -18,6 +18,7 @@ import pandas as pd
 
 from dimjax import ledger
 from dimjax.chips import planning
+from dimjax.data.camera import camera_shifts
 from dimjax.data.csv_files import read_columns
 from dimjax.data.folders import Folder, open_folder
 from dimjax.data.labels import COLUMNS
@@ -28,7 +29,7 @@ from dimjax.label_noise import planting
 from dimjax.progress import bar, say
 from dimjax.runs.integrity import require_ledger
 from dimjax.runs.workdir import Paths
-from dimjax.tracks import LinkingConfig, Shifts, Tracks, camera_shifts, link, linking_of
+from dimjax.tracks import LinkingConfig, Shifts, Tracks, link, linking_of
 
 
 class RoundContext:
@@ -234,12 +235,17 @@ def _epochs(folder: Path) -> list[int]:
 
 
 def open_data_folder(config, paths: Paths) -> Folder:
-    """Open the folder of raw sequences: the user's, or the simulated sky.
+    """Open the folder of raw sequences: the user's, with the implants of the run, or its sky.
 
     Raises:
       InputError: There is no such folder, or it breaks a rule of its layout.
     """
-    return open_folder(config.data.folder or paths.sky, layout_of(config))
+    folder = open_folder(config.data.folder or paths.sky, layout_of(config))
+    if not paths.implants.exists():
+        return folder
+    from dimjax.sky.implant_files import with_implants  # loads JAX, which not every command needs
+
+    return with_implants(folder, paths.implants)
 
 
 def clip_stride(config) -> int:

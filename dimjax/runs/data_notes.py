@@ -11,6 +11,7 @@ from dimjax.data.label_readings import better_readings
 from dimjax.data.scale import measure
 from dimjax.progress import bar, say
 from dimjax.runs.context import RoundContext
+from dimjax.sky.implants import SOURCE
 
 
 def report(context: RoundContext) -> None:
@@ -20,6 +21,7 @@ def report(context: RoundContext) -> None:
       InputError: A sequence is frozen or cannot be read.
     """
     folder, labels = context.folder, context.folder.labels
+    labels = labels[labels.source != SOURCE]  # those are right
     skipped = folder.layout.repeated_frames == "skip"
     measured, evidence = [], []
     names = [name for split in context.splits.values() for name in split]

@@ -24,7 +24,7 @@ from dimjax.runs.workdir import Paths
 
 # Stage -> its files and folders: of the run for simulate, of the round for the others.
 _OUTPUTS = {
-    "simulate": ("sky",),
+    "simulate": ("sky", "implants.csv"),
     "propose": ("new.csv", "predictions.parquet"),
     "build": ("labels.csv", "planted.csv", "plan.csv", "new.csv", "examples"),
     "train": (
@@ -68,6 +68,7 @@ def verify(paths: Paths, stage: str) -> None:
     problem = _find_problem(_record_of(paths, stage), _root_of(paths, stage), _OUTPUTS[stage])
     if problem is not None:
         last = _root_of(paths, stage) / _LAST.get(stage, _OUTPUTS[stage][0])
+        last = problem[0] if problem[0] == paths.implants else last
         remedy = f"Restore it, or make it again: remove {last} and run {program()} {stage} "
         remedy += f"--workdir={paths.workdir}."
         if stage == "train":

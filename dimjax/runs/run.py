@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from dimjax.chips import examples
+from dimjax.data.camera import camera_shifts
 from dimjax.data.scale import Scale
 from dimjax.data.sequences import Sequence, as_sequence, skip_repeated
 from dimjax.detection.detector import restore_detector
@@ -24,7 +25,7 @@ from dimjax.runs import config_rules, digests
 from dimjax.runs.context import RoundContext
 from dimjax.runs.workdir import Paths, check_path, newest_round, read_config
 from dimjax.settings_rules import at_least, check_fields
-from dimjax.tracks import Tracks, camera_shifts
+from dimjax.tracks import Tracks
 from dimjax.training.chip_feed import chips_of
 from dimjax.training.loss_query import losses_table
 from dimjax.training.meshes import own_mesh

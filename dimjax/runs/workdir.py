@@ -36,6 +36,7 @@ class Paths:
         self.config = self.workdir / "config.json"
         self.lock = self.workdir / "run.lock"
         self.sky = self.workdir / "sky"
+        self.implants = self.workdir / "implants.csv"
         self.report = self.workdir / "report.html"
         self.detect = self.workdir / "detect"
         self.evaluations = self.workdir / "evaluations"

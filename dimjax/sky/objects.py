@@ -20,6 +20,7 @@ from dimjax.sky.settings import SkyConfig
 
 # Shares of interference_per_frame.
 _BIRDS, _FLICKERS, _SPOTS, _GLINTS = 0.1, 0.4, 0.2, 0.3
+WITHOUT_GLINTS = 1 - _GLINTS  # share of the others
 _NEGATIVE = 0.1  # share of targets and flickering pixels that are darker than the sky
 _RIM_PX = 10.0  # objects up to this far outside the frame still affect it
 _GLINT_FRAMES = (3, 9)  # shortest life, and one more than the longest

@@ -25,12 +25,10 @@ from dimjax.data.labels import TRUTH_COLUMNS
 from dimjax.sky import clouds, motion, objects
 from dimjax.sky.sensor import Sensor, draw_sensor, read_out
 from dimjax.sky.settings import SkyConfig, check
-from dimjax.sky.stamps import Objects, add, stamps
+from dimjax.sky.stamps import Objects, add, extent, stamps
 
 BLOCK_FRAMES = 50  # frames of one compiled call
 _DECIMALS = 4  # of the truth's numbers, which survive being written as text
-# A Gaussian falls to a tenth of its peak this many sigmas from its centre.
-_TENTH = np.sqrt(2 * np.log(10))
 
 
 class Signal(NamedTuple):
@@ -215,8 +213,8 @@ def _truth(rows: pd.DataFrame, settings: SkyConfig, name: str) -> pd.DataFrame:
     inside = rows[objects.in_frame(rows, settings)]
     table = inside.assign(
         sequence=name,
-        w=_extent(inside.sigma_px, inside.along_x),
-        h=_extent(inside.sigma_px, inside.along_y),
+        w=extent(inside.sigma_px, inside.along_x),
+        h=extent(inside.sigma_px, inside.along_y),
         source="simulator",
         snr=inside.snr.abs(),
         visible=inside.visible.clip(0, 1).astype(float),
@@ -227,11 +225,3 @@ def _truth(rows: pd.DataFrame, settings: SkyConfig, name: str) -> pd.DataFrame:
         .round(_DECIMALS)
         .reset_index(drop=True)
     )
-
-
-def _extent(sigma_px: pd.Series, along: pd.Series) -> pd.Series:
-    """Extent in pixels over which an object exceeds a tenth of its peak, at least 1."""
-    # The variances of the pixel (1/12) and of the line (length**2/12) add to the point spread's;
-    # a single pixel stays one pixel.
-    pixel = np.where(sigma_px > 0, 1 / 12, 0.0)
-    return (2 * _TENTH * np.sqrt(sigma_px**2 + pixel + along**2 / 12)).clip(lower=1.0)

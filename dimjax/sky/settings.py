@@ -72,7 +72,7 @@ _NOT_NEGATIVE = _range("0 <= low <= high", lambda low, high: low >= 0)
 _POSITIVE = _range("0 < low <= high", lambda low, high: low > 0)
 _MAX_PSF_PX = 2.0  # wider point spreads would not fit into the renderer's patches
 _MAX_OBJECTS = 10_000  # mean of a frame
-_RULES = {
+RULES = {
     "frames": between(4, 100000),
     "height": between(32, 16384),
     "width": between(32, 16384),
@@ -105,7 +105,7 @@ _RULES = {
 
 def check(settings: SkyConfig) -> None:
     """Raise InputError if a setting is out of its range, or a sequence takes too much memory."""
-    check_fields("sky setting `{}`", settings._asdict(), _RULES)
+    check_fields("sky setting `{}`", settings._asdict(), RULES)
     size = 2 * settings.frames * settings.height * settings.width
     if size > MAX_BYTES:
         rule = f"frames * height * width must take at most {MAX_BYTES:,} bytes"

@@ -12,10 +12,13 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.scipy.special import ndtr
 
 _SIDE = 19  # pixels of a patch: +- 4 sigma of the widest point spread and a line of a few pixels
 _POINTS = 9  # points that represent a line
+# A Gaussian falls to a tenth of its peak this many sigmas from its centre.
+_TENTH = np.sqrt(2 * np.log(10))
 
 
 class Objects(NamedTuple):
@@ -68,6 +71,19 @@ def add(radiance, opacities: list, depth, patches, rows, columns):
     total = jnp.sum(jnp.where(inside, patches, 0.0), axis=(1, 2))
     visible = jnp.sum(dimmed, axis=(1, 2)) / jnp.where(total == 0, 1.0, total)
     return radiance.at[at].add(dimmed, mode="drop"), visible
+
+
+def extent(sigma_px: np.ndarray, along: np.ndarray) -> np.ndarray:
+    """Compute the extent in pixels over which stamps exceed a tenth of their peak, at least 1.
+
+    Args:
+      sigma_px: [N] sigma of the point spread, pixels; 0 for a single pixel.
+      along: [N] length of the line along the axis, pixels.
+    """
+    # The variances of the pixel (1/12) and of the line (length**2/12) add to the point spread's;
+    # a single pixel stays one pixel.
+    pixel = np.where(sigma_px > 0, 1 / 12, 0.0)
+    return np.maximum(2 * _TENTH * np.sqrt(sigma_px**2 + pixel + along**2 / 12), 1.0)
 
 
 def _profile(centre, along, sigma) -> tuple[jax.Array, jax.Array, jax.Array]:

@@ -4,7 +4,8 @@ A stage reads what earlier stages wrote and writes its own files; it is done whe
 stands under its final name, and is then skipped. Only `rounds` knows the stages; they do not import
 each other.
 
-    simulate.run(context)            paths.sky             raw sequences, if none are given
+    simulate.run(context)            paths.sky             raw sequences, if none are given; or
+                                     paths.implants        objects in those that are
     propose.run(context)             paths.predictions     without labels: untrained detections
     build.run(context, ...)          paths.examples        chips
     train.run(context)               paths.checkpoints     a trained network, and its losses

@@ -149,10 +149,10 @@ def sole_run(paths: Paths) -> contextlib.AbstractContextManager[None]:
 
 def _simulate(context: RoundContext) -> None:
     paths = context.paths
-    if paths.sky.exists():
+    if paths.sky.exists() or paths.implants.exists():
         digests.verify_or_record(paths, "simulate")
     simulate.run(context)
-    if not context.config.data.folder:
+    if paths.sky.exists() or paths.implants.exists():
         digests.verify_or_record(paths, "simulate")
 
 

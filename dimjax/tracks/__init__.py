@@ -3,8 +3,8 @@
 Pure functions of tables: `link` turns a table of detections into a table of track points, by a
 Kalman filter with a constant-velocity model, one-to-one assignment, track confirmation, smoothing
 and the joining of track ends to track starts. `score` judges each detection with its track,
-`agreement` compares labels with tracks, `nearest` and `has_neighbour` compare tables by
-distance, and `camera_shifts` measures the motion of the camera.
+`agreement` compares labels with tracks, and `nearest` and `has_neighbour` compare tables by
+distance.
 
     tracks = link(detections, LinkingConfig(strong=(0.69, 0.5)))
     tracks.detections.track                     # name of each detection's track, "" without one
@@ -18,7 +18,6 @@ distance, and `camera_shifts` measures the motion of the camera.
 from dimjax.tracks.agreement import agreement
 from dimjax.tracks.appearance import APPEARANCE, measure_appearance
 from dimjax.tracks.arrays import DetectionArrays
-from dimjax.tracks.camera import camera_shifts
 from dimjax.tracks.category_fit import Combination, fit_category_model, fit_combination
 from dimjax.tracks.category_model import CategoryModel
 from dimjax.tracks.label_tracks import labelled_windows, link_labels
@@ -43,7 +42,6 @@ __all__ = [
     "Tracks",
     "UNTRAINED",
     "agreement",
-    "camera_shifts",
     "fit_category_model",
     "fit_combination",
     "fit_logistic",

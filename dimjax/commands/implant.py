@@ -1,0 +1,52 @@
+"""Implant simulated objects into the sequences of a folder, and write them as a data folder.
+
+run(config, "implanted")                # config.data.folder, config.data.implant
+"""
+
+from pathlib import Path
+
+from dimjax.atomic_files import exclusive_lock
+from dimjax.commands.results import check_outside, check_unoccupied
+from dimjax.data.folders import open_folder
+from dimjax.data.layouts import layout_from
+from dimjax.data.listing import locations
+from dimjax.errors import InputError
+from dimjax.progress import counted, say
+from dimjax.runs.config_rules import check, implant_settings
+from dimjax.sky.implant_files import write_implanted_folder
+
+_LOCK = "implant.lock"
+
+
+def run(config, output: str | Path | None) -> Path:
+    """Write a data folder whose sequences contain simulated objects.
+
+    Args:
+      config: Configuration; of its keys, data.folder, data.layout and data.implant count.
+      output: Folder to write to.
+
+    Returns:
+      The folder written to.
+
+    Raises:
+      InputError: A key is invalid, the share of the sequences is 0, there is no folder, no output,
+        or the output holds something else.
+    """
+    check(config)
+    settings = implant_settings(config.data.implant)
+    if not settings.share:
+        rule, remedy = "it must be above 0 to implant anything", "Set it to 1 for all sequences."
+        raise InputError("config.data.implant.share", rule, settings.share, remedy)
+    if output is None:
+        rule, remedy = "the new data folder must be named", "Give --output=FOLDER."
+        raise InputError("--output", rule, "nothing", remedy)
+    output, path = Path(output), Path(config.data.folder)
+    folder = open_folder(path, layout_from(config.data.layout.to_dict(), "config.data.layout"))
+    check_outside(output, path, locations(folder.files))
+    check_unoccupied(output, _LOCK)
+    rule, remedy = "one process at a time writes a data folder", "Wait for its end, or end it."
+    with exclusive_lock(output / _LOCK, rule, remedy):
+        labels = write_implanted_folder(folder, settings, output)
+    counts = ", ".join(f"{n:,} from {source}" for source, n in labels.source.value_counts().items())
+    say(f"{output}: {counted(len(folder.names), 'sequence')}, labels: {counts or 'none'}")
+    return output
