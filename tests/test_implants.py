@@ -18,7 +18,7 @@ from dimjax.data.scr import scr
 from dimjax.data.sequences import as_sequence, skip_repeated
 from dimjax.errors import InputError
 from dimjax.runs.context import RoundContext
-from dimjax.runs.workdir import _LATER_KEYS, Paths
+from dimjax.runs.workdir import Paths
 from dimjax.sky.implant_files import choose, with_implants, write_implants
 from dimjax.sky.implants import ImplantConfig, add_light, draw_implants, with_objects
 from dimjax.stages import rounds
@@ -196,13 +196,6 @@ def test_a_damaged_table_is_an_error(tmp_path):
     (tmp_path / "t.csv").write_text(text)
     with pytest.raises(InputError, match="grey levels of implants must be 1 to 65535"):
         with_implants(folder, tmp_path / "t.csv")
-
-
-def test_older_runs_have_no_implants():
-    as_saved = {
-        k: list(v) if isinstance(v, tuple) else v for k, v in ImplantConfig()._asdict().items()
-    }
-    assert _LATER_KEYS["data"]["implant"] == as_saved
 
 
 def test_the_sky_has_objects_of_its_own(tmp_path):

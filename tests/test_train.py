@@ -257,6 +257,18 @@ def test_weights_of_another_model_are_refused_in_one_line(tiny_run, section, key
         start_weights.check(config)
 
 
+def test_weights_of_other_clips_are_noted(tiny_run, capsys):
+    config = read_config(tiny_run)
+    config.training.start = str(tiny_run)
+    start_weights.check(config)
+    assert not capsys.readouterr().out
+    config.data.stride, config.data.align = 3, True
+    start_weights.check(config)
+    stride, align = capsys.readouterr().out.splitlines()
+    assert "clips of stride 1, this run trains on clips of stride 3" in stride
+    assert "clips of align False, this run trains on clips of align True" in align
+
+
 def test_a_start_that_holds_no_weights_is_refused(tiny_run, tmp_path):
     config = read_config(tiny_run)
     config.training.start = str(tmp_path)

@@ -50,6 +50,7 @@ class DimTargetsConfig(tfds.core.BuilderConfig):
       layout: Keys of `dimjax.data.layouts.Layout`; by default the layout of dimjax itself.
       implants: Table (CSV) of `dimjax.sky.implant_files`, whose objects are added to the frames and
         the labels.
+      align: Whether the motion of the camera is taken out of the clips.
       labels: Label table (CSV) that replaces the folder's own.
       plan: Chip plan (CSV, `dimjax.chips.planning.PLAN_COLUMNS`), which also assigns each sequence
         to a split; by default a new plan is made.
@@ -65,6 +66,7 @@ class DimTargetsConfig(tfds.core.BuilderConfig):
     folder: str | None = None
     layout: dict[str, Any] | None = None
     implants: str | None = None
+    align: bool = False
     labels: str | None = None
     plan: str | None = None
     evidence: dict[str, Any] | None = None
@@ -185,6 +187,7 @@ def _folder(config: DimTargetsConfig, dl_manager) -> Folder:
         except AssertionError as error:  # TFDS raises it if the folder is missing or empty
             raise InputError(subject, "a data folder must be given", "none", _NO_FOLDER) from error
     folder = open_folder(path, layout_from(config.layout, subject) if config.layout else DIMJAX)
+    folder = dataclasses.replace(folder, align=config.align)
     if config.implants is None:
         return folder
     from dimjax.sky.implant_files import with_implants  # loads JAX

@@ -33,7 +33,7 @@ _INPUTS = {
         "dtype": "float32",
         "meaning": "F1, F2, F3, F4, raw grey levels, `stride` frames apart, each later than the "
         "one before or, if it is negative, earlier; detections are those in F1. Batch, height and "
-        "width are free.",
+        "width are free. If detector.align is true, F2, F3 and F4 are aligned to F1.",
     },
     "scale": {
         "shape": ["B", 2],
@@ -118,6 +118,8 @@ def run(
     """
     trained = load(workdir, round, epoch)
     say(f"detector: {trained.description}")
+    if trained.detector.description.get("align"):
+        say("data.align: the files take frames that are aligned to F1; see docs/export.md")
     output = Path(output) if output else trained.paths.exported
     folder = trained.context.folder
     check_outside(output, folder.path, locations(folder.files))

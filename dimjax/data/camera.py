@@ -2,6 +2,7 @@
 
     shift = camera_shifts(sequence)             # [T, 2] x, y, pixels
     link(detections, shifts={sequence.name: shift})
+    aligned(sequence).clip(10, stride=1)        # F2..F4 as F1 shows the scene
 
 Phase correlation (Kuglin, Hines 1975) of each frame with the previous one. Patterns that do not
 move with the scene would bias it towards zero and are left out: the noise and fixed pattern of the
@@ -10,6 +11,8 @@ brightness gradient towards the horizon do.
 """
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
+from functools import cache
 
 import numpy as np
 from scipy import fft
@@ -19,6 +22,25 @@ from dimjax.data.sequences import Sequence
 _NOISE_FACTOR = 10.0  # a wave counts if its power exceeds the noise by this factor
 _MIN_WAVES = 100  # with fewer waves the frames are not matched
 _NOISE_BAND = 0.25  # cycles a pixel along both axes: higher frequencies hold noise only
+
+
+class CameraMotion:
+    """The motion of a camera whose frames come one at a time."""
+
+    def __init__(self):
+        self._previous: np.ndarray | None = None
+        self._shift = np.zeros(2)
+
+    def push(self, frame: np.ndarray) -> np.ndarray:
+        """Take the next frame [H, W]; return the scene's displacement x, y from the first one."""
+        height, width = frame.shape
+        window = np.hanning(height + 2)[1:-1, None] * np.hanning(width + 2)[1:-1]
+        values = frame.astype(np.float64)
+        spectrum = fft.rfft2(window * (values - values.mean()))
+        if self._previous is not None:
+            self._shift = self._shift + _step(self._previous, spectrum, frame.shape)
+        self._previous = spectrum
+        return self._shift
 
 
 def camera_shifts(
@@ -37,17 +59,18 @@ def camera_shifts(
     Returns:
       [T, 2] = x, y in pixels.
     """
-    height, width = sequence.shape[1:]
-    window = np.hanning(height + 2)[1:-1, None] * np.hanning(width + 2)[1:-1]
-    steps = np.zeros((len(sequence), 2))
-    previous = None
-    for t in progress(range(len(sequence))):
-        frame = sequence.frame(t).astype(np.float64)
-        spectrum = fft.rfft2(window * (frame - frame.mean()))
-        if previous is not None:
-            steps[t] = _step(previous, spectrum, (height, width))
-        previous = spectrum
-    return np.cumsum(steps, axis=0)
+    motion = CameraMotion()
+    return np.array([motion.push(sequence.frame(t)) for t in progress(range(len(sequence)))])
+
+
+def aligned(sequence: Sequence) -> Sequence:
+    """Return a sequence whose clips and evidence windows have the motion of the camera taken out.
+
+    All frames are read once when the first clip is needed, to measure the motion.
+    """
+    if sequence.shifts is not None:
+        return sequence
+    return replace(sequence, shifts=cache(lambda: camera_shifts(sequence)))
 
 
 def _step(previous: np.ndarray, current: np.ndarray, shape: tuple[int, int]) -> np.ndarray:

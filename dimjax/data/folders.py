@@ -16,9 +16,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from dimjax.data import labels as label_files
+from dimjax.data.camera import camera_shifts
 from dimjax.data.frame_index import FrameIndex
 from dimjax.data.frame_survey import Survey
 from dimjax.data.label_files import LabelFiles
@@ -78,12 +80,14 @@ class Folder:
       layout: Locations and formats of its files.
       files: Sequence name -> its file or folder, or the tuple of its images; in natural order.
       additions: Objects that the frames, the labels and the truth contain beside their own.
+      align: Whether the motion of the camera is taken out of clips and evidence windows.
     """
 
     path: Path
     layout: Layout
     files: dict[str, Source]
     additions: Additions | None = None
+    align: bool = False
 
     @property
     def names(self) -> list[str]:
@@ -104,7 +108,19 @@ class Folder:
         sequence = open_sequence(self.files[name], name, self.layout.reading)
         if self.layout.repeated_frames != "keep":
             sequence = replace(sequence, survey=lambda: self.survey(name))
-        return sequence if self.additions is None else self.additions.add(sequence)
+        if self.additions is not None:
+            sequence = self.additions.add(sequence)
+        return replace(sequence, shifts=lambda: self._camera(sequence)) if self.align else sequence
+
+    def _camera(self, sequence: Sequence) -> np.ndarray:
+        """Measure the motion of the camera in a sequence; its frames are read only once."""
+        if sequence.name not in self._shifts:
+            self._shifts[sequence.name] = camera_shifts(sequence)
+        return self._shifts[sequence.name]
+
+    @cached_property
+    def _shifts(self) -> dict[str, np.ndarray]:
+        return {}
 
     @cached_property
     def _surveys(self) -> dict[str, Survey]:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from scipy import ndimage
 
+from dimjax.data.alignment import align_levels
 from dimjax.data.sequences import Sequence
 from dimjax.errors import InputError
 
@@ -69,6 +70,7 @@ def measure(sequence: Sequence) -> Measurement:
     The pairs begin at evenly spaced frames. The second frame of a pair is the first of the next 8
     that differs from the first one in 10 % of the pixels, or else the first that differs at all:
     neighbours may be equal, or nearly so after compression, because a recorder has repeated them.
+    If clips have the motion of the camera taken out, it is taken out here to a pixel.
     Pairs with a flat frame (a closed shutter), of less than a quarter of the usual distance from
     the 10 % to the 90 % quantile, do not count.
 
@@ -124,10 +126,10 @@ def _pairs(sequence: Sequence) -> Iterator[np.ndarray]:
     found = False
     for t in np.unique(np.linspace(0, length - 2, PAIRS).round().astype(int)).tolist():
         frame = sequence.frame(t)
-        other = _different(sequence, t, frame)
+        k, other = _different(sequence, t, frame)
         if other is not None:
             found = True
-            yield np.stack([frame, other])
+            yield np.stack([frame, _by_whole_pixels(sequence, t, k, frame, other)])
     if not found:
         levels = np.unique(frame)
         value = f"{length} equal ones" + (f" of grey level {levels[0]}" if len(levels) == 1 else "")
@@ -135,18 +137,33 @@ def _pairs(sequence: Sequence) -> Iterator[np.ndarray]:
         raise InputError(f"sequence {sequence.name}", rule, value, remedy)
 
 
-def _different(sequence: Sequence, t: int, frame: np.ndarray) -> np.ndarray | None:
-    """Return the later frame that differs clearly from frame t, or else one that differs at all."""
-    different = None
+def _by_whole_pixels(
+    sequence: Sequence, t: int, k: int, frame: np.ndarray, other: np.ndarray
+) -> np.ndarray:
+    """Take the motion of the camera out of frame k, to a pixel, which leaves its noise as it is."""
+    if sequence.shifts is None:
+        return other
+    shifts = sequence.shifts()
+    return align_levels(other, np.rint(shifts[k] - shifts[t]), frame)
+
+
+def _different(
+    sequence: Sequence, t: int, frame: np.ndarray
+) -> tuple[int | None, np.ndarray | None]:
+    """Return the later frame that differs clearly from frame t, or else one that differs at all.
+
+    With its number; both are None if no frame differs.
+    """
+    different = None, None
     for k in range(t + 1, len(sequence)):
-        if k > t + SEARCH_FRAMES and different is not None:
+        if k > t + SEARCH_FRAMES and different[0] is not None:
             break
         other = sequence.frame(k)
         share = np.mean(frame != other)
         if share >= CHANGED_SHARE and k <= t + SEARCH_FRAMES:
-            return other
-        if share > 0 and different is None:
-            different = other
+            return k, other
+        if share > 0 and different[0] is None:
+            different = k, other
     return different
 
 

@@ -9,6 +9,7 @@ as uint8 and 9 to 16 bit as uint16, and are read on demand.
     flight.frame(0)                                     # [H, W] uint8 or uint16
     flight.clip(10, stride=1)                           # [4, H, W], the frames F1..F4
     skip_repeated(flight).clip(10, stride=1)            # only frames that show something new
+    dimjax.data.camera.aligned(flight).clip(10, stride=1)       # without the camera's motion
 """
 
 import operator
@@ -20,6 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from dimjax.atomic_files import check_regular
+from dimjax.data.alignment import align_levels
 from dimjax.data.frame_files import NATIVE, Frames, Reading, open_tiff_stack
 from dimjax.data.frame_survey import Survey, survey_frames
 from dimjax.data.image_folders import (
@@ -74,6 +76,8 @@ class Sequence:
       read: Frame number -> new array [H, W], unchecked; call `frame` instead.
       names: File names of the frames; empty if a file holds several.
       survey: Returns the frames that clips skip; none, unless made by `skip_repeated`.
+      shifts: Returns the displacement of the scene in each frame, [T, 2] x, y in pixels, which is
+        taken out of clips; none, unless made by dimjax.data.camera.aligned.
     """
 
     name: str
@@ -83,6 +87,7 @@ class Sequence:
     read: Callable[[int], np.ndarray] = field(repr=False)
     names: tuple[str, ...] = field(default=(), repr=False)
     survey: Callable[[], Survey] | None = field(default=None, repr=False)
+    shifts: Callable[[], np.ndarray] | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -126,6 +131,9 @@ class Sequence:
         chosen = self.clip_frames(t, stride)
         # In ascending order: videos are fast in that direction only.
         frames = {k: self.frame(k) for k in sorted(chosen)}
+        if self.shifts is not None:
+            moved, reference = self.shifts() - self.shifts()[chosen[0]], frames[chosen[0]]
+            frames = {k: align_levels(frame, moved[k], reference) for k, frame in frames.items()}
         return np.stack([frames[k] for k in chosen])
 
 

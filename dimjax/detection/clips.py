@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from dimjax.data.alignment import align
 from dimjax.data.sequences import Sequence
 
 
@@ -21,6 +22,8 @@ def clips_of(
     sequence: Sequence, batches: Iterable[np.ndarray], stride: int, size: int
 ) -> Iterator[jax.Array]:
     """Yield the clips of each batch of reference frames, [size, 4, H, W].
+
+    The motion of the camera is taken out if the sequence has its shifts.
 
     Args:
       sequence: Sequence; it is read in ascending order if the batches are ascending.
@@ -46,7 +49,12 @@ def clips_of(
         for missing, free in _assign_slots(slots, needed, capacity, size):
             frames = np.stack([sequence.frame(t) for t in missing])
             buffer = _store(buffer, _pad(frames, size), _pad(free, size))
-        yield _gather(buffer, np.array([[slots[t] for t in clip] for clip in clips]))
+        gathered = _gather(buffer, np.array([[slots[t] for t in clip] for clip in clips]))
+        if sequence.shifts is None:
+            yield gathered
+        else:
+            places = sequence.shifts()[np.array(clips)]
+            yield _aligned(gathered, (places - places[:, :1]).astype(np.float32))
 
 
 def _assign_slots(slots: dict[int, int], needed: set[int], capacity: int, size: int) -> Iterator:
@@ -77,3 +85,11 @@ def _store(buffer, frames, slots):
 @jax.jit
 def _gather(buffer, index):
     return buffer[index]
+
+
+@jax.jit
+def _aligned(clips, shifts):
+    """Align clips [B, 4, H, W] by shifts [B, 4, 2] from F1; values are rounded to their type."""
+    to_first = jax.vmap(jax.vmap(align, (0, 0, None)), (0, 0, 0))
+    values = jnp.rint(to_first(clips, shifts, clips[:, 0]))
+    return jnp.clip(values, 0, jnp.iinfo(clips.dtype).max).astype(clips.dtype)

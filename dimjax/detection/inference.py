@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from dimjax.chips.examples import Examples
+from dimjax.data.camera import aligned
 from dimjax.data.labels import CATEGORIES
 from dimjax.data.scale import Scale, measure_scale
 from dimjax.data.sequences import Sequence
@@ -46,7 +47,8 @@ def detect_in_sequence(
 
     Args:
       detector: Detector, e.g. from restore_detector.
-      sequence: Sequence.
+      sequence: Sequence. The motion of the camera is measured if the detector takes it out, unless
+        the sequence has its shifts.
       frames: Numbers of the reference frames; all if None.
       progress: Wraps the batches of frame numbers, e.g. a progress bar.
       scale: Level and noise of the sequence; None measures them.
@@ -56,6 +58,8 @@ def detect_in_sequence(
       dimjax.tracks.APPEARANCE: all detections with a score of at least 0.01, whatever the
       threshold. A repeated frame has those of the frame that it repeats, a flat frame has none.
     """
+    if detector.description.get("align"):
+        sequence = aligned(sequence)
     length, height, width = sequence.shape
     check_length(length, detector.description["input"], f"sequence {sequence.name}")
     numbers = np.arange(length) if frames is None else np.asarray(list(frames), int)

@@ -12,12 +12,14 @@ past of their tracks, as by `detect(frames, causal=True)`; the results are the s
 scale is. The scale is measured on the first frames and again as the stream goes on.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from dimjax.data.camera import CameraMotion
 from dimjax.data.scale import Scale, measure_scale
 from dimjax.data.sequences import Sequence, as_sequence, clip_frames, shortest_length
 from dimjax.detection.detector import Detector
@@ -57,6 +59,8 @@ class Stream:
         self._stride, self._evidence = detector.description["stride"], detector.evidence
         self._scale, self._is_fixed = _checked(scale), scale is not None
         self._frames: dict[int, np.ndarray] = {}  # those that are still needed, in order
+        self._camera = CameraMotion() if detector.description.get("align") else None
+        self._shifts: dict[int, np.ndarray] = {}  # of the scene in these frames, if it is measured
         self._count = self._answered = 0
         self._detections: list[pd.DataFrame] = []
         self._names = _TrackNames(name)
@@ -77,6 +81,8 @@ class Stream:
         frame = as_sequence(np.asarray(frame)[None], self._name).frame(0)
         self._check(frame)
         self._frames[self._count] = frame
+        if self._camera is not None:
+            self._shifts[self._count] = self._camera.push(frame)
         self._count += 1
         if self._count >= _SCALE_FRAMES and not self._is_fixed:
             self._measure_scale()
@@ -128,8 +134,7 @@ class Stream:
                 raise
 
     def _newest(self, count: int) -> Sequence:
-        newest = [self._frames[t] for t in range(self._count - count, self._count)]
-        return as_sequence(np.stack(newest), self._name)
+        return self._part(self._count - count, self._count)
 
     def _last_needed(self, t: int) -> int:
         """Return the last frame that the answer of frame t needs."""
@@ -142,14 +147,7 @@ class Stream:
         """Search the next frame in the first `length` frames; link and accept its detections."""
         t = self._answered
         first = max(0, t - self._back)
-        height, width = self._frames[t].shape
-        part = Sequence(
-            self._name,
-            Path(),
-            (length - first, height, width),
-            self._frames[t].dtype,
-            lambda k: self._frames[k + first].copy(),
-        )
+        part = self._part(first, length)
         table = detect_in_sequence(self._detector, part, [t - first], scale=self._scale)
         self._detections.append(table.assign(frame=t))
         self._detections = self._detections[-HISTORY_FRAMES:]
@@ -161,10 +159,26 @@ class Stream:
         detections = accepted[accepted.frame == t].reset_index(drop=True)
         return Answer(t, detections, points.drop(columns="confirmed").reset_index(drop=True))
 
+    def _part(self, first: int, end: int) -> Sequence:
+        """Return some frames as a sequence, with the motion of the camera if it is measured."""
+        height, width = self._frames[first].shape
+        part = Sequence(
+            self._name,
+            Path(),
+            (end - first, height, width),
+            self._frames[first].dtype,
+            lambda k: self._frames[k + first].copy(),
+        )
+        if self._camera is None:
+            return part
+        shifts = np.array([self._shifts[k] for k in range(first, end)])
+        return replace(part, shifts=lambda: shifts)
+
     def _forget(self) -> None:
         oldest = min(self._answered - self._back, self._count - _SCALE_FRAMES)
         for t in [t for t in self._frames if t < oldest]:
             del self._frames[t]
+            self._shifts.pop(t, None)
 
 
 def _checked(scale: Scale | None) -> Scale | None:

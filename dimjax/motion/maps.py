@@ -19,6 +19,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from dimjax.data.alignment import align
 from dimjax.data.scale import Scale
 from dimjax.data.sequences import Sequence, place_of
 from dimjax.motion.bank import extremes, path_groups, path_shifts, quantize, step_sigmas
@@ -91,6 +92,10 @@ def steps_of(
                 contrast = local_contrast(frame, *scale)
                 filtered[k] = filter_frame(frame, *scale, settings.sigma_px), contrast
         frames = jnp.stack([filtered[k][0] for k in window.frames])
+        if sequence.shifts is not None:
+            shifts = sequence.shifts()[usable[list(window.frames)]]
+            moved = (shifts - shifts[window.index]).astype(np.float32)
+            frames = _aligned(frames, moved, filtered[window.frames[window.index]][0])
         steps, reference = _steps(frames, window.index, settings.box_px, settings.clip_sigmas)
         yield WindowSteps(window, steps, reference, filtered[place][1])
 
@@ -138,6 +143,11 @@ def max_groups(settings: EvidenceConfig) -> int:
 def _padded(groups: np.ndarray, count: int) -> np.ndarray:
     """Pad groups to one shape for all windows, so that one compiled function serves them all."""
     return np.concatenate([groups, np.repeat(groups[-1:], count - len(groups), axis=0)])
+
+
+@jax.jit
+def _aligned(frames, shifts, reference):
+    return jax.vmap(align, (0, 0, None))(frames, shifts, reference)
 
 
 @partial(jax.jit, static_argnames=("box_px", "clip_sigmas"))

@@ -128,6 +128,7 @@ _TYPES = {
     **{key: TEXT for key in ("training.start", "training.checkpoint")},
     **{key: TEXT for key in ("training.optimizer", "rounds.start", "rounds.reviewer")},
     **{key: SWITCH for key in ("model.bf16", "training.augment", "detection.camera_motion")},
+    "data.align": SWITCH,
     **{f"sky.settings.{name}": same_type(value) for name, value in SkyConfig()._asdict().items()},
     **{f"data.implant.{k}": same_type(value) for k, value in ImplantConfig()._asdict().items()},
     "sky.training.interference_per_frame": optional(NUMBER),

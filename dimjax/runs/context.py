@@ -11,6 +11,7 @@ A stage takes the context and reads its own section of `context.config`.
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -18,7 +19,7 @@ import pandas as pd
 
 from dimjax import ledger
 from dimjax.chips import planning
-from dimjax.data.camera import camera_shifts
+from dimjax.data.camera import aligned
 from dimjax.data.csv_files import read_columns
 from dimjax.data.folders import Folder, open_folder
 from dimjax.data.labels import COLUMNS
@@ -179,7 +180,8 @@ class RoundContext:
         names = list(names)
         missing = [name for name in names if name not in self._shifts]
         for name in bar(missing, "measure camera motion", "sequence"):
-            self._shifts[name] = camera_shifts(self.folder.sequence(name))
+            sequence = self.folder.sequence(name)
+            self._shifts[name] = aligned(sequence).shifts()
         return {name: self._shifts[name] for name in names}
 
     def link(self, detections: pd.DataFrame, names: Iterable[str]) -> Tracks:
@@ -241,6 +243,7 @@ def open_data_folder(config, paths: Paths) -> Folder:
       InputError: There is no such folder, or it breaks a rule of its layout.
     """
     folder = open_folder(config.data.folder or paths.sky, layout_of(config))
+    folder = replace(folder, align=config.data.align)
     if not paths.implants.exists():
         return folder
     from dimjax.sky.implant_files import with_implants  # loads JAX, which not every command needs

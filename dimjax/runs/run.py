@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from dimjax.chips import examples
-from dimjax.data.camera import camera_shifts
+from dimjax.data.camera import aligned
 from dimjax.data.scale import Scale
 from dimjax.data.sequences import Sequence, as_sequence, skip_repeated
 from dimjax.detection.detector import restore_detector
@@ -163,7 +163,7 @@ class Run:
         """
         shifts = None
         if self.config.detection.camera_motion:
-            shifts = {sequence.name: camera_shifts(sequence)[new_frames(sequence)]}
+            shifts = {sequence.name: aligned(sequence).shifts()[new_frames(sequence)]}
         return self.detector.link(to_places(detections, sequence), shifts, causal)
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from dimjax.detection.detector import Detector, restore_detector
 from dimjax.errors import InputError
-from dimjax.runs.context import RoundContext
+from dimjax.progress import say
+from dimjax.runs.context import RoundContext, clip_stride
 from dimjax.runs.workdir import Paths, newest_round, read_config
 
 # Fields of a detector's description that its weights depend on, and their keys.
@@ -23,11 +24,22 @@ _KEYS = {
 def check(config) -> None:
     """Check that the weights of training.start exist and fit the model of the configuration.
 
+    A note says if they were trained on other clips.
+
     Raises:
       InputError: There are no such weights, or they are those of another model.
     """
-    if config.training.start:
-        _read(config)
+    if not config.training.start:
+        return
+    description = _read(config).description
+    here = {"stride": clip_stride(config), "align": config.data.align}
+    for name, value in here.items():
+        given = description.get(name, False)
+        if given != value:
+            say(
+                f"note: config.training.start={config.training.start} was trained on clips of "
+                f"{name} {given}, this run trains on clips of {name} {value}"
+            )
 
 
 def read(config) -> dict | None:

@@ -16,6 +16,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -65,12 +66,8 @@ def with_implants(folder: Folder, path: str | Path) -> Folder:
     """
     rows = _read(Path(path))
     by_sequence = dict(tuple(rows.groupby("sequence")))
-    return Folder(
-        folder.path,
-        folder.layout,
-        folder.files,
-        Additions(rows[list(TRUTH_COLUMNS)], functools.partial(_add, by_sequence)),
-    )
+    additions = Additions(rows[list(TRUTH_COLUMNS)], functools.partial(_add, by_sequence))
+    return replace(folder, additions=additions)
 
 
 def choose(names: Collection[str], share: float, seed: int) -> list[str]:

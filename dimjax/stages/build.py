@@ -81,6 +81,7 @@ def make_chips(context: RoundContext, make_builder: Callable) -> None:
         name="chips",
         folder=str(folder.path),
         layout=folder.layout._asdict(),
+        align=context.config.data.align,
         implants=str(paths.implants) if paths.implants.exists() else None,
         labels=str(paths.labels),
         plan=str(paths.plan),

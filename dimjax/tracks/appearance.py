@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from dimjax.data.alignment import align_levels
 from dimjax.data.sequences import Sequence
 
 _MEASURES = ("contrast", "flux", "area", "sharpness", "length", "width")
@@ -81,7 +82,11 @@ def _clips(
         # At the end of a sequence F2..F4 lie before F1.
         frames = {k: frame for k, frame in frames.items() if k >= t - 6 * abs(stride)}
         frames |= {k: sequence.frame(k) for k in sorted(clip) if k not in frames}
-        yield t, [frames[k] for k in clip]
+        if sequence.shifts is None:
+            yield t, [frames[k] for k in clip]
+        else:
+            moved = sequence.shifts() - sequence.shifts()[clip[0]]
+            yield t, [align_levels(frames[k], moved[k], frames[clip[0]]) for k in clip]
 
 
 def _cut(clip: list[np.ndarray], centres: np.ndarray) -> np.ndarray:
