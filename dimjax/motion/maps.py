@@ -90,12 +90,18 @@ def steps_of(
             if k not in filtered:
                 frame = jnp.asarray(sequence.frame(usable[k]))
                 contrast = local_contrast(frame, *scale)
-                filtered[k] = filter_frame(frame, *scale, settings.sigma_px), contrast
+                if sequence.shifts is None:
+                    frame = filter_frame(frame, *scale, settings.sigma_px)
+                filtered[k] = frame, contrast
         frames = jnp.stack([filtered[k][0] for k in window.frames])
         if sequence.shifts is not None:
+            # Filtered afterwards: the filter's border would move along with the scene.
             shifts = sequence.shifts()[usable[list(window.frames)]]
             moved = (shifts - shifts[window.index]).astype(np.float32)
-            frames = _aligned(frames, moved, filtered[window.frames[window.index]][0])
+            frames = _aligned(frames, moved, frames[window.index])
+            frames = filter_frame(
+                frames, *(jnp.full(len(frames), v) for v in scale), settings.sigma_px
+            )
         steps, reference = _steps(frames, window.index, settings.box_px, settings.clip_sigmas)
         yield WindowSteps(window, steps, reference, filtered[place][1])
 
