@@ -116,7 +116,7 @@ def test_chips_of_a_folder_are_aligned(panned, tmp_path):
     np.testing.assert_array_equal(example["frame"][..., 0], expected)
 
 
-def test_a_detector_that_aligns_does_so_on_a_stream_too(panned):
+def test_a_detector_that_aligns_does_so_on_a_stream_too(panned, monkeypatch):
     both = {"target": 0.5, "interference": 0.5}
     values = {"score_model": ScoreModel()._asdict(), "causal_threshold": both}
     detector = random_detector(align=True, stride=-1, **values)
@@ -124,10 +124,17 @@ def test_a_detector_that_aligns_does_so_on_a_stream_too(panned):
     offline = detect_in_sequence(detector, panned, scale=scale)
     raw = detect_in_sequence(random_detector(stride=-1), panned, scale=scale)
     assert len(offline) > 20 and not offline[["x", "y"]].equals(raw[["x", "y"]])
+    tables = []
+
+    def recorded(*arguments, **keywords):
+        tables.append(detect_in_sequence(*arguments, **keywords))
+        return tables[-1]
+
+    monkeypatch.setattr("dimjax.detection.streaming.detect_in_sequence", recorded)
     stream = Stream(detector, scale, "panned")
     for frame in map(panned.frame, range(10)):
         stream.push(frame)
-    found = pd.concat(stream._detections, ignore_index=True)
+    found = pd.concat([one.assign(frame=t) for t, one in enumerate(tables)], ignore_index=True)
     live = offline[offline.frame >= 4].reset_index(drop=True)
     found = found[found.frame >= 4].reset_index(drop=True)
     np.testing.assert_allclose(found[["x", "y", "score"]], live[["x", "y", "score"]], atol=1e-2)
