@@ -45,7 +45,8 @@ ALLOWED = {
     "runs": BASE
     | {"data", "chips", "label_noise", "sky", "motion", "models", "training", "tracks", "ledger"}
     | {"suspects", "detection", "evaluation", "export"},
-    "report": BASE | {"data", "chips", "training", "evaluation", "ledger", "drawing", "runs"},
+    "report": BASE
+    | {"data", "chips", "motion", "training", "evaluation", "ledger", "drawing", "runs"},
     "commands": BASE
     | {
         "data",

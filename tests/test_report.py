@@ -10,13 +10,16 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from configs import default
 from dimjax import report
 from dimjax.data.labels import CATEGORIES, TRUTH_COLUMNS, read_table, write_table
+from dimjax.data.scale import measure_scale
 from dimjax.data.sequences import as_sequence
 from dimjax.drawing.pictures import crop
 from dimjax.evaluation.figures import ANYTHING, evaluate
 from dimjax.evaluation.recall import recall_at
 from dimjax.report import crops, curves, examples, tables
+from dimjax.report.network_view import NetworkView
 from dimjax.runs.context import RoundContext
 from dimjax.runs.workdir import Paths, read_config
 from dimjax.training.training_log import TrainingLog
@@ -192,7 +195,10 @@ def test_page_of_a_run(workdir, capsys):
     (workdir / "report.html").write_text("old")
     page = page_of(workdir)
     links = Links(page)
-    assert links.loaded and all(link.startswith("data:image/png;base64,") for link in links.loaded)
+    pictures = [link for link in links.loaded if link.startswith("data:image/png;base64,")]
+    beside = sorted(set(links.loaded) - set(pictures))
+    assert pictures and beside == ["report_files/gallery.html", "report_files/player.html"]
+    assert all((workdir / link).exists() for link in beside)
     assert not links.wrong and not links.open
     assert "<script" not in page and "@import" not in page and "url(h" not in page
     category = evaluated["frames"]["categories"]["target"]
@@ -201,11 +207,13 @@ def test_page_of_a_run(workdir, capsys):
     for title in ("Hits, by rising SNR", "Misses, by rising SNR", "False alarms, by falling score"):
         assert title in page
     assert "None." not in page and "The simulator&rsquo;s truth" in page
-    assert "No detection of interference reaches the threshold" in page
+    assert "Interference was not learnt:" in page and "no detection of interference reaches" in page
+    hidden = read_table(Paths(workdir).sky / "truth.csv", TRUTH_COLUMNS).visible < 0.5
+    assert "That is so of " in page and hidden.any()
     captions = [
         " ".join(c.split()) for c in re.findall(r"<figcaption>(.*?)</figcaption>", page, re.DOTALL)
     ]
-    assert any(re.search("; SNR [0-9.]+; grey levels [0-9]+ to [0-9]+, ", c) for c in captions)
+    assert any(re.search("; SNR [0-9.]+; grey levels [0-9]+ to [0-9]+\\.", c) for c in captions)
     assert "<h2>Rounds" not in page and "Mined" not in page  # there is one round
     for key in ("chips.backgrounds_per_label", "sky.settings.snr", "seed"):
         assert f"<code>{key}</code>" in page
@@ -257,6 +265,11 @@ def test_page_without_any_truth(workdir):
     assert "<b>–</b>" in page
 
 
+def choose(truth, detections):
+    evaluated = examples.Evaluated(truth, detections, THRESHOLDS, 3.0)
+    return examples.choose_examples(examples.outcome_tables(evaluated, "target"))
+
+
 def test_choice_of_examples_by_hand():
     truth = truth_table(
         target("a", 0, 20, 20, snr=5.0),
@@ -271,31 +284,30 @@ def test_choice_of_examples_by_hand():
         detection("b", 0, 50, 50, 0.95),
         detection("b", 1, 50, 50, 0.3),
     )
-    chosen = examples.choose_examples(truth, detections, THRESHOLDS, 3.0)
+    chosen = choose(truth, detections)
     assert chosen["hit"][["sequence", "frame", "score"]].values.tolist() == [["a", 0, 0.9]]
     misses = chosen["miss"]
-    assert misses[["sequence", "frame", "snr"]].values.tolist() == [["a", 1, 6.0], ["b", 0, 7.0]]
+    assert misses[["sequence", "frame", "ratio"]].values.tolist() == [["a", 1, 6.0], ["b", 0, 7.0]]
     assert misses.score.iloc[0] == 0.4 and np.isnan(misses.score.iloc[1])
     assert chosen["false alarm"][["sequence", "score"]].values.tolist() == [["b", 0.95], ["a", 0.8]]
 
 
 def test_examples_are_spread_over_sequences_and_the_snr():
     rows = [target(name, k, 20, 20, snr=1.0 + k) for name in "abc" for k in range(40)]
-    choose = examples.choose_examples
-    misses = choose(truth_table(*rows), detection_table(), THRESHOLDS, 3.0)["miss"]
+    misses = choose(truth_table(*rows), detection_table())["miss"]
     assert len(misses) == 6 and misses.sequence.value_counts().tolist() == [2, 2, 2]
-    assert misses.snr.is_monotonic_increasing
-    assert misses.snr.min() < 8 and misses.snr.max() > 33
+    assert misses.ratio.is_monotonic_increasing
+    assert misses.ratio.min() < 8 and misses.ratio.max() > 33
     pairs = [target(name, k, 20, 20, snr=2 * k + (name == "a")) for k in range(6) for name in "ab"]
-    misses = choose(truth_table(*pairs), detection_table(), THRESHOLDS, 3.0)["miss"]
+    misses = choose(truth_table(*pairs), detection_table())["miss"]
     assert misses.sequence.tolist() == list("ababab")  # the middle of each pair is that of a
     single = [target("a", k, 20, 20, snr=k) for k in range(18)]
-    misses = choose(truth_table(*single), detection_table(), THRESHOLDS, 3.0)["miss"]
-    assert misses.snr.tolist() == [1, 4, 7, 10, 13, 16]  # the middle of each sixth
+    misses = choose(truth_table(*single), detection_table())["miss"]
+    assert misses.ratio.tolist() == [1, 4, 7, 10, 13, 16]  # the middle of each sixth
     positions = [(name, 40.0 * k) for name in "ab" for k in range(1, 9)]
     weak_and_strong = {"a": 0.9, "b": 0.6}
     alarms = detection_table(*[detection(n, 0, x, 9, weak_and_strong[n]) for n, x in positions])
-    strong = choose(truth_table(), alarms, THRESHOLDS, 3.0)["false alarm"]
+    strong = choose(truth_table(), alarms)["false alarm"]
     assert strong.sequence.tolist() == ["a"] * 3 + ["b"] * 3
 
 
@@ -305,23 +317,51 @@ def test_round_robin_by_hand():
     assert examples.round_robin(table, "group", 9)["rank"].tolist() == [0, 3, 5, 1, 4, 2]
 
 
-def test_crops_show_frames_and_marks_at_their_position():
+def view_of(frames, mode):
+    config = default.get_config()
+    config.model.input = mode
+    return NetworkView(as_sequence(frames, "a"), config)
+
+
+def test_crops_show_what_the_network_saw_and_marks_at_their_position():
     frames = np.random.default_rng(0).integers(0, 4000, (6, 64, 96)).astype(np.uint16)
     row = detection_table(detection("a", 1, 80.5, 20.5, 0.9)).iloc[0]
     marks = [("detection", "target", 80.5, 20.5, 3.0, 3.0), ("truth", "target", 5.0, 5.0, 3.0, 3.0)]
-    drawn = crops.draw_crops(as_sequence(frames, "a"), row, marks, stride=1)
+    drawn = crops.draw_crops(view_of(frames, "difference"), row, marks)
+    assert drawn.names == ("F1", "F1 - F2", "F1 - F3", "F1 - F4")
     encoded = re.findall(r"base64,([^\"]+)", drawn.svg)
     images = [np.asarray(Image.open(io.BytesIO(base64.b64decode(text)))) for text in encoded]
-    assert len(images) == 7 and all(image.shape == (32, 32) for image in images)
+    assert len(images) == 4 and all(image.shape == (32, 32) for image in images)
     window, (x0, y0) = crop(frames, 80.5, 20.5, 32)
     expected = (window[1] - drawn.low) / (drawn.high - drawn.low)
     assert np.abs(images[0] - 255 * expected.clip(0, 1)).max() <= 0.5
-    difference = window[1].astype(int) - window[3]  # F3 of frame 1 is frame 3
-    expected = difference / drawn.max_difference / 2 + 0.5
-    assert np.abs(images[5] - 255 * expected.clip(0, 1)).max() <= 0.5
+    sigma = measure_scale(as_sequence(frames, "a")).noise_sigma
+    difference = (window[1].astype(int) - window[3]) / sigma  # F3 of frame 1 is frame 3
+    expected = np.arcsinh(difference) / np.arcsinh(8.0) / 2 + 0.5
+    assert np.abs(images[2] - 255 * expected.clip(0, 1)).max() <= 0.51
     # A box of half a side 4 on F1 and the three differences; the far truth is not in the crop.
     assert drawn.svg.count(f"M{80.5 - x0 - 4:.2f} {20.5 - y0 - 4:.2f}h8.00") == 4
     assert drawn.svg.count("<path") == 4
+
+
+def test_crops_of_other_inputs_and_of_large_boxes():
+    frames = np.random.default_rng(0).integers(0, 4000, (10, 64, 96)).astype(np.uint16)
+    row = detection_table(("a", 1, 40.5, 20.5, 16.0, 9.0, "target", 0.9)).iloc[0]
+    marks = [("detection", "target", 40.5, 20.5, 16.0, 9.0)]
+    drawn = crops.draw_crops(view_of(frames, "sequence"), row, marks)
+    assert drawn.names == ("F1", "F2", "F3", "F4") and drawn.strip.shape == (48, 4 * 48)
+    assert drawn.svg.count("<path") == 1  # the target is elsewhere in F2 to F4
+    drawn = crops.draw_crops(view_of(frames, "single+evidence"), row, marks)
+    assert drawn.names == ("F1", "bright", "dark", "residual", "contrast")
+    assert crops.column_heads("single+evidence").count("<text") == 5
+
+
+def test_detection_nearest_to_a_miss():
+    row = truth_table(target("a", 0, 20, 20)).iloc[0]
+    near = detection_table(detection("a", 0, 23.0, 24.0, 0.9, "interference"))
+    text = "nearest detection: interference, score 0.90, 5.0 px away"
+    assert crops.nearest_detection(row, near) == text
+    assert crops.nearest_detection(row, near.assign(x=80.0)) == ""
 
 
 def test_truth_nearest_to_a_false_alarm():

@@ -38,6 +38,23 @@ def test_links_out_of_the_site_become_text():
         hook.on_page_markdown("[x](../nothing.py)", page, config, None)
 
 
+def hook_of(name):
+    spec = importlib.util.spec_from_file_location(name, ROOT / ".ci" / f"{name}.py")
+    hook = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(hook)
+    return hook
+
+
+def test_the_reference_describes_every_name_that_it_lists():
+    hook, text = hook_of("api_pages"), (ROOT / "docs" / "api.md").read_text()
+    page = hook.on_page_markdown(text, None, None, None)
+    assert "::: " not in page and page.count("### `dimjax.") == text.count("\n::: dimjax.") > 8
+    assert "#### `Run.losses`" in page and "- `split`: " in page and "**Raises**" in page
+    assert "self" not in re.sub(r"itself", "", page)
+    with pytest.raises(AttributeError, match="nothing"):
+        hook.describe("dimjax.nothing")
+
+
 def test_the_configuration_of_the_tutorial_has_known_keys():
     text = (ROOT / "docs" / "tutorial.md").read_text()
     block = re.search(r"    # mine\.py\n((?:    .*\n|\n)+)", text)[1]

@@ -30,7 +30,9 @@ INPUT = flags.DEFINE_string(
     "folder to measure the run on; implant: a data folder; items: the edited file.",
 )
 OUTPUT = flags.DEFINE_string(
-    "output", None, "detect, evaluate, export, implant, items: folder to write to."
+    "output",
+    None,
+    "detect, evaluate, export, implant, items, report --compare: folder to write to.",
 )
 PICTURES = flags.DEFINE_integer("pictures", 6, "detect: number of overlay pictures.", 0)
 VIDEO = flags.DEFINE_bool("video", False, "detect: write an overlay video of each sequence.")
@@ -40,6 +42,9 @@ FALSE_ALARMS = flags.DEFINE_float(
     "false-alarms", 0.5, "detect, untrained: threshold, expected false alarms per frame."
 )
 LABELS = flags.DEFINE_string("labels", None, "export: write the run's labels in this form.")
+COMPARE = flags.DEFINE_list(
+    "compare", None, "report: two runs to compare, e.g. runs/a,runs/b; no --workdir is needed."
+)
 FORM = flags.DEFINE_string("form", None, "detect: also write detections in this form: coco, ...")
 SPLIT = flags.DEFINE_string("split", "train", "score, evaluate --input: train, val or test.")
 REVIEWER = flags.DEFINE_string("reviewer", None, "review, items: your name.")

@@ -47,6 +47,8 @@ def _with_variant(verb: str) -> str:
         return "detect, live"
     if verb in ("check", "evaluate", "items") and given.INPUT.present:
         return f"{verb} --input"
+    if verb == "report" and given.COMPARE.present:
+        return "report --compare"
     return "export --labels" if verb == "export" and given.LABELS.present else verb
 
 
@@ -177,6 +179,16 @@ def _detect_untrained() -> None:
     detect.run_untrained(*_outputs(), given.FALSE_ALARMS.value, given.FORM.value)
 
 
+def _compare() -> None:
+    from dimjax.report import compare
+
+    runs = given.COMPARE.value
+    if len(runs) != 2:
+        rule, remedy = "it must name two runs", "Give --compare=runs/a,runs/b."
+        raise UsageError("--compare", rule, ",".join(runs), remedy)
+    compare(*runs, given.OUTPUT.value)
+
+
 def _outputs() -> tuple:
     """The source of `detect`, and what to write."""
     return given.INPUT.value, given.OUTPUT.value, given.PICTURES.value, given.VIDEO.value
@@ -209,6 +221,7 @@ _VERBS = {
         _read_items,
         (given.WORKDIR, given.INPUT, given.REVIEWER, given.OUTPUT, given.FINISHED),
     ),
+    "report --compare": _Verb(_compare, (given.COMPARE, given.OUTPUT)),
     "review": _Verb(_review, (*_RUN, given.REVIEWER, given.PORT)),
     "score": _Verb(_score, (given.WORKDIR, given.SPLIT, *_CHECKPOINT)),
 }

@@ -1,12 +1,16 @@
 """The report of a run: an HTML page that needs no other file, and tables for the terminal.
 
     run(context)                    # of the last round: writes report.html and prints the tables
+    compare("runs/a", "runs/b")     # a page of the detections that one has and the other has not
     print(figures_text(figures))    # figures: evaluation.json, see dimjax.evaluation.figures
 
 page: the page, from page.html, rounds.html and style.css; round_sections: the parts of it that
 only a run of several rounds has. tables, round_table: figures as tables; curves: figures as charts.
 examples, mined_examples: the choice of hits, misses, false alarms and mined items to show.
-provenance: date, command, commit and machine. crops, trajectories: pictures of them and of tracks.
+provenance: date, command, commit and machine. crops, trajectories: pictures of them and of tracks;
+network_view: what the network saw. gallery, player: pages of all misses and false alarms, and of
+sequences with overlays, in the folder report_files beside the page. live: curves of a training that
+runs. comparison: two runs. pages: templates.
 """
 
 import json
@@ -14,11 +18,13 @@ import json
 from dimjax.atomic_files import write_text
 from dimjax.drawing.text_tables import as_text
 from dimjax.progress import say
-from dimjax.report import page, round_table
+from dimjax.report import gallery, page, player, round_table
+from dimjax.report.comparison import compare
+from dimjax.report.examples import read_evaluated
 from dimjax.report.tables import figures_text
 from dimjax.runs.context import RoundContext
 
-__all__ = ["figures_text", "run"]
+__all__ = ["compare", "figures_text", "read_evaluated", "run"]
 
 
 def run(context: RoundContext) -> None:
@@ -29,7 +35,10 @@ def run(context: RoundContext) -> None:
     """
     paths = context.paths
     figures = json.loads(paths.evaluation.read_text())
-    write_text(paths.report, page.render(context, figures))
+    evaluated = read_evaluated(context, figures)
+    gallery.write(context, evaluated)
+    player.write(context, evaluated)
+    write_text(paths.report, page.render(context, figures, evaluated))
     say(figures_text(figures))
     if context.number:
         say("\nrounds\n" + as_text(round_table.as_table(round_table.read_rounds(paths))))

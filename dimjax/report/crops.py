@@ -1,7 +1,9 @@
-"""Crops of detections and truths: the frames and differences of their clips side by side, as SVG.
+"""Crops of detections and truths: the channels that the network saw, side by side.
 
-marks = [*marks("truth", truths), *marks("detection", detections)]
-draw_crops(sequence, row, marks, stride=1).svg
+view = NetworkView(sequence, config)
+crop = draw_crops(view, row, [*marks("truth", truths), *marks("detection", detections)])
+crop.svg                    # for a page
+strip, lines = crop.strip, crop.lines       # for a file, and its marks as lines over it
 """
 
 from typing import NamedTuple
@@ -10,68 +12,76 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
-from dimjax.data.scale import measure_scale
-from dimjax.data.sequences import Sequence
-from dimjax.drawing import pictures
 from dimjax.drawing.data_uri import grey_uri
+from dimjax.report.network_view import NetworkView, channel_names
 
 CROP_PX = 32
 
-_GAP_PX = 2
+_MAX_CROP_PX = 128
+_BOX_SHARE = 3  # a crop is at least this many times as wide as its box
+_GAP_SHARE = 16  # a gap between tiles is this share of a tile
 _NEAR_PX = 10.0
+_LATER = ("F2", "F3", "F4")  # there the target is elsewhere: these tiles bear no marks
 
 
 class Crops(NamedTuple):
-    """F1..F4 and F1 - F2, F1 - F3, F1 - F4 side by side; enlarging does not smooth them."""
+    """The tiles round a point; enlarging does not smooth them."""
 
-    svg: Markup
+    strip: np.ndarray  # all tiles side by side, without gaps: [h, n * w] uint8
+    names: tuple[str, ...]  # of the tiles
+    lines: list[tuple[str, str]]  # class and path of each mark, in pixels of a tile
     low: float  # grey level of the frames shown black
     high: float  # and white
-    max_difference: float  # difference in grey levels shown white
+
+    @property
+    def svg(self) -> Markup:
+        """The tiles with their marks, for a page."""
+        height, width = self.strip.shape[0], self.strip.shape[1] // len(self.names)
+        marked = "".join(f'<path class="{kind}" d="{path}"/>' for kind, path in self.lines)
+        parts = [
+            f'<svg x="{_left(k, width)}" width="{width}" height="{height}">'
+            f'<image href="{grey_uri(self.strip[:, k * width : (k + 1) * width])}" '
+            f'width="{width}" height="{height}"/>{"" if name in _LATER else marked}</svg>'
+            for k, name in enumerate(self.names)
+        ]
+        view = f"0 0 {_total(len(parts), width)} {height}"
+        return Markup(f'<svg class="crops" viewBox="{view}" role="img">{"".join(parts)}</svg>')
 
 
-def draw_crops(sequence: Sequence, row, marks: list[tuple], stride: int) -> Crops:
-    """Draw the crops of a clip round a point of its reference frame, with marks.
+def draw_crops(view: NetworkView, row, marks: list[tuple]) -> Crops:
+    """Draw the input of the network round a point of a frame, with marks.
 
     Args:
-      sequence: Sequence of the clip.
-      row: frame, x and y of the point.
+      view: Input of the network in the point's sequence.
+      row: frame, x, y, w and h of the point; a large box has a larger crop.
       marks: Marks of the reference frame, see marks.
-      stride: Frames from F1 to F2, F2 to F3, F3 to F4.
     """
-    clip, (x0, y0) = pictures.crop(sequence.clip(row.frame, stride), row.x, row.y, CROP_PX)
-    tiles = pictures.clip_tiles(clip, measure_scale(sequence).noise_sigma)
-    height, width = clip.shape[1:]
-    marked = Markup("").join(_mark(*mark, x0, y0, width, height) for mark in marks)
-    parts = []
-    for k, tile in enumerate(tiles.images.values()):
-        parts.append(
-            f'<svg x="{_left(k, width)}" width="{width}" height="{height}">'
-            f'<image href="{grey_uri(tile)}" width="{width}" height="{height}"/>'
-            f"{'' if 1 <= k <= 3 else marked}</svg>"  # in F2..F4 the target is elsewhere
-        )
-    view = f"0 0 {_left(7, width) - _GAP_PX} {height}"
-    svg = Markup(f'<svg class="crops" viewBox="{view}" role="img">{"".join(parts)}</svg>')
-    return Crops(svg, tiles.low, tiles.high, tiles.max_difference)
+    tiles = view.tiles(row.frame, row.x, row.y, crop_px(row))
+    images = list(tiles.images.values())
+    height, width = images[0].shape
+    drawn = [(f"{mark[0]} {mark[1]}", _path(*mark, tiles.origin, width, height)) for mark in marks]
+    lines = [(kind, path) for kind, path in drawn if path]
+    return Crops(np.hstack(images), tuple(tiles.images), lines, tiles.low, tiles.high)
 
 
-def column_heads() -> Markup:
-    """Return the names of the columns, to stand above crops of full size."""
+def crop_px(row) -> int:
+    """Return the height and width of a crop round the box of a row, pixels."""
+    return min(_MAX_CROP_PX, max(CROP_PX, int(np.ceil(_BOX_SHARE * max(row.w, row.h)))))
+
+
+def column_heads(mode: str) -> Markup:
+    """Return the names of the tiles of an input mode, to stand above crops of full size."""
+    names = channel_names(mode)
     texts = []
-    for k, name in enumerate(("F1", "F2", "F3", "F4", "F1 - F2", "F1 - F3", "F1 - F4")):
+    for k, name in enumerate(names):
         x = _left(k, CROP_PX) + CROP_PX / 2
         texts.append(f'<text x="{x}" y="4" text-anchor="middle">{name}</text>')
-    view = f"0 0 {_left(7, CROP_PX) - _GAP_PX} 5.5"
+    view = f"0 0 {_total(len(names), CROP_PX)} 5.5"
     return Markup(f'<svg class="heads" viewBox="{view}">{"".join(texts)}</svg>')
 
 
 def marks(kind: str, table: pd.DataFrame) -> list[tuple]:
-    """Return the marks of one kind for draw_crops.
-
-    Args:
-      kind: "truth", "detection" or "item", the point of a review item.
-      table: category, x, y, w, h, frame coordinates.
-    """
+    """Return the marks of truths, detections or items for draw_crops; kind names their shape."""
     return [(kind, row.category, row.x, row.y, row.w, row.h) for row in table.itertuples()]
 
 
@@ -94,28 +104,48 @@ def nearest_truth(row, truth: pd.DataFrame) -> str:
     return f"{truth.category.iloc[k]} {distance[k]:.1f} px away"
 
 
-def _left(k: int, width: int) -> int:
-    """Return the left edge of tile k; frames and differences are separated by a wider gap."""
-    return k * (width + _GAP_PX) + (_GAP_PX if k >= 4 else 0)
+def nearest_detection(row, detections: pd.DataFrame) -> str:
+    """Describe the accepted detection nearest to a missed truth, or return "" if none is in sight.
+
+    Args:
+      row: x, y, w and h of the truth.
+      detections: Accepted detections of its frame.
+    """
+    distance = np.hypot(detections.x - row.x, detections.y - row.y).to_numpy()
+    if not len(distance) or distance.min() > crop_px(row):
+        return ""
+    k = int(distance.argmin())
+    score = f"score {detections.score.iloc[k]:.2f}"
+    return f"nearest detection: {detections.category.iloc[k]}, {score}, {distance[k]:.1f} px away"
 
 
-def _mark(
-    kind: str, category: str, x, y, w, h, x0: int, y0: int, width: int, height: int
-) -> Markup:
-    """Draw four ticks for a truth, a box for a detection, a ring for an item; "" if outside."""
-    x, y = x - x0, y - y0
+def _left(k: int, width: int) -> float:
+    """Return the left edge of tile k; a wider gap follows F1."""
+    gap = width / _GAP_SHARE
+    return k * (width + gap) + (gap if k else 0)
+
+
+def _total(count: int, width: int) -> float:
+    """Return the width of a number of tiles and their gaps."""
+    return _left(count, width) - width / _GAP_SHARE
+
+
+def _path(kind: str, category: str, x, y, w, h, origin, width: int, height: int) -> str:
+    """Return the path of four ticks for a truth, a box for a detection, a ring for an item.
+
+    It is empty if the point is outside the tile.
+    """
+    x, y = x - origin[0], y - origin[1]
     if not (0 <= x < width and 0 <= y < height):
-        return Markup("")
+        return ""
     half = max(w, h) / 2 + 2.5
     if kind == "detection":
-        path = f"M{x - half:.2f} {y - half:.2f}h{2 * half:.2f}v{2 * half:.2f}h{-2 * half:.2f}z"
-    elif kind == "item":
+        return f"M{x - half:.2f} {y - half:.2f}h{2 * half:.2f}v{2 * half:.2f}h{-2 * half:.2f}z"
+    if kind == "item":
         r = half + 4.0
-        path = f"M{x - r:.2f} {y:.2f}a{r} {r} 0 1 0 {2 * r} 0a{r} {r} 0 1 0 {-2 * r} 0z"
-    else:
-        near, far = half - 1.0, half + 3.0
-        path = "".join(
-            f"M{x + near * dx:.2f} {y + near * dy:.2f}L{x + far * dx:.2f} {y + far * dy:.2f}"
-            for dx, dy in ((1, 0), (-1, 0), (0, 1), (0, -1))
-        )
-    return Markup(f'<path class="{kind} {category}" d="{path}"/>')
+        return f"M{x - r:.2f} {y:.2f}a{r} {r} 0 1 0 {2 * r} 0a{r} {r} 0 1 0 {-2 * r} 0z"
+    near, far = half - 1.0, half + 3.0
+    return "".join(
+        f"M{x + near * dx:.2f} {y + near * dy:.2f}L{x + far * dx:.2f} {y + far * dy:.2f}"
+        for dx, dy in ((1, 0), (-1, 0), (0, 1), (0, -1))
+    )

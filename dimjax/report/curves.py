@@ -1,6 +1,7 @@
 """The charts of the report, as SVG for the page.
 
 losses, f1 = training_curves(metrics)           # metrics: TrainingLog.read_metrics()
+learning_rate(config.training, steps_per_epoch=25, epochs=18)
 detection_curves(figures["frames"])             # precision-recall, F1 by threshold, ROC
 """
 
@@ -14,11 +15,13 @@ from dimjax.chips.cutting import lies_in_chip
 from dimjax.data.labels import CATEGORIES
 from dimjax.drawing.charts import Axis, Point, Series, bars, chart, to_markup
 from dimjax.report import tables
+from dimjax.training.train_state import make_schedule
 
 _PARTS = ("total", "confidence", "location", "category")
 _SHARE = Axis("", 0.0, 1.0)
 _MIN_LOSS = 1e-4
 _BINS = 48
+_RATES = 200  # points of the learning rate
 
 
 def training_curves(metrics: list[dict]) -> tuple[Markup, Markup | None]:
@@ -47,6 +50,40 @@ def training_curves(metrics: list[dict]) -> tuple[Markup, Markup | None]:
     f1 = Series("", epochs, [line["val/f1"] for line in metrics])
     y = _SHARE._replace(label="best F1 of targets, validation chips")
     return losses, to_markup(chart([f1], x, y))
+
+
+def learning_rate(training, steps_per_epoch: int, epochs: int) -> Markup:
+    """Draw the learning rate over the epochs of a training.
+
+    Args:
+      training: Keys optimizer, learning_rate and warmup_epochs.
+      steps_per_epoch: Steps of an epoch.
+      epochs: All epochs of the training.
+    """
+    warmup = round(training.warmup_epochs * steps_per_epoch)
+    steps = epochs * steps_per_epoch
+    rate = make_schedule(training.optimizer, training.learning_rate, warmup, steps)
+    at = np.unique(np.linspace(0, steps, min(steps, _RATES) + 1).round().astype(int))
+    line = Series("", (at / steps_per_epoch).tolist(), np.asarray(rate(at)).tolist())
+    x = Axis("epochs done", 0, max(1, epochs), whole=True)
+    return to_markup(chart([line], x, Axis("learning rate", 0.0)))
+
+
+def f1_of_runs(runs: dict[str, list[dict]]) -> Markup | None:
+    """Draw the F1 on validation chips of several trainings; None unless all have one.
+
+    Args:
+      runs: Name of a run -> lines of its metrics.jsonl.
+    """
+    if not all(lines and "val/f1" in lines[0] for lines in runs.values()):
+        return None
+    series = [
+        Series(name, [line["epoch"] + 1 for line in lines], [line["val/f1"] for line in lines], k)
+        for k, (name, lines) in enumerate(runs.items())
+    ]
+    x = Axis("epoch", 1, max(2, *(line.x[-1] for line in series)), whole=True)
+    y = _SHARE._replace(label="best F1 of targets, validation chips")
+    return to_markup(chart(series, x, y))
 
 
 def detection_curves(frames: dict) -> dict[str, Markup]:

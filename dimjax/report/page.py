@@ -1,59 +1,52 @@
 """The page of a run as HTML, with all pictures and styles inside.
 
-html = render(context, figures)     # figures: evaluation.json
+html = render(context, figures, evaluated)      # figures: evaluation.json
 """
 
 import json
 
-import jinja2
-import pandas as pd
+from markupsafe import Markup
 
 from dimjax.chips.planning import read_plan
 from dimjax.data.labels import CATEGORIES, MIN_VISIBLE, read_table
-from dimjax.drawing import charts, pictures
 from dimjax.drawing.text_tables import NONE
 from dimjax.evaluation.slices import must_be_found
-from dimjax.evaluation.thresholds import accepted
 from dimjax.progress import bar
-from dimjax.report import crops, curves, provenance, tables
-from dimjax.report.examples import choose_examples
+from dimjax.report import crops, curves, pages, provenance, tables
+from dimjax.report.examples import Evaluated, choose_examples, outcome_tables
+from dimjax.report.network_view import NetworkView
 from dimjax.report.round_sections import sections
-from dimjax.runs.context import RoundContext, clip_stride
+from dimjax.runs.context import RoundContext
 from dimjax.runs.workdir import flat
 from dimjax.training.training_log import TrainingLog
 
 
-def render(context: RoundContext, figures: dict) -> str:
+def render(context: RoundContext, figures: dict, evaluated: Evaluated) -> str:
     """Render the page.
 
     Args:
       context: Context of the last round.
       figures: Its evaluation.json.
+      evaluated: Truth and detections of its evaluation.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("dimjax", "report"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     record = json.loads(context.paths.config.read_text())
-    return environment.get_template("page.html").render(
+    return pages.render(
+        "page.html",
         name=context.paths.workdir.resolve().name,
         keys=flat(record["config"]),
         checkpoint=context.config.training.checkpoint,
         origin=provenance.origin(),
         schedule=provenance.schedule(context.config.training.to_dict()),
         versions=record["versions"],
-        colours=charts.COLOURS,
-        category_colours=pictures.COLOURS,
         figures=figures,
         frames=figures["frames"],
         has_truth=context.folder.truth is not None,
         min_visible=MIN_VISIBLE,
-        examples=_draw_examples(context, figures),
-        crop_px=crops.CROP_PX,
-        column_heads=crops.column_heads(),
+        examples=_draw_examples(context, evaluated),
+        hidden=len(evaluated.hidden),
+        files=context.paths.report_files.name,
+        ratio_heading=pages.ratio_name(context),
+        column_heads=crops.column_heads(context.config.model.input),
         rounds=sections(context),
         **_evaluation(figures),
         **_training(context),
@@ -97,37 +90,43 @@ def _training(context: RoundContext) -> dict:
     groups = curves.losses_by_content(losses, plan, labels, chip_px)
     return {
         "loss_curve": loss_curve,
+        "rate_curve": _rate_curve(context, len(losses)),
         "f1_curve": f1_curve,
         "loss_histogram": curves.loss_histogram(groups),
         "loss_table": tables.loss_table(groups),
     }
 
 
+def _rate_curve(context: RoundContext, examples: int) -> Markup:
+    training = context.config.training
+    return curves.learning_rate(training, -(-examples // training.batch_size), context.epochs)
+
+
 def _percent(share: float | None) -> str:
     return NONE if share is None else f"{100 * share:.1f} %"
 
 
-def _draw_examples(context: RoundContext, figures: dict) -> dict[str, list[dict]]:
+def _draw_examples(context: RoundContext, evaluated: Evaluated) -> dict[str, list[dict]]:
     """Draw a few examples of each kind of dimjax.report.examples.KINDS.
 
     Returns:
-      Kind -> examples; each has its row, its picture and, for a false alarm, the nearest truth.
+      Kind -> examples; each has its row, its picture and what lies near it.
     """
-    folder, stride = context.folder, clip_stride(context.config)
-    truth = context.reference[context.reference.sequence.isin(figures["sequences"])]
-    detections = pd.read_csv(
-        context.paths.detections, dtype={"sequence": "str"}, keep_default_na=False
-    )
-    thresholds, match_px = tables.thresholds(figures), figures["frames"]["match_px"]
-    chosen = choose_examples(truth, detections, thresholds, match_px)
-    truth, detections = truth[must_be_found(truth)], accepted(detections, thresholds)
+    chosen = choose_examples(outcome_tables(evaluated, "target", context))
+    truth, detections = evaluated.truth, evaluated.accepted
+    truth = truth[must_be_found(truth)]
 
     def draw(row, kind: str) -> dict:
         truths, detected = crops.of_frame(truth, row), crops.of_frame(detections, row)
         marks = [*crops.marks("truth", truths), *crops.marks("detection", detected)]
-        nearest = crops.nearest_truth(row, truths) if kind == "false alarm" else ""
-        picture = crops.draw_crops(folder.sequence(row.sequence), row, marks, stride)
-        return {"row": row, "nearest": nearest, "picture": picture}
+        nearest = {
+            "hit": "",
+            "miss": crops.nearest_detection(row, detected),
+            "false alarm": crops.nearest_truth(row, truths),
+        }
+        view = NetworkView(context.folder.sequence(row.sequence), context.config)
+        picture = crops.draw_crops(view, row, marks)
+        return {"row": row, "nearest": nearest[kind], "picture": picture}
 
     return {
         kind: [draw(row, kind) for row in bar(rows.itertuples(), f"draw {kind} crops", "crop")]

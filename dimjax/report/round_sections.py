@@ -16,7 +16,8 @@ from dimjax.evaluation.slices import must_be_found
 from dimjax.evaluation.thresholds import accepted
 from dimjax.progress import bar
 from dimjax.report import crops, curves, mined_examples, round_table, tables, trajectories
-from dimjax.runs.context import RoundContext, clip_stride
+from dimjax.report.network_view import NetworkView
+from dimjax.runs.context import RoundContext
 from dimjax.runs.workdir import Paths
 from dimjax.training.training_log import TrainingLog
 
@@ -138,7 +139,7 @@ def _draw_mined(
             "reason": ledger.get_item(db, int(row["item"])).reason,
             "decision": round_table.decision_text(row.verb),
             "labels": int(changed.get(row["item"], 0)),
-            "picture": crops.draw_crops(folder.sequence(name), row, marks, clip_stride(config)),
+            "picture": crops.draw_crops(NetworkView(folder.sequence(name), config), row, marks),
         }
 
     return {

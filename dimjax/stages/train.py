@@ -23,6 +23,7 @@ from dimjax.detection.inference import detect_in_chips
 from dimjax.evaluation.chip_tables import chip_labels
 from dimjax.evaluation.figures import best_f1
 from dimjax.progress import bar, counted, say
+from dimjax.report import live
 from dimjax.runs import digests, start_weights
 from dimjax.runs.context import RoundContext, clip_stride
 from dimjax.runs.detector_choice import choose_detector
@@ -81,6 +82,7 @@ def run(context: RoundContext) -> None:
                 figures = _log_epoch(setup, trained, rate)
                 for name, value in figures.items():
                     board.add_scalar(name, value, epoch)
+                _draw_curves(setup)
                 description = setup.detector.description
                 checkpoints.keep_best(best, log.metrics_so_far(), state, description)
                 if epoch == context.epochs - 1:
@@ -276,6 +278,15 @@ def _log_epoch(setup: _Training, trained: PartialEpoch, rate: float) -> dict[str
     f1 = f", F1 {figures['val/f1']:.3f}" if "val/f1" in figures else ""
     say(f"epoch {epoch + 1}/{epochs}: loss {figures['train/total']:.3f}{val}{f1}")
     return figures
+
+
+def _draw_curves(setup: _Training) -> None:
+    """Write the page that shows the training as it runs."""
+    context = setup.context
+    steps_per_epoch = len(_order(setup, 0))
+    metrics = context.paths.training_log.metrics_so_far()
+    settings = context.config.training
+    live.write(context.paths, settings, metrics, steps_per_epoch, context.epochs)
 
 
 def _validate(setup: _Training, state: train_state.TrainState) -> dict[str, float]:

@@ -28,23 +28,37 @@ class TrainState(NamedTuple):
 def make_optimizer(
     name: str, learning_rate: float, weight_decay: float, warmup_steps: int, steps: int
 ) -> optax.GradientTransformation:
-    """Make the optimiser; its learning rate rises linearly from 0 during the warm-up.
+    """Make the optimiser; its learning rate is that of make_schedule.
 
     Args:
-      name: "adamw": cosine decay to 0 after the warm-up. "adam": constant rate after the warm-up,
-        no weight decay; with a rate of 1e-6 the paper's setting, as far as the paper states it.
+      name: "adamw" or "adam"; the latter has no weight decay and is, with a rate of 1e-6, the
+        paper's setting, as far as the paper states it.
       learning_rate: Learning rate after the warm-up.
       weight_decay: Weight decay of kernels; biases and batch norm get none, since it harms them.
       warmup_steps: Steps of the warm-up.
       steps: Total number of steps.
     """
+    rate = make_schedule(name, learning_rate, warmup_steps, steps)
     if name == "adam":
-        return optax.adam(optax.linear_schedule(0.0, learning_rate, max(warmup_steps, 1)))
-    rate = optax.warmup_cosine_decay_schedule(
-        0.0, learning_rate, warmup_steps, max(steps, warmup_steps + 1)
-    )
+        return optax.adam(rate)
     kernels = lambda params: jax.tree.map(lambda values: values.ndim > 1, params)  # noqa: E731
     return optax.adamw(rate, weight_decay=weight_decay, mask=kernels)
+
+
+def make_schedule(name: str, learning_rate: float, warmup_steps: int, steps: int) -> optax.Schedule:
+    """Make the learning rate of each step, which rises linearly from 0 during the warm-up.
+
+    Args:
+      name: "adamw": cosine decay to 0 after the warm-up. "adam": constant after the warm-up.
+      learning_rate: Learning rate after the warm-up.
+      warmup_steps: Steps of the warm-up.
+      steps: Total number of steps.
+    """
+    if name == "adam":
+        return optax.linear_schedule(0.0, learning_rate, max(warmup_steps, 1))
+    return optax.warmup_cosine_decay_schedule(
+        0.0, learning_rate, warmup_steps, max(steps, warmup_steps + 1)
+    )
 
 
 def initial_state(
