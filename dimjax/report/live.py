@@ -12,6 +12,7 @@ from pathlib import Path
 from dimjax.atomic_files import write_text
 from dimjax.drawing.text_tables import Table
 from dimjax.report import curves, pages, tables
+from dimjax.runs.context import RoundContext
 from dimjax.runs.workdir import Paths
 
 _REFRESH_SECONDS = 10
@@ -22,6 +23,13 @@ _FIGURES = {
     "val/f1": ("best F1", "targets, validation chips"),
     "chips_per_second": ("speed", "chips/s"),
 }
+
+
+def update(context: RoundContext, steps_per_epoch: int) -> None:
+    """Write the page of the training of a round, see `write`."""
+    paths, settings = context.paths, context.config.training
+    metrics = paths.training_log.metrics_so_far()
+    write(paths, settings, metrics, steps_per_epoch, context.epochs)
 
 
 def write(

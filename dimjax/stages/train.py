@@ -82,7 +82,7 @@ def run(context: RoundContext) -> None:
                 figures = _log_epoch(setup, trained, rate)
                 for name, value in figures.items():
                     board.add_scalar(name, value, epoch)
-                _draw_curves(setup)
+                live.update(context, steps_per_epoch=len(_order(setup, epoch)))
                 description = setup.detector.description
                 checkpoints.keep_best(best, log.metrics_so_far(), state, description)
                 if epoch == context.epochs - 1:
@@ -278,15 +278,6 @@ def _log_epoch(setup: _Training, trained: PartialEpoch, rate: float) -> dict[str
     f1 = f", F1 {figures['val/f1']:.3f}" if "val/f1" in figures else ""
     say(f"epoch {epoch + 1}/{epochs}: loss {figures['train/total']:.3f}{val}{f1}")
     return figures
-
-
-def _draw_curves(setup: _Training) -> None:
-    """Write the page that shows the training as it runs."""
-    context = setup.context
-    steps_per_epoch = len(_order(setup, 0))
-    metrics = context.paths.training_log.metrics_so_far()
-    settings = context.config.training
-    live.write(context.paths, settings, metrics, steps_per_epoch, context.epochs)
 
 
 def _validate(setup: _Training, state: train_state.TrainState) -> dict[str, float]:
