@@ -1,5 +1,6 @@
 import importlib
 import os
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -16,13 +17,19 @@ os.environ.setdefault(
 )
 
 # Programs are compiled once for all tests of a worker and the processes that they start.
-_compiled = tempfile.TemporaryDirectory(prefix="dimjax-tests-")
-os.environ["JAX_COMPILATION_CACHE_DIR"] = _compiled.name
+_compiled = tempfile.mkdtemp(prefix="dimjax-tests-")
+os.environ["JAX_COMPILATION_CACHE_DIR"] = _compiled
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.1"
 
 # The first example of a property compiles, and machines that run tests are often busy.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
+
+
+def pytest_unconfigure():
+    """Remove the compiled programs; processes that a test forks do not come here."""
+    shutil.rmtree(_compiled, ignore_errors=True)
+
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))  # for main.py and configs
@@ -56,11 +63,6 @@ SECONDS = {
 def pytest_collection_modifyitems(items):
     """Order the files by the time that they take; see --no-loadscope-reorder in the Makefile."""
     items.sort(key=lambda item: -SECONDS.get(item.path.stem, 0))
-
-
-def pytest_unconfigure():
-    """Remove the compiled programs: workers end without the usual clean-up of a process."""
-    _compiled.cleanup()
 
 
 def tiny_config():
