@@ -84,7 +84,7 @@ def test_a_detector_names_tracks_by_the_models_of_its_training(context, detector
     accepted = accepted.merge(labels, on=["frame", "x", "y"], suffixes=("", "_of_label"))
     assert len(accepted) > 0.9 * len(labels)
     assert (accepted.category == accepted.category_of_label).mean() > 0.95
-    assert accepted.columns[7:10].tolist() == ["score", "track", "detected"]
+    assert accepted.columns[7:11].tolist() == ["score", "track", "object_score", "detected"]
     points = detector.link(detections).points
     assert (points.reason != "").all() and set(points.category) == set(LOW)
 

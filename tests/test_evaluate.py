@@ -103,7 +103,7 @@ def test_tracks_have_a_threshold_of_their_own(evaluated):
 def test_tracks_are_linked_in_the_frame_of_the_scene(evaluated, monkeypatch, camera_motion):
     """Seen by a shaking camera, a target is a track only once the motion is taken out."""
     shake = np.random.default_rng(0).integers(-30, 30, (8, 2))
-    monkeypatch.setattr("dimjax.runs.context.camera_shifts", lambda _: shake.astype(float))
+    monkeypatch.setattr("dimjax.data.camera.camera_shifts", lambda _: shake.astype(float))
     table = flight(lambda t: shake[t], score=0.9)
     table.loc[table.frame == 4, "category"] = "interference"  # which its track outvotes
     labels = table.assign(category="target", track="t", source="truth")

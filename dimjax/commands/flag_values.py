@@ -51,9 +51,6 @@ REVIEWER = flags.DEFINE_string("reviewer", None, "review, items: your name.")
 FINISHED = flags.DEFINE_bool("finished", False, "items: decide unchanged items as they are.")
 PORT = flags.DEFINE_integer("port", 0, "review: port on this machine; 0: a free one.", 0)
 
-for _name in ("input", "output"):  # --input=$UNSET would be the current folder
-    flags.register_validator(_name, lambda path: path != "", "it must be a path, not empty")
-
 PROGRAM = Path(sys.argv[0]).name  # subject of errors
 
 _SAVED = Path(__file__).parents[1] / "runs" / "saved_config.py"
