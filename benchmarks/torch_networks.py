@@ -14,10 +14,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from dimjax.detection.detector import create_model, input_channels
 from dimjax.models import OUTPUTS
 from dimjax.models.backbones import darknet, efficientnet, googlenet, mobilenet, resnet, squeezenet
 from dimjax.models.layers import scaled_channels, stages_up_to
-from dimjax.training.inputs import CHANNELS, skipped_channels
 
 _leaky_relu = partial(F.leaky_relu, negative_slope=0.1)
 _max_pool = partial(F.max_pool2d, kernel_size=3, stride=2, padding=1)
@@ -26,7 +26,7 @@ _max_pool = partial(F.max_pool2d, kernel_size=3, stride=2, padding=1)
 def torch_detector(description: dict, variables: dict) -> nn.Module:
     """Create the network of a description with these variables, in evaluation mode."""
     width, stride = description["width"], description["output_stride"]
-    skipped = skipped_channels(description["input"])
+    skipped = create_model(description).skipped_channels
     head_channels = variables["params"]["outputs"]["kernel"].shape[2] - 2 * skipped
     make = {
         "darknet19": _DarkNet19,
@@ -36,7 +36,7 @@ def torch_detector(description: dict, variables: dict) -> nn.Module:
         "mobilenet": _MobileNet,
         "efficientnet_b0": partial(_EfficientNetB0, context_px=description["context_px"]),
     }[description["backbone"]]
-    backbone = make(CHANNELS[description["input"]], width, stride)
+    backbone = make(input_channels(description), width, stride)
     network = _Detector(backbone, head_channels, stride, skipped)
     _load(network, variables)
     return network.eval()

@@ -21,6 +21,10 @@ VARIANTS = {  # keys that differ from the sky's configuration
     "sequence": {"model.input": "sequence"},
     "single+evidence": {"model.input": "single+evidence"},
     "difference+evidence": {"model.input": "difference+evidence"},
+    "difference+evidence, one band": {
+        "model.input": "difference+evidence",
+        "evidence.slow_stride": 0,
+    },
     "sequence+evidence": {"model.input": "sequence+evidence"},
     "difference+evidence, stride 4": {
         "model.input": "difference+evidence",
@@ -36,6 +40,7 @@ SIZES = {  # further keys
         "sky.settings.height": 64,
         "sky.settings.width": 96,
         "sky.settings.snr": (8.0, 15.0),
+        "evidence.slow_stride": 0,  # the sequences are shorter than a second window
         "chips.chip_px": 32,
         "model.width": 0.25,
         "training.epochs": 4,

@@ -41,9 +41,9 @@ def noise_places(config: EvidenceConfig, windows: int, side: int) -> float:
       windows: Number of windows of noise.
       side: Height and width of their frames, pixels.
     """
-    times = window_of(config.frames, 2 * config.frames, config).times
+    window = window_of(config.frames, 2 * config.frames, config)
     shape, zero = (config.frames, side, side), np.zeros(1, np.float32)
-    bank = jax.jit(lambda noise: window_evidence(noise, zero, zero + 1, times, config)[0])
+    bank = jax.jit(lambda noise: window_evidence(noise, zero, zero + 1, window, config)[0])
     strengths = [
         np.asarray(
             find_peaks(bank(jax.random.normal(jax.random.key(k), (1, *shape))), 200).strength

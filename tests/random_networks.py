@@ -6,8 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from dimjax.detection.detector import create_model, make_detector
-from dimjax.training.inputs import CHANNELS
+from dimjax.detection.detector import create_model, input_channels, make_detector
 
 
 def shapes_of(model, x):
@@ -41,7 +40,7 @@ def random_detector(backbone="darknet19", seed=0, **changes):
         **changes,
     }  # fmt: skip
     model = create_model(description)
-    images = jnp.zeros((1, 32, 32, CHANNELS[description["input"]]))
+    images = jnp.zeros((1, 32, 32, input_channels(description)))
     variables = random_variables(model, images, seed)
     # Sizes are exponents, which are small in a trained network.
     variables["params"]["outputs"]["kernel"] *= 0.1

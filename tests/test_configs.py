@@ -13,12 +13,11 @@ import jax.numpy as jnp
 import pytest
 from ml_collections import config_dict
 
-from dimjax.detection.detector import create_model
+from dimjax.detection.detector import create_model, input_channels
 from dimjax.errors import InputError
 from dimjax.runs.config_rules import check
 from dimjax.stages import rounds
 from dimjax.stages.train import describe
-from dimjax.training.inputs import CHANNELS
 
 ROOT = Path(__file__).parent.parent
 
@@ -55,7 +54,7 @@ BACKBONES = ("darknet19", "resnet18", "googlenet", "squeezenet", "mobilenet", "e
 def test_all_24_cells_have_the_same_grid(backbone, chip_px):
     config = get_config("backbone", f"{backbone},{chip_px}")
     model = create_model(describe(config))
-    images = jnp.zeros((1, chip_px, chip_px, CHANNELS[config.model.input]))
+    images = jnp.zeros((1, chip_px, chip_px, input_channels(describe(config))))
     outputs = jax.eval_shape(
         lambda key: model.init_with_output(key, images, train=False)[0], jax.random.key(0)
     )

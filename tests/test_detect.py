@@ -163,7 +163,7 @@ def test_export_writes_both_formats_and_what_they_take(tiny_run, tmp_path, capsy
     assert sorted(p.name for p in output.iterdir() if p.suffix != ".sha256") == names
     record = json.loads((output / "detector.json").read_text())
     assert record["inputs"]["frames"]["shape"] == ["B", 4, "H", "W"]
-    assert set(record["outputs"]) == {"boxes", "score", "category", "strength"}
+    assert set(record["outputs"]) == {"boxes", "score", "category", "signals"}
     assert record["detector"]["threshold"].keys() == {"target", "interference", "anything"}
     assert all(value < 1e-4 for value in record["greatest_difference"].values())
     assert "detector.onnx: equals the detector within" in capsys.readouterr().out

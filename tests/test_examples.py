@@ -175,7 +175,7 @@ def full_frame(folder, name, t):
     scale, window = measure_scale(sequence), window_of(t, LENGTH, SETTINGS)
     frames = np.stack([sequence.frame(k) for k in window.frames])[None]
     level, sigma = (np.array([value]) for value in scale)
-    evidence = window_evidence(frames, level, sigma, window.times, SETTINGS)[0]
+    evidence = window_evidence(frames, level, sigma, window, SETTINGS)[0]
     return sequence.clip(t, 1), scale, np.asarray(evidence)
 
 

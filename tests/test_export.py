@@ -47,7 +47,7 @@ def test_all_backbones_are_exported_to_both_formats(backbone, tmp_path):
 def _check_operators(graph, backbone):
     """The graph has no operators that layers in another form would add."""
     kinds = [node.op_type for node in graph.node]
-    assert kinds.count("Transpose") == 1  # of the boxes
+    assert kinds.count("Transpose") == 2  # of the boxes and the signals
     assert not {"BatchNormalization", "Where", "Slice", "Einsum", "MatMul"} & set(kinds)
     depthwise = {"mobilenet": 5, "efficientnet_b0": 5}.get(backbone, 0)
     groups = [a.i for node in graph.node for a in node.attribute if a.name == "group"]
@@ -185,7 +185,10 @@ EVIDENCE = EvidenceConfig(frames=4, stride=2, speed_px=2.5, box_px=15)
 
 def _with_evidence(mode="difference", **changes):
     settings = EVIDENCE._replace(**changes)
-    rescoring = {"target": [-1.0, 0.8, 0.4], "interference": [0.3, 1.2, 0.1]}
+    rescoring = {
+        "target": [-1.0, 0.8, 0.1, 0.4, -0.9, 1.1],
+        "interference": [0.3, 0.2, 1.2, -0.1, 0.5, 0.7],
+    }
     return random_detector(
         input=f"{mode}+evidence", evidence=settings._asdict(), rescoring=rescoring
     )
@@ -241,6 +244,7 @@ def test_a_stablehlo_file_computes_the_evidence_from_its_window(tmp_path):
     [
         ("sequence", {"frames": 9, "stride": 1, "reference": "first", "box_px": 20}),
         ("single", {"frames": 5, "reference": "last", "sigma_px": 0.7, "clip_sigmas": 3.0}),
+        ("difference", {"frames": 5, "stride": 2, "slow_stride": 3, "slow_speed_px": 1.2}),
     ],
 )
 def test_settings_of_the_evidence_are_exported(mode, changes, tmp_path):

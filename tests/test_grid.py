@@ -7,7 +7,7 @@ import pytest
 
 from dimjax.coordinates import encode
 from dimjax.detection.grid import Detections, decode, suppress, tiled_frame, whole_frame
-from dimjax.detection.rescoring import strength_at
+from dimjax.detection.rescoring import signals_of, surroundings
 from dimjax.models import create_detector
 
 
@@ -33,7 +33,7 @@ def test_every_other_detection_of_a_chain_is_kept():
     # 0, 3, 6 pixels: the first suppresses the second, which then does not suppress the third.
     boxes = jnp.array([[[0.0, 0, 3, 3], [3.0, 0, 3, 3], [6.0, 0, 3, 3]]])
     detections = Detections(
-        boxes, jnp.array([[0.9, 0.8, 0.7]]), jnp.array([[0, 1, 0]]), jnp.zeros((1, 3))
+        boxes, jnp.array([[0.9, 0.8, 0.7]]), jnp.array([[0, 1, 0]]), jnp.zeros((1, 3, 5))
     )
     score = suppress(detections, radius_px=4.0).score[0]
     np.testing.assert_allclose(score, [0.9, 0.0, 0.7])
@@ -42,35 +42,63 @@ def test_every_other_detection_of_a_chain_is_kept():
 @pytest.mark.parametrize(("distance", "kept"), [(3.99, False), (4.0, True)])
 def test_duplicates_are_suppressed_within_the_radius(distance, kept):
     boxes = jnp.array([[[10.0, 20.0, 3, 3], [10.0, 20.0 + distance, 3, 3]]])
-    detections = Detections(boxes, jnp.array([[0.9, 0.8]]), jnp.array([[0, 0]]), jnp.zeros((1, 2)))
+    detections = Detections(
+        boxes, jnp.array([[0.9, 0.8]]), jnp.array([[0, 0]]), jnp.zeros((1, 2, 5))
+    )
     score = suppress(detections, radius_px=4.0).score[0]
     np.testing.assert_allclose(score, [0.9, 0.8 if kept else 0.0])
 
 
-RESCORING = {"target": [-4.0, 1.0, 0.5], "interference": [0.0, 1.0, 0.0]}
+# Intercept; log odds of the scores of target and interference; strength; clutter and its spread.
+RESCORING = {
+    "target": [-4.0, 1.0, 0.0, 0.5, -1.0, 0.5],
+    "interference": [0.0, 0.0, 1.0, 0.0, 0.0, 0.0],
+}
 
 
-def test_scores_follow_from_the_network_and_the_strength_of_the_evidence():
+def test_scores_follow_from_the_network_and_the_evidence_around():
     boxes = [[13.5, 40.25, 3.0, 2.0], [61.0, 3.5, 4.0, 5.0], [30.0, 20.0, 3.0, 3.0]]
     logits = [[0.0, 20.0, -20.0], [1.0, -20.0, 20.0], [-5.0, 20.0, -20.0]]
-    evidence = np.full((1, 48, 64, 4), 2.0, np.float32)
+    evidence = np.full((1, 48, 64, 4), 4.0, np.float32)
     evidence[0, 43, 10, 1] = 8.0  # a dark path, 3 px from the first box
     evidence[0, 20, 30, 0] = 30.0  # at the third box, whose score is below 0.01
     outputs = _grid(boxes, logits, (6, 8), 8)
     detections = decode(outputs, 8, 3, jnp.asarray(evidence), RESCORING)
-    expected = 1 / (1 + np.exp([-1.0, 4.0 - 0.5 * 8.0]))
+    # The box of 13x13 cells holds all 48 round one of them, and those of 7 columns round the other.
+    calm = np.array([[40], [46]])
+    clutter = (calm * 4 + 8 + 30) / (calm + 2)
+    spread = np.sqrt((calm * 16 + 64 + 900) / (calm + 2) - clutter**2)
+    found = detections.signals[0, :2, 2:]
+    np.testing.assert_allclose(found[:, :1], [[4], [8]])
+    np.testing.assert_allclose(found[:, 1:], np.concatenate([clutter, spread], 1), rtol=1e-5)
+    clutter, spread = clutter[1, 0], spread[1, 0]
+    odds = -4.0 + 0.5 * 8.0 - (clutter - 4.2) + 0.5 * (min(spread, 2.0) - 0.4)
+    expected = 1 / (1 + np.exp([-1.0, -odds]))
     np.testing.assert_allclose(detections.score[0], [*expected, 0.0], rtol=1e-4)
-    np.testing.assert_allclose(detections.strength[0, :2], [2.0, 8.0])
     assert detections.category[0, :2].tolist() == [1, 0]
-    evidence[0, 43, 10, 1], evidence[0, 44, 13, 1] = 2.0, 8.0  # 4 px from it
-    assert decode(outputs, 8, 2, jnp.asarray(evidence)).strength[0].tolist() == [2.0, 2.0]
+    evidence[0, 43, 10, 1], evidence[0, 44, 13, 1] = 4.0, 8.0  # 4 px from it
+    others = decode(outputs, 8, 2, jnp.asarray(evidence))
+    assert others.signals[0, :, 2].tolist() == [4.0, 4.0]
+
+
+def test_the_category_is_the_more_probable_one():
+    outputs = _grid([[20.0, 20.0, 3.0, 3.0]], [[20.0, 0.0, 1.0]], (6, 8), 8)
+    evidence = np.full((1, 48, 64, 4), 4.2, np.float32)
+    assert decode(outputs, 8, 1, jnp.asarray(evidence), RESCORING).category[0, 0] == 1
+    evidence[0, 20, 20, 0] = 12.0  # strong evidence of a target: -4 + 0.5 * 9 > ... of interference
+    weights = RESCORING | {"target": [-3.0, 1.0, 0.0, 0.5, 0.0, 0.0]}
+    detections = decode(outputs, 8, 1, jnp.asarray(evidence), weights)
+    assert detections.category[0, 0] == 0
+    np.testing.assert_allclose(detections.score[0, 0], 1 / (1 + np.exp(-1.5)), rtol=1e-5)
 
 
 def test_evidence_beyond_the_border_of_a_frame_is_that_on_it():
     evidence = np.zeros((1, 20, 30, 4), np.float32)
     evidence[0, 19, 29, 0] = 7.0
     xy = jnp.array([[[29.5, 19.5], [33.0, 22.0], [-2.0, -5.0], [25.9, 19.0]]])
-    assert strength_at(jnp.asarray(evidence), xy)[0].tolist() == [7.0, 7.0, 0.0, 0.0]
+    signals = signals_of(jnp.zeros((1, 4, 2)), surroundings(jnp.asarray(evidence)), xy)
+    assert signals[0, :, 2].tolist() == [7.0, 7.0, 0.0, 0.0]
+    np.testing.assert_allclose(signals[0, :, 3], 7 / 12, rtol=1e-6)  # 3x4 cells, cut at the border
 
 
 @pytest.fixture(scope="module")

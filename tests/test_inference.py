@@ -45,7 +45,7 @@ def test_each_frame_has_the_detections_of_its_own_window(detector, sequence, tab
     for t, rows in table.groupby("frame"):
         window = window_of(t, LENGTH, SETTINGS)
         frames = np.stack([sequence.frame(k) for k in window.frames])[None]
-        evidence = window_evidence(frames, scale[:, 0], scale[:, 1], window.times, SETTINGS)
+        evidence = window_evidence(frames, scale[:, 0], scale[:, 1], window, SETTINGS)
         clip = sequence.clip(t, 1)[None]
         detections = jax.device_get(detector.detect(detector.variables, clip, scale, evidence))
         boxes, score = detections.boxes[0], detections.score[0]

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dimjax.training.inputs import (
-    CHANNELS,
+    MODES,
     add_noise,
+    channel_count,
     network_input,
     random_turns,
     skipped_channels,
@@ -46,8 +47,8 @@ def _evidence():
 def test_evidence_follows_the_channels_of_the_frames(mode):
     of_frames = network_input(*_clip(), mode)
     image = network_input(*_clip(), mode + "+evidence", _evidence())
-    assert image.shape == (1, 2, 3, CHANNELS[mode] + 4) and image.dtype == jnp.float32
-    assert CHANNELS[mode + "+evidence"] == image.shape[-1]
+    assert image.shape == (1, 2, 3, channel_count(mode, 0) + 4) and image.dtype == jnp.float32
+    assert channel_count(mode + "+evidence", 4) == image.shape[-1]
     np.testing.assert_array_equal(image[..., :-4], of_frames)
     expected = [2, 1, np.arcsinh(-2), np.arcsinh(3)]
     np.testing.assert_allclose(image[0, 1, 2, -4:], expected, rtol=1e-6)
@@ -57,16 +58,17 @@ def test_evidence_follows_the_channels_of_the_frames(mode):
 
 
 def test_the_bounded_channels_go_past_the_backbone():
-    assert [skipped_channels(mode) for mode in ("difference", "sequence", "single")] == [0, 0, 0]
-    assert skipped_channels("difference+evidence") == CHANNELS["difference+evidence"] == 7
-    assert skipped_channels("sequence+evidence") == skipped_channels("single+evidence") == 4
+    for mode, count in (("difference", 7), ("sequence", 4), ("single", 4)):
+        assert skipped_channels(mode, 4) == 0 and channel_count(mode, 4) == channel_count(mode, 0)
+        assert skipped_channels(f"{mode}+evidence", 4) == count
+        assert skipped_channels(f"{mode}+evidence", 6) == count + 2
 
 
 def test_a_chip_and_the_frame_have_the_same_input_at_the_same_position():
     frames = jax.random.randint(jax.random.key(0), (1, 4, 40, 56), 0, 16383).astype(jnp.uint16)
     scale = jnp.array([[8000.0, 7.0]])
     evidence = jax.random.normal(jax.random.key(1), (1, 40, 56, 4))
-    for mode in CHANNELS:
+    for mode in MODES:
         frame = network_input(frames, scale, mode, evidence)[:, 8:24, 16:32]
         chip = frames[..., 8:24, 16:32], scale, mode, evidence[:, 8:24, 16:32]
         np.testing.assert_array_equal(frame, network_input(*chip))

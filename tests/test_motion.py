@@ -233,6 +233,23 @@ def test_evidence_of_a_sequence_peaks_at_the_target_in_all_its_frames():
     assert t == 10
 
 
+def test_a_second_band_shows_targets_that_hardly_move():
+    frames = np.random.default_rng(0).normal(1000, 4, (24, 40, 48))
+    rows, columns = np.mgrid[:40, :48]
+    for t in range(24):
+        frames[t] += 24 * np.exp(-((columns - 18 - 0.3 * t) ** 2 + (rows - 20) ** 2) / 2)
+    sequence = as_sequence(np.rint(frames).astype(np.uint16))
+    settings = EvidenceConfig(speed_px=2.0, slow_stride=3)
+    (both,) = evidence_of(sequence, Scale(1000, 4), settings, [12])
+    (main,) = evidence_of(sequence, Scale(1000, 4), settings._replace(slow_stride=0), [12])
+    assert both.shape == (40, 48, 6) and main.shape == (40, 48, 4)
+    np.testing.assert_array_equal(both[..., :4], main)
+    slow = np.asarray(both[..., 4])
+    row, column = np.unravel_index(slow.argmax(), slow.shape)
+    assert abs(row - 20) <= 1 and abs(column - 21.6) <= 1
+    assert slow.max() > 10 > 8 > np.asarray(main[18:23, 18:26, 0]).max()
+
+
 def test_the_local_contrast_is_that_of_the_pixels_around():
     frame = np.full((9, 12), 1000, np.uint16)
     frame[4, 5], frame[0, 11] = 1050, 1025
@@ -243,15 +260,18 @@ def test_the_local_contrast_is_that_of_the_pixels_around():
     assert contrast[8, 0] == pytest.approx(0, abs=1e-5)
 
 
+@pytest.mark.parametrize("slow_stride", [0, 3])
 @pytest.mark.parametrize("reference", ["first", "middle", "last"])
-def test_a_sequence_and_a_batch_of_windows_give_the_same_maps(reference):
-    settings = EvidenceConfig(frames=4, stride=2, speed_px=2.0, reference=reference)
+def test_a_sequence_and_a_batch_of_windows_give_the_same_maps(reference, slow_stride):
+    settings = EvidenceConfig(
+        frames=3, stride=2, speed_px=2.0, reference=reference, slow_stride=slow_stride
+    )
     frames = sky(9, 33, 41)
     maps = list(evidence_of(as_sequence(frames), Scale(1000, 4), settings))
     for t, evidence in enumerate(maps):
         window = window_of(t, 9, settings)
         scale = np.array([1000.0]), np.array([4.0])
-        batch = window_evidence(frames[None, window.frames], *scale, window.times, settings)
+        batch = window_evidence(frames[None, window.frames], *scale, window, settings)
         np.testing.assert_allclose(evidence, batch[0], rtol=1e-4, atol=1e-4)
 
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from dimjax.errors import InputError
 from dimjax.motion import EvidenceConfig, window_of
 from dimjax.motion.settings import check
+from dimjax.motion.windows import inner_window
 
 
 @given(
@@ -55,3 +56,18 @@ def test_a_sequence_that_is_too_short_is_an_error():
 def test_settings_out_of_range_are_errors(changed, text):
     with pytest.raises(InputError, match=text):
         check(EvidenceConfig()._replace(**changed))
+
+
+def test_a_window_has_the_frames_of_both_bands():
+    settings = EvidenceConfig(frames=4, slow_stride=3)
+    window = window_of(6, 14, settings)
+    assert window.times.tolist() == [-6, -3, -2, -1, 0, 1, 3] and window.index == 4
+    assert window.times_of(0).tolist() == [-2, -1, 0, 1]
+    assert window.times_of(1).tolist() == [-6, -3, 0, 3]
+    # At the end of the sequence each band keeps its number of frames.
+    end = window_of(13, 14, settings)
+    assert end.times_of(0).tolist() == [-3, -2, -1, 0]
+    assert end.times_of(1).tolist() == [-9, -6, -3, 0]
+    assert inner_window(settings).times.tolist() == window.times.tolist()
+    with pytest.raises(InputError, match="evidence of 4 frames, stride 3, needs 12"):
+        window_of(0, 11, settings)

@@ -83,7 +83,7 @@ def test_frames_depend_on_the_seed_and_contain_moving_targets():
 
 
 def test_sums_of_residuals_rounded_to_another_step_are_left_out():
-    expected, step = np.zeros((1, 50, 40, 3)), 0.1
+    expected, step = np.zeros((1, 50, 40, 4)), 0.1
     other = expected + 2e-5
     assert max_evidence_difference(expected, other, step) == pytest.approx(2e-5)
     other[0, 3, :4, 0] = 0.1, -0.1, 0.2, 0.1  # 0.5 in all, of 4,000 * 1e-4 and one step
@@ -92,9 +92,11 @@ def test_sums_of_residuals_rounded_to_another_step_are_left_out():
     assert max_evidence_difference(expected, other, step) == pytest.approx(0.2)
 
 
-@pytest.mark.parametrize(("channel", "value"), [(0, 0.3), (0, 0.04), (2, 0.1), (1, np.nan)])
+@pytest.mark.parametrize(
+    ("channel", "value"), [(0, 0.3), (0, 0.04), (2, 0.1), (3, 0.1), (4, 0.3), (5, np.nan)]
+)
 def test_other_differences_of_evidence_count(channel, value):
-    expected = np.zeros((1, 50, 40, 3))
+    expected = np.zeros((1, 50, 40, 6))
     other = expected.copy()
     other[0, 3, 3, channel] = value
     difference = max_evidence_difference(expected, other, 0.1)

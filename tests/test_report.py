@@ -317,10 +317,14 @@ def test_round_robin_by_hand():
     assert examples.round_robin(table, "group", 9)["rank"].tolist() == [0, 3, 5, 1, 4, 2]
 
 
-def view_of(frames, mode):
+def config_with(mode, slow_stride=0):
     config = default.get_config()
-    config.model.input = mode
-    return NetworkView(as_sequence(frames, "a"), config)
+    config.model.input, config.evidence.slow_stride = mode, slow_stride
+    return config
+
+
+def view_of(frames, mode, slow_stride=0):
+    return NetworkView(as_sequence(frames, "a"), config_with(mode, slow_stride))
 
 
 def test_crops_show_what_the_network_saw_and_marks_at_their_position():
@@ -353,7 +357,11 @@ def test_crops_of_other_inputs_and_of_large_boxes():
     assert drawn.svg.count("<path") == 1  # the target is elsewhere in F2 to F4
     drawn = crops.draw_crops(view_of(frames, "single+evidence"), row, marks)
     assert drawn.names == ("F1", "bright", "dark", "residual", "contrast")
-    assert crops.column_heads("single+evidence").count("<text") == 5
+    assert crops.column_heads(config_with("single+evidence")).count("<text") == 5
+    frames = np.concatenate([frames, frames, frames[:4]])
+    drawn = crops.draw_crops(view_of(frames, "single+evidence", 3), row, marks)
+    assert drawn.names[-2:] == ("slow bright", "slow dark") and len(drawn.names) == 7
+    assert crops.column_heads(config_with("single+evidence", 3)).count("<text") == 7
 
 
 def test_detection_nearest_to_a_miss():

@@ -9,7 +9,7 @@ import pytest
 from conftest import tiny_config
 
 from dimjax.detection.detector import Detector
-from dimjax.detection.rescoring import fit_rescoring
+from dimjax.detection.rescoring import SIGNALS, fit_rescoring, probabilities
 from dimjax.runs import threshold_choice
 from dimjax.runs.context import RoundContext
 from dimjax.runs.threshold_choice import choose_thresholds, fitted_scores, with_new_scores
@@ -85,17 +85,34 @@ def test_the_score_model_is_fitted_to_labels_of_either_category(context, monkeyp
 def test_the_rescoring_is_fitted_to_each_category_where_there_is_evidence(context, monkeypatch):
     def detect(detector, sequence, frames):
         # The network gives all detections one score; only the evidence tells them apart.
-        return detections_of(sequence.name).assign(score=0.4, strength=[7.0, 4.0] * 8)
+        signals = dict.fromkeys(SIGNALS, 0.4) | {"strength": [7.0, 4.0] * 8, "clutter": 4.2}
+        return detections_of(sequence.name).assign(score=0.4, **signals)
 
     monkeypatch.setattr(threshold_choice, "detect_in_sequence", detect)
     chosen = choose_thresholds(context, Detector(None, None, DESCRIPTION, None))
-    assert chosen["rescoring"]["interference"] == [0.0, 1.0, 0.0]  # without labels, unchanged
     scored = with_new_scores(detect(None, SimpleNamespace(name="val"), None), chosen["rescoring"])
-    hit, false = scored.score[::2], scored.score[1::2]
-    assert hit.min() > 0.7 and false.max() < 0.35
-    assert false.max() < chosen["threshold"]["target"] <= hit.min()
+    hit, false = scored[scored.strength == 7.0], scored[scored.strength == 4.0]
+    # Without a label of interference, none is probable.
+    assert (hit.category == "target").all() and false.score.max() < 0.35
+    assert hit.score.min() > 0.7 and len(hit) == 8
+    of_targets = scored.score[scored.category == "target"]
+    assert chosen["threshold"]["target"] <= of_targets[scored.strength == 7.0].min()
 
 
 def test_few_labels_change_the_scores_little():
-    intercept, slope, weight = fit_rescoring(np.array([0.9]), np.array([6.0]), np.array([True]))
-    assert abs(intercept) < 0.5 and 0.9 < slope < 1.3 and 0 <= weight < 0.2
+    signals = np.array([[0.9, 0.05, 6.0, 4.2, 0.4]])
+    weights = fit_rescoring(signals, np.array([True]), "target")
+    np.testing.assert_allclose(weights, [0, 1, 0, 0, 0, 0], atol=0.5)
+    assert weights[3] >= 0
+
+
+def test_clutter_lowers_scores_where_it_makes_false_alarms():
+    generator = np.random.default_rng(0)
+    clutter = np.repeat([4.2, 5.5], 200)
+    is_true = generator.random(400) < np.where(clutter > 5, 0.1, 0.9)
+    signals = np.stack([np.full(400, v) for v in (0.5, 0.1, 6.0, 0.0, 0.4)], axis=-1)
+    signals[:, 3] = clutter
+    weights = fit_rescoring(signals, is_true, "target")
+    probability = np.asarray(probabilities(signals, [weights, weights]))[:, 0]
+    assert probability[0] == pytest.approx(0.9, abs=0.07)
+    assert probability[-1] == pytest.approx(0.1, abs=0.07)

@@ -146,11 +146,12 @@ def _features(config: DimTargetsConfig) -> tfds.features.FeaturesDict:
         return tfds.features.Tensor(shape=shape, dtype=dtype, doc=doc, encoding=encoding)
 
     window = (config.chip_px, config.chip_px)
-    doc = "Motion evidence of bright and of dark targets, residual of F1; noise sigmas."
-    evidence = {"evidence": tensor((*window, 4), np.float16, doc, "bytes")}
+    doc = "Motion evidence: the channels of dimjax.motion.evidence_of, noise sigmas."
+    count = _evidence_channels(config)
+    evidence = {"evidence": tensor((*window, count), np.float16, doc, "bytes")}
     return tfds.features.FeaturesDict(
         {
-            **({} if config.evidence is None else evidence),
+            **(evidence if count else {}),
             "id": tfds.features.Text(doc="ID of the chip, the same in all rounds and rebuilds."),
             "sequence": tfds.features.Text(doc="Name of the sequence."),
             "frame_number": scalar(np.int32, "Number of the reference frame F1, from 0."),
@@ -224,13 +225,21 @@ def _plan(config: DimTargetsConfig, folder: Folder, table: pd.DataFrame) -> pd.D
     return plan.sort_values(["sequence", "frame", "y0", "x0"], ignore_index=True)
 
 
+def _evidence_channels(config: DimTargetsConfig) -> int:
+    if config.evidence is None:
+        return 0
+    from dimjax.motion.settings import EvidenceConfig, channels  # loads JAX
+
+    return channels(EvidenceConfig(**config.evidence))
+
+
 def _shards(config: DimTargetsConfig, dl_manager) -> dict[str, list[Shard]]:
     """Make the shards of each split that has chips."""
     folder = _folder(config, dl_manager)
     table = _labels(config, folder)
     plan = _plan(config, folder, table)
-    maps = None
-    if config.evidence is not None:
+    maps, count = None, _evidence_channels(config)
+    if count:
         from dimjax.motion import EvidenceConfig, evidence_of  # loads JAX
 
         maps = functools.partial(evidence_of, settings=EvidenceConfig(**config.evidence))
@@ -243,6 +252,7 @@ def _shards(config: DimTargetsConfig, dl_manager) -> dict[str, list[Shard]]:
             config.stride,
             SHARD_BYTES,
             maps,
+            count,
         )
         for split in LABELLED_SPLITS
         if (plan.split == split).any()

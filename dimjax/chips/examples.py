@@ -41,7 +41,7 @@ class StoredPixels:
     """Frames or evidence on the disk, indexed like an array and read at each access.
 
     Attributes:
-      shape: (N, 4, h, w) or (N, h, w, 4).
+      shape: (N, 4, h, w) or (N, h, w, C).
       dtype: Type of a pixel.
       nbytes: Size of all pixels in memory, bytes.
     """
@@ -80,7 +80,7 @@ class Examples(NamedTuple):
     scale: np.ndarray  # [N, 2] float32 level and noise sigma of the sequence, grey levels
     boxes: np.ndarray  # [N, M, 4] float32 x, y, w, h, pixels; 0 for no label
     category: np.ndarray  # [N, M] int8, 0 target, 1 interference, -1 no label
-    evidence: np.ndarray | StoredPixels | None = None  # [N, h, w, 4] float16, noise sigmas
+    evidence: np.ndarray | StoredPixels | None = None  # [N, h, w, C] float16, noise sigmas
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -249,7 +249,7 @@ def _frames(features, shape: tuple[int, int, int]) -> np.ndarray:
 
 
 def _evidence(features, shape: tuple[int, int, int]) -> np.ndarray:
-    """Return the motion evidence [h, w, 4] float16 of a record."""
+    """Return the motion evidence [h, w, C] float16 of a record."""
     return np.frombuffer(_values(features, "evidence")[0], np.float16).reshape(shape)
 
 

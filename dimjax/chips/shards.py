@@ -26,9 +26,9 @@ from dimjax.data.sequences import Sequence
 from dimjax.progress import bar
 
 _BYTES_PER_PIXEL = 2 + 3 * 4  # frame and difference
-_EVIDENCE_BYTES_PER_PIXEL = 4 * 2
+_EVIDENCE_BYTES = 2  # of a channel of a pixel
 
-# (sequence, scale, reference frames in ascending order) -> evidence maps [H, W, 4], noise sigmas
+# (sequence, scale, reference frames in ascending order) -> evidence maps [H, W, C], noise sigmas
 EvidenceOf = Callable[[Sequence, Scale, Iterable[int]], Iterator[np.ndarray]]
 
 
@@ -78,6 +78,7 @@ def make_shards(
     stride: int,
     max_bytes: int,
     evidence_of: EvidenceOf | None = None,
+    evidence_channels: int = 0,
 ) -> list[Shard]:
     """Divide a plan into shards.
 
@@ -90,8 +91,9 @@ def make_shards(
       max_bytes: Largest size of a shard's examples before compression.
       evidence_of: Computes the motion evidence, e.g. dimjax.motion.evidence_of with its settings;
         None for examples without it.
+      evidence_channels: Channels of its maps.
     """
-    bytes_per_pixel = _BYTES_PER_PIXEL + (_EVIDENCE_BYTES_PER_PIXEL if evidence_of else 0)
+    bytes_per_pixel = _BYTES_PER_PIXEL + _EVIDENCE_BYTES * evidence_channels
     chips_per_shard = max(1, max_bytes // (chip_px**2 * bytes_per_pixel))
     by_sequence = dict(tuple(labels.groupby("sequence")))
     shards = []

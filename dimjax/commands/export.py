@@ -19,7 +19,9 @@ from dimjax.atomic_files import exclusive_lock, write_text
 from dimjax.commands.results import check_outside, check_unoccupied
 from dimjax.data.label_writing import check_form, write_labels
 from dimjax.data.listing import locations, natural_key
+from dimjax.detection.rescoring import SIGNALS
 from dimjax.export import detector_files
+from dimjax.motion.windows import inner_window
 from dimjax.progress import counted, say
 from dimjax.runs.context import RoundContext
 from dimjax.runs.run import Run, load
@@ -43,15 +45,14 @@ _INPUTS = {
     },
 }
 _WINDOW = {
-    "shape": ["B", "frames", "H", "W"],
+    "shape": ["B", "N", "H", "W"],
     "dtype": "float32",
     "meaning": "Only of detector.onnx and detector.stablehlo: the evidence window of each clip, "
-    "raw grey levels in the order of time. Frames are `stride` of detector.evidence apart, and F1 "
-    "is at the place that its `reference` names: first, middle (frames // 2, from 0) or last. The "
-    "clips of a sequence whose windows would begin before or end after it need network.onnx.",
+    "raw grey levels of the frames at `times` from F1. The clips of a sequence whose windows would "
+    "begin before or end after it need network.onnx.",
 }
 _EVIDENCE = {
-    "shape": ["B", "H", "W", 3],
+    "shape": ["B", "H", "W", "C"],
     "dtype": "float32",
     "meaning": "Input of network.onnx, and output of the other files: the motion evidence of F1, "
     "in noise sigmas (dimjax.motion.evidence_of). In dimjax it takes a CPU a sixth of the time "
@@ -71,24 +72,26 @@ _OUTPUTS = {
         "output_stride.",
     },
     "category": {"shape": ["B", "K"], "dtype": "int32", "meaning": "Index into categories."},
-    "strength": {
-        "shape": ["B", "K"],
+    "signals": {
+        "shape": ["B", "K", len(SIGNALS)],
         "dtype": "float32",
-        "meaning": "Motion evidence within 3 pixels, noise sigmas; 0 without motion evidence.",
+        "names": [*SIGNALS],
+        "meaning": "Scores of the network for both categories; and, 0 without motion evidence: its "
+        "strength within 3 pixels, and mean and spread of its maxima around, noise sigmas.",
     },
 }
 _USE = {
     "detector.onnx": "session = onnxruntime.InferenceSession('detector.onnx'); "
-    "boxes, score, category, strength = session.run(None, {'frames': frames, 'scale': scale})",
+    "boxes, score, category, signals = session.run(None, {'frames': frames, 'scale': scale})",
     "detector.stablehlo": "call = jax.export.deserialize(bytearray(open('detector.stablehlo', 'rb')"
     ".read())).call; found = call(frames, scale); found['boxes'], found['score']",
 }
 _USE_WITH_EVIDENCE = {
     "network.onnx": "Fastest: session = onnxruntime.InferenceSession('network.onnx'); boxes, score,"
-    " category, strength = session.run(None, {'frames': frames, 'scale': scale, "
+    " category, signals = session.run(None, {'frames': frames, 'scale': scale, "
     "'evidence': evidence})",
     "detector.onnx": "Without dimjax: session = onnxruntime.InferenceSession('detector.onnx'); "
-    "boxes, score, category, strength, evidence = session.run(None, {'frames': frames, "
+    "boxes, score, category, signals, evidence = session.run(None, {'frames': frames, "
     "'scale': scale, 'window': window})",
     "detector.stablehlo": "call = jax.export.deserialize(bytearray(open('detector.stablehlo', 'rb')"
     ".read())).call; found = call(frames, scale, window); found['boxes'], found['evidence']",
@@ -139,7 +142,8 @@ def _write_all(trained: Run, output: Path) -> None:
     inputs, use, differences = _INPUTS, _USE, {}
     with_evidence = trained.detector.evidence is not None
     if with_evidence:
-        inputs = _INPUTS | {"window": _WINDOW, "evidence": _EVIDENCE}
+        times = inner_window(trained.detector.evidence).times.tolist()
+        inputs = _INPUTS | {"window": _WINDOW | {"times": times}, "evidence": _EVIDENCE}
         use = _USE_WITH_EVIDENCE
     for name, write in _writers(with_evidence).items():
         differences[name] = write(trained.detector, output / name)

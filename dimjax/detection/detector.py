@@ -15,13 +15,15 @@ import jax.numpy as jnp
 import pandas as pd
 
 from dimjax.detection.grid import Detections, decode, suppress, tiled_frame, whole_frame
+from dimjax.detection.rescoring import SIGNALS
 from dimjax.evaluation.thresholds import accepted
 from dimjax.models import create_detector
 from dimjax.models.batch_norm_fusion import apply_fused
 from dimjax.motion import EvidenceConfig
+from dimjax.motion.settings import channels
 from dimjax.tracks import APPEARANCE, Shifts, Tracks, link, linking_of, score
 from dimjax.training import checkpoints
-from dimjax.training.inputs import CHANNELS, network_input, skipped_channels
+from dimjax.training.inputs import channel_count, network_input, skipped_channels
 
 
 class Detector(NamedTuple):
@@ -30,14 +32,13 @@ class Detector(NamedTuple):
     model: nn.Module
     variables: Any  # {"params": ..., "batch_stats": ...}
     description: dict  # plain values that are saved in each checkpoint; see dimjax.stages.train
-    # (variables, frames [B, 4, H, W], scale [B, 2], evidence [B, H, W, 4] or None) -> Detections
+    # (variables, frames [B, 4, H, W], scale [B, 2], evidence [B, H, W, C] or None) -> Detections
     detect: Callable
 
     @property
     def evidence(self) -> EvidenceConfig | None:
         """Settings of the motion evidence that the network needs, None if it needs none."""
-        settings = self.description["evidence"]
-        return None if settings is None else EvidenceConfig(**settings)
+        return _evidence_settings(self.description)
 
     def link(
         self, detections: pd.DataFrame, shifts: Shifts | None = None, causal: bool = False
@@ -59,13 +60,18 @@ class Detector(NamedTuple):
         """
         table = accepted(score(tracks), self.thresholds_of(tracks))
         table = table.drop(
-            columns=["strong", "target_probability", "strength", *APPEARANCE], errors="ignore"
+            columns=["strong", "target_probability", *SIGNALS, *APPEARANCE], errors="ignore"
         )
         return table.sort_values(["sequence", "frame"], kind="stable", ignore_index=True)
 
     def thresholds_of(self, tracks: Tracks) -> dict[str, float]:
         """Return the threshold of each category for the scores that tracks support."""
         return self.description["causal_threshold" if tracks.causal else "track_threshold"]
+
+
+def input_channels(description: dict) -> int:
+    """Return the number of channels of the network's input."""
+    return channel_count(description["input"], _evidence_channels(description))
 
 
 def create_model(description: dict) -> nn.Module:
@@ -75,7 +81,7 @@ def create_model(description: dict) -> nn.Module:
         width=description["width"],
         output_stride=description["output_stride"],
         context_px=description["context_px"],
-        skipped_channels=skipped_channels(description["input"]),
+        skipped_channels=skipped_channels(description["input"], _evidence_channels(description)),
         dtype=jnp.bfloat16 if description["bf16"] else jnp.float32,
     )
 
@@ -130,7 +136,17 @@ def count_parameters(detector: Detector) -> int:
     return sum(values.size for values in jax.tree.leaves(detector.variables["params"]))
 
 
+def _evidence_settings(description: dict) -> EvidenceConfig | None:
+    settings = description["evidence"]
+    return None if settings is None else EvidenceConfig(**settings)
+
+
+def _evidence_channels(description: dict) -> int:
+    settings = _evidence_settings(description)
+    return 0 if settings is None else channels(settings)
+
+
 def _variables_like(model: nn.Module, description: dict):
     side = 4 * description["output_stride"]
-    images = jnp.zeros((1, side, side, CHANNELS[description["input"]]))
+    images = jnp.zeros((1, side, side, input_channels(description)))
     return jax.eval_shape(lambda key: model.init(key, images, train=False), jax.random.key(0))

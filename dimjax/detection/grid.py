@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 
 from dimjax import coordinates
-from dimjax.detection.rescoring import rescored, strength_at
+from dimjax.detection.rescoring import probabilities, signals_of, surroundings
 
 
 class Detections(NamedTuple):
@@ -27,7 +27,7 @@ class Detections(NamedTuple):
     boxes: jax.Array  # [B, K, 4] x, y, w, h in pixels of the image
     score: jax.Array  # [B, K] confidence times probability of the category, or rescored, 0 to 1
     category: jax.Array  # [B, K] int32, 0 target, 1 interference
-    strength: jax.Array  # [B, K] motion evidence around it, noise sigmas; 0 without evidence
+    signals: jax.Array  # [B, K, 5] that its score follows from, see rescoring.SIGNALS
 
 
 def decode(
@@ -43,8 +43,8 @@ def decode(
       outputs: [B, h, w, 7] network outputs.
       stride: Output stride in pixels.
       max_detections: Number of detections of an image; if the grid has fewer cells, that number.
-      evidence: [B, H, W, 4] motion evidence of the images, None if there is none.
-      rescoring: Category -> coefficients of dimjax.detection.rescoring; None keeps the network's
+      evidence: [B, H, W, C] motion evidence of the images, None if there is none.
+      rescoring: Category -> weights of dimjax.detection.rescoring; None keeps the network's
         scores.
     """
     images, height, width, channels = outputs.shape
@@ -53,18 +53,13 @@ def decode(
     index = jnp.arange(count)
     boxes = coordinates.decode(cells[..., :4], *_rows_columns(index, width, images), stride)
     scores = jax.nn.sigmoid(cells[..., 4:5]) * jax.nn.sigmoid(cells[..., 5:])
-    score, category = scores.max(axis=-1), scores.argmax(axis=-1)
-    strength = jnp.zeros_like(score)
-    if evidence is not None:
-        strength = strength_at(evidence, boxes[..., :2])
+    around = None if evidence is None else surroundings(evidence)
+    signals = signals_of(scores, around, boxes[..., :2])
     if rescoring is not None:
-        from dimjax.data.labels import (
-            CATEGORIES,
-        )  # loads pandas, which the benchmark of a GPU may lack
-
-        of_category = jnp.array([rescoring[name] for name in CATEGORIES])[category]
-        score = rescored(score, strength, jnp.moveaxis(of_category, -1, 0))
-    return _strongest(Detections(boxes, score, category, strength), max_detections)
+        weights = [rescoring[name] for name in ("target", "interference")]
+        scores = probabilities(signals, weights)
+    score, category = scores.max(axis=-1), scores.argmax(axis=-1)
+    return _strongest(Detections(boxes, score, category, signals), max_detections)
 
 
 def _rows_columns(index: jax.Array, width: int, images: int) -> tuple[jax.Array, jax.Array]:
@@ -86,8 +81,8 @@ def _strongest(cells: Detections, max_detections: int) -> Detections:
         rows = index if values.ndim == 2 else index[..., None]
         return jnp.take_along_axis(values, rows, axis=1, mode="clip")
 
-    boxes, category, strength = map(chosen, (cells.boxes, cells.category, cells.strength))
-    return Detections(boxes, score, category, strength)
+    boxes, category, signals = map(chosen, (cells.boxes, cells.category, cells.signals))
+    return Detections(boxes, score, category, signals)
 
 
 def suppress(detections: Detections, radius_px: float) -> Detections:

@@ -24,14 +24,14 @@ from dimjax.data.sequences import Sequence
 from dimjax.detection.clips import clips_of
 from dimjax.detection.detector import Detector
 from dimjax.detection.grid import Detections
-from dimjax.detection.rescoring import MIN_SCORE
+from dimjax.detection.rescoring import MIN_SCORE, SIGNALS
 from dimjax.motion import evidence_of
 from dimjax.tracks import measure_appearance
 from dimjax.training.chip_feed import Chips, Streamed
 from dimjax.training.inputs import check_length
 
 COLUMNS = ("sequence", "frame", "x", "y", "w", "h", "category", "score")
-_VALUES = ["x", "y", "w", "h", "category", "score", "strength"]
+_VALUES = ["x", "y", "w", "h", "category", "score", *SIGNALS]
 
 PIXELS_PER_CALL = 4 * 640 * 512
 
@@ -54,7 +54,7 @@ def detect_in_sequence(
       scale: Level and noise of the sequence; None measures them.
 
     Returns:
-      Table with COLUMNS, strength, if the detector uses motion evidence, and
+      Table with COLUMNS, SIGNALS, if the detector uses motion evidence, and
       dimjax.tracks.APPEARANCE: all detections with a score of at least 0.01, whatever the
       threshold. A repeated frame has those of the frame that it repeats, a flat frame has none.
     """
@@ -82,7 +82,7 @@ def detect_in_sequence(
     table = table[inside].reset_index(drop=True)
     stride = detector.description["stride"]
     if detector.evidence is None:
-        table = table.drop(columns="strength")
+        table = table.drop(columns=[*SIGNALS])
     appearance = measure_appearance(table, sequence, float(scale[1]), stride)
     return pd.concat([table, appearance], axis=1)
 
@@ -116,7 +116,7 @@ def detect_in_chips(
 def _evidence_batches(
     detector: Detector, sequence: Sequence, scale: Scale, batches: list[np.ndarray], size: int
 ) -> Iterator[jax.Array | None]:
-    """Yield the motion evidence [size, H, W, 4] of each batch, padded as its clips, or None."""
+    """Yield the motion evidence [size, H, W, C] of each batch, padded as its clips, or None."""
     if detector.evidence is None or not batches:
         yield from [None] * len(batches)
         return
@@ -143,14 +143,14 @@ def _one_ahead(calls: Iterable) -> Iterator:
 
 def _rows(detections: Detections, numbers: np.ndarray) -> pd.DataFrame:
     """Tabulate the detections of the first images of a batch; `numbers` are their frames."""
-    boxes, score, category, strength = jax.device_get(detections)
+    boxes, score, category, signals = jax.device_get(detections)
     image, k = np.nonzero(score[: len(numbers)] >= MIN_SCORE)
-    columns = [boxes[image, k], *(v[image, k, None] for v in (category, score, strength))]
+    columns = boxes[image, k], category[image, k, None], score[image, k, None], signals[image, k]
     return _table(numbers[image], np.concatenate(columns, axis=-1))
 
 
 def _concatenate(tables: list[pd.DataFrame], name: str) -> pd.DataFrame:
-    table = pd.concat([_table([], np.empty((0, 7))), *tables], ignore_index=True)
+    table = pd.concat([_table([], np.empty((0, len(_VALUES)))), *tables], ignore_index=True)
     table.insert(0, "sequence", pd.Series(name, index=table.index, dtype="str"))
     return table
 

@@ -64,7 +64,7 @@ class Stream:
         self._count = self._answered = 0
         self._detections: list[pd.DataFrame] = []
         self._names = _TrackNames(name)
-        window = 0 if self._evidence is None else self._evidence.frames * self._evidence.stride
+        window = 0 if self._evidence is None else min_length(self._evidence)
         self._back = max(4 * abs(self._stride), window)  # frames before one that it may need
 
     @property

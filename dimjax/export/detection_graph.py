@@ -2,26 +2,33 @@
 
 The arithmetic is that of dimjax.detection.grid and dimjax.detection.rescoring.
 
-    text = detection_text(description)      # grid, around -> boxes, score, category, strength
+    text = detection_text(description)      # grid, around -> boxes, score, category, signals
 """
 
 from string import Template
 
 from dimjax.data.labels import CATEGORIES
-from dimjax.detection.rescoring import EPSILON, MAX_STRENGTH, MIN_SCORE
+from dimjax.detection.rescoring import (
+    CALM,
+    CLUTTER_RANGE,
+    EPSILON,
+    MAX_STRENGTH,
+    MIN_SCORE,
+    SPREAD_RANGE,
+)
 from dimjax.training.inputs import uses_evidence
 
 # Cells of score 0 are added, because a small frame may have fewer cells than `max_detections`.
 _AFTER = """
 after (float[b, 7, gh, gw] grid$inputs) => (float[b, $count, 4] boxes, float[b, $count] score,
-    int32[b, $count] category, float[b, $count] strength)
+    int32[b, $count] category, float[b, $count, 5] signals)
 <int64[3] flat_cells = {0, 7, -1}, int64[6] added = {0, 0, 0, 0, 0, $count},
  float no_logit = {-1000},
  int64[2] location_logits = {4, 3}, int64[2] confidence_categories = {1, 2},
  int64[2] twos = {2, 2}, int64[1] count = {$count}, int64 passes = {$count}, bool yes = {1},
  int64[1] axis0 = {0}, int64[1] axis1 = {1}, int64[1] axis2 = {2}, int64[1] axis3 = {3},
- int64[3] four_times = {1, 4, 1}, float half = {0.5}, float zero = {0}, float cell_px = {$stride},
- int64 zero_whole = {0}, int64 one_whole = {1},
+ int64[3] four_times = {1, 4, 1}, int64[3] five_times = {1, 5, 1}, float half = {0.5},
+ float zero = {0}, float cell_px = {$stride}, int64 zero_whole = {0}, int64 one_whole = {1},
  float radius = {$radius}, int64 below = {-1}$initializers>
 {
     rows = Reshape(grid, flat_cells)
@@ -30,8 +37,6 @@ after (float[b, 7, gh, gw] grid$inputs) => (float[b, $count, 4] boxes, float[b, 
     odds = Sigmoid(logits)
     confidence, categories = Split<axis = 1>(odds, confidence_categories)
     scores = Mul(confidence, categories)
-    best = ReduceMax<keepdims = 0>(scores, axis1)
-    best_category = ArgMax<axis = 1, keepdims = 0>(scores)
 
     cell_count = Shape<start = 2>(cells)
     cell_limit = Squeeze(cell_count, axis0)
@@ -50,14 +55,19 @@ after (float[b, 7, gh, gw] grid$inputs) => (float[b, $count, 4] boxes, float[b, 
     strides = Exp(log_size)
     extents = Mul(strides, cell_px)
     boxes_of_cells = Concat<axis = 1>(centres, extents)
-    $strengths
+    $around
+    signals_of_cells = Concat<axis = 1>(scores, evidence_of_cells)
     $rescoring
+    ranked = ReduceMax<keepdims = 0>(probabilities, axis1)
+    best_category = ArgMax<axis = 1, keepdims = 0>(probabilities)
 
     strongest, index = TopK<axis = 1>(ranked, count)
     chosen_category = GatherElements<axis = 1>(best_category, index)
     category = Cast<to = 6>(chosen_category)
-    strength = GatherElements<axis = 1>(strengths, index)
     chosen_index = Unsqueeze(index, axis1)
+    signal_index = Expand(chosen_index, five_times)
+    signals_last = GatherElements<axis = 2>(signals_of_cells, signal_index)
+    signals = Transpose<perm = [0, 2, 1]>(signals_last)
     box_index = Expand(chosen_index, four_times)
     boxes_last = GatherElements<axis = 2>(boxes_of_cells, box_index)
     boxes = Transpose<perm = [0, 2, 1]>(boxes_last)
@@ -92,11 +102,12 @@ after (float[b, 7, gh, gw] grid$inputs) => (float[b, $count, 4] boxes, float[b, 
 """
 
 
-# Of all cells: the strength of the evidence, and the scores that they are ranked by.
-_NO_STRENGTHS = """
-    strengths = Mul(best, zero)
+# Strength, clutter and its spread at all cells [b, 3, cells].
+_NO_EVIDENCE = """
+    confidences = Mul(confidence, zero)
+    evidence_of_cells = Concat<axis = 1>(confidences, confidences, confidences)
 """
-_STRENGTHS = """
+_EVIDENCE = """
     whole_px = Floor(centres)
     px = Cast<to = 7>(whole_px)
     x, y = Split<axis = 1>(px, one_each)
@@ -110,50 +121,56 @@ _STRENGTHS = """
     y_inside = Min(y_from_zero, last_row)
     row_start = Mul(y_inside, frame_columns)
     pixel = Add(row_start, x_inside)
+    pixels = Expand(pixel, three_times)
     around_flat = Reshape(around, flat_pixels)
-    strength_of_cells = GatherElements<axis = 2>(around_flat, pixel)
-    strengths = Squeeze(strength_of_cells, axis1)
+    evidence_of_cells = GatherElements<axis = 2>(around_flat, pixels)
 """
 _NO_RESCORING = """
-    ranked = Identity(best)
+    probabilities = Identity(scores)
 """
 _RESCORING = """
-    intercept = Gather(intercepts, best_category)
-    slope = Gather(slopes, best_category)
-    weight = Gather(weights, best_category)
-    bounded = Clip(best, smallest_score, largest_score)
+    strength, clutter, spread = Split<axis = 1>(evidence_of_cells, each_of_three)
+    bounded = Clip(scores, smallest_score, largest_score)
     improbable = Sub(largest_probability, bounded)
     odds_of_network = Div(bounded, improbable)
-    logit_of_network = Log(odds_of_network)
-    limited_strength = Min(strengths, max_strength)
-    of_network = Mul(slope, logit_of_network)
-    of_strength = Mul(weight, limited_strength)
-    log_odds = Sum(intercept, of_network, of_strength)
-    probability = Sigmoid(log_odds)
-    is_enough = GreaterOrEqual(best, min_score)
+    logits_of_network = Log(odds_of_network)
+    limited_strength = Min(strength, max_strength)
+    limited_clutter = Clip(clutter, min_clutter, max_clutter)
+    more_clutter = Sub(limited_clutter, calm_clutter)
+    limited_spread = Clip(spread, min_spread, max_spread)
+    more_spread = Sub(limited_spread, calm_spread)
+    features = Concat<axis = 1>(logits_of_network, limited_strength, more_clutter, more_spread)
+    weighted = MatMul(weights, features)
+    log_odds = Add(weighted, intercepts)
+    odds_of_both = Sigmoid(log_odds)
+    best_score = ReduceMax(scores, axis1)
+    is_enough = GreaterOrEqual(best_score, min_score)
     enough = Cast<to = 1>(is_enough)
-    ranked = Mul(probability, enough)
+    probabilities = Mul(odds_of_both, enough)
 """
 
 
 def detection_text(description: dict) -> str:
     """Write the graph from the output grid [b, 7, h, w] of the network to the detections.
 
-    A detector that uses motion evidence has a second input, around [b, 1, h, w], the largest sum
-    along a path within 3 pixels.
+    A detector that uses motion evidence has a second input, around [b, 3, h, w], from
+    dimjax.detection.rescoring.surroundings.
     """
     inputs = initializers = ""
-    strengths, rescoring = _NO_STRENGTHS, _NO_RESCORING
+    around, rescoring = _NO_EVIDENCE, _NO_RESCORING
     if uses_evidence(description["input"]):
-        inputs, strengths = ", float[b, 1, h, w] around", _STRENGTHS
-        initializers = ",\n int64[2] one_each = {1, 1}, int64[3] flat_pixels = {0, 1, -1}"
+        inputs, around = ", float[b, 3, h, w] around", _EVIDENCE
+        initializers = (
+            ",\n int64[2] one_each = {1, 1}, int64[3] flat_pixels = {0, 3, -1},"
+            " int64[3] three_times = {1, 3, 1}"
+        )
     if description.get("rescoring") is not None:
         rescoring = _RESCORING
-        initializers += _coefficients(description["rescoring"])
+        initializers += _weights([description["rescoring"][name] for name in CATEGORIES])
     return Template(_AFTER).substitute(
         inputs=inputs,
         initializers=initializers,
-        strengths=strengths,
+        around=around,
         rescoring=rescoring,
         count=description["max_detections"],
         stride=description["output_stride"],
@@ -161,19 +178,27 @@ def detection_text(description: dict) -> str:
     )
 
 
-def _coefficients(rescoring: dict[str, list[float]]) -> str:
+def _weights(rescoring: list[list[float]]) -> str:
     """Initializers of the rescoring, see dimjax.detection.rescoring."""
-    columns = zip(*(rescoring[name] for name in CATEGORIES), strict=True)
-    texts = [
-        f"float[2] {name} = {{{', '.join(map(repr, values))}}}"
-        for name, values in zip(("intercepts", "slopes", "weights"), columns, strict=True)
-    ]
+    intercepts = [weights[0] for weights in rescoring]
+    others = [value for weights in rescoring for value in weights[1:]]
     numbers = {
         "smallest_score": EPSILON,
         "largest_score": 1 - EPSILON,
         "largest_probability": 1,
         "max_strength": MAX_STRENGTH,
+        "min_clutter": CLUTTER_RANGE[0],
+        "max_clutter": CLUTTER_RANGE[1],
+        "calm_clutter": CALM[0],
+        "min_spread": SPREAD_RANGE[0],
+        "max_spread": SPREAD_RANGE[1],
+        "calm_spread": CALM[1],
         "min_score": MIN_SCORE,
     }
-    texts += [f"float {name} = {{{value}}}" for name, value in numbers.items()]
+    texts = [
+        f"float[1, 2, 1] intercepts = {{{', '.join(map(repr, intercepts))}}}",
+        f"float[1, 2, 5] weights = {{{', '.join(map(repr, others))}}}",
+        "int64[3] each_of_three = {1, 1, 1}",
+        *(f"float {name} = {{{value}}}" for name, value in numbers.items()),
+    ]
     return ",\n " + ",\n ".join(texts)

@@ -5,10 +5,10 @@ A file maps raw frames [B, 4, H, W] and scale [B, 2] to boxes [B, K, 4], score [
 differ from call to call. Frames are float32, which ONNX Runtime, TensorRT and XLA all accept and
 which represents 16-bit grey levels exactly.
 
-A detector that uses motion evidence has a third input: the evidence [B, H, W, 4], or the evidence
-window [B, frames, H, W] from which the file computes it. The reference frame of such a window is at
-the configured place. At the ends of a sequence it is at another one, so there only a file with the
-input `evidence` gives the detections of the detector itself.
+A detector that uses motion evidence has a third input: the evidence [B, H, W, C], or the evidence
+window [B, N, H, W] from which the file computes it. Its times are those of a reference frame far
+from both ends of a sequence. Near an end they are others, so there only a file with the input
+`evidence` gives the detections of the detector itself.
 
     export_onnx(detector, Path("network.onnx"))         # returns the largest difference
     export_onnx(detector, Path("detector.onnx"), with_window=True)
@@ -46,7 +46,7 @@ from dimjax.export.parity import (
 )
 from dimjax.motion import EvidenceConfig, window_evidence
 from dimjax.motion.bank import step_sigmas
-from dimjax.motion.windows import inner_times, reference_index
+from dimjax.motion.windows import inner_window
 
 TOLERANCE = 1e-4
 CHECK_SHAPES = ((1, 512, 640), (2, 203, 301))  # images, height and width of the compared frames
@@ -59,7 +59,7 @@ class StablehloDetector(NamedTuple):
     """A detector in a StableHLO file."""
 
     detect: Detect  # frames, scale and, with motion evidence, window -> Detections
-    evidence: Callable  # likewise -> evidence [B, H, W, 4]
+    evidence: Callable  # likewise -> evidence [B, H, W, C]
 
 
 def export_onnx(
@@ -100,7 +100,7 @@ def export_stablehlo(detector: Detector, path: Path, check_shapes: Shapes = CHEC
     untiled, variables = _in_float32_untiled(detector), jax.device_get(detector.variables)
     settings, shapes = detector.evidence, ["b, 4, h, w", "b, 2"]
     if settings is not None:
-        shapes.append(f"b, {settings.frames}, h, w")
+        shapes.append(f"b, {len(inner_window(settings).frames)}, h, w")
 
     def detect(frames, scale, *window):
         evidence = [_evidence(one, scale, settings) for one in window]
@@ -250,16 +250,16 @@ def _inputs(
     """Generate the inputs of a file: frames, scale and, if there is motion evidence, the third."""
     if settings is None:
         return frames_with_targets(*shape, seed)
-    first = reference_index(settings)
-    frames, scale = frames_with_targets(*shape, seed, max(settings.frames, first + 4))
-    clip, window = frames[:, first : first + 4], frames[:, : settings.frames]
+    first, count = inner_window(settings).index, len(inner_window(settings).frames)
+    frames, scale = frames_with_targets(*shape, seed, max(count, first + 4))
+    clip, window = frames[:, first : first + 4], frames[:, :count]
     return clip, scale, window if with_window else _evidence(window, scale, settings)
 
 
 @partial(jax.jit, static_argnames="settings")
 def _evidence(window, scale, settings: EvidenceConfig) -> jax.Array:
-    times = inner_times(settings)
-    return window_evidence(window, scale[:, 0], scale[:, 1], times, settings)
+    level, noise_sigma = scale[:, 0], scale[:, 1]
+    return window_evidence(window, level, noise_sigma, inner_window(settings), settings)
 
 
 def _in_float32_untiled(detector: Detector) -> Detector:

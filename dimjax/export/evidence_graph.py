@@ -6,8 +6,11 @@ each slice of each path takes minutes to convert and half a minute to load.
 
     text = evidence_text(EvidenceConfig())
     text.initializers, text.nodes           # window, level, sigma -> evidence, maps
+
+The nodes of a second velocity band are those of the first, with names that begin with slow_.
 """
 
+import re
 from string import Template
 from typing import NamedTuple
 
@@ -16,8 +19,12 @@ import numpy as np
 from dimjax.export import evidence_nodes as nodes
 from dimjax.motion import background, filtering
 from dimjax.motion.bank import path_shifts, step_sigmas
-from dimjax.motion.settings import EvidenceConfig
-from dimjax.motion.windows import inner_times, reference_index
+from dimjax.motion.settings import EvidenceConfig, bands
+from dimjax.motion.windows import Window, inner_window
+
+_PREFIXES = ("", "slow_")  # of the names of each velocity band
+_SUMS = ("bright", "dark")
+_ASSIGNED = re.compile(r"^ *([\w, ]+?) = (?=\w+[<(])", re.MULTILINE)
 
 
 class GraphText(NamedTuple):
@@ -30,30 +37,55 @@ class GraphText(NamedTuple):
 def evidence_text(settings: EvidenceConfig) -> GraphText:
     """Write the part of a graph that computes the motion evidence.
 
-    It reads window [b, K, h, w], grey levels, with its reference frame at the configured place,
-    and level and sigma [b, 1, 1, 1] of its sequence. It computes evidence [b, h, w, 4], noise
-    sigmas, and the same channels first, maps [b, 4, h, w].
+    It reads window [b, N, h, w], grey levels, of a reference frame that is far from both ends of
+    its sequence, and level and sigma [b, 1, 1, 1] of its sequence. It computes evidence
+    [b, h, w, C], noise sigmas, and the same channels first, maps [b, C, h, w].
     """
-    rms_blocks = filtering.rms_blocks(settings.box_px)
-    before = (rms_blocks - 1) // 2
-    after = rms_blocks - 1 - before
-    passes = [_pass(number, settings.frames) for number in range(background.PASSES)]
-    text = "".join(
-        [nodes.FILTER, *passes, nodes.LOCAL_SIGMAS, _bank(settings.frames), nodes.CHANNELS]
-    )
+    window = inner_window(settings)
+    parts = [
+        _with_prefix(prefix, _nodes_of_band(band), _values_of_band(band, window, n))
+        for n, (band, prefix) in enumerate(zip(bands(settings), _PREFIXES, strict=False))
+    ]
+    main, *slow = (", ".join(prefix + name for name in _SUMS) for prefix in _PREFIXES[: len(parts)])
+    text = nodes.FILTER + "".join(text for text, _ in parts) + nodes.CHANNELS
     text = Template(text).substitute(
         reach=len(filtering.gaussian_taps(settings.sigma_px)) // 2,
-        frames=settings.frames,
         fit_strides=[background.BLOCK_PX] * 2,
         fit_margins=[background.BLOCKS // 2] * 4,
         rms_strides=[filtering.RMS_BLOCK_PX] * 2,
-        rms_margins=[before, before, after, after],
-        last=background.PASSES - 1,
+        rms_margins=_rms_margins(settings),
         contrast=filtering.CONTRAST_PX,
+        sums=", ".join([main, "reference, contrast", *slow]),
     )
-    values = {**_shapes(settings), **_kernels(settings), **_numbers(settings), **_paths(settings)}
+    values = {**_shapes(settings, window), **_kernels(settings), **_numbers(settings)}
+    for _, of_band in parts:
+        values |= of_band
     initializers = ",\n ".join(_initializer(name, value) for name, value in values.items())
     return GraphText(initializers, text)
+
+
+def _nodes_of_band(band: EvidenceConfig) -> str:
+    """Write the nodes from the filtered frames to the sums of a velocity band."""
+    passes = [_pass(number, band.frames) for number in range(background.PASSES)]
+    local = Template(nodes.LOCAL_SIGMAS).safe_substitute(
+        frames=band.frames, last=background.PASSES - 1
+    )
+    return "".join([nodes.FRAMES_OF_BAND, *passes, local, _bank(band.frames), nodes.SUMS])
+
+
+def _with_prefix(prefix: str, text: str, values: dict) -> tuple[str, dict]:
+    """Put a prefix before all names that the nodes of a band assign, and those of its values."""
+    assigned = {name for names in _ASSIGNED.findall(text) for name in names.split(", ")}
+    names = "|".join(sorted(assigned | values.keys(), key=len, reverse=True))
+    renamed = re.sub(rf"\b({names})\b", rf"{prefix}\1", text) if prefix else text
+    return renamed, {prefix + name: value for name, value in values.items()}
+
+
+def _rms_margins(settings: EvidenceConfig) -> list[int]:
+    """Padding before and after of the sums over the blocks of the local RMS."""
+    blocks = filtering.rms_blocks(settings.box_px)
+    before = (blocks - 1) // 2
+    return [before, before, blocks - 1 - before, blocks - 1 - before]
 
 
 def _pass(number: int, frames: int) -> str:
@@ -87,9 +119,8 @@ def _bank(frames: int) -> str:
     )
 
 
-def _shapes(settings: EvidenceConfig) -> dict[str, np.ndarray]:
+def _shapes(settings: EvidenceConfig, window: Window) -> dict[str, np.ndarray]:
     """Sizes, axes and paddings."""
-    index = reference_index(settings)
     values = {
         "any_channel": [-1, 1],
         "one_channel": [1, 1],
@@ -110,8 +141,8 @@ def _shapes(settings: EvidenceConfig) -> dict[str, np.ndarray]:
         "one_frame": [1],
         "slice_axes": [1, 2, 3],
         "corner_sizes": [3] * settings.frames,
-        "reference_frame": [index],
-        "after_reference": [index + 1],
+        "reference_frame": [window.index],
+        "after_reference": [window.index + 1],
     }
     return {name: np.array(value) for name, value in values.items()}
 
@@ -163,13 +194,18 @@ def _numbers(settings: EvidenceConfig) -> dict[str, np.ndarray]:
     return {name: np.array(value, np.float32) for name, value in (scalars | arrays).items()}
 
 
-def _paths(settings: EvidenceConfig) -> dict[str, np.ndarray]:
-    """First frame, row and column of the slice of each frame, for each path."""
-    shifts = path_shifts(inner_times(settings), settings)
+def _values_of_band(band: EvidenceConfig, window: Window, number: int) -> dict[str, np.ndarray]:
+    """Places of its frames, and first frame, row and column of the slice of each, for each path."""
+    places = window.bands[number]
+    index = places.index(window.index)
+    shifts = path_shifts(window.times_of(number), band)
     reach = int(np.abs(shifts).max())
-    frames = np.broadcast_to(np.arange(settings.frames)[:, None], (*shifts.shape[:2], 1))
+    frames = np.broadcast_to(np.arange(band.frames)[:, None], (*shifts.shape[:2], 1))
     corners = np.concatenate([frames, shifts[..., ::-1] + reach], axis=-1)
     return {
+        "band_frames": np.array(places),
+        "reference_of_band": np.array([index]),
+        "after_reference_of_band": np.array([index + 1]),
         "path_margins": np.array([0, 0, reach, reach] * 2),
         "paths": np.array(len(shifts)),
         "corners": corners.reshape(len(shifts), -1).astype(np.int64),

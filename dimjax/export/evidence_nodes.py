@@ -14,7 +14,7 @@ FILTER = """
     unfiltered_images = Reshape(unfiltered, image_size)
     filtered_down = Conv<pads = [$reach, 0, $reach, 0]>(unfiltered_images, taps_down)
     filtered_images = Conv<pads = [0, $reach, 0, $reach]>(filtered_down, taps_across)
-    aligned0 = Reshape(filtered_images, window_size)
+    filtered = Reshape(filtered_images, window_size)
     negative_frame_size = Neg(frame_size)
     one_image_size = Concat<axis = 0>(one_channel, frame_size)
     ones_image = Expand(one_pixel, one_image_size)
@@ -28,6 +28,11 @@ FILTER = """
     rms_ones = Pad(ones_image, rms_pads)
     rms_ones_blocks = Conv<strides = $rms_strides>(rms_ones, rms_block)
     rms_pixels = Conv<pads = $rms_margins>(rms_ones_blocks, rms_box)
+"""
+
+# What follows, up to the sums, is repeated for each velocity band.
+FRAMES_OF_BAND = """
+    aligned0 = Gather<axis = 1>(filtered, band_frames)
 """
 
 # One pass of still_residuals: $p is its number, $next the number after it.
@@ -143,14 +148,17 @@ SLICE = """
         stop$k = Add(start$k, slice_size)
         part$k = Slice(padded_steps, start$k, stop$k, slice_axes)"""
 
-CHANNELS = """
+SUMS = """
     bright = Mul(largest, unit)
     dark = Mul(smallest, minus_unit)
-    reference = Slice(local, reference_frame, after_reference, frame_axis)
+"""
+
+CHANNELS = """
+    reference = Slice(local, reference_of_band, after_reference_of_band, frame_axis)
     raw_reference = Slice(unfiltered, reference_frame, after_reference, frame_axis)
     bordered_reference = Pad<mode = "edge">(raw_reference, contrast_border)
     reference_mean = AveragePool<kernel_shape = [$contrast, $contrast]>(bordered_reference)
     contrast = Sub(raw_reference, reference_mean)
-    maps = Concat<axis = 1>(bright, dark, reference, contrast)
+    maps = Concat<axis = 1>($sums)
     evidence = Transpose<perm = [0, 2, 3, 1]>(maps)
 """

@@ -13,20 +13,16 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from dimjax.detection.detector import Detector, create_model
-from dimjax.detection.rescoring import REACH_PX
+from dimjax.detection.detector import Detector, create_model, input_channels
+from dimjax.detection.rescoring import CELL_PX, CELLS, REACH_PX
 from dimjax.export.detection_graph import detection_text
 from dimjax.export.evidence_graph import evidence_text
 from dimjax.export.packages import import_extra, silenced
 from dimjax.models.batch_norm_fusion import apply_fused
 from dimjax.models.ops.export_forms import for_export
-from dimjax.training.inputs import (
-    CHANNELS,
-    NOISE_PEAK,
-    NOISE_SPREAD,
-    frame_mode,
-    uses_evidence,
-)
+from dimjax.motion.settings import EvidenceConfig, bands, channels
+from dimjax.motion.windows import inner_window
+from dimjax.training.inputs import NOISE_PEAK, NOISE_SPREAD, frame_mode, uses_evidence
 
 # Supported by runtimes since 2023: ONNX Runtime 1.15, TensorRT 10.
 OPSET, IR_VERSION = 18, 9
@@ -73,26 +69,47 @@ _IMAGES = {
 _WITHOUT_EVIDENCE = """
     normal = Identity(image)
 """
-# The largest sum within REACH_PX, with frames and channels first. Frames have sides of 1 and more.
+# Strength, clutter and its spread (dimjax.detection.rescoring.surroundings), channels first.
 _AROUND = f"""
     bright_sum, dark_sum = Split<axis = 1>(sums, ones)
     larger_sum = Max(bright_sum, dark_sum)
-    around = MaxPool<kernel_shape = [{2 * REACH_PX + 1}, {2 * REACH_PX + 1}],
-        pads = [{REACH_PX}, {REACH_PX}, {REACH_PX}, {REACH_PX}]>(larger_sum)
+    strength_map = MaxPool<kernel_shape = {[2 * REACH_PX + 1] * 2}, pads = {[REACH_PX] * 4}>(
+        larger_sum)
+    sum_cells = MaxPool<ceil_mode = 1, kernel_shape = {[CELL_PX] * 2}, strides = {[CELL_PX] * 2}>(
+        larger_sum)
+    clutter_map = AveragePool<kernel_shape = {[CELLS] * 2}, pads = {[CELLS // 2] * 4}>(sum_cells)
+    square_cells = Mul(sum_cells, sum_cells)
+    mean_square_of_cells = AveragePool<kernel_shape = {[CELLS] * 2}, pads = {[CELLS // 2] * 4}>(
+        square_cells)
+    clutter_squared = Mul(clutter_map, clutter_map)
+    sample_variance = Sub(mean_square_of_cells, clutter_squared)
+    variance = Relu(sample_variance)
+    spread_map = Sqrt(variance)
+    of_cells = Concat<axis = 1>(clutter_map, spread_map)
+    wide_of_cells = Resize<mode = "nearest", coordinate_transformation_mode = "asymmetric",
+        nearest_mode = "floor">(of_cells, , cell_scales)
+    size_of_frame = Shape<start = 2>(larger_sum)
+    clutter_of_pixels = Slice(wide_of_cells, frame_corner, size_of_frame, rows_columns)
+    around = Concat<axis = 1>(strength_map, clutter_of_pixels)
 """
 _MAPS = """
     maps = Transpose<perm = [0, 3, 1, 2]>(evidence)
 """
 _WITH_EVIDENCE = f"""
-    map_parts = Constant<value_ints = [2, 2]>()
-    sums, of_reference = Split<axis = 1>(maps, map_parts)
+    map_parts = Constant<value_ints = $map_parts>()
+    sums, of_reference$slow_sums = Split<axis = 1>(maps, map_parts)
     noise_peak = Constant<value_float = {NOISE_PEAK}>()
     noise_spread = Constant<value_float = {NOISE_SPREAD}>()
     above_peak = Sub(sums, noise_peak)
     normal_sums = Div(above_peak, noise_spread)
     {Template(_ASINH).substitute(value="of_reference")}
-    normal = Concat<axis = 1>(image, normal_sums, asinh_of_reference)
+    $slow
+    normal = Concat<axis = 1>(image, normal_sums, asinh_of_reference$slow_normal)
     {_AROUND}
+"""
+_SLOW = """
+    slow_above_peak = Sub(slow_sums, noise_peak)
+    slow_normal_sums = Div(slow_above_peak, noise_spread)
 """
 
 # Frames to network inputs, padded with zeros to multiples of the output stride.
@@ -100,7 +117,8 @@ _BEFORE = """
 before ($inputs) => (float[b, $channels, hs, ws] images$outputs)
 <int64[2] ones = {1, 1}, int64[2] rows_columns = {2, 3}, int64[1] stride = {$stride},
  int64[6] none = {0, 0, 0, 0, 0, 0}, bool always = {1},
- float one = {1}, float minus_one = {-1}, float huge = {1e30}$initializers>
+ float one = {1}, float minus_one = {-1}, float huge = {1e30},
+ float[4] cell_scales = {1, 1, $cell_px, $cell_px}, int64[2] frame_corner = {0, 0}$initializers>
 {
     flat_level, flat_sigma = Split<axis = 1>(scale, ones)
     level = Unsqueeze(flat_level, rows_columns)
@@ -120,16 +138,16 @@ def onnx_graph(detector: Detector, with_window: bool = False) -> Any:
     """Convert a detector to an onnx.ModelProto, in float32 and for whole frames.
 
     Inputs: frames [B, 4, H, W] float32, scale [B, 2] float32. Outputs: boxes [B, K, 4] float32,
-    score [B, K] float32, category [B, K] int32, strength [B, K] float32, as in
+    score [B, K] float32, category [B, K] int32, signals [B, K, 5] float32, as in
     dimjax.detection.grid.Detections. B, H and W are dynamic, K is the description's
     `max_detections`. A detector that uses motion evidence has a third input, evidence
-    [B, H, W, 4] float32.
+    [B, H, W, C] float32.
 
     Args:
       detector: Detector.
       with_window: Compute the motion evidence in the graph. The third input is then the evidence
-        window [B, frames, H, W] float32 with its reference frame at the configured place, and
-        evidence [B, H, W, 4] is a fifth output.
+        window [B, N, H, W] float32 of a reference frame that is far from both ends of its
+        sequence, and evidence [B, H, W, C] is a fifth output.
 
     Raises:
       InputError: The extra export is not installed.
@@ -159,24 +177,37 @@ def _before(detector: Detector, with_window: bool) -> str:
     mode = description["input"]
     inputs, outputs = "float[b, 4, h, w] frames, float[b, 2] scale", ""
     if uses_evidence(mode):
-        outputs = ", float[b, 1, h, w] around"
+        outputs = ", float[b, 3, h, w] around"
     initializers, evidence = "", _WITHOUT_EVIDENCE
     if with_window:
         text = evidence_text(detector.evidence)
-        inputs += f", float[b, {detector.evidence.frames}, h, w] window"
-        outputs += ", float[b, h, w, 4] evidence"
-        initializers, evidence = f",\n {text.initializers}", text.nodes + _WITH_EVIDENCE
+        inputs += f", float[b, {len(inner_window(detector.evidence).frames)}, h, w] window"
+        outputs += f", float[b, h, w, {channels(detector.evidence)}] evidence"
+        initializers = f",\n {text.initializers}"
+        evidence = text.nodes + _with_evidence(detector.evidence)
     elif uses_evidence(mode):
-        inputs += ", float[b, h, w, 4] evidence"
-        evidence = _MAPS + _WITH_EVIDENCE
+        inputs += f", float[b, h, w, {channels(detector.evidence)}] evidence"
+        evidence = _MAPS + _with_evidence(detector.evidence)
     return Template(_BEFORE).substitute(
         inputs=inputs,
         outputs=outputs,
         initializers=initializers,
         image=_IMAGES[frame_mode(mode)],
         evidence=evidence,
-        channels=CHANNELS[mode],
+        channels=input_channels(description),
         stride=description["output_stride"],
+        cell_px=CELL_PX,
+    )
+
+
+def _with_evidence(settings: EvidenceConfig) -> str:
+    """Write the nodes from the evidence maps to channels of the network's input."""
+    with_slow = len(bands(settings)) > 1
+    return Template(_WITH_EVIDENCE).substitute(
+        map_parts=[2, 2, 2] if with_slow else [2, 2],
+        slow_sums=", slow_sums" if with_slow else "",
+        slow=_SLOW if with_slow else "",
+        slow_normal=", slow_normal_sums" if with_slow else "",
     )
 
 
@@ -185,13 +216,13 @@ def network_graph(detector: Detector) -> Any:
     description = detector.description
     model = create_model({**description, "bf16": False})
     variables = jax.device_get(detector.variables)
-    stride, channels = description["output_stride"], CHANNELS[description["input"]]
+    stride, count = description["output_stride"], input_channels(description)
 
     def network(images):
         with for_export():
             return apply_fused(model, variables, images)
 
-    shape = jax.export.symbolic_shape(f"b, {stride}*h, {stride}*w, {channels}")
+    shape = jax.export.symbolic_shape(f"b, {stride}*h, {stride}*w, {count}")
     with silenced():
         network = import_extra("jax2onnx").to_onnx(
             network,

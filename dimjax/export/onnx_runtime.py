@@ -24,7 +24,7 @@ class OnnxDetector(NamedTuple):
     """A detector in an ONNX file."""
 
     detect: Callable  # one array for each of `inputs` -> Detections of NumPy arrays
-    evidence: Callable  # likewise -> evidence [B, H, W, 4]; only if `window` is an input
+    evidence: Callable  # likewise -> evidence [B, H, W, C]; only if `window` is an input
     inputs: tuple[str, ...]  # frames, scale and, with motion evidence, evidence or window
     metadata: dict  # threshold, categories, output_stride, ...
 

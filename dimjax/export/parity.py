@@ -84,7 +84,7 @@ def frames_with_targets(images: int, height: int, width: int, seed: int, count: 
 
 
 def max_evidence_difference(expected: np.ndarray, other: np.ndarray, step: float) -> float:
-    """Compute the largest difference between evidence maps [B, H, W, 4], noise sigmas.
+    """Compute the largest difference between evidence maps [B, H, W, C], noise sigmas.
 
     Sums that differ by one or two steps because a residual was rounded to another step are left
     out, if their differences are small in the mean of all sums.
@@ -96,8 +96,9 @@ def max_evidence_difference(expected: np.ndarray, other: np.ndarray, step: float
     """
     difference = np.abs(np.asarray(expected) - other)
     rounded = (difference > step / 2) & (difference < _MAX_ROUNDED_STEPS * step)
-    rounded[..., 2] = False  # the residual of the reference frame is not rounded
-    if difference[rounded].sum() > step + _MAX_MEAN_ROUNDED * difference[..., :2].size:
+    rounded[..., 2:4] = False  # residual and contrast of the reference frame are not rounded
+    sums = difference.size * (1 - 2 / difference.shape[-1])
+    if difference[rounded].sum() > step + _MAX_MEAN_ROUNDED * sums:
         return float(difference.max())
     return float(difference[~rounded].max())
 

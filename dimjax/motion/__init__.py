@@ -8,7 +8,7 @@ input channels of the network, and their peaks are detections without a network.
     for evidence in evidence_of(sequence, scale, settings):
         ...                                     # [H, W, 4]: bright, dark, residual, contrast
     window = window_of(t, len(sequence), settings)          # frames, and their times
-    window_evidence(frames, level, noise_sigma, window.times, settings)     # [B, H, W, 4]
+    window_evidence(frames, level, noise_sigma, window, settings)           # [B, H, W, 4]
     peaks = detect_untrained(sequence, scale, settings, max_false_alarms=0.5)
     peaks.frame, peaks.x, peaks.y, peaks.strength, peaks.sign, peaks.false_alarms   # [N] each
 """

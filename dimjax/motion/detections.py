@@ -20,7 +20,7 @@ from dimjax.data.scale import Scale
 from dimjax.data.sequences import Sequence
 from dimjax.motion.maps import evidence_of
 from dimjax.motion.peaks import find_peaks
-from dimjax.motion.settings import EvidenceConfig
+from dimjax.motion.settings import EvidenceConfig, bands
 
 _PIXELS_PER_PEAK = 1000  # the strongest peaks of a frame are used, one for each 1,000 pixels
 _REGION_PX = 64  # side of a region, pixels
@@ -50,6 +50,8 @@ def detect_untrained(
 ) -> Detections:
     """Detect objects that move along straight paths, from the evidence maps alone.
 
+    The band of slow targets is not used: its sums are too large at the edges of clouds that change.
+
     Args:
       sequence: Sequence; all its frames but flat ones are searched.
       scale: Level and noise of the sequence.
@@ -63,8 +65,8 @@ def detect_untrained(
     _, height, width = sequence.shape
     count = -(-height * width // _PIXELS_PER_PEAK)
     frames = np.setdiff1d(np.arange(len(sequence)), sequence.flat)
-    maps_peaks = []
-    for evidence in evidence_of(sequence, scale, settings, progress(frames.tolist())):
+    main, maps_peaks = bands(settings)[0], []
+    for evidence in evidence_of(sequence, scale, main, progress(frames.tolist())):
         maps_peaks.append([np.asarray(v) for v in find_peaks(evidence, count)])
     x, y, strength, sign = (np.concatenate(v) for v in zip(*maps_peaks, strict=True))
     # Above this strength, `count` cuts off no peak in most frames.

@@ -129,6 +129,17 @@ def box_mean(values, block_px: int, blocks: int):
     return sums / jnp.outer(*counts).astype(jnp.float32)
 
 
+def block_max(values, block_px: int):
+    """Find the largest of the values [..., H, W] in each block inside the frame.
+
+    Returns:
+      [..., ceil(H / block_px), ceil(W / block_px)]; `to_pixels` repeats them.
+    """
+    for axis in (-2, -1):
+        values = _blocks(values, block_px, axis, -jnp.inf).max(axis=values.ndim + axis + 1)
+    return values
+
+
 def to_pixels(values, block_px: int, height: int, width: int):
     """Repeat the value of each block at its pixels, [..., height, width]."""
     for axis, size in ((-2, height), (-1, width)):
@@ -146,13 +157,18 @@ def _correlate(values, taps, axis: int):
 
 def _block_sum(values, block_px: int, axis: int):
     """Sum over blocks along an axis; the last one is padded with zeros."""
+    return _blocks(values, block_px, axis, 0).sum(axis=values.ndim + axis + 1)
+
+
+def _blocks(values, block_px: int, axis: int, fill: float):
+    """Split an axis, counted from the end, into blocks and their pixels; the last is filled."""
     size = values.shape[axis]
     blocks = -(-size // block_px)
-    values = _pad(values, axis, 0, blocks * block_px - size)
+    values = _pad(values, axis, 0, blocks * block_px - size, fill)
     shape = list(values.shape)
     axis += len(shape)
     shape[axis : axis + 1] = [blocks, block_px]
-    return values.reshape(shape).sum(axis=axis + 1)
+    return values.reshape(shape)
 
 
 def _box_sum(values, size: int, axis: int):
@@ -168,10 +184,10 @@ def _pixels(size: int, block_px: int, blocks: int) -> jax.Array:
     return _box_sum(jnp.clip(size - starts, 0, block_px), blocks, 0)
 
 
-def _pad(values, axis: int, before: int, after: int):
+def _pad(values, axis: int, before: int, after: int, fill: float = 0):
     widths = [(0, 0)] * values.ndim
     widths[axis] = (before, after)
-    return jnp.pad(values, widths)
+    return jnp.pad(values, widths, constant_values=fill)
 
 
 def _slice(values, axis: int, start: int, size: int):

@@ -1,6 +1,6 @@
 """Peaks of evidence maps: positions, strengths and signs of possible targets.
 
-peaks = find_peaks(evidence, count=300)                 # of one map [H, W, 4]
+peaks = find_peaks(evidence, count=300)                 # of one map [H, W, C]
 """
 
 from functools import partial
@@ -42,7 +42,7 @@ def normalized(evidence):
 
 @partial(jax.jit, static_argnames="count")
 def find_peaks(evidence, count: int) -> Peaks:
-    """Find the strongest local maxima of an evidence map [H, W, 4], bright or dark.
+    """Find the strongest local maxima of an evidence map [H, W, C], bright or dark.
 
     Args:
       evidence: Map from evidence_of.

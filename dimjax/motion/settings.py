@@ -29,6 +29,11 @@ class EvidenceConfig(NamedTuple):
     min_speed_px: float = 0.3  # slower targets vanish in the background, pixels a frame
     path_step_px: float = 2.0  # spacing of the paths in the frame farthest from the reference
 
+    # A second window and bank, for targets that hardly move within the first window.
+    slow_stride: int = 0  # frames from one frame of its window to the next; 0: no second bank
+    slow_speed_px: float = 0.8  # its top speed, pixels a frame
+    slow_min_speed_px: float = 0.1  # its lowest speed, pixels a frame
+
 
 _MAX_FRAMES = 32
 _MAX_STEPS = 200  # of paths, from 0 to the top speed; their number grows with the square
@@ -41,13 +46,40 @@ _RULES = {
     "clip_sigmas": between(0.1, 1000),
     "speed_px": between(0.001, 1000),
     "path_step_px": between(0.001, 1000),
+    "slow_stride": between(0, 1000),
+    "slow_speed_px": between(0.001, 1000),
 }
+
+
+def bands(settings: EvidenceConfig) -> tuple[EvidenceConfig, ...]:
+    """Return the settings of each velocity band: of the main one and of the slow one, if any."""
+    main = settings._replace(slow_stride=0)
+    if not settings.slow_stride:
+        return (main,)
+    slow = main._replace(
+        stride=settings.slow_stride,
+        speed_px=settings.slow_speed_px,
+        min_speed_px=settings.slow_min_speed_px,
+    )
+    return main, slow
+
+
+def channels(settings: EvidenceConfig) -> int:
+    """Return the number of channels of an evidence map: two per velocity band and two others."""
+    return 2 * len(bands(settings)) + 2
 
 
 def check(settings: EvidenceConfig) -> None:
     """Raise an InputError if a setting is out of its range."""
-    speed = Rule(lambda value: 0 <= value < settings.speed_px, "at least 0 and below speed_px")
-    check_fields("evidence setting `{}`", settings._asdict(), _RULES | {"min_speed_px": speed})
-    reach_px = settings.speed_px * settings.frames * settings.stride
+    speeds = {
+        f"{prefix}min_speed_px": _below(f"{prefix}speed_px", settings) for prefix in ("", "slow_")
+    }
+    check_fields("evidence setting `{}`", settings._asdict(), _RULES | speeds)
+    reach_px = max(band.speed_px * band.frames * band.stride for band in bands(settings))
     rules = {"path_step_px": at_least(round(reach_px / _MAX_STEPS, 3))}
     check_fields("evidence setting `{}`", settings._asdict(), rules)
+
+
+def _below(top: str, settings: EvidenceConfig) -> Rule:
+    limit = getattr(settings, top)
+    return Rule(lambda value: 0 <= value < limit, f"at least 0 and below {top}")

@@ -69,9 +69,9 @@ def crop_px(row) -> int:
     return min(_MAX_CROP_PX, max(CROP_PX, int(np.ceil(_BOX_SHARE * max(row.w, row.h)))))
 
 
-def column_heads(mode: str) -> Markup:
-    """Return the names of the tiles of an input mode, to stand above crops of full size."""
-    names = channel_names(mode)
+def column_heads(config) -> Markup:
+    """Return the names of the tiles of the input of a run, to stand above crops of full size."""
+    names = channel_names(config)
     texts = []
     for k, name in enumerate(names):
         x = _left(k, CROP_PX) + CROP_PX / 2

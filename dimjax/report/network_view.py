@@ -24,6 +24,7 @@ _EIGHT_SIGMAS = float(np.arcsinh(8.0))
 _DIFFERENCE = (-_EIGHT_SIGMAS, _EIGHT_SIGMAS)
 _SUM = (-2.0, 4.0)  # sums of 0 and 9 noise sigmas; 0 is usual where there is only noise
 _EVIDENCE = {"bright": _SUM, "dark": _SUM, "residual": _DIFFERENCE, "contrast": _DIFFERENCE}
+_SLOW = {"slow bright": _SUM, "slow dark": _SUM}
 _CHANNELS = {
     "difference": ("F1 - F2", "F1 - F3", "F1 - F4"),
     "sequence": ("F1", "F2", "F3", "F4"),
@@ -41,10 +42,11 @@ class Tiles(NamedTuple):
     high: float  # and white
 
 
-def channel_names(mode: str) -> list[str]:
-    """Return the names of the tiles of an input mode, see dimjax.training.inputs."""
-    names = dict.fromkeys(("F1", *_CHANNELS[frame_mode(mode)]))
-    return [*names, *(_EVIDENCE if uses_evidence(mode) else ())]
+def channel_names(config) -> list[str]:
+    """Return the names of the tiles of the input of a run, see dimjax.training.inputs."""
+    names = dict.fromkeys(("F1", *_CHANNELS[frame_mode(config.model.input)]))
+    limits = _evidence_limits(EvidenceConfig(**config.evidence.to_dict()))
+    return [*names, *(limits if uses_evidence(config.model.input) else ())]
 
 
 class NetworkView:
@@ -83,7 +85,8 @@ class NetworkView:
         if uses_evidence(self._mode):
             (x0, y0), (height, width) = origin, clip.shape[1:]
             maps = self._evidence(frame)[y0 : y0 + height, x0 : x0 + width]
-            images |= _shown(self._input(clip, "single+evidence", maps)[..., 1:], _EVIDENCE)
+            limits = _evidence_limits(self._settings)
+            images |= _shown(self._input(clip, "single+evidence", maps)[..., 1:], limits)
         return Tiles(images, origin, low, high)
 
     def _input(self, clip: np.ndarray, mode: str, evidence: np.ndarray | None = None) -> np.ndarray:
@@ -94,6 +97,11 @@ class NetworkView:
     def _evidence_of(self, frame: int) -> np.ndarray:
         maps = evidence_of(self._sequence, self._scale, self._settings, [frame])
         return np.asarray(next(iter(maps)))
+
+
+def _evidence_limits(settings: EvidenceConfig) -> dict[str, tuple[float, float]]:
+    """Return the channels of an evidence map, with their values of black and white."""
+    return _EVIDENCE | (_SLOW if settings.slow_stride else {})
 
 
 def _shown(channels: np.ndarray, limits: dict[str, tuple[float, float]]) -> dict[str, np.ndarray]:

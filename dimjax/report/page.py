@@ -46,7 +46,7 @@ def render(context: RoundContext, figures: dict, evaluated: Evaluated) -> str:
         hidden=len(evaluated.hidden),
         files=context.paths.report_files.name,
         ratio_heading=pages.ratio_name(context),
-        column_heads=crops.column_heads(context.config.model.input),
+        column_heads=crops.column_heads(context.config),
         rounds=sections(context),
         **_evaluation(figures),
         **_training(context),

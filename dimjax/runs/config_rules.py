@@ -36,7 +36,7 @@ from dimjax.sky.implants import ImplantConfig
 from dimjax.sky.implants import check as check_implants
 from dimjax.sky.settings import check as check_sky
 from dimjax.training import processes
-from dimjax.training.inputs import CHANNELS, uses_evidence
+from dimjax.training.inputs import MODES, uses_evidence
 
 
 def one_of(*choices: str) -> Rule:
@@ -45,7 +45,7 @@ def one_of(*choices: str) -> Rule:
 
 
 _RULES = {
-    "model.input": one_of(*CHANNELS),
+    "model.input": one_of(*MODES),
     "training.optimizer": one_of("adamw", "adam"),
     "training.checkpoint": one_of("last", "best"),
     "data.reference": one_of("first", "last"),

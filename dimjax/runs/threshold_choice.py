@@ -8,13 +8,14 @@ description |= choose_thresholds(context, detector)       # at the end of a trai
 
 from collections.abc import Mapping
 
+import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 
 from dimjax.data.labels import CATEGORIES
 from dimjax.detection.detector import Detector
 from dimjax.detection.inference import detect_in_sequence
-from dimjax.detection.rescoring import MIN_SCORE, fit_rescoring, rescored
+from dimjax.detection.rescoring import MIN_SCORE, SIGNALS, fit_rescoring, probabilities
 from dimjax.evaluation import figures
 from dimjax.progress import bar, say
 from dimjax.runs.category_choice import choose_category_models, some_frames
@@ -89,21 +90,22 @@ def fitted_rescoring(
     """
     if "strength" not in detections:
         return None
-    coefficients = {}
+    weights = {}
     for category in CATEGORIES:
-        outcome, _, table = figures.outcome_of(labels, detections, category, match_px)
-        used = table.iloc[outcome.detection]
-        score, strength = used.score.to_numpy(), used.strength.to_numpy()
-        coefficients[category] = fit_rescoring(score, strength, outcome.hit)
-    return coefficients
+        candidates = detections.assign(category=category, score=detections[f"{category}_score"])
+        outcome, _, table = figures.outcome_of(labels, candidates, category, match_px)
+        signals = table[[*SIGNALS]].to_numpy()[outcome.detection]
+        weights[category] = fit_rescoring(signals, outcome.hit, category)
+    return weights
 
 
 def with_new_scores(detections: pd.DataFrame, rescoring: Mapping[str, list[float]]) -> pd.DataFrame:
-    """Return a table of detections with the scores that a detector with a rescoring gives."""
-    of_category = np.array([rescoring[name] for name in detections.category]).reshape(-1, 3)
-    score, strength = detections.score.to_numpy(), detections.strength.to_numpy()
-    score = np.asarray(rescored(score, strength, of_category.T), float)
-    return detections.assign(score=score)[score >= MIN_SCORE]
+    """Return a table of detections as a detector with a rescoring scores and names them."""
+    signals = jnp.asarray(detections[[*SIGNALS]].to_numpy(), jnp.float32)
+    scores = np.asarray(probabilities(signals, [rescoring[name] for name in CATEGORIES]), float)
+    category = np.array(CATEGORIES)[scores.argmax(axis=1)]
+    score = scores.max(axis=1)
+    return detections.assign(category=category, score=score)[score >= MIN_SCORE]
 
 
 def fitted_scores(labels: pd.DataFrame, detections: pd.DataFrame, match_px: float) -> ScoreModel:

@@ -21,6 +21,7 @@ from dimjax.evaluation.pixel_figures import pixel_figures
 from dimjax.evaluation.recall import recall_at
 from dimjax.evaluation.thresholds import accepted
 from dimjax.motion import EvidenceConfig
+from dimjax.motion.settings import bands
 from dimjax.motion.windows import min_length
 from dimjax.progress import bar, say
 from dimjax.runs.context import RoundContext
@@ -155,7 +156,7 @@ def _untrained(context: RoundContext, full: _FullFrames) -> dict:
     Its category is always target. In a sequence shorter than the evidence window it detects
     nothing. It has no chosen threshold: in place of the F1 at one, the highest F1 is computed.
     """
-    config = EvidenceConfig(**context.config.evidence.to_dict())
+    config = bands(EvidenceConfig(**context.config.evidence.to_dict()))[0]
     searched = _long_enough(full, config)
     if not searched:
         return {}

@@ -18,7 +18,13 @@ from tensorboardX import SummaryWriter
 
 from dimjax.chips import examples
 from dimjax.data.labels import read_table
-from dimjax.detection.detector import Detector, create_model, make_detector, restore_detector
+from dimjax.detection.detector import (
+    Detector,
+    create_model,
+    input_channels,
+    make_detector,
+    restore_detector,
+)
 from dimjax.detection.inference import detect_in_chips
 from dimjax.evaluation.chip_tables import chip_labels
 from dimjax.evaluation.figures import best_f1
@@ -30,7 +36,7 @@ from dimjax.runs.detector_choice import choose_detector
 from dimjax.tracks import ScoreModel
 from dimjax.training import checkpoints, interrupts, meshes, processes, steps, train_state
 from dimjax.training.chip_feed import Chips, Streamed, chips_of
-from dimjax.training.inputs import CHANNELS, uses_evidence
+from dimjax.training.inputs import uses_evidence
 from dimjax.training.interrupts import PartialEpoch
 from dimjax.training.loss_query import losses_table
 from dimjax.training.losses import PARTS
@@ -131,14 +137,12 @@ def _prepare(context: RoundContext) -> tuple[_Training, train_state.TrainState]:
     config = context.config
     data, val = load_examples(context)
     description = describe(config)
-    model, mesh = create_model(description), meshes.make_mesh()
-    own_mesh = meshes.own_mesh()
+    model, mesh, own_mesh = create_model(description), meshes.make_mesh(), meshes.own_mesh()
     optimizer = _optimizer(context, len(data))
     key = jax.random.fold_in(jax.random.key(config.seed), context.number)
-    stride = config.model.output_stride
     loss = {
         "mode": config.model.input,
-        "stride": stride,
+        "stride": config.model.output_stride,
         "location_weight": config.loss.location_weight,
         "classification_weight": config.loss.classification_weight,
     }
@@ -152,10 +156,9 @@ def _prepare(context: RoundContext) -> tuple[_Training, train_state.TrainState]:
         match_px=config.detection.match_px,
         key=key,
     )
-    channels = CHANNELS[config.model.input]
-    state = train_state.initial_state(model, optimizer, own_mesh, channels, stride, key)
-    variables = _first_variables(context)
-    if variables is not None:
+    channels = input_channels(description)
+    state = train_state.initial_state(model, optimizer, own_mesh, channels, loss["stride"], key)
+    if (variables := _first_variables(context)) is not None:
         state = train_state.warm_start(state, variables, own_mesh)
     setup = _Training(
         context=context,

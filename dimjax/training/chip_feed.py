@@ -29,7 +29,7 @@ class Chips(NamedTuple):
     scale: jax.Array  # [N, 2] level and noise sigma, grey levels
     boxes: jax.Array  # [N, M, 4] x, y, w, h, pixels
     category: jax.Array  # [N, M] int8, -1 where there is no label
-    evidence: jax.Array | None = None  # [N, h, w, 4] float16, noise sigmas
+    evidence: jax.Array | None = None  # [N, h, w, C] float16, noise sigmas
 
     def take(self, index: jax.Array) -> "Chips":
         """Return the chips at an index [B]."""

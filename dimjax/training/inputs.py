@@ -17,16 +17,13 @@ from dimjax.errors import InputError
 
 _FRAME_CHANNELS = {"difference": 3, "sequence": 4, "single": 1}
 _WITH_EVIDENCE = "+evidence"
-_EVIDENCE_CHANNELS = 4
-CHANNELS = _FRAME_CHANNELS | {
-    mode + _WITH_EVIDENCE: count + _EVIDENCE_CHANNELS for mode, count in _FRAME_CHANNELS.items()
-}
+MODES = (*_FRAME_CHANNELS, *(mode + _WITH_EVIDENCE for mode in _FRAME_CHANNELS))
 # Mean and spread of the maxima over all paths where there is only noise, noise sigmas.
 NOISE_PEAK, NOISE_SPREAD = 3.0, 1.5
 
 
 def uses_evidence(mode: str) -> bool:
-    """Whether an input mode, a key of CHANNELS, contains the motion evidence."""
+    """Whether an input mode, one of MODES, contains the motion evidence."""
     return mode.endswith(_WITH_EVIDENCE)
 
 
@@ -40,7 +37,7 @@ def check_length(length: int, mode: str, subject: object) -> None:
 
     Args:
       length: Frames of the sequence.
-      mode: Input of the network, a key of CHANNELS.
+      mode: Input of the network, one of MODES.
       subject: Subject of the error.
 
     Raises:
@@ -51,14 +48,26 @@ def check_length(length: int, mode: str, subject: object) -> None:
         raise InputError(subject, rule, f"model.input={mode}", "Set it, or give a longer sequence.")
 
 
-def skipped_channels(mode: str) -> int:
+def channel_count(mode: str, evidence_channels: int) -> int:
+    """Return the number of channels of the network's input.
+
+    Args:
+      mode: One of MODES.
+      evidence_channels: Channels of an evidence map; they count only in the modes that use it.
+    """
+    return _FRAME_CHANNELS[frame_mode(mode)] + uses_evidence(mode) * evidence_channels
+
+
+def skipped_channels(mode: str, evidence_channels: int) -> int:
     """Return the number of last channels whose extremes go past the backbone to the head.
 
-    The motion evidence and the differences; frames have no bounded values.
+    The motion evidence and the differences; frames have no bounded values. Arguments as of
+    channel_count.
     """
     if not uses_evidence(mode):
         return 0
-    return CHANNELS[mode] if frame_mode(mode) == "difference" else _EVIDENCE_CHANNELS
+    with_frames = frame_mode(mode) == "difference"
+    return channel_count(mode, evidence_channels) if with_frames else evidence_channels
 
 
 def network_input(
@@ -73,14 +82,14 @@ def network_input(
     five. Frames do not, since asinh would bury a dim target on a bright cloud. In the modes
     "...+evidence" the maps of dimjax.motion follow: the largest sums along paths, of bright and
     of dark targets, and the residual and the local contrast of the reference frame, which pass
-    through asinh.
+    through asinh, and the sums of slow targets if there is a band for them.
 
     Args:
       frames: [B, 4, H, W] F1..F4, grey levels, any unsigned integer type.
       scale: [B, 2] level and noise sigma of each clip's sequence, grey levels.
-      mode: A key of CHANNELS.
-      evidence: [B, H, W, 4] motion evidence, noise sigmas, any float type; only for the modes that
-        use it.
+      mode: One of MODES.
+      evidence: [B, H, W, 4 or 6] motion evidence, noise sigmas, any float type; only for the modes
+        that use it.
 
     Returns:
       [B, H, W, C] float32.
@@ -95,8 +104,9 @@ def network_input(
     if not uses_evidence(mode):
         return image
     evidence = evidence.astype(jnp.float32)
-    sums = (evidence[..., :2] - NOISE_PEAK) / NOISE_SPREAD
-    return jnp.concatenate([image, sums, jnp.arcsinh(evidence[..., 2:])], axis=-1)
+    sums = (evidence - NOISE_PEAK) / NOISE_SPREAD
+    reference = jnp.arcsinh(evidence[..., 2:4])
+    return jnp.concatenate([image, sums[..., :2], reference, sums[..., 4:]], axis=-1)
 
 
 def add_noise(

@@ -48,7 +48,7 @@ def make_train_steps(
       model: Detector, [B, h, w, C] -> [B, h/s, w/s, 7].
       optimizer: Optimiser of the parameters.
       mesh: Devices; B is a multiple of their number.
-      mode: Input mode, a key of dimjax.training.inputs.CHANNELS.
+      mode: Input mode, one of dimjax.training.inputs.MODES.
       stride: Output stride of the model in pixels.
       location_weight: a in Eq. (2).
       classification_weight: b in Eq. (2).
@@ -165,7 +165,7 @@ def make_loss_query(
 
     Args:
       model: Detector, [B, h, w, C] -> [B, h/s, w/s, 7].
-      mode: Input mode, a key of dimjax.training.inputs.CHANNELS.
+      mode: Input mode, one of dimjax.training.inputs.MODES.
       stride: Output stride of the model in pixels.
       location_weight: a in Eq. (2).
       classification_weight: b in Eq. (2).
