@@ -46,6 +46,7 @@ def test_centroids(tmp_path, text, order, expected):
         ("centroids", "5 7\n5 1_0\n", r"line 2: y must be a finite number; found '1_0'"),
         ("centroids", "frame,col,row\n1,2,3\n", r"line 1: there must be a column x; found frame"),
         ("centroids", "54,4 37,1\n", r"line 1: commas must either separate .*'54,4 37,1'. Write"),
+        ("centroids", "None\n54,4 37,1\n54,5 37,3\n", r"line 2: commas must .*'54,4 37,1'. Write"),
         ("centroids", "298,247,44,34\n300,247,44,34\n", r"not boxes; .*'298,247,44,34'. Set lab"),
         ("boxes", "frame,x,y,w\n", r"line 1: there must be a column h"),
         ("rectangles", "1,2,3\n", r"line 1: a line must contain x, y, w, h or nothing; found '1"),

@@ -8,6 +8,8 @@ import pytest
 import tifffile
 
 from dimjax.data.csv_files import read_columns
+from dimjax.data.folders import open_folder
+from dimjax.data.layouts import Layout
 from dimjax.data.sequences import open_sequence
 from dimjax.errors import InputError
 
@@ -52,7 +54,9 @@ def test_a_video_with_a_palette_of_colours_is_refused(tmp_path):
         sequence.frame(0)
 
 
-def test_a_part_of_a_split_ome_tiff_is_named_with_its_other_parts(tmp_path):
+@pytest.fixture
+def split_ome_tiff(tmp_path):
+    """Write an OME-TIFF of 4 frames, split over 2 files; return its frames."""
     stack = RNG.integers(0, 4000, (4, 10, 12)).astype(np.uint16)
     planes = "".join(
         f'<TiffData FirstT="{t}" IFD="{t % 2}" PlaneCount="1">'
@@ -71,15 +75,22 @@ def test_a_part_of_a_split_ome_tiff_is_named_with_its_other_parts(tmp_path):
             tmp_path / f"cam_{k}.ome.tif", stack[2 * k : 2 * k + 2], photometric="minisblack",
             metadata=None, description=xml,
         )  # fmt: skip
-    value = r"one of 2 parts of an OME-TIFF, cam_0\.ome\.tif, cam_1\.ome\.tif\. Join them"
-    for k in range(2):
-        with pytest.raises(InputError, match=value):
-            open_sequence(tmp_path / f"cam_{k}.ome.tif")
-    # The remedy holds.
-    joined = tifffile.imread(tmp_path / "cam_0.ome.tif")
-    tifffile.imwrite(tmp_path / "whole.tif", joined, photometric="minisblack")
-    whole = open_sequence(tmp_path / "whole.tif")
-    np.testing.assert_array_equal([whole.frame(t) for t in range(4)], stack)
+    return stack
+
+
+def test_an_ome_tiff_of_several_files_is_one_sequence(tmp_path, split_ome_tiff):
+    sequence = open_sequence(tmp_path / "cam_0.ome.tif")
+    np.testing.assert_array_equal([sequence.frame(t) for t in range(4)], split_ome_tiff)
+    layout = Layout(sequences="*.ome.tif", labels="", splits={})
+    assert open_folder(tmp_path, layout).names == ["cam_0.ome"]
+
+
+def test_a_later_or_missing_file_of_an_ome_tiff_is_named(tmp_path, split_ome_tiff):
+    with pytest.raises(InputError, match=r"cam_1\.ome\.tif: .*first file; found a part of cam_0"):
+        open_sequence(tmp_path / "cam_1.ome.tif")
+    (tmp_path / "cam_1.ome.tif").rename(tmp_path / "moved.tif")
+    with pytest.raises(InputError, match=r"lie beside it; found no cam_1\.ome\.tif"):
+        open_sequence(tmp_path / "cam_0.ome.tif")
 
 
 @pytest.mark.parametrize("mark", [";", "\t"])

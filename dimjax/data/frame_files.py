@@ -10,7 +10,7 @@ headers when it opens a file; damaged pixels are detected when their frame is re
 
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -128,15 +128,20 @@ def _describe(header: Header) -> str:
 
 
 def open_tiff_stack(path: Path) -> Frames:
-    """Open a TIFF file with one page per frame.
+    """Open a TIFF file with one page per frame, or an OME-TIFF by the first of its files.
 
     Raises:
-      InputError: The file is damaged or cut off, or its pages are no grey frames of one size.
+      InputError: The file is damaged or cut off, its pages are no grey frames of one size, or it is
+        a later file of an OME-TIFF.
     """
-    with readable(path), tifffile.TiffFile(path) as opened:
-        _check_page_chain(opened, path)
-        _check_whole(opened, path)
-        pages = list(opened.pages)
+    _check_files(ome_files(path), path)
+    with readable(path), ExitStack() as stack:
+        files = {file: stack.enter_context(tifffile.TiffFile(file)) for file in ome_files(path)}
+        for file, part in files.items():
+            _check_page_chain(part, file)
+        pages_of = {file: list(part.pages) for file, part in files.items()}
+        opened = files[path]
+        pages = _in_time_order(opened, pages_of) if len(files) > 1 else pages_of[path]
         headers = [_page_header(page, f"{path} page {k}") for k, page in enumerate(pages)]
         first = common_header(headers, lambda frame: f"{path} page {frame}")
         _check_series(opened, path)
@@ -145,16 +150,29 @@ def open_tiff_stack(path: Path) -> Frames:
             rule = "each frame must have a page of its own"
             remedy = "Save it again with one page per frame."
             raise InputError(path, rule, f"{len(pages)} pages for {pixels} pixels", remedy)
-        offsets = [page.offset for page in pages]
+        places = [(page.parent.filehandle.path, page.offset) for page in pages]
 
     def read(frame: int) -> np.ndarray:
-        with readable(path), tifffile.TiffFile(path) as opened:
-            opened.filehandle.seek(offsets[frame])  # faster than following the chain of pages
+        file, offset = places[frame]
+        with readable(file), tifffile.TiffFile(file) as opened:
+            opened.filehandle.seek(offset)  # faster than following the chain of pages
             return _page_pixels(tifffile.TiffPage(opened, frame), f"{path} page {frame}")
 
-    stack = Stack((len(pages), *first.size), first.dtype, read)
-    levels = grey_levels(stack, path)
-    return Frames(stack.shape, levels.dtype, lambda frame: levels.convert(read(frame)))
+    frames = Stack((len(places), *first.size), first.dtype, read)
+    levels = grey_levels(frames, path)
+    return Frames(frames.shape, levels.dtype, lambda frame: levels.convert(read(frame)))
+
+
+def ome_files(path: Path) -> list[Path]:
+    """Return the files of an OME-TIFF, in the order of its frames; only its own of another TIFF.
+
+    Raises:
+      InputError: The file cannot be read.
+    """
+    with readable(path), tifffile.TiffFile(path) as opened:
+        names = re.findall(r'FileName="([^"]+)"', opened.ome_metadata or "")
+    files = [path.with_name(name) for name in dict.fromkeys(names)]
+    return files if len(files) > 1 else [path]
 
 
 def tiff_header(file: Path) -> Header:
@@ -185,15 +203,28 @@ def _check_page_chain(opened: tifffile.TiffFile, path: Path) -> None:
         raise InputError(path, rule, value, COPY_REMEDY)
 
 
-def _check_whole(opened: tifffile.TiffFile, path: Path) -> None:
-    """Raise if a file is a part of an OME-TIFF that is split over several files."""
-    files = sorted(set(re.findall(r'FileName="([^"]+)"', opened.ome_metadata or "")))
-    if len(files) > 1:
-        rule = "a stack must be one whole file"
-        value = f"one of {len(files)} parts of an OME-TIFF, {', '.join(files)}"
-        remedy = "Join them, e.g. in Python: import tifffile; tifffile.imwrite('whole.tif', "
-        remedy += f"tifffile.imread({files[0]!r}), photometric='minisblack')."
-        raise InputError(path, rule, value, remedy)
+def _check_files(files: list[Path], path: Path) -> None:
+    """Raise if a file is not the first of an OME-TIFF, or if another one is missing."""
+    if files[0] != path:
+        rule, remedy = "a stack must be opened by its first file", "Leave out the later ones."
+        raise InputError(path, rule, f"a part of {files[0].name}", remedy)
+    for file in files:
+        if not file.exists():
+            rule, remedy = "all files of an OME-TIFF must lie beside it", "Copy them all."
+            raise InputError(path, rule, f"no {file.name}", remedy)
+
+
+def _in_time_order(
+    opened: tifffile.TiffFile, pages_of: dict[Path, list[tifffile.TiffPage]]
+) -> list[tifffile.TiffPage]:
+    """Return the pages of the files of an OME-TIFF, in the order of its frames."""
+    path = Path(opened.filehandle.path)
+    by_name = {file.name: pages for file, pages in pages_of.items()}
+    frames = [page for series in opened.series for page in series.pages]
+    if None in frames:
+        rule, value = "an OME-TIFF must have a page for each frame", "none"
+        raise InputError(f"{path} frame {frames.index(None)}", rule, value, COPY_REMEDY)
+    return [by_name[Path(it.parent.filehandle.path).name][it.index] for it in frames]
 
 
 def _check_series(opened: tifffile.TiffFile, path: Path) -> None:

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 
+from dimjax.data.frame_files import ome_files
 from dimjax.data.image_folders import (
     DOCUMENTS,
     SUFFIXES,
@@ -23,6 +24,7 @@ from dimjax.data.sequences import OPENERS
 from dimjax.data.stack_files import RAW
 from dimjax.errors import InputError, OnError
 
+_OME = (".ome.tif", ".ome.tiff")
 _SIDECARS = (".json", ".hdr")  # which describe a raw file
 
 Source = Path | tuple[Path, ...]  # a file or folder, or the images of a sequence in order
@@ -45,7 +47,7 @@ def list_sequences(path: Path, layout: Layout, on_error: OnError) -> dict[str, S
             continue  # another folder beside those of the splits
         if item.suffix.lower() in DOCUMENTS and _may_hold_documents(pattern):
             continue
-        if item.suffix.lower() in _SIDECARS and item.stem in raw:
+        if item.suffix.lower() in _SIDECARS and item.stem in raw or _is_later_part(item, found):
             continue
         name = texts["sequence"] if SEQUENCE in pattern and texts else _default_name(item)
         if not item.is_dir() and item.suffix.lower() not in (*OPENERS, *SUFFIXES):
@@ -101,6 +103,17 @@ def natural_key(name: str) -> list[tuple[int, str]]:
 def _may_hold_documents(pattern: str) -> bool:
     """Whether labels and lists may lie beside the sequences of a pattern."""
     return SEQUENCE in pattern or pattern.endswith(".*") or "/" not in pattern
+
+
+def _is_later_part(item: Path, found: list[Path]) -> bool:
+    """Whether a file is a later one of an OME-TIFF whose first one is found too."""
+    if not item.name.lower().endswith(_OME):
+        return False
+    try:
+        first = ome_files(item)[0]
+    except InputError:  # reported when the sequence is opened
+        return False
+    return first != item and first in found
 
 
 def _group_images(

@@ -55,14 +55,17 @@ def _has_nan(row: list[float]) -> bool:
 
 def _of_text(rows: list[str], path: Path, options: Options, on_error: OnError) -> list[Mark]:
     words = [_words(row) for row in rows]
-    counts = {len(of_row) for of_row in words if of_row and not _is_none(*of_row)}
-    if counts == {4} and sum(map(bool, words)) > 1:
+    filled = [k for k, of_row in enumerate(words) if of_row and not _is_none(*of_row)]
+    first = rows[filled[0]] if filled else ""
+    if filled and all(_COMMAS.fullmatch(rows[k].strip()) for k in filled):
+        raise _mixed_commas(f"{path} line {filled[0] + 1}", first)
+    if {len(words[k]) for k in filled} == {4} and sum(map(bool, words)) > 1:
         rule = "the lines must be centroids, not boxes"
         remedy = (
             "Set label_format to 'rectangles' if they are x, y, w, h. If each frame has two "
             "targets, write a CSV with the columns frame, x and y."
         )
-        raise InputError(path, rule, f"four numbers in every line, such as {rows[0]!r}", remedy)
+        raise InputError(path, rule, f"four numbers in every line, such as {first!r}", remedy)
     marks = []
     for frame, row in enumerate(rows):
         try:
@@ -76,9 +79,7 @@ def _of_line(row: str, words: list[str], frame: int, subject: str, options: Opti
     if [word.lower() for word in words] in (["none"], ["nan"], ["-1"]):
         return []
     if _COMMAS.fullmatch(row.strip()):
-        rule = "commas must either separate all numbers or none"
-        remedy = "Write decimal points, or separate all numbers by spaces."
-        raise InputError(subject, rule, repr(row), remedy)
+        raise _mixed_commas(subject, row)
     if len(words) % 2:
         rule = "a line must contain pairs of numbers, None or nothing"
         raise InputError(subject, rule, repr(row), "Correct the line.")
@@ -89,6 +90,12 @@ def _of_line(row: str, words: list[str], frame: int, subject: str, options: Opti
             x, y = (to_number(word, subject, key) for word, key in zip(pair, "xy", strict=True))
             marks.append(Mark(f"line {frame + 1}", frame + options.first_frame, x, y))
     return marks
+
+
+def _mixed_commas(subject: object, row: str) -> InputError:
+    rule = "commas must either separate all numbers or none"
+    remedy = "Write decimal points, or separate all numbers by spaces."
+    return InputError(subject, rule, repr(row), remedy)
 
 
 def _words(row: str) -> list[str]:
