@@ -1,5 +1,6 @@
 """The command `dimjax`: what it prints at once, and keys that refer to a run's configuration."""
 
+import re
 import resource
 import shutil
 import subprocess
@@ -47,6 +48,11 @@ def test_the_help_names_every_verb_and_flag_at_once(words):
 )
 def test_wrong_usage_is_refused_at_once(words):
     assert run(*words, status=2)[1] < MAX_CPU_SECONDS
+
+
+def test_a_folder_without_a_flag_is_an_input(tmp_path):
+    text, _ = run("check", tmp_path, status=2)
+    assert text.endswith(f"found check {tmp_path}. Give --input={tmp_path}.\n")
 
 
 def test_the_console_command_is_the_program():
@@ -100,7 +106,36 @@ def test_a_file_in_place_of_a_folder_is_named_without_a_log(tmp_path, words, nam
 
 def test_an_unknown_key_of_a_run_is_named(copied):
     text, _ = run("train", "--config.seeed=3", "--workdir", str(copied), status=2)
-    assert text.endswith('found \'seeed\'. Did you mean "seed" instead of "seeed"?\n')
+    assert text.endswith('found seeed. Did you mean "seed" instead of "seeed"?\n')
+
+
+@pytest.mark.parametrize(
+    ("line", "flags", "message"),
+    [
+        ("", ["--config.training.epoch=3"], r"--config: every key .*; found training\.epoch\. Did"),
+        (
+            "config.training.epoch = 3",
+            [],
+            r"found training\.epoch\. Did you mean training\.epochs\?",
+        ),
+        (
+            "{'a': 1}['b']",
+            [],
+            r"mine\.py: it must be a configuration .*; found KeyError: 'b'\. Corr",
+        ),
+        (
+            "config.data.layout.category = {'s*': 'target'}; config.sky.training.pan_px = 1.0",
+            [],
+            "",
+        ),
+    ],
+)
+def test_an_unknown_key_is_named(tmp_path, line, flags, message):
+    body = f"config = default.get_config()\n    {line}\n    return config\n"
+    file = tmp_path / "mine.py"
+    file.write_text(f"from configs import default\n\ndef get_config():\n    {body}")
+    text, _ = run("score", f"--config={file}", *flags, "--workdir=nowhere", status=2)
+    assert re.search(message or "score: only flags of the verb may be given", text)
 
 
 def test_keys_need_a_run_that_exists(tmp_path):

@@ -7,6 +7,7 @@ CONFIG.value.seed                               # 3; all other keys are those of
 Nothing here loads JAX; a configuration file does, with the settings of the sky.
 """
 
+import difflib
 import sys
 from pathlib import Path
 
@@ -57,6 +58,9 @@ _SAVED = Path(__file__).parents[1] / "runs" / "saved_config.py"
 # Begins the reason that a configuration cannot be used.
 _NOT_LOADED = "Configuration is not available because of an earlier failure to load: "
 _RULE = "it must be a configuration such as configs/demo.py"
+_KEY_RULE = "every key must stand in configs/default.py"
+# Sections to which a configuration may add keys.
+_OPEN = ("data.layout.category", "data.layout.first_pixel", "data.layout.splits", "sky.training")
 
 
 def describe() -> str:
@@ -87,10 +91,26 @@ def parse(argv: list[str]) -> list[str]:
     try:
         words = flags.FLAGS(argv)
         if CONFIG.value is not None:
-            CONFIG.value.to_dict()  # a file that could not be loaded raises here
+            values = CONFIG.value.to_dict()  # a file that could not be loaded raises here
+            _check_keys(values)
         return words
+    except UsageError:
+        raise
     except Exception as error:  # a configuration is code, which may raise anything
         raise _flag_error(error, argv) from error
+
+
+def _check_keys(values: dict) -> None:
+    """Raise for a key that a configuration file has set, but that configs/default.py has not."""
+    from configs import default
+    from dimjax.runs.workdir import flat
+
+    known = flat(default.get_config().to_dict())
+    for key in flat(values):
+        if key not in known and not key.startswith(_OPEN):
+            near = difflib.get_close_matches(key, known, 1)
+            remedy = f"Did you mean {near[0]}?" if near else "Correct the key."
+            raise UsageError("--config", _KEY_RULE, key, remedy)
 
 
 def _workdir(argv: list[str]) -> str | None:
@@ -106,10 +126,10 @@ def _flag_error(error: Exception, argv: list[str]) -> UsageError:
     """Describe an error of the flags, of a key, or of a configuration that cannot be loaded."""
     first, lines = error.args[0], [line.strip() for line in str(error).strip().splitlines()]
     missing = first if isinstance(first, KeyError) else error  # an AttributeError may hold one
-    if isinstance(missing, KeyError):
-        key, _, hint = missing.args[0].partition("\n")
-        rule = "every key must stand in configs/default.py"
-        return UsageError("--config", rule, key, hint or "Correct the key.")
+    key, _, hint = str(missing.args[0]).partition("\n")
+    if isinstance(missing, KeyError) and (hint or " " in key):  # of a flag, not of the file
+        key = _full_key(key.split()[-1].strip("'"), argv)
+        return UsageError("--config", _KEY_RULE, key, hint or "Correct the key.")
     given = [word for word in argv if word.startswith(("--config=", "-config="))]
     if any(word.startswith("--config.") for word in argv) and not given:
         remedy = "Give --config=FILE, or the --workdir of a run."
@@ -117,8 +137,15 @@ def _flag_error(error: Exception, argv: list[str]) -> UsageError:
     of_flag = isinstance(error, flags.Error) and not lines[0].startswith("flag --config=")
     if given and not of_flag:
         reason = lines[-1].removeprefix(_NOT_LOADED).rstrip(".")
+        reason = f"KeyError: {reason}" if isinstance(error, KeyError) else reason
         return UsageError(given[-1], _RULE, reason, "Correct the path or the file.")
     return UsageError(PROGRAM, "flags must be valid", lines[-1], "See --help.")
+
+
+def _full_key(part: str, argv: list[str]) -> str:
+    """Return the key of a flag --config.KEY=VALUE that contains a part."""
+    keys = [word.partition("=")[0].lstrip("-").removeprefix("config.") for word in argv]
+    return next((key for key in keys if part == key or part in key.split(".")), part)
 
 
 def _with_file(word: str) -> str:

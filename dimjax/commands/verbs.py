@@ -27,7 +27,9 @@ def main() -> int | None:
     logging.set_verbosity(logging.ERROR)  # JAX and TFDS warn about intended behaviour
     if len(argv) > 2:
         rule, value = "at most one word names a verb", " ".join(argv[1:])
-        raise UsageError(given.PROGRAM, rule, value, "Pass options as flags; see --help.")
+        is_path = os.path.exists(argv[2])
+        remedy = f"Give --input={argv[2]}." if is_path else "Pass options as flags; see --help."
+        raise UsageError(given.PROGRAM, rule, value, remedy)
     verb = _with_variant(argv[1] if len(argv) > 1 else "rounds")
     command = _VERBS.get(verb) or _main_job(verb)
     _check_flags(verb, command.flags)
