@@ -202,6 +202,10 @@ def _decide(item=1, verb="accept", changes=None, **values):
     return "/decide", {**PAGE, "item": item, "verb": verb, "changes": changes, **values}
 
 
+def _decide_all(**values):
+    return "/decide_all", {**PAGE, "verb": "accept", "kinds": [], "sequences": [], **values}
+
+
 MOVE = {"label": 1, "x": 44.0}
 NEW_LABEL = {"sequence": "a", "frame": 5, "x": 9, "y": 9, "w": 3, "h": 3, "category": "target"}
 
@@ -275,6 +279,9 @@ NEW_LABEL = {"sequence": "a", "frame": 5, "x": 9, "y": 9, "w": 3, "h": 3, "categ
             "decision must be a non-negative integer; found '1'",
         ),
         (("/undo", PAGE), "a request must contain reviewer, page, decision and nothing else; f"),
+        (_decide_all(verb="keep"), "verb must be one of accept, skip; found 'keep'"),
+        (_decide_all(kinds=None), "kinds must be a list; found None. Load the page again."),
+        (_decide_all(sequences=["c"]), "sequence must be in the ledger; found 'c'"),
         (("/open_page", {**PAGE, "take_over": 0}), "take_over must be true or false; found 0"),
         (("/keep_alive", [1]), "a request must contain reviewer, page and nothing else; found [1]"),
     ],
@@ -369,6 +376,52 @@ def test_decisions_are_in_the_ledger_before_the_response(client):
     table = ledger.decision_table(client.db)
     assert table.verb.tolist() == ["accept", "accept", "accept", "undo"]
     assert set(table.reviewer) == {"ann"} and set(table.reviewer_kind) == {"person"}
+
+
+def test_all_items_of_a_selection_are_decided_and_undone_as_one(client):
+    before = ledger.labels_as_of(client.db)
+    client.post("/decide", item=3, verb="keep", changes=None)
+    bobs = ledger.lease_items(client.db, "bob", count=1, kinds=["miss"])[0].id
+    path, values = _decide_all(sequences=["a"])
+    assert client.post(path, **values)[1] == {"decisions": [2, 3, 4], "refused": 1}
+    states = {item.id: item.state for item in ledger.get_items(client.db)}
+    assert [states[item] for item in (1, bobs, 4, 5, 6)] == [
+        "decided", "open", "decided", "decided", "open"
+    ]  # fmt: skip
+    opened = client.post("/open_page", take_over=False)[1]  # the page was loaded again
+    status, undone = client.post("/undo", decision=opened["decisions"][-1])
+    assert (status, undone["item"]["id"], undone["undone"]) == (200, 1, [2, 3, 4])
+    assert ledger.labels_as_of(client.db).equals(before)
+    assert client.post("/open_page", take_over=False)[1]["decisions"] == [1]
+    assert [item.id for item in ledger.lease_items(client.db, "eve", count=9)] == [4, 5, 6]
+
+
+def test_a_batch_is_undone_as_a_whole_or_not_at_all(client):
+    path, values = _decide_all(kinds=["wrong_position"])
+    newest = client.post(path, **values)[1]["decisions"][-1]
+    again = ItemFrame(2, 44.0, 52.25, 1, Change(1, x=45.0))
+    (later,) = ledger.add_items(
+        client.db, [Item("wrong_position", "a", 0.1, "again", (again,))], "more"
+    )
+    ledger.decide(client.db, later, "accept", "bob")
+    before = dump(client.db)
+    status, response = client.post("/undo", decision=newest)
+    assert status == 400 and "only if no later one builds on it" in response["error"]
+    assert dump(client.db) == before
+
+
+def test_a_closed_page_frees_its_name_and_items_unless_it_was_opened_again(client):
+    def release(opening):
+        assert client.post("/release", opening=opening) == (200, {})
+        return bool(client.db.execute("SELECT * FROM leases").fetchall())
+
+    opening = client.post("/open_page", take_over=False)[1]["opening"]
+    client.post("/open_page", take_over=False)  # reloaded; the release of the old page is late
+    client.next_items()
+    assert release(opening)
+    assert not release(opening + 1)
+    status, _ = client.post("/open_page", page="p2", take_over=False)
+    assert status == 200
 
 
 def test_an_open_page_receives_the_new_round_and_cannot_undo_the_previous_one(client):

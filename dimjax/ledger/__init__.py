@@ -39,6 +39,7 @@ from dimjax.ledger.queue import (
     get_items,
     lease_items,
     progress,
+    seconds_until_free,
 )
 from dimjax.ledger.tables import decision_table, item_table, standing_decisions
 from dimjax.ledger.values import (
@@ -89,6 +90,7 @@ __all__ = [
     "match_px",
     "open_ledger",
     "progress",
+    "seconds_until_free",
     "sequence_shapes",
     "standing_decisions",
     "undo",

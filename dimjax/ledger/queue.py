@@ -159,6 +159,14 @@ def progress(
     return Progress(open, skipped, decided, stale, leased, per_minute, open * seconds)
 
 
+def seconds_until_free(db: Ledger, reviewer: str) -> float:
+    """Return how long the leases of other reviewers last at most, 0 without any, seconds."""
+    statement = "SELECT max(until) FROM leases WHERE reviewer <> ?"
+    with db.read_transaction():
+        (until,) = db.execute(statement, (reviewer,)).fetchone()
+        return 0.0 if until is None else max(0.0, until - db.clock())
+
+
 def count_decided(db: Ledger, reviewer: str) -> int:
     """Return how many items of the current round a reviewer has decided or skipped."""
     statement = """SELECT count(DISTINCT item) FROM standing

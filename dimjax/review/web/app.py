@@ -4,6 +4,8 @@
     POST /open_page /keep_alive     a page opens, or is still open
          /next_items                leases the next items
          /decide /undo              a decision; the response is sent when it is on the disk
+         /decide_all                likewise for all open items of a selection, undone as one
+         /release                   a page is closed: its name and its leases are free
     GET  /items/ID/K/chip           grey levels of frame K of an item, see dimjax.review.web.frames;
          /items/ID/K/surroundings   likewise
          /items/ID/strip            likewise, of all its frames
@@ -51,7 +53,8 @@ def create_app(handlers: Handlers, address: ServerAddress) -> ASGIApp:
     routes = [Route(name, _serve_file(path)) for name, path in files.items()]
     for handler in (
         *(handlers.open_page, handlers.keep_alive, handlers.next_items),
-        *(handlers.decide, handlers.undo),
+        *(handlers.decide, handlers.decide_all, handlers.undo),
+        handlers.release,
     ):
         routes.append(Route(f"/{handler.__name__}", _serve_json(handler), methods=["POST"]))
     for handler, path in (

@@ -9,6 +9,7 @@ reviewer and the page. A decision is on the disk before its handler returns.
 """
 
 import math
+import threading
 from collections.abc import Mapping
 from typing import Any
 
@@ -27,6 +28,7 @@ Values = Mapping[str, Any]
 _SUBJECT = "review page"
 _MAX_NAME_LENGTH = 60
 _MAX_ITEMS = 50  # in one request
+_BULK_VERBS = ("accept", "skip")
 
 
 class Handlers:
@@ -54,6 +56,9 @@ class Handlers:
         self._reviewer, self._history = reviewer, history
         self._shapes = ledger.sequence_shapes(db)
         self._names = NameLocks()
+        self._openings: dict[str, int] = {}  # page -> how often it was opened
+        self._opening = threading.Lock()
+        self._batches: dict[int, list[int]] = {}  # newest of decisions made as one -> all of them
 
     def open_page(self, values: Values) -> dict[str, Any]:
         """Open or reopen a page: return its reviewer, the filters, and the undoable decisions.
@@ -69,13 +74,17 @@ class Handlers:
         if not reviewer:
             return response
         _check_reviewer(_SUBJECT, reviewer)
-        self._names.acquire(reviewer, _page(values), values["take_over"])
+        with self._opening:
+            self._names.acquire(reviewer, _page(values), values["take_over"])
+            opening = self._openings.get(values["page"], 0) + 1
+            self._openings[values["page"]] = opening
         round = ledger.current_round(self._db)
         items = ledger.item_table(self._db, round)
         decisions = ledger.standing_decisions(self._db, round)
         return {
             **response,
             "reviewer": reviewer,
+            "opening": opening,
             "round": round,
             "kinds": [kind for kind in ledger.KINDS if kind in set(items.kind)],
             "sequences": sorted(items.sequence.unique()),
@@ -87,13 +96,21 @@ class Handlers:
         self._reviewer_of(values)
         return {}
 
+    def release(self, values: Values) -> dict[str, Any]:
+        """Free the name and the leases of a page that is closed, unless it was opened again."""
+        _check_keys(values, "reviewer", "page", "opening")
+        with self._opening:
+            if values["opening"] == self._openings.get(_page(values)):
+                reviewer = self._reviewer_of(values, "opening")
+                ledger.lease_items(self._db, reviewer, count=0)
+                self._names.release(reviewer, values["page"])
+        return {}
+
     def next_items(self, values: Values) -> dict[str, Any]:
         """Lease the next items; return them with the progress of the review and its round."""
         filters = ("kinds", "sequences", "skipped", "count")
         reviewer = self._reviewer_of(values, *filters)
-        for name in ("kinds", "sequences"):
-            if not isinstance(values[name], list):
-                raise _invalid(f"{name} must be a list", values[name])
+        selection = _selection(values)
         if not isinstance(values["skipped"], bool):
             raise _invalid("skipped must be true or false", values["skipped"])
         if as_int(_SUBJECT, "count", values["count"]) > _MAX_ITEMS:
@@ -101,10 +118,10 @@ class Handlers:
         leased = ledger.lease_items(self._db, reviewer, **{name: values[name] for name in filters})
         with self._db.read_transaction():
             items = [self._describe(item) for item in leased]
-            selection = (values["kinds"], values["sequences"])
             progress = ledger.progress(self._db, *selection, reviewer)._asdict()
             round = ledger.current_round(self._db)
         progress["leased"] -= len(leased)  # the others are leased to other reviewers
+        progress["seconds_until_free"] = ledger.seconds_until_free(self._db, reviewer)
         finite = {key: value if math.isfinite(value) else None for key, value in progress.items()}
         return {"items": items, "progress": finite, "round": round}
 
@@ -120,12 +137,35 @@ class Handlers:
         )
         return {"decision": decision.id, "item": decision.item, "labels": list(decision.labels)}
 
+    def decide_all(self, values: Values) -> dict[str, Any]:
+        """Accept or skip all open items of a selection; those of other reviewers stay open."""
+        reviewer = self._reviewer_of(values, "verb", "kinds", "sequences")
+        if values["verb"] not in _BULK_VERBS:
+            raise _invalid(f"verb must be one of {', '.join(_BULK_VERBS)}", values["verb"])
+        decisions, refused = [], 0
+        with self._db.write_transaction():
+            selection = (*_selection(values), ledger.current_round(self._db))
+            for item in ledger.get_items(self._db, ("open",), *selection):
+                try:
+                    decision = ledger.decide(self._db, item.id, values["verb"], reviewer)
+                    decisions.append(decision.id)
+                except InputError:  # leased to another reviewer, or two labels would coincide
+                    refused += 1
+        if decisions:
+            self._batches[decisions[-1]] = decisions
+        return {"decisions": decisions, "refused": refused}
+
     def undo(self, values: Values) -> dict[str, Any]:
-        """Undo a decision of the reviewer and return its item."""
+        """Undo a decision of the reviewer and all made as one with it; return the first item."""
         reviewer = self._reviewer_of(values, "decision")
         decision = as_int(_SUBJECT, "decision", values["decision"])
-        cancellation = ledger.undo(self._db, reviewer, decision)
-        return {"item": self._describe(ledger.get_item(self._db, cancellation.item))}
+        batch = self._batches.get(decision, [decision])
+        with self._db.write_transaction():
+            for later in reversed(batch[1:]):
+                ledger.undo(self._db, reviewer, later, seconds=0.0)
+            cancellation = ledger.undo(self._db, reviewer, batch[0])
+        item = self._describe(ledger.get_item(self._db, cancellation.item))
+        return {"item": item, "undone": batch}
 
     def chip(self, item: int, frame_index: int) -> bytes:
         """Return F1..F4 at an item frame."""
@@ -173,6 +213,13 @@ def _check_length(subject: str, name: str, text: str) -> None:
 def _page(values: Values) -> str:
     _check_length(_SUBJECT, "page", as_name(_SUBJECT, "page", values["page"]))
     return values["page"]
+
+
+def _selection(values: Values) -> tuple[list, list]:
+    for name in ("kinds", "sequences"):
+        if not isinstance(values[name], list):
+            raise _invalid(f"{name} must be a list", values[name])
+    return values["kinds"], values["sequences"]
 
 
 def _changes(values: Any) -> list[Change] | None:

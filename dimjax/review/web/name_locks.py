@@ -49,3 +49,9 @@ class NameLocks:
                 remedy = "Give another name, or take the name over from that page."
                 raise InputError(reviewer, rule, "another page under that name", remedy)
             self._holders[reviewer] = _Holder(page, self._clock())
+
+    def release(self, reviewer: str, page: str) -> None:
+        """Give a name back, if the page holds it."""
+        with self._lock:
+            if reviewer in self._holders and self._holders[reviewer].page == page:
+                del self._holders[reviewer]

@@ -7,7 +7,7 @@ export function drawCurve(state) {
   const { history } = state.item.frames[state.frameIndex];
   const canvas = byId("curve");
   canvas.parentElement.classList.toggle("empty", !history);
-  byId("curve-title").textContent = history ? "Loss of this frame's chips (line), of all chips (dots)" : "No loss history for this frame";
+  byId("curve-title").textContent = history ? "Loss of this frame's chips (line), of all chips (dots)" : "No loss history: no chip of this frame was trained on";
   const ratio = window.devicePixelRatio;
   const room = canvas.getBoundingClientRect();
   [canvas.width, canvas.height] = [room.width * ratio, room.height * ratio];

@@ -1,15 +1,13 @@
 // Editing of the current item with keys and mouse. Nothing here is sent to the server.
 
-import { adjust } from "./display.js";
-import { clampToFrame, editedBoxes, initialBox, MIN_SIZE_PX, noEdits } from "./edits.js";
+import { clampToFrame, editedBoxes, initialBox, MIN_SIZE_PX, noEdits, roundToHundredths } from "./edits.js";
 import { scrollToFrame } from "./filmstrip.js";
 import { ARROWS } from "./keys.js";
 import { prefetch } from "./queue.js";
 import { draw } from "./render.js";
-import { byId, showMessage, state } from "./state.js";
+import { showMessage, state } from "./state.js";
 
 const [STEP_PX, LARGE_STEP_PX, GROW_PX] = [0.5, 5, 0.5];
-const DRAG_PX = 4; // a pointer that moves no further clicks
 
 const CURSOR_HINTS = {
   move: "Move the box with the arrow keys or a click",
@@ -18,7 +16,7 @@ const CURSOR_HINTS = {
 
 /** Show another frame of the track. */
 export function goToFrame(k) {
-  if (k < 0 || k >= state.item.frames.length) return;
+  if (!state.item?.frames[k]) return;
   state.frameIndex = k;
   if (state.cursor) state.cursor.at = currentBox();
   draw();
@@ -42,8 +40,14 @@ export function moveCursor(key, isLarge) {
 export function grow(sign) {
   const { w, h } = currentBox();
   if (sign < 0 && Math.max(w, h) <= MIN_SIZE_PX) return;
-  state.edits.grow += sign * GROW_PX;
+  resizeBy(sign * GROW_PX, sign * GROW_PX);
   draw();
+}
+
+/** Change the size of the item's boxes, pixels. */
+export function resizeBy(w, h) {
+  const { grow } = state.edits;
+  state.edits.grow = { w: roundToHundredths(grow.w + w), h: roundToHundredths(grow.h + h) };
 }
 
 export function toggleCategory() {
@@ -64,42 +68,14 @@ export function discard() {
   draw();
 }
 
-/** A click on the chip moves or adds a box; a drag changes contrast and brightness. */
-export function handlePointer(canvas) {
-  let start = null;
-  let dragged = false;
-  canvas.addEventListener("pointerdown", (event) => {
-    if (event.button !== 0) return;
-    [start, dragged] = [event, false];
-    canvas.setPointerCapture(event.pointerId);
-  });
-  canvas.addEventListener("pointermove", (event) => {
-    showLevel(event);
-    if (!start) return;
-    const distance = Math.hypot(event.clientX - start.clientX, event.clientY - start.clientY);
-    dragged ||= distance > DRAG_PX;
-    if (dragged) adjust(Math.exp(event.movementX / 150), -event.movementY / 300);
-  });
-  canvas.addEventListener("pointerup", (event) => {
-    if (start && !dragged && state.item && !state.busy) click(...framePoint(event));
-    start = null;
-  });
-  canvas.addEventListener("pointercancel", () => {
-    start = null;
-  });
-  canvas.addEventListener("pointerleave", () => {
-    byId("level").textContent = "";
-  });
-}
-
-function click(x, y) {
+export function click(x, y) {
   placeBox(x, y);
   if (state.cursor?.mode === "add") state.cursor = null;
   draw();
 }
 
 /** Place the edited box, or the label that is being added, at a point of the frame. */
-function placeBox(x, y) {
+export function placeBox(x, y) {
   const frameEdits = state.edits.frames[state.frameIndex];
   const at = clampToFrame(state.item, x, y);
   const isAdding = state.cursor?.mode === "add" && state.item.frames[state.frameIndex].label;
@@ -109,25 +85,7 @@ function placeBox(x, y) {
   draw();
 }
 
-function currentBox() {
+export function currentBox() {
   const { item, edits, frameIndex } = state;
   return editedBoxes(item, edits)[frameIndex] ?? initialBox(item.frames[frameIndex]);
-}
-
-/** Return the point of the frame under the pointer. */
-function framePoint(event) {
-  const { x0, y0, scale } = byId("chip-canvas").dataset;
-  return [Number(x0) + event.offsetX / scale, Number(y0) + event.offsetY / scale];
-}
-
-/** Show the position and the grey level under the pointer. */
-function showLevel(event) {
-  const view = state.clip?.views[state.view];
-  if (!state.item || !view) return;
-  const [x, y] = framePoint(event);
-  const [x0, y0] = state.item.frames[state.frameIndex].chip;
-  const [column, row] = [Math.floor(x - x0), Math.floor(y - y0)];
-  const isInside = column >= 0 && row >= 0 && column < view.width && row < view.height;
-  const level = isInside ? view.values[row * view.width + column] : "";
-  byId("level").textContent = `x ${x.toFixed(1)} y ${y.toFixed(1)}: ${level}`;
 }

@@ -9,11 +9,15 @@ export const MIN_SIZE_PX = 1;
 /** Return the state without edits. */
 export function noEdits(item) {
   const frames = item.frames.map(() => ({ excluded: false, key: null, added: null }));
-  return { frames, grow: 0, category: null };
+  return { frames, grow: { w: 0, h: 0 }, category: null };
 }
 
 export function isEdited({ grow, category, frames }) {
-  return grow !== 0 || category !== null || frames.some((frame) => frame.key || frame.added);
+  return isGrown(grow) || category !== null || frames.some((frame) => frame.key || frame.added);
+}
+
+function isGrown({ w, h }) {
+  return w !== 0 || h !== 0;
 }
 
 /** Return the suggested box of a frame or null; `removed` is set if the label is to be deleted. */
@@ -42,7 +46,7 @@ export function editedBoxes(item, edits) {
 function editedBox(item, frame, edits, offset) {
   const { label } = frame;
   const isMoving = edits.frames.some((one) => one.key);
-  const isReshaped = edits.grow !== 0 || edits.category !== null;
+  const isReshaped = isGrown(edits.grow) || edits.category !== null;
   if (!label && !frame.fix && !offset) return null;
   if (!label && !isMoving && !isReshaped) return null;
   // Size and category apply to a label at its position, unless the reviewer moves the track.
@@ -138,11 +142,9 @@ function endDerivative(step, nextStep, slope, nextSlope) {
 
 /** Return a box with the edited size and category. */
 function reshaped(box, edits) {
-  const resize = (length) => (
-    edits.grow ? roundToHundredths(Math.max(MIN_SIZE_PX, length + edits.grow)) : length
-  );
+  const resize = (length, by) => (by ? roundToHundredths(Math.max(MIN_SIZE_PX, length + by)) : length);
   const { x, y, w, h, category } = box;
-  return { x, y, w: resize(w), h: resize(h), category: edits.category ?? category };
+  return { x, y, w: resize(w, edits.grow.w), h: resize(h, edits.grow.h), category: edits.category ?? category };
 }
 
 /** Return the nearest point in the frame, rounded to a hundredth of a pixel. */
@@ -152,7 +154,7 @@ export function clampToFrame(item, x, y) {
   return { x: roundToHundredths(clamp(x, width)), y: roundToHundredths(clamp(y, height)) };
 }
 
-function roundToHundredths(value) {
+export function roundToHundredths(value) {
   return Math.round(100 * value) / 100;
 }
 

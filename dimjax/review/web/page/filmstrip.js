@@ -16,6 +16,8 @@ export function buildFilmstrip(item) {
     return button;
   });
   byId("filmstrip").replaceChildren(...buttons);
+  byId("slider").max = buttons.length - 1;
+  byId("timeline").classList.toggle("single", buttons.length === 1);
 }
 
 export function indexOfClick(event) {
@@ -24,9 +26,11 @@ export function indexOfClick(event) {
   return [...byId("filmstrip").children].indexOf(button);
 }
 
-/** Scroll the thumbnail of a frame into view. */
+/** Scroll the film, and nothing else of the page, to the thumbnail of a frame. */
 export function scrollToFrame(k) {
-  byId("filmstrip").children[k].scrollIntoView({ block: "nearest", inline: "center" });
+  const film = byId("filmstrip");
+  const { offsetLeft, offsetWidth } = film.children[k];
+  film.scrollLeft = offsetLeft + (offsetWidth - film.clientWidth) / 2;
 }
 
 export function drawFilmstrip(state, onLoad) {
@@ -36,6 +40,7 @@ export function drawFilmstrip(state, onLoad) {
   const levels = state.levels.get(levelsPath(item, 0, "strip"), onLoad);
   const side = Math.round(strip.querySelector("canvas").clientWidth * window.devicePixelRatio);
   const boxes = editedBoxes(item, edits);
+  byId("slider").value = state.frameIndex;
   item.frames.forEach(({ frame }, k) => {
     const button = strip.children[k];
     const { excluded, key } = edits.frames[k];

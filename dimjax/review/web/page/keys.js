@@ -22,6 +22,9 @@ const GROUPS = [
   ["Frames of a track", [
     ["previous", ["ArrowLeft", "PageUp"], "back", "previous frame (with a cursor: Page up)"],
     ["next", ["ArrowRight", "PageDown"], "next", "next frame (with a cursor: Page down)"],
+    ["first", ["Home"], "first", "first frame"],
+    ["last", ["End"], "last", "last frame"],
+    ["play", ["p"], "play", "play along the track, or stop"],
   ]],
   ["Cursor", [
     ["cursor", ["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown"], "cursor", "move by 0.5 px, with Shift by 5 px"],
@@ -39,6 +42,8 @@ const GROUPS = [
     ["darker", ["v"], "brightness", "darker"],
     ["brighter", ["b"], "brightness", "brighter"],
     ["reset", ["r"], "reset", "reset contrast and brightness"],
+    ["zoomIn", ["i"], "zoom in", "enlarge the chip round the box (also: mouse wheel)"],
+    ["zoomOut", ["o"], "zoom out", "show more of the chip"],
     ["zoom", ["w"], "zoom", "show the whole frame, or the region around the track"],
     ["marks", ["h"], "marks", "hide or show all marks"],
     ["help", ["?"], "keys", "show this list"],
@@ -54,12 +59,12 @@ const BUTTONS = [
 
 const KEY_NAMES = {
   " ": "Space", ArrowLeft: "\u2190", ArrowRight: "\u2192", ArrowUp: "\u2191", ArrowDown: "\u2193",
-  Escape: "Esc", PageUp: "Page up", PageDown: "Page down", Delete: "Del",
+  Escape: "Esc", PageUp: "Page up", PageDown: "Page down", Delete: "Del", Home: "Home", End: "End",
 };
 const KEY_LINE = [
   [[" "], "blink"], [["g"], "group"], [[",", "."], "step"], [["<", ">"], "rate"],
   [["z", "x"], "contrast"], [["v", "b"], "brightness"], [["r"], "reset"], [["h"], "marks"],
-  [["w"], "zoom"], [["ArrowLeft", "ArrowRight"], "frames of the track"],
+  [["i", "o"], "zoom"], [["w"], "whole frame"], [["p"], "play"], [["ArrowLeft", "ArrowRight"], "frames of the track"],
 ];
 
 const ACTIONS = GROUPS.flatMap(([, rows]) => rows);

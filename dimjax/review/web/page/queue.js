@@ -18,11 +18,7 @@ let filling = null;
 /** Lease the next items, and release those that need no decision any more. */
 export function refill() {
   version += 1;
-  filling ??= fill()
-    .catch((error) => showMessage(error.message, "problem"))
-    .finally(() => {
-      filling = null;
-    });
+  filling ??= fill();
   return filling;
 }
 
@@ -36,7 +32,9 @@ export function decide(verb, changes) {
     // After an interruption the server lists this reviewer's decisions again.
     const response = await persist(request, () => (state.decisions.at(-1) ?? 0) > newest);
     if (response) state.decisions.push(response.decision);
-    showMessage(`${verb}: ${kindName(item.kind)} in ${item.sequence}, frame ${item.frames[0].frame}`);
+    const { frame } = item.frames[0];
+    const frames = item.frames.length > 1 ? `frames ${frame} to ${item.frames.at(-1).frame}` : `frame ${frame}`;
+    showMessage(`${verb}: ${kindName(item.kind)} in ${item.sequence}, ${frames}`);
     state.queue = state.queue.filter((other) => other !== item);
     state.pressedAt = pressedAt;
     if (state.queue.length) showFirst();
@@ -54,9 +52,10 @@ export function undo() {
   return whileBusy(async () => {
     const request = () => post("/undo", { decision });
     const response = await persist(request, () => !state.decisions.includes(decision));
-    state.decisions = state.decisions.filter((other) => other !== decision);
+    const undone = response?.undone ?? [decision];
+    state.decisions = state.decisions.filter((other) => !undone.includes(other));
     if (response) putFirst(response.item);
-    showMessage("Undone: decide the item again.");
+    showMessage(undone.length > 1 ? `Undone: ${undone.length} items are open again.` : "Undone: decide the item again.");
   });
 }
 
@@ -79,7 +78,8 @@ export function prefetch() {
   });
 }
 
-async function whileBusy(work) {
+/** Do work that decides items; the queue is filled again after it. */
+export async function whileBusy(work) {
   if (state.busy) return;
   state.busy = true;
   version += 1;
@@ -93,28 +93,41 @@ async function whileBusy(work) {
   }
 }
 
+/** Return the selected kinds and sequences; an empty list selects all. */
+export function selection() {
+  const values = (id) => (byId(id).value ? [byId(id).value] : []);
+  return { kinds: values("kind"), sequences: values("sequence") };
+}
+
 async function fill() {
-  const filter = (id) => (byId(id).value ? [byId(id).value] : []);
-  for (;;) {
-    const requested = version;
-    const response = await persist(() => post("/next_items", {
-      kinds: filter("kind"),
-      sequences: filter("sequence"),
-      skipped: byId("skipped").checked,
-      count: Math.max(LEASED_ITEMS, state.queue.length),
-    }));
-    if (state.busy) return; // the decision that is being sent refills the queue
-    if (requested !== version) continue;
-    if (response.round !== session.round) {
-      await persist(() => openPage(session.reviewer)); // drops the decisions of earlier rounds
-      showMessage(`Round ${session.round} has begun: earlier decisions can no longer be undone.`);
-      continue;
-    }
-    session.leasedAt = performance.now();
-    showProgress(response.progress);
-    updateQueue(response);
-    return;
+  try {
+    while (!(await fillOnce()));
+  } catch (error) {
+    showMessage(error.message, "problem");
+  } finally {
+    filling = null; // at once: a refill after this needs a new one
   }
+}
+
+/** Request the next items; return false if that must be repeated. */
+async function fillOnce() {
+  const requested = version;
+  const response = await persist(() => post("/next_items", {
+    ...selection(),
+    skipped: byId("skipped").checked,
+    count: Math.max(LEASED_ITEMS, state.queue.length),
+  }));
+  if (state.busy) return true; // the decision that is being sent refills the queue
+  if (requested !== version) return false;
+  if (response.round !== session.round) {
+    await persist(() => openPage(session.reviewer)); // drops the decisions of earlier rounds
+    showMessage(`Round ${session.round} has begun: earlier decisions can no longer be undone.`);
+    return false;
+  }
+  session.leasedAt = performance.now();
+  showProgress(response.progress);
+  updateQueue(response);
+  return true;
 }
 
 function updateQueue({ items, progress }) {

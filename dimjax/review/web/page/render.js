@@ -2,7 +2,8 @@
 
 import { drawCurve } from "./curve.js";
 import { noEdits } from "./edits.js";
-import { buildFilmstrip, drawFilmstrip } from "./filmstrip.js";
+import { buildFilmstrip, drawFilmstrip, scrollToFrame } from "./filmstrip.js";
+import { showLevel } from "./pointer.js";
 import { byId, state } from "./state.js";
 import { drawSurroundings } from "./surroundings.js";
 import { nothingLeft, progressText } from "./text.js";
@@ -17,8 +18,11 @@ export function showFirst() {
   document.body.dataset.item = state.item?.id ?? "";
   document.body.dataset.state = state.item ? "ready" : "done";
   byId("empty").hidden = Boolean(state.item);
+  byId(state.item ? "description" : "empty").append(byId("message"));
   if (!state.item) return;
+  state.zoom = { factor: 1, dx: 0, dy: 0 };
   buildFilmstrip(state.item);
+  scrollToFrame(0);
   draw();
 }
 
@@ -35,6 +39,7 @@ export function draw() {
   drawSurroundings(state, onLoad);
   drawCurve(state);
   describe(state);
+  showLevel();
   if (isComplete && state.pressedAt !== null) measureLatency();
 }
 
@@ -52,12 +57,15 @@ export function drawView() {
   if (!state.item) return;
   drawChip(state, drawSoon);
   drawViews(state);
+  showLevel();
 }
 
 export function showProgress(progress) {
   byId("bar").max = Math.max(1, progress.open + progress.skipped + progress.decided);
   byId("bar").value = progress.decided;
   byId("progress-text").textContent = progressText(progress);
+  state.open = progress.open;
+  for (const id of ["accept-all", "leave-rest"]) byId(id).disabled = !progress.open;
 }
 
 /** Report that no item is left, and offer those that the filters hide; `reload` fetches them. */

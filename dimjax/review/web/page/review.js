@@ -1,20 +1,24 @@
 // Entry point of the review page: the actions of the keys, the reviewer's name, the keep-alive.
 //
 // queue.js gets an item and render.js draws it (view.js, filmstrip.js, surroundings.js, curve.js).
-// editing.js and edits.js hold the reviewer's edits, and queue.js posts the decision. session.js and
+// editing.js, pointer.js and edits.js hold the reviewer's edits, timeline.js plays a track, and
+// queue.js and bulk.js post the decisions. session.js and
 // server.js communicate with the server.
 
 import * as animation from "./animation.js";
 import * as display from "./display.js";
+import { buildBulk } from "./bulk.js";
 import { acceptedFixes, changesOf, isEdited, removals } from "./edits.js";
 import * as editing from "./editing.js";
 import { indexOfClick } from "./filmstrip.js";
 import { actionOf, ARROWS, buildButtons, buildHelp, buildKeyLine } from "./keys.js";
+import { handlePointer, zoomBy } from "./pointer.js";
 import { decide, refill, undo } from "./queue.js";
 import { draw, drawSoon } from "./render.js";
 import { Unreachable } from "./server.js";
-import { openPage, post, previousReviewer, session, untilReconnected } from "./session.js";
+import { openPage, post, previousReviewer, release, session, untilReconnected } from "./session.js";
 import { byId, showMessage, state } from "./state.js";
+import { buildTimeline, isPlaying, lastIndex, play } from "./timeline.js";
 import { buildViews } from "./view.js";
 
 const KEEP_ALIVE_MS = 4000;
@@ -44,6 +48,11 @@ const ITEM_ACTIONS = {
   exclude: editing.toggleExcluded,
   previous: () => editing.goToFrame(state.frameIndex - 1),
   next: () => editing.goToFrame(state.frameIndex + 1),
+  first: () => editing.goToFrame(0),
+  last: () => editing.goToFrame(lastIndex()),
+  play: () => play(!isPlaying()),
+  zoomIn: () => zoomBy(2),
+  zoomOut: () => zoomBy(0.5),
   group: animation.nextGroup,
   stepBack: () => animation.step(-1),
   step: () => animation.step(1),
@@ -160,7 +169,9 @@ function build() {
   buildKeyLine(byId("keys"));
   buildViews(byId("views"), animation.showView);
   buildNameDialog();
-  editing.handlePointer(byId("chip-canvas"));
+  buildTimeline();
+  buildBulk();
+  handlePointer(byId("chip-canvas"));
   byId("filmstrip").addEventListener("click", (event) => editing.goToFrame(indexOfClick(event)));
   for (const id of ["kind", "sequence", "skipped"]) {
     byId(id).addEventListener("change", () => {
@@ -175,13 +186,20 @@ function build() {
     lastActivity = performance.now();
   });
   new ResizeObserver(drawSoon).observe(document.querySelector("main"));
+  addEventListener("pagehide", release);
+  addEventListener("beforeunload", (event) => {
+    if (state.item && isEdited(state.edits)) event.preventDefault(); // the browser asks
+  });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawSoon);
 }
 
 history.replaceState(null, "", "/"); // the token is in the cookie now
 session.onNameLost = askName;
 session.onReconnect = draw;
-state.levels.onError = (error) => showMessage(error.message, "problem");
+state.levels.onError = (error) => {
+  if (error instanceof Unreachable) untilReconnected().catch(() => {}); // and then all is drawn anew
+  else showMessage(error.message, "problem");
+};
 build();
 animation.blink(state.blinking);
 setInterval(keepAlive, KEEP_ALIVE_MS);

@@ -8,8 +8,17 @@ class Refused extends Error {}
 /** The server did not respond. */
 export class Unreachable extends Error {}
 
-/** Post values and return the response. */
-export async function send(path, values) {
+let newest = Promise.resolve(); // the newest request
+
+/** Post values and return the response. Each request waits for the one before it, so that no late
+ * response overwrites what a newer one has told. */
+export function send(path, values) {
+  const response = newest.then(() => sendNow(path, values));
+  newest = response.catch(() => {});
+  return response;
+}
+
+async function sendNow(path, values) {
   const response = await request(path, {
     method: "POST",
     headers: { "Content-Type": "application/json" },
@@ -69,7 +78,7 @@ export class LevelCache {
       entry.levels = new Uint16Array(await complete(response.arrayBuffer()));
     } catch (error) {
       if (error instanceof Unreachable) this.#entries.delete(path); // so that it is requested again
-      else this.onError?.(error);
+      this.onError?.(error);
       return;
     }
     for (const onLoad of entry.callbacks) onLoad();

@@ -9,6 +9,7 @@ const RELEASE_MS = 500; // a reloaded page may hold its id for a moment longer
 
 export const session = {
   page: await pageId(), reviewer: "", workdir: "",
+  opening: 0, // how often the server has opened this page
   round: 0, // the round whose items and decisions the page shows
   leasedAt: 0, // time of the last lease
   reconnecting: null, // a promise while the server does not respond
@@ -44,12 +45,23 @@ export async function openPage(reviewer, takeOver = false) {
   if (response.reviewer === null) return false;
   session.reviewer = response.reviewer;
   session.round = response.round;
+  session.opening = response.opening;
   sessionStorage.setItem("reviewer", response.reviewer);
   state.decisions = response.decisions;
   byId("reviewer").textContent = response.reviewer;
   fillSelect(byId("kind"), "all kinds", response.kinds, kindName);
   fillSelect(byId("sequence"), "all sequences", response.sequences, (name) => name);
   return true;
+}
+
+/** Free the name and the leases of a page that is closed or reloaded. */
+export function release() {
+  if (!session.reviewer) return;
+  const { reviewer, page, opening } = session;
+  fetch("/release", {
+    method: "POST", keepalive: true, headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ reviewer, page, opening }),
+  }).catch(() => {});
 }
 
 /** Return the name before a reload, or "". */

@@ -9,7 +9,9 @@ export const state = {
   item: null, frameIndex: 0, edits: null, cursor: null, // the current item and its frame
   view: 0, group: "frames", blinking: !reducedMotion, rate: 3, // of the clip's seven views
   contrast: 1, brightness: 0, marks: true, zoomed: false,
+  zoom: { factor: 1, dx: 0, dy: 0 }, // of the chip, round a point relative to the item's
   decisions: [], // ids of this reviewer's decisions that can be undone, the newest last
+  open: 0, // items of the selection that are not decided yet
   busy: false, // a decision is being sent
   pressedAt: null, // time of the key press that led to the current item
   levels: new LevelCache(),

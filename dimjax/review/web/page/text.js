@@ -72,7 +72,10 @@ function describeBox(box) {
 export function nothingLeft(progress, filtered, workdir) {
   const selection = filtered ? " of this kind and sequence" : "";
   const parts = [`${progress.decided} items${selection} are decided.`];
-  if (progress.leased) parts.push(`${progress.leased} are leased to other reviewers.`);
+  if (progress.leased) {
+    const free = `free in ${duration(progress.seconds_until_free)} at most, when their pages are closed`;
+    parts.push(`${progress.leased} are leased to other reviewers: ${free}. They appear here by themselves.`);
+  }
   else if (!filtered) {
     if (progress.skipped) parts.push(`${progress.skipped} skipped items keep their labels.`);
     parts.push("End the review with Ctrl-C in its terminal, then continue with:");

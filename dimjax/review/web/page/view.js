@@ -29,11 +29,25 @@ function currentClip(state, onLoad) {
   return clip;
 }
 
+/** Return the part of the chip that is shown, whole pixels of the frame. */
+export function shownPart({ item, frameIndex, zoom }) {
+  const frame = item.frames[frameIndex];
+  const [x0, y0, width, height] = frame.chip;
+  const axis = (low, size, centre) => {
+    const length = Math.max(1, Math.round(size / zoom.factor));
+    return [Math.max(low, Math.min(low + size - length, Math.round(centre - length / 2))), length];
+  };
+  const [x, w] = axis(x0, width, frame.x + zoom.dx);
+  const [y, h] = axis(y0, height, frame.y + zoom.dy);
+  return { x, y, w, h };
+}
+
 /** Draw the chip; return whether its levels are loaded. */
 export function drawChip(state, onLoad) {
   const canvas = byId("chip-canvas");
   const { item, frameIndex, view } = state;
-  const [x0, y0, width, height] = item.frames[frameIndex].chip;
+  const [chipX, chipY] = item.frames[frameIndex].chip;
+  const { x: x0, y: y0, w: width, h: height } = shownPart(state);
   const scale = fitCanvas(canvas, width, height, true);
   const context = canvas.getContext("2d");
   const clip = currentClip(state, onLoad);
@@ -44,7 +58,8 @@ export function drawChip(state, onLoad) {
     return false;
   }
   context.imageSmoothingEnabled = false;
-  context.drawImage(clip.images[view], 0, 0, canvas.width, canvas.height);
+  const part = [x0 - chipX, y0 - chipY, width, height];
+  context.drawImage(clip.images[view], ...part, 0, 0, canvas.width, canvas.height);
   const pen = new Pen(context, scale, x0, y0, 1.6 * window.devicePixelRatio + 0.06 * scale);
   if (state.marks) drawMarks(pen, state, view >= 1 && view <= 3 ? FAINT : 1);
   drawCaption(state, clip);
