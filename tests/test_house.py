@@ -40,7 +40,7 @@ ALLOWED = {
     "evaluation": BASE | {"data", "chips"},
     "export": BASE | {"data", "motion", "models", "training", "detection"},
     "drawing": BASE | {"data"},
-    "review": BASE | {"data", "evaluation", "ledger", "drawing"},
+    "review": BASE | {"data", "evaluation", "ledger", "suspects", "drawing"},
     # Files and orchestration.
     "runs": BASE
     | {"data", "chips", "label_noise", "sky", "motion", "models", "training", "tracks", "ledger"}

@@ -210,6 +210,10 @@ MOVE = {"label": 1, "x": 44.0}
 NEW_LABEL = {"sequence": "a", "frame": 5, "x": 9, "y": 9, "w": 3, "h": 3, "category": "target"}
 
 
+def _new_track(clicks, sequence="a"):
+    return "/new_track", {**PAGE, "sequence": sequence, "clicks": clicks}
+
+
 @pytest.mark.parametrize(
     ("request_", "text"),
     [
@@ -279,6 +283,14 @@ NEW_LABEL = {"sequence": "a", "frame": 5, "x": 9, "y": 9, "w": 3, "h": 3, "categ
             "decision must be a non-negative integer; found '1'",
         ),
         (("/undo", PAGE), "a request must contain reviewer, page, decision and nothing else; f"),
+        (_new_track([]), "new track: clicks must be lists of frame, x and y, one in each frame"),
+        (_new_track([[1, 2.0]]), "clicks must be lists of frame, x and y, one in each frame; f"),
+        (_new_track([[1, 2, 2], [1, 3, 3]]), "found [[1, 2, 2], [1, 3, 3]]. Click the target onc"),
+        (_new_track([[1, "2", 2]]), "new track: x must be a finite number; found '2'"),
+        (_new_track([[12, 2, 2]]), "new track frame 12: frame must lie in 0 <= frame < 12; fou"),
+        (_new_track([[1, 2, 80]]), "new track frame 1: y must lie in 0 <= y < 80; found 80.0"),
+        (_new_track([[2, 40, 50]]), "a new track must lie apart from the labels; found a label"),
+        (_new_track([[1, 2, 2]], sequence="c"), "sequence must be a known one (a, b); found 'c'"),
         (_decide_all(verb="keep"), "verb must be one of accept, skip; found 'keep'"),
         (_decide_all(kinds=None), "kinds must be a list; found None. Load the page again."),
         (_decide_all(sequences=["c"]), "sequence must be in the ledger; found 'c'"),
@@ -410,6 +422,31 @@ def test_a_batch_is_undone_as_a_whole_or_not_at_all(client):
     assert dump(client.db) == before
 
 
+def test_a_clicked_track_becomes_an_item_and_then_labels(client):
+    listed = client.post("/list_sequences")[1]["sequences"]
+    assert listed == [
+        {"name": "a", "shape": [12, 80, 100], "binning": 1, "labels": 4},
+        {"name": "b", "shape": [5, 20, 30], "binning": 1, "labels": 0},
+    ]
+    status, _, body = client.request("GET", "/sequences/1/4/frame")
+    shown = np.frombuffer(body, "<u2").reshape(20, 30)
+    assert status == 200 and (shown == client.levels["b"][4]).all()
+    path, values = _new_track([[0, 5.0, 5.0], [4, 13, 9]], sequence="b")
+    item = client.post(path, **values)[1]["item"]
+    assert [frame["frame"] for frame in item["frames"]] == [0, 1, 2, 3, 4]
+    assert client.db.execute("SELECT reviewer FROM leases").fetchall() == [("ann",)]
+    decided = client.post("/decide", item=item["id"], verb="accept", changes=None)[1]
+    assert len(decided["labels"]) == 5
+    labels = ledger.labels_as_of(client.db).query("sequence == 'b'")
+    assert labels.track.unique().tolist() == ["clicked-0"] and set(labels.source) == {"person"}
+    on_path = pd.DataFrame({"x": [5.0, 7, 9, 11, 13], "y": [5.0, 6, 7, 8, 9]}, labels.index)
+    assert (labels[["x", "y"]] - on_path).abs().to_numpy().max() < 3.0
+    client.post("/undo", decision=decided["decision"])
+    assert not ledger.labels_as_of(client.db).sequence.eq("b").any()
+    again = client.post(path, **values)[1]["item"]  # two items of one stage in a round
+    assert again["id"] == item["id"] + 1
+
+
 def test_a_closed_page_frees_its_name_and_items_unless_it_was_opened_again(client):
     def release(opening):
         assert client.post("/release", opening=opening) == (200, {})
@@ -473,13 +510,15 @@ def test_a_large_frame_is_binned(workdir):
     np.save(workdir / "sequences/b/frames.npy", frame)
     frames = Frames(open_folder(workdir), {"b": frame.shape}, 1)
     assert binning(frame.shape) == 3
-    binned = np.frombuffer(frames.surroundings("b", ItemFrame(0, 1.0, 1.0)), "<u2").reshape(2, 640)
+    binned = np.frombuffer(frames.whole("b", 0), "<u2").reshape(2, 640)
     assert binned[0, 0] == np.mean(frame[0, :3, :3]) and binned[1, 2] == frame[0, 4, 7]
 
 
 @pytest.mark.parametrize(
     ("path", "text"),
     [
+        ("/sequences/2/0/frame", "the frame must exist; found (2, 0)"),
+        ("/sequences/1/5/frame", "the frame must exist; found (1, 5)"),
         ("/items/99/0/chip", "item 99: the item must exist in the ledger"),
         ("/items/2/3/chip", "the item has 3 frames; found 3"),
         ("/items/99/strip", "item 99: the item must exist in the ledger"),

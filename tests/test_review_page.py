@@ -15,7 +15,7 @@ from dimjax import ledger
 from dimjax.data.labels import COLUMNS
 from dimjax.ledger import Change, Item, ItemFrame
 
-SHAPE = (70, 96, 128)
+SHAPE, SHAPE_B = (70, 96, 128), (16, 96, 128)
 FRAMES = 60  # of each of two tracks; three suspects follow
 BOX = (3.0, 3.0, "target", "t")
 TRACK_AT, LABEL_AT = (30.5, 20.5), (60.5, 60.5)
@@ -23,16 +23,25 @@ TRACK_AT, LABEL_AT = (30.5, 20.5), (60.5, 60.5)
 
 @pytest.fixture
 def run(tmp_path):
-    """A run of two long tracks without labels and three labels that should move by 4 px."""
-    frames = np.random.default_rng(5).integers(1000, 5000, SHAPE, dtype=np.uint16)
-    (tmp_path / "sequences/a").mkdir(parents=True)
-    np.save(tmp_path / "sequences/a/frames.npy", frames)
+    """A run of two long tracks without labels and three labels that should move by 4 px.
+
+    The sequence "b" has no labels, and a bright pixel that drifts by 3 px a frame.
+    """
+    rng = np.random.default_rng(5)
+    frames = {"a": rng.integers(1000, 5000, SHAPE, dtype=np.uint16)}
+    frames["b"] = rng.integers(1000, 1050, SHAPE_B, dtype=np.uint16)
+    times = np.arange(SHAPE_B[0])
+    frames["b"][times, 30, 20 + 3 * times] += 400
+    for name, values in frames.items():
+        (tmp_path / "sequences" / name).mkdir(parents=True)
+        np.save(tmp_path / "sequences" / name / "frames.npy", values)
     losses = pd.DataFrame([(0, "a", 2, 1.0)], columns=["epoch", "sequence", "frame", "total"])
     losses.to_parquet(tmp_path / "losses.parquet")
     rows = [("a", 66 + k, *LABEL_AT, *BOX, "annotator") for k in range(3)]
     labels = pd.DataFrame(rows, columns=COLUMNS)
     x, y = TRACK_AT
-    with ledger.create_or_open(tmp_path / "ledger.sqlite", labels, {"a": SHAPE}, 3.0) as db:
+    shapes = {"a": SHAPE, "b": SHAPE_B}
+    with ledger.create_or_open(tmp_path / "ledger.sqlite", labels, shapes, 3.0) as db:
         tracks = []
         for k in range(2):
             at = [(t, x + t, y + 20 * k) for t in range(FRAMES)]
@@ -71,15 +80,22 @@ def labels_of(run):
         return ledger.labels_as_of(db)
 
 
-def confirm(page, button):
+def choose(page, button):
+    """Press a button of the menu."""
+    page.driver.find_element(By.ID, "more").click()
     page.driver.find_element(By.ID, button).click()
+
+
+def confirm(page, button):
+    choose(page, button)
     page.driver.find_element(By.ID, "confirm-yes").click()
 
 
-def point(page, x, y):
-    """Offset of a point of the frame from the middle of the chip, pixels of the screen."""
-    canvas = page.driver.find_element(By.ID, "chip-canvas")
-    x0, y0, scale = (float(canvas.get_attribute(f"data-{name}")) for name in ("x0", "y0", "scale"))
+def point(page, x, y, canvas="chip-canvas"):
+    """Offset of a point of the frame from the middle of a canvas, pixels of the screen."""
+    canvas = page.driver.find_element(By.ID, canvas)
+    origin = (canvas.get_attribute(f"data-{name}") for name in ("x0", "y0", "scale"))
+    x0, y0, scale = (float(value or 0) for value in origin)
     size = canvas.size
     return (
         canvas,
@@ -202,6 +218,36 @@ def test_the_rest_is_left_and_the_end_screen_lies_below_the_toolbar(page, run):
         below = "empty.getBoundingClientRect().top - document.querySelector('header')"
         assert script(page, f"{below}.getBoundingClientRect().bottom") > 0
         assert page.text("message") == "skip: 4 items"
+
+
+def click_whole_frame(page, x, y):
+    canvas, *at = point(page, x, y, "new-canvas")
+    ActionChains(page.driver, duration=0).move_to_element_with_offset(canvas, *at).click().perform()
+
+
+def test_a_track_is_labelled_in_a_sequence_without_labels(page, run):
+    choose(page, "new-track-button")
+    loaded = "document.getElementById('new-canvas').dataset.loaded"
+    page.wait(lambda: script(page, loaded) == "true", "no frame is shown")
+    chosen = "document.getElementById('new-sequence').selectedOptions[0].text"
+    assert script(page, chosen) == "b: no labels"
+    click_whole_frame(page, 21, 31)
+    page.press(Keys.END)
+    page.wait(lambda: script(page, loaded) == "true", "no frame is shown")
+    click_whole_frame(page, 20 + 3 * 15 - 1, 30)
+    assert page.text("new-clicks") == "clicked in frames 0, 15"
+    item = page.item
+    page.press(Keys.ENTER)
+    page.wait_for_item(item)
+    assert "clicked in 2 frames; a signal of 4 sigmas in 16 of 16 frames" in page.text("reason")
+    item = page.item
+    page.press("a")
+    page.wait_for_item(item)
+    labels = labels_of(run).query("sequence == 'b'").sort_values("frame")
+    assert labels.x.tolist() == [20.5 + 3 * t for t in range(16)] and set(labels.y) == {30.5}
+    page.press("u")
+    page.wait_for_item(page.item)
+    assert not labels_of(run).sequence.eq("b").any()
 
 
 def test_leases_of_others_are_shown_and_those_of_a_closed_page_are_free_at_once(page, run):

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from dimjax import ledger
 from dimjax.data.labels import COLUMNS
 from dimjax.data.sequences import as_sequence
+from dimjax.errors import InputError
 from dimjax.ledger import Change
 from dimjax.runs import round_suspects
 from dimjax.suspects import (
@@ -21,6 +22,7 @@ from dimjax.suspects import (
     propose,
     rank,
     to_items,
+    track_item,
     worst_kind,
 )
 from dimjax.suspects.frame_evidence import smoothing_noise_gain
@@ -287,10 +289,10 @@ def test_a_wrong_category_is_explained_by_the_numbers_of_its_track():
     labels, measures, proposals, _ = _ranked()
     measures = measures.assign(category_margin=np.nan, path_other=0.0, track_other=0.97)
     chosen = rank(labels, measures, proposals).query("kind == 'wrong_category'").head(1)
-    texts = {}
+    texts, shapes = {}, {"a": (60, 64, 64)}
     for reason in ("", "it is slow, its brightness varies"):
         explained = measures.assign(track_reason=reason)
-        (item,) = to_items(chosen, labels, explained, proposals, _points(), {"a": (60, 64, 64)})
+        (item,) = to_items(chosen, labels, explained, proposals, _points(), shapes, 3.0)
         texts[reason] = item.reason
     assert list(texts.values()) == [
         "97% of its track is interference",
@@ -325,7 +327,7 @@ def test_errors_of_a_track_become_one_item_in_a_ledger(tmp_path):
     parts.append(chosen[(chosen.label == 0) & (chosen.row == 3)])
     shapes = {"a": (60, 64, 64)}
     points = _points().assign(frame=[], x=[], y=[])
-    items = to_items(pd.concat(parts), labels, measures, proposals, points, shapes)
+    items = to_items(pd.concat(parts), labels, measures, proposals, points, shapes, 3.0)
     frames = sorted(tuple(frame.frame for frame in item.frames) for item in items)
     assert frames == [(0, 1, 3), (3,), (6,), (10,), (19,)]
     fixes = {item.kind: item.frames[0].fix for item in items}
@@ -339,13 +341,25 @@ def test_errors_of_a_track_become_one_item_in_a_ledger(tmp_path):
     assert "frames of one track" in reasons and "sigmas in the frames" in reasons
 
 
+@pytest.mark.parametrize(("dx", "frames"), [(0.74, []), (0.75, [(4, 5)])])
+def test_a_track_of_small_moves_only_is_not_queued(dx, frames):
+    labels, measures, proposals, _ = _ranked()
+    labels["track"] = "t"
+    measures["mean_dx"], measures["mean_dy"] = [0.1] * 5 + [dx] + [0.1] * (len(labels) - 6), 0.0
+    chosen = rank(labels, measures, proposals)
+    chosen = chosen[(chosen.kind == "wrong_position") & chosen.label.isin([5, 6])]
+    points, shapes = _points().assign(frame=[], x=[], y=[]), {"a": (60, 64, 64)}
+    items = to_items(chosen, labels, measures, proposals, points, shapes, match_px=3.0)
+    assert [tuple(frame.frame for frame in item.frames) for item in items] == frames
+
+
 def test_a_proposal_at_the_rim_is_rounded_into_the_frame(tmp_path):
     labels, measures, proposals, _ = _ranked()
     proposals["x"], proposals["y"] = 63.997, -0.001
     chosen = rank(labels, measures, proposals)
     shapes, points = {"a": (60, 64, 64)}, _points().assign(frame=[], x=[], y=[])
     single = chosen[(chosen.label == 0) & (chosen.row == 3)]
-    items = to_items(single, labels, measures, proposals, points, shapes)
+    items = to_items(single, labels, measures, proposals, points, shapes, 3.0)
     assert items[0].frames[0].fix[:5] == (None, "a", 3, 63.99, 0.0)
     with ledger.create_or_open(tmp_path / "ledger.sqlite", labels, shapes, 3.0) as db:
         assert len(ledger.add_items(db, items, stage="refine")) == 1
@@ -362,6 +376,42 @@ def test_the_signal_of_a_point_in_the_frames():
     peak = 40 / (np.sqrt(4 / 3) * smoothing_noise_gain()) / 4.19
     assert table.image_snr[0] == pytest.approx(peak, rel=0.15)
     assert table.image_snr[2] < 5
+
+
+def _drifting(hidden: int) -> tuple[np.ndarray, np.ndarray]:
+    """Frames [12, 40, 60] with a bright pixel that drifts to the right, hidden in one frame."""
+    frames = np.random.default_rng(0).normal(1000, 5, (12, 40, 60))
+    columns = 10 + 3 * np.arange(12)
+    frames[np.arange(12), 20, columns] += 150
+    frames[hidden, 20, columns[hidden]] -= 150
+    return frames.round().astype(np.uint16), columns
+
+
+def test_a_clicked_track_is_interpolated_and_placed_on_the_signal():
+    frames, columns = _drifting(hidden=6)
+    sequence = as_sequence(frames)
+    xy = {"x": columns[[1, 9]] + [0.0, 1.5], "y": [21.5, 19.0]}  # off by up to 1.6 px
+    clicks = pd.DataFrame({"sequence": "a", "frame": [1, 9], **xy})
+    labels = _labels((3, 19.0, 20.0, "target", "clicked-0"), (4, 50.0, 5.0, "target", "t"))
+    item = track_item(clicks, labels.assign(w=4.0), lambda name: sequence, 1, match_px=3.0)
+    expected = {t: (columns[t] + 0.5, 20.5) for t in (1, 2, 4, 5, 7, 8, 9)}  # labelled in 3
+    expected[6] = (28.94, 19.94)  # 13 + 5/8 * 25.5, 21.5 - 5/8 * 2.5
+    assert {frame.frame: (frame.x, frame.y) for frame in item.frames} == expected
+    assert item.reason == (
+        "clicked in 2 frames; a signal of 4 sigmas in 7 of 8 frames; none in 6: look there"
+    )
+    assert item.frames[0].fix[5:9] == (4.0, 3.0, "target", "clicked-1")
+
+
+def test_a_click_in_one_frame_and_a_click_on_a_label():
+    sequence = as_sequence(_drifting(hidden=6)[0])
+    clicks = pd.DataFrame({"sequence": "a", "frame": [2], "x": [58.0], "y": [38.0]})
+    labels = _labels((2, 20.0, 20.0, "target", "t"))
+    item = track_item(clicks, labels.iloc[:0], lambda name: sequence, 1, match_px=3.0)
+    assert [frame[:3] for frame in item.frames] == [(2, 58.0, 38.0)]
+    assert item.frames[0].fix[5:7] == (3.0, 3.0)
+    with pytest.raises(InputError, match="sequence a: a new track must lie apart from the labels"):
+        track_item(clicks.assign(x=20.0, y=21.0), labels, lambda name: sequence, 1, match_px=3.0)
 
 
 def test_pure_noise_has_a_sigma_of_one():

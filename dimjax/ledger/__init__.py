@@ -26,7 +26,7 @@ from dimjax.ledger.creation import (
 )
 from dimjax.ledger.database import Ledger, open_ledger
 from dimjax.ledger.decisions import DuplicateLabelError, decide, undo
-from dimjax.ledger.items import add_items, get_item
+from dimjax.ledger.items import add_item, add_items, get_item
 from dimjax.ledger.label_history import (
     diff,
     export,
@@ -70,6 +70,7 @@ __all__ = [
     "Ledger",
     "Progress",
     "UnavailableItemError",
+    "add_item",
     "add_items",
     "add_sequences",
     "as_change",

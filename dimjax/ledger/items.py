@@ -44,12 +44,23 @@ def add_items(db: Ledger, items: Iterable[Item], stage: str) -> list[int]:
         if existing:
             return existing
         shapes = sequence_shapes(db)
-        newest = db.execute("SELECT max(decision) FROM decisions").fetchone()[0]
-        made = (db.clock(), newest)
+        made = _now(db)
         return [
             _insert(db, _checked(db, item, f"{stage} item {k}", shapes), round, stage, made)
             for k, item in enumerate(items)
         ]
+
+
+def add_item(db: Ledger, item: Item, stage: str) -> int:
+    """Add one review item to the current round; the stage may add further ones. Return its id.
+
+    Raises:
+      InputError: A value is invalid.
+    """
+    stage = as_name("review items", "stage", stage)
+    with db.write_transaction():
+        item = _checked(db, item, f"{stage} item", sequence_shapes(db))
+        return _insert(db, item, current_round(db), stage, _now(db))
 
 
 def get_item(db: Ledger, item: int) -> Item:
@@ -142,6 +153,11 @@ def _check_in_frame(label: Label, shapes: Shapes, subject: str) -> None:
     broken = broken_rule(label, shapes)
     if broken is not None:
         raise InputError(subject, *broken, "Correct the location or its fix.")
+
+
+def _now(db: Ledger) -> tuple[float, int]:
+    """The time, and the newest decision."""
+    return db.clock(), db.execute("SELECT max(decision) FROM decisions").fetchone()[0]
 
 
 def _insert(db: Ledger, item: Item, round: int, stage: str, made: tuple[float, int]) -> int:

@@ -17,7 +17,8 @@ def run(context: RoundContext) -> None:
         items = ledger.item_table(db)
         decided = items[(items["round"] < context.number) & (items.state == "decided")]
         result = find_suspects(context, labels, planted, decided)
-        items = suspects.to_items(result.queued, *result[2:], context.folder.shapes)
+        match_px = context.config.detection.match_px
+        items = suspects.to_items(result.queued, *result[2:], context.folder.shapes, match_px)
         ledger.add_items(db, items, stage="refine")
     table = suspects.worst_kind(result.ranked[~result.ranked.planted])
     write_table(table.drop(columns="row"), paths.suspects)
@@ -29,4 +30,10 @@ def run(context: RoundContext) -> None:
     elif not settings.loss_threshold:
         for kind in result.ranked[result.ranked.cut_off.isna()].kind.unique():
             say(f"{kind}: too few planted errors in the ranking, none of this kind is queued")
+    left_out = len(result.queued) - sum(len(item.frames) for item in items)
+    if left_out:
+        say(
+            f"{left_out} suspect labels are not queued: the suggested move is shorter than "
+            f"{suspects.MIN_MOVE:g} detection.match_px"
+        )
     say(f"{len(result.queued)} of {len(result.labels)} labels are suspect, in {len(items)} items")

@@ -16,11 +16,14 @@ the probabilities are calibrated on errors that were planted before the training
     proposals = add_frame_evidence(proposals, frame_evidence)
     planted = match_planted(planted, labels, proposals, match_px=3.0)
     suspects = rank(labels, measures, proposals, planted)
-    items = to_items(worst_kind(suspects), labels, measures, proposals, points, shapes)
+    items = to_items(worst_kind(suspects), labels, measures, proposals, points, shapes, 3.0)
+
+`track_item` makes a review item of a track that a reviewer clicked.
 """
 
+from dimjax.suspects.clicked_tracks import track_item
 from dimjax.suspects.frame_evidence import measure_frames
-from dimjax.suspects.items import to_items
+from dimjax.suspects.items import MIN_MOVE, to_items
 from dimjax.suspects.measures import LOSS_COLUMNS, MEASURES, measure
 from dimjax.suspects.proposals import PROPOSAL_MEASURES, add_frame_evidence, propose
 from dimjax.suspects.ranking import KINDS, LABEL_KINDS, Planted, match_planted, rank, worst_kind
@@ -30,6 +33,7 @@ __all__ = [
     "LABEL_KINDS",
     "LOSS_COLUMNS",
     "MEASURES",
+    "MIN_MOVE",
     "PROPOSAL_MEASURES",
     "Planted",
     "add_frame_evidence",
@@ -39,5 +43,6 @@ __all__ = [
     "propose",
     "rank",
     "to_items",
+    "track_item",
     "worst_kind",
 ]

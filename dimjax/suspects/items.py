@@ -1,6 +1,6 @@
 """Suspects as review items: errors of one track in neighbouring frames become one item.
 
-items = to_items(chosen, labels, measures, proposals, points, shapes)  # chosen: rows of `rank`
+items = to_items(chosen, labels, measures, proposals, points, shapes, match_px=3.0)
 ledger.add_items(db, items, stage="refine")
 """
 
@@ -14,6 +14,7 @@ from dimjax.ledger.values import Change, Item, ItemFrame
 
 _RIM_PX = 0.01  # smallest distance of a fix from the right and lower border: it is rounded
 _RUN_GAP_FRAMES = 4  # suspects of one track at most this far apart are one item
+MIN_MOVE = 0.25  # of match_px; a smaller suggested move is not worth a decision
 _AXES = (("x", 2), ("y", 1))  # axis and its position in T, H, W
 
 
@@ -24,8 +25,11 @@ def to_items(
     proposals: pd.DataFrame,
     points: pd.DataFrame,
     shapes: Mapping[str, tuple[int, int, int]],
+    match_px: float,
 ) -> list[Item]:
     """Make review items of suspects.
+
+    Suggestions to move labels by less than a quarter of match_px in all frames are left out.
 
     Args:
       chosen: Rows of dimjax.suspects.rank, at most one for each label; no planted errors.
@@ -34,6 +38,7 @@ def to_items(
       proposals: The proposals that were ranked.
       points: Confirmed track points, for better positions.
       shapes: T, H, W of each sequence: every fix lies inside.
+      match_px: Matching radius.
 
     Returns:
       Items, the most probable first, each with the suggested fix in every frame and the reason in
@@ -49,7 +54,8 @@ def to_items(
     same = rows[["sequence", "kind", "track"]] == rows[["sequence", "kind", "track"]].shift()
     same = same.all(axis=1) & (rows.track != "")
     close = rows.frame.diff().between(1, _RUN_GAP_FRAMES)
-    items = [_item(run) for _, run in rows.groupby((~(same & close)).cumsum())]
+    runs = [run for _, run in rows.groupby((~(same & close)).cumsum())]
+    items = [_item(run) for run in runs if _largest_move(run) >= MIN_MOVE * match_px]
     return sorted(items, key=lambda item: -item.probability)
 
 
@@ -100,6 +106,13 @@ def _item(run: pd.DataFrame) -> Item:
     )
     probability, score = float(run.probability.mean()), float(run.score.mean())
     return Item(first.kind, first.sequence, probability, reason, frames, score)
+
+
+def _largest_move(run: pd.DataFrame) -> float:
+    """Longest of the suggested moves of labels, infinite for other suggestions, pixels."""
+    if run.kind.iloc[0] != "wrong_position":
+        return np.inf
+    return np.hypot(run.better_x - run.x, run.better_y - run.y).max()
 
 
 def _fix(row) -> Change:

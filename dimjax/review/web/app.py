@@ -5,10 +5,13 @@
          /next_items                leases the next items
          /decide /undo              a decision; the response is sent when it is on the disk
          /decide_all                likewise for all open items of a selection, undone as one
+         /list_sequences            all sequences, also those without items
+         /new_track                 makes an item of a track that was clicked in some frames
          /release                   a page is closed: its name and its leases are free
     GET  /items/ID/K/chip           grey levels of frame K of an item, see dimjax.review.web.frames;
          /items/ID/K/surroundings   likewise
          /items/ID/strip            likewise, of all its frames
+         /sequences/N/T/frame       likewise, the whole frame T of sequence N
 
 An invalid request is answered with 400 and {"error": text}, and changes nothing.
 """
@@ -54,13 +57,14 @@ def create_app(handlers: Handlers, address: ServerAddress) -> ASGIApp:
     for handler in (
         *(handlers.open_page, handlers.keep_alive, handlers.next_items),
         *(handlers.decide, handlers.decide_all, handlers.undo),
-        handlers.release,
+        *(handlers.list_sequences, handlers.new_track, handlers.release),
     ):
         routes.append(Route(f"/{handler.__name__}", _serve_json(handler), methods=["POST"]))
     for handler, path in (
         (handlers.chip, "/items/{item:number}/{frame_index:number}/chip"),
         (handlers.surroundings, "/items/{item:number}/{frame_index:number}/surroundings"),
         (handlers.strip, "/items/{item:number}/strip"),
+        (handlers.frame, "/sequences/{sequence:number}/{frame_index:number}/frame"),
     ):
         routes.append(Route(path, _serve_levels(handler)))
     return AccessControl(Starlette(routes=routes), address)

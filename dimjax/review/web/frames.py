@@ -6,7 +6,7 @@ read frames are cached, since the clips of neighbouring frames share them.
     frames = Frames(folder, shapes, stride=1)
     frames.chip("flight3", item_frame)              # F1..F4 [4, h, w] at chip_window(...)
     frames.strip("flight3", item_frames)            # F1 of each item frame [n, s, s]
-    frames.surroundings("flight3", item_frame)      # the whole frame F1, binned
+    frames.whole("flight3", 7)                      # a whole frame, binned
 """
 
 import threading
@@ -52,7 +52,7 @@ class Frames:
         self._folder, self._shapes, self._stride = folder, shapes, stride
         self._lock = threading.Lock()
         max_bytes = max((2 * height * width for _, height, width in shapes.values()), default=1)
-        self._sequence = lru_cache(_CACHED_SEQUENCES)(self._open)
+        self._sequence = lru_cache(_CACHED_SEQUENCES)(self.open)
         self._frame = lru_cache(max(8, _CACHE_BYTES // max_bytes))(self._read)
 
     def chip(self, sequence: str, item_frame: ItemFrame) -> bytes:
@@ -73,25 +73,30 @@ class Frames:
         pairs = zip(frames, item_frames, strict=True)
         return _bytes(np.stack([crop(frame, one.x, one.y, size)[0] for frame, one in pairs]))
 
-    def surroundings(self, sequence: str, item_frame: ItemFrame) -> bytes:
-        """Return the whole frame F1 [H / n, W / n], n = binning of the sequence's shape."""
+    def whole(self, sequence: str, t: int) -> bytes:
+        """Return a whole frame [H / n, W / n], n = binning of the sequence's shape."""
         with self._lock:
-            frame = self._frame(sequence, item_frame.frame)
+            frame = self._frame(sequence, t)
         n = binning(self._shapes[sequence])
         height, width = (size // n for size in frame.shape)
         cells = frame[: height * n, : width * n].reshape(height, n, width, n)
         return _bytes(cells.mean(axis=(1, 3)).round())
 
-    def _read(self, sequence: str, t: int) -> np.ndarray:
-        return self._sequence(sequence).frame(t)
+    def open(self, name: str) -> Sequence:
+        """Open a sequence for the calling thread alone.
 
-    def _open(self, name: str) -> Sequence:
+        Raises:
+          InputError: Its frames are not those that the run began with.
+        """
         sequence = self._folder.sequence(name)
         if tuple(sequence.shape) != tuple(self._shapes[name]):
             rule = f"its length, height and width must be those in the ledger, {self._shapes[name]}"
             remedy = "Restore the frames that the run began with."
             raise InputError(sequence.path, rule, sequence.shape, remedy)
         return sequence
+
+    def _read(self, sequence: str, t: int) -> np.ndarray:
+        return self._sequence(sequence).frame(t)
 
 
 def chip_window(item_frame: ItemFrame, shape: tuple[int, int, int]) -> tuple[int, int, int, int]:

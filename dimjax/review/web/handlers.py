@@ -17,7 +17,9 @@ from dimjax import ledger
 from dimjax.errors import InputError
 from dimjax.ledger import Change, Item, ItemFrame, Ledger
 from dimjax.ledger.checks import as_int, as_name, as_text
+from dimjax.ledger.queue import LEASE_SECONDS, extend_lease
 from dimjax.ledger.values import as_reviewer
+from dimjax.review.web import new_tracks
 from dimjax.review.web.frames import Frames
 from dimjax.review.web.history import HistoryOf
 from dimjax.review.web.items import describe_item
@@ -167,6 +169,28 @@ class Handlers:
         item = self._describe(ledger.get_item(self._db, cancellation.item))
         return {"item": item, "undone": batch}
 
+    def list_sequences(self, values: Values) -> dict[str, Any]:
+        """Return all sequences, in the order of their numbers, as new_tracks describes them."""
+        self._reviewer_of(values)
+        return {"sequences": new_tracks.describe_sequences(self._db, self._shapes)}
+
+    def new_track(self, values: Values) -> dict[str, Any]:
+        """Make an item of a track that was clicked in some frames; lease it to the reviewer."""
+        reviewer = self._reviewer_of(values, "sequence", "clicks")
+        clicked = values["sequence"], values["clicks"]
+        item = new_tracks.make_item(self._db, *clicked, self._frames.open, self._stride)
+        with self._db.write_transaction():
+            added = ledger.add_item(self._db, item, stage="click")
+            extend_lease(self._db, added, reviewer, LEASE_SECONDS)
+        return {"item": self._describe(ledger.get_item(self._db, added))}
+
+    def frame(self, sequence: int, frame_index: int) -> bytes:
+        """Return a whole frame of a sequence, numbered as in list_sequences."""
+        names = sorted(self._shapes)
+        if sequence >= len(names) or frame_index >= self._shapes[names[sequence]][0]:
+            raise _invalid("the frame must exist", (sequence, frame_index))
+        return self._frames.whole(names[sequence], frame_index)
+
     def chip(self, item: int, frame_index: int) -> bytes:
         """Return F1..F4 at an item frame."""
         shown = ledger.get_item(self._db, item)
@@ -175,7 +199,7 @@ class Handlers:
     def surroundings(self, item: int, frame_index: int) -> bytes:
         """Return the whole frame of an item frame."""
         shown = ledger.get_item(self._db, item)
-        return self._frames.surroundings(shown.sequence, _item_frame(shown, frame_index))
+        return self._frames.whole(shown.sequence, _item_frame(shown, frame_index).frame)
 
     def strip(self, item: int) -> bytes:
         """Return F1 of all frames of an item."""

@@ -20,10 +20,7 @@ const ACTIONS = {
 /** Connect the buttons and the question that they ask. */
 export function buildBulk() {
   for (const [id, action] of Object.entries(ACTIONS)) {
-    byId(id).addEventListener("click", () => {
-      byId(id).blur();
-      ask(action);
-    });
+    byId(id).addEventListener("click", () => ask(action));
   }
   byId("confirm-no").addEventListener("click", () => byId("confirm").close());
 }

@@ -27,12 +27,17 @@ export function viewsOf(levels, width, height) {
   const frames = [0, 1, 2, 3].map((k) => levels.subarray(k * size, (k + 1) * size));
   const window = windowOf(levels);
   const differences = frames.slice(1).map((frame) => Int32Array.from(frame, (f, k) => frames[0][k] - f));
-  const limit = DIFFERENCE_SIGMAS * noiseSigma(differences[0]);
-  const symmetric = { black: -limit, white: limit };
+  const symmetric = differenceWindow(differences[0]);
   return [
     ...frames.map((values) => ({ values, width, height, window })),
     ...differences.map((values) => ({ values, width, height, window: symmetric })),
   ];
+}
+
+/** Return black and white of the differences of two frames. */
+export function differenceWindow(difference) {
+  const limit = DIFFERENCE_SIGMAS * noiseSigma(difference);
+  return { black: -limit, white: limit };
 }
 
 /** Return the noise sigma of one frame from a difference of two; robust to a target in it. */

@@ -142,7 +142,8 @@ function updateQueue({ items, progress }) {
   prefetch();
 }
 
-function putFirst(item) {
+/** Show an item of which the server says that it is leased to this reviewer. */
+export function putFirst(item) {
   for (const [id, value] of [["kind", item.kind], ["sequence", item.sequence]]) {
     if (byId(id).value !== value) byId(id).value = ""; // the filter would remove the item again
   }

@@ -1,9 +1,9 @@
 // Entry point of the review page: the actions of the keys, the reviewer's name, the keep-alive.
 //
 // queue.js gets an item and render.js draws it (view.js, filmstrip.js, surroundings.js, curve.js).
-// editing.js, pointer.js and edits.js hold the reviewer's edits, timeline.js plays a track, and
-// queue.js and bulk.js post the decisions. session.js and
-// server.js communicate with the server.
+// editing.js, pointer.js and edits.js hold the reviewer's edits, and timeline.js plays a track.
+// queue.js and bulk.js post decisions, newtrack.js new tracks. session.js and server.js communicate
+// with the server.
 
 import * as animation from "./animation.js";
 import * as display from "./display.js";
@@ -12,6 +12,7 @@ import { acceptedFixes, changesOf, isEdited, removals } from "./edits.js";
 import * as editing from "./editing.js";
 import { indexOfClick } from "./filmstrip.js";
 import { actionOf, ARROWS, buildButtons, buildHelp, buildKeyLine } from "./keys.js";
+import { buildNewTrack } from "./newtrack.js";
 import { handlePointer, zoomBy } from "./pointer.js";
 import { decide, refill, undo } from "./queue.js";
 import { draw, drawSoon } from "./render.js";
@@ -171,6 +172,7 @@ function build() {
   buildNameDialog();
   buildTimeline();
   buildBulk();
+  buildNewTrack();
   handlePointer(byId("chip-canvas"));
   byId("filmstrip").addEventListener("click", (event) => editing.goToFrame(indexOfClick(event)));
   for (const id of ["kind", "sequence", "skipped"]) {
@@ -182,8 +184,13 @@ function build() {
   byId("help-button").addEventListener("click", () => run("help"));
   byId("help").querySelector("button").addEventListener("click", () => byId("help").close());
   document.addEventListener("keydown", onKeyDown);
-  document.addEventListener("pointerdown", () => {
+  document.addEventListener("pointerdown", (event) => {
     lastActivity = performance.now();
+    if (!event.target.closest("#more")) byId("more").open = false;
+  });
+  byId("more").addEventListener("click", (event) => {
+    if (event.target.matches("button")) byId("more").open = false;
+    event.target.blur(); // else the space bar would open it again
   });
   new ResizeObserver(drawSoon).observe(document.querySelector("main"));
   addEventListener("pagehide", release);
