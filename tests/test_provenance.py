@@ -33,3 +33,12 @@ def test_an_installed_dimjax_has_no_commit(monkeypatch, tmp_path):
 def test_the_schedule_of_the_learning_rate_is_described(optimizer, epochs, text):
     training = {"optimizer": optimizer, "learning_rate": 3e-3, "warmup_epochs": epochs}
     assert provenance.schedule(training) == f"{optimizer}, learning rate {text}"
+
+
+def test_the_speed_is_that_of_the_last_training_and_of_the_evaluation():
+    metrics = [{"chips_per_second": rate} for rate in (50.0, 100.0)]
+    text = "trained in 60 s, 100 chips/s in the last epoch"
+    assert provenance.speed(metrics, 2000, None) == text
+    text = "trained in 2 min, 1,000 chips/s in the last epoch; 312 ms to read and search a full"
+    metrics = [{"chips_per_second": 1000.0}] * 2
+    assert provenance.speed(metrics, 60_000, 0.3124).startswith(text)

@@ -252,7 +252,10 @@ def test_page_without_truth_validation_and_detections(workdir):
     page = page_of(workdir)
     assert page.count("None.") == 2  # neither hits nor false alarms
     assert "0.0 %" in page and "ffective SNR" not in page and "best F1" not in page
-    assert "no detection within 3 px" in page and "The labels of the train split" in page
+    assert (
+        "no detection of a target is left within 3 px" in page
+        and "The labels of the train split" in page
+    )
 
 
 def test_page_without_any_truth(workdir):
@@ -368,8 +371,13 @@ def test_detection_nearest_to_a_miss():
     row = truth_table(target("a", 0, 20, 20)).iloc[0]
     near = detection_table(detection("a", 0, 23.0, 24.0, 0.9, "interference"))
     text = "nearest detection: interference, score 0.90, 5.0 px away"
-    assert crops.nearest_detection(row, near) == text
-    assert crops.nearest_detection(row, near.assign(x=80.0)) == ""
+    assert crops.nearest_detection(row, near, 3.0) == text
+    assert crops.nearest_detection(row, near, 6.0) == text  # of the other category
+    of_target = near.assign(category="target")
+    text = "nearest detection: target, score 0.90, 5.0 px away"
+    assert crops.nearest_detection(row, of_target, 5.0) == text
+    assert crops.nearest_detection(row, of_target, 5.1) == f"{text}, matched to another truth"
+    assert crops.nearest_detection(row, near.assign(x=80.0), 3.0) == ""
 
 
 def test_truth_nearest_to_a_false_alarm():

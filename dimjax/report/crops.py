@@ -104,19 +104,22 @@ def nearest_truth(row, truth: pd.DataFrame) -> str:
     return f"{truth.category.iloc[k]} {distance[k]:.1f} px away"
 
 
-def nearest_detection(row, detections: pd.DataFrame) -> str:
+def nearest_detection(row, detections: pd.DataFrame, match_px: float) -> str:
     """Describe the accepted detection nearest to a missed truth, or return "" if none is in sight.
 
     Args:
-      row: x, y, w and h of the truth.
+      row: x, y, w, h and category of the truth.
       detections: Accepted detections of its frame.
+      match_px: Matching radius.
     """
     distance = np.hypot(detections.x - row.x, detections.y - row.y).to_numpy()
     if not len(distance) or distance.min() > crop_px(row):
         return ""
     k = int(distance.argmin())
-    score = f"score {detections.score.iloc[k]:.2f}"
-    return f"nearest detection: {detections.category.iloc[k]}, {score}, {distance[k]:.1f} px away"
+    category, score = detections.category.iloc[k], f"score {detections.score.iloc[k]:.2f}"
+    is_taken = category == row.category and distance[k] < match_px
+    taken = ", matched to another truth" if is_taken else ""
+    return f"nearest detection: {category}, {score}, {distance[k]:.1f} px away{taken}"
 
 
 def _left(k: int, width: int) -> float:

@@ -107,7 +107,7 @@ def draw(
             name = row.sequence
             view = NetworkView(context.folder.sequence(name), context.config)
         truths, detections = (tables.get((name, row.frame), ()) for tables in by_frame)
-        drawn[row.Index] = _draw_one(view, row, truths, detections, folder)
+        drawn[row.Index] = _draw_one(view, row, (truths, detections), evaluated.match_px, folder)
     return [drawn[index] for index in rows.index]
 
 
@@ -119,7 +119,8 @@ def _by_frame(table: pd.DataFrame) -> dict[tuple[str, int], pd.DataFrame]:
     return dict(list(table.groupby(["sequence", "frame"])))
 
 
-def _draw_one(view: NetworkView, row, truths, detections, folder: Path) -> dict:
+def _draw_one(view: NetworkView, row, nearby: tuple, match_px: float, folder: Path) -> dict:
+    truths, detections = nearby
     tables = {"truth": truths, "detection": detections}
     shown = [crops.marks(kind, table) for kind, table in tables.items() if len(table)]
     marks = [mark for of_kind in shown for mark in of_kind]
@@ -128,7 +129,7 @@ def _draw_one(view: NetworkView, row, truths, detections, folder: Path) -> dict:
     Image.fromarray(crop.strip).save(folder / file)
     note = ""
     if len(detections) and row.score != row.score:
-        note = crops.nearest_detection(row, detections)
+        note = crops.nearest_detection(row, detections, match_px)
     elif row.kind == "false alarm":
         note = crops.nearest_truth(row, truths) if len(truths) else "no truth in this frame"
     return {

@@ -36,6 +36,7 @@ def render(context: RoundContext, figures: dict, evaluated: Evaluated) -> str:
         keys=flat(record["config"]),
         checkpoint=context.config.training.checkpoint,
         origin=provenance.origin(),
+        speed=_speed(context),
         schedule=provenance.schedule(context.config.training.to_dict()),
         versions=record["versions"],
         figures=figures,
@@ -102,6 +103,13 @@ def _rate_curve(context: RoundContext, examples: int) -> Markup:
     return curves.learning_rate(training, -(-examples // training.batch_size), context.epochs)
 
 
+def _speed(context: RoundContext) -> str:
+    log, path = TrainingLog(context.paths.round), context.paths.speed
+    examples = len(log.read_losses(["id"], last=True)) // context.config.distributed.num_processes
+    measured = json.loads(path.read_text()) if path.exists() else {"seconds_per_frame": None}
+    return provenance.speed(log.read_metrics(), examples, **measured)
+
+
 def _percent(share: float | None) -> str:
     return NONE if share is None else f"{100 * share:.1f} %"
 
@@ -121,7 +129,7 @@ def _draw_examples(context: RoundContext, evaluated: Evaluated) -> dict[str, lis
         marks = [*crops.marks("truth", truths), *crops.marks("detection", detected)]
         nearest = {
             "hit": "",
-            "miss": crops.nearest_detection(row, detected),
+            "miss": crops.nearest_detection(row, detected, evaluated.match_px),
             "false alarm": crops.nearest_truth(row, truths),
         }
         view = NetworkView(context.folder.sequence(row.sequence), context.config)

@@ -191,7 +191,10 @@
   });
   byId("slider").addEventListener("input", () => show(Number(byId("slider").value)));
   for (const id of ["truth", "detections", "tracks"]) byId(id).addEventListener("change", draw);
-  byId("speed").addEventListener("change", () => timer && play(true));
+  byId("speed").addEventListener("change", () => {
+    if (timer) play(true);
+    byId("speed").blur(); // else the keys would choose speeds
+  });
   byId("play").addEventListener("click", () => play(!timer));
   byId("next").addEventListener("click", nextError);
   addEventListener("resize", () => current && drawErrors());

@@ -61,6 +61,7 @@ class Paths:
         self.detections = self.round / "detections.csv"
         self.outcomes = self.round / "outcomes.csv"
         self.evaluation = self.round / "evaluation.json"
+        self.speed = self.round / "speed.json"
         self.predictions = self.round / "predictions.parquet"
         self.suspects = self.round / "suspects.csv"
         self.mined = self.round / "mined.csv"

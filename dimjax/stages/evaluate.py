@@ -1,8 +1,10 @@
 """Evaluate a round's detector on sequences that it was not trained on, on chips and full frames."""
 
 import json
+import time
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from dimjax.atomic_files import write_text
@@ -29,7 +31,7 @@ from dimjax.tracks import link, score
 
 
 def run(context: RoundContext) -> dict:
-    """Write paths.detections, paths.outcomes and, last, paths.evaluation; return the figures.
+    """Write paths.detections, outcomes, speed and, last, evaluation; return the figures.
 
     The split is "test", or "val" if there is no test split (the thresholds were chosen on it: the
     figures then flatter, and their split shows it). The reference is a simulated folder's truth,
@@ -45,6 +47,7 @@ def run(context: RoundContext) -> dict:
     measured = measure(context, detector, context.splits[split])
     write_table(measured.detections, paths.detections)
     write_csv(measured.outcomes, paths.outcomes)
+    write_text(paths.speed, json.dumps({"seconds_per_frame": measured.seconds_per_frame}) + "\n")
     figures = {"split": split, "epoch": checkpoint[1], **measured.figures}
     if split in examples.split_names(paths.prepared):
         figures["chips"] = _chips(context, detector, split)
@@ -60,6 +63,7 @@ class Measured(NamedTuple):
     figures: dict  # see `measure`
     detections: pd.DataFrame  # at all scores
     outcomes: pd.DataFrame  # of accepted ones, see dimjax.evaluation.outcomes
+    seconds_per_frame: float  # to read it and detect in it; median over the sequences
 
 
 def measure(context: RoundContext, detector: Detector, names: list[str]) -> Measured:
@@ -75,11 +79,10 @@ def measure(context: RoundContext, detector: Detector, names: list[str]) -> Meas
       tracks ("online"), and of the untrained filter, if any sequence is as long as an evidence
       window ("untrained", "untrained_tracks"); those of other codes of the field ("other_rules").
     """
-    tables = [
-        detect_in_sequence(detector, context.folder.sequence(name))
-        for name in bar(names, "search full frames", "sequence")
+    searched = [
+        _search(context, detector, name) for name in bar(names, "search full frames", "sequence")
     ]
-    detections = pd.concat(tables, ignore_index=True)
+    detections = pd.concat([table for table, _ in searched], ignore_index=True)
     full, shifts = _full_frames(context, names), context.camera_shifts(names)
     thresholds = detector.description["threshold"]
     table = outcomes(full.truth, accepted(detections, thresholds), full.match_px)
@@ -98,7 +101,16 @@ def measure(context: RoundContext, detector: Detector, names: list[str]) -> Meas
             "tracks": _by_other_rules(context, full, scored, detector.thresholds_of(tracks)),
         },
     }
-    return Measured(figures, detections, table)
+    # The first sequence may include a compilation.
+    seconds = float(np.median([seconds for _, seconds in searched]))
+    return Measured(figures, detections, table, seconds)
+
+
+def _search(context: RoundContext, detector: Detector, name: str) -> tuple[pd.DataFrame, float]:
+    """Detect in a sequence; return the detections at all scores, and the seconds for a frame."""
+    started = time.monotonic()
+    table = detect_in_sequence(detector, context.folder.sequence(name))
+    return table, (time.monotonic() - started) / context.folder.shapes[name][0]
 
 
 class _FullFrames(NamedTuple):
