@@ -72,17 +72,20 @@ def _run(part: str, cases: Iterator[Case], log: Path) -> None:
     for case in cases:
         if (case.campaign, case.seed) in done:
             continue
+        began = time.monotonic()
         outcome, detail = case.attempt()
-        line = {"part": part, "campaign": case.campaign, "seed": case.seed, "outcome": outcome}
+        line = {"part": part, "campaign": case.campaign, "seed": case.seed, "outcome": outcome,
+                "detail": detail, "commit": commit,
+                "seconds": round(time.monotonic() - began, 1)}  # fmt: skip
         with log.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({**line, "detail": detail, "commit": commit}) + "\n")
+            file.write(json.dumps(line) + "\n")
         if outcome == FAILED:
             print(f"FAILED {case.campaign} [{case.seed}]: {detail}", flush=True)
 
 
 def _read(log: Path) -> pd.DataFrame:
     lines = log.read_text(encoding="utf-8").splitlines() if log.exists() else []
-    columns = ["part", "campaign", "seed", "outcome", "detail", "commit"]
+    columns = ["part", "campaign", "seed", "outcome", "detail", "commit", "seconds"]
     return pd.DataFrame([json.loads(line) for line in lines], columns=columns)
 
 

@@ -3,6 +3,7 @@
 A kind is a path without its numbers: rounds/0/labels.csv and rounds/1/labels.csv are of one.
 """
 
+import os
 import re
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -28,33 +29,62 @@ DAMAGES: dict[str, Callable[[Path, bytes], object]] = {
     "replaced": lambda file, content: file.write_bytes(b"\x00another file\n" * 9),
     "removed": lambda file, content: file.unlink(),
 }
-_IGNORED = ("tensorboard", "run.lock", "error.log", "commit_success", ".backup.", "report.html")
+_IGNORED = (
+    *("tensorboard", "run.lock", "error.log", "commit_success", ".backup."),
+    *("report.html", "report_files", "training.html"),  # only people read these
+)
 _VERBS = ("rounds", "check", "score", "detect", "export")
 
 
 def cases(folder: Path, expected: Path, count: int) -> Iterator[Case]:
-    """Damage `count` triples of kind, damage and command, in a random order."""
-    kinds: dict[str, list[Path]] = {}
-    for path in sorted(expected.rglob("*")):
-        name = path.relative_to(expected).as_posix()
-        if path.is_file() and not any(part in name for part in _IGNORED):
-            kinds.setdefault(re.sub(r"[0-9a-f]{32}|\d+", "N", name), []).append(path)
+    """Damage `count` triples of kind, damage and command in a random order.
+
+    Those whose command reads a file of the kind in an undamaged run come first: the others are the
+    less likely to fail.
+    """
     verbs = _VERBS if is_trained(expected) else _VERBS[:2]
+    kinds = _kinds(expected)
+    read = {verb: _read(_undamaged(folder, expected, verb)) for verb in verbs}
     triples = [(kind, damage, verb) for kind in kinds for damage in DAMAGES for verb in verbs]
-    random = generator("damage", 0)
-    random.shuffle(triples)
+    generator("damage", 0).shuffle(triples)
+    triples.sort(key=lambda triple: read[triple[2]].isdisjoint(kinds[triple[0]]))
     for kind, damage, verb in triples[:count]:
-        path = random.choice(kinds[kind])
-        attempt = partial(_attempt, folder, expected, path.relative_to(expected), damage, verb)
+        names = [name for name in kinds[kind] if name in read[verb]] or kinds[kind]
+        name = generator(f"damage {kind} {damage}", 0).choice(names)
+        attempt = partial(_attempt, folder, expected, name, damage, verb)
         yield Case("damaged files", f"{verb}: {damage} {kind}", attempt)
 
 
-def _attempt(folder: Path, expected: Path, name: Path, damage: str, verb: str) -> tuple[str, str]:
+def _kinds(workdir: Path) -> dict[str, list[Path]]:
+    """The files of a run by kind, relative to its directory."""
+    kinds: dict[str, list[Path]] = {}
+    for path in sorted(workdir.rglob("*")):
+        name = path.relative_to(workdir)
+        if path.is_file() and not any(part in str(name) for part in _IGNORED):
+            kind = re.sub(r"[0-9a-f]{32}|\d+", "N", name.as_posix())
+            kinds.setdefault(kind, []).append(name)
+    return kinds
+
+
+def _undamaged(folder: Path, expected: Path, verb: str) -> Path:
+    """Return an undamaged run after a command; the files that it read have been accessed since."""
     undamaged = folder / f"undamaged-{verb}"
     if not undamaged.exists():
         made = copy_of(expected, folder / "made")  # an interrupted campaign makes it again
+        for path in made.rglob("*"):
+            os.utime(path, (0, path.stat().st_mtime))
         _run(verb, expected, made)
         made.rename(undamaged)
+    return undamaged
+
+
+def _read(workdir: Path) -> set[Path]:
+    """The files of a run that have been read, relative to its directory."""
+    paths = (path for path in workdir.rglob("*") if path.stat().st_atime > 0)
+    return {path.relative_to(workdir) for path in paths}
+
+
+def _attempt(folder: Path, expected: Path, name: Path, damage: str, verb: str) -> tuple[str, str]:
     workdir = copy_of(expected, folder / "damaged")
     DAMAGES[damage](workdir / name, (expected / name).read_bytes())
     outcome, detail = _run(verb, expected, workdir)
@@ -63,7 +93,7 @@ def _attempt(folder: Path, expected: Path, name: Path, damage: str, verb: str) -
     (workdir / name).parent.mkdir(parents=True, exist_ok=True)
     (workdir / name).write_bytes((expected / name).read_bytes())
     names = differing(expected, workdir) if outcome == ACCEPTED else []
-    others = _results(undamaged) != _results(workdir)
+    others = _results(_undamaged(folder, expected, verb)) != _results(workdir)
     outcome = FAILED if names or others else outcome
     return outcome, f"{name}: {detail} {names or ''} {'other results' if others else ''}"
 

@@ -1,7 +1,7 @@
 """Commands of dimjax in processes of their own, started anew or forked from a warm server.
 
-A forked one has the modules of JAX and dimjax already and runs main.py from its first line; it
-takes a third of the time of a new one.
+A forked one has the modules of JAX and dimjax already and runs main.py from its first line, as a
+process of its own with its own output; it takes a third of the time of a new one.
 
     program = start("score", workdir=workdir)              # or fork(...)
     program.finish()                                        # (exit status, standard error)
@@ -27,6 +27,7 @@ ROOT = Path(__file__).parents[2]
 HANG_S = 1800  # machines that run campaigns are often busy
 ENVIRONMENT = {
     "JAX_PLATFORMS": "cpu",
+    "JAX_PERSISTENT_CACHE_ENABLE_XLA_CACHES": "none",  # else its keys contain its folder
     "XLA_FLAGS": "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true",
     "PYTHONPATH": str(ROOT),
     "GLIBC_TUNABLES": HUGE_PAGES,  # main.py need not restart itself
@@ -37,11 +38,6 @@ _READS_CACHE = {
     "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "1000000",
     "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
 }
-_PRELOADED = [
-    *("flax.linen", "optax", "orbax.checkpoint", "pandas", "pyarrow.dataset", "tensorboardX"),
-    *("tensorflow_datasets", "ml_collections.config_flags", "dimjax.stages.rounds"),
-    *(f"dimjax.commands.{name}" for name in ("check", "detect", "export", "review", "score")),
-]
 _forks = multiprocessing.get_context("forkserver")
 
 
@@ -71,7 +67,7 @@ class Program(NamedTuple):
 def prepare(cache: Path) -> None:
     """Set the environment of all commands, with a cache of compiled programs; ready the server."""
     os.environ.update(ENVIRONMENT | _READS_CACHE, JAX_COMPILATION_CACHE_DIR=str(cache))
-    _forks.set_forkserver_preload(_PRELOADED)
+    _forks.set_forkserver_preload(["tests.faults.preloaded"])
 
 
 def command(*words: str, workdir: Path) -> list[str]:
@@ -126,7 +122,10 @@ def _run(argv: list[str], folder: Path, environment: Mapping[str, str]) -> None:
     for descriptor, name, mode in ((0, os.devnull, "rb"), (1, "out", "wb"), (2, "err", "wb")):
         with open(folder / name, mode) as file:
             os.dup2(file.fileno(), descriptor)
-    runpy.run_path(argv[0], run_name="__main__")
+    try:
+        runpy.run_path(argv[0], run_name="__main__")
+    finally:
+        atexit._run_exitfuncs()  # as a new interpreter would; a forked process leaves them out
 
 
 def _folder() -> Path:

@@ -25,7 +25,7 @@ OUTCOMES = (SAME, REFUSED, ACCEPTED, FAILED)
 STATUSES = {0, 1, 2, 3, 130}
 
 _MAX_DETAIL = 400
-_PROGRESS = re.compile(r"[a-z ]+: [\d,]+(/[\d,]+)?, [\d.]+ (s/\w+|\w+/s)")  # of slow machines
+_PROGRESS = re.compile(r"[a-z\d/ ]+: [\d,]+(/[\d,]+)?, [\d.]+ (s/\w+|\w+/s)")  # of slow machines
 _REFERENCE_S = 3600  # nothing is compiled yet
 _OVERRIDES = {
     "sky.sequences.train": 3,
