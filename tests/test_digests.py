@@ -102,6 +102,16 @@ def test_a_damaged_record_is_named(paths, text):
         digests.verify(paths, "mine")
 
 
+def test_a_flipped_bit_in_a_record_accuses_no_other_file(paths):
+    digests.record(paths, "build")
+    record = paths.round / "digests" / "build.json"
+    content = record.read_bytes()
+    for place in (content.index(b"examples"), content.index(b": ") + 4, len(content) - 8):
+        record.write_bytes(content[:place] + bytes([content[place] ^ 4]) + content[place + 1 :])
+        with pytest.raises(InputError, match=r"build.json: it must contain the digests"):
+            digests.verify(paths, "build")
+
+
 def test_a_training_goes_on_from_its_last_intact_checkpoint(paths, capsys):
     digests.keep_intact_epochs(paths)
     assert not capsys.readouterr().out

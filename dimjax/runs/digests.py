@@ -51,6 +51,7 @@ _LAST = {  # marks completion
 }
 _BULK = ("sky/sequences/", "examples/")
 _MAX_BYTES = 2**26  # of a record
+_OWN = "this record"  # key of the digest of all other entries
 
 
 def record(paths: Paths, stage: str) -> None:
@@ -131,7 +132,7 @@ def _write(file: Path, root: Path, outputs: tuple[str, ...]) -> None:
         name = path.relative_to(root).as_posix()
         of_file = digest(path)
         digests[name] = [of_file, *_state(path)] if name.startswith(_BULK) else of_file
-    write_text(file, json.dumps(digests, indent=1) + "\n")
+    write_text(file, json.dumps(digests | {_OWN: _digest_of(digests)}, indent=1) + "\n")
 
 
 def _find_problem(file: Path, root: Path, outputs: tuple[str, ...]) -> tuple[Path, str] | None:
@@ -157,12 +158,18 @@ def _state(path: Path) -> list[int]:
     return [status.st_size, status.st_mtime_ns]
 
 
+def _digest_of(digests: dict[str, str | list]) -> str:
+    return hashlib.sha256(json.dumps(digests, sort_keys=True).encode()).hexdigest()
+
+
 def _read(file: Path) -> dict[str, str | list]:
     check_regular(file, _MAX_BYTES)
     with contextlib.suppress(ValueError):
         digests = json.loads(file.read_text(encoding="utf-8"))
         if isinstance(digests, dict) and all(digests.values()):
-            return digests
+            own = digests.pop(_OWN, None)
+            if own in (None, _digest_of(digests)):  # an older record has none
+                return digests
     remedy = "Restore it, or remove it to trust the files as they are."
     raise InputError(file, "it must contain the digests of a stage", "a damaged file", remedy)
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
+from tests.faults.programs import fork
 from tests.faults.tries import (
     ACCEPTED,
     FAILED,
@@ -18,8 +19,8 @@ from tests.faults.tries import (
     differing,
     generator,
     is_trained,
+    judge,
     main_job,
-    run,
 )
 
 DAMAGES: dict[str, Callable[[Path, bytes], object]] = {
@@ -87,7 +88,7 @@ def _read(workdir: Path) -> set[Path]:
 def _attempt(folder: Path, expected: Path, name: Path, damage: str, verb: str) -> tuple[str, str]:
     workdir = copy_of(expected, folder / "damaged")
     DAMAGES[damage](workdir / name, (expected / name).read_bytes())
-    outcome, detail = _run(verb, expected, workdir)
+    outcome, detail = _run(verb, expected, workdir, str(name))
     if outcome == REFUSED:
         return outcome, f"{name}: {detail}"
     (workdir / name).parent.mkdir(parents=True, exist_ok=True)
@@ -98,16 +99,17 @@ def _attempt(folder: Path, expected: Path, name: Path, damage: str, verb: str) -
     return outcome, f"{name}: {detail} {names or ''} {'other results' if others else ''}"
 
 
-def _run(verb: str, expected: Path, workdir: Path) -> tuple[str, str]:
+def _run(verb: str, expected: Path, workdir: Path, damaged: str = "") -> tuple[str, str]:
     (workdir / "report.html").unlink(missing_ok=True)
     source = expected / "sky" / "sequences" / "test-0000"
     words = {
         "rounds": main_job(expected),
         "detect": ("detect", f"--input={source}", "--pictures=0"),
     }
-    outcome, detail = run(*words.get(verb, (verb,)), workdir=workdir)
+    program = fork(*words.get(verb, (verb,)), workdir=workdir)
+    outcome, detail = judge(program)
     if verb == "check" and "status 1, 0 lines" in detail:  # it lists the problems as its result
-        return REFUSED, "listed"
+        return (REFUSED if damaged in program.output.read_text() else FAILED), "listed"
     return outcome, detail
 
 

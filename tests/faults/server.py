@@ -21,7 +21,7 @@ from dimjax import ledger
 from dimjax.data.labels import COLUMNS
 from dimjax.ledger import Change, Item, ItemFrame
 from dimjax.runs.workdir import write_config
-from tests.faults.programs import Program, start
+from tests.faults.programs import Program, fork
 from tests.faults.tries import ACCEPTED, FAILED, REFUSED, Case, generator
 
 _BATCH = 50  # attacks on one server
@@ -50,7 +50,7 @@ class Server:
 
     def __init__(self, workdir: Path):
         self.workdir = workdir
-        self.program = start("review", workdir=workdir)
+        self.program = fork("review", workdir=workdir)
         self.url = self._read_url(self.program)
         self.port = urllib.parse.urlsplit(self.url).port
         self.headers = {
@@ -62,7 +62,7 @@ class Server:
 
     def _read_url(self, program: Program) -> str:
         while program.wait(0.2) is None:
-            text = program.output.read_text()
+            text = program.output.read_text() if program.output.exists() else ""
             if "\n" in text:
                 return text.split()[2]
         raise RuntimeError(program.error.read_text())
