@@ -45,6 +45,7 @@ CHANGES = {
 
 def test_a_copy_of_a_run_does_not_differ(expected, workdir):
     (workdir / "error.log").write_text("of a refused command")
+    (workdir / "review.json").write_text("address of a review page")
     assert differing(expected, workdir) == []
 
 

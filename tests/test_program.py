@@ -160,6 +160,7 @@ def cause(error, reason):
         (OSError(errno.ENOSPC, "No space", "a.csv"), "a.csv: there must be room on the disk"),
         (OSError("147456 requested and 6080 written"), "there must be room on the disk"),
         (cause(ValueError("zarr"), OSError(errno.EDQUOT, "quota", "b")), "b: there must be room"),
+        (OSError(errno.EFBIG, "File too large", "f"), "f: a file of that size must be allowed"),
         (sqlite3.OperationalError("disk I/O error"), "the disk must work and have room; "),
         (OSError(errno.EIO, "Input/output error", "e"), "e: the disk must work and have room"),
         (ExceptionGroup("g", [OSError(errno.ENOSPC, "No")]), "there must be room on the disk"),

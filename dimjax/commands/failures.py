@@ -25,11 +25,11 @@ FAULT, USAGE = 1, 2  # exit statuses
 INTERRUPTED = 130
 
 _AGAIN = "give the same command again to go on."
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_FULL = {errno.ENOSPC, errno.EDQUOT}
 _FULL_TEXT = re.compile(
     r"No space left on device|disk is full|Disk quota exceeded|requested and \d+ written"
-    r"|File too large"
 )
+_SIZE_TEXT = re.compile(r"File too large")
 _DISK_TEXT = re.compile(r"disk I/O error|Input/output error")  # often a full disk
 _MEMORY_TEXT = re.compile(
     r"Out of memory|RESOURCE_EXHAUSTED|Cannot allocate memory|can't start new thread|bad_alloc"
@@ -100,6 +100,9 @@ def _describe(error: BaseException, folder: str | Path) -> InputError | str | No
         value = f"{_free_space(subject)} free"
         remedy = f"Free some space, and {_AGAIN}"
         return InputError(os.fspath(subject), "there must be room on the disk", value, remedy)
+    if _SIZE_TEXT.search(text):
+        rule, remedy = "a file of that size must be allowed", "Raise the limit with `ulimit -f`."
+        return InputError(os.fspath(subject or folder), rule, "File too large", remedy)
     if _DISK_TEXT.search(text):
         rule, value = "the disk must work and have room", _one_line(text)[:100]
         remedy = f"Free some space or check the disk, and {_AGAIN}"

@@ -52,6 +52,7 @@ TOY = (
 )
 # Names of files that differ between equal runs: times, locks, logs, order of writing.
 _VOLATILE = ("checkpoints", "tensorboard", "digests", "detect", "scores", "export")
+_ADDRESS = "review.json"  # of the run's review page, not of a round
 
 
 class Case(NamedTuple):
@@ -152,6 +153,7 @@ def _contents(workdir: Path) -> dict[str, object]:
     suffixes = {".csv", ".npy", ".parquet", ".jsonl", ".sqlite", ".json"}
     files = (path for path in workdir.rglob("*") if path.suffix in suffixes and path.is_file())
     names = {str(path.relative_to(workdir)): path for path in files}
+    names.pop(_ADDRESS, None)
     return {
         name: _comparable(path)
         for name, path in names.items()
