@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from dimjax.data.label_evidence import COLUMNS, measure_sequence
-from dimjax.data.label_readings import better_readings, offset, unclear
+from dimjax.data.label_readings import better_readings, late_labels, offset, unclear
 from dimjax.data.layouts import DIMJAX, Layout
 from dimjax.data.sequences import as_sequence
 from dimjax.sky import SkyConfig, simulate
@@ -59,7 +59,8 @@ def problems_of(sky, labels, layout=CENTROIDS):
 @pytest.mark.parametrize("layout", [DIMJAX, CENTROIDS, BOXES, BOXES._replace(label_format="yolo")])
 def test_the_right_reading_raises_no_doubt(fast, layout):
     evidence = evidence_of(*fast)
-    assert not better_readings(evidence, layout) and unclear(evidence) is None
+    assert not better_readings(evidence, layout)
+    assert unclear(evidence, layout) is late_labels(evidence, layout) is None
     centre, spread = offset(evidence)
     assert np.abs(centre).max() < 0.15 and spread < 0.8
     assert tuple(evidence.columns) == COLUMNS and len(evidence) == 144
@@ -116,6 +117,8 @@ def test_the_sequences_with_a_wrong_reading_are_named(fast):
 def test_the_first_frame_is_wrong_only_if_it_is_in_all_groups(fast):
     lagging = moved(fast[1], frame=fast[1].sequence.str.startswith("b").astype(int))
     assert not problems_of(fast, lagging)  # the labels of one group lag by a frame
+    note = late_labels(evidence_of(fast[0], lagging), CENTROIDS)
+    assert note.startswith("the labels of b* seem to be a frame late, unlike others: a median off")
     (problem,) = problems_of(fast, moved(lagging, frame=1))
     assert problem.startswith("labels: ") and "Set data.layout.first_frame=1." in problem
 
@@ -124,7 +127,8 @@ def test_slow_targets_cannot_tell_the_first_frame(slow):
     for frame in (0, 1):
         evidence = evidence_of(slow[0], moved(slow[1], frame=frame))
         assert not better_readings(evidence, CENTROIDS)
-        assert "move too little to tell whether frames are counted from 0 or 1" in unclear(evidence)
+        note = unclear(evidence, CENTROIDS)
+        assert "move too little to tell whether frames are counted from 0 or 1" in note
 
 
 def test_labels_on_nothing_and_few_labels_name_no_reading(fast):

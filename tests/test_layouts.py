@@ -71,8 +71,8 @@ def test_frames_without_a_label_file_are_counted(tmp_path):
     with pytest.warns(UserWarning) as notes:
         labels = open_folder(tmp_path, MASKS).labels
     assert len(labels) == 17
-    assert "1 frames have no file {sequence}/masks/{frame}.png" in str(notes[1].message)
-    assert "1 label files at {sequence}/masks/{frame}.png belong to no" in str(notes[0].message)
+    assert "1 frame without a file {sequence}/masks/{frame}.png" in str(notes[1].message)
+    assert "1 label file at {sequence}/masks/{frame}.png without a frame" in str(notes[0].message)
 
 
 def test_no_label_file_at_all_is_an_error(tmp_path):
@@ -86,7 +86,7 @@ def test_a_sequence_in_no_split_is_left_alone(tmp_path):
     LAYOUTS["irdst"][0](tmp_path)
     (tmp_path / "images/3/1.bmp").write_bytes(b"damaged")
     text(tmp_path / "img_idx/test_IRDST-simulation.txt", "")
-    with pytest.warns(UserWarning, match="6 label files at masks/.* belong to no frame"):
+    with pytest.warns(UserWarning, match="6 label files at masks/.* without a frame"):
         folder = open_folder(tmp_path, PRESETS["irdst"])
         assert set(folder.labels.sequence) == {"1", "2"} == set(folder.shapes)
 

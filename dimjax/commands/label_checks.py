@@ -10,7 +10,7 @@ import pandas as pd
 from dimjax.data.folders import Folder
 from dimjax.data.label_evidence import measure_sequence
 from dimjax.data.label_problems import find_problems
-from dimjax.data.label_readings import better_readings, offset, unclear
+from dimjax.data.label_readings import better_readings, late_labels, offset, unclear
 from dimjax.drawing.text_tables import Table
 from dimjax.errors import OnError
 from dimjax.progress import bar, say
@@ -47,11 +47,12 @@ def measure_labels(
     if not tables:
         return pd.DataFrame()
     evidence = pd.concat(tables, ignore_index=True)
-    for problem in better_readings(evidence, folder.layout):
+    layout = folder.layout
+    for problem in better_readings(evidence, layout):
         on_error(problem)
-    doubt = unclear(evidence)
-    if doubt and evidence.frame.any():  # not in still images
-        say(f"note: {doubt}")
+    if evidence.frame.any():  # not in still images
+        for doubt in filter(None, (unclear(evidence, layout), late_labels(evidence, layout))):
+            say(f"note: {doubt}")
     return evidence
 
 

@@ -23,6 +23,7 @@ from dimjax.data.layouts import Layout
 from dimjax.data.listing import Source, frame_texts, placeholders
 from dimjax.data.patterns import FRAME, SEQUENCE, fill, glob_of, match
 from dimjax.errors import InputError, OnError
+from dimjax.progress import counted
 
 Shapes = Mapping[str, tuple[int, int, int]]  # T, H, W of each sequence
 
@@ -142,7 +143,9 @@ class LabelFiles:
             return
         self._report_rest(used)
         if missing:
-            message = f"{missing} frames have no file {self._layout.labels}: they are taken for "
+            message = (
+                f"{counted(missing, 'frame')} without a file {self._layout.labels}: taken for "
+            )
             warnings.warn(f"{message}frames without an object.", stacklevel=2)
 
     def _files_of_frames(self, name: str, source: Source, length: int) -> dict[int, Path]:
@@ -203,8 +206,10 @@ class LabelFiles:
         """Warn of label files that belong to no sequence."""
         rest = sorted(set(self._path.glob(glob_of(self._layout.labels))) - used)
         if rest:
-            message = f"{len(rest)} label files at {self._layout.labels} belong to no frame or "
-            message += f"sequence at {self._layout.sequences} that is used, such as {rest[0]}."
+            message = (
+                f"{counted(len(rest), 'label file')} at {self._layout.labels} without a frame "
+            )
+            message += f"or sequence at {self._layout.sequences} that is used, such as {rest[0]}."
             warnings.warn(message, stacklevel=2)
 
 

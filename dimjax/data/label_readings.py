@@ -5,7 +5,7 @@ quite another place. The spots found at the labels tell which, see dimjax.data.l
 
     for problem in better_readings(evidence, layout):
         print(problem)                                  # names the key to set
-    unclear(evidence)                                   # why the first frame cannot be told
+    unclear(evidence, layout)                           # why the first frame cannot be told
 """
 
 import re
@@ -27,8 +27,7 @@ _MIN_SIGMAS = 4.0
 _MIN_SPEED_PX = 2.0  # from which the frame before or after shows the object elsewhere
 _TOLERANCE = 0.35  # of the share of a shift that is found, around 1
 _MOST_FRAMES = 2.0  # labels may lag by a frame in addition
-_MAX_ERROR = 0.2  # standard error of this share
-_MAX_UNCLEAR_ERROR = 0.3
+_MAX_ERROR = 0.2  # standard error of this share, if it is 1: 2.5 of them from one half
 # The centre of a box differs from the brightest spot in it, alike for the labels of a sequence.
 _CENTRE_ERROR = 0.05  # of the size of the box
 
@@ -59,8 +58,7 @@ def better_readings(evidence: pd.DataFrame, layout: Layout) -> list[InputError]:
       evidence: Tables of dimjax.data.label_evidence.measure_sequence.
       layout: Layout that the labels were read with.
     """
-    groups = dict(list(evidence.groupby(evidence.sequence.map(group_name))))
-    readings = {name: _better(rows, layout) for name, rows in groups.items()}
+    groups, readings = _by_group(evidence, layout)
     frames = next(iter(_frames(layout).values()))
     if frames in readings.values() and any(_denies(rows, layout) for rows in groups.values()):
         readings = {name: None if one == frames else one for name, one in readings.items()}
@@ -77,6 +75,32 @@ def better_readings(evidence: pd.DataFrame, layout: Layout) -> list[InputError]:
         remedy = reading.remedy if everywhere else _for_patterns(reading.remedy, patterns, layout)
         problems.append(InputError(subject, "they must lie on the objects", value, remedy))
     return problems
+
+
+def late_labels(evidence: pd.DataFrame, layout: Layout) -> str | None:
+    """Return which labels are a frame late or early, unlike others; None if all are alike.
+
+    Args:
+      evidence: Tables of dimjax.data.label_evidence.measure_sequence.
+      layout: Layout that the labels were read with.
+    """
+    groups, readings = _by_group(evidence, layout)
+    frames = next(iter(_frames(layout).values()))
+    names = [name for name, one in readings.items() if one == frames]
+    if not names or not any(_denies(rows, layout) for rows in groups.values()):
+        return None
+    rows = pd.concat([groups[name] for name in names])
+    patterns = ", ".join(f"{name}*" for name in names)
+    when = "early" if layout.first_frame else "late"
+    return f"the labels of {patterns} seem to be a frame {when}, unlike others: {describe(rows)}"
+
+
+def _by_group(
+    evidence: pd.DataFrame, layout: Layout
+) -> tuple[dict[str, pd.DataFrame], dict[str, _Reading | None]]:
+    """Split the evidence by groups of sequences; with the better reading of each, if any."""
+    groups = dict(list(evidence.groupby(evidence.sequence.map(group_name))))
+    return groups, {name: _better(rows, layout) for name, rows in groups.items()}
 
 
 def _for_patterns(remedy: str, patterns: list[str], layout: Layout) -> str:
@@ -104,14 +128,24 @@ def offset(evidence: pd.DataFrame) -> tuple[tuple[float, float], float]:
     return tuple(centre.tolist()), 1.4826 * float(np.median(deviation))
 
 
-def unclear(evidence: pd.DataFrame) -> str | None:
-    """Return why the number of the first frame cannot be told, None if it can."""
-    moving = evidence[evidence.vx.notna()]
-    share, error = _share(moving, moving.vx.to_numpy(), moving.vy.to_numpy())
-    if error <= _MAX_UNCLEAR_ERROR or abs(share) > _MIN_GAIN:
+def unclear(evidence: pd.DataFrame, layout: Layout) -> str | None:
+    """Return why the number of the first frame cannot be told, None if it can.
+
+    It can if the labels of one group of sequences move fast enough to confirm or deny it.
+
+    Args:
+      evidence: Tables of dimjax.data.label_evidence.measure_sequence.
+      layout: Layout that the labels were read with.
+    """
+    groups, readings = _by_group(evidence, layout)
+    frames = next(iter(_frames(layout).values()))
+    if frames in (*readings.values(), _better(evidence, layout)):
         return None
-    speed = np.hypot(moving.vx, moving.vy).median() if len(moving) else np.nan
-    found = "single labels" if np.isnan(speed) else f"a median speed of {speed:.2f} px per frame"
+    if any(_denies(rows, layout) for rows in groups.values()):
+        return None
+    speeds = np.hypot(evidence.vx, evidence.vy).dropna()
+    found = f"a median speed of {speeds.median():.2f} px per frame" if len(speeds) else ""
+    found = found or "single labels"
     return f"the labels move too little to tell whether frames are counted from 0 or 1: {found}"
 
 
@@ -199,7 +233,8 @@ def _is_stronger(evidence: pd.DataFrame, column: str) -> bool:
 
 def _fits(evidence: pd.DataFrame, shift: _Shift, most: float = 1.0) -> bool:
     share, error = _share(evidence, shift.x, shift.y)
-    return 1 - _TOLERANCE <= share <= most + _TOLERANCE and error <= _MAX_ERROR
+    largest = _MAX_ERROR * max(1.0, 2 * share - 1)
+    return 1 - _TOLERANCE <= share <= most + _TOLERANCE and error <= largest
 
 
 def _denies(evidence: pd.DataFrame, layout: Layout) -> bool:

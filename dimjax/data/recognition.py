@@ -148,8 +148,8 @@ def _choose(
     layouts = [layout_of(path, base, form, candidates[form], evidence) for form in forms]
     chosen = layouts[0]
     labels, _ = read(path, chosen)
-    files = f"{len(list(path.glob(glob_of(chosen.labels))))} files at {chosen.labels}"
-    evidence.append(f"{len(labels)} labels of format {chosen.label_format}, {files}")
+    files = f"{counted(len(list(path.glob(glob_of(chosen.labels)))), 'file')} at {chosen.labels}"
+    evidence.append(f"{counted(len(labels), 'label')} of format {chosen.label_format}, {files}")
     for other in layouts[1:]:
         _compare(path, chosen, labels, other, evidence, doubts)
     return chosen
@@ -167,7 +167,7 @@ def _compare(path, chosen: Layout, labels, other: Layout, evidence, doubts) -> N
     agree = int((near <= _AGREE_PX).sum())
     text = f"{other.label_format} at {other.labels}"
     if agree >= 0.99 * max(len(labels), len(rest)):
-        evidence.append(f"{text}: {len(rest)} labels that agree; it is left out")
+        evidence.append(f"{text}: {counted(len(rest), 'label')} that agree; it is left out")
     else:
         rule = "two sources of labels must agree"
         value = f"{agree} of {len(labels)} labels within {_AGREE_PX} px of {len(rest)} of {text}"
