@@ -247,6 +247,9 @@ def test_progress_counts_items_and_measures_the_rate(db, clock):
     assert (progress.per_minute, progress.seconds_left) == (15.0, 12.0)
     assert math.isnan(ledger.progress(db, reviewer="bob").per_minute)
     assert ledger.progress(db, kinds=["unlabelled_target"])[:5] == (0, 0, 0, 1, 0)
+    for item in ids[5:7]:  # at the same time: made as one
+        ledger.decide(db, item, "skip", "ann")
+    assert ledger.progress(db).per_minute == 15.0
 
 
 def test_an_undo_makes_an_item_skipped_and_then_open_again(db):

@@ -30,6 +30,7 @@ _ORDERS = {
     "frame": "sequence, (SELECT min(frame) FROM item_frames f WHERE f.item = s.item), item",
 }
 _RATE_DECISIONS = 20  # the latest decisions, whose rate is measured
+_AS_ONE_SECONDS = 0.1  # decisions nearer in time than this were made as one
 _REMEDIES = {
     "decided": "Undo that decision first.",
     "stale": "Its labels have changed since it was made: continue with the next item.",
@@ -182,7 +183,8 @@ def _seconds_per_decision(db: Ledger, reviewer: str | None) -> float:
       ORDER BY decision DESC LIMIT :limit"""
     values = {"reviewer": reviewer, "limit": _RATE_DECISIONS + 1}
     times = [made_at for (made_at,) in db.execute(statement, values)]
-    intervals = [max(later - earlier, 0.0) for later, earlier in itertools.pairwise(times)]
+    intervals = [later - earlier for later, earlier in itertools.pairwise(times)]
+    intervals = [seconds for seconds in intervals if seconds > _AS_ONE_SECONDS]
     return statistics.median(intervals) if intervals else math.nan
 
 

@@ -79,7 +79,7 @@ export function nothingLeft(progress, filtered, workdir) {
   else if (!filtered) {
     if (progress.skipped) parts.push(`${progress.skipped} skipped items keep their labels.`);
     parts.push("End the review with Ctrl-C in its terminal, then continue with:");
-    parts.push(`python main.py --workdir=${workdir}`);
+    parts.push(`\npython main.py --workdir=${workdir}`);
   }
   return parts.join(" ");
 }
