@@ -85,9 +85,8 @@ def main(*args: str) -> str:
 )
 def test_an_unknown_key_is_named(tmp_path, key, hint):
     message = main("--config=configs/demo.py", f"--config.{key}=2", f"--workdir={tmp_path}")
-    wrong = hint.split('"')[3]
     rule = "every key must stand in configs/default.py"
-    assert message == f"error: --config: {rule}; found '{wrong}'. {hint}\n"
+    assert message == f"error: --config: {rule}; found {key}. {hint}\n"
 
 
 def test_an_invalid_value_is_an_error_of_one_line(tmp_path):
