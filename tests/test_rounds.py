@@ -15,13 +15,14 @@ import pytest
 
 import dimjax
 from dimjax import ledger
+from dimjax.commands.bundled import make_builder
 from dimjax.data.labels import COLUMNS, read_table
 from dimjax.errors import InputError
 from dimjax.review import simulated
 from dimjax.runs import round_suspects
 from dimjax.runs.context import RoundContext
 from dimjax.runs.workdir import Paths, read_config, write_config
-from dimjax.stages import refine
+from dimjax.stages import refine, rounds
 from dimjax.stages.rounds import sole_run
 from dimjax.training import checkpoints
 
@@ -319,6 +320,14 @@ def test_the_ledger_of_a_run_that_has_begun_is_not_begun_anew(undisturbed, tmp_p
     with pytest.raises(InputError, match="ledger.sqlite: a run that has begun has a ledger, with"):
         RoundContext(read_config(paths.workdir), paths.of_round(1)).open_ledger()
     assert not paths.ledger.exists()
+
+
+@pytest.mark.parametrize("name", ["suspects.csv", "mined.csv"])
+def test_a_decided_round_is_not_reviewed_anew(undisturbed, tmp_path, name):
+    paths = Paths(shutil.copytree(undisturbed[0], tmp_path / "run"))
+    (paths.round / name).unlink()
+    with pytest.raises(InputError, match=f"{name}: a decided round has the tables of its review"):
+        rounds.run(read_config(paths.workdir), str(paths.workdir), make_builder)
 
 
 def items_of(context) -> pd.DataFrame:

@@ -174,12 +174,23 @@ def _run_stages(context: RoundContext, make_builder: Callable, last: str) -> boo
         with doing(f"round {context.number}, {name}"):
             if done:
                 digests.verify_or_record(context.paths, name)
+            else:
+                _require_undecided(context.paths, name)
             stage()
             if not done and is_done():
                 digests.record(context.paths, name)
         if name == last and not done:
             return False
     return True
+
+
+def _require_undecided(paths: Paths, stage: str) -> None:
+    """Check that a stage that adds review items does not run again in a round that is decided."""
+    tables = {"refine": paths.suspects, "mine": paths.mined}
+    if stage in tables and paths.reviewed.exists():
+        rule = "a decided round has the tables of its review"
+        remedy = "Restore it, or choose another --workdir."
+        raise InputError(tables[stage], rule, "no file", remedy)
 
 
 def _stages(context: RoundContext, make_builder: Callable) -> dict[str, tuple[Callable, Callable]]:

@@ -16,28 +16,34 @@ def cases(folder: Path, expected: Path, count: int) -> Iterator[Case]:
     disk = folder / "disk"
     disk.mkdir(exist_ok=True)
     needed = 1.3 * sum(path.stat().st_size for path in expected.rglob("*") if path.is_file())
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={_MB}", "tmpfs", str(disk)]
-    is_there = disk.is_mount()
-    if not is_there and (
-        shutil.which("mount") is None or subprocess.run(mount, capture_output=True).returncode
-    ):
+    if not _mount(disk, _MB):
         return
     for number in range(count):
         size = int(_MB + needed * number / count)
-        yield Case("full disk", f"{size:,} bytes", partial(_step, expected, disk, size))
+        yield Case("full disk", f"{number + 1} of {count}", partial(_step, expected, disk, size))
     yield Case("full disk", "the end", partial(_end, expected, disk))
 
 
+def _mount(disk: Path, size: int) -> bool:
+    """Give the disk a size; return whether that is possible."""
+    options = f"remount,size={size}" if disk.is_mount() else f"size={size}"
+    command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(disk)]
+    return (
+        shutil.which("mount") is not None
+        and not subprocess.run(command, capture_output=True).returncode
+    )
+
+
 def _step(expected: Path, disk: Path, size: int) -> tuple[str, str]:
-    subprocess.run(["mount", "-o", f"remount,size={size}", str(disk)], check=True)
+    _mount(disk, size)
     outcome, detail = run(*main_job(expected), workdir=disk / "run")
     if outcome == REFUSED and not ("room" in detail and "MB free" in detail):
         outcome = FAILED
-    return outcome, detail
+    return outcome, f"{size:,} bytes: {detail}"
 
 
 def _end(expected: Path, disk: Path) -> tuple[str, str]:
-    subprocess.run(["mount", "-o", "remount,size=1g", str(disk)], check=True)
+    _mount(disk, 2**30)
     outcome = resume(expected, disk / "run", "after all sizes")
     subprocess.run(["umount", str(disk)], check=True)
     return outcome
