@@ -1,5 +1,6 @@
 """Files of a run that are damaged, gone, exchanged or new are named; nothing leads out of a run."""
 
+import shutil
 import sqlite3
 
 import pandas as pd
@@ -9,7 +10,7 @@ from dimjax import ledger
 from dimjax.chips import examples
 from dimjax.errors import InputError
 from dimjax.runs import digests
-from dimjax.runs.workdir import Paths, check_links, read_config
+from dimjax.runs.workdir import Paths, check_links, newest_round, read_config
 
 
 @pytest.fixture
@@ -110,6 +111,16 @@ def test_a_flipped_bit_in_a_record_accuses_no_other_file(paths):
         record.write_bytes(content[:place] + bytes([content[place] ^ 4]) + content[place + 1 :])
         with pytest.raises(InputError, match=r"build.json: it must contain the digests"):
             digests.verify(paths, "build")
+
+
+def test_a_trained_round_whose_mark_is_gone_stays_the_newest(paths):
+    last = paths.of_round(1)
+    shutil.copytree(paths.round, last.round)
+    digests.record(last, "train")
+    (last.round / "training.json").unlink()
+    assert newest_round(paths.workdir) == 1
+    with pytest.raises(InputError, match=r"training.json: it must be as `train` .* found no file"):
+        digests.verify(last, "train")
 
 
 def test_a_training_goes_on_from_its_last_intact_checkpoint(paths, capsys):

@@ -64,6 +64,7 @@ def test_each_change_of_a_run_is_named(expected, workdir, name):
         (0, "search: 2/5, 15.5 s/frame, 00:46 left\nsearch: 9,000, 15 frame/s\n", ACCEPTED),
         (0, "epoch 1/3: 1/8, 32.9 s/step, 03:50 left\n", ACCEPTED),
         (1, "error: a.csv: it must exist; found none. Correct it.\n", REFUSED),
+        (1, "detector: a.onnx\nerror: a.csv: it must exist; found none. Correct it.\n", REFUSED),
         (130, "interrupted in train: finished work is kept\n", REFUSED),
         (1, "error: train: an unexpected error; found KeyError: 'x'. Report it.\n", FAILED),
         (1, "Traceback (most recent call last):\nKeyError: 'x'\n", FAILED),

@@ -223,10 +223,17 @@ def check_path(workdir: Any) -> None:
 
 
 def newest_round(workdir: str | Path) -> int:
-    """Return the newest round whose training is done, or 0."""
+    """Return the newest round whose training is done, or 0.
+
+    If its mark of completion was lost, the record of its files tells; their reader names the loss.
+    """
     names = (path.name for path in Path(workdir).glob("rounds/*"))
-    rounds = [int(name) for name in names if name.isdecimal()]
-    trained = (number for number in rounds if Paths(workdir, number).training_log.is_complete)
+    rounds = (Paths(workdir, int(name)) for name in names if name.isdecimal())
+    trained = (
+        paths.number
+        for paths in rounds
+        if paths.training_log.is_complete or (paths.round / "digests" / "train.json").exists()
+    )
     return max(trained, default=0)
 
 

@@ -14,7 +14,6 @@ from tests.faults.tries import (
     Case,
     copy_of,
     differing,
-    is_trained,
     judge,
     main_job,
 )
@@ -25,9 +24,8 @@ _STEP_S = 0.2
 
 
 def cases(folder: Path, expected: Path, count: int) -> Iterator[Case]:
-    """Start each of the first `count` pairs of commands at the same time."""
-    names = _NAMES if is_trained(expected) else ("rounds", "check")
-    pairs = itertools.combinations_with_replacement(names, 2)
+    """Start each of the first `count` pairs of commands on a trained run at the same time."""
+    pairs = itertools.combinations_with_replacement(_NAMES, 2)
     for pair in itertools.islice(pairs, count):
         yield Case("two at once", " and ".join(pair), partial(_attempt, folder, expected, pair))
 
