@@ -172,7 +172,7 @@ def test_a_table_for_each_sequence_names_no_other_one(data):
 def test_label_files_and_sequences_must_match(data):
     box_files(data)
     (data / "labels" / "s3.csv").write_text("frame,x,y,w,h\n")
-    message = r"1 label files at labels/{sequence}\.csv belong to no .*s3\.csv"
+    message = r"1 label file at labels/{sequence}\.csv without a frame or sequence .*s3\.csv"
     with pytest.warns(UserWarning, match=message):
         open_folder(data, BOXES).labels  # noqa: B018
     (data / "labels" / "s3.csv").unlink()
