@@ -42,3 +42,11 @@ def test_the_speed_is_that_of_the_last_training_and_of_the_evaluation():
     text = "trained in 2 min, 1,000 chips/s in the last epoch; 312 ms to read and search a full"
     metrics = [{"chips_per_second": 1000.0}] * 2
     assert provenance.speed(metrics, 60_000, 0.3124).startswith(text)
+
+
+def test_an_epoch_that_was_interrupted_after_its_last_step_has_no_speed():
+    metrics = [{"chips_per_second": 1000.0}, {"chips_per_second": 0.0}]
+    assert (
+        provenance.speed(metrics, 2000, None) == "trained in 4 s, 1,000 chips/s in the last epoch"
+    )
+    assert provenance.speed(metrics[1:], 2000, None) == "the time of the training was not measured"

@@ -99,3 +99,11 @@ def test_results_do_not_lie_in_the_data(tmp_path, source, place):
             check_outside(output, source, files(source))
     check_outside(tmp_path / "data2", source, files(source))
     check_outside(tmp_path, source, files(source))
+
+
+def test_results_do_not_lie_beside_a_sequence_of_a_data_folder(tmp_path):
+    sequence = tmp_path / "data" / "sequences" / "a.npy"
+    with pytest.raises(InputError, match="--output: the results must not lie in the data"):
+        check_outside(sequence.with_name("results"), sequence, {"a": sequence})
+    video = tmp_path / "flights" / "b.mp4"
+    check_outside(video.with_name("results"), video, {"b": video})

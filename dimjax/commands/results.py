@@ -72,7 +72,10 @@ def check_outside(output: Path, source: Path, files: dict[str, Path]) -> None:
     folder = output.resolve()
     around = (folder, *folder.parents)
     among = any(path.resolve().parent == folder for path in files.values())
-    if among or any(path.resolve() in around for path in (source, *files.values())):
+    data = [path.resolve() for path in (source, *files.values())]
+    # In the default layout all that lies beside a sequence is another one.
+    data += [path.parent for path in data if path.parent.name == "sequences"]
+    if among or any(path in around for path in data):
         rule, remedy = "the results must not lie in the data", "Choose another folder."
         raise InputError("--output", rule, output, remedy)
 

@@ -64,10 +64,13 @@ def speed(metrics: list[dict], examples: int, seconds_per_frame: float | None) -
       examples: Chips of an epoch; with several processes, those of each.
       seconds_per_frame: Median over the sequences of the evaluation, None if not measured.
     """
-    rates = [line["chips_per_second"] for line in metrics]
-    seconds = sum(examples / rate for rate in rates)
-    taken = f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
-    text = f"trained in {taken}, {rates[-1]:,.0f} chips/s in the last epoch"
+    # An epoch that was interrupted after its last step goes on with none: its rate is 0.
+    rates = [line["chips_per_second"] for line in metrics if line["chips_per_second"] > 0]
+    text = "the time of the training was not measured"
+    if rates:
+        seconds = len(metrics) * sum(examples / rate for rate in rates) / len(rates)
+        taken = f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
+        text = f"trained in {taken}, {rates[-1]:,.0f} chips/s in the last epoch"
     if seconds_per_frame is None:
         return text
     return f"{text}; {1000 * seconds_per_frame:.3g} ms to read and search a full frame"

@@ -27,7 +27,7 @@ _STARTED_S = 0.3  # before that, Python itself prints a traceback on Ctrl-C
 _VERBS = {  # command -> the files that it makes, in the run's directory
     ("check",): ["contact_sheet.png"],
     ("score",): ["rounds/1/scores/train.parquet"],
-    ("export", "--labels=coco"): ["export/coco/*"],
+    ("export", "--labels=coco"): ["export/coco/*.json"],
     ("detect", "--pictures=2", "--input={test}"): ["detect/test-0000/*.csv"],
 }
 

@@ -53,7 +53,7 @@ TOY = (
     *(f"--config.{key}={value}" for key, value in _OVERRIDES.items()),
 )
 # Names of files that differ between equal runs: times, locks, logs, order of writing.
-_VOLATILE = ("checkpoints", "tensorboard", "digests", "detect", "scores", "export")
+_VOLATILE = ("checkpoints", "tensorboard", "digests", "detect", "scores", "export", "speed.json")
 _ADDRESS = "review.json"  # of the run's review page, not of a round
 
 
