@@ -53,8 +53,7 @@ def _attempt(folder: Path, expected: Path, pair: tuple[str, str]) -> tuple[str, 
 
 def _wait_for_page(program: Program) -> None:
     """Wait until a review server has announced its page, or has ended."""
-    output = program.output  # a forked process makes it
-    while program.wait(_STEP_S) is None and not (output.exists() and output.read_text()):
+    while program.wait(_STEP_S) is None and not program.output.read_text():
         pass
 
 

@@ -132,4 +132,6 @@ def _folder() -> Path:
     """Make a folder for the outputs of a command, removed when the campaign ends."""
     folder = Path(tempfile.mkdtemp(prefix="dimjax-faults-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    for name in ("out", "err"):
+        (folder / name).touch()  # a forked command may be killed before it opens them
     return folder

@@ -62,7 +62,7 @@ class Server:
 
     def _read_url(self, program: Program) -> str:
         while program.wait(0.2) is None:
-            text = program.output.read_text() if program.output.exists() else ""
+            text = program.output.read_text()
             if "\n" in text:
                 return text.split()[2]
         raise RuntimeError(program.error.read_text())
