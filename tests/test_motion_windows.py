@@ -51,6 +51,9 @@ def test_a_sequence_that_is_too_short_is_an_error():
         ({"clip_sigmas": 1e9}, "`clip_sigmas`: must be between 0.1 and 1000"),
         ({"speed_px": 1000.0}, "`path_step_px`: must be 40.0 or more; found 2.0"),
         ({"min_speed_px": 7.0}, "`min_speed_px`: must be at least 0 and below speed_px"),
+        ({"slow_min_speed_px": 0.9}, "`slow_min_speed_px`: must be at least 0 and below slow_"),
+        ({"speed_px": 0.4}, "a path from 0.3 to 0.4 px a frame; found none in 8 frames"),
+        ({"frames": 4, "slow_stride": 1}, "from 0.1 to 0.8 px a frame; found none in 4 frames"),
     ],
 )
 def test_settings_out_of_range_are_errors(changed, text):

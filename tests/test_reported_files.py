@@ -1,5 +1,6 @@
 """Files that users of other programs had trouble with: read exactly, or refused with a remedy."""
 
+import re
 import struct
 import uuid
 
@@ -54,13 +55,13 @@ def test_a_video_with_a_palette_of_colours_is_refused(tmp_path):
         sequence.frame(0)
 
 
-@pytest.fixture
-def split_ome_tiff(tmp_path):
+def write_split_ome_tiff(folder, second="cam_1.ome.tif"):
     """Write an OME-TIFF of 4 frames, split over 2 files; return its frames."""
     stack = RNG.integers(0, 4000, (4, 10, 12)).astype(np.uint16)
+    names = ("cam_0.ome.tif", second)
     planes = "".join(
         f'<TiffData FirstT="{t}" IFD="{t % 2}" PlaneCount="1">'
-        f'<UUID FileName="cam_{t // 2}.ome.tif">urn:uuid:{uuid.UUID(int=t // 2 + 1)}</UUID>'
+        f'<UUID FileName="{names[t // 2]}">urn:uuid:{uuid.UUID(int=t // 2 + 1)}</UUID>'
         "</TiffData>"
         for t in range(4)
     )
@@ -72,24 +73,33 @@ def split_ome_tiff(tmp_path):
             f'SizeT="4"><Channel ID="Channel:0:0"/>{planes}</Pixels></Image></OME>'
         )
         tifffile.imwrite(
-            tmp_path / f"cam_{k}.ome.tif", stack[2 * k : 2 * k + 2], photometric="minisblack",
+            folder / f"cam_{k}.ome.tif", stack[2 * k : 2 * k + 2], photometric="minisblack",
             metadata=None, description=xml,
         )  # fmt: skip
     return stack
 
 
-def test_an_ome_tiff_of_several_files_is_one_sequence(tmp_path, split_ome_tiff):
+def test_an_ome_tiff_of_several_files_is_one_sequence(tmp_path):
+    stack = write_split_ome_tiff(tmp_path)
     sequence = open_sequence(tmp_path / "cam_0.ome.tif")
-    np.testing.assert_array_equal([sequence.frame(t) for t in range(4)], split_ome_tiff)
+    np.testing.assert_array_equal([sequence.frame(t) for t in range(4)], stack)
     layout = Layout(sequences="*.ome.tif", labels="", splits={})
     assert open_folder(tmp_path, layout).names == ["cam_0.ome"]
 
 
-def test_a_later_or_missing_file_of_an_ome_tiff_is_named(tmp_path, split_ome_tiff):
+def test_a_later_or_missing_file_of_an_ome_tiff_is_named(tmp_path):
+    write_split_ome_tiff(tmp_path)
     with pytest.raises(InputError, match=r"cam_1\.ome\.tif: .*first file; found a part of cam_0"):
         open_sequence(tmp_path / "cam_1.ome.tif")
     (tmp_path / "cam_1.ome.tif").rename(tmp_path / "moved.tif")
     with pytest.raises(InputError, match=r"lie beside it; found no cam_1\.ome\.tif"):
+        open_sequence(tmp_path / "cam_0.ome.tif")
+
+
+@pytest.mark.parametrize("name", ["../cam_1.ome.tif", "/tmp/cam_1.ome.tif", ".."])
+def test_an_ome_tiff_opens_no_file_of_another_folder(tmp_path, name):
+    write_split_ome_tiff(tmp_path, name)
+    with pytest.raises(InputError, match=f"must lie beside it; found the file {re.escape(name)}"):
         open_sequence(tmp_path / "cam_0.ome.tif")
 
 

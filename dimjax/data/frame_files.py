@@ -167,12 +167,15 @@ def ome_files(path: Path) -> list[Path]:
     """Return the files of an OME-TIFF, in the order of its frames; only its own of another TIFF.
 
     Raises:
-      InputError: The file cannot be read.
+      InputError: The file cannot be read, or names a file in another folder.
     """
     with readable(path), tifffile.TiffFile(path) as opened:
-        names = re.findall(r'FileName="([^"]+)"', opened.ome_metadata or "")
-    files = [path.with_name(name) for name in dict.fromkeys(names)]
-    return files if len(files) > 1 else [path]
+        names = [*dict.fromkeys(re.findall(r'FileName="([^"]+)"', opened.ome_metadata or ""))]
+    for name in names:
+        if Path(name).name != name or name == "..":
+            rule, remedy = "the files of an OME-TIFF must lie beside it", "Save it as one file."
+            raise InputError(path, rule, f"the file {name}", remedy)
+    return [path.with_name(name) for name in names] if len(names) > 1 else [path]
 
 
 def tiff_header(file: Path) -> Header:

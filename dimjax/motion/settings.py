@@ -6,6 +6,7 @@ check(settings)
 
 from typing import NamedTuple
 
+from dimjax.errors import InputError
 from dimjax.settings_rules import Rule, at_least, between, check_fields
 
 REFERENCES = ("first", "middle", "last")
@@ -78,6 +79,20 @@ def check(settings: EvidenceConfig) -> None:
     reach_px = max(band.speed_px * band.frames * band.stride for band in bands(settings))
     rules = {"path_step_px": at_least(round(reach_px / _MAX_STEPS, 3))}
     check_fields("evidence setting `{}`", settings._asdict(), rules)
+    for band in bands(settings):
+        _check_paths(band)
+
+
+def _check_paths(band: EvidenceConfig) -> None:
+    """Raise an InputError if a bank has no path along an axis, wherever the reference frame is."""
+    for number in range(band.frames // 2, band.frames):
+        step = band.path_step_px / (number * band.stride)
+        fastest = int(band.speed_px / step) * step
+        if fastest < max(step, band.min_speed_px):
+            rule = f"a bank needs a path from {band.min_speed_px:g} to {band.speed_px:g} px a frame"
+            value = f"none in {band.frames} frames of stride {band.stride}"
+            remedy = "Lower path_step_px, or choose more frames or a larger stride."
+            raise InputError("evidence settings", rule, value, remedy)
 
 
 def _below(top: str, settings: EvidenceConfig) -> Rule:

@@ -168,7 +168,7 @@ def _read(file: Path) -> dict[str, str | list]:
         digests = json.loads(file.read_text(encoding="utf-8"))
         if isinstance(digests, dict) and all(digests.values()):
             own = digests.pop(_OWN, None)
-            if own in (None, _digest_of(digests)):  # an older record has none
+            if own == _digest_of(digests):
                 return digests
     remedy = "Restore it, or remove it to trust the files as they are."
     raise InputError(file, "it must contain the digests of a stage", "a damaged file", remedy)
