@@ -87,7 +87,7 @@ def measure(backbone: str, width: float, batch: int, rounds: int) -> dict:
 def _detector(backbone: str, width: float) -> Detector:
     description = {
         "backbone": backbone, "width": width, "output_stride": 8, "context_px": 80, "bf16": False,
-        "input": "difference", "evidence": None, "stride": 1,
+        "input": "difference", "evidence": None, "rescoring": None, "stride": 1, "align": False,
         "threshold": {"target": 0.5, "interference": 0.5}, "match_px": 3.0, "suppress_px": 4.0,
         "max_detections": 100, "tile_px": 0, "margin_px": 64,
     }  # fmt: skip

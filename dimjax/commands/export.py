@@ -121,7 +121,7 @@ def run(
     """
     trained = load(workdir, round, epoch)
     say(f"detector: {trained.description}")
-    if trained.detector.description.get("align"):
+    if trained.detector.description["align"]:
         say("data.align: the files take frames that are aligned to F1; see docs/export.md")
     output = Path(output) if output else trained.paths.exported
     folder = trained.context.folder

@@ -107,7 +107,7 @@ def make_detector(model: nn.Module, variables: Any, description: dict) -> Detect
         else:
             outputs = whole_frame(apply, images, stride)
         detections = decode(
-            outputs, stride, description["max_detections"], evidence, description.get("rescoring")
+            outputs, stride, description["max_detections"], evidence, description["rescoring"]
         )
         return suppress(detections, description["suppress_px"])
 

@@ -58,7 +58,7 @@ def detect_in_sequence(
       dimjax.tracks.APPEARANCE: all detections with a score of at least 0.01, whatever the
       threshold. A repeated frame has those of the frame that it repeats, a flat frame has none.
     """
-    if detector.description.get("align"):
+    if detector.description["align"]:
         sequence = aligned(sequence)
     length, height, width = sequence.shape
     check_length(length, detector.description["input"], f"sequence {sequence.name}")

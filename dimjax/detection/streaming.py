@@ -59,7 +59,7 @@ class Stream:
         self._stride, self._evidence = detector.description["stride"], detector.evidence
         self._scale, self._is_fixed = _checked(scale), scale is not None
         self._frames: dict[int, np.ndarray] = {}  # those that are still needed, in order
-        self._camera = CameraMotion() if detector.description.get("align") else None
+        self._camera = CameraMotion() if detector.description["align"] else None
         self._shifts: dict[int, np.ndarray] = {}  # of the scene in these frames, if it is measured
         self._count = self._answered = 0
         self._detections: list[pd.DataFrame] = []

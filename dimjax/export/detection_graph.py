@@ -164,7 +164,7 @@ def detection_text(description: dict) -> str:
             ",\n int64[2] one_each = {1, 1}, int64[3] flat_pixels = {0, 3, -1},"
             " int64[3] three_times = {1, 3, 1}"
         )
-    if description.get("rescoring") is not None:
+    if description["rescoring"] is not None:
         rescoring = _RESCORING
         initializers += _weights([description["rescoring"][name] for name in CATEGORIES])
     return Template(_AFTER).substitute(
