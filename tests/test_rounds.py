@@ -288,6 +288,13 @@ def test_a_checkpoint_of_another_model_is_refused(undisturbed, tmp_path):
             checkpoints.read_description(saved, 9)
 
 
+def test_an_epoch_without_thresholds_of_its_own_is_named(undisturbed):
+    assert dimjax.load(undisturbed[0]).description.endswith("round 1, epoch 1")
+    earlier = dimjax.load(undisturbed[0], epoch=0)
+    assert set(earlier.detector.description["threshold"].values()) == {0.5}
+    assert "not fitted for it: all thresholds are 0.5" in earlier.description
+
+
 def test_a_question_about_a_round_that_is_not_there_makes_no_folder(undisturbed):
     with pytest.raises(InputError, match="5/checkpoints: a checkpoint of any epoch is needed; fo"):
         dimjax.load(undisturbed[0], round=5)

@@ -72,6 +72,8 @@ class Run:
     def description(self) -> str:
         """Directory, round and epoch of the checkpoint, in words."""
         note = ", the best in validation" if self._folder == self.paths.best else ""
+        if (self._folder, self.epoch) != self.context.checkpoint():
+            note += "; thresholds and scores were not fitted for it: all thresholds are 0.5"
         return f"{self.paths.workdir}, round {self.paths.number}, epoch {self.epoch}{note}"
 
     @property
