@@ -100,9 +100,12 @@ def measure(plan: Plan, out: Path, dry: bool) -> dict:
         began = time.perf_counter()
         if record["measured"] and began - started + longest > plan.budget_s:
             break
+        record["errors"][name] = "the process ended during this part"  # if a compiler aborts
+        write_record(out, record)
         try:
             record["measured"][name] = part()
             record["missing"].remove(name)
+            del record["errors"][name]
         except jax.errors.JaxRuntimeError as error:  # for example out of memory
             record["errors"][name] = str(error).splitlines()[0]
         longest = max(longest, time.perf_counter() - began)

@@ -6,13 +6,14 @@
 
 A variant is the configuration of a sky with a few other keys (VARIANTS in detection_runs.py); it is
 trained and measured on the test split, each frame alone and with tracks. "untrained" is the
-velocity filter bank on the same frames. Skies: that of configs/demo.py, that of configs/sky.py, and
-the clips of drone-ir (configs/drone_ir.py, with --data). All variants of a sky and seed share its
-sequences.
+velocity filter bank on the same frames. Skies: that of configs/demo.py, that of configs/sky.py, the
+clips of drone-ir (configs/drone_ir.py, with --data), and that of the paper's run
+(configs/darknet80.py). All variants of a sky and seed share its sequences.
 
 Sizes: toy (tiny sky, four epochs), cpu (as configured, two cores), paper (100 epochs at full width,
-for a GPU). The runs lie in DIR/detection.work; finished ones are not repeated. Writes
-detection.json and .md into DIR, with 95 % intervals over the seeds (Student's t).
+for a GPU), gpu (the paper's run with fewer sequences, in minutes on a large GPU). The runs lie in
+DIR/detection.work; finished ones are not repeated. Writes detection.json and .md into DIR, with
+95 % intervals over the seeds (Student's t).
 """
 
 import json
@@ -32,9 +33,11 @@ from dimjax.runs.workdir import Paths
 from dimjax.stages import rounds
 from dimjax.training.memory import restart_with_huge_pages
 
-_SIZE = flags.DEFINE_enum("size", "cpu", ["toy", "cpu", "paper"], "Size of sky and training.")
+_SIZE = flags.DEFINE_enum(
+    "size", "cpu", ["toy", "cpu", "paper", "gpu"], "Size of sky and training."
+)
 _SEEDS = flags.DEFINE_list("seeds", ["0", "1", "2"], "Seeds of the sky, errors and training.")
-_SKIES = flags.DEFINE_list("skies", ["demo", "default"], "Of demo, default and drone-ir.")
+_SKIES = flags.DEFINE_list("skies", ["demo", "default"], "Of demo, default, drone-ir, paper.")
 _VARIANTS = flags.DEFINE_list("variants", None, "Names of VARIANTS; default: all.")
 _DATA = flags.DEFINE_string("data", None, "Folder drone-ir, for the sky of that name.")
 _OUT = flags.DEFINE_string("out", None, "Folder for the results.", required=True)

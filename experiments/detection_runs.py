@@ -9,13 +9,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from configs import demo, drone_ir, sky
+from configs import darknet80, demo, drone_ir, sky
 from dimjax.atomic_files import write_text
 from dimjax.runs.workdir import Paths
 from dimjax.stages import rounds
 from dimjax.training.inputs import uses_evidence
 
-CONFIGS = {"demo": demo, "default": sky, "drone-ir": drone_ir}
+CONFIGS = {"demo": demo, "default": sky, "drone-ir": drone_ir, "paper": darknet80}
 VARIANTS = {  # keys that differ from the sky's configuration
     "difference": {"model.input": "difference"},
     "sequence": {"model.input": "sequence"},
@@ -48,6 +48,13 @@ SIZES = {  # further keys
     },
     "cpu": {},
     "paper": {"model.width": 1.0, "training.epochs": 100},
+    "gpu": {
+        "sky.sequences.train": 30,
+        "sky.sequences.val": 3,
+        "sky.sequences.test": 10,
+        "model.bf16": True,
+        "training.epochs": 15,
+    },
 }
 
 

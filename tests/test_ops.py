@@ -110,6 +110,21 @@ def test_products_of_many_channels_are_dilated_if_the_switch_is_on(
 
 
 @pytest.mark.parametrize(
+    ("backend", "stride", "is_product"),
+    [("cpu", 1, True), ("cpu", 2, True), ("gpu", 1, True), ("gpu", 2, False)],
+)
+def test_strided_pixels_are_multiplied_on_a_cpu_only(backend, stride, is_product, monkeypatch):
+    monkeypatch.setattr(jax, "default_backend", lambda: backend)
+    x, kernel = random_array(2, 9, 8, 4), random_array(1, 1, 4, 6)
+    program = jax.jit(_convolve(stride)).lower(x, kernel).as_text()
+    assert ("dot_general" in program) is is_product
+    assert ("stablehlo.convolution" in program) is not is_product
+    np.testing.assert_allclose(
+        _convolve(stride)(x, kernel), _textbook(stride)(x, kernel), atol=1e-5
+    )
+
+
+@pytest.mark.parametrize(
     ("version", "is_on"),
     [
         ("0.10.2", True),

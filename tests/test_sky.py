@@ -370,3 +370,22 @@ def test_wrong_rates_are_reported_before_the_simulation(tmp_path):
     with pytest.raises(InputError, match="error rate `position`: must be between 0 and 1"):
         write_folder(tmp_path / "sky", SMALL, {"new": 1}, 0, ErrorRates(position=2.0))
     assert not any(tmp_path.iterdir())
+
+
+def _transforms_at_once(jaxpr):
+    """Largest number of Fourier transforms of a program, one branch of each choice counted."""
+    count = 0
+    for equation in jaxpr.eqns:
+        leaves = jax.tree.leaves(tuple(equation.params.values()))
+        programs = [leaf for leaf in leaves if hasattr(leaf, "eqns") or hasattr(leaf, "jaxpr")]
+        parts = [_transforms_at_once(getattr(part, "jaxpr", part)) for part in programs]
+        chosen = max(parts, default=0) if equation.primitive.name == "cond" else sum(parts)
+        count += chosen + (equation.primitive.name == "fft")
+    return count
+
+
+def test_the_fields_of_a_texture_are_transformed_in_turn():
+    layers = clouds.draw_layers(np.random.default_rng(0), SMALL)
+    draw = functools.partial(clouds.make_textures, count=1, shape=(32, 32))
+    program = jax.make_jaxpr(draw)(jax.random.key(0), layers)
+    assert _transforms_at_once(program.jaxpr) == 2  # forth and back

@@ -192,11 +192,10 @@ def blur(radiance, sigma) -> jax.Array:
 def _texture(key, layer: Layers, shape: tuple[int, int]) -> jax.Array:
     # Large enough that no part appears twice under the perspective of draw_layers.
     plane = tuple(-(-int(n * f) // 64) * 64 for n, f in zip(shape, (2.1, 1.45), strict=True))
-    keys = jax.random.split(key, 3)
-    field = power_law_field(keys[0], plane, layer.exponent, layer.scale_px)
     # The displacement is smooth: a quarter of the resolution is enough.
     coarse = tuple(n // 4 for n in plane)
-    folds = [power_law_field(k, coarse, 4.0, layer.scale_px / 8) for k in keys[1:]]
+    kinds = [(plane, layer.exponent, layer.scale_px)] + 2 * [(coarse, 4.0, layer.scale_px / 8)]
+    field, *folds = _fields_in_turn(jax.random.split(key, 3), kinds)
 
     relative = jnp.arange(shape[0], dtype=jnp.float32) / shape[0] - 0.5
     zoom = layer.perspective**relative
@@ -205,6 +204,25 @@ def _texture(key, layer: Layers, shape: tuple[int, int]) -> jax.Array:
     rows, columns = jnp.broadcast_arrays(rows, columns / jnp.sqrt(layer.stretch) + plane[1] / 2)
     fold = [layer.fold_px * _sample(f, rows / 4, columns / 4) for f in folds]
     return _sample(field, rows + fold[0], columns + fold[1])
+
+
+def _fields_in_turn(keys, kinds: list[tuple]) -> tuple[jax.Array, ...]:
+    """Draw a power_law_field of each kind, one after another.
+
+    On the threads of a CPU, two Fourier transforms at once wait for each other forever in jaxlib
+    0.11.2.
+    """
+
+    def draw(index, fields):
+        return (*fields[:index], power_law_field(keys[index], *kinds[index]), *fields[index + 1 :])
+
+    steps = [partial(draw, index) for index in range(len(kinds))]
+    return jax.lax.fori_loop(
+        0,
+        len(kinds),
+        lambda index, fields: jax.lax.switch(index, steps, fields),
+        tuple(jnp.zeros(shape) for shape, *_ in kinds),
+    )
 
 
 def _sample(field, rows, columns) -> jax.Array:
