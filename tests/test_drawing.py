@@ -110,17 +110,21 @@ def test_picture_marks_the_box_and_enlarges_the_strongest():
     assert abs(columns.min() - SCALE * (10.5 - 4.5)) < 4
     # One inset for each of the two detections of this frame, in the colour of its category.
     right = np.asarray(image)[:, 96 * SCALE + 1 :]
-    third = image.height // 3
+    third = 64 * SCALE // 3
     assert len(coloured(right[:third], "target")[0]) and not len(
         coloured(right[:third], "interference")[0]
     )
     assert len(coloured(right[third : 2 * third], "interference")[0])
-    assert (right[2 * third + 32 :] == ImageColor.getrgb(pictures.BACKGROUND)).all()
+    assert (right[2 * third + 32 : 64 * SCALE] == ImageColor.getrgb(pictures.BACKGROUND)).all()
 
 
 def test_picture_without_detections_is_the_frame():
     image = overlay.draw_frame(sky(), T, detection_table())
-    assert image.size == (96 * SCALE, 64 * SCALE)
+    assert image.width == 96 * SCALE
+    frame = np.asarray(image)[: 64 * SCALE]  # its name is below and covers nothing
+    grey = pictures.to_grey8(sky().frame(T), *pictures.grey_range(sky().frame(T)))
+    np.testing.assert_array_equal(frame[::SCALE, ::SCALE], np.repeat(grey[..., None], 3, -1))
+    assert np.ptp(np.asarray(image)[64 * SCALE :]) > 100
 
 
 @pytest.mark.parametrize("length", [4, 9])

@@ -25,7 +25,7 @@ _GAP = 16
 
 
 def draw_frame(sequence: Sequence, t: int, detections: pd.DataFrame) -> Image.Image:
-    """Draw a frame with its detections, and the strongest three enlarged beside it.
+    """Draw a frame with its detections, the strongest three enlarged beside it, its name below.
 
     Args:
       sequence: Sequence of the frame.
@@ -35,11 +35,13 @@ def draw_frame(sequence: Sequence, t: int, detections: pd.DataFrame) -> Image.Im
     frame, detections = sequence.frame(t), _strongest_first(detections, t)
     image = _draw_detections(frame, detections, grey_range(frame))
     side = (image.height - _GAP * (_INSETS - 1)) // _INSETS
-    page = _page(image, image.width + (_GAP + side if len(detections) else 0))
+    caption_px = 2 * _text_px(image)
+    page = _page(image, image.width + (_GAP + side if len(detections) else 0), caption_px)
     for k, row in enumerate(detections.head(_INSETS).itertuples()):
         inset = _inset(frame, row, side, f"{k + 1}  {row.category} {row.score:.2f}")
         page.paste(inset, (image.width + _GAP, k * (side + _GAP)))
-    draw_text(ImageDraw.Draw(page), (10, 8), f"{sequence.name}  frame {t}", _text_px(image))
+    caption = f"{sequence.name}  frame {t}"
+    draw_text(ImageDraw.Draw(page), (10, image.height + caption_px // 4), caption, _text_px(image))
     return page
 
 
@@ -98,9 +100,9 @@ def _text_px(image: Image.Image) -> int:
     return max(14, image.height // 36)
 
 
-def _page(image: Image.Image, width: int) -> Image.Image:
-    """Return a page of a width with the image at its left."""
-    page = Image.new("RGB", (width, image.height), pictures.BACKGROUND)
+def _page(image: Image.Image, width: int, below_px: int = 0) -> Image.Image:
+    """Return a page of a width with the image at its left and free space below."""
+    page = Image.new("RGB", (width, image.height + below_px), pictures.BACKGROUND)
     page.paste(image, (0, 0))
     return page
 
