@@ -274,3 +274,17 @@ def test_a_start_that_holds_no_weights_is_refused(tiny_run, tmp_path):
     config.training.start = str(tmp_path)
     with pytest.raises(InputError, match="it must be a run's directory, or a folder of checkpoi"):
         start_weights.check(config)
+
+
+@pytest.mark.parametrize(("removed", "added"), [("align", ()), (None, ("colour",))])
+def test_a_checkpoint_of_another_version_is_refused(half_trained, removed, added):
+    path = half_trained.paths.checkpoints / "1" / "description" / "metadata"
+    description = json.loads(path.read_text())
+    description.pop(removed, None)
+    path.write_text(json.dumps(description | dict.fromkeys(added, 1)))
+    name = removed or added[0]
+    with pytest.raises(
+        InputError,
+        match=rf"checkpoints, epoch 1: must be of this version of dimjax; .* differs in {name}\. T",
+    ):
+        restore_detector(half_trained.paths.checkpoints)

@@ -19,6 +19,14 @@ from dimjax.atomic_files import write_text
 from dimjax.errors import InputError
 from dimjax.training.train_state import TrainState
 
+DESCRIPTION_KEYS = (  # of the description; see dimjax.stages.train.describe
+    *("backbone", "width", "output_stride", "context_px", "bf16"),  # the model
+    *("input", "evidence", "stride", "align"),  # its input
+    *("rescoring", "threshold", "track_threshold", "causal_threshold"),  # chosen after the training
+    *("score_model", "category_models"),
+    *("match_px", "suppress_px", "max_detections", "tile_px", "margin_px", "camera_motion"),
+)
+
 _KEPT = 3  # checkpoints of a training, the newest ones
 
 
@@ -111,11 +119,18 @@ def read_description(checkpoints: ocp.CheckpointManager, epoch: int | None = Non
     """Read the description in a checkpoint, by default the newest, with the fields chosen later.
 
     Raises:
-      InputError: There is no such checkpoint.
+      InputError: There is no such checkpoint, or it is of another version of dimjax.
     """
     epoch = _resolve_epoch(checkpoints, epoch)
     args = ocp.args.Composite(description=ocp.args.JsonRestore())
     description = checkpoints.restore(epoch, args=args)["description"]
+    if differing := sorted(set(DESCRIPTION_KEYS) ^ set(description)):
+        subject, rule = (
+            f"{checkpoints.directory}, epoch {epoch}",
+            "must be of this version of dimjax",
+        )
+        value = f"a description that differs in {', '.join(differing)}"
+        raise InputError(subject, rule, value, "Train the run again, or use the version it is of.")
     completion = _completion(checkpoints.directory)
     return description | (json.loads(completion.read_text()) if completion.exists() else {})
 
