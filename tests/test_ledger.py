@@ -235,6 +235,27 @@ def test_undo_leases_the_item_unless_another_reviewer_holds_it(db):
     assert ledger.lease_items(db, "ann") == []
 
 
+def test_decisions_made_as_one_are_undone_as_one_and_others_alone(tmp_path, clock):
+    path = tmp_path / "ledger.sqlite"
+    with create(path, _labels(), SHAPES, clock=clock) as db:
+        first, *others = _add(db, *(_miss(k, 9.0) for k in range(5)))
+        alone = ledger.decide(db, first, "keep", "ann")
+        clock.now += 1
+        assert _leased(db, "bob", 1) == others[:1]
+        one = ledger.decide_all(db, ledger.get_items(db, ["open"]), "accept", "ann")
+        assert [decision.item for decision in one] == others[1:]
+    with ledger.open_ledger(path, clock) as db:  # the server was started again
+        ledger.undo(db, "ann", one[1].id)
+        with pytest.raises(InputError, match="found one undone by ann"):
+            ledger.undo_all(db, "ann", one[1].id)
+        with pytest.raises(InputError, match="may undo only decisions of bob; found one of ann"):
+            ledger.undo_all(db, "bob", one[0].id)
+        undone = [undo.cancels for undo in ledger.undo_all(db, "ann", one[2].id)]
+        assert undone == [one[2].id, one[0].id]
+        assert ledger.standing_decisions(db).decision.tolist() == [alone.id]
+        assert _leased(db, "eve") == others[3:]  # ann holds the first, and that undone alone
+
+
 def test_progress_counts_items_and_measures_the_rate(db, clock):
     assert math.isnan(ledger.progress(db).seconds_left)
     ids = _add(db, *(_miss(k, 9.0) for k in range(8)), _miss(2, 9.5, kind="unlabelled_target"))

@@ -9,7 +9,7 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.actions.wheel_input import ScrollOrigin
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from test_review_browser import browse, drivers, open_empty_tab, resize, serve  # noqa: F401
+from test_review_browser import browse, drivers, kill, open_empty_tab, resize, serve  # noqa: F401
 
 from dimjax import ledger
 from dimjax.data.labels import COLUMNS
@@ -186,11 +186,17 @@ def test_the_level_under_the_pointer_is_that_of_the_image(page):
     page.wait(lambda: page.text("level") != before, "the level is that of the last item")
 
 
-def test_all_suggestions_are_accepted_and_undone_as_one(page, run):
+def test_all_suggestions_are_accepted_and_undone_as_one_after_a_restart(run, browse, serve):  # noqa: F811
+    page = browse()
+    server, url = serve()
+    page.driver.get(url)
+    page.wait_for_item()
     confirm(page, "accept-all")
     page.wait(lambda: page.body("state") == "done", "items are left")
     assert page.text("message") == "accept: 5 items"
     assert len(labels_of(run)) == 3 + 2 * FRAMES
+    kill(server)
+    assert serve()[1] == url
     page.driver.refresh()
     page.wait(lambda: page.body("state") == "done", "the page is not loaded")
     page.press("u")

@@ -25,7 +25,7 @@ from dimjax.ledger.creation import (
     sequence_shapes,
 )
 from dimjax.ledger.database import Ledger, open_ledger
-from dimjax.ledger.decisions import DuplicateLabelError, decide, undo
+from dimjax.ledger.decisions import DuplicateLabelError, decide, decide_all, undo, undo_all
 from dimjax.ledger.items import add_item, add_items, get_item
 from dimjax.ledger.label_history import (
     diff,
@@ -79,6 +79,7 @@ __all__ = [
     "create_or_open",
     "current_round",
     "decide",
+    "decide_all",
     "decision_table",
     "diff",
     "export",
@@ -95,4 +96,5 @@ __all__ = [
     "sequence_shapes",
     "standing_decisions",
     "undo",
+    "undo_all",
 ]

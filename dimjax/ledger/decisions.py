@@ -5,10 +5,13 @@ A decision settles all frames of its item and is undone as a whole. A refused ca
     decide(db, item.id, "accept", "ann")
     decide(db, item.id, "move", "ann", changes=[Change(label=3, x=44.0, y=20.5)])
     undo(db, "ann")                                 # ann's newest decision of this round
+    decisions = decide_all(db, get_items(db, ["open"]), "accept", "ann")
+    undo_all(db, "ann", decisions[-1].id)           # those made as one with it
     standing_decisions(db)                          # without undone ones
 """
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterable, Sequence
 
 from dimjax.data.labels import broken_rule
 from dimjax.errors import InputError
@@ -19,7 +22,7 @@ from dimjax.ledger.database import Ledger
 from dimjax.ledger.items import get_item
 from dimjax.ledger.label_history import current_label, labels_of_frame
 from dimjax.ledger.queue import LEASE_SECONDS, check_available, extend_lease
-from dimjax.ledger.values import VERBS, Change, Decision, Label, as_reviewer
+from dimjax.ledger.values import VERBS, Change, Decision, Item, Label, as_reviewer
 
 _COLUMNS = "decision, item, verb, reviewer, reviewer_kind, made_at, round, cancels"
 
@@ -35,6 +38,7 @@ def decide(
     reviewer: str,
     reviewer_kind: str = "person",
     changes: Sequence[Change] | None = None,
+    made_at: float | None = None,
 ) -> Decision:
     """Append a decision. It is on the disk when the function returns.
 
@@ -47,6 +51,7 @@ def decide(
       reviewer: Name of the reviewer.
       reviewer_kind: One of REVIEWER_KINDS; it becomes the source of the changed labels.
       changes: Changes of the item's labels, or new labels in its sequence.
+      made_at: Time of the decision, seconds since 1970; by default the present.
 
     Raises:
       UnavailableItemError: The item is decided, stale, lapsed or leased to another reviewer.
@@ -62,7 +67,8 @@ def decide(
         changes = requested_changes(decided, verb, changes, subject)
         before = [None if c.label is None else current_label(db, c.label) for c in changes]
         check_verb(verb, changes, before, subject)
-        decision = _append(db, decided.id, verb, reviewer, reviewer_kind)
+        made_at = db.clock() if made_at is None else made_at
+        decision = _append(db, (decided.id, verb, reviewer, reviewer_kind, made_at))
         shapes = sequence_shapes(db)
         for change, label in zip(changes, before, strict=True):
             _write(db, label_after(change, label, reviewer_kind, decision), shapes, subject)
@@ -99,17 +105,55 @@ def undo(
         subject = f"{db.path} decision {decision}"
         _check_own(undone, reviewer, subject)
         _check_undoable(db, undone, subject)
-        cancellation = _append(db, undone.item, "undo", reviewer, reviewer_kind, undone.id)
+        values = (undone.item, "undo", reviewer, reviewer_kind, db.clock())
+        cancellation = _append(db, values, undone.id)
         remedy = "First undo the decision that put the other label there."
         _check_duplicates(db, undone.id, subject, remedy)
         extend_lease(db, undone.item, reviewer, as_float("undo", "seconds", seconds))
         return _decision(db, cancellation)
 
 
-def _append(
-    db: Ledger, item: int, verb: str, reviewer: str, kind: str, cancels: int | None = None
-) -> int:
-    row = (item, verb, reviewer, kind, db.clock(), current_round(db), cancels)
+def decide_all(db: Ledger, items: Iterable[Item], verb: str, reviewer: str) -> list[Decision]:
+    """Append one decision on each item, except those leased to others or in conflict.
+
+    The decisions have the same time, by which `undo_all` recognises them.
+
+    Args:
+      db: The ledger.
+      items: Open or skipped items.
+      verb: "accept", "keep" or "skip".
+      reviewer: Name of the reviewer.
+    """
+    decisions = []
+    with db.write_transaction():
+        made_at = db.clock()
+        for item in items:
+            with contextlib.suppress(InputError):
+                decisions.append(decide(db, item.id, verb, reviewer, made_at=made_at))
+    return decisions
+
+
+def undo_all(db: Ledger, reviewer: str, decision: int) -> list[Decision]:
+    """Undo a decision and all made as one with it, or none of them; return the cancellations.
+
+    The first item, whose cancellation comes last, is leased to the reviewer.
+
+    Raises:
+      InputError: One of the decisions cannot be undone.
+    """
+    statement = """SELECT decision FROM standing
+      WHERE undone_in IS NULL AND reviewer = ? AND round = ?
+        AND made_at = (SELECT made_at FROM decisions WHERE decision = ?) ORDER BY decision DESC"""
+    with db.write_transaction():
+        rows = db.execute(statement, (reviewer, current_round(db), decision)).fetchall()
+        *later, first = [row[0] for row in rows if (decision,) in rows] or [decision]
+        cancellations = [undo(db, reviewer, other, seconds=0.0) for other in later]
+        return [*cancellations, undo(db, reviewer, first)]
+
+
+def _append(db: Ledger, values: tuple, cancels: int | None = None) -> int:
+    """Append a decision of item, verb, reviewer, kind of reviewer and time; return its id."""
+    row = (*values, current_round(db), cancels)
     statement = "INSERT INTO decisions VALUES (NULL, ?, ?, ?, ?, ?, ?, ?)"
     return db.execute(statement, row).lastrowid
 

@@ -60,7 +60,6 @@ class Handlers:
         self._names = NameLocks()
         self._openings: dict[str, int] = {}  # page -> how often it was opened
         self._opening = threading.Lock()
-        self._batches: dict[int, list[int]] = {}  # newest of decisions made as one -> all of them
 
     def open_page(self, values: Values) -> dict[str, Any]:
         """Open or reopen a page: return its reviewer, the filters, and the undoable decisions.
@@ -144,30 +143,20 @@ class Handlers:
         reviewer = self._reviewer_of(values, "verb", "kinds", "sequences")
         if values["verb"] not in _BULK_VERBS:
             raise _invalid(f"verb must be one of {', '.join(_BULK_VERBS)}", values["verb"])
-        decisions, refused = [], 0
         with self._db.write_transaction():
             selection = (*_selection(values), ledger.current_round(self._db))
-            for item in ledger.get_items(self._db, ("open",), *selection):
-                try:
-                    decision = ledger.decide(self._db, item.id, values["verb"], reviewer)
-                    decisions.append(decision.id)
-                except InputError:  # leased to another reviewer, or two labels would coincide
-                    refused += 1
-        if decisions:
-            self._batches[decisions[-1]] = decisions
-        return {"decisions": decisions, "refused": refused}
+            items = ledger.get_items(self._db, ("open",), *selection)
+            decisions = ledger.decide_all(self._db, items, values["verb"], reviewer)
+        refused = len(items) - len(decisions)
+        return {"decisions": [decision.id for decision in decisions], "refused": refused}
 
     def undo(self, values: Values) -> dict[str, Any]:
         """Undo a decision of the reviewer and all made as one with it; return the first item."""
         reviewer = self._reviewer_of(values, "decision")
         decision = as_int(_SUBJECT, "decision", values["decision"])
-        batch = self._batches.get(decision, [decision])
-        with self._db.write_transaction():
-            for later in reversed(batch[1:]):
-                ledger.undo(self._db, reviewer, later, seconds=0.0)
-            cancellation = ledger.undo(self._db, reviewer, batch[0])
-        item = self._describe(ledger.get_item(self._db, cancellation.item))
-        return {"item": item, "undone": batch}
+        cancellations = ledger.undo_all(self._db, reviewer, decision)
+        item = self._describe(ledger.get_item(self._db, cancellations[-1].item))
+        return {"item": item, "undone": sorted(undo.cancels for undo in cancellations)}
 
     def list_sequences(self, values: Values) -> dict[str, Any]:
         """Return all sequences, in the order of their numbers, as new_tracks describes them."""

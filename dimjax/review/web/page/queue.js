@@ -49,10 +49,12 @@ export function undo() {
     showMessage("You have no decision that can be undone.");
     return null;
   }
+  const before = state.decisions;
   return whileBusy(async () => {
     const request = () => post("/undo", { decision });
     const response = await persist(request, () => !state.decisions.includes(decision));
-    const undone = response?.undone ?? [decision];
+    // After an interruption the server has listed those that still stand.
+    const undone = before.filter((other) => response?.undone.includes(other) ?? !state.decisions.includes(other));
     state.decisions = state.decisions.filter((other) => !undone.includes(other));
     if (response) putFirst(response.item);
     showMessage(undone.length > 1 ? `Undone: ${undone.length} items are open again.` : "Undone: decide the item again.");
