@@ -1,5 +1,6 @@
 """The command `dimjax`: what it prints at once, and keys that refer to a run's configuration."""
 
+import os
 import re
 import resource
 import shutil
@@ -13,7 +14,7 @@ import pytest
 
 import dimjax
 from dimjax import errors, progress
-from dimjax.commands import bundled
+from dimjax.commands import bundled, verbs
 from dimjax.progress import bar, counted, progress_text
 
 ROOT = Path(__file__).parent.parent
@@ -48,6 +49,16 @@ def test_the_help_names_every_verb_and_flag_at_once(words):
 )
 def test_wrong_usage_is_refused_at_once(words):
     assert run(*words, status=2)[1] < MAX_CPU_SECONDS
+
+
+@pytest.mark.parametrize(
+    ("caches", "folder"), [("", None), ("relative", None), ("/caches", "/caches/dimjax/xla")]
+)
+def test_a_user_without_a_home_has_no_cache_but_a_named_one(monkeypatch, caches, folder):
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr(os, "getuid", lambda: 54321)  # in no list of users
+    monkeypatch.setenv("XDG_CACHE_HOME", caches)
+    assert verbs.cache_folder() == folder
 
 
 def test_a_folder_without_a_flag_is_an_input(tmp_path):

@@ -107,6 +107,7 @@ def test_a_folder_without_frames_is_refused(tmp_path):
         ("a.csv", "frame,x,y,w,h\n", "boxes"),
         ("a.csv", "frame,file,x,y\n", "centroids"),
         ("a.txt", "5 7\nNone\n", "centroids"),
+        ("a.txt", "54,4 37,1\n55,0;38,2\n", "centroids"),
         ("a.txt", "298,247,44,34\nnan nan nan nan\n", "rectangles"),
         ("a.txt", "0 0.5 0.5 0.1 0.1\n", "yolo"),
         ("a.txt", "1,1,10,10,5,5,1,1,1\n", "mot"),

@@ -9,7 +9,6 @@ import os
 import sys
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import NamedTuple
 
 from absl import flags, logging
@@ -282,6 +281,12 @@ def _cache_compiled_programs() -> None:
     """Cache compiled programs for the next start, unless JAX has a cache directory already."""
     import jax
 
-    if jax.config.jax_compilation_cache_dir is None:
-        cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "dimjax" / "xla"
-        jax.config.update("jax_compilation_cache_dir", str(cache))
+    folder = cache_folder()
+    if jax.config.jax_compilation_cache_dir is None and folder:
+        jax.config.update("jax_compilation_cache_dir", folder)
+
+
+def cache_folder() -> str | None:
+    """Folder of compiled programs; None for a user without a home, as in some containers."""
+    caches = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    return os.path.join(caches, "dimjax", "xla") if os.path.isabs(caches) else None

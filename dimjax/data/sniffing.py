@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 from dimjax.data.csv_files import read_text
+from dimjax.data.formats.centroids import has_decimal_commas
 from dimjax.errors import InputError
 
 _LINES = 20  # of a text that are looked at
@@ -53,6 +54,8 @@ def _of_lines(lines: list[str]) -> str | None:
         return "table" if named else "boxes" if {"w", "h"} <= header else "centroids"
     if any(_PATH_AND_BOXES.match(line) for line in lines):
         return "lines"
+    if any(has_decimal_commas(line) for line in lines):  # refused there, with a remedy
+        return "centroids"
     rows = [_numbers(line) for line in lines]
     if None in rows:
         return None

@@ -57,7 +57,7 @@ def _of_text(rows: list[str], path: Path, options: Options, on_error: OnError) -
     words = [_words(row) for row in rows]
     filled = [k for k, of_row in enumerate(words) if of_row and not _is_none(*of_row)]
     first = rows[filled[0]] if filled else ""
-    if filled and all(_COMMAS.fullmatch(rows[k].strip()) for k in filled):
+    if filled and all(has_decimal_commas(rows[k]) for k in filled):
         raise _mixed_commas(f"{path} line {filled[0] + 1}", first)
     if {len(words[k]) for k in filled} == {4} and sum(map(bool, words)) > 1:
         rule = "the lines must be centroids, not boxes"
@@ -78,7 +78,7 @@ def _of_text(rows: list[str], path: Path, options: Options, on_error: OnError) -
 def _of_line(row: str, words: list[str], frame: int, subject: str, options: Options) -> list[Mark]:
     if [word.lower() for word in words] in (["none"], ["nan"], ["-1"]):
         return []
-    if _COMMAS.fullmatch(row.strip()):
+    if has_decimal_commas(row):
         raise _mixed_commas(subject, row)
     if len(words) % 2:
         rule = "a line must contain pairs of numbers, None or nothing"
@@ -90,6 +90,11 @@ def _of_line(row: str, words: list[str], frame: int, subject: str, options: Opti
             x, y = (to_number(word, subject, key) for word, key in zip(pair, "xy", strict=True))
             marks.append(Mark(f"line {frame + 1}", frame + options.first_frame, x, y))
     return marks
+
+
+def has_decimal_commas(row: str) -> bool:
+    """Whether a line seems to consist of numbers with decimal commas."""
+    return _COMMAS.fullmatch(row.strip()) is not None
 
 
 def _mixed_commas(subject: object, row: str) -> InputError:
