@@ -92,6 +92,12 @@ WRONG = {
         "data.layout.box_point=corner.",
     ),
     "first frame 1": (lambda it: moved(it, frame=1), CENTROIDS, "data.layout.first_frame=1."),
+    "a frame early": (lambda it: moved(it, frame=-1), BOXES, "Add 1 to the frames of the labels."),
+    "a frame late": (
+        lambda it: moved(it, frame=1),
+        BOXES._replace(first_frame=1),
+        "Subtract 1 from the frames of the labels.",
+    ),
     "corner": (lambda it: moved(it, -it.w / 2, -it.h / 2), DIMJAX, "data.layout.box_point=corner."),
     "centre": (lambda it: moved(it, it.w / 2, it.h / 2), BOXES, "data.layout.box_point=centre."),
     "bottom": (lambda it: moved(it, y=it.h), BOXES, "data.layout.box_point=bottom-left."),
@@ -129,6 +135,28 @@ def test_slow_targets_cannot_tell_the_first_frame(slow):
         assert not better_readings(evidence, CENTROIDS)
         note = unclear(evidence, CENTROIDS)
         assert "move too little to tell whether frames are counted from 0 or 1" in note
+
+
+def test_exchanged_axes_are_not_called_slow():
+    frames = np.random.default_rng(0).normal(100, 2, (12, 32, 64))
+    x, y = 2.5 + 2 * np.arange(12), 6.5
+    frames[np.arange(12), 6, (x - 0.5).astype(int)] += 50
+    labels = pd.DataFrame({"sequence": "a", "frame": np.arange(12), "x": y, "y": x, "w": 3.0})
+    sequence = as_sequence(frames.astype(np.uint8), "a")
+    evidence = measure_sequence(labels.assign(h=3.0, track=""), sequence)
+    assert better_readings(evidence, DIMJAX) and unclear(evidence, DIMJAX) is None
+
+
+@pytest.mark.parametrize(
+    ("offset", "motion", "size"),
+    [((0.59, 1.06), (0.59, 1.06), 5), ((-2.0, -0.4), (0.0, 0.0), 5), ((0.5, 0.5), (0.4, 0.3), 3)],
+    ids=["a frame of a slow target", "another direction", "half a pixel"],
+)
+def test_an_offset_of_another_cause_names_no_reading(offset, motion, size):
+    rows = {"sequence": "a", "frame": np.arange(40), "w": size, "h": size, "strength": 8.0}
+    rows |= dict(zip(("dx", "dy", "vx", "vy"), (*offset, *motion), strict=True))
+    evidence = pd.DataFrame(rows, columns=COLUMNS)
+    assert not better_readings(evidence, DIMJAX)
 
 
 def test_labels_on_nothing_and_few_labels_name_no_reading(fast):

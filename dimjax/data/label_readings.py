@@ -42,7 +42,7 @@ class _Reading(NamedTuple):
 class _Shift(NamedTuple):
     """A reading that moves labels by a few pixels."""
 
-    reading: _Reading
+    reading: _Reading | None  # None if it is no problem
     x: np.ndarray  # [N] expected offset of the spot from the label, pixels
     y: np.ndarray
 
@@ -131,15 +131,15 @@ def offset(evidence: pd.DataFrame) -> tuple[tuple[float, float], float]:
 def unclear(evidence: pd.DataFrame, layout: Layout) -> str | None:
     """Return why the number of the first frame cannot be told, None if it can.
 
-    It can if the labels of one group of sequences move fast enough to confirm or deny it.
+    It can if the labels of one group of sequences move fast enough to confirm or deny it. Labels
+    of which another reading is better have to be corrected before.
 
     Args:
       evidence: Tables of dimjax.data.label_evidence.measure_sequence.
       layout: Layout that the labels were read with.
     """
     groups, readings = _by_group(evidence, layout)
-    frames = next(iter(_frames(layout).values()))
-    if frames in (*readings.values(), _better(evidence, layout)):
+    if any(readings.values()) or _better(evidence, layout):
         return None
     if any(_denies(rows, layout) for rows in groups.values()):
         return None
@@ -166,8 +166,9 @@ def _better(evidence: pd.DataFrame, layout: Layout) -> _Reading | None:
         for shift in _shifts(evidence, layout)
         if _fits(evidence, shift, _MOST_FRAMES if shift.reading == frames else 1.0)
     ]
-    if fitting:
-        return min(fitting, key=lambda it: _residual(evidence, it)).reading
+    best = min(fitting, key=lambda it: _residual(evidence, it), default=None)
+    if best and _is_certain(evidence, best):  # if it is not, no worse one is right
+        return best.reading
     speed = np.hypot(evidence.vx, evidence.vy)
     ((column, reading),) = _frames(layout).items()
     return reading if _is_stronger(evidence[speed >= _MIN_SPEED_PX], column) else None
@@ -194,9 +195,15 @@ def _shifts(evidence: pd.DataFrame, layout: Layout) -> Iterator[_Shift]:
     for pixel in (0, 1):
         shift = np.full(len(evidence), 1 - 2 * pixel)
         yield _Shift(_pixels_from(pixel, layout), shift, shift)
+    for half in (-0.5, 0.5):  # positions are rounded, or numbers of pixels
+        shift = np.full(len(evidence), half)
+        yield _Shift(None, shift, shift)
     ((_, reading),) = _frames(layout).items()
     sign = -1 if layout.first_frame else 1
     yield _Shift(reading, sign * evidence.vx.to_numpy(), sign * evidence.vy.to_numpy())
+    size, change = ("large", "Subtract 1 from") if layout.first_frame else ("small", "Add 1 to")
+    reading = _Reading(f"as if frames were too {size} by 1", f"{change} the frames of the labels.")
+    yield _Shift(reading, -sign * evidence.vx.to_numpy(), -sign * evidence.vy.to_numpy())
     form = FORMATS[layout.label_format]
     used = layout.box_point or form.box_point
     for point, (right, down) in () if form.is_point else BOX_SHIFTS.items():
@@ -232,9 +239,14 @@ def _is_stronger(evidence: pd.DataFrame, column: str) -> bool:
 
 
 def _fits(evidence: pd.DataFrame, shift: _Shift, most: float = 1.0) -> bool:
+    share, _ = _share(evidence, shift.x, shift.y)
+    across, _ = _share(evidence, -shift.y, shift.x) if most == 1.0 else (0.0, 0.0)
+    return 1 - _TOLERANCE <= share <= most + _TOLERANCE and abs(across) <= _TOLERANCE
+
+
+def _is_certain(evidence: pd.DataFrame, shift: _Shift) -> bool:
     share, error = _share(evidence, shift.x, shift.y)
-    largest = _MAX_ERROR * max(1.0, 2 * share - 1)
-    return 1 - _TOLERANCE <= share <= most + _TOLERANCE and error <= largest
+    return error <= _MAX_ERROR * max(1.0, 2 * share - 1)
 
 
 def _denies(evidence: pd.DataFrame, layout: Layout) -> bool:
