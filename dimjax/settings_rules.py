@@ -82,6 +82,13 @@ def check_fields(
     """
     for name, rule in rules.items():
         value = values[name]
-        if not rule.holds(value):
+        if not _holds(rule, value):
             value = repr(value) if isinstance(value, str) else value
             raise InputError(subject.format(name), f"must be {rule.text}", value, remedy)
+
+
+def _holds(rule: Rule, value: Any) -> bool:
+    try:
+        return rule.holds(value)
+    except TypeError:  # a text or None in place of a number, from Python
+        return False

@@ -1,5 +1,6 @@
 import dataclasses
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import numpy as np
@@ -280,6 +281,12 @@ def test_a_sequence_is_surveyed_once():
 def test_an_array_without_frames_or_pixels_is_refused(shape):
     with pytest.raises(InputError, match="an array .T, H, W. of uint8 or uint16 that is not empty"):
         as_sequence(np.zeros(shape, np.uint8))
+
+
+@pytest.mark.parametrize("path", ["a.mp4", Path("a.mp4")])
+def test_a_path_is_no_array(path):
+    with pytest.raises(InputError, match=r"found the path 'a.mp4'. Give open_sequence\(path\) of"):
+        as_sequence(path)
 
 
 def test_an_array_whose_last_axis_seems_to_be_time_is_refused():

@@ -26,3 +26,9 @@ def test_the_first_broken_rule_is_reported():
     with pytest.raises(InputError) as caught:
         check_fields("key `{}`", {"c": 0, "b": 7, "a": 1}, rules, "Lower it.")
     assert str(caught.value) == text
+
+
+@pytest.mark.parametrize("value", ["many", None, [1]])
+def test_a_value_of_another_type_breaks_a_rule(value):
+    with pytest.raises(InputError, match="key a: must be above 0; found "):
+        check_fields("key {}", {"a": value}, {"a": ABOVE_ZERO})

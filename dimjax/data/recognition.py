@@ -99,7 +99,9 @@ def _kinds(folder: Folder) -> str:
     if isinstance(first, tuple):
         return "images in a flat folder, grouped by their names"
     if list_still_images(first):
-        return "still images: neighbours show different scenes or differ in size"
+        return (
+            "still images: the names do not number frames, or neighbours show other scenes or sizes"
+        )
     kinds = {"folders of images" if it.is_dir() else it.suffix for it in folder.files.values()}
     files = ", ".join(sorted(kinds - {"folders of images"}))
     texts = ["folders of images"] * ("folders of images" in kinds) + [f"{files} files"] * bool(

@@ -179,8 +179,12 @@ def as_sequence(frames: np.ndarray, name: str = "frames") -> Sequence:
 
     Raises:
       InputError: The array has another shape or data type, is empty, or its last axis seems to be
-        time.
+        time; or it is a path.
     """
+    if isinstance(frames, str | Path):
+        rule, remedy = "it must be an array or an opened sequence", "Give open_sequence(path)"
+        remedy += " of dimjax.data.sequences."
+        raise InputError(name, rule, f"the path {str(frames)!r}", remedy)
     frames = np.asarray(frames)
     frames = frames.astype(frames.dtype.newbyteorder("="), copy=False)
     if frames.ndim != 3 or not frames.size or frames.dtype not in (np.uint8, np.uint16):
