@@ -15,6 +15,7 @@ import pytest
 
 import dimjax
 from dimjax import ledger
+from dimjax.commands import score
 from dimjax.commands.bundled import make_builder
 from dimjax.data.labels import COLUMNS, read_table
 from dimjax.errors import InputError
@@ -222,37 +223,33 @@ def test_a_person_is_waited_for(undisturbed, tmp_path):
     assert Paths(tmp_path).reviewed.exists() and Paths(tmp_path, 1).built
 
 
-def test_of_two_processes_on_one_directory_the_second_is_refused(undisturbed, tmp_path):
+def test_of_two_processes_on_one_directory_the_second_is_refused(tmp_path):
     lock = Paths(tmp_path).lock
-    first = subprocess.Popen(command(tmp_path, "train"), cwd=ROOT, stdout=subprocess.DEVNULL)
-    try:
-        _wait_for(lambda: lock.exists() and lock.read_text())
+    with sole_run(Paths(tmp_path)):
         second = subprocess.run(
             command(tmp_path, "train"), capture_output=True, text=True, cwd=ROOT
         )
-        assert first.poll() is None
-        message = f"{lock}: one process at a time works on a run; found process {first.pid} on "
-        assert second.returncode == 1 and second.stderr.startswith(f"error: {message}")
-        assert ". Wait for its end or end it" in second.stderr
-    finally:
-        first.kill()
-        first.wait()
-    run(tmp_path, "simulate")  # a killed process holds nothing
+    message = f"{lock}: one process at a time works on a run; found process {os.getpid()} on "
+    assert second.returncode == 1 and second.stderr.startswith(f"error: {message}")
+    assert ". Wait for its end or end it" in second.stderr
+    assert not Paths(tmp_path).sky.exists()
 
 
 def test_scores_are_written_while_a_run_goes_on_with_the_worst_first(undisturbed):
     with sole_run(Paths(undisturbed[0])):
-        printed = run(undisturbed[0], "score", "--split=test")
+        printed = run(undisturbed[0], "score", "--split=test", "--epoch=0")
     assert "test: mean loss location" in printed
     table = pd.read_parquet(Paths(undisturbed[0], 1).scores("test"))
     assert table.total.is_monotonic_decreasing
+    losses = dimjax.load(undisturbed[0], epoch=0).losses("test").set_index("id").total
+    np.testing.assert_allclose(table.total, losses[table.id], rtol=1e-3)
     assert not any(column.startswith("epoch") for column in table)  # it was not trained on
 
 
 def test_scores_of_the_training_split_tell_the_losses_of_all_epochs(undisturbed):
     paths, tables = Paths(undisturbed[0], 1), []
     for epoch in (0, 1):
-        run(undisturbed[0], "score", f"--epoch={epoch}")
+        score.run(undisturbed[0], "train", epoch=epoch)
         tables.append(pd.read_parquet(paths.scores("train")))
     assert (tables[0].set_index("id").total - tables[1].set_index("id").total).abs().max() > 0.01
     assert [c for c in tables[0] if c.startswith("epoch")] == ["epoch_0", "epoch_1"]
