@@ -190,6 +190,11 @@ def test_ticks_of_whole_numbers():
     assert figure.axes[0].get_xticks().tolist() == [1, 2]
 
 
+def test_ticks_have_the_separators_of_the_tables():
+    axis = Axis("examples", 1, 10_000, log=True)
+    assert ">10,000<" in charts.to_svg(charts.chart([Series("", [1], [0.0])], axis, SHARE))
+
+
 def test_a_long_legend_takes_several_rows():
     def rows_of(names):
         svg = charts.to_svg(charts.chart([Series(n, [0], [0]) for n in names], SHARE, SHARE))

@@ -94,6 +94,12 @@ class Links(HTMLParser):
             self.wrong.append(tag)
 
 
+def test_rates_and_losses_keep_three_digits():
+    values = (0.0, 0.00549, 0.62, 2.5, 99.96, 12345.6)
+    texts = ["0", "0.00549", "0.620", "2.50", "100", "12,346"]
+    assert [tables.three_digits(value) for value in values] == texts
+
+
 def test_table_by_hand():
     text = report.figures_text(ONE_OF_TWO).splitlines()
     assert text[0] == (
@@ -109,7 +115,7 @@ def test_table_by_hand():
     # One hit, one miss, one false alarm in 10 frames of 0.1 megapixels; the hit is 1 px away.
     row = re.split(r"  +", text[6])
     assert row == ["full frames", "target", "2", "0.500", "0.500", "0.500", "0.500", "0.000",
-                   "0.500", "0.500", "0.1", "1"]  # fmt: skip
+                   "0.500", "0.500", "0.100", "1.00"]  # fmt: skip
     assert "targets on full frames by effective SNR" in text
     slices = [re.split(r"  +", line) for line in text]
     assert ["4 to 5", "1", "0", "0.000", "0.000"] in slices
@@ -134,8 +140,8 @@ def test_recall_tables_by_hand():
     # The one false alarm in ten frames is allowed, and one sequence has no interval.
     assert strict[1].rows[0] == ["target", "all", "2", "0.500", "0.500", "0.500"]
     assert ["target", "4 to 5", "1", "0.000", "0.000", "0.000"] in strict[1].rows
-    assert strict[1].rows[7] == ["interference", "all", "0", "–", "–", "–"]
-    assert strict[1].rows[14] == ["anything", "all", "2", "0.500", "0.500", "–"]
+    assert strict[1].rows[3] == ["interference", "all", "0", "–", "–", "–"]
+    assert strict[1].rows[4] == ["anything", "all", "2", "0.500", "0.500", "–"]
 
 
 def test_an_interval_stands_behind_its_recall():
@@ -151,7 +157,7 @@ def test_figures_without_meaning_are_dashes():
     assert rows[1] == ["full frames", "interference", "0", "0.500", *["–"] * 6, "0", "0"]
     assert rows[2][1] == "interference SNR 5+"
     assert rows[3] == ["full frames", "anything", "2", "–", "0.500", "0.500", "0.500", *["–"] * 3,
-                       "0.1", "1"]  # fmt: skip
+                       "0.100", "1.00"]  # fmt: skip
     assert tables.has_detections({"recall": 0.0, "false_alarms_per_frame": 0.1})
 
 
@@ -408,7 +414,7 @@ def test_losses_by_content_by_hand():
     assert {name: group.tolist() for name, group in groups.items()} == {
         "target": [4.0], "background": [2.0, 3.0]
     }  # fmt: skip
-    assert tables.loss_table(groups).rows[1] == ["background", "2", "2.5", "2.5", "2.99"]
+    assert tables.loss_table(groups).rows[1] == ["background", "2", "2.50", "2.50", "2.99"]
     assert "<svg" in curves.loss_histogram(groups)
 
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import time
 
 import numpy as np
@@ -98,8 +99,10 @@ def test_the_gallery_sorts_and_filters(workdir, open_page):
     wait_until(lambda: page.driver.execute_script(script) == 4)
     Select(page.driver.find_element(By.ID, "kind")).select_by_visible_text("false alarm")
     wait_until(lambda: len(figures()) == 1)
-    assert [one.text for one in figures()] == ["false alarm of target, score 0.70"]
+    assert [one.text for one in figures()] == ["false alarm: target, score 0.70"]
     assert page.text("count") == "1 of 4"
+    caption = page.driver.find_element(By.CSS_SELECTOR, ".entry figcaption").text
+    assert re.search(r"; x \d+\.\d y \d+\.\d px; no truth within", caption)
     Select(page.driver.find_element(By.ID, "kind")).select_by_visible_text("all")
     Select(page.driver.find_element(By.ID, "order")).select_by_visible_text("sequence and frame")
     links = lambda: page.driver.find_elements(By.CSS_SELECTOR, ".entry figcaption a")  # noqa: E731
@@ -108,6 +111,17 @@ def test_the_gallery_sorts_and_filters(workdir, open_page):
     hidden = "return getComputedStyle(document.querySelector('.marks')).display"
     assert page.driver.execute_script(hidden) == "none"
     assert not [line for line in page.driver.get_log("browser") if line["level"] == "SEVERE"]
+
+
+def test_a_printed_report_contains_the_configuration(workdir, open_page):
+    page = open_page(workdir / "report.html")
+    shown = "return document.querySelector('details table').checkVisibility()"
+    assert not page.driver.execute_script(shown)
+    page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    try:
+        assert page.driver.execute_script(shown)
+    finally:
+        page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
 
 
 def orange_pixels(page):
@@ -194,6 +208,8 @@ def test_runs_without_a_shared_sequence_are_refused(workdir, tmp_path):
     evaluation.write_text(json.dumps({**figures, "sequences": ["val-0"]}))
     with pytest.raises(InputError, match=r"--compare: both .*found 0 sequences of the same name"):
         report.compare(workdir, other)
+    with pytest.raises(InputError, match=r"misspelt/config\.json: .* found none"):
+        report.compare(workdir, workdir / "misspelt")
     with pytest.raises(InputError, match=r"must be evaluated; found no evaluation\.json"):
         evaluation.unlink()
         report.compare(workdir, other)

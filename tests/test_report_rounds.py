@@ -183,9 +183,9 @@ def test_page_of_two_rounds(workdir, capsys):
 def test_table_of_rounds_by_hand(workdir):
     table = round_table.as_table(round_table.read_rounds(Paths(workdir, 1)))
     first = ["1.000", "0.500", "0.667"]  # 6 of 12 targets are detected, without a false alarm
-    assert table.rows[0] == ["0", "3", "4", *first, *first, "3.75", "5", "2", "6", "1.5"]
+    assert table.rows[0] == ["0", "3", "4", *first, *first, "3.75", "5", "2", "6", "1.50"]
     last = ["1.000", "0.750", "0.857"]
-    assert table.rows[1] == ["1", "2", "3", *last, *last, "1", *["–"] * 4]
+    assert table.rows[1] == ["1", "2", "3", *last, *last, "1.00", *["–"] * 4]
     heads = [f"{name} {unit}".strip() for name, unit in table.columns]
     assert heads[:4] == ["round", "epochs number", "images chips", "precision frames"]
     assert heads[-4:] == [
@@ -372,7 +372,7 @@ def test_frame_of_a_mined_item():
 def test_mean_losses_are_drawn_as_vertical_lines(monkeypatch):
     losses = {"round 0": np.array([1.0, 10.0]), "round 5": np.array([1.0])}
     svg = curves.loss_change(losses)
-    assert ">round 0, mean 5.5</text>" in svg and ">round 5, mean 1</text>" in svg
+    assert ">round 0, mean 5.50</text>" in svg and ">round 5, mean 1.00</text>" in svg
     monkeypatch.setattr(curves, "to_markup", lambda figure: figure)
     before, after, first, second = curves.loss_change(losses).axes[0].lines
     assert (before.get_ydata().max(), after.get_ydata().max()) == (50, 100)  # per cent

@@ -188,7 +188,7 @@ def _set_axis(axes: "Axes", which: str, axis: Axis) -> None:
     ticks = LogLocator() if axis.log else MaxNLocator(6, steps=[1, 2, 5, 10], integer=axis.whole)
     drawn.set_major_locator(ticks)
     drawn.set_minor_locator(NullLocator())
-    drawn.set_major_formatter(lambda value, _: f"{value:,.6g}".replace(",", "\N{THIN SPACE}"))
+    drawn.set_major_formatter(lambda value, _: f"{value:,.6g}")
 
 
 def _add_line(axes: "Axes", line: Series, x: Axis, y: Axis) -> None:

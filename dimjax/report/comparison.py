@@ -39,11 +39,12 @@ class _Side:
     """A run's last evaluation."""
 
     def __init__(self, workdir: str | Path):
+        config = read_config(workdir)
         paths = Paths(workdir, newest_round(workdir))
         if not paths.evaluation.exists():
             rule, remedy = "a run to compare must be evaluated", "Give its `evaluate` first."
             raise InputError(workdir, rule, "no evaluation.json", remedy)
-        self.context = RoundContext(read_config(workdir), paths)
+        self.context = RoundContext(config, paths)
         self.figures = json.loads(paths.evaluation.read_text())
         self.evaluated = read_evaluated(self.context, self.figures)
         self.metrics = paths.training_log.metrics_so_far()

@@ -78,8 +78,8 @@ def f1_of_runs(runs: dict[str, list[dict]]) -> Markup | None:
     if not all(lines and "val/f1" in lines[0] for lines in runs.values()):
         return None
     series = [
-        Series(name, [line["epoch"] + 1 for line in lines], [line["val/f1"] for line in lines], k)
-        for k, (name, lines) in enumerate(runs.items())
+        Series(name, [one["epoch"] + 1 for one in run], [one["val/f1"] for one in run], k, k > 0)
+        for k, (name, run) in enumerate(runs.items())
     ]
     x = Axis("epoch", 1, max(2, *(line.x[-1] for line in series)), whole=True)
     y = _SHARE._replace(label="best F1 of targets, validation chips")
@@ -124,7 +124,7 @@ def ratio_bars(frames: dict, ratio: str | None) -> Markup | None:
     slices = [part for part in frames.get(ratio, [])[:-1] if part["truths"]]
     if not slices:
         return None
-    notes = [f"{part['recall']:.0%} of {part['truths']:,}" for part in slices]
+    notes = [f"{100 * part['recall']:.0f} % of {part['truths']:,}" for part in slices]
     names = [tables.range_text(part) for part in slices]
     shares = [part["recall"] for part in slices]
     return to_markup(bars(names, shares, notes, f"recall = Pd, by {tables.RATIOS[ratio]}"))
@@ -151,7 +151,9 @@ def loss_change(groups: dict[str, np.ndarray]) -> Markup:
     series = []
     for line, losses in zip(histogram(groups, x), groups.values(), strict=True):
         shares = [100 * count / len(losses) for count in line.y]
-        series.append(line._replace(name=f"{line.name}, mean {losses.mean():.3g}", y=shares))
+        series.append(
+            line._replace(name=f"{line.name}, mean {tables.three_digits(losses.mean())}", y=shares)
+        )
     largest = max(max(line.y) for line in series)
     for style, losses in enumerate(groups.values()):
         series.append(Series("", [losses.mean()] * 2, [0, largest], style, dashed=True))

@@ -38,7 +38,7 @@
   }
 
   function captionOf({ kind, category, sequence, frame, x, y, score, ratio: value, note }) {
-    const parts = [`${kind} of ${category}`];
+    const parts = [`${kind}: ${category}`];
     if (value !== null) parts.push(`${ratio} ${value.toFixed(1)}`);
     if (score !== null) parts.push(`score ${score.toFixed(2)}`);
     const link = make("a", {
@@ -46,7 +46,7 @@
     });
     const hasPlayer = document.querySelector('a[href="player.html"]');
     const place = hasPlayer ? link : link.textContent;
-    const rest = [`x ${x} y ${y} px`, ...(note ? [note] : [])].join("; ");
+    const rest = [`x ${x.toFixed(1)} y ${y.toFixed(1)} px`, ...(note ? [note] : [])].join("; ");
     return make("figcaption", {}, make("b", { textContent: parts.join(", ") }), make("br"), place, `; ${rest}`);
   }
 

@@ -8,6 +8,7 @@ from typing import Any
 import jinja2
 
 from dimjax.drawing import charts, pictures
+from dimjax.report.tables import three_digits
 from dimjax.runs.context import RoundContext
 
 
@@ -20,8 +21,12 @@ def render(template: str, **values: Any) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    colours = {"colours": charts.COLOURS, "category_colours": pictures.COLOURS}
-    return environment.get_template(template).render(**colours, **values)
+    environment.globals |= {
+        "colours": charts.COLOURS,
+        "category_colours": pictures.COLOURS,
+        "three_digits": three_digits,
+    }
+    return environment.get_template(template).render(**values)
 
 
 def ratio_name(context: RoundContext) -> str:

@@ -144,7 +144,7 @@ def recall_tables(figures: dict) -> dict[str, Table]:
 
 
 def _recall_table(figures: dict, k: int) -> Table:
-    """Tabulate the recalls at the k-th number of false alarms."""
+    """Tabulate the recalls at the k-th number of false alarms, without empty slices."""
     ratio = ratio_of(figures)
     parts = [part for part in _RECALL_PARTS if part in figures]
     columns = [
@@ -159,6 +159,8 @@ def _recall_table(figures: dict, k: int) -> Table:
         rows.append([name, "all", f"{recalls[k]['truths']:,}"])
         rows[-1] += [_interval(of_part and of_part[k]) for of_part in of_parts]
         for i, part in enumerate(recalls[k]["slices"]):
+            if not part["truths"]:
+                continue
             slices = (of_part and of_part[k]["slices"][i] for of_part in of_parts)
             rows.append([name, range_text(part["range"]), f"{part['truths']:,}"])
             rows[-1] += map(_interval, slices)
@@ -251,8 +253,8 @@ def share(value: float) -> str:
 
 
 def three_digits(value: float) -> str:
-    """Format a rate or a loss to three significant digits."""
-    return f"{value:.3g}"
+    """Format a rate or a loss to three significant digits, a whole number from 100 on."""
+    return f"{value:,.0f}" if value >= 100 or value == 0 else f"{value:#.3g}".rstrip(".")
 
 
 def range_text(part: dict) -> str:
