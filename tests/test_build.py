@@ -147,6 +147,11 @@ def test_building_leaves_no_temporary_files(tmp_path, monkeypatch):
 def test_training_on_all_sequences_is_reported(tmp_path, capsys):
     config = config_of(write(tmp_path / "data", {"train": ["a", "b"]}), rounds=1)
     (tmp_path / "data/splits/train.txt").rename(tmp_path / "data/splits/training.txt")
-    build.run(RoundContext(config, Paths(tmp_path / "run")), make_builder)
-    message = f"{tmp_path / 'data'}: no split files; all 2 sequences are trained on\n"
-    assert message in capsys.readouterr().out
+    texts = {
+        0.0: "all 2 sequences are trained on",
+        0.15: "1 of 2 sequences for training, 1 for validation",
+    }
+    for share, text in texts.items():
+        config.data.val_share = share
+        build.run(RoundContext(config, Paths(tmp_path / f"run {share}")), make_builder)
+        assert f"{tmp_path / 'data'}: no split files; {text}\n" in capsys.readouterr().out

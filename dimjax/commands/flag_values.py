@@ -8,6 +8,7 @@ Nothing here loads JAX; a configuration file does, with the settings of the sky.
 """
 
 import difflib
+import re
 import sys
 from pathlib import Path
 
@@ -59,6 +60,8 @@ _SAVED = Path(__file__).parents[1] / "runs" / "saved_config.py"
 _NOT_LOADED = "Configuration is not available because of an earlier failure to load: "
 _RULE = "it must be a configuration such as configs/demo.py"
 _KEY_RULE = "every key must stand in configs/default.py"
+# The message of a configuration file that assigns a value of another type to a key.
+_OTHER_TYPE = re.compile(r"override field '(\w+)'.*?\. (.*) is of original type")
 # Sections to which a configuration may add keys.
 _OPEN = ("data.layout.category", "data.layout.first_pixel", "data.layout.splits", "sky.training")
 
@@ -135,6 +138,13 @@ def _flag_error(error: Exception, argv: list[str]) -> UsageError:
         remedy = "Give --config=FILE, or the --workdir of a run."
         return UsageError("--config", "its keys need a configuration", "none", remedy)
     of_flag = isinstance(error, flags.Error) and not lines[0].startswith("flag --config=")
+    wrong_type = _OTHER_TYPE.search(str(error))
+    if given and not of_flag and wrong_type:
+        key, value = wrong_type.groups()
+        remedy = "See configs/default.py for its type."
+        if key == "layout":
+            remedy = 'Set its keys: config.data.layout.sequences = "auto" has it recognised.'
+        return UsageError(given[-1], "keys must keep their types", f"{key} = {value!r}", remedy)
     if given and not of_flag:
         reason = lines[-1].removeprefix(_NOT_LOADED).rstrip(".")
         reason = f"KeyError: {reason}" if isinstance(error, KeyError) else reason

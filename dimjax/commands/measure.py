@@ -124,7 +124,8 @@ def _names(context: RoundContext, split: str | None) -> list[str]:
     else:
         chosen = [name for one in ("all", *LABELLED_SPLITS) for name in splits.get(one, [])]
     if not reference.sequence.isin(chosen).any():
-        value = f"none in split {split}" if split else "no labels"
+        of_split = f"none in split {split}; the folder has {', '.join(sorted(splits))}"
+        value = of_split if split else "no labels"
         remedy = "Name another folder or split; `check --input=FOLDER` shows what it contains."
         raise InputError(context.folder.path, "a labelled sequence is needed", value, remedy)
     return sorted(chosen)

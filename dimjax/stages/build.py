@@ -48,7 +48,12 @@ def run(context: RoundContext, make_builder: Callable) -> None:
     intake.check_evidence_windows(context)
     intake.check(context)
     if "all" in folder.splits and not context.number:
-        say(f"{folder.path}: no split files; all {len(folder.names)} sequences are trained on")
+        count, held_back = len(folder.names), len(context.splits.get("val", ()))
+        text = f"all {count} sequences are trained on"
+        if held_back:
+            text = f"{count - held_back} of {count} sequences for training, "
+            text += f"{held_back} for validation"
+        say(f"{folder.path}: no split files; {text}")
     if not context.number:
         data_notes.report(context)
     with context.open_ledger() as db:
