@@ -59,7 +59,7 @@ def test_alignment_recovers_a_smooth_scene(x, y):
         return 100 + 20 * np.sin((columns - dx) / 3) * np.cos((rows - dy) / 4)
 
     still = align(scene(x, y), np.array([x, y]), scene(0, 0))
-    np.testing.assert_allclose(still, scene(0, 0), atol=0.5)
+    np.testing.assert_allclose(still, scene(0, 0), atol=0.6)
 
 
 def test_alignment_in_jax_is_that_in_numpy():

@@ -52,6 +52,14 @@ def test_detect_one_sequence(tiny_run, eager_run, tmp_path):
     assert len(open_sequence(output / "test-0000.mp4")) == 8
 
 
+def test_frames_in_memory_are_linked_as_an_opened_sequence(tiny_run, eager_run):
+    sequence = open_sequence(tiny_run / "sky" / "sequences" / "test-0000")
+    detected = eager_run.detect(sequence, accepted=False).assign(sequence="frames")
+    frames = np.load(tiny_run / "sky" / "sequences" / "test-0000" / "frames.npy")
+    expected = eager_run.detector.link(detected)
+    pd.testing.assert_frame_equal(eager_run.tracks(frames, detected).points, expected.points)
+
+
 def test_detect_a_data_folder(tiny_run, tmp_path, capsys):
     detect.run(tiny_run, tiny_run / "sky", tmp_path, pictures=0)
     names = {path.name for path in tmp_path.iterdir()}

@@ -285,7 +285,7 @@ def test_an_array_without_frames_or_pixels_is_refused(shape):
 
 @pytest.mark.parametrize("path", ["a.mp4", Path("a.mp4")])
 def test_a_path_is_no_array(path):
-    with pytest.raises(InputError, match=r"found the path 'a.mp4'. Give open_sequence\(path\) of"):
+    with pytest.raises(InputError, match=r"found the path 'a.mp4'. Open it with .*open_sequence"):
         as_sequence(path)
 
 

@@ -181,16 +181,16 @@ def as_sequence(frames: np.ndarray, name: str = "frames") -> Sequence:
       InputError: The array has another shape or data type, is empty, or its last axis seems to be
         time; or it is a path.
     """
+    rule = "frames in memory must be an array [T, H, W] of uint8 or uint16 that is not empty"
     if isinstance(frames, str | Path):
-        rule, remedy = "it must be an array or an opened sequence", "Give open_sequence(path)"
-        remedy += " of dimjax.data.sequences."
+        remedy = "Open it with dimjax.data.sequences.open_sequence."
         raise InputError(name, rule, f"the path {str(frames)!r}", remedy)
     frames = np.asarray(frames)
     frames = frames.astype(frames.dtype.newbyteorder("="), copy=False)
     if frames.ndim != 3 or not frames.size or frames.dtype not in (np.uint8, np.uint16):
         raise InputError(
             name,
-            "frames in memory must be an array [T, H, W] of uint8 or uint16 that is not empty",
+            rule,
             f"{frames.dtype} of shape {frames.shape}",
             "Convert it; floats would have to be scaled to grey levels first.",
         )

@@ -158,11 +158,14 @@ class Run:
             raise InputError("config.detection.camera_motion", rule, True, remedy)
         return Stream(self.detector, scale)
 
-    def tracks(self, sequence: Sequence, detections: pd.DataFrame, causal: bool = False) -> Tracks:
-        """Link the detections in a sequence; camera motion is taken out if the run does so.
+    def tracks(
+        self, frames: np.ndarray | Sequence, detections: pd.DataFrame, causal: bool = False
+    ) -> Tracks:
+        """Link the detections in raw frames; camera motion is taken out if the run does so.
 
         Frames of the tracks do not count repeated frames, see dimjax.detection.repeated_frames.
         """
+        sequence = frames if isinstance(frames, Sequence) else as_sequence(frames)
         shifts = None
         if self.config.detection.camera_motion:
             shifts = {sequence.name: aligned(sequence).shifts()[new_frames(sequence)]}
