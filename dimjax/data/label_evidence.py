@@ -5,7 +5,7 @@ the median offset of these spots is near zero, whatever the objects look like. I
 with another reading, such as pixels that are numbered from 1, that reading is named.
 
     evidence = measure_sequence(labels, sequence)          # one row per label
-    readings.find_better(evidence, sizes)                  # in dimjax.data.label_readings
+    better_readings(evidence, layout)                      # of dimjax.data.label_readings
 """
 
 from collections.abc import Iterator
