@@ -100,7 +100,7 @@ def _column(op_name: str) -> str:
 def _in_fresh_process(backbone: str, given: argparse.Namespace) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         out, dump = Path(folder) / "shares.json", Path(folder) / "dump"
-        flags = f"--xla_dump_to={dump} --xla_dump_hlo_as_text"
+        flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_dump_to={dump} --xla_dump_hlo_as_text"
         options = [f"--out={out}", f"--size={given.size}", f"--width={given.width}", "--inner"]
         command = [sys.executable, __file__, *options, "--backbones", backbone]
         environment = os.environ | {"XLA_FLAGS": flags, "DIMJAX_DUMP": str(dump)}
