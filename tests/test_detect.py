@@ -209,3 +209,8 @@ def test_bad_input_is_named(tiny_run, tmp_path):
         detect.run(tmp_path, tiny_run / "sky")
     with pytest.raises(InputError, match="runtime: it must be one of jax, onnx; found 'torch'"):
         detect.run(tiny_run, tiny_run / "sky", runtime="torch")
+
+
+def test_a_missing_source_is_named_before_the_run_is_loaded(tmp_path):
+    with pytest.raises(InputError, match=r"x\.mp4: a sequence must exist; found nothing\. Correct"):
+        detect.run(tmp_path, tmp_path / "x.mp4")

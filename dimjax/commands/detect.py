@@ -144,6 +144,8 @@ def _given(source: str | Path | None) -> Path:
     if source is None:
         remedy = "Give --input=PATH."
         raise InputError("--input", "it must be a sequence or a data folder", "nothing", remedy)
+    if not Path(source).exists():
+        open_sequence(source)  # raises, before the time that it takes to load a run
     return Path(source)
 
 
