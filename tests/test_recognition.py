@@ -94,6 +94,17 @@ def test_a_folder_without_labels(tmp_path):
     assert found.evidence[1].startswith("no labels: ")
 
 
+def test_labels_in_another_encoding_are_a_doubt(tmp_path):
+    (tmp_path / "sequences" / "a").mkdir(parents=True)
+    np.save(tmp_path / "sequences" / "a" / "frames.npy", np.zeros((5, 8, 8), np.uint8))
+    text = "sequence,frame,x,y,w,h,category\na,0,2,3,1,1,target\n"
+    (tmp_path / "labels.csv").write_text(text, encoding="utf-16")
+    found = recognise(tmp_path)
+    assert found.layout.labels == "" and "labels.csv in no known format" in found.evidence[-1]
+    (doubt,) = found.doubts
+    assert "labels.csv: the file must exist and be UTF-8 text; found" in str(doubt)
+
+
 def test_a_folder_without_frames_is_refused(tmp_path):
     text(tmp_path / "notes.txt", "nothing")
     with pytest.raises(InputError, match="must contain images, videos or stacks of frames; found"):

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from dimjax.data.csv_files import read_text
 from dimjax.data.folder_survey import FolderSurvey, survey_folder
 from dimjax.data.folders import Folder, open_folder
 from dimjax.data.image_folders import list_still_images
@@ -24,6 +25,7 @@ from dimjax.errors import InputError
 from dimjax.progress import counted
 
 _LISTED = 50  # lines of a list that are looked at
+_SHOWN = 5  # documents that cannot be read
 _AGREE_PX = 1.5  # two sources of labels agree within this distance
 # If several formats hold labels, the first of these is taken.
 _PREFERRED = ("masks", "table", "coco", "exist-rect", "mot", "yolo", "voc", "lines", "spotgeo")
@@ -145,6 +147,7 @@ def _choose(
             example = unread[0].relative_to(path)
             text += f"; {counted(len(unread), 'document')} such as {example} in no known format"
         evidence.append(text)
+        doubts += filter(None, map(_damage, unread[:_SHOWN]))
         return base._replace(labels="")
     forms = sorted(candidates, key=_PREFERRED.index)
     layouts = [layout_of(path, base, form, candidates[form], evidence) for form in forms]
@@ -155,6 +158,15 @@ def _choose(
     for other in layouts[1:]:
         _compare(path, chosen, labels, other, evidence, doubts)
     return chosen
+
+
+def _damage(document: Path) -> InputError | None:
+    """Return why a document is no text, None if it is."""
+    try:
+        read_text(document)
+    except InputError as error:
+        return error
+    return None
 
 
 def _compare(path, chosen: Layout, labels, other: Layout, evidence, doubts) -> None:
