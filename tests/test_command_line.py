@@ -151,7 +151,7 @@ def test_an_unknown_key_is_named(tmp_path, line, flags, message):
 
 def test_keys_need_a_run_that_exists(tmp_path):
     text, _ = run("train", "--config.seed=3", f"--workdir={tmp_path}", status=1)
-    assert text.endswith("found none. Give --config to start a run.\n")
+    assert text.endswith("found none. Name a run, or give --config to start one.\n")
 
 
 @pytest.mark.parametrize(

@@ -302,4 +302,4 @@ def test_a_value_of_another_type_in_a_configuration_is_named(tmp_path, line, exp
 
 
 def test_a_new_run_needs_a_configuration(tmp_path):
-    assert "Give --config to start a run." in main(f"--workdir={tmp_path}")
+    assert "Name a run, or give --config to start one." in main(f"--workdir={tmp_path}")

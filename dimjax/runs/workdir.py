@@ -184,7 +184,10 @@ def read_config(workdir: str | Path) -> config_dict.ConfigDict:
     path = Paths(workdir).config
     if not path.exists():
         raise InputError(
-            path, "a run's directory holds config.json", "none", "Give --config to start a run."
+            path,
+            "a run's directory holds config.json",
+            "none",
+            "Name a run, or give --config to start one.",
         )
     check_links(workdir)
     return config_dict.ConfigDict({**_read_saved(path), **_START_KEYS}).lock()
