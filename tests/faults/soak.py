@@ -115,8 +115,10 @@ def _samples(program: Program, seconds: float) -> Iterator[Sample]:
             descriptors = len(list((process / "fd").iterdir()))
         except FileNotFoundError:
             return
-        (memory,) = [line.split()[1] for line in status.splitlines() if line.startswith("VmRSS")]
-        yield Sample(time.monotonic() - began, int(memory) / 1024, descriptors)
+        memory = [line.split()[1] for line in status.splitlines() if line.startswith("VmRSS")]
+        if not memory:  # it has ended
+            return
+        yield Sample(time.monotonic() - began, int(memory[0]) / 1024, descriptors)
 
 
 def _row(work: str, done: str, samples: list[Sample], folder: Path) -> str:
