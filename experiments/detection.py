@@ -37,7 +37,7 @@ _SIZE = flags.DEFINE_enum(
     "size", "cpu", ["toy", "cpu", "paper", "gpu"], "Size of sky and training."
 )
 _SEEDS = flags.DEFINE_list("seeds", ["0", "1", "2"], "Seeds of the sky, errors and training.")
-_SKIES = flags.DEFINE_list("skies", ["demo", "default"], "Of demo, default, drone-ir, paper.")
+_SKIES = flags.DEFINE_list("skies", ["demo", "default"], "Of demo, default, drone-ir, darknet80.")
 _VARIANTS = flags.DEFINE_list("variants", None, "Names of VARIANTS; default: all.")
 _DATA = flags.DEFINE_string("data", None, "Folder drone-ir, for the sky of that name.")
 _OUT = flags.DEFINE_string("out", None, "Folder for the results.", required=True)

@@ -15,7 +15,7 @@ from dimjax.runs.workdir import Paths
 from dimjax.stages import rounds
 from dimjax.training.inputs import uses_evidence
 
-CONFIGS = {"demo": demo, "default": sky, "drone-ir": drone_ir, "paper": darknet80}
+CONFIGS = {"demo": demo, "default": sky, "drone-ir": drone_ir, "darknet80": darknet80}
 VARIANTS = {  # keys that differ from the sky's configuration
     "difference": {"model.input": "difference"},
     "sequence": {"model.input": "sequence"},

@@ -1,5 +1,6 @@
 """experiments/detection.py: the toy size from end to end, and its tables by hand."""
 
+import itertools
 import json
 import math
 from pathlib import Path
@@ -37,12 +38,14 @@ def test_the_toy_run_completes_and_resumes(tmp_path):
 
 
 def test_every_variant_is_a_valid_configuration():
-    for sky in ("demo", "default", "drone-ir"):
-        for variant, keys in detection_runs.VARIANTS.items():
-            config = detection_runs.config_of(sky, "cpu", 3, "clips", variant)
-            check(config)
-            assert config.model.input == keys["model.input"] and config.seed == 3
-            assert config.data.folder == "clips"
+    runs = itertools.product(
+        detection_runs.CONFIGS, ("cpu", "gpu"), detection_runs.VARIANTS.items()
+    )
+    for sky, size, (variant, keys) in runs:
+        config = detection_runs.config_of(sky, size, 3, "clips", variant)
+        check(config)
+        assert config.model.input == keys["model.input"] and config.seed == 3
+        assert config.data.folder == "clips" and config.model.bf16 is (size == "gpu")
 
 
 def evaluation(recall: float, f1: float, truths: int = 9) -> dict:

@@ -100,7 +100,8 @@ def test_labels_in_another_encoding_are_a_doubt(tmp_path):
     text = "sequence,frame,x,y,w,h,category\na,0,2,3,1,1,target\n"
     (tmp_path / "labels.csv").write_text(text, encoding="utf-16")
     found = recognise(tmp_path)
-    assert found.layout.labels == "" and "labels.csv in no known format" in found.evidence[-1]
+    assert found.layout.labels == "" and "labels.csv in no known format" in found.evidence[-2]
+    assert found.evidence[-1] == "1 document cannot be read"
     (doubt,) = found.doubts
     assert "labels.csv: the file must exist and be UTF-8 text; found" in str(doubt)
 

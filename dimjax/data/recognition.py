@@ -25,7 +25,6 @@ from dimjax.errors import InputError
 from dimjax.progress import counted
 
 _LISTED = 50  # lines of a list that are looked at
-_SHOWN = 5  # documents that cannot be read
 _AGREE_PX = 1.5  # two sources of labels agree within this distance
 # If several formats hold labels, the first of these is taken.
 _PREFERRED = ("masks", "table", "coco", "exist-rect", "mot", "yolo", "voc", "lines", "spotgeo")
@@ -147,7 +146,10 @@ def _choose(
             example = unread[0].relative_to(path)
             text += f"; {counted(len(unread), 'document')} such as {example} in no known format"
         evidence.append(text)
-        doubts += filter(None, map(_damage, unread[:_SHOWN]))
+        damages = [damage for damage in map(_damage, unread) if damage]
+        if damages:
+            evidence.append(f"{counted(len(damages), 'document')} cannot be read")
+            doubts.append(damages[0])
         return base._replace(labels="")
     forms = sorted(candidates, key=_PREFERRED.index)
     layouts = [layout_of(path, base, form, candidates[form], evidence) for form in forms]

@@ -125,12 +125,12 @@ def read_description(checkpoints: ocp.CheckpointManager, epoch: int | None = Non
     args = ocp.args.Composite(description=ocp.args.JsonRestore())
     description = checkpoints.restore(epoch, args=args)["description"]
     if differing := sorted(set(DESCRIPTION_KEYS) ^ set(description)):
-        subject, rule = (
+        raise InputError(
             f"{checkpoints.directory}, epoch {epoch}",
             "must be of this version of dimjax",
+            f"a description that differs in {', '.join(differing)}",
+            "Train the run again, or use the version it is of.",
         )
-        value = f"a description that differs in {', '.join(differing)}"
-        raise InputError(subject, rule, value, "Train the run again, or use the version it is of.")
     completion = _completion(checkpoints.directory)
     return description | (json.loads(completion.read_text()) if completion.exists() else {})
 
