@@ -11,12 +11,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from random_networks import random_detector
 
+from dimjax.export.detector_files import export_onnx
+from dimjax.export.onnx_runtime import open_onnx
+from dimjax.export.parity import frames_with_targets
 from dimjax.models import create_detector
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 sys.path.insert(0, str(BENCHMARKS))
-gpu, table2 = map(importlib.import_module, ("gpu", "table2"))
+gpu, quantized, table2 = map(importlib.import_module, ("gpu", "quantized", "table2"))
 
 
 @pytest.fixture(scope="module")
@@ -154,3 +158,16 @@ def test_dilated_and_plain_steps_are_compared_and_decide_the_exit_status(tmp_pat
     assert ratio == pytest.approx(np.median(plain / dilated))
     assert done.returncode == (ratio < 1)
     assert ("plain convolutions are faster" in done.stderr) == (ratio < 1)
+
+
+def test_convolutions_in_16_and_8_bits_give_nearly_the_same_scores(tmp_path):
+    plain = tmp_path / "float32.onnx"
+    export_onnx(random_detector(), plain, check_shapes=((1, 64, 96),))
+    frames, scale = frames_with_targets(1, 64, 96, seed=0)
+    call = {"frames": np.asarray(frames, np.float32), "scale": scale}
+    forms = [plain, quantized._float16(plain), quantized._int8(plain, [call])]
+    sizes = [one.stat().st_size for one in forms]
+    assert sizes[1] < 0.6 * sizes[0] and sizes[2] < 0.4 * sizes[0]
+    exact, half, whole = (np.sort(open_onnx(one).detect(frames, scale).score) for one in forms)
+    assert 0 < np.abs(half - exact).max() < 0.01
+    assert 0 < np.abs(whole - exact).max() < 0.2
