@@ -90,6 +90,13 @@ def test_weak_detections_and_gaps_of_a_track_are_accepted(monkeypatch, detection
     assert accepted.false_alarms[accepted.frame == 4].tolist() == [0.5]
 
 
+def test_an_empty_result_names_the_next_step(tmp_path, capsys):
+    frames = np.random.default_rng(0).normal(1000, 4, (FRAMES, 64, 64))
+    np.save(tmp_path / "hover.npy", frames.astype(np.uint16))
+    detect.run_untrained(tmp_path / "hover.npy", tmp_path / "out", 0, max_false_alarms=1e-4)
+    assert "hover: nothing found; targets that hover may need a trained" in capsys.readouterr().out
+
+
 def test_a_data_folder_with_a_sequence_that_is_too_short(tmp_path, capsys):
     folder = tmp_path / "data" / "sequences"
     folder.mkdir(parents=True)

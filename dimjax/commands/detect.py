@@ -134,7 +134,10 @@ def run_untrained(
     folder = _folder(source, DIMJAX)
 
     def search(sequence: Sequence) -> tuple[pd.DataFrame, Tracks]:
-        return detect_and_link(sequence, max_false_alarms, progress=_search_bar(sequence))
+        found = detect_and_link(sequence, max_false_alarms, progress=_search_bar(sequence))
+        if found[0].empty:
+            say(f"{sequence.name}: nothing found; targets that hover may need a trained network")
+        return found
 
     output = Path(output) if output else _UNTRAINED_OUTPUT / _name(source, DIMJAX)
     return _write_all(search, source, folder, output, pictures, video, form)
