@@ -25,7 +25,7 @@ def paths(tmp_path):
         "examples/a/b.json",
         "metrics.jsonl",
     ]
-    names += ["training.json", "evaluation.json", "detections.csv", "predictions.parquet"]
+    names += ["training.json", "evaluation.json", "speed.json", "predictions.parquet"]
     names += ["suspects.csv", "mined.csv", "review.json", "../../sky/labels.csv"]
     for epoch in range(3):
         names += [f"checkpoints/{epoch}/state", f"losses/{epoch:04d}.parquet"]
@@ -43,7 +43,7 @@ FILES = {
     "simulate": "../../sky/labels.csv",
     "build": "examples/a/b.json",
     "train": "losses/0001.parquet",
-    "evaluate": "evaluation.json",
+    "evaluate": "speed.json",
     "predict": "predictions.parquet",
     "refine": "suspects.csv",
     "mine": "mined.csv",

@@ -104,9 +104,9 @@ def _rate_curve(context: RoundContext, examples: int) -> Markup:
 
 
 def _speed(context: RoundContext) -> str:
-    log, path = TrainingLog(context.paths.round), context.paths.speed
+    log = TrainingLog(context.paths.round)
     examples = len(log.read_losses(["id"], last=True)) // context.config.distributed.num_processes
-    measured = json.loads(path.read_text()) if path.exists() else {"seconds_per_frame": None}
+    measured = json.loads(context.paths.speed.read_text())
     return provenance.speed(log.read_metrics(), examples, **measured)
 
 

@@ -36,7 +36,7 @@ _OUTPUTS = {
         "metrics.jsonl",
         "training.json",
     ),
-    "evaluate": ("evaluation.json", "detections.csv", "outcomes.csv"),
+    "evaluate": ("evaluation.json", "detections.csv", "outcomes.csv", "speed.json"),
     "predict": ("predictions.parquet",),
     "refine": ("suspects.csv",),
     "mine": ("mined.csv",),
