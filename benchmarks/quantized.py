@@ -75,7 +75,7 @@ def measure(path: str) -> dict[str, dict[str, float]]:
         plain = Path(folder) / "float32.onnx"
         detector = with_onnx_runtime(run.detector, plain)
         calls = _calls(run, detector)
-        files = {"float32": plain, "float16": _float16(plain), "int8": _int8(plain, calls)}
+        files = {"float32": plain, "float16": to_float16(plain), "int8": to_int8(plain, calls)}
         return {
             name: {"kB": file.stat().st_size / 1e3, **_figures(run, _with_file(detector, file))}
             for name, file in files.items()
@@ -91,7 +91,7 @@ def _loaded(plain: Path) -> onnx.ModelProto:
     return model
 
 
-def _float16(plain: Path) -> Path:
+def to_float16(plain: Path) -> Path:
     """Convert the inputs and weights of all convolutions to float16, their outputs back."""
     model, path, nodes = _loaded(plain), plain.with_name("float16.onnx"), []
     stored = {one.name: one for one in model.graph.initializer}
@@ -121,7 +121,8 @@ def _in_half(node, suffix: str, stored: dict) -> list:
     return [*before, node, helper.make_node("Cast", [*node.output], [output], to=TensorProto.FLOAT)]
 
 
-def _int8(plain: Path, calls: list[dict]) -> Path:
+def to_int8(plain: Path, calls: list[dict]) -> Path:
+    """Quantize the convolutions to int8, with ranges calibrated on the inputs of calls."""
     path = plain.with_name("int8.onnx")
     quantize_static(
         _loaded(plain),

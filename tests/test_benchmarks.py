@@ -165,7 +165,7 @@ def test_convolutions_in_16_and_8_bits_give_nearly_the_same_scores(tmp_path):
     export_onnx(random_detector(), plain, check_shapes=((1, 64, 96),))
     frames, scale = frames_with_targets(1, 64, 96, seed=0)
     call = {"frames": np.asarray(frames, np.float32), "scale": scale}
-    forms = [plain, quantized._float16(plain), quantized._int8(plain, [call])]
+    forms = [plain, quantized.to_float16(plain), quantized.to_int8(plain, [call])]
     sizes = [one.stat().st_size for one in forms]
     assert sizes[1] < 0.6 * sizes[0] and sizes[2] < 0.4 * sizes[0]
     exact, half, whole = (np.sort(open_onnx(one).detect(frames, scale).score) for one in forms)
