@@ -260,7 +260,7 @@ def test_labels_beside_their_objects_are_a_problem(tmp_path, capsys):
     rows = [f"one,{t},{10.5 + t},{12.5 + 2 * t},3,3,target" for t in range(16)]
     folder = write_arrays(tmp_path / "wrong", {"one": frames}, rows)
     (problem,), *_ = problems_of(config_of(folder), tmp_path / "run", capsys)
-    assert "as if x and y were exchanged. Exchange x and y in the labels." in problem
+    assert "as if x and y were exchanged (spots of 8.0 sigmas there, of 1.7 at" in problem
 
 
 def test_a_training_split_without_labels_is_a_problem(tmp_path, capsys):

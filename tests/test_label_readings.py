@@ -1,12 +1,17 @@
 """Each wrong reading of a simulated sky's labels is named, and the right one raises no doubt."""
 
+import os
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from dimjax.data.folders import open_folder
 from dimjax.data.label_evidence import COLUMNS, measure_sequence
 from dimjax.data.label_readings import better_readings, late_labels, offset, unclear
 from dimjax.data.layouts import DIMJAX, Layout
+from dimjax.data.presets import PRESETS
 from dimjax.data.sequences import as_sequence
 from dimjax.sky import SkyConfig, simulate
 
@@ -60,7 +65,7 @@ def problems_of(sky, labels, layout=CENTROIDS):
 def test_the_right_reading_raises_no_doubt(fast, layout):
     evidence = evidence_of(*fast)
     assert not better_readings(evidence, layout)
-    assert unclear(evidence, layout) is late_labels(evidence, layout) is None
+    assert unclear(evidence, layout) is None and not late_labels(evidence, layout)
     centre, spread = offset(evidence)
     assert np.abs(centre).max() < 0.15 and spread < 0.8
     assert tuple(evidence.columns) == COLUMNS and len(evidence) == 144
@@ -74,6 +79,12 @@ WRONG = {
     ),
     "exchanged in a table": (lambda it: it.assign(x=it.y, y=it.x), DIMJAX, "Exchange x and y"),
     "upwards": (lambda it: it.assign(y=HEIGHT - it.y), DIMJAX, "Subtract y from the height"),
+    "mirrored": (lambda it: it.assign(x=WIDTH - it.x), BOXES, "Subtract x from the width"),
+    "turned": (
+        lambda it: it.assign(x=WIDTH - it.x, y=HEIGHT - it.y),
+        DIMJAX,
+        "Subtract x from the width of the frames. Subtract y from the height",
+    ),
     "first pixel 1": (lambda it: moved(it, 1, 1), CENTROIDS, "data.layout.first_pixel=1."),
     "first pixel 0": (
         lambda it: moved(it, -1, -1),
@@ -97,6 +108,17 @@ WRONG = {
         lambda it: moved(it, frame=1),
         BOXES._replace(first_frame=1),
         "Subtract 1 from the frames of the labels.",
+    ),
+    "first frame 0": (
+        lambda it: moved(it, frame=-1),
+        BOXES._replace(first_frame=1),
+        "data.layout.first_frame=0.",
+    ),
+    "first pixel and frame": (
+        lambda it: moved(it, 1, 1, 1),
+        CENTROIDS,
+        "pixels were numbered from 1 and frames were counted from 1. "
+        "Set data.layout.first_pixel=1. Set data.layout.first_frame=1.",
     ),
     "corner": (lambda it: moved(it, -it.w / 2, -it.h / 2), DIMJAX, "data.layout.box_point=corner."),
     "centre": (lambda it: moved(it, it.w / 2, it.h / 2), BOXES, "data.layout.box_point=centre."),
@@ -123,10 +145,15 @@ def test_the_sequences_with_a_wrong_reading_are_named(fast):
 def test_the_first_frame_is_wrong_only_if_it_is_in_all_groups(fast):
     lagging = moved(fast[1], frame=fast[1].sequence.str.startswith("b").astype(int))
     assert not problems_of(fast, lagging)  # the labels of one group lag by a frame
-    note = late_labels(evidence_of(fast[0], lagging), CENTROIDS)
+    (note,) = late_labels(evidence_of(fast[0], lagging), CENTROIDS)
     assert note.startswith("the labels of b* seem to be a frame late, unlike others: a median off")
     (problem,) = problems_of(fast, moved(lagging, frame=1))
     assert problem.startswith("labels: ") and "Set data.layout.first_frame=1." in problem
+    early = moved(fast[1], frame=-fast[1].sequence.str.startswith("a").astype(int))
+    from_one = CENTROIDS._replace(first_frame=1)
+    assert not problems_of(fast, early, from_one)
+    (note,) = late_labels(evidence_of(fast[0], early), from_one)
+    assert note.startswith("the labels of a* seem to be a frame early, unlike others: a median off")
 
 
 def test_slow_targets_cannot_tell_the_first_frame(slow):
@@ -147,21 +174,104 @@ def test_exchanged_axes_are_not_called_slow():
     assert better_readings(evidence, DIMJAX) and unclear(evidence, DIMJAX) is None
 
 
+@pytest.mark.parametrize(("frame", "key"), [(1, "first_frame=1"), (-1, "Add 1 to the frames")])
+def test_labels_before_a_camera_that_jumps_are_late_or_early(frame, key):
+    rng = np.random.default_rng(3)
+    frames = rng.normal(100, 2, (40, 80, 80))
+    x, y = rng.integers((10, 50), (26, 66), (40, 2)).T  # no displacement is like the one before it
+    frames[np.arange(40), y, x] += 60
+    table = {"sequence": "a", "frame": np.arange(40) + frame, "x": x + 0.5, "y": y + 0.5}
+    labels = pd.DataFrame(table).assign(w=3.0, h=3.0, track="t")
+    sequence = as_sequence(frames.astype(np.uint8), "a")
+    evidence = measure_sequence(labels[labels.frame.between(0, 39)], sequence)
+    (problem,) = better_readings(evidence, CENTROIDS)
+    assert key in str(problem)
+
+
 @pytest.mark.parametrize(
     ("offset", "motion", "size"),
-    [((0.59, 1.06), (0.59, 1.06), 5), ((-2.0, -0.4), (0.0, 0.0), 5), ((0.5, 0.5), (0.4, 0.3), 3)],
-    ids=["a frame of a slow target", "another direction", "half a pixel"],
+    [
+        ((0.59, 1.06), (0.59, 1.06), 5),
+        ((-2.0, -0.4), (0.0, 0.0), 5),
+        ((0.5, 0.5), (0.4, 0.3), 3),
+        ((0.02, 0.02), (0.59, 1.06), 5),
+    ],
+    ids=["a frame of a slow target", "another direction", "half a pixel", "a pixel less a frame"],
 )
 def test_an_offset_of_another_cause_names_no_reading(offset, motion, size):
     rows = {"sequence": "a", "frame": np.arange(40), "w": size, "h": size, "strength": 8.0}
-    rows |= dict(zip(("dx", "dy", "vx", "vy"), (*offset, *motion), strict=True))
+    back = (-motion[0], -motion[1])
+    rows |= dict(zip(("dx", "dy", "vx", "vy", "ux", "uy"), (*offset, *motion, *back), strict=True))
     evidence = pd.DataFrame(rows, columns=COLUMNS)
     assert not better_readings(evidence, DIMJAX)
 
 
-def test_labels_on_nothing_and_few_labels_name_no_reading(fast):
+def test_labels_on_nothing_are_named_without_a_reading(fast):
     rng = np.random.default_rng(0)
     count = len(fast[1])
     anywhere = fast[1].assign(x=rng.uniform(0, WIDTH, count), y=rng.uniform(0, HEIGHT, count))
-    assert not problems_of(fast, anywhere)
+    (problem,) = problems_of(fast, anywhere)
+    assert "labels: they must lie on the objects; found spots of 1.5 sigmas at them" in problem
+    some = anywhere.where(fast[1].sequence.str.startswith("b"), fast[1])
+    (problem,) = problems_of(fast, some)
+    assert problem.startswith("labels of b*: ") and "of 1.5 at other places. Correct" in problem
+
+
+def test_the_number_of_the_first_pixel_is_that_of_each_group(fast):
+    pixels = CENTROIDS._replace(first_pixel={"*": 0, "a*": 1})
+    of_a, of_b = problems_of(fast, moved(fast[1], 1, 1), pixels)
+    assert of_a.startswith("labels of a*: ") and "Subtract 1 from x and y in the labels." in of_a
+    remedy = "Set data.layout.first_pixel=\"{'*': 0, 'a*': 1, 'b*': 1}\"."
+    assert of_b.startswith("labels of b*: ") and remedy in of_b
+
+
+def test_objects_in_the_centre_of_all_frames_are_no_doubt():
+    frames = np.random.default_rng(0).normal(100, 2, (40, 64, 64))
+    frames[:, 31:33, 31:33] += 30
+    labels = pd.DataFrame({"sequence": "a", "frame": np.arange(40), "x": 32.0, "y": 32.0})
+    sequence = as_sequence(frames.astype(np.uint8), "a")
+    evidence = measure_sequence(labels.assign(w=3.0, h=3.0, track="t"), sequence)
+    assert not better_readings(evidence, CENTROIDS)
+
+
+def test_few_labels_name_no_reading(fast):
     assert not problems_of(fast, moved(fast[1].iloc[:7], 1, 1))
+
+
+FAST_CLIPS = [
+    *(f"IR_HELICOPTER_0{number}" for number in (32, 34, 45)),
+    *("IR_DRONE_060", "IR_DRONE_073", "IR_AIRPLANE_025", "IR_AIRPLANE_026"),
+]
+
+
+@pytest.fixture(scope="module", params=["cloud-seqs", "sky-seqs", "drone-ir"])
+def real(request):
+    """A preset, and the sequences and labels of a real set, whose objects move."""
+    root = Path(os.environ.get("DIMJAX_DATA") or Path(__file__).parents[2] / "shared" / "data")
+    if not (root / request.param).is_dir():
+        pytest.skip(f"no real data at {root / request.param}: set DIMJAX_DATA to their folder")
+    folder = open_folder(root / request.param, PRESETS[request.param])
+    names = FAST_CLIPS if request.param == "drone-ir" else folder.names
+    return folder.layout, {name: folder.sequence(name) for name in names}, folder.labels
+
+
+def real_problems(real, change, **keys):
+    layout, sequences, labels = real
+    tables = []
+    for name, sequence in sequences.items():
+        length, height, width = sequence.shape
+        rows = change(labels[labels.sequence == name], width)
+        inside = rows.x.between(0, width - 0.01) & rows.frame.between(0, length - 1)
+        tables.append(measure_sequence(rows[inside].reset_index(drop=True), sequence))
+    return [str(it) for it in better_readings(pd.concat(tables), layout._replace(**keys))]
+
+
+def test_the_labels_of_real_sets_are_right(real):
+    assert not real_problems(real, lambda it, width: it)
+
+
+def test_labels_of_real_sets_that_are_a_frame_early_or_mirrored_are_named(real):
+    (problem,) = real_problems(real, lambda it, width: moved(it, frame=-1), first_frame=1)
+    assert "as if frames were counted from 0. Set data.layout.first_frame=0." in problem
+    (problem,) = real_problems(real, lambda it, width: it.assign(x=width - it.x))
+    assert "labels: " in problem and "as if x pointed to the left (spots of " in problem

@@ -51,7 +51,7 @@ def measure_labels(
     for problem in better_readings(evidence, layout):
         on_error(problem)
     if evidence.frame.any():  # not in still images
-        for doubt in filter(None, (unclear(evidence, layout), late_labels(evidence, layout))):
+        for doubt in filter(None, (unclear(evidence, layout), *late_labels(evidence, layout))):
             say(f"note: {doubt}")
     return evidence
 

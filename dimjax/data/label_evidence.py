@@ -18,10 +18,10 @@ from scipy import ndimage
 from dimjax.data.sequences import Sequence
 
 MAX_LABELS = 40  # per sequence, evenly spread
+MIN_RADIUS_PX = 4.0  # a spot is searched within this distance ...
 
 _SPOT_PX = 0.8  # sigma of the smoothing, a typical point spread
 _BACKGROUND_PX = 3.0  # sigma of the background that is subtracted
-_MIN_RADIUS_PX = 4.0  # a spot is searched within this distance ...
 _BEYOND_BOX_PX = 2.0  # ... or this far beyond the corners of the box
 _MAX_RADIUS_PX = 24.0
 _CORE_PX = 1.5  # the strength at a label is that within this distance
@@ -32,11 +32,15 @@ _MAX_STRENGTH = 8.0  # stronger spots count as much as one of 8 sigmas
 _SIGMAS_PER_MAD = 1.4826  # of a normal distribution
 _MATCH_PX = 12.0  # a label without a track is followed to the nearest one within this distance
 
+PLACES = ("swapped", "upwards", "mirrored", "turned")
 COLUMNS = (
     *("sequence", "frame", "x", "y", "w", "h"),
     *("dx", "dy"),  # offset of the spot from the label, pixels
-    *("vx", "vy"),  # motion of the label, pixels per frame; missing for single labels
-    *("strength", "swapped", "upwards", "before", "after"),  # sigmas at the label, other readings
+    *("vx", "vy"),  # from the label to that of the next frame, pixels; missing for single labels
+    *("ux", "uy"),  # from the label to that of the frame before
+    "strength",  # sigmas at the label
+    *PLACES,  # sigmas at the positions of other readings
+    *("before", "after"),  # sigmas at the label in the frame before and in the next one
 )
 
 
@@ -54,8 +58,8 @@ def measure_sequence(labels: pd.DataFrame, sequence: Sequence) -> pd.DataFrame:
         and after.
 
     Returns:
-      Table with COLUMNS, one row per label; `swapped` and `upwards` are missing for positions
-      outside the frame, `before` and `after` at the ends of the sequence.
+      Table with COLUMNS, one row per label; those of PLACES are missing for positions outside the
+      frame or near the label, `before` and `after` at the ends of the sequence.
     """
     moving = _with_motion(labels)
     chosen = np.unique(np.linspace(0, len(moving) - 1, MAX_LABELS).round().astype(int))
@@ -70,18 +74,24 @@ def _rows(labels: pd.DataFrame, sequence: Sequence, t: int) -> Iterator[tuple]:
     frames = {k: sequence.frame(k) for k in (t - 1, t, t + 1) if 0 <= k < len(sequence)}
     for row in labels.itertuples():
         beyond = np.hypot(row.w, row.h) / 2 + _BEYOND_BOX_PX
+        radius = min(max(beyond, MIN_RADIUS_PX), _MAX_RADIUS_PX)
         window = _spots(frames[t], row.x, row.y)
-        offset = _offset(window, min(max(beyond, _MIN_RADIUS_PX), _MAX_RADIUS_PX))
-        others = [(t, row.y, row.x), (t, row.x, height - row.y)]
-        others += [(k, row.x, row.y) for k in (t - 1, t + 1)]
+        offset = _offset(window, radius)
+        left, up = width - row.x, height - row.y
+        places = [(row.y, row.x), (row.x, up), (left, row.y), (left, up)]
         strengths = [
-            _strength(_spots(frames[k], x, y))
-            if k in frames and 0 <= x < width and 0 <= y < height
+            _strength(_spots(frames[t], x, y))
+            if 0 <= x < width and 0 <= y < height and np.hypot(x - row.x, y - row.y) > radius
             else np.nan
-            for k, x, y in others
+            for x, y in places
+        ]
+        strengths += [
+            _strength(_spots(frames[k], row.x, row.y)) if k in frames else np.nan
+            for k in (t - 1, t + 1)
         ]
         box = (row.x, row.y, row.w, row.h)
-        yield (sequence.name, t, *box, *offset, row.vx, row.vy, _strength(window), *strengths)
+        motion = (row.vx, row.vy, row.ux, row.uy)
+        yield (sequence.name, t, *box, *offset, *motion, _strength(window), *strengths)
 
 
 class _Window(NamedTuple):
@@ -131,9 +141,12 @@ def _offset(window: _Window, radius: float) -> tuple[float, float]:
 
 
 def _with_motion(labels: pd.DataFrame) -> pd.DataFrame:
-    """Add vx, vy, the displacement to the label of the next frame in the same track, or nearby."""
+    """Add the displacements to the labels of the next frame and the one before.
+
+    These are of the same track, or nearby. Both are needed: objects before a moving camera jump.
+    """
     table = labels.sort_values("frame", kind="stable").reset_index(drop=True)
-    table["vx"] = table["vy"] = np.nan
+    table[["vx", "vy", "ux", "uy"]] = np.nan
     by_frame = {t: rows for t, rows in table.groupby("frame")}
     for t, rows in by_frame.items():
         following = by_frame.get(t + 1)
@@ -147,5 +160,7 @@ def _with_motion(labels: pd.DataFrame) -> pd.DataFrame:
         nearest = distance.argmin(axis=1)
         place = np.arange(len(rows))
         mutual = (distance.argmin(axis=0)[nearest] == place) & np.isfinite(distance[place, nearest])
-        table.loc[rows.index[mutual], ["vx", "vy"]] = shift[place, nearest][mutual]
+        found = shift[place, nearest][mutual]
+        table.loc[rows.index[mutual], ["vx", "vy"]] = found
+        table.loc[following.index[nearest[mutual]], ["ux", "uy"]] = -found
     return table
