@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -150,3 +152,29 @@ def test_other_files_and_figures_are_not_replaced(tiny_run, foreign, tmp_path):
     (output / "evaluation.json").write_text(json.dumps(record))
     with pytest.raises(InputError, match="found those of elsewhere. Choose another folder"):
         measure.run(tiny_run, config_for(tiny_run, foreign), output)
+
+
+REFUSED = """
+import sys
+from dimjax.commands import verbs
+from dimjax.errors import InputError
+try:
+    verbs.main()
+except InputError as error:
+    print(error, "jax" in sys.modules)
+"""
+
+
+def test_a_wrong_folder_is_refused_before_jax_is_loaded(tiny_run, tmp_path):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "bare" / "sequences").mkdir(parents=True)
+    np.save(tmp_path / "bare" / "sequences" / "one.npy", np.zeros((8, 64, 96), np.uint8))
+    for name, message in (
+        ("none", "a data folder must exist; found no folder"),
+        ("empty", "a data folder must contain images, videos or stacks of frames"),
+        ("bare", "a labelled sequence is needed; found no labels"),
+    ):
+        flags = (f"--workdir={tiny_run}", f"--input={tmp_path / name}")
+        command = [sys.executable, "-c", REFUSED, "evaluate", *flags]
+        done = subprocess.run(command, capture_output=True, text=True)
+        assert message in done.stdout and done.stdout.endswith("False\n"), done

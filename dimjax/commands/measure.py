@@ -20,11 +20,8 @@ from dimjax.data.presets import AUTO
 from dimjax.data.splits import LABELLED_SPLITS
 from dimjax.errors import InputError
 from dimjax.progress import say
-from dimjax.report import figures_text
 from dimjax.runs.context import RoundContext
-from dimjax.runs.run import load
-from dimjax.runs.workdir import differing_keys
-from dimjax.stages.evaluate import measure
+from dimjax.runs.workdir import Paths, differing_keys
 
 _LOCK = "evaluate.lock"
 # The keys of the run that may be changed for a measurement.
@@ -48,7 +45,7 @@ def run(
         that of the data folder. Earlier results in it are replaced.
       split: Split to measure on: train, val or test; None for all sequences with labels.
       round: Round; None for the newest.
-      epoch: Epoch of the checkpoint; None for that of the round's detector.
+      epoch: Epoch of the checkpoint, from 1; None for that of the round's detector.
 
     Returns:
       The figures, as in evaluation.json.
@@ -57,12 +54,17 @@ def run(
       InputError: There is no such checkpoint, folder or split, the folder has no labels, or its
         files break a rule, or the output folder holds something else.
     """
-    trained = load(workdir, round, epoch)
-    say(f"detector: {trained.description}")
-    context = RoundContext(config, trained.paths)
+    context = RoundContext(config, Paths(workdir))
     context.labels = context.folder.labels  # not those of the run's ledger
     path = Path(config.data.folder)
     names = _names(context, split)
+    from dimjax.report import figures_text  # loads JAX: a wrong folder is refused before
+    from dimjax.runs.run import load
+    from dimjax.stages.evaluate import measure
+
+    trained = load(workdir, round, epoch)
+    context.paths = trained.paths
+    say(f"detector: {trained.description}")
     output = Path(output) if output else trained.paths.evaluations / path.resolve().name
     check_outside(output, path, locations(context.folder.files))
     check_unoccupied(output, _LOCK)

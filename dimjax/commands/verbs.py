@@ -278,12 +278,10 @@ def _config():
 
 
 def _cache_compiled_programs() -> None:
-    """Cache compiled programs for the next start, unless JAX has a cache directory already."""
-    import jax
-
+    """Let JAX, once a verb imports it, cache compiled programs, unless it has a folder for them."""
     folder = cache_folder()
-    if jax.config.jax_compilation_cache_dir is None and folder:
-        jax.config.update("jax_compilation_cache_dir", folder)
+    if folder:
+        os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", folder)
 
 
 def cache_folder() -> str | None:
