@@ -4,6 +4,7 @@ detections = to_arrays(table, starts, shift=None)
 log_clutter(innovation_variance=1.0, density=detections.density)    # log of expected false alarms
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +13,7 @@ from scipy.spatial import cKDTree
 
 _MIN_SIDE_PX = 256.0  # assumed size of a frame if too few detections show how large it is
 _NEIGHBOURHOOD_PX, _NEIGHBOURHOOD_FRAMES = 30.0, 5.0  # half axes in space and time
+_ROWS = 2**12  # detections whose neighbours are searched at once
 
 
 class DetectionArrays(NamedTuple):
@@ -77,18 +79,32 @@ def density_around(
     """
     if len(track) < 2:
         return detections.density
-    time = detections.frame * (_NEIGHBOURHOOD_PX / _NEIGHBOURHOOD_FRAMES)
-    tree = cKDTree(np.column_stack([detections.xy, time]))
-    pairs = tree.query_pairs(_NEIGHBOURHOOD_PX, output_type="ndarray")
-    centre, neighbour = np.concatenate([pairs, pairs[:, ::-1]]).T
-    counts = (track[centre] != track[neighbour]) | (track[centre] < 0)
-    counts &= detections.score[neighbour] >= detections.score[centre]
+    number = np.zeros(len(track))
+    for pairs in _neighbours(detections):
+        centre, neighbour = np.concatenate([pairs, pairs[:, ::-1]]).T
+        counts = (track[centre] != track[neighbour]) | (track[centre] < 0)
+        counts &= detections.score[neighbour] >= detections.score[centre]
+        if causal:
+            counts &= detections.frame[neighbour] <= detections.frame[centre]
+        number += np.bincount(centre[counts], minlength=len(track))
     volume = 4 / 3 * np.pi * _NEIGHBOURHOOD_PX**2 * _NEIGHBOURHOOD_FRAMES  # of an ellipsoid
-    if causal:
-        counts &= detections.frame[neighbour] <= detections.frame[centre]
-        volume /= 2
-    local = np.bincount(centre[counts], minlength=len(track)) / volume
+    local = number / (volume / 2 if causal else volume)
     return np.maximum(detections.density, local)
+
+
+def _neighbours(detections: DetectionArrays) -> Iterator[np.ndarray]:
+    """Yield the pairs [K, 2] of detections in each other's neighbourhood, some rows at a time.
+
+    The pairs of a whole sequence would take gigabytes if each frame holds a hundred detections.
+    """
+    frame = detections.frame
+    time = frame * (_NEIGHBOURHOOD_PX / _NEIGHBOURHOOD_FRAMES)
+    points = np.column_stack([detections.xy, time])
+    for first in range(0, len(frame), _ROWS):
+        last = frame[first : first + _ROWS][-1] + _NEIGHBOURHOOD_FRAMES
+        stop = np.searchsorted(frame, last, side="right")
+        pairs = cKDTree(points[first:stop]).query_pairs(_NEIGHBOURHOOD_PX, output_type="ndarray")
+        yield first + pairs[pairs[:, 0] < _ROWS]  # the first of a pair is the earlier row
 
 
 def _density(frame: np.ndarray, xy: np.ndarray, score: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ A single frame hardly separates a bird from a drone; forty frames do.
     category_of(categories.probability)         # [D] "target" or "interference"
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -20,6 +21,7 @@ from dimjax.tracks.track_frames import TrackFrames
 from dimjax.tracks.track_numbers import WINDOW_FRAMES, track_numbers
 
 _BY_NETWORK = "the network's category of most of its detections"  # if no number supports it
+_DETECTIONS = 2**15  # judged at once
 _MIN_SHARE = 0.02  # added to both shares: the vote of one detection is not certain
 
 
@@ -70,8 +72,27 @@ def categorise(
       settings: Settings of the linking, with category models.
       causal: Use only the past of each detection.
     """
+    track = each_in_a_track(track)
+    probability, reason = np.full(len(track), np.nan), np.full(len(track), "", object)
+    for part in _parts(track):
+        tracks = table.iloc[part], xy[part], track[part] - track[part].min()
+        probability[part], reason[part] = _categorise(*tracks, settings, causal)
+    return Categories(probability, reason)
+
+
+def _parts(track: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield the detections [K] of some tracks at a time; numbers of all would take a gigabyte."""
+    part = ((np.cumsum(np.bincount(track)) - 1) // _DETECTIONS)[track]
+    for number in np.unique(part):
+        yield np.flatnonzero(part == number)
+
+
+def _categorise(
+    table: pd.DataFrame, xy: np.ndarray, track: np.ndarray, settings: LinkingConfig, causal: bool
+) -> Categories:
+    """Judge the detections of some tracks; each detection is in one."""
     model = settings.categories[int(causal)]
-    rows = TrackFrames.from_detections(table.frame.to_numpy(), each_in_a_track(track))
+    rows = TrackFrames.from_detections(table.frame.to_numpy(), track)
     values = windows(table, xy, rows, settings, causal)
     hit = rows.detection >= 0
     contributions, log_odds = model.contributions(values), model.log_odds(values)
