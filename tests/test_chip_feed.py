@@ -77,7 +77,7 @@ def test_stored_chips_with_evidence_have_the_losses_and_detections_of_resident_o
         data = examples.load(with_evidence, "train", max_bytes=max_bytes)
         chips = chips_of(data, meshes.own_mesh())
         tables.append(losses_table(data, chips, query, detector.variables, batch_size=7))
-        tables.append(detect_in_chips(detector, chips, batch_size=7))
+        tables.append(detect_in_chips(detector, chips, len(data), batch_size=7))
     pd.testing.assert_frame_equal(tables[2], tables[0], check_exact=True)
     pd.testing.assert_frame_equal(tables[3], tables[1], check_exact=True)
     zeros = np.zeros(data.evidence.shape, np.float16)

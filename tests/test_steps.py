@@ -136,7 +136,8 @@ class Pooled(nn.Module):
 
 
 def prepare_small(model, learning_rate, **settings):
-    optimizer, mesh = optax.sgd(learning_rate), mesh_of(1)
+    rate = optax.constant_schedule(learning_rate)
+    optimizer, mesh = train_state.Optimizer(optax.sgd(learning_rate), rate), mesh_of(1)
     state = train_state.initial_state(model, optimizer, mesh, 3, STRIDE, jax.random.key(0))
     train_steps = make_train_steps(model, optimizer, mesh, **settings)
     return on_device(some_examples(24), mesh), state, train_steps
@@ -204,7 +205,7 @@ def test_weight_decay_spares_biases_and_batch_norm():
     params = {"kernel": jnp.ones((2, 2)), "bias": jnp.ones(2)}
     optimizer = train_state.make_optimizer("adamw", 1.0, 0.1, warmup_steps=0, steps=10)
     zero = jax.tree.map(jnp.zeros_like, params)
-    changes, _ = optimizer.update(zero, optimizer.init(params), params)
+    changes, _ = optimizer.rule.update(zero, optimizer.init(params), params, rate=1.0)
     np.testing.assert_allclose(changes["kernel"], -0.1)
     np.testing.assert_array_equal(changes["bias"], 0)
 
@@ -215,7 +216,8 @@ def test_adam_keeps_its_rate_after_the_warm_up():
     state = optimizer.init(params)
     sizes = []
     for _ in range(6):
-        change, state = optimizer.update(jnp.ones(1), state, params)
+        rate = optimizer.rate(state[-1].count)
+        change, state = optimizer.rule.update(jnp.ones(1), state, params, rate=rate)
         sizes.append(float(-change[0]))
         params = optax.apply_updates(params, change)
     np.testing.assert_allclose(sizes, [0, 0.25, 0.5, 0.5, 0.5, 0.5], rtol=1e-4)

@@ -6,12 +6,14 @@ detector.accept(tracks)                     # detections that reach their thresh
 """
 
 from collections.abc import Callable
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pandas as pd
 
 from dimjax.detection.grid import Detections, decode, suppress, tiled_frame, whole_frame
@@ -24,6 +26,10 @@ from dimjax.motion.settings import channels
 from dimjax.tracks import APPEARANCE, Shifts, Tracks, link, linking_of, score
 from dimjax.training import checkpoints
 from dimjax.training.inputs import channel_count, network_input, skipped_channels
+
+_PROGRAMS = 8  # networks and settings whose compiled programs are kept
+# Of a description, the arguments of _detecting.
+_SETTINGS = ("input", "output_stride", "tile_px", "margin_px", "max_detections", "suppress_px")
 
 
 class Detector(NamedTuple):
@@ -94,24 +100,42 @@ def make_detector(model: nn.Module, variables: Any, description: dict) -> Detect
       variables: {"params", "batch_stats"}.
       description: Description of the detector; see dimjax.stages.train.
     """
-    stride, tile_px = description["output_stride"], description["tile_px"]
+    detect = _detecting(model, *(description[name] for name in _SETTINGS))
+    rescoring = description["rescoring"]
+    if rescoring is not None:
+        rescoring = {name: np.array(weights, np.float32) for name, weights in rescoring.items()}
+    return Detector(model, variables, description, partial(detect, rescoring))
 
-    def detect(variables, frames, scale, evidence=None) -> Detections:
-        images = network_input(frames, scale, description["input"], evidence)
+
+@lru_cache(_PROGRAMS)
+def _detecting(
+    model: nn.Module,
+    mode: str,
+    stride: int,
+    tile_px: int | None,
+    margin_px: int,
+    max_detections: int,
+    suppress_px: float,
+) -> Callable:
+    """Compile (rescoring, variables, frames, scale, evidence) -> Detections.
+
+    Rounds differ in the weights of their rescoring and share the program.
+    """
+
+    def detect(rescoring, variables, frames, scale, evidence=None) -> Detections:
+        images = network_input(frames, scale, mode, evidence)
 
         def apply(images):
             return apply_fused(model, variables, images)
 
         if tile_px:
-            outputs = tiled_frame(apply, images, stride, tile_px, description["margin_px"])
+            outputs = tiled_frame(apply, images, stride, tile_px, margin_px)
         else:
             outputs = whole_frame(apply, images, stride)
-        detections = decode(
-            outputs, stride, description["max_detections"], evidence, description["rescoring"]
-        )
-        return suppress(detections, description["suppress_px"])
+        detections = decode(outputs, stride, max_detections, evidence, rescoring)
+        return suppress(detections, suppress_px)
 
-    return Detector(model, variables, description, jax.jit(detect))
+    return jax.jit(detect)
 
 
 def restore_detector(directory: Path, epoch: int | None = None) -> Detector:

@@ -88,20 +88,20 @@ def detect_in_sequence(
 
 
 def detect_in_chips(
-    detector: Detector, chips: Examples | Chips | Streamed, batch_size: int
+    detector: Detector, chips: Examples | Chips | Streamed, count: int, batch_size: int
 ) -> pd.DataFrame:
     """Detect objects in chips.
 
     Args:
       detector: Detector.
       chips: Chips; their labels are not used.
+      count: Number of chips.
       batch_size: Chips in a call.
 
     Returns:
       Table as from detect_in_sequence: the sequence is "chips", the frame the index of the chip.
     """
     tables = []
-    count = len(chips.frames)
     for start in range(0, count, batch_size):
         index = np.arange(start, min(start + batch_size, count))
         padded = np.resize(index, batch_size)

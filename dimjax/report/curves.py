@@ -7,6 +7,7 @@ detection_curves(figures["frames"])             # precision-recall, F1 by thresh
 
 import math
 
+import jax
 import numpy as np
 import pandas as pd
 from markupsafe import Markup
@@ -64,7 +65,8 @@ def learning_rate(training, steps_per_epoch: int, epochs: int) -> Markup:
     steps = epochs * steps_per_epoch
     rate = make_schedule(training.optimizer, training.learning_rate, warmup, steps)
     at = np.unique(np.linspace(0, steps, min(steps, _RATES) + 1).round().astype(int))
-    line = Series("", (at / steps_per_epoch).tolist(), np.asarray(rate(at)).tolist())
+    rates = np.asarray(jax.jit(rate)(at))  # one program in place of one for each operation
+    line = Series("", (at / steps_per_epoch).tolist(), rates.tolist())
     x = Axis("epochs done", 0, max(1, epochs), whole=True)
     return to_markup(chart([line], x, Axis("learning rate", 0.0)))
 

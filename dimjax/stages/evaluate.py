@@ -204,7 +204,7 @@ def _chips(context: RoundContext, detector: Detector, split: str) -> dict:
     config, truth = context.config, context.folder.truth
     data = examples.load(context.paths.prepared, split, max_bytes=context.max_chip_bytes)
     chip_px, batch_size = config.chips.chip_px, config.training.batch_size
-    detections = detect_in_chips(detector, data, batch_size)
+    detections = detect_in_chips(detector, data, len(data), batch_size)
     return evaluate(
         chip_labels(data) if truth is None else chip_truth(data, truth, chip_px),
         detections,

@@ -35,7 +35,7 @@ from dimjax.runs.context import RoundContext, clip_stride
 from dimjax.runs.detector_choice import choose_detector
 from dimjax.tracks import ScoreModel
 from dimjax.training import checkpoints, interrupts, meshes, processes, steps, train_state
-from dimjax.training.chip_feed import Chips, Streamed, chips_of
+from dimjax.training.chip_feed import Chips, Streamed, chips_of, resident_bytes
 from dimjax.training.inputs import uses_evidence
 from dimjax.training.interrupts import PartialEpoch
 from dimjax.training.loss_query import losses_table
@@ -136,9 +136,8 @@ def describe(config) -> dict:
 def _prepare(context: RoundContext) -> tuple[_Training, train_state.TrainState]:
     config = context.config
     data, val = load_examples(context)
-    description = describe(config)
+    description, optimizer = describe(config), _optimizer(context, len(data))
     model, mesh, own_mesh = create_model(description), meshes.make_mesh(), meshes.own_mesh()
-    optimizer = _optimizer(context, len(data))
     key = jax.random.fold_in(jax.random.key(config.seed), context.number)
     loss = {
         "mode": config.model.input,
@@ -160,14 +159,15 @@ def _prepare(context: RoundContext) -> tuple[_Training, train_state.TrainState]:
     state = train_state.initial_state(model, optimizer, own_mesh, channels, loss["stride"], key)
     if (variables := _first_variables(context)) is not None:
         state = train_state.warm_start(state, variables, own_mesh)
+    spare = context.max_chip_bytes - resident_bytes(data, val)
     setup = _Training(
         context=context,
         mesh=mesh,
         data=data,
         label_rows=label_rows(data, read_table(context.paths.labels)),
-        chips=chips_of(data, mesh),
+        chips=chips_of(data, mesh, spare / 2),
         val=val,
-        val_chips=None if val is None else chips_of(val, own_mesh),
+        val_chips=None if val is None else chips_of(val, own_mesh, spare / 2),
         train_steps=train_steps,
         query=steps.make_loss_query(model, **loss),
         detector=make_detector(model, None, description),
@@ -290,7 +290,7 @@ def _validate(setup: _Training, state: train_state.TrainState) -> dict[str, floa
     size = config.training.batch_size
     losses = losses_table(setup.val, setup.val_chips, setup.query, variables, size)
     detector = setup.detector._replace(variables=variables)
-    detections = detect_in_chips(detector, setup.val_chips, size)
+    detections = detect_in_chips(detector, setup.val_chips, len(setup.val), size)
     f1 = best_f1(chip_labels(setup.val), detections, "target", config.detection.match_px)
     means = {f"val/{part}": float(losses[part].mean()) for part in (*PARTS, "total")}
     return {**means, "val/f1": f1}

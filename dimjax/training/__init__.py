@@ -3,7 +3,8 @@
 - inputs: network inputs from raw frames; noise and symmetries for augmentation.
 - losses, label_outputs: the loss of each example, Eqs. (2)-(4); the network's outputs at labels.
 - chip_feed, meshes: chips on the devices, resident or streamed; devices of one or many processes.
-- train_state, steps: the train state and its optimiser; the compiled training step and loss query.
+- train_state, steps: the train state and its optimiser; the training step and the loss query.
+- step_programs: the compiled step, which trainings of one kind share.
 - loss_query: losses in evaluation mode, as a table.
 - checkpoints, training_log: the files of a training.
 - interrupts: the running step of an interrupted training, and the file of its epoch.

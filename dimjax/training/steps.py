@@ -11,26 +11,25 @@ device, so a resumed training continues exactly as an uninterrupted one would.
         state, recorded = train_epoch(train_steps, state, chips, order)    # recorded: dict of [N]
 """
 
+import functools
 from collections.abc import Callable, Iterable
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
-from jax.sharding import Mesh, NamedSharding
+from jax.sharding import Mesh
 
 from dimjax.training.chip_feed import Chips, Streamed, feed
-from dimjax.training.inputs import add_noise, network_input, random_turns, turn
-from dimjax.training.label_outputs import outputs_to_record
+from dimjax.training.inputs import network_input
 from dimjax.training.losses import assign, detection_loss
-from dimjax.training.meshes import BY_EXAMPLE, REPLICATED
-from dimjax.training.train_state import TrainState
+from dimjax.training.step_programs import PROGRAMS, compiled_steps
+from dimjax.training.train_state import Optimizer, TrainState
 
 
 def make_train_steps(
     model: nn.Module,
-    optimizer: optax.GradientTransformation,
+    optimizer: Optimizer,
     mesh: Mesh,
     *,
     mode: str,
@@ -62,97 +61,27 @@ def make_train_steps(
       and of label_outputs [S, B, M, 5] and unmatched_peak [S, B, 3], see
       dimjax.training.label_outputs. `state` is donated; do not use it after the call.
     """
-    gather_batch, augment = _gathering(mesh, mode, noise, key), _augmentation(augmented)
-    weights = location_weight, classification_weight
-    update = _updating(model, optimizer, stride, weights, match_px)
-    compile_steps = _many_steps if steps_per_call() > 1 else _one_step
-    steps = compile_steps(gather_batch, augment, update)
-    return _replicated_outputs(steps, mesh) if mesh.is_multi_process else steps
+    steps = compiled_steps(
+        model,
+        optimizer.rule,
+        mesh,
+        steps_per_call(),
+        gathering=(mode, noise),
+        augmented=augmented,
+        updating=(stride, location_weight, classification_weight, match_px),
+    )
+
+    @functools.partial(jax.jit, static_argnums=1)
+    def rates(step: jax.Array, count: int) -> jax.Array:
+        return jax.vmap(optimizer.rate)(step + jnp.arange(count))
+
+    def train_steps(state: TrainState, chips: Chips, index: jax.Array):
+        return steps(state, chips, index, rates(state.step, len(index)), key)
+
+    return train_steps
 
 
-def _gathering(mesh: Mesh, mode: str, noise: float, key: jax.Array) -> Callable:
-    def gather_batch(chips: Chips, index: jax.Array, step: jax.Array):
-        batch = jax.lax.with_sharding_constraint(chips.take(index), NamedSharding(mesh, BY_EXAMPLE))
-        turn_key, noise_key = jax.random.split(jax.random.fold_in(key, step))
-        frames, scale = batch.frames, batch.scale
-        if noise:
-            frames, scale = add_noise(noise_key, frames, scale, noise)
-        images = network_input(frames, scale, mode, batch.evidence)
-        return turn_key, images, batch.boxes, batch.category
-
-    return gather_batch
-
-
-def _augmentation(augmented: bool) -> Callable:
-    def augment(turn_key: jax.Array, images: jax.Array, boxes: jax.Array, category: jax.Array):
-        turns = jnp.zeros((len(images), 3), bool)
-        if augmented:
-            turns = random_turns(turn_key, len(images))
-            images, boxes = turn(turns, images, boxes)
-        return images, turns, boxes, category
-
-    return augment
-
-
-def _updating(
-    model: nn.Module,
-    optimizer: optax.GradientTransformation,
-    stride: int,
-    weights: tuple[float, float],
-    match_px: float,
-) -> Callable:
-    def update(state: TrainState, images, turns, boxes: jax.Array, category: jax.Array):
-        def mean_loss(params):
-            variables = {"params": params, "batch_stats": state.batch_stats}
-            outputs, updates = model.apply(variables, images, train=True, mutable=["batch_stats"])
-            targets = assign(boxes, category, outputs.shape[1:3], stride)
-            losses = detection_loss(outputs, targets, *weights)
-            return losses["total"].mean(), (losses, outputs, updates["batch_stats"])
-
-        gradients, (losses, outputs, batch_stats) = jax.grad(mean_loss, has_aux=True)(state.params)
-        changes, opt_state = optimizer.update(gradients, state.opt_state, state.params)
-        params = optax.apply_updates(state.params, changes)
-        chip_px = images.shape[1]
-        recorded = outputs_to_record(turns, outputs, boxes, category, chip_px, stride, match_px)
-        return TrainState(state.step + 1, params, batch_stats, opt_state), {**losses, **recorded}
-
-    return update
-
-
-def _many_steps(gather_batch: Callable, augment: Callable, update: Callable) -> Callable:
-    def step(state: TrainState, chips: Chips, index: jax.Array):
-        return update(state, *augment(*gather_batch(chips, index, state.step)))
-
-    def steps(state: TrainState, chips: Chips, index: jax.Array):
-        return jax.lax.scan(lambda state, index: step(state, chips, index), state, index)
-
-    return jax.jit(steps, donate_argnums=0)
-
-
-def _one_step(gather_batch: Callable, augment: Callable, update: Callable) -> Callable:
-    # Three calls: within one call, XLA's CPU compiler fuses the normalisation into the augmentation
-    # and recomputes it in each branch (46 ms instead of 0.9 ms for 32 chips of 64 px).
-    gather_batch, augment = jax.jit(gather_batch), jax.jit(augment)
-    update = jax.jit(update, donate_argnums=0)
-
-    def step(state: TrainState, chips: Chips, index: np.ndarray):
-        state, recorded = update(state, *augment(*gather_batch(chips, index[0], state.step)))
-        return state, jax.tree.map(lambda values: values[None], recorded)
-
-    return step
-
-
-def _replicated_outputs(steps: Callable, mesh: Mesh) -> Callable:
-    # A separate call: inside the step it might change how XLA partitions the step.
-    replicate = jax.jit(lambda recorded: recorded, out_shardings=NamedSharding(mesh, REPLICATED))
-
-    def replicated(state: TrainState, chips: Chips, index: np.ndarray):
-        state, recorded = steps(state, chips, index)
-        return state, replicate(recorded)
-
-    return replicated
-
-
+@functools.lru_cache(PROGRAMS)
 def make_loss_query(
     model: nn.Module,
     *,

@@ -5,6 +5,7 @@ state = initial_state(model, optimizer, mesh, channels=3, stride=8, key=key)
 state = warm_start(state, variables, mesh)              # with the weights of another training
 """
 
+import functools
 from typing import Any, NamedTuple
 
 import flax.linen as nn
@@ -25,9 +26,24 @@ class TrainState(NamedTuple):
     opt_state: Any
 
 
+class Optimizer(NamedTuple):
+    """An optimiser: a rule that takes the learning rate of each step, and these rates.
+
+    The rule is the same object in all trainings of one kind, whatever their lengths, so that they
+    share the compiled step.
+    """
+
+    rule: optax.GradientTransformation  # its `update` may take the keyword argument `rate`
+    rate: optax.Schedule
+
+    def init(self, params: Any) -> Any:
+        """Return the initial state of the rule."""
+        return self.rule.init(params)
+
+
 def make_optimizer(
     name: str, learning_rate: float, weight_decay: float, warmup_steps: int, steps: int
-) -> optax.GradientTransformation:
+) -> Optimizer:
     """Make the optimiser; its learning rate is that of make_schedule.
 
     Args:
@@ -39,10 +55,26 @@ def make_optimizer(
       steps: Total number of steps.
     """
     rate = make_schedule(name, learning_rate, warmup_steps, steps)
-    if name == "adam":
-        return optax.adam(rate)
+    return Optimizer(_rule(None if name == "adam" else weight_decay), rate)
+
+
+@functools.cache
+def _rule(weight_decay: float | None) -> optax.GradientTransformationExtraArgs:
+    """optax.adamw, or optax.adam if the weight decay is None, with the learning rate of a call."""
     kernels = lambda params: jax.tree.map(lambda values: values.ndim > 1, params)  # noqa: E731
-    return optax.adamw(rate, weight_decay=weight_decay, mask=kernels)
+    decay = [] if weight_decay is None else [optax.add_decayed_weights(weight_decay, kernels)]
+    return optax.chain(optax.scale_by_adam(), *decay, _times_rate())
+
+
+def _times_rate() -> optax.GradientTransformationExtraArgs:
+    def init(params: Any) -> optax.ScaleByScheduleState:
+        return optax.ScaleByScheduleState(jnp.zeros((), jnp.int32))
+
+    def update(updates: Any, state: optax.ScaleByScheduleState, params: Any = None, *, rate):
+        updates = jax.tree.map(lambda values: -rate * values, updates)
+        return updates, optax.ScaleByScheduleState(optax.safe_increment(state.count))
+
+    return optax.GradientTransformationExtraArgs(init, update)
 
 
 def make_schedule(name: str, learning_rate: float, warmup_steps: int, steps: int) -> optax.Schedule:
@@ -63,7 +95,7 @@ def make_schedule(name: str, learning_rate: float, warmup_steps: int, steps: int
 
 def initial_state(
     model: nn.Module,
-    optimizer: optax.GradientTransformation,
+    optimizer: Optimizer,
     mesh: Mesh,
     channels: int,
     stride: int,
@@ -79,12 +111,16 @@ def initial_state(
       stride: Output stride of the model in pixels.
       key: Random key of the parameters.
     """
-    images = jnp.zeros((1, 4 * stride, 4 * stride, channels))
-    variables = jax.jit(lambda key: model.init(key, images, train=False))(key)
+    variables = _initial_variables(model, (1, 4 * stride, 4 * stride, channels), key)
     params = variables["params"]
     step = jnp.zeros((), jnp.int32)
     state = TrainState(step, params, variables["batch_stats"], optimizer.init(params))
     return on_mesh(state, mesh)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _initial_variables(model: nn.Module, shape: tuple[int, ...], key: jax.Array) -> dict:
+    return model.init(key, jnp.zeros(shape), train=False)
 
 
 def warm_start(state: TrainState, variables: dict, mesh: Mesh) -> TrainState:
