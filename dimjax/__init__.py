@@ -16,7 +16,7 @@ def load(workdir, round=None, epoch=None, runtime="jax"):
     Args:
       workdir: Directory of a run that has a checkpoint.
       round: Round; None for the newest that has one.
-      epoch: Epoch of the checkpoint; None for that of the round's detector.
+      epoch: Epoch of the checkpoint, from 1; None for that of the round's detector.
       runtime: "jax", or "onnx" for ONNX Runtime, which needs the extra export.
 
     Returns:

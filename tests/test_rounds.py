@@ -237,11 +237,11 @@ def test_of_two_processes_on_one_directory_the_second_is_refused(tmp_path):
 
 def test_scores_are_written_while_a_run_goes_on_with_the_worst_first(undisturbed):
     with sole_run(Paths(undisturbed[0])):
-        printed = run(undisturbed[0], "score", "--split=test", "--epoch=0")
+        printed = run(undisturbed[0], "score", "--split=test", "--epoch=1")
     assert "test: mean loss location" in printed
     table = pd.read_parquet(Paths(undisturbed[0], 1).scores("test"))
     assert table.total.is_monotonic_decreasing
-    losses = dimjax.load(undisturbed[0], epoch=0).losses("test").set_index("id").total
+    losses = dimjax.load(undisturbed[0], epoch=1).losses("test").set_index("id").total
     np.testing.assert_allclose(table.total, losses[table.id], rtol=1e-3)
     assert not any(column.startswith("epoch") for column in table)  # it was not trained on
 
@@ -249,13 +249,13 @@ def test_scores_are_written_while_a_run_goes_on_with_the_worst_first(undisturbed
 def test_scores_of_the_training_split_tell_the_losses_of_all_epochs(undisturbed):
     paths, tables = Paths(undisturbed[0], 1), []
     for epoch in (0, 1):
-        score.run(undisturbed[0], "train", epoch=epoch)
+        score.run(undisturbed[0], "train", epoch=epoch + 1)
         tables.append(pd.read_parquet(paths.scores("train")))
     assert (tables[0].set_index("id").total - tables[1].set_index("id").total).abs().max() > 0.01
-    assert [c for c in tables[0] if c.startswith("epoch")] == ["epoch_0", "epoch_1"]
+    assert [c for c in tables[0] if c.startswith("epoch")] == ["epoch_1", "epoch_2"]
     losses = paths.training_log.read_losses().set_index(["epoch", "id"]).total
     for epoch in (0, 1):
-        assert (tables[0][f"epoch_{epoch}"] == losses[epoch][tables[0].id].to_numpy()).all()
+        assert (tables[0][f"epoch_{epoch + 1}"] == losses[epoch][tables[0].id].to_numpy()).all()
 
 
 def test_a_run_is_not_continued_with_other_keys(undisturbed):
@@ -280,14 +280,14 @@ def test_a_checkpoint_of_another_model_is_refused(undisturbed, tmp_path):
         with pytest.raises(InputError, match="a checkpoint of this model has"):
             checkpoints.restore_variables(saved, like)
         with pytest.raises(
-            InputError, match=r"a checkpoint of epoch 9 is needed; found .*\[0, 1, 2\]"
+            InputError, match=r"a checkpoint of epoch 10 is needed; found .*\[1, 2, 3\]"
         ):
             checkpoints.read_description(saved, 9)
 
 
 def test_an_epoch_without_thresholds_of_its_own_is_named(undisturbed):
-    assert dimjax.load(undisturbed[0]).description.endswith("round 1, epoch 1")
-    earlier = dimjax.load(undisturbed[0], epoch=0)
+    assert dimjax.load(undisturbed[0]).description.endswith("round 1, epoch 2")
+    earlier = dimjax.load(undisturbed[0], epoch=1)
     assert set(earlier.detector.description["threshold"].values()) == {0.5}
     assert "not fitted for it: all thresholds are 0.5" in earlier.description
 

@@ -285,6 +285,6 @@ def test_a_checkpoint_of_another_version_is_refused(half_trained, removed, added
     name = removed or added[0]
     with pytest.raises(
         InputError,
-        match=rf"checkpoints, epoch 1: must be of this version of dimjax; .* differs in {name}\. T",
+        match=rf"checkpoints, epoch 2: must be of this version of dimjax; .* differs in {name}\. T",
     ):
         restore_detector(half_trained.paths.checkpoints)

@@ -76,7 +76,7 @@ def test_label_outputs_have_a_row_for_each_label_in_a_chip(log):
 
 def test_the_history_has_a_column_for_each_epoch(log):
     history = log.loss_history()
-    assert history.columns.tolist() == ["epoch_0", "epoch_1", "epoch_2"]
+    assert history.columns.tolist() == ["epoch_1", "epoch_2", "epoch_3"]
     assert history.loc["chip1"].tolist() == [1, 11, 21] and history.index.tolist() == [*DATA.id]
 
 
@@ -125,7 +125,7 @@ def test_metrics_of_epochs_that_are_trained_again_are_dropped(log):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ('{"epoch": 0}\n{"epoch": 2}\n', r"found epochs \[0, 2\]"),
+        ('{"epoch": 0}\n{"epoch": 2}\n', r"found epochs \[1, 3\]"),
         ('{"epoch": 0}\n{"epoch"', "found none or a damaged file"),
         ("null\n", "found none or a damaged file"),
     ],

@@ -84,7 +84,7 @@ def run(
       runtime: "jax" or "onnx"; see dimjax.runs.run.load.
       form: Also write the detections in this form, one of dimjax.data.label_writing.FORMS.
       round: Round; None for the newest.
-      epoch: Epoch of the checkpoint; None for that of the round's detector.
+      epoch: Epoch of the checkpoint, from 1; None for that of the round's detector.
 
     Returns:
       The folder written to.

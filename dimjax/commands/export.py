@@ -110,7 +110,7 @@ def run(
       workdir: The run's directory.
       output: Folder to write to; by default export in the run's directory.
       round: Round; None for the newest.
-      epoch: Epoch of the checkpoint; None for that of the round's detector.
+      epoch: Epoch of the checkpoint, from 1; None for that of the round's detector.
 
     Returns:
       The folder written to.

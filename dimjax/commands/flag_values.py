@@ -21,9 +21,12 @@ from dimjax.errors import UsageError
 CONFIG = config_flags.DEFINE_config_file("config", None, "Configuration, e.g. configs/demo.py.")
 WORKDIR = flags.DEFINE_string("workdir", None, "The run's directory.")
 _READERS = "detect, evaluate, export, score"
-ROUND = flags.DEFINE_integer("round", None, f"{_READERS}: the round; default: the newest.", 0)
+ROUND = flags.DEFINE_integer("round", None, f"{_READERS}: round, from 0; default: the newest.", 0)
 EPOCH = flags.DEFINE_integer(
-    "epoch", None, f"{_READERS}: epoch of the checkpoint; default: that of the round's detector.", 0
+    "epoch",
+    None,
+    f"{_READERS}: epoch of the checkpoint, from 1; default: that of the round's detector.",
+    1,
 )
 INPUT = flags.DEFINE_string(
     "input",

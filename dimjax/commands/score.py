@@ -22,11 +22,11 @@ def run(
       workdir: The run's directory.
       split: "train", "val" or "test".
       round: Round; None for the newest.
-      epoch: Epoch of the checkpoint; None for the newest.
+      epoch: Epoch of the checkpoint, from 1; None for that of the round's detector.
 
     Returns:
       The Parquet file written: id, sequence, frame, location, confidence, category, total; for the
-      training split also epoch_0, epoch_1, ...: the total loss in each epoch of the training.
+      training split also epoch_1, epoch_2, ...: the total loss in each epoch of the training.
 
     Raises:
       InputError: There is no such split or checkpoint.

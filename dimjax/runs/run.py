@@ -24,7 +24,7 @@ from dimjax.errors import InputError
 from dimjax.runs import config_rules, digests
 from dimjax.runs.context import RoundContext
 from dimjax.runs.workdir import Paths, check_path, newest_round, read_config
-from dimjax.settings_rules import at_least, check_fields
+from dimjax.settings_rules import INTEGER, at_least, check_fields
 from dimjax.tracks import Tracks
 from dimjax.training.chip_feed import chips_of
 from dimjax.training.loss_query import losses_table
@@ -40,7 +40,7 @@ class Run:
     Attributes:
       context: Configuration, paths, data folder and labels of the round.
       detector: Detector of the checkpoint.
-      epoch: Epoch of the checkpoint, from 0; None if there is none.
+      epoch: Epoch of the checkpoint, from 1 as in the log; None if there is none.
     """
 
     def __init__(
@@ -59,8 +59,12 @@ class Run:
         if runtime not in RUNTIMES:
             rule = f"it must be one of {', '.join(RUNTIMES)}"
             raise InputError("runtime", rule, repr(runtime), "Name one of these.")
-        self._folder, self.epoch = self.context.checkpoint(epoch)
-        detector = restore_detector(self._folder, self.epoch)
+        if epoch is not None:
+            for rule in (INTEGER, at_least(1)):
+                check_fields("{}", {"epoch": epoch}, {"epoch": rule})
+        self._folder, step = self.context.checkpoint(None if epoch is None else epoch - 1)
+        self.epoch = None if step is None else step + 1
+        detector = restore_detector(self._folder, step)
         if runtime == "onnx":
             from dimjax.export.detector_files import with_onnx_runtime  # needs the extra export
 
@@ -72,7 +76,7 @@ class Run:
     def description(self) -> str:
         """Directory, round and epoch of the checkpoint, in words."""
         note = ", the best in validation" if self._folder == self.paths.best else ""
-        if (self._folder, self.epoch) != self.context.checkpoint():
+        if (self._folder, self.epoch - 1) != self.context.checkpoint():
             note += "; thresholds and scores were not fitted for it: all thresholds are 0.5"
         return f"{self.paths.workdir}, round {self.paths.number}, epoch {self.epoch}{note}"
 
@@ -182,8 +186,8 @@ def load(
 
     Args:
       workdir: The run's directory.
-      round: Round to open; None for the newest.
-      epoch: Epoch of the checkpoint; None for that of the round's detector.
+      round: Round to open, from 0; None for the newest.
+      epoch: Epoch of the checkpoint, from 1; None for that of the round's detector.
       runtime: Library that computes detections: "jax", or "onnx" for ONNX Runtime on the CPU, in
         float32 and on whole frames. The latter reads the round's detector.onnx, or network.onnx if
         the detector uses motion evidence, and writes it first if necessary.

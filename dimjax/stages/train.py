@@ -87,7 +87,7 @@ def run(context: RoundContext) -> None:
             with interrupts.kept(paths.partial_epoch, trained):
                 figures = _log_epoch(setup, trained, rate)
                 for name, value in figures.items():
-                    board.add_scalar(name, value, epoch)
+                    board.add_scalar(name, value, epoch + 1)
                 live.update(context, steps_per_epoch=len(_order(setup, epoch)))
                 description = setup.detector.description
                 checkpoints.keep_best(best, log.metrics_so_far(), state, description)

@@ -126,7 +126,7 @@ def read_description(checkpoints: ocp.CheckpointManager, epoch: int | None = Non
     description = checkpoints.restore(epoch, args=args)["description"]
     if differing := sorted(set(DESCRIPTION_KEYS) ^ set(description)):
         raise InputError(
-            f"{checkpoints.directory}, epoch {epoch}",
+            f"{checkpoints.directory}, epoch {epoch + 1}",
             "must be of this version of dimjax",
             f"a description that differs in {', '.join(differing)}",
             "Train the run again, or use the version it is of.",
@@ -188,8 +188,8 @@ def _resolve_epoch(checkpoints: ocp.CheckpointManager, epoch: int | None) -> int
     if epoch not in saved:
         raise InputError(
             checkpoints.directory,
-            f"a checkpoint of {'any epoch' if epoch is None else f'epoch {epoch}'} is needed",
-            f"checkpoints of epochs {sorted(saved)}",
+            f"a checkpoint of {'any epoch' if epoch is None else f'epoch {epoch + 1}'} is needed",
+            f"checkpoints of epochs {sorted(epoch + 1 for epoch in saved)}",
             "Train first, or name one of these epochs.",
         )
     return epoch

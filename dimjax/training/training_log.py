@@ -151,7 +151,7 @@ class TrainingLog:
         """Read the total loss of every training example in every epoch.
 
         Returns:
-          Table with the examples' ids as its index and a column for each epoch: epoch_0, epoch_1,
+          Table with the examples' ids as its index and a column for each epoch: epoch_1, epoch_2,
           ...
 
         Raises:
@@ -159,7 +159,7 @@ class TrainingLog:
         """
         ids = self.read_losses(["id"], last=True).id
         totals = self.read_losses(["total"]).total.to_numpy().reshape(-1, len(ids))
-        return pd.DataFrame(totals.T, ids, [f"epoch_{epoch}" for epoch in self.epochs])
+        return pd.DataFrame(totals.T, ids, [f"epoch_{epoch + 1}" for epoch in self.epochs])
 
     def append_metrics(self, epoch: int, figures: dict[str, float]) -> None:
         """Append the figures of an epoch to the metrics."""
@@ -189,10 +189,10 @@ class TrainingLog:
         rule, epochs = f"it must hold a line for each epoch in {self.completion.name}", self.epochs
         try:
             lines = [json.loads(line) for line in self.metrics.read_text().splitlines()]
-            recorded = [line["epoch"] for line in lines]
+            recorded = [line["epoch"] + 1 for line in lines]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise InputError(self.metrics, rule, "none or a damaged file", _REMEDY) from error
-        if recorded != epochs:
+        if recorded != [epoch + 1 for epoch in epochs]:
             raise InputError(self.metrics, rule, f"epochs {recorded}", _REMEDY)
         return lines
 

@@ -37,7 +37,7 @@ function plot(context, width, height, ratio, { loss, typical }) {
   context.textAlign = "right";
   context.fillText(maxLoss.toPrecision(2), left - 4, top + 8);
   context.fillText("0", left - 4, bottom);
-  context.fillText(`epoch ${lastEpoch}`, right, bottom + 13);
+  context.fillText(`epoch ${loss.at(-1)[0] + 1}`, right, bottom + 13);
   for (const [points, dash, colour] of [[typical, [1, 3], textColour], [loss, [], lineColour]]) {
     context.setLineDash(dash);
     context.strokeStyle = colour;
