@@ -342,6 +342,19 @@ def test_the_page_shows_grey_levels_and_nothing_overlaps(tmp_path, browse, serve
     assert errors == []
 
 
+@pytest.mark.parametrize("size", [(800, 900), (1300, 900), (1920, 1080)])
+def test_all_decisions_are_in_the_window_without_scrolling(tmp_path, browse, serve, size):
+    review_story.write_run(tmp_path)
+    page = browse()
+    resize(page, *size)
+    page.driver.get(serve()[1])
+    page.wait_for_item()
+    page.press("+")  # an edit to show
+    shown = ["#actions button", "#chip-canvas", "#description h2", "#suggestion", "#edited"]
+    check_separate(page.driver.execute_script(BOXES, shown), *size)
+    assert len(page.driver.find_elements(By.CSS_SELECTOR, "#actions button")) == 13
+
+
 def check_separate(boxes, width, height):
     for k, (name, left, right, top, bottom) in enumerate(boxes):
         assert 0 <= left < right <= width and 0 <= top < bottom <= height, f"{name} at {width}"
