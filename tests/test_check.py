@@ -10,6 +10,7 @@ from conftest import ROOT, tiny_config
 from PIL import Image, ImageColor
 
 from dimjax.commands import check
+from dimjax.commands.problem_list import problem_lines
 from dimjax.data.labels import check_labels, read_table
 from dimjax.drawing import pictures
 from dimjax.errors import InputError, raise_error
@@ -286,3 +287,21 @@ def test_the_files_of_a_run_are_checked(tiny_run, tmp_path, capsys):
         f"{paths.detections}: it must be as `evaluate` wrote it",
         f"{paths.training_log.losses}/0001.parquet: it must be as `train` wrote it",
     ]
+
+
+@pytest.mark.parametrize("count", [4, 5])
+def test_a_rule_that_many_lines_break_is_counted(count):
+    numbers = [2, 3, 5, 8, 13][:count]
+    texts = [f"labels.csv line {n}: x must be 1; found {n}. Correct it." for n in numbers]
+    problems = [
+        InputError(f"labels.csv line {n}", "x must be 1", n, "Correct it.") for n in numbers
+    ]
+    others = [
+        InputError("labels.csv line 4", "y must be 1", 2, "No."),
+        InputError("a", "b", 1, "c"),
+    ]
+    lines = problem_lines([*problems[::-1], *others])
+    shown = texts if count == 4 else texts[:3]
+    assert set(shown) < set(lines) and len(lines) == count + 2 - (count == 5)
+    more = "labels.csv: 2 more, from line 8 to line 13: x must be 1"
+    assert (more in lines) == (count == 5)

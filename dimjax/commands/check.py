@@ -16,11 +16,11 @@ import pandas as pd
 from dimjax.atomic_files import atomic_write
 from dimjax.chips import planning
 from dimjax.commands.label_checks import evidence_table, measure_labels
+from dimjax.commands.problem_list import problem_lines
 from dimjax.data.folders import Folder, open_folder
 from dimjax.data.frame_notes import describe
 from dimjax.data.frame_survey import Survey, survey_frames
 from dimjax.data.labels import CATEGORIES
-from dimjax.data.listing import natural_key
 from dimjax.data.scale import Scale, measure
 from dimjax.data.sequences import Sequence, clip_frames
 from dimjax.data.splits import check_train_labels, starts_without_labels, with_validation
@@ -61,7 +61,7 @@ def run(config, paths: Paths | None, doubts: Iterable[InputError] = ()) -> int:
       doubts: Problems that are known already.
 
     Returns:
-      The number of problems, all of which are printed.
+      The number of problems. They are printed, see dimjax.commands.problem_list.
 
     Raises:
       InputError: The configuration is invalid, or there is no folder or no sequence in it.
@@ -110,8 +110,8 @@ def _summaries(
 
 
 def _print(problems: list[InputError], notes: list[str], summaries) -> None:
-    for problem in sorted(map(str, problems), key=natural_key):
-        say(f"problem: {problem}")
+    for line in problem_lines(problems):
+        say(f"problem: {line}")
     for note in notes:
         say(f"note: {note}")
     for name, one in summaries.items():
