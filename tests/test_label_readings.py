@@ -156,6 +156,21 @@ def test_the_first_frame_is_wrong_only_if_it_is_in_all_groups(fast):
     assert note.startswith("the labels of a* seem to be a frame early, unlike others: a median off")
 
 
+def test_fast_objects_in_large_boxes_tell_that_the_first_frame_is_right():
+    rows = {"frame": np.arange(40), "w": 15.0, "h": 15.0, "strength": 8.0, "before": 8.0}
+    rows |= {"after": 8.0} | dict.fromkeys(("swapped", "upwards", "mirrored", "turned"), 1.5)
+    still = {"dy": 0.0, "vy": 0.0, "uy": 0.0}
+    late = pd.DataFrame({"sequence": "a", "dx": 2.0, "vx": 2.0, "ux": -2.0, **rows, **still})
+    late = late.assign(w=4.0, h=4.0)
+    right = pd.DataFrame({"sequence": "b", "dx": 0.0, "vx": 6.0, "ux": -6.0, **rows, **still})
+    evidence = pd.concat([late, right], ignore_index=True)
+    (problem,) = better_readings(late, BOXES)
+    assert "Set data.layout.first_frame=1." in str(problem)
+    assert not better_readings(evidence, BOXES)
+    (note,) = late_labels(evidence, BOXES)
+    assert note.startswith("the labels of a* seem to be a frame late, unlike others")
+
+
 def test_slow_targets_cannot_tell_the_first_frame(slow):
     for frame in (0, 1):
         evidence = evidence_of(slow[0], moved(slow[1], frame=frame))

@@ -18,10 +18,10 @@ from scipy import ndimage
 from dimjax.data.sequences import Sequence
 
 MAX_LABELS = 40  # per sequence, evenly spread
-MIN_RADIUS_PX = 4.0  # a spot is searched within this distance ...
 
 _SPOT_PX = 0.8  # sigma of the smoothing, a typical point spread
 _BACKGROUND_PX = 3.0  # sigma of the background that is subtracted
+_MIN_RADIUS_PX = 4.0  # a spot is searched within this distance ...
 _BEYOND_BOX_PX = 2.0  # ... or this far beyond the corners of the box
 _MAX_RADIUS_PX = 24.0
 _CORE_PX = 1.5  # the strength at a label is that within this distance
@@ -68,13 +68,17 @@ def measure_sequence(labels: pd.DataFrame, sequence: Sequence) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
+def search_radius(w, h):
+    """Return the distance from labels within which spots are searched, pixels; like w and h."""
+    return np.clip(np.hypot(w, h) / 2 + _BEYOND_BOX_PX, _MIN_RADIUS_PX, _MAX_RADIUS_PX)
+
+
 def _rows(labels: pd.DataFrame, sequence: Sequence, t: int) -> Iterator[tuple]:
     """Yield a row of the result for each label of frame t."""
     _, height, width = sequence.shape
     frames = {k: sequence.frame(k) for k in (t - 1, t, t + 1) if 0 <= k < len(sequence)}
     for row in labels.itertuples():
-        beyond = np.hypot(row.w, row.h) / 2 + _BEYOND_BOX_PX
-        radius = min(max(beyond, MIN_RADIUS_PX), _MAX_RADIUS_PX)
+        radius = search_radius(row.w, row.h)
         window = _spots(frames[t], row.x, row.y)
         offset = _offset(window, radius)
         left, up = width - row.x, height - row.y

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from dimjax.data.formats import BOX_SHIFTS, FORMATS
-from dimjax.data.label_evidence import MIN_RADIUS_PX, PLACES
+from dimjax.data.label_evidence import PLACES, search_radius
 from dimjax.data.layouts import Layout
 
 MIN_LABELS = 8
@@ -103,7 +103,8 @@ def denies(evidence: pd.DataFrame, column: str) -> bool:
     """
     motion = evidence[list(MOTIONS[column])]
     speed = np.hypot(*motion.to_numpy(dtype=float).T)
-    near = speed <= MIN_RADIUS_PX  # the object of another frame would be found
+    # Only if the object of the other frame would be found.
+    near = speed <= search_radius(evidence.w.to_numpy(), evidence.h.to_numpy())
     share, error = _share(evidence[near], _offsets(evidence[near]), motion[near].to_numpy().T)
     fast = evidence[speed >= _MIN_SPEED_PX]
     return (share < 0.5 and error <= _MAX_ERROR) or _is_stronger(fast, "strength", column)
