@@ -19,7 +19,6 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-import jax
 import supplements
 import table3_report
 from absl import app, flags, logging
@@ -133,9 +132,6 @@ def main(_) -> None:
     logging.set_verbosity(logging.ERROR)
     out, seeds = Path(_OUT.value), [int(seed) for seed in _SEEDS.value]
     work = out / "table3.work"
-    # The detection programs are the same in all rounds and are compiled once.
-    jax.config.update("jax_compilation_cache_dir", str((work / "compiled").absolute()))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     if _DATA.value:
         drone_rounds.main(Path(_DATA.value), _SIZE.value, seeds, out, make_builder)
         return

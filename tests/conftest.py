@@ -44,7 +44,6 @@ SECONDS = {
     "test_train": 63,
     "test_zero_labels_experiment": 60,
     "test_benchmarks": 46,
-    "test_configs": 32,
     "test_export": 29,
     "test_motion": 29,
     "test_steps": 22,
@@ -57,6 +56,7 @@ SECONDS = {
     "test_start_without_labels": 17,
     "test_examples": 16,
     "test_streaming": 16,
+    "test_configs": 13,
 }
 
 

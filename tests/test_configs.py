@@ -4,14 +4,13 @@ import functools
 import importlib.util
 import math
 import operator
-import subprocess
-import sys
 from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import pytest
 from ml_collections import config_dict
+from scripts import run_script
 
 from dimjax.detection.detector import create_model, input_channels
 from dimjax.errors import InputError
@@ -69,9 +68,7 @@ def test_an_unknown_cell_is_refused():
 
 def main(*args: str) -> str:
     """Run main.py with bad input and return its message."""
-    run = subprocess.run(
-        [sys.executable, ROOT / "main.py", *args], capture_output=True, text=True, cwd=ROOT
-    )
+    run = run_script(ROOT / "main.py", *args)
     assert run.returncode != 0
     return run.stderr
 
@@ -278,9 +275,7 @@ def test_a_loss_threshold_needs_a_refinement():
     ],
 )  # fmt: skip
 def test_wrong_usage_is_one_line_with_a_status_of_its_own(words, expected):
-    run = subprocess.run(
-        [sys.executable, ROOT / "main.py", *words], capture_output=True, text=True, cwd=ROOT
-    )
+    run = run_script(ROOT / "main.py", *words)
     assert run.returncode == 2 and run.stderr.count("\n") == 1
     assert run.stderr.startswith("error: ") and expected in run.stderr
 

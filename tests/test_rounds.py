@@ -4,14 +4,13 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from scripts import run_script, start_script
 
 import dimjax
 from dimjax import ledger
@@ -50,16 +49,13 @@ SMALL = [
 ]
 
 
-def command(workdir: Path, *args: str) -> list[str]:
+def words(workdir: Path, *args: str) -> list[str]:
     keys = [] if args[:1] == ("score",) else SMALL  # which reads those of the run
-    return [sys.executable, "main.py", *keys, f"--workdir={workdir}", *args]
+    return [*keys, f"--workdir={workdir}", *args]
 
 
 def run(workdir: Path, *args: str, status: int = 0) -> str:
-    env = {**os.environ, "XLA_FLAGS": QUICK}
-    done = subprocess.run(
-        command(workdir, *args), capture_output=True, text=True, cwd=ROOT, env=env
-    )
+    done = run_script(ROOT / "main.py", *words(workdir, *args), xla_flags=QUICK)
     assert done.returncode == status, done.stderr
     return done.stdout
 
@@ -145,14 +141,10 @@ def test_a_killed_run_goes_on_and_ends_the_same(undisturbed, tmp_path):
 
 def _kill_at(moment: Path, workdir: Path) -> None:
     """Run until a file appears, then kill -9."""
-    env = {**os.environ, "XLA_FLAGS": QUICK}
-    process = subprocess.Popen(
-        command(workdir), cwd=ROOT, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    program = start_script(ROOT / "main.py", *words(workdir), xla_flags=QUICK)
     _wait_for(moment.exists)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    assert moment.exists()
+    program.kill(signal.SIGKILL)
+    assert program.finish()[0] == -signal.SIGKILL and moment.exists()
 
 
 def _wait_for(holds) -> None:
@@ -226,9 +218,7 @@ def test_a_person_is_waited_for(undisturbed, tmp_path):
 def test_of_two_processes_on_one_directory_the_second_is_refused(tmp_path):
     lock = Paths(tmp_path).lock
     with sole_run(Paths(tmp_path)):
-        second = subprocess.run(
-            command(tmp_path, "train"), capture_output=True, text=True, cwd=ROOT
-        )
+        second = run_script(ROOT / "main.py", *words(tmp_path, "train"))
     message = f"{lock}: one process at a time works on a run; found process {os.getpid()} on "
     assert second.returncode == 1 and second.stderr.startswith(f"error: {message}")
     assert ". Wait for its end or end it" in second.stderr

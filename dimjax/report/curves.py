@@ -65,7 +65,7 @@ def learning_rate(training, steps_per_epoch: int, epochs: int) -> Markup:
     steps = epochs * steps_per_epoch
     rate = make_schedule(training.optimizer, training.learning_rate, warmup, steps)
     at = np.unique(np.linspace(0, steps, min(steps, _RATES) + 1).round().astype(int))
-    rates = np.asarray(jax.jit(rate)(at))  # one program in place of one for each operation
+    rates = np.asarray(jax.jit(rate)(at))
     line = Series("", (at / steps_per_epoch).tolist(), rates.tolist())
     x = Axis("epochs done", 0, max(1, epochs), whole=True)
     return to_markup(chart([line], x, Axis("learning rate", 0.0)))

@@ -77,8 +77,11 @@ def _times_rate() -> optax.GradientTransformationExtraArgs:
     return optax.GradientTransformationExtraArgs(init, update)
 
 
+@functools.lru_cache(8)
 def make_schedule(name: str, learning_rate: float, warmup_steps: int, steps: int) -> optax.Schedule:
     """Make the learning rate of each step, which rises linearly from 0 during the warm-up.
+
+    Equal arguments return the same function, so that jax.jit compiles it only once.
 
     Args:
       name: "adamw": cosine decay to 0 after the warm-up. "adam": constant after the warm-up.

@@ -6,6 +6,7 @@ jax2onnx initialise a backend; `export` imports them itself.
 
 import gc
 import importlib
+import sys
 
 _MODULES = [
     *("flax.linen", "optax", "orbax.checkpoint", "pandas", "pyarrow.dataset", "pyarrow.parquet"),
@@ -20,6 +21,7 @@ _MODULES = [
     *(f"tests.faults.{name}" for name in ("pairs", "reported", "server")),  # of the campaign
 ]
 
+sys.argv[:] = ["main.py"]  # the name of the program in messages, for modules that note it now
 for _name in _MODULES:
     importlib.import_module(_name)
 gc.collect()

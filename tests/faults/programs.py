@@ -17,7 +17,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -67,6 +67,14 @@ class Program(NamedTuple):
 def prepare(cache: Path) -> None:
     """Set the environment of all commands, with a cache of compiled programs; ready the server."""
     os.environ.update(ENVIRONMENT | _READS_CACHE, JAX_COMPILATION_CACHE_DIR=str(cache))
+    preload()
+
+
+def preload() -> None:
+    """Let the server import the modules of commands when it starts, with the first fork.
+
+    It reads the variables of JAX then; those that XLA reads may differ between forks.
+    """
     _forks.set_forkserver_preload(["tests.faults.preloaded"])
 
 
@@ -102,25 +110,38 @@ def start(*words: str, workdir: Path, prefix: str = "", **options) -> Program:
 
 def fork(*words: str, workdir: Path) -> Program:
     """Start a verb in a process that is forked from the server."""
-    folder = _folder()
-    argv = command(*words, workdir=workdir)
-    process = _forks.Process(target=_run, args=(argv, folder, dict(os.environ)))
+    return fork_script(command(*words, workdir=workdir), os.environ)
+
+
+def fork_script(
+    argv: Sequence[str], environment: Mapping[str, str], folder: Path = ROOT
+) -> Program:
+    """Start a script in a process that is forked from the server.
+
+    Args:
+      argv: Path of the script, and its arguments.
+      environment: Its environment.
+      folder: Its working directory.
+    """
+    outputs = _folder()
+    process = _forks.Process(target=_run, args=(list(argv), outputs, dict(environment), folder))
     process.start()
 
     def wait(seconds: float) -> int | None:
         process.join(seconds)
         return process.exitcode
 
-    return Program(process.pid, wait, folder / "out", folder / "err")
+    return Program(process.pid, wait, outputs / "out", outputs / "err")
 
 
-def _run(argv: list[str], folder: Path, environment: Mapping[str, str]) -> None:
-    """Run main.py in this process."""
+def _run(argv: list[str], outputs: Path, environment: Mapping[str, str], folder: Path) -> None:
+    """Run a script in this process."""
     os.environ.update(environment)
-    os.chdir(ROOT)
+    os.chdir(folder)
     sys.argv = argv
+    sys.path.insert(0, str(Path(argv[0]).resolve().parent))
     for descriptor, name, mode in ((0, os.devnull, "rb"), (1, "out", "wb"), (2, "err", "wb")):
-        with open(folder / name, mode) as file:
+        with open(outputs / name, mode) as file:
             os.dup2(file.fileno(), descriptor)
     try:
         runpy.run_path(argv[0], run_name="__main__")
