@@ -163,9 +163,10 @@ def train_rate(plan: Plan, backbone: str, size: int, count: int) -> dict:
         jax.block_until_ready(losses)
 
     began = time.perf_counter()
-    if hasattr(train_steps, "lower"):  # on a CPU a step is three programs
-        train_steps = train_steps.lower(state, chips, block).compile()
-        program_bytes = train_steps.memory_analysis().temp_size_in_bytes
+    if hasattr(train_steps.program, "lower"):  # on a CPU a step is three programs
+        arguments = train_steps.arguments(state, chips, block)
+        train_steps = train_steps._replace(program=train_steps.program.lower(*arguments).compile())
+        program_bytes = train_steps.program.memory_analysis().temp_size_in_bytes
     call()
     first, seconds = time.perf_counter() - began, _durations(call, plan.seconds)
     each = statistics.median(seconds)
@@ -266,8 +267,9 @@ def _step_flops(plan: Plan, backbone: str, size: int, state, chips) -> float:
     shapes = jax.tree.map(
         lambda values: jax.ShapeDtypeStruct(values.shape, values.dtype), (state, chips, block)
     )
-    train_steps = jax.jit(_steps(plan, backbone, size, mesh))
-    return float(train_steps.lower(*shapes).cost_analysis()["flops"])
+    train_steps = _steps(plan, backbone, size, mesh)
+    step = jax.jit(lambda *arguments: train_steps(*arguments))
+    return float(step.lower(*shapes).cost_analysis()["flops"])
 
 
 def _durations(call: Callable, min_seconds: float, min_calls: int = 3) -> list[float]:

@@ -13,6 +13,7 @@ device, so a resumed training continues exactly as an uninterrupted one would.
 
 import functools
 from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 import flax.linen as nn
 import jax
@@ -25,6 +26,22 @@ from dimjax.training.inputs import network_input
 from dimjax.training.losses import assign, detection_loss
 from dimjax.training.step_programs import PROGRAMS, compiled_steps
 from dimjax.training.train_state import Optimizer, TrainState
+
+
+class TrainSteps(NamedTuple):
+    """The compiled steps of a training: (state, chips, index [S, B]) -> (state, recorded)."""
+
+    program: Callable  # from dimjax.training.step_programs.compiled_steps
+    rates: Callable  # (step, S) -> learning rates [S]
+    key: jax.Array
+
+    def __call__(self, state: TrainState, chips: Chips, index: jax.Array):
+        """Take S steps; see make_train_steps."""
+        return self.program(*self.arguments(state, chips, index))
+
+    def arguments(self, state: TrainState, chips: Chips, index: jax.Array) -> tuple:
+        """Return the arguments of the program."""
+        return state, chips, index, self.rates(state.step, len(index)), self.key
 
 
 def make_train_steps(
@@ -40,7 +57,7 @@ def make_train_steps(
     noise: float,
     match_px: float,
     key: jax.Array,
-) -> Callable:
+) -> TrainSteps:
     """Compile S steps into one call.
 
     Args:
@@ -61,7 +78,7 @@ def make_train_steps(
       and of label_outputs [S, B, M, 5] and unmatched_peak [S, B, 3], see
       dimjax.training.label_outputs. `state` is donated; do not use it after the call.
     """
-    steps = compiled_steps(
+    program = compiled_steps(
         model,
         optimizer.rule,
         mesh,
@@ -75,10 +92,7 @@ def make_train_steps(
     def rates(step: jax.Array, count: int) -> jax.Array:
         return jax.vmap(optimizer.rate)(step + jnp.arange(count))
 
-    def train_steps(state: TrainState, chips: Chips, index: jax.Array):
-        return steps(state, chips, index, rates(state.step, len(index)), key)
-
-    return train_steps
+    return TrainSteps(program, rates, key)
 
 
 @functools.lru_cache(PROGRAMS)
