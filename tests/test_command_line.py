@@ -61,6 +61,29 @@ def test_a_user_without_a_home_has_no_cache_but_a_named_one(monkeypatch, caches,
     assert verbs.cache_folder() == folder
 
 
+def test_compiled_programs_are_cached_for_the_next_start(tmp_path):
+    """Before a configuration or a stage imports JAX, which reads the folder then."""
+    words = ["--config=configs/demo.py", "--config.data.folder=/nowhere", f"--workdir={tmp_path}/r"]
+    program = f"""if True:
+        import sys
+        from dimjax.commands import verbs
+        from dimjax.errors import InputError
+        sys.argv = ["dimjax", *{words}]
+        try:
+            verbs.main()
+        except InputError as error:
+            assert "/nowhere" in str(error), error
+        import jax
+        print(jax.config.jax_compilation_cache_dir)
+    """
+    environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path)}
+    environment.pop("JAX_COMPILATION_CACHE_DIR", None)
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, env=environment, capture_output=True, text=True
+    )
+    assert done.stdout.split()[-1:] == [str(tmp_path / "dimjax" / "xla")], done.stderr
+
+
 def test_a_folder_without_a_flag_is_an_input(tmp_path):
     text, _ = run("check", tmp_path, status=2)
     assert text.endswith(f"found check {tmp_path}. Give --input={tmp_path}.\n")

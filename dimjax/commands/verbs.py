@@ -22,6 +22,7 @@ from dimjax.stages import STAGES
 
 def main() -> int | None:
     """Run a verb and return its exit status."""
+    _cache_compiled_programs()
     argv = given.parse(sys.argv)
     logging.set_verbosity(logging.ERROR)  # JAX and TFDS warn about intended behaviour
     if len(argv) > 2:
@@ -111,7 +112,6 @@ def _implant() -> None:
 def _score() -> None:
     from dimjax.commands import score
 
-    _cache_compiled_programs()
     score.run(given.WORKDIR.value, given.SPLIT.value, given.ROUND.value, given.EPOCH.value)
 
 
@@ -119,7 +119,6 @@ def _evaluate_folder() -> None:
     from dimjax.commands import measure, recognise
     from dimjax.runs.workdir import read_config
 
-    _cache_compiled_programs()
     own = read_config(given.WORKDIR.value)
     config = given.CONFIG.value or own
     measure.check_keys(config, given.WORKDIR.value)
@@ -133,7 +132,6 @@ def _evaluate_folder() -> None:
 def _export() -> None:
     from dimjax.commands import export
 
-    _cache_compiled_programs()
     export.run(given.WORKDIR.value, given.OUTPUT.value, given.ROUND.value, given.EPOCH.value)
 
 
@@ -159,7 +157,6 @@ def _read_items() -> None:
 def _detect() -> None:
     from dimjax.commands import detect
 
-    _cache_compiled_programs()
     options = given.RUNTIME.value, given.FORM.value, given.ROUND.value, given.EPOCH.value
     detect.run(given.WORKDIR.value, *_outputs(), *options)
 
@@ -168,7 +165,6 @@ def _detect_live() -> None:
     from dimjax.commands import live
     from dimjax.runs.run import load
 
-    _cache_compiled_programs()
     trained = load(given.WORKDIR.value, given.ROUND.value, given.EPOCH.value, given.RUNTIME.value)
     live.run(trained, given.INPUT.value)
 
@@ -176,7 +172,6 @@ def _detect_live() -> None:
 def _detect_untrained() -> None:
     from dimjax.commands import detect
 
-    _cache_compiled_programs()
     detect.run_untrained(*_outputs(), given.FALSE_ALARMS.value, given.FORM.value)
 
 
@@ -241,7 +236,6 @@ def _rounds(last: str) -> int:
     from dimjax.commands.bundled import make_builder
     from dimjax.stages import rounds
 
-    _cache_compiled_programs()
     waits = rounds.run(_config(), given.WORKDIR.value, make_builder, last)
     return program.WAITING if waits else program.DONE
 
@@ -278,7 +272,10 @@ def _config():
 
 
 def _cache_compiled_programs() -> None:
-    """Let JAX, once a verb imports it, cache compiled programs, unless it has a folder for them."""
+    """Let JAX cache compiled programs for the next start, unless it has a folder for them.
+
+    JAX reads the variable when it is imported, which a configuration may do already.
+    """
     folder = cache_folder()
     if folder:
         os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", folder)

@@ -40,7 +40,7 @@ class Run:
     Attributes:
       context: Configuration, paths, data folder and labels of the round.
       detector: Detector of the checkpoint.
-      epoch: Epoch of the checkpoint, from 1 as in the log; None if there is none.
+      epoch: Epoch of the checkpoint, from 1 as in the log.
     """
 
     def __init__(
@@ -63,8 +63,8 @@ class Run:
             for rule in (INTEGER, at_least(1)):
                 check_fields("{}", {"epoch": epoch}, {"epoch": rule})
         self._folder, step = self.context.checkpoint(None if epoch is None else epoch - 1)
-        self.epoch = None if step is None else step + 1
-        detector = restore_detector(self._folder, step)
+        detector = restore_detector(self._folder, step)  # raises if there is no checkpoint
+        self.epoch = step + 1
         if runtime == "onnx":
             from dimjax.export.detector_files import with_onnx_runtime  # needs the extra export
 
