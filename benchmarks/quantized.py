@@ -9,7 +9,6 @@ run. ONNX Runtime has no float16 convolution for x86, so that one shows the accu
 is the rate of `detect --runtime=onnx`, from stored frames to detections. Writes quantized.json.
 """
 
-import json
 import statistics
 import tempfile
 import time
@@ -30,7 +29,7 @@ from dimjax.detection.grid import Detections
 from dimjax.detection.inference import detect_in_sequence
 from dimjax.evaluation.figures import at_threshold, outcome_of, sweep
 from dimjax.evaluation.recall import recall_at
-from dimjax.export.detector_files import with_onnx_runtime
+from dimjax.export.detector_files import computed_by, with_onnx_runtime
 from dimjax.export.onnx_runtime import open_onnx
 from dimjax.progress import bar
 
@@ -66,7 +65,7 @@ def main(_) -> None:
             values = " | ".join(f"{row[column]:.4g}" for column in columns)
             print(f"| {Path(path).name} | {name} | {values} |")
     record = {**describe("dimjax", "jax", "onnxruntime", "onnx", "numpy"), "results": results}
-    write_record(Path(_OUT.value) / "quantized.json", json.loads(json.dumps(record)))
+    write_record(Path(_OUT.value) / "quantized.json", record)
 
 
 def measure(path: str) -> dict[str, dict[str, float]]:
@@ -78,7 +77,10 @@ def measure(path: str) -> dict[str, dict[str, float]]:
         calls = _calls(run, detector)
         files = {"float32": plain, "float16": to_float16(plain), "int8": to_int8(plain, calls)}
         return {
-            name: {"kB": file.stat().st_size / 1e3, **_figures(run, _with_file(detector, file))}
+            name: {
+                "kB": file.stat().st_size / 1e3,
+                **_figures(run, computed_by(open_onnx(file), detector)),
+            }
             for name, file in files.items()
         }
 
@@ -156,15 +158,6 @@ def _calls(run, detector: Detector) -> list[dict]:
         for t in np.linspace(0, len(sequence) - 1, count).astype(int):
             detect_in_sequence(detector._replace(detect=detect), sequence, [t])
     return calls
-
-
-def _with_file(detector: Detector, file: Path) -> Detector:
-    exported = open_onnx(file)
-
-    def detect(variables, frames, scale, evidence=None) -> Detections:
-        return exported.detect(frames, scale, *([] if evidence is None else [evidence]))
-
-    return detector._replace(detect=detect)
 
 
 def _figures(run, detector: Detector) -> dict[str, float]:

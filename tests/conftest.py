@@ -1,3 +1,4 @@
+import functools
 import importlib
 import os
 import shutil
@@ -93,3 +94,15 @@ def tiny_run(tmp_path_factory):
     workdir = tmp_path_factory.mktemp("tiny_run")
     rounds.run(config, str(workdir), make_builder)
     return workdir
+
+
+@functools.cache  # a folder keeps its labels and shapes
+def real_folder(name):
+    """Open a real data set, named as its preset; skip the test if it is not there."""
+    from dimjax.data.folders import open_folder
+    from dimjax.data.presets import PRESETS
+
+    root = Path(os.environ.get("DIMJAX_DATA") or Path(__file__).parents[2] / "shared" / "data")
+    if not (root / name).is_dir():
+        pytest.skip(f"no real data at {root / name}: set DIMJAX_DATA to their folder")
+    return open_folder(root / name, PRESETS[name])

@@ -1,10 +1,7 @@
-import functools
-import os
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import real_folder
 
 from dimjax.data.folders import open_folder
 from dimjax.data.labels import COLUMNS, TRUTH_COLUMNS, write_table
@@ -260,14 +257,6 @@ def test_an_invalid_layout_is_refused_by_open_folder(data):
         open_folder(data, Layout(label_format="mat"))
 
 
-@functools.cache  # a folder keeps its labels and shapes
-def real(name):
-    root = Path(os.environ.get("DIMJAX_DATA") or Path(__file__).parents[2] / "shared" / "data")
-    if not (root / name).is_dir():
-        pytest.skip(f"no real data at {root / name}: set DIMJAX_DATA to their folder")
-    return open_folder(root / name, PRESETS[name])
-
-
 def brightness(folder, sequence, frame, x, y):
     """Difference of the pixel at x, y to the median of the 9x9 pixels around it, grey levels."""
     pixels = folder.sequence(sequence).frame(frame).astype(float)
@@ -277,7 +266,7 @@ def brightness(folder, sequence, frame, x, y):
 
 
 def test_drone_ir():
-    folder = real("drone-ir")
+    folder = real_folder("drone-ir")
     assert len(folder.names) == 113
     assert sum(length for length, _, _ in folder.shapes.values()) == 35325
     assert {shape[1:] for shape in folder.shapes.values()} == {(256, 320)}
@@ -293,7 +282,7 @@ def test_drone_ir():
 
 
 def test_drone_ir_labels_lie_on_the_peak():
-    folder = real("drone-ir")
+    folder = real_folder("drone-ir")
     sequence = folder.sequence("IR_AIRPLANE_022")
     distances = []
     for label in folder.labels.query("sequence == 'IR_AIRPLANE_022'")[::20].itertuples():
@@ -307,7 +296,7 @@ def test_drone_ir_labels_lie_on_the_peak():
 
 @pytest.mark.parametrize("name", ["easy1", "easy2", "easy3", "sequence1", "sequence4", "sequence8"])
 def test_cloud_seqs_centroids_need_their_origin(name):
-    folder = real("cloud-seqs")
+    folder = real_folder("cloud-seqs")
     assert len(folder.names) == 11 and sum(s[0] for s in folder.shapes.values()) == 920
     labels = folder.labels
     assert len(labels) == 920
@@ -321,7 +310,7 @@ def test_cloud_seqs_centroids_need_their_origin(name):
 
 
 def test_sky_seqs():
-    folder = real("sky-seqs")
+    folder = real_folder("sky-seqs")
     assert folder.shapes == {"seq1_101-200": (100, 512, 640), "seq3_102-200": (99, 512, 640)}
     assert len(folder.labels) == 199
     labels = folder.labels[::9].itertuples()

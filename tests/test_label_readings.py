@@ -1,17 +1,13 @@
 """Each wrong reading of a simulated sky's labels is named, and the right one raises no doubt."""
 
-import os
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import real_folder
 
-from dimjax.data.folders import open_folder
 from dimjax.data.label_evidence import COLUMNS, measure_sequence
 from dimjax.data.label_readings import better_readings, late_labels, offset, unclear
 from dimjax.data.layouts import DIMJAX, Layout
-from dimjax.data.presets import PRESETS
 from dimjax.data.sequences import as_sequence
 from dimjax.sky import SkyConfig, simulate
 
@@ -262,10 +258,7 @@ FAST_CLIPS = [
 @pytest.fixture(scope="module", params=["cloud-seqs", "sky-seqs", "drone-ir"])
 def real(request):
     """A preset, and the sequences and labels of a real set, whose objects move."""
-    root = Path(os.environ.get("DIMJAX_DATA") or Path(__file__).parents[2] / "shared" / "data")
-    if not (root / request.param).is_dir():
-        pytest.skip(f"no real data at {root / request.param}: set DIMJAX_DATA to their folder")
-    folder = open_folder(root / request.param, PRESETS[request.param])
+    folder = real_folder(request.param)
     names = FAST_CLIPS if request.param == "drone-ir" else folder.names
     return folder.layout, {name: folder.sequence(name) for name in names}, folder.labels
 

@@ -147,9 +147,9 @@ def with_onnx_runtime(detector: Detector, path: Path) -> Detector:
     with contextlib.suppress(InputError):
         exported = open_onnx(path) if _is_intact(path) else None
         if exported and exported.metadata == metadata(detector) and "window" not in exported.inputs:
-            return _computed_by(exported, detector)
+            return computed_by(exported, detector)
     export_onnx(detector, path)
-    return _computed_by(open_onnx(path), detector)
+    return computed_by(open_onnx(path), detector)
 
 
 def metadata(detector: Detector) -> dict:
@@ -164,7 +164,9 @@ def metadata(detector: Detector) -> dict:
     }
 
 
-def _computed_by(exported: OnnxDetector, detector: Detector) -> Detector:
+def computed_by(exported: OnnxDetector, detector: Detector) -> Detector:
+    """Return a detector whose detections an exported file, without `window`, computes."""
+
     def detect(variables, frames, scale, evidence=None) -> Detections:
         return exported.detect(frames, scale, *([] if evidence is None else [evidence]))
 
