@@ -177,6 +177,9 @@ def test_hidden_files_are_ignored(tmp_path):
 def test_an_empty_folder_is_refused(tmp_path):
     with pytest.raises(InputError, match="must have frames; found an empty folder"):
         open_sequence(tmp_path)
+    (tmp_path / "notes.txt").write_text("no frames")
+    with pytest.raises(InputError, match="must have frames; found only documents or hidden files"):
+        open_sequence(tmp_path)
 
 
 def test_a_tiff_stack_among_images_is_refused(tmp_path):

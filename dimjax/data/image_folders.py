@@ -58,7 +58,8 @@ def list_images(path: Path) -> list[Path]:
     """
     entries = _entries(path)
     if not entries:
-        raise InputError(path, "a sequence must have frames", "an empty folder", "Fill it.")
+        found = "only documents or hidden files" if any(path.iterdir()) else "an empty folder"
+        raise InputError(path, "a sequence must have frames", found, "Put its frames there.")
     for entry in entries:
         if not entry.is_dir():
             check_regular(entry)
