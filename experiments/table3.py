@@ -101,6 +101,7 @@ def config_of(size: Size, seed: int):
     config.chips.chip_px = size.chip_px
     if size.chip_px < 64:  # a small chip has little room for background beside its target
         config.chips.backgrounds_per_label = 1.0
+    config.model.input = "difference+evidence"
     config.model.width = size.width
     config.loss.location_weight = 10.0
     config.training.epochs = size.epochs
