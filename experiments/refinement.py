@@ -11,7 +11,8 @@ labels and on the right ones, show how much F1 the errors cost. The ranking is c
 errors of the annotator. The runs lie in DIR/refinement.work, where finished parts are not repeated.
 Writes refinement.json, refinement.md and a picture of each data set into DIR; earlier results on
 other data are kept in them. With --data: clips of drone-ir, whose training labels get such errors.
-With --folds=K: K more trainings, each without the labels that it judges (out_of_fold.py).
+With --folds=K: K more trainings, each without the labels that it judges (out_of_fold.py). With
+--noeffect: the first training and its review only, which take a third of the time.
 
 The measures were chosen on seeds 100 and 101.
 """
@@ -38,8 +39,9 @@ from dimjax.atomic_files import write_text
 from dimjax.commands.bundled import make_builder
 from dimjax.data.folders import open_folder
 from dimjax.data.presets import PRESETS
+from dimjax.runs.context import RoundContext
 from dimjax.runs.workdir import Paths
-from dimjax.stages import rounds
+from dimjax.stages import decide, rounds
 
 _SIZE = flags.DEFINE_enum("size", "cpu", ["toy", "cpu", "paper"], "Size of the simulation.")
 _SEEDS = flags.DEFINE_list("seeds", ["0", "1", "2"], "Seeds of the sky, errors and training.")
@@ -47,6 +49,7 @@ _CHIPS = flags.DEFINE_list("chips", ["32"], "Sizes of the chips, pixels.")
 _DATA = flags.DEFINE_string("data", None, "Folder drone-ir: its clips instead of a sky.")
 _FOLDS = flags.DEFINE_integer("folds", 0, "Networks for a ranking out of fold; 0: none.")
 _WRONG = flags.DEFINE_float("wrong", 0.05, "Share of the labels that are wrong.")
+_EFFECT = flags.DEFINE_bool("effect", True, "Train on the corrected, wrong and right labels too.")
 _OUT = flags.DEFINE_string("out", None, "Folder for the results.", required=True)
 
 SIZES = {  # sequences (train, val, test), frames, height, width, epochs, width of the network
@@ -105,39 +108,60 @@ def clip_configs(data: Path, size: str, seed: int, chip_px: int, wrong: float, w
     return {name: _with_review(config, wrong) for name, config in configs.items()}
 
 
-def measure(make_configs: Callable[[Path], dict], folds: int, work: Path) -> dict:
+def measure(make_configs: Callable[[Path], dict], folds: int, with_effect: bool, work: Path) -> dict:
     """Compute all figures of one seed; its runs are kept.
 
     Args:
       make_configs: Folder of the runs -> configurations refined, noisy and clean.
       folds: Number of networks of a ranking out of fold; 0 for none.
+      with_effect: Whether to measure the effect of the corrections.
       work: Folder of the runs.
     """
-    done = work / "figures.json"
-    if not done.exists():
-        configs = make_configs(work)
-        rounds.run(configs["refined"], str(work / "refined"), make_builder)
-        for name in ("noisy", "clean"):
-            configs[name].rounds.count = 1
-            rounds.run(configs[name], str(work / name), make_builder, last="evaluate")
-        figures = refinement_ranking.ranking(refinement_ranking.open_round(work / "refined"))
-        write_text(done, as_json({**figures, **effect(work)}))
-    figures = json.loads(done.read_text())
+    configs = make_configs(work)
+    figures = _once(work / "ranking.json", lambda: _ranking(configs["refined"], work / "refined"))
+    if with_effect:
+        figures |= _once(work / "effect.json", lambda: _effect(configs, work))
     if not folds:
         return figures
     others = measure_folds(folds, work)
     return refinement_ranking.with_score(figures, others, suspect_scores.OUT_OF_FOLD)
 
 
+def _once(path: Path, compute: Callable[[], dict]) -> dict:
+    """Read figures, which are computed and written if the file is not there."""
+    if not path.exists():
+        write_text(path, as_json(compute()))
+    return json.loads(path.read_text())
+
+
+def _ranking(config, workdir: Path) -> dict:
+    """Train on the wrong labels, rank and review them; return the figures of the ranking."""
+    paths = Paths(workdir)
+    if not paths.reviewed.exists():
+        rounds.run(config, str(workdir), make_builder, last="report")
+        decide.run(RoundContext(config, paths))
+    return refinement_ranking.ranking(refinement_ranking.open_round(workdir))
+
+
+def _effect(configs: dict, work: Path) -> dict:
+    """Train on the corrected, wrong and right labels; return the figures of the effect."""
+    rounds.run(configs["refined"], str(work / "refined"), make_builder)
+    for name in ("noisy", "clean"):
+        configs[name].rounds.count = 1
+        rounds.run(configs[name], str(work / name), make_builder, last="evaluate")
+    return effect(work)
+
+
 def measure_folds(folds: int, work: Path) -> dict:
     """Compute the figures of a ranking in which no network judges its own training data."""
     folder = work / f"folds-{folds}"
-    done = folder / "figures.json"
-    if not done.exists():
+
+    def compute() -> dict:
         reviewed = refinement_ranking.open_round(work / "refined")
         record = out_of_fold.write(reviewed, folds, folder, make_builder)
-        write_text(done, as_json(refinement_ranking.ranking_by(reviewed, record)))
-    return json.loads(done.read_text())
+        return refinement_ranking.ranking_by(reviewed, record)
+
+    return _once(folder / "figures.json", compute)
 
 
 def effect(work: Path) -> dict:
@@ -175,6 +199,7 @@ def main(_) -> None:
             str(seed): measure(
                 functools.partial(configs, size, seed, chip_px, wrong),
                 _FOLDS.value,
+                _EFFECT.value,
                 out / "refinement.work" / f"{prefix}{size}-{chip_px}-{seed}",
             )
             for seed in map(int, _SEEDS.value)

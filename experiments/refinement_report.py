@@ -126,19 +126,25 @@ def _with_interval(text: str, limits: list[float]) -> str:
 
 
 def _effect_lines(summary: dict) -> list[list[str]]:
+    return [
+        ["review and its effect", "value"],
+        *(_detector_lines(summary) if "f1" in summary else []),
+        ["labels", number(summary["labels"], 0)],
+        ["errors", number(summary["errors"], 0)],
+        ["share of labels queued for review", number(summary["shown_share"])],
+        ["labels per review item", number(summary["labels_per_item"], 2)],
+    ]
+
+
+def _detector_lines(summary: dict) -> list[list[str]]:
     f1, limits = summary["f1"], summary["intervals"]["f1"]
     lost = f1["clean"] - f1["noisy"]
     recovered = (f1["fixed"] - f1["noisy"]) / lost if lost > 0 else math.nan
     names = ("noisy", "fixed", "clean")
     return [
-        ["effect", "value"],
         *[[f"F1, labels {key}", _with_interval(number(f1[key]), limits[key])] for key in names],
         ["share of the lost F1 that is recovered", number(recovered, 2)],
         ["fall of the mean loss", number(summary["mean_loss_drop"])],
-        ["labels", number(summary["labels"], 0)],
-        ["errors", number(summary["errors"], 0)],
-        ["share of labels queued for review", number(summary["shown_share"])],
-        ["labels per review item", number(summary["labels_per_item"], 2)],
     ]
 
 

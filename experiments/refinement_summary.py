@@ -32,10 +32,9 @@ def summarise(seeds: list[Figures]) -> dict:
         name: _limits([seed[name] for seed in seeds], [seed["intervals"][name] for seed in seeds])
         for name in seeds[0]["intervals"]
     }
+    f1_values = means.get("f1", {}).keys()
     limits["f1"] = {
-        key: [f1["low"], f1["high"]]
-        for key in seeds[0]["f1"]
-        for f1 in [interval(_without_none([seed["f1"][key] for seed in seeds]))]
+        key: _variation([seed["f1"][key] for seed in seeds if "f1" in seed]) for key in f1_values
     }
     return {**means, "intervals": limits}
 
@@ -64,6 +63,11 @@ def _limits(values: list, limits: list):
     if not complete:
         return [math.nan, math.nan]
     return interval_of_mean([values[k] for k in complete], [limits[k] for k in complete])
+
+
+def _variation(values: list) -> list[float]:
+    mean = interval(_without_none(values))
+    return [mean["low"], mean["high"]]
 
 
 def _without_none(values: list) -> list[float]:
