@@ -138,7 +138,7 @@ def _ranking(config, workdir: Path) -> dict:
     """Train on the wrong labels, rank and review them; return the figures of the ranking."""
     paths = Paths(workdir)
     if not paths.reviewed.exists():
-        rounds.run(config, str(workdir), make_builder, last="report")
+        rounds.run(config, str(workdir), make_builder, last="mine")
         decide.run(RoundContext(config, paths))
     return refinement_ranking.ranking(refinement_ranking.open_round(workdir))
 
