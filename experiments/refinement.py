@@ -108,7 +108,9 @@ def clip_configs(data: Path, size: str, seed: int, chip_px: int, wrong: float, w
     return {name: _with_review(config, wrong) for name, config in configs.items()}
 
 
-def measure(make_configs: Callable[[Path], dict], folds: int, with_effect: bool, work: Path) -> dict:
+def measure(
+    make_configs: Callable[[Path], dict], folds: int, with_effect: bool, work: Path
+) -> dict:
     """Compute all figures of one seed; its runs are kept.
 
     Args:

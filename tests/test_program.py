@@ -113,6 +113,28 @@ time.sleep(30)
     assert run(body, tmp_path)[0] == 130 and time.monotonic() - started < 20
 
 
+# A function as if of JAX, which gets the signals and goes on for a while.
+NATIVE = """
+def work():
+    for _ in range({signals}):
+        signal.raise_signal(signal.SIGINT)
+    time.sleep(0.3)
+    print("left", flush=True)
+
+exec_globals = {{**globals(), "__name__": "jax._src.compiler"}}
+type(work)(work.__code__, exec_globals)()
+time.sleep(30)
+"""
+
+
+@pytest.mark.parametrize(("signals", "output"), [(1, "left\n"), (2, "")])
+def test_an_interrupt_waits_until_native_libraries_have_returned(tmp_path, signals, output):
+    started = time.monotonic()
+    status, printed, line = run(NATIVE.format(signals=signals), tmp_path)
+    assert (status, printed) == (130, output)  # a second one is urgent
+    assert line.startswith("interrupted in round 0") and time.monotonic() - started < 20
+
+
 def test_threads_do_not_hold_up_the_end_of_a_failed_program(tmp_path):
     started = time.monotonic()
     body = "threading.Thread(target=time.sleep, args=(30,)).start()\nraise OSError(28, 'full')"

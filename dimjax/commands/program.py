@@ -24,6 +24,7 @@ import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 from typing import NoReturn
 
 from dimjax.commands.failures import INTERRUPTED, explain
@@ -31,6 +32,9 @@ from dimjax.commands.failures import INTERRUPTED, explain
 DONE, WAITING = 0, 3
 
 _LOG = "error.log"
+# Their native code calls Python in places from where an exception ends the process.
+_NATIVE = {"flax", "jax", "jaxlib", "onnxruntime", "orbax", "tensorstore"}
+_RETRY_S, _LONGEST_S = 0.05, 10.0  # until they have returned, but not for longer
 _MAX_NOISE = 1000  # records of libraries that are kept
 
 
@@ -54,7 +58,7 @@ def run(main: Callable[[], int | None], log_folder: Callable[[], str | Path | No
     """
     noise = _Noise()
     noise.capture()
-    _on_signals(_interrupt)
+    _on_signals(_Interrupt())
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:  # e.g. a name that is not UTF-8, or a terminal of ASCII
             stream.reconfigure(errors="backslashreplace")
@@ -135,8 +139,29 @@ class _Noise(logging.Handler):
             self.records.append(text)
 
 
-def _interrupt(number: int, frame) -> None:
-    raise KeyboardInterrupt
+class _Interrupt:
+    """Handler of signals that raises KeyboardInterrupt, once libraries of native code returned."""
+
+    def __init__(self):
+        self._first: float | None = None  # time of the signal that waits
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        now = time.monotonic()
+        self._first = self._first or now
+        is_urgent = now > self._first and number != getattr(signal, "SIGALRM", None)
+        if is_urgent or now - self._first > _LONGEST_S or not _in_native(frame):
+            self._first = None
+            raise KeyboardInterrupt
+        signal.setitimer(signal.ITIMER_REAL, _RETRY_S)
+
+
+def _in_native(frame: FrameType | None) -> bool:
+    """Whether a frame was called by one of the libraries of native code, or is in one."""
+    while frame is not None:
+        if str(frame.f_globals.get("__name__")).partition(".")[0] in _NATIVE:
+            return hasattr(signal, "setitimer")  # which Windows lacks
+        frame = frame.f_back
+    return False
 
 
 def _on_signals(handler) -> None:
