@@ -17,8 +17,9 @@ os.environ.setdefault(
     "--xla_llvm_disable_expensive_passes=true",
 )
 
-# Programs are compiled once for all workers and the processes that they start: a worker inherits the
-# folder. JAX locks a folder with a limit, here one that is never reached, while it reads or writes.
+# Programs are compiled once for all workers and the processes that they start: a worker inherits
+# the folder. JAX locks a folder with a limit, here one that is never reached, while it reads or
+# writes.
 _is_worker = "PYTEST_XDIST_WORKER" in os.environ
 if not _is_worker:
     os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(prefix="dimjax-tests-")
