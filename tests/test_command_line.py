@@ -14,7 +14,7 @@ import pytest
 
 import dimjax
 from dimjax import errors, progress
-from dimjax.commands import bundled, verbs
+from dimjax.commands import bundled, compiled_programs
 from dimjax.progress import bar, counted, progress_text
 
 ROOT = Path(__file__).parent.parent
@@ -58,7 +58,7 @@ def test_a_user_without_a_home_has_no_cache_but_a_named_one(monkeypatch, caches,
     monkeypatch.delenv("HOME")
     monkeypatch.setattr(os, "getuid", lambda: 54321)  # in no list of users
     monkeypatch.setenv("XDG_CACHE_HOME", caches)
-    assert verbs.cache_folder() == folder
+    assert compiled_programs.cache_folder() == folder
 
 
 def test_compiled_programs_are_cached_for_the_next_start(tmp_path):
@@ -82,6 +82,41 @@ def test_compiled_programs_are_cached_for_the_next_start(tmp_path):
         [sys.executable, "-c", program], cwd=ROOT, env=environment, capture_output=True, text=True
     )
     assert done.stdout.split()[-1:] == [str(tmp_path / "dimjax" / "xla")], done.stderr
+
+
+REFUSED = {
+    "detect --untrained --input={empty}": "a sequence must have frames; found an empty folder",
+    "detect --input={empty}/a.mp4": "a sequence must exist",
+    "detect --workdir={run} --input={empty}": "a checkpoint of any epoch is needed",
+    "detect --workdir={run} --input=-": "a checkpoint of any epoch is needed",
+    "evaluate --workdir={run} --input={empty}": "images, videos or stacks of frames; found none",
+    "check --input={empty}": "must contain images, videos or stacks of frames; found none",
+    "check --workdir={run}": "sky: a data folder must exist; found no folder",
+    "implant --input={empty} --output={empty}/new": "must contain images, videos or stacks",
+    "score --workdir={run}": "a checkpoint of any epoch is needed; found no folder",
+    "export --workdir={run}": "a checkpoint of any epoch is needed; found no folder",
+    "export --labels=csv --workdir={empty}": "a run's directory holds config.json; found none",
+    "report --compare={run},{empty}": "a run's directory holds config.json; found none",
+    "train --workdir={empty}": "a run's directory holds config.json; found none",
+}
+
+
+@pytest.mark.parametrize(("words", "reason"), REFUSED.items())
+def test_a_wrong_folder_is_refused_before_jax_is_loaded(copied, words, reason):
+    (copied / "empty").mkdir()
+    words = [word.format(run=copied, empty=copied / "empty") for word in words.split()]
+    program = f"""if True:
+        import sys
+        from dimjax.commands import verbs
+        sys.argv = ["dimjax", *{words}]
+        try:
+            verbs.main()
+        except Exception as error:
+            print(error, sorted({{"jax", "tensorflow"}} & set(sys.modules)))
+    """
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert reason in done.stdout and done.stdout.endswith(" []\n"), done.stdout + done.stderr
 
 
 def test_a_folder_without_a_flag_is_an_input(tmp_path):

@@ -17,34 +17,35 @@ runs/demo/detect/flight3/source.json         the source; another source is refus
 import itertools
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from dimjax.atomic_files import atomic_write
 from dimjax.commands.results import Results, open_results
-from dimjax.data.folders import Folder, open_folder
+from dimjax.commands.sources import existing_source, open_source, source_name
+from dimjax.data.folders import Folder
 from dimjax.data.frame_notes import describe
 from dimjax.data.frame_survey import Survey
 from dimjax.data.image_folders import ARRAYS
 from dimjax.data.label_writing import as_labels, check_form, write_labels
-from dimjax.data.layouts import DIMJAX, Layout
+from dimjax.data.layouts import DIMJAX
 from dimjax.data.listing import locations
-from dimjax.data.patterns import FRAME, SEQUENCE, glob_of, match
-from dimjax.data.recognition import recognise
 from dimjax.data.scale import measure
-from dimjax.data.sequences import OPENERS, Sequence, open_sequence
+from dimjax.data.sequences import Sequence
 from dimjax.data.stack_files import fits_date, fits_pixels
 from dimjax.detection.repeated_frames import to_frames
-from dimjax.detection.untrained import check_threshold, detect_and_link
 from dimjax.drawing import overlay
 from dimjax.errors import InputError, doing
 from dimjax.progress import bar, counted, say
-from dimjax.runs.run import Run, load
+from dimjax.runs.context import layout_of, require_checkpoint
+from dimjax.runs.workdir import read_config
 from dimjax.tracks import Tracks
 
-_WHOLE = set(OPENERS) - {".tif", ".tiff", *ARRAYS}  # suffixes of files that are whole sequences
+if TYPE_CHECKING:  # it loads JAX
+    from dimjax.runs.run import Run
+
 _DECIMALS = 4
 _UNTRAINED_OUTPUT = Path("detections")
 
@@ -94,12 +95,15 @@ def run(
         results of another source, or the source itself; or some sequences could not be read, in
         which case all others are done.
     """
-    source = _given(source)
+    source = existing_source(source)
+    require_checkpoint(workdir, round, epoch)
+    layout = layout_of(read_config(workdir))
+    folder = open_source(source, layout)
+    from dimjax.runs.run import load  # loads JAX: a wrong run or source is refused before
+
     trained = load(workdir, round, epoch, runtime)
     say(f"detector: {trained.description}")
-    layout = trained.context.layout
-    folder = _folder(source, layout)
-    output = Path(output) if output else trained.paths.detect / _name(source, layout)
+    output = Path(output) if output else trained.paths.detect / source_name(source, layout)
     return _write_all(_trained_search(trained), source, folder, output, pictures, video, form)
 
 
@@ -129,9 +133,11 @@ def run_untrained(
         results of another source, or the source itself; or some sequences could not be searched, in
         which case all others are done.
     """
-    source = _given(source)
+    source = existing_source(source)
+    folder = open_source(source, DIMJAX)
+    from dimjax.detection.untrained import check_threshold, detect_and_link  # loads JAX
+
     check_threshold(max_false_alarms)
-    folder = _folder(source, DIMJAX)
 
     def search(sequence: Sequence) -> tuple[pd.DataFrame, Tracks]:
         found = detect_and_link(sequence, max_false_alarms, progress=_search_bar(sequence))
@@ -139,38 +145,11 @@ def run_untrained(
             say(f"{sequence.name}: nothing found; targets that hover may need a trained network")
         return found
 
-    output = Path(output) if output else _UNTRAINED_OUTPUT / _name(source, DIMJAX)
+    output = Path(output) if output else _UNTRAINED_OUTPUT / source_name(source, DIMJAX)
     return _write_all(search, source, folder, output, pictures, video, form)
 
 
-def _given(source: str | Path | None) -> Path:
-    if source is None:
-        remedy = "Give --input=PATH."
-        raise InputError("--input", "it must be a sequence or a data folder", "nothing", remedy)
-    if not Path(source).exists():
-        open_sequence(source)  # raises, before the time that it takes to load a run
-    return Path(source)
-
-
-def _folder(source: Path, layout: Layout) -> Folder:
-    """Open a data folder, the videos and stacks in a folder, or a single sequence as a folder."""
-    if source.is_dir() and any(source.glob(glob_of(layout.sequences))):
-        return open_folder(source, layout)
-    try:
-        open_sequence(source, reading=layout.reading)  # raises before anything is written
-    except InputError:
-        entries = list(source.iterdir()) if source.is_dir() else []
-        if any(entry.suffix.lower() in _WHOLE for entry in entries):
-            return open_folder(source, layout._replace(sequences="*"))
-        if any(entry.is_dir() for entry in entries):
-            found = recognise(source)
-            say(f"layout of {source}: {'; '.join(found.evidence)}")
-            return open_folder(source, found.layout)
-        raise
-    return Folder(source.parent, layout, {_name(source, layout): source})
-
-
-def _trained_search(trained: Run) -> Search:
+def _trained_search(trained: "Run") -> Search:
     def search(sequence: Sequence) -> tuple[pd.DataFrame, Tracks]:
         detections = trained.detect(sequence, accepted=False, progress=_search_bar(sequence))
         tracks = trained.tracks(sequence, detections)
@@ -226,16 +205,6 @@ def _search_all(search: Search, folder: Folder, into: Results, video: bool) -> d
                 raise
             say(f"skipped: {problem}")
     return results
-
-
-def _name(source: Path, layout: Layout) -> str:
-    """Name of a source: {sequence} of the layout if its path ends as the layout has it."""
-    pattern = layout.sequences
-    ending = "/".join(source.resolve().parts[-len(pattern.split("/")) :])
-    texts = match(pattern, ending) if SEQUENCE in pattern and FRAME not in pattern else None
-    if texts:
-        return texts["sequence"]
-    return source.resolve().name if source.is_dir() else source.stem
 
 
 def _detect_in(search: Search, sequence: Sequence, folder: Results, video: bool) -> _Outputs:

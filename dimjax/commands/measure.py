@@ -20,7 +20,7 @@ from dimjax.data.presets import AUTO
 from dimjax.data.splits import LABELLED_SPLITS
 from dimjax.errors import InputError
 from dimjax.progress import say
-from dimjax.runs.context import RoundContext
+from dimjax.runs.context import RoundContext, require_checkpoint
 from dimjax.runs.workdir import Paths, differing_keys
 
 _LOCK = "evaluate.lock"
@@ -54,6 +54,7 @@ def run(
       InputError: There is no such checkpoint, folder or split, the folder has no labels, or its
         files break a rule, or the output folder holds something else.
     """
+    require_checkpoint(workdir, round, epoch)
     context = RoundContext(config, Paths(workdir))
     context.labels = context.folder.labels  # not those of the run's ledger
     path = Path(config.data.folder)

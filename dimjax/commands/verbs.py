@@ -14,15 +14,15 @@ from typing import NamedTuple
 from absl import flags, logging
 
 from dimjax.atomic_files import check_folder
+from dimjax.commands import compiled_programs, early_checks, program
 from dimjax.commands import flag_values as given
-from dimjax.commands import program
 from dimjax.errors import UsageError, doing
 from dimjax.stages import STAGES
 
 
 def main() -> int | None:
     """Run a verb and return its exit status."""
-    _cache_compiled_programs()
+    compiled_programs.cache()
     argv = given.parse(sys.argv)
     logging.set_verbosity(logging.ERROR)  # JAX and TFDS warn about intended behaviour
     if len(argv) > 2:
@@ -73,17 +73,22 @@ def _review() -> None:
 
 
 def _check() -> int:
-    from dimjax.commands import check
     from dimjax.runs.workdir import Paths
 
-    return 1 if check.run(_config(), Paths(given.WORKDIR.value)) else program.DONE
+    config, paths = _config(), Paths(given.WORKDIR.value)
+    early_checks.require_data(config, paths.sky)
+    from dimjax.commands import check
+
+    return 1 if check.run(config, paths) else program.DONE
 
 
 def _check_folder() -> int:
-    from configs import default
-    from dimjax.commands import check, recognise
+    from dimjax.commands import recognise
 
     found = recognise.describe(given.INPUT.value)
+    from configs import default  # loads JAX: a wrong folder is refused before
+    from dimjax.commands import check
+
     config = default.get_config()
     config.data.folder, config.chips.chip_px = given.INPUT.value, config.model.output_stride
     with config.ignore_type():
@@ -93,6 +98,8 @@ def _check_folder() -> int:
 
 
 def _implant() -> None:
+    if given.INPUT.present:
+        early_checks.require_files(given.INPUT.value)
     from configs import default
     from dimjax.commands import implant, recognise
     from dimjax.data.presets import AUTO
@@ -110,9 +117,11 @@ def _implant() -> None:
 
 
 def _score() -> None:
+    early_checks.require_checkpoint(*_checkpoint())
     from dimjax.commands import score
 
-    score.run(given.WORKDIR.value, given.SPLIT.value, given.ROUND.value, given.EPOCH.value)
+    workdir, *checkpoint = _checkpoint()
+    score.run(workdir, given.SPLIT.value, *checkpoint)
 
 
 def _evaluate_folder() -> None:
@@ -130,12 +139,14 @@ def _evaluate_folder() -> None:
 
 
 def _export() -> None:
+    early_checks.require_checkpoint(*_checkpoint())
     from dimjax.commands import export
 
     export.run(given.WORKDIR.value, given.OUTPUT.value, given.ROUND.value, given.EPOCH.value)
 
 
 def _export_labels() -> None:
+    early_checks.require_run(given.WORKDIR.value)
     from dimjax.commands import export
 
     export.run_labels(given.WORKDIR.value, given.LABELS.value, given.OUTPUT.value)
@@ -162,10 +173,11 @@ def _detect() -> None:
 
 
 def _detect_live() -> None:
+    early_checks.require_checkpoint(*_checkpoint())
     from dimjax.commands import live
     from dimjax.runs.run import load
 
-    trained = load(given.WORKDIR.value, given.ROUND.value, given.EPOCH.value, given.RUNTIME.value)
+    trained = load(*_checkpoint(), given.RUNTIME.value)
     live.run(trained, given.INPUT.value)
 
 
@@ -176,13 +188,20 @@ def _detect_untrained() -> None:
 
 
 def _compare() -> None:
-    from dimjax.report import compare
-
     runs = given.COMPARE.value
     if len(runs) != 2:
         rule, remedy = "it must name two runs", "Give --compare=runs/a,runs/b."
         raise UsageError("--compare", rule, ",".join(runs), remedy)
+    for run in runs:
+        early_checks.require_run(run)
+    from dimjax.report import compare
+
     compare(*runs, given.OUTPUT.value)
+
+
+def _checkpoint() -> tuple:
+    """The run, the round and the epoch of a checkpoint."""
+    return given.WORKDIR.value, given.ROUND.value, given.EPOCH.value
 
 
 def _outputs() -> tuple:
@@ -233,10 +252,13 @@ def _main_job(last: str) -> _Verb:
 
 
 def _rounds(last: str) -> int:
+    config = _config()
+    if not config.distributed.process_id:
+        early_checks.require_data(config)
     from dimjax.commands.bundled import make_builder
     from dimjax.stages import rounds
 
-    waits = rounds.run(_config(), given.WORKDIR.value, make_builder, last)
+    waits = rounds.run(config, given.WORKDIR.value, make_builder, last)
     return program.WAITING if waits else program.DONE
 
 
@@ -269,19 +291,3 @@ def _config():
 
         recognise.apply(config)
     return config
-
-
-def _cache_compiled_programs() -> None:
-    """Let JAX cache compiled programs for the next start, unless it has a folder for them.
-
-    JAX reads the variable when it is imported, which a configuration may do already.
-    """
-    folder = cache_folder()
-    if folder:
-        os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", folder)
-
-
-def cache_folder() -> str | None:
-    """Folder of compiled programs; None for a user without a home, as in some containers."""
-    caches = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    return os.path.join(caches, "dimjax", "xla") if os.path.isabs(caches) else None

@@ -16,7 +16,7 @@ _STILL_CORRELATION = 0.5  # of neighbouring images; below it they are no frames 
 
 def are_stills(images: list[Path]) -> bool:
     """Whether neighbouring images differ in size, or show different scenes."""
-    pixels = [_thumbnail(image) for image in images[:9]]
+    pixels = [it for it in map(_thumbnail, images[:9]) if it is not None]
     sizes = {size for _, size in pixels}
     if len(sizes) > 1:
         return True
@@ -29,11 +29,15 @@ def are_stills(images: list[Path]) -> bool:
     return bool(correlations) and float(np.median(correlations)) < _STILL_CORRELATION
 
 
-def _thumbnail(file: Path) -> tuple[np.ndarray, tuple[int, int]]:
-    with Image.open(file) as image:
-        size = image.size
-        grey = image.convert("F" if image.mode.startswith("I") else "L")
-        return np.asarray(grey.resize((32, 32)), dtype=float), size
+def _thumbnail(file: Path) -> tuple[np.ndarray, tuple[int, int]] | None:
+    """Small copy and size of an image; None if it is damaged, which is reported when it is read."""
+    try:
+        with Image.open(file) as image:
+            size = image.size
+            grey = image.convert("F" if image.mode.startswith("I") else "L")
+            return np.asarray(grey.resize((32, 32)), dtype=float), size
+    except OSError:
+        return None
 
 
 def are_masks(images: list[Path]) -> bool:

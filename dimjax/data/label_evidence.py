@@ -150,21 +150,21 @@ def _with_motion(labels: pd.DataFrame) -> pd.DataFrame:
     These are of the same track, or nearby. Both are needed: objects before a moving camera jump.
     """
     table = labels.sort_values("frame", kind="stable").reset_index(drop=True)
-    table[["vx", "vy", "ux", "uy"]] = np.nan
-    by_frame = {t: rows for t, rows in table.groupby("frame")}
-    for t, rows in by_frame.items():
-        following = by_frame.get(t + 1)
-        if following is None:
-            continue
-        shift = following[["x", "y"]].to_numpy()[None] - rows[["x", "y"]].to_numpy()[:, None]
+    points, tracks = table[["x", "y"]].to_numpy(dtype=float), table.track.to_numpy()
+    motion = np.full((len(table), 4), np.nan)
+    frames, starts = np.unique(table.frame.to_numpy(), return_index=True)
+    blocks = np.split(np.arange(len(table)), starts[1:]) if len(table) else []
+    neighbours = np.flatnonzero(np.diff(frames) == 1)
+    for rows, following in ((blocks[k], blocks[k + 1]) for k in neighbours):
+        shift = points[following][None] - points[rows][:, None]
         distance = np.hypot(*np.moveaxis(shift, -1, 0))
-        same = rows.track.to_numpy()[:, None] == following.track.to_numpy()
-        named = (rows.track != "").to_numpy()[:, None]
+        same = tracks[rows][:, None] == tracks[following]
+        named = (tracks[rows] != "")[:, None]
         distance[~same & named | ~named & (distance > _MATCH_PX)] = np.inf
         nearest = distance.argmin(axis=1)
         place = np.arange(len(rows))
         mutual = (distance.argmin(axis=0)[nearest] == place) & np.isfinite(distance[place, nearest])
         found = shift[place, nearest][mutual]
-        table.loc[rows.index[mutual], ["vx", "vy"]] = found
-        table.loc[following.index[nearest[mutual]], ["ux", "uy"]] = -found
-    return table
+        motion[rows[mutual], :2] = found
+        motion[following[nearest[mutual]], 2:] = -found
+    return table.assign(**dict(zip(("vx", "vy", "ux", "uy"), motion.T, strict=True)))

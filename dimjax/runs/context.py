@@ -29,8 +29,9 @@ from dimjax.errors import InputError
 from dimjax.label_noise import planting
 from dimjax.progress import bar, say
 from dimjax.runs.integrity import require_ledger
-from dimjax.runs.workdir import Paths
+from dimjax.runs.workdir import Paths, check_path, newest_round, read_config
 from dimjax.tracks import LinkingConfig, Shifts, Tracks, link, linking_of
+from dimjax.training.checkpoint_folders import check_folder
 
 
 class RoundContext:
@@ -234,6 +235,25 @@ class RoundContext:
 def _epochs(folder: Path) -> list[int]:
     """Epochs of the checkpoints in a folder, in order."""
     return sorted(int(one.name) for one in folder.glob("*") if one.name.isdecimal())
+
+
+def require_checkpoint(
+    workdir: str | Path, round: int | None = None, epoch: int | None = None
+) -> None:
+    """Check without JAX that a run has checkpoints, before the time that it takes to load them.
+
+    Args:
+      workdir: The run's directory.
+      round: Round; None for the newest.
+      epoch: Epoch of the checkpoint, from 1; None for that of the round's detector.
+
+    Raises:
+      InputError: There is no such run, or no folder of checkpoints in it.
+    """
+    check_path(workdir)
+    paths = Paths(workdir, newest_round(workdir) if round is None else round)
+    context = RoundContext(read_config(workdir), paths)
+    check_folder(context.checkpoint(None if epoch is None else epoch - 1)[0])
 
 
 def open_data_folder(config, paths: Paths) -> Folder:

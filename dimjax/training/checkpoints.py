@@ -17,6 +17,7 @@ import orbax.checkpoint as ocp
 
 from dimjax.atomic_files import write_text
 from dimjax.errors import InputError
+from dimjax.training.checkpoint_folders import check_folder
 from dimjax.training.train_state import TrainState
 
 DESCRIPTION_KEYS = (  # of the description; see dimjax.stages.train.describe
@@ -36,9 +37,7 @@ def saved_checkpoints(directory: Path) -> ocp.CheckpointManager:
     Raises:
       InputError: There is no such folder.
     """
-    if not Path(directory).is_dir():
-        rule, remedy = "a checkpoint of any epoch is needed", "Train first, or name another round."
-        raise InputError(directory, rule, "no folder", remedy)
+    check_folder(directory)
     return open_checkpoints(directory)
 
 

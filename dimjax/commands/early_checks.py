@@ -1,0 +1,57 @@
+"""Checks of the folders that a verb is given, before the seconds that loading JAX takes.
+
+    require_data(config)                    # raises if the data folder contains no sequence
+    require_checkpoint("runs/demo")         # raises if the run is not trained
+
+A configuration of `--config` loads JAX itself: its folder is checked afterwards.
+"""
+
+from pathlib import Path
+
+
+def require_data(config, sky: Path | None = None) -> None:
+    """Check that the data folder of a configuration exists and contains a sequence.
+
+    Args:
+      config: The configuration.
+      sky: The folder if the configuration names none; None to check nothing then.
+
+    Raises:
+      InputError: It does not.
+    """
+    from dimjax.data.folders import open_folder
+    from dimjax.runs.context import layout_of
+
+    folder = config.data.folder or sky
+    if folder:
+        open_folder(folder, layout_of(config), lambda error: None)  # the verb reports these
+
+
+def require_files(folder: str) -> None:
+    """Check that a folder whose layout is unknown exists and contains a file.
+
+    Raises:
+      InputError: It does not.
+    """
+    from dimjax.data.recognition import recognise
+
+    if not any(one.is_file() for one in Path(folder).rglob("*")):
+        recognise(folder)  # raises
+
+
+def require_checkpoint(workdir: str, round: int | None = None, epoch: int | None = None) -> None:
+    """Check that a run has checkpoints: dimjax.runs.context.require_checkpoint."""
+    from dimjax.runs import context
+
+    context.require_checkpoint(workdir, round, epoch)
+
+
+def require_run(workdir: str) -> None:
+    """Check that a directory is that of a run.
+
+    Raises:
+      InputError: It is not, or its configuration is damaged.
+    """
+    from dimjax.runs.workdir import read_config
+
+    read_config(workdir)

@@ -1,0 +1,71 @@
+"""The source of `detect`: a sequence, videos and stacks in a folder, or a data folder.
+
+    source = existing_source("flight3.mp4")
+    folder = open_source(source, DIMJAX)                # a Folder of one sequence
+    source_name(source, DIMJAX)                         # flight3
+
+It does not load JAX: a wrong source is refused at once.
+"""
+
+from pathlib import Path
+
+from dimjax.data.folders import Folder, open_folder
+from dimjax.data.image_folders import ARRAYS
+from dimjax.data.layouts import Layout
+from dimjax.data.patterns import FRAME, SEQUENCE, glob_of, match
+from dimjax.data.recognition import recognise
+from dimjax.data.sequences import OPENERS, open_sequence
+from dimjax.errors import InputError
+from dimjax.progress import say
+
+_WHOLE = set(OPENERS) - {".tif", ".tiff", *ARRAYS}  # suffixes of files that are whole sequences
+
+
+def existing_source(source: str | Path | None) -> Path:
+    """Return the path of a source.
+
+    Raises:
+      InputError: There is no such source, or none is given.
+    """
+    if source is None:
+        remedy = "Give --input=PATH."
+        raise InputError("--input", "it must be a sequence or a data folder", "nothing", remedy)
+    if not Path(source).exists():
+        open_sequence(source)  # raises
+    return Path(source)
+
+
+def open_source(source: Path, layout: Layout) -> Folder:
+    """Open a data folder, the videos and stacks in a folder, or a single sequence as a folder.
+
+    Args:
+      source: An existing path.
+      layout: Layout of a data folder; another folder of folders is recognised, and a line says so.
+
+    Raises:
+      InputError: There is no sequence in it, or a single one cannot be opened.
+    """
+    if source.is_dir() and any(source.glob(glob_of(layout.sequences))):
+        return open_folder(source, layout)
+    try:
+        open_sequence(source, reading=layout.reading)  # raises before anything is written
+    except InputError:
+        entries = list(source.iterdir()) if source.is_dir() else []
+        if any(entry.suffix.lower() in _WHOLE for entry in entries):
+            return open_folder(source, layout._replace(sequences="*"))
+        if any(entry.is_dir() for entry in entries):
+            found = recognise(source)
+            say(f"layout of {source}: {'; '.join(found.evidence)}")
+            return open_folder(source, found.layout)
+        raise
+    return Folder(source.parent, layout, {source_name(source, layout): source})
+
+
+def source_name(source: Path, layout: Layout) -> str:
+    """Name of a source: {sequence} of the layout if its path ends as the layout has it."""
+    pattern = layout.sequences
+    ending = "/".join(source.resolve().parts[-len(pattern.split("/")) :])
+    texts = match(pattern, ending) if SEQUENCE in pattern and FRAME not in pattern else None
+    if texts:
+        return texts["sequence"]
+    return source.resolve().name if source.is_dir() else source.stem
