@@ -19,9 +19,11 @@ from dimjax.data.label_evidence import PLACES
 from dimjax.data.layouts import Layout
 from dimjax.data.reading_fits import (
     Reading,
+    begin_in_first_frame,
     denies,
     fitting_readings,
     frame_readings,
+    lag,
     lie_on_nothing,
 )
 from dimjax.errors import InputError
@@ -37,8 +39,8 @@ def better_readings(evidence: pd.DataFrame, layout: Layout) -> list[InputError]:
 
     Sequences whose names begin alike, up to the first digit, are judged together, and all sequences
     if no such group gives a result. The number of the first frame is one of the whole folder: it is
-    wrong only if it fits worse in all groups that move fast enough to tell. Labels that lie on
-    nothing in any reading are a problem too.
+    wrong only if it fits worse in all groups that move fast enough to tell, and too large only if
+    the first frame has no label. Labels that lie on nothing in any reading are a problem too.
 
     Args:
       evidence: Tables of dimjax.data.label_evidence.measure_sequence.
@@ -57,12 +59,13 @@ def better_readings(evidence: pd.DataFrame, layout: Layout) -> list[InputError]:
         patterns = [] if len(names) == len(groups) else [f"{name}*" for name in names]
         rows = pd.concat([groups[name] for name in names if found[0] in readings[name]])
         remedy = " ".join(_for_patterns(it.remedy, patterns, layout) for it in found)
-        problems.append(InputError(_subject(patterns), _RULE, _value(rows, found), remedy))
+        value = _value(rows, found, layout)
+        problems.append(InputError(_subject(patterns), _RULE, value, remedy))
     return problems + _on_nothing({n: groups[n] for n in groups if not readings[n]}, len(groups))
 
 
 def late_labels(evidence: pd.DataFrame, layout: Layout) -> list[str]:
-    """Return which labels are a frame late or early, unlike others.
+    """Return which labels are a frame late or early, unlike others or in spite of their numbers.
 
     Args:
       evidence: Tables of dimjax.data.label_evidence.measure_sequence.
@@ -73,19 +76,29 @@ def late_labels(evidence: pd.DataFrame, layout: Layout) -> list[str]:
     for column, frames in _refuted(groups, readings, layout):
         names = [name for name, found in readings.items() if frames in found]
         patterns = ", ".join(f"{name}*" for name in names)
-        when = "late" if column == "before" else "early"
-        found = describe(pd.concat([groups[name] for name in names]))
-        notes.append(f"the labels of {patterns} seem to be a frame {when}, unlike others: {found}")
+        rows = pd.concat([groups[name] for name in names])
+        is_alone = len(names) == len(groups)
+        why = "though the first frame has labels" if is_alone else "unlike others"
+        notes.append(
+            f"the labels of {patterns} seem to be {_lag(rows, column)}, {why}: {describe(rows)}"
+        )
     return notes
 
 
 def _refuted(groups: _Groups, readings: _Readings, layout: Layout) -> list[tuple[str, Reading]]:
-    """Readings of frames, with their columns, that fit some groups and that others deny."""
+    """Readings of frames, with their columns, that fit some groups and are wrong nevertheless.
+
+    Others deny them, or the first frame has labels, so that no number is too large.
+    """
+    begin = {"before": begin_in_first_frame(pd.concat(groups.values())), "after": False}
     return [
         (column, frames)
         for column, frames in frame_readings(layout).items()
         if any(frames in found for found in readings.values())
-        and any(denies(groups[name], column) for name in groups if frames not in readings[name])
+        and (
+            begin[column]
+            or any(denies(groups[name], column) for name in groups if frames not in readings[name])
+        )
     ]
 
 
@@ -122,14 +135,23 @@ def _subject(patterns: list[str]) -> str:
     return f"labels of {', '.join(patterns)}" if patterns else "labels"
 
 
-def _value(rows: pd.DataFrame, found: list[Reading]) -> str:
+def _value(rows: pd.DataFrame, found: list[Reading], layout: Layout) -> str:
     """Describe the offsets, the readings that explain them, and the spots elsewhere."""
     value = f"{describe(rows)}, as if {' and '.join(it.meaning for it in found)}"
+    for column, reading in frame_readings(layout).items():
+        if found == [reading]:
+            return f"{value} (labels {_lag(rows, column)})"
     places = [it.column for it in found if it.column]
     if not places:
         return value
     there, here = rows[places[0]].mean(), rows.strength.mean()
     return f"{value} (spots of {there:.1f} sigmas there, of {here:.1f} at the labels)"
+
+
+def _lag(rows: pd.DataFrame, column: str) -> str:
+    frames, error = lag(rows, column)
+    when = "late" if column == "before" else "early"
+    return f"{frames:.1f} frames {when}, standard error {error:.2f}"
 
 
 def _on_nothing(groups: _Groups, count: int) -> list[InputError]:

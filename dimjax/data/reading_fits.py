@@ -110,6 +110,26 @@ def denies(evidence: pd.DataFrame, column: str) -> bool:
     return (share < 0.5 and error <= _MAX_ERROR) or _is_stronger(fast, "strength", column)
 
 
+def lag(evidence: pd.DataFrame, column: str) -> tuple[float, float]:
+    """Return by how many frames labels are late or early, and the standard error of the number.
+
+    Args:
+      evidence: Table of measure_sequence.
+      column: "before" for late labels, "after" for early ones.
+    """
+    motion = evidence[list(MOTIONS[column])].to_numpy(dtype=float).T
+    return _share(evidence, _offsets(evidence), motion)
+
+
+def begin_in_first_frame(evidence: pd.DataFrame) -> bool:
+    """Whether labels are in the first frame of most sequences whose labels begin early.
+
+    If the numbers of frames were too large by 1, there would be none.
+    """
+    begins = evidence.groupby("sequence").frame.min()
+    return bool((begins == 0).sum() > (begins == 1).sum())
+
+
 def lie_on_nothing(evidence: pd.DataFrame) -> bool:
     """Whether the spots at labels are no stronger than at the same positions, mirrored."""
     elsewhere = evidence[list(PLACES)].mean(axis=1)
@@ -146,7 +166,22 @@ def _best_shift(evidence: pd.DataFrame, layout: Layout) -> tuple[Reading, ...] |
     unmoved = float(np.nanmedian(np.hypot(*_offsets(evidence))))
     if pair and rest <= _MAX_REST * min(least, unmoved):
         return pair.readings
-    return best.readings if best and _is_certain(evidence, best) else None
+    if not best or not _is_certain(evidence, best):
+        return None
+    return (*best.readings, *_second_readings(evidence, best, shifts))
+
+
+def _second_readings(
+    evidence: pd.DataFrame, first: _Shift, shifts: list[_Shift]
+) -> tuple[Reading, ...]:
+    """Readings of frames that fit once pixels are numbered rightly, or the other way round."""
+    together = [it for it in _pairs(shifts) if set(first.readings) & set(it.readings)]
+    names = {reading for it in together for reading in it.readings} - set(first.readings)
+    left = evidence.assign(dx=evidence.dx - first.total[0], dy=evidence.dy - first.total[1])
+    others = [it for it in shifts if set(it.readings) & names]
+    fitting = [it for it in others if _fits(left, it) and _is_certain(left, it)]
+    second, _ = _nearest(left, fitting)
+    return second.readings if second else ()
 
 
 def _shifts(evidence: pd.DataFrame, layout: Layout) -> Iterator[_Shift]:
