@@ -1,5 +1,7 @@
 """Each wrong reading of a simulated sky's labels is named, and the right one raises no doubt."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -142,18 +144,21 @@ def test_the_first_frame_is_wrong_only_if_it_is_in_all_groups(fast):
     lagging = moved(fast[1], frame=fast[1].sequence.str.startswith("b").astype(int))
     assert not problems_of(fast, lagging)  # the labels of one group lag by a frame
     (note,) = late_labels(evidence_of(fast[0], lagging), CENTROIDS)
-    assert note.startswith("the labels of b* seem to be a frame late, unlike others: a median off")
+    assert re.match(
+        r"the labels of b\* seem to be 1\.0 frames late, standard error 0\.\d\d, unl", note
+    )
+    assert ", unlike others: a median offset of " in note
     (problem,) = problems_of(fast, moved(lagging, frame=1))
     assert problem.startswith("labels: ") and "Set data.layout.first_frame=1." in problem
     early = moved(fast[1], frame=-fast[1].sequence.str.startswith("a").astype(int))
     from_one = CENTROIDS._replace(first_frame=1)
     assert not problems_of(fast, early, from_one)
     (note,) = late_labels(evidence_of(fast[0], early), from_one)
-    assert note.startswith("the labels of a* seem to be a frame early, unlike others: a median off")
+    assert note.startswith("the labels of a* seem to be 1.0 frames early, standard error 0.")
 
 
 def test_fast_objects_in_large_boxes_tell_that_the_first_frame_is_right():
-    rows = {"frame": np.arange(40), "w": 15.0, "h": 15.0, "strength": 8.0, "before": 8.0}
+    rows = {"frame": np.arange(1, 41), "w": 15.0, "h": 15.0, "strength": 8.0, "before": 8.0}
     rows |= {"after": 8.0} | dict.fromkeys(("swapped", "upwards", "mirrored", "turned"), 1.5)
     still = {"dy": 0.0, "vy": 0.0, "uy": 0.0}
     late = pd.DataFrame({"sequence": "a", "dx": 2.0, "vx": 2.0, "ux": -2.0, **rows, **still})
@@ -161,10 +166,52 @@ def test_fast_objects_in_large_boxes_tell_that_the_first_frame_is_right():
     right = pd.DataFrame({"sequence": "b", "dx": 0.0, "vx": 6.0, "ux": -6.0, **rows, **still})
     evidence = pd.concat([late, right], ignore_index=True)
     (problem,) = better_readings(late, BOXES)
-    assert "Set data.layout.first_frame=1." in str(problem)
+    value = "as if frames were counted from 1 (labels 1.0 frames late, standard error 0.10). Set"
+    assert value in str(problem)
     assert not better_readings(evidence, BOXES)
     (note,) = late_labels(evidence, BOXES)
-    assert note.startswith("the labels of a* seem to be a frame late, unlike others")
+    assert "the labels of a* seem to be 1.0 frames late, standard error 0.10, unlike others" in note
+
+
+def test_late_labels_that_begin_in_the_first_frame_are_not_counted_from_1(fast):
+    lagging = moved(fast[1], frame=1)
+    first = fast[1][fast[1].frame == 0]  # labels of a tracker that stood still at first
+    labels = pd.concat([first, lagging], ignore_index=True)
+    assert not problems_of(fast, labels)
+    (note,) = late_labels(evidence_of(fast[0], labels), CENTROIDS)
+    assert "the labels of a*, b* seem to be 1.0 frames late" in note
+    assert ", though the first frame has labels: a median offset" in note
+
+
+def synthetic(offset, motion, spread=0.0, **columns):
+    """Evidence of 40 labels at which spots lie at an offset, with a spread, pixels."""
+    rng = np.random.default_rng(0)
+    rows = {"sequence": "a", "frame": np.arange(1, 41), "w": 3.0, "h": 3.0, "strength": 8.0}
+    rows |= dict(
+        zip(("dx", "dy"), np.transpose(offset) + rng.normal(0, spread, (2, 40)), strict=True)
+    )
+    rows |= dict(
+        zip(("vx", "vy", "ux", "uy"), (*np.transpose(motion), *-np.transpose(motion)), strict=True)
+    )
+    return pd.DataFrame(rows | columns, columns=COLUMNS)
+
+
+def test_first_pixel_and_frame_are_named_together_though_spots_are_uncertain():
+    angle = np.arange(40) * 2.4
+    motion = np.column_stack([np.cos(angle), np.sin(angle)])
+    (problem,) = better_readings(synthetic(motion - 1, motion, 0.7), CENTROIDS)  # late by a frame
+    assert "pixels were numbered from 1 and frames were counted from 1. Set" in str(problem)
+    (problem,) = better_readings(synthetic(0 * motion - 1, motion, 0.7), CENTROIDS)
+    assert "as if pixels were numbered from 1. Set data.layout.first_pixel=1." in str(problem)
+    (problem,) = better_readings(synthetic(motion, motion, 0.1), CENTROIDS)
+    assert "as if frames were counted from 1 (labels 1.0 frames late, standard" in str(problem)
+
+
+def test_corners_are_named_though_clutter_elsewhere_is_stronger_than_the_corners():
+    sizes = {"w": 15.0, "h": 13.0, "strength": 2.0, "swapped": 5.0, "upwards": 1.0}
+    corners = synthetic(np.full((40, 2), (7.5, 6.5)), np.zeros((40, 2)), 0.3, **sizes)
+    (problem,) = better_readings(corners, DIMJAX)
+    assert "x, y were the corner of a box. Set data.layout.box_point=corner." in str(problem)
 
 
 def test_slow_targets_cannot_tell_the_first_frame(slow):
@@ -280,6 +327,13 @@ def test_the_labels_of_real_sets_are_right(real):
 
 def test_labels_of_real_sets_that_are_a_frame_early_or_mirrored_are_named(real):
     (problem,) = real_problems(real, lambda it, width: moved(it, frame=-1), first_frame=1)
-    assert "as if frames were counted from 0. Set data.layout.first_frame=0." in problem
+    assert "as if frames were counted from 0 (labels " in problem
+    assert "Set data.layout.first_frame=0." in problem
     (problem,) = real_problems(real, lambda it, width: it.assign(x=width - it.x))
     assert "labels: " in problem and "as if x pointed to the left (spots of " in problem
+
+
+def test_first_pixel_and_frame_of_real_sets_are_named_at_once(real):
+    problems = " ".join(real_problems(real, lambda it, width: moved(it, 1, 1, 1)))
+    assert "as if pixels were numbered from 1" in problems
+    assert "frames were counted from 1" in problems

@@ -81,14 +81,15 @@ def fitting_readings(evidence: pd.DataFrame, layout: Layout) -> tuple[Reading, .
     """
     if len(evidence) < MIN_LABELS:
         return ()
+    readings, frames = _best_shift(evidence, layout), frame_readings(layout)
+    pixels = {_pixels_from(0, layout), _pixels_from(1, layout)}
+    if set(readings or ()) - pixels - set(frames.values()):
+        return readings  # labels that are half a box away are weaker than clutter at other places
     places = [it for it in _places(layout) if _is_stronger(evidence, it.column)]
     if places:
         return (max(places, key=lambda it: evidence[it.column].mean()),)
-    readings = _best_shift(evidence, layout)
-    pixels = {_pixels_from(0, layout), _pixels_from(1, layout)}
-    if readings is not None and set(readings) - pixels or readings == ():
-        return readings  # at labels that are half a box away, no frame shows an object
-    frames = frame_readings(layout)
+    if readings is not None and not set(readings) <= pixels or readings == ():
+        return readings
     fast = evidence[np.hypot(evidence.vx, evidence.vy) >= _MIN_SPEED_PX]
     missed = [reading for column, reading in frames.items() if _is_stronger(fast, column)]
     return (*(readings or ()), *missed)
