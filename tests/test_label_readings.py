@@ -199,9 +199,9 @@ def synthetic(offset, motion, spread=0.0, **columns):
 def test_first_pixel_and_frame_are_named_together_though_spots_are_uncertain():
     angle = np.arange(40) * 2.4
     motion = np.column_stack([np.cos(angle), np.sin(angle)])
-    (problem,) = better_readings(synthetic(motion - 1, motion, 0.7), CENTROIDS)  # late by a frame
+    (problem,) = better_readings(synthetic(motion - 1, motion, 0.9), CENTROIDS)  # late by a frame
     assert "pixels were numbered from 1 and frames were counted from 1. Set" in str(problem)
-    (problem,) = better_readings(synthetic(0 * motion - 1, motion, 0.7), CENTROIDS)
+    (problem,) = better_readings(synthetic(0 * motion - 1, motion, 0.3), CENTROIDS)
     assert "as if pixels were numbered from 1. Set data.layout.first_pixel=1." in str(problem)
     (problem,) = better_readings(synthetic(motion, motion, 0.1), CENTROIDS)
     assert "as if frames were counted from 1 (labels 1.0 frames late, standard" in str(problem)
