@@ -30,7 +30,7 @@ def eager_run(tiny_run, monkeypatch):
     run = dimjax.load(tiny_run)
     for name in ("threshold", "track_threshold"):
         run.detector.description[name] = dict.fromkeys(CATEGORIES, 0.011)
-    monkeypatch.setattr(detect, "load", lambda *_: run)
+    monkeypatch.setattr("dimjax.runs.run.load", lambda *_: run)
     return run
 
 
