@@ -209,3 +209,10 @@ def test_objects_of_matlab_are_no_frames(tmp_path, monkeypatch):
     assert list(open_folder(tmp_path, found.layout).names) == ["a"]
     (doubt,) = found.doubts
     assert "found 1 files of MATLAB objects, such as a_LABELS.mat. Write a CSV" in str(doubt)
+
+
+def test_damaged_images_are_left_to_those_who_read_them(tmp_path):
+    for k in range(4):
+        (tmp_path / "clip").mkdir(exist_ok=True)
+        (tmp_path / "clip" / f"{k:04}.png").write_bytes(b"no image")
+    assert recognise(tmp_path).layout.sequences == "clip"
