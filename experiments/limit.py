@@ -2,12 +2,9 @@
 
     python experiments/limit.py --size=cpu --seeds=0,1,2 --out=experiments/results
 
-A target of deflection d (deflections.py) is found with probability Q(t - d) at a threshold t, Q the
-tail of the normal distribution. Where to search is not known: noise is a false alarm as often as
-the maxima of the velocity bank of dimjax.motion exceed t in white noise. An object that is not a
-target is a false alarm as often as its own deflection makes it exceed t. t is chosen for 0.1 and
-0.65 false alarms per frame, over all frames of a seed. A detector that cannot tell interference
-from targets finds no more; the bound of one that always can is the column "told apart".
+The bound of dimjax.evaluation.bound for windows of 4, 8 and 16 frames, at 0.1 and 0.65 false alarms
+per frame, over all frames of a seed. A detector that cannot tell interference from targets finds no
+more; the bound of one that always can is the column "told apart".
 
 Skies: those of configs/demo.py and configs/sky.py; the test sequences of a seed are those of its
 run. Sizes: toy (a small sequence), cpu (the test sequences), paper (50 of 100 frames). Finished
@@ -22,23 +19,28 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from absl import app, flags
-from deflections import WINDOWS, deflections, evidence_config
-from limit_bounds import Frames, bounds, noise_places
 from result_files import as_json, interval, markdown, number, versions
+from scipy.stats import norm
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from configs import demo, sky
 from dimjax.atomic_files import write_text
 from dimjax.drawing.text_tables import NONE
-from dimjax.evaluation.slices import SLICES
+from dimjax.evaluation.bound import bound_at
+from dimjax.evaluation.slices import SLICES, must_be_found
+from dimjax.motion import EvidenceConfig
+from dimjax.motion.deflections import deflections, search_band
+from dimjax.motion.noise_places import noise_places
 from dimjax.progress import bar
-from dimjax.sky import SkyConfig, sequence_seed
+from dimjax.sky import SkyConfig, signal_of
 
 _SIZE = flags.DEFINE_enum("size", "cpu", ["toy", "cpu", "paper"], "Number and length of sequences.")
 _SEEDS = flags.DEFINE_list("seeds", ["0", "1", "2"], "Seeds of the skies.")
 _OUT = flags.DEFINE_string("out", None, "Folder for the results.", required=True)
 
 CONFIGS = {"demo": demo, "default": sky}
+WINDOWS = (4, 8, 16)  # frames
+ALLOWED = (0.1, 0.65)  # false alarms per frame
 _AVERAGED = ("recall", "told_apart", "on_interference")
 
 
@@ -66,16 +68,59 @@ def configured(sky_name: str, size: Size) -> tuple[SkyConfig, int]:
     return settings, size.sequences or config.sequences.test
 
 
+def band(settings: SkyConfig, window: int) -> EvidenceConfig:
+    """Band of velocities that searches the targets of a sky in windows of some frames."""
+    return search_band(EvidenceConfig(frames=window), settings.speed_px[0])
+
+
 def measured(sky_name: str, size: Size, seed: int, path: Path) -> pd.DataFrame:
-    """Read the deflections of a seed from a file, or measure them and write it."""
+    """Read the deflections d4, d8 and d16 of a seed from a file, or measure them and write it."""
     if not path.exists():
         settings, sequences = configured(sky_name, size)
-        tables = [
-            deflections(settings, sequence_seed(seed, "test", k), f"test-{k:04d}")
-            for k in bar(range(sequences), f"{sky_name}, seed {seed}", "sequence")
-        ]
+        tables = []
+        for k in bar(range(sequences), f"{sky_name}, seed {seed}", "sequence"):
+            signal = signal_of(f"test-{k:04d}", settings, settings, seed)
+            of_window = {f"d{w}": deflections(*signal, band(settings, w)) for w in WINDOWS}
+            tables.append(signal.truth.assign(**of_window))
         write_text(path, pd.concat(tables).to_csv(index=False))
     return pd.read_csv(path)
+
+
+def bounds(table: pd.DataFrame, frames: dict[str, int], places: dict[int, float]) -> list[dict]:
+    """Compute the bound of a seed for each window and number of false alarms.
+
+    Args:
+      table: From measured.
+      frames: Sequence -> number of its frames.
+      places: Frames of a window -> independent places of a frame.
+    """
+    is_target, rows = table.category == "target", []
+    for window, of_frame in places.items():
+        objects = table.assign(deflection=table[f"d{window}"])
+        bound = bound_at(objects, frames, of_frame, ALLOWED)
+        apart = bound_at(objects[is_target], frames, of_frame, ALLOWED)
+        others = objects.deflection[must_be_found(table) & ~is_target]
+        count = sum(frames.values())
+        for both in zip(bound, apart, strict=True):
+            rows.append({"frames": window, **_row(*both, others, count)})
+    return rows
+
+
+def _row(bound: dict, apart: dict, others: pd.Series, frames: int) -> dict:
+    """The figures of one number of false alarms; others: deflections of interference."""
+    allowed, threshold = bound["false_alarms_per_frame"], bound["threshold"]
+    return {
+        "false_alarms_per_frame": allowed,
+        "threshold": threshold,
+        "recall": _number(bound["recall"]),
+        "slices": [_number(part["recall"]) for part in bound["slices"]],
+        "on_interference": norm.sf(threshold - others).sum() / frames / allowed,
+        "told_apart": _number(apart["recall"]),
+    }
+
+
+def _number(recall: float | None) -> float:
+    return np.nan if recall is None else recall
 
 
 def summary(results: dict[str, list[dict]]) -> list[dict]:
@@ -120,17 +165,18 @@ def main(_) -> None:
     size, results = SIZES[name], {}
     for sky_name in CONFIGS:
         settings, sequences = configured(sky_name, size)
-        noise = size.noise_windows, size.noise_px
+        pixels = settings.height * settings.width
         places = {
-            window: noise_places(evidence_config(settings, window), *noise)
+            window: noise_places(band(settings, window), size.noise_windows, size.noise_px) * pixels
             for window in bar(WINDOWS, "false alarms in white noise", "window")
         }
-        frames = Frames(sequences * settings.frames, settings.height * settings.width, places)
+        frames = {f"test-{k:04d}": settings.frames for k in range(sequences)}
         results[sky_name] = {}
         for seed in seeds:
             path = out / "limit.parts" / f"{sky_name}-{name}-{seed}.csv"
-            table = measured(sky_name, size, int(seed), path)
-            results[sky_name][seed] = bounds(table, frames)
+            results[sky_name][seed] = bounds(
+                measured(sky_name, size, int(seed), path), frames, places
+            )
     record = {"size": name, "seeds": seeds, "versions": versions(("dimjax", "jax"))}
     record |= {"results": results, "summary": {name: summary(r) for name, r in results.items()}}
     write_text(out / "limit.json", as_json(record))

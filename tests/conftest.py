@@ -61,6 +61,7 @@ SECONDS = {
     "test_ops": 17,
     "test_start_without_labels": 17,
     "test_examples": 16,
+    "test_bound": 16,
     "test_streaming": 16,
     "test_configs": 13,
 }

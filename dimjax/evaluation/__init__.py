@@ -5,6 +5,7 @@
 - figures: all figures of a set of images, overall and by slices.
 - slices: the effective SNR or SCR of truths, and its slices.
 - recall: recall at fixed false alarms per frame, with intervals over sequences.
+- bound: the bound of that recall, for targets of known deflection in noise.
 - pixel_figures: Pd and Fa in pixels of masks, by the rules of three other codes.
 - box_precision: AP50 of COCO for boxes of several sizes.
 - pairing: one-to-one pairs of nearby objects in a frame, by the same matcher.

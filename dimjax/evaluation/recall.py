@@ -11,7 +11,8 @@ The interval holds 95 % of the recalls of 200 sets of sequences drawn with repla
 its own threshold: the frames of a sequence are alike, those of different sequences are not.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -63,34 +64,47 @@ def recall_at(
       recall, low and high of each of SLICES with its range, if the truths have a ratio.
     """
     events = _events(truth, detections, frames, category, match_px)
-    slices = [] if ratio_of(truth) is None else SLICES
-    return [_row(events, slices, allowed) for allowed in false_alarms_per_frame]
-
-
-def _row(events: Events, slices: list, allowed: float) -> dict:
-    count = len(events.frames)
-    (accepted,), (recalls,) = _recall(events, np.ones((1, count)), allowed)
-    figures = zip(recalls, *_bounds(events, allowed), strict=True)
-    rows = [
-        {"truths": int(truths.sum())}
-        | dict(zip(("recall", "low", "high"), map(_or_none, values), strict=True))
-        for truths, values in zip(events.truths, figures, strict=True)
+    return [
+        recall_row(allowed, events.truths, partial(_recall, events, allowed))
+        for allowed in false_alarms_per_frame
     ]
-    of_slices = zip(slices, rows[1:], strict=True)
+
+
+def recall_row(
+    allowed: float, truths: np.ndarray, at: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+) -> dict:
+    """Make the row of one number of false alarms per frame, with intervals; see recall_at.
+
+    Args:
+      allowed: False alarms per frame.
+      truths: [L, S] truths that count, in each sequence: all of them and, if they have a ratio,
+        those of each of SLICES.
+      at: Function of weights [D, S], how often each sequence is in each of D sets. It returns the
+        thresholds of the sets [D] and their recalls [D, L], NaN without truths.
+    """
+    (threshold,), (recalls,) = at(np.ones((1, truths.shape[1])))
+    figures = zip(recalls, *_bounds(at, truths), strict=True)
+    rows = [
+        {"truths": int(count.sum())}
+        | dict(zip(("recall", "low", "high"), map(_or_none, values), strict=True))
+        for count, values in zip(truths, figures, strict=True)
+    ]
+    of_slices = zip(SLICES[: len(rows) - 1], rows[1:], strict=True)
     return {
         "false_alarms_per_frame": allowed,
-        "threshold": float(events.scores[accepted - 1]) if accepted else None,
+        "threshold": _or_none(threshold),
         **rows[0],
         "slices": [{"range": range_record(*bounds), **row} for bounds, row in of_slices],
     }
 
 
-def _bounds(events: Events, allowed: float) -> np.ndarray:
+def _bounds(at: Callable, truths: np.ndarray) -> np.ndarray:
     """Bounds [2, L] of the intervals, NaN where no draw has truths or there is one sequence."""
-    count, bounds = len(events.frames), np.full((2, len(events.truths)), np.nan)
+    length, count = truths.shape
+    bounds = np.full((2, length), np.nan)
     if count > 1:
         draws = np.random.default_rng(0).multinomial(count, np.full(count, 1 / count), _DRAWS)
-        _, recalls = _recall(events, draws, allowed)
+        _, recalls = at(draws)
         known = ~np.isnan(recalls).all(axis=0)
         bounds[:, known] = np.nanpercentile(recalls[:, known], _PERCENTILES, axis=0)
     return bounds
@@ -116,16 +130,16 @@ def _events(truth, detections, frames: Mapping[str, int], category: str, match_p
     return Events(-scores, ranks(~outcome.hit), hits, np.array(truths), count)
 
 
-def _recall(events: Events, weights: np.ndarray, allowed: float) -> tuple[np.ndarray, np.ndarray]:
+def _recall(events: Events, allowed: float, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Recall of sets of sequences, each at its own threshold.
 
     Args:
       events: Hits and false alarms.
-      weights: [D, S] how often each sequence is in each set.
       allowed: False alarms per frame.
+      weights: [D, S] how often each sequence is in each set.
 
     Returns:
-      Number of accepted scores [D], and recall [D, L], NaN without truths.
+      Thresholds [D], NaN if no detection is accepted, and recalls [D, L], NaN without truths.
     """
     limit = allowed * (weights @ events.frames) + _ROUNDING
     accepted = np.zeros(len(weights), int)
@@ -136,7 +150,8 @@ def _recall(events: Events, weights: np.ndarray, allowed: float) -> tuple[np.nda
         accepted, above = np.where(fits, middle, accepted), np.where(fits, above, middle)
     hits = np.array([_count(ranks, weights, accepted) for ranks in events.hits])
     truths = events.truths @ weights.T
-    return accepted, np.where(truths > 0, hits / np.maximum(truths, 1), np.nan).T
+    thresholds = np.append(events.scores, np.nan)[accepted - 1]
+    return thresholds, np.where(truths > 0, hits / np.maximum(truths, 1), np.nan).T
 
 
 def _count(ranks: list[np.ndarray], weights: np.ndarray, accepted: np.ndarray) -> np.ndarray:

@@ -11,6 +11,9 @@ input channels of the network, and their peaks are detections without a network.
     window_evidence(frames, level, noise_sigma, window, settings)           # [B, H, W, 4]
     peaks = detect_untrained(sequence, scale, settings, max_false_alarms=0.5)
     peaks.frame, peaks.x, peaks.y, peaks.strength, peaks.sign, peaks.false_alarms   # [N] each
+
+deflections and noise_places, imported from their modules, serve the bound of detection: how far
+simulated objects stand out of the noise, and how often the bank exceeds a threshold in noise.
 """
 
 from dimjax.motion.detections import Detections, detect_untrained

@@ -29,7 +29,7 @@ from dimjax.data.labels import write_table
 from dimjax.errors import InputError
 from dimjax.label_noise.annotator import ErrorRates, annotate, check_rates
 from dimjax.progress import bar
-from dimjax.sky.rendering import simulate
+from dimjax.sky.rendering import Signal, simulate, simulate_signal
 from dimjax.sky.settings import VERSION, SkyConfig, check
 
 SPLITS = ("train", "val", "test", "new")
@@ -154,6 +154,20 @@ def _write_tables(part: Path, truth: pd.DataFrame, rates: ErrorRates, seed: int)
 
 def _frames_file(folder: Path, name: str) -> Path:
     return folder / "sequences" / name / "frames.npy"
+
+
+def signal_of(name: str, settings: SkyConfig, training: SkyConfig, seed: int) -> Signal:
+    """Render the light of the objects of a folder's sequence alone, see simulate_signal.
+
+    Args:
+      name: Name of the sequence.
+      settings: Settings of the folder's sequences.
+      training: Those of the training sequences.
+      seed: Seed of the folder.
+    """
+    split, _, index = name.rpartition("-")
+    own = training if split == "train" else settings
+    return simulate_signal(own, sequence_seed(seed, split, int(index)), name)
 
 
 def sequence_seed(seed: int, split: str, index: int) -> int:

@@ -1,6 +1,8 @@
-"""Deflections: how far objects stand out of the noise, with the background known.
+"""Deflections: how far simulated objects stand out of the noise, with the background known.
 
-    table = deflections(settings, seed=3, name="test-0000")     # truth with d4, d8 and d16
+    signal = simulate_signal(sky, seed=3)                                   # of dimjax.sky
+    band = search_band(EvidenceConfig(), lowest_speed_px=0.5)
+    signal.truth["deflection"] = deflections(*signal, band)                 # [N]
 
 A deflection is a mean in sigmas of white noise. A detector that knows the background, the point
 spread and the noise subtracts the background and adds up the light of a target along its path: of
@@ -17,90 +19,96 @@ import pandas as pd
 from scipy.ndimage import correlate1d
 from scipy.stats import norm
 
-from dimjax.motion import EvidenceConfig, window_of
 from dimjax.motion.bank import path_shifts
-from dimjax.sky import SkyConfig, simulate_signal
+from dimjax.motion.maps import max_reach
+from dimjax.motion.settings import EvidenceConfig, bands
+from dimjax.motion.windows import window_of
 
-WINDOWS = (4, 8, 16)  # frames
 _REACH_PX = 9  # of the square round an object that holds its light
 _NEAR_PX = 2  # reach of the search round an interference
-_MARGIN_PX = 128  # round a frame: more than the longest path
 
 
-def evidence_config(settings: SkyConfig, frames: int) -> EvidenceConfig:
-    """The bank that searches the speeds of a sky's targets in windows of some frames."""
-    return EvidenceConfig(frames=frames, min_speed_px=settings.speed_px[0])
-
-
-def deflections(settings: SkyConfig, seed: int, name: str) -> pd.DataFrame:
-    """Simulate a sequence and tabulate the deflection of each object in each frame.
+def search_band(settings: EvidenceConfig, lowest_speed_px: float) -> EvidenceConfig:
+    """Return the main velocity band of some settings, for a search from another speed on.
 
     Args:
-      settings: Of the sky.
-      seed: Of the sequence.
-      name: Of the sequence.
-
-    Returns:
-      The truth of the sequence, with columns d4, d8 and d16 for the lengths of the windows.
+      settings: Window and top speed of the search.
+      lowest_speed_px: Lowest speed of the targets, pixels a frame. A band that begins at half its
+        top speed always has a path, so it does not begin above.
     """
-    signal = simulate_signal(settings, seed, name)
-    truth = signal.truth.reset_index(drop=True)
+    main = bands(settings)[0]
+    return main._replace(min_speed_px=min(lowest_speed_px, main.speed_px / 2))
+
+
+def deflections(
+    frames: np.ndarray, truth: pd.DataFrame, psf_px: float, settings: EvidenceConfig
+) -> np.ndarray:
+    """Compute the deflection [N] of each object in the window of its frame.
+
+    Args:
+      frames: [T, H, W] light of the objects of a sequence alone, noise sigmas.
+      truth: Their truth with N rows.
+      psf_px: Sigma of the point spread, pixels.
+      settings: The window and the paths, of one velocity band.
+
+    Raises:
+      InputError: The sequence is shorter than the window.
+    """
     is_target = (truth.category == "target").to_numpy()
     targets, others = truth[is_target], truth[~is_target]
-    energy = np.array([np.sum(_square(signal.frames, row) ** 2) for row in targets.itertuples()])
-    seen = point_filter(_only(signal.frames, others), signal.psf_px)
-    for frames in WINDOWS:
-        config, values = evidence_config(settings, frames), np.zeros(len(truth))
-        values[is_target] = along_tracks(targets, energy, settings.frames, config)
-        values[~is_target] = along_straight_paths(others, seen, config)
-        truth[f"d{frames}"] = values
-    return truth
+    result = np.zeros(len(truth))
+    energy = np.array([np.sum(_square(frames, row) ** 2) for row in targets.itertuples()])
+    result[is_target] = along_tracks(targets, energy, len(frames), settings)
+    seen = point_filter(_only(frames, others), psf_px)
+    result[~is_target] = along_straight_paths(others, seen, settings)
+    return result
 
 
 def along_tracks(
-    targets: pd.DataFrame, energy: np.ndarray, length: int, config: EvidenceConfig
+    targets: pd.DataFrame, energy: np.ndarray, length: int, settings: EvidenceConfig
 ) -> np.ndarray:
-    """Deflections [N] of targets: the norm of all their light in the window of each frame.
+    """Compute deflections [N] of targets: the norm of all their light in the window of each frame.
 
     Args:
       targets: Truth with N rows.
       energy: [N] sum over the pixels of the squared light, noise sigmas squared.
       length: Frames of the sequence.
-      config: The window.
+      settings: The window.
     """
     result, frames = np.zeros(len(targets)), targets.frame.to_numpy()
     for rows in targets.reset_index().groupby("track").indices.values():
         of_frame = np.zeros(length)
         of_frame[frames[rows]] = energy[rows]
         for row in rows:
-            window = window_of(int(frames[row]), length, config)
+            window = window_of(int(frames[row]), length, settings)
             result[row] = np.sqrt(of_frame[list(window.frames)].sum())
     return result
 
 
 def along_straight_paths(
-    objects: pd.DataFrame, seen: np.ndarray, config: EvidenceConfig
+    objects: pd.DataFrame, seen: np.ndarray, settings: EvidenceConfig
 ) -> np.ndarray:
-    """Largest deflections [N] of the bank round objects, as bright or as dark targets.
+    """Compute the largest deflections [N] of the bank round objects, as bright or dark targets.
 
     Args:
       objects: Truth with N rows.
       seen: [T, H, W] frames after point_filter.
-      config: The window and the paths.
+      settings: The window and the paths.
     """
-    limited = np.clip(seen, -config.clip_sigmas, config.clip_sigmas)
-    padded = np.pad(limited, ((0, 0), (_MARGIN_PX, _MARGIN_PX), (_MARGIN_PX, _MARGIN_PX)))
+    margin = max_reach(settings) + _NEAR_PX
+    padded = np.pad(seen, ((0, 0), (margin, margin), (margin, margin)))
+    np.clip(padded, -settings.clip_sigmas, settings.clip_sigmas, out=padded)
     near = np.arange(-_NEAR_PX, _NEAR_PX + 1)
     result = np.zeros(len(objects))
     for k, row in enumerate(objects.itertuples()):
-        window = window_of(row.frame, len(seen), config)
-        shifts = path_shifts(window.times, config) + _MARGIN_PX  # [P, K, 2] x, y
+        window = window_of(row.frame, len(seen), settings)
+        shifts = path_shifts(window.times, settings) + margin  # [P, K, 2] x, y
         sums = np.zeros((len(shifts), len(near), len(near)))
         for i, t in enumerate(window.frames):
             columns = int(row.x) + shifts[:, i, 0, None, None] + near
             rows = int(row.y) + shifts[:, i, 1, None, None] + near[:, None]
             sums += padded[t][rows, columns]
-        result[k] = np.abs(sums).max() / np.sqrt(config.frames)
+        result[k] = np.abs(sums).max() / np.sqrt(settings.frames)
     return result
 
 
