@@ -5,5 +5,6 @@ config_rules   rules for the values of a configuration
 context        RoundContext: folder, splits, labels, ledger, camera shifts and tracks of a round
 intake         which new sequences each round mines
 threshold_choice   score thresholds, chosen on the validation split
+detection_bound    the bound of detection in sequences of the run's own sky
 run            Run: loss queries and detection from Python; `dimjax.load` opens one
 """

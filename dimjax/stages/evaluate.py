@@ -27,6 +27,7 @@ from dimjax.motion.settings import bands
 from dimjax.motion.windows import min_length
 from dimjax.progress import bar, say
 from dimjax.runs.context import RoundContext
+from dimjax.runs.detection_bound import detection_bound
 from dimjax.tracks import link, score
 
 
@@ -35,8 +36,9 @@ def run(context: RoundContext) -> dict:
 
     The split is "test", or "val" if there is no test split (the thresholds were chosen on it: the
     figures then flatter, and their split shows it). The reference is a simulated folder's truth,
-    otherwise its labels. The untrained filter is measured on the same frames. If the split has no
-    chip (no label, and no backgrounds), the figures lack the part "chips".
+    otherwise its labels. The untrained filter is measured on the same frames, and in the run's own
+    sky the bound of detection is computed. If the split has no chip (no label, and no backgrounds),
+    the figures lack the part "chips".
     """
     paths = context.paths
     if paths.evaluation.exists():
@@ -67,7 +69,7 @@ class Measured(NamedTuple):
 
 
 def measure(context: RoundContext, detector: Detector, names: list[str]) -> Measured:
-    """Measure a detector, and the untrained filter, on full frames of some sequences.
+    """Measure a detector, the untrained filter and the bound on full frames of some sequences.
 
     Args:
       context: Its folder has the sequences and their labels.
@@ -77,7 +79,8 @@ def measure(context: RoundContext, detector: Detector, names: list[str]) -> Meas
     Returns:
       The figures of each frame alone ("frames"), with tracks ("tracks"), with the past of the
       tracks ("online"), and of the untrained filter, if any sequence is as long as an evidence
-      window ("untrained", "untrained_tracks"); those of other codes of the field ("other_rules").
+      window ("untrained", "untrained_tracks"); the bound of detection, if the frames are those of
+      the run's own sky ("bound"); those of other codes of the field ("other_rules").
     """
     searched = [
         _search(context, detector, name) for name in bar(names, "search full frames", "sequence")
@@ -96,6 +99,7 @@ def measure(context: RoundContext, detector: Detector, names: list[str]) -> Meas
         "online": _figures(full, score(online), detector.thresholds_of(online)),
         "by_sequence": by_sequence(table, full.frames),
         **_untrained(context, full),
+        **_bound(context, names),
         "other_rules": {
             "frames": _by_other_rules(context, full, detections, thresholds),
             "tracks": _by_other_rules(context, full, scored, detector.thresholds_of(tracks)),
@@ -188,6 +192,11 @@ def _untrained(context: RoundContext, full: _FullFrames) -> dict:
         }
         for part, table in {"untrained": detections, "untrained_tracks": score(tracks)}.items()
     }
+
+
+def _bound(context: RoundContext, names: list[str]) -> dict:
+    bound = detection_bound(context, names)
+    return {} if bound is None else {"bound": bound}
 
 
 def _long_enough(full: _FullFrames, config: EvidenceConfig) -> list[str]:
