@@ -10,7 +10,7 @@ from dimjax.data.labels import CATEGORIES
 from dimjax.detection.detector import restore_detector
 from dimjax.drawing import text_tables
 from dimjax.report import round_table
-from dimjax.report.tables import figures_text
+from dimjax.report.plain_text import figures_text
 from dimjax.runs.context import RoundContext
 from dimjax.runs.workdir import Paths, read_config
 from dimjax.stages import build

@@ -18,7 +18,7 @@ from dimjax.data.sequences import as_sequence
 from dimjax.drawing.pictures import crop
 from dimjax.evaluation.figures import ANYTHING, evaluate
 from dimjax.evaluation.recall import recall_at
-from dimjax.report import crops, curves, examples, tables
+from dimjax.report import crops, curves, examples, recall_tables, tables
 from dimjax.report.network_view import NetworkView
 from dimjax.runs.context import RoundContext
 from dimjax.runs.workdir import Paths, read_config
@@ -130,7 +130,7 @@ def test_nothing_that_is_accepted_has_no_precision():
 
 def test_recall_tables_by_hand():
     untrained = {"recall_at": {"target": ONE_OF_TWO["frames"]["recall_at"]["target"]}}
-    strict, loose = tables.recall_tables({**ONE_OF_TWO, "untrained": untrained}).items()
+    strict, loose = recall_tables.recall_tables({**ONE_OF_TWO, "untrained": untrained}).items()
     assert [strict[0], loose[0]] == [
         f"recall at {rate} false alarms per frame" for rate in (0.1, 0.65)
     ]
@@ -144,11 +144,47 @@ def test_recall_tables_by_hand():
     assert strict[1].rows[4] == ["anything", "all", "2", "0.500", "0.500", "–"]
 
 
+def with_bound(recall, rates=(0.1, 0.65), window=8) -> dict:
+    """Figures of ONE_OF_TWO with the bound of detection."""
+    rows = [
+        {**row, "false_alarms_per_frame": rate, "recall": recall}
+        for rate, row in zip(rates, ONE_OF_TWO["frames"]["recall_at"]["target"], strict=True)
+    ]
+    part = {"recall_at": {"target": rows}}
+    frames = {**ONE_OF_TWO["frames"], **part}
+    return {"frames": frames, "bound": {"window": window, **part}}
+
+
+def test_the_bound_stands_beside_the_recalls():
+    strict, _ = recall_tables.recall_tables({**ONE_OF_TWO, **with_bound(0.75)}).values()
+    assert strict.columns[-1][0] == "bound of 8 frames"
+    assert strict.rows[0] == ["target", "all", "2", "0.750", "0.500", "0.750"]
+    text = report.figures_text({**ONE_OF_TWO, **with_bound(0.75, window=16)})
+    assert "bound of 16 frames" in text
+    assert "interference in 16 frames limit it. Interference counts" in text.replace("\n", " ")
+    assert "bound" not in report.figures_text(ONE_OF_TWO).lower()
+    assert recall_tables.bound_text(ONE_OF_TWO) is None
+
+
+def test_recalls_of_two_runs_by_hand():
+    runs = [("a", with_bound(0.75)), ("b", with_bound(0.25, (0.1, 1.0), 16))]
+    table = recall_tables.compared_recalls(runs)
+    assert [name for name, _ in table.columns[2:]] == [
+        f"recall of targets at {rate}" for rate in (0.1, 0.65, 1)
+    ]
+    assert table.rows == [
+        ["full frames", "a", "0.750", "0.750", "–"],
+        ["full frames", "b", "0.250", "–", "0.250"],
+        ["bound of 8 frames", "a", "0.750", "0.750", "–"],
+        ["bound of 16 frames", "b", "0.250", "–", "0.250"],
+    ]
+
+
 def test_an_interval_stands_behind_its_recall():
     truth = truth_table(target("a", 0, 20, 20), target("b", 0, 20, 20))
     found = detection_table(detection("a", 0, 20, 20, 0.9))
     part = {"recall_at": recalls(truth, found, {"a": 1, "b": 1})}
-    (title, table), _ = tables.recall_tables({"frames": part}).items()
+    (title, table), _ = recall_tables.recall_tables({"frames": part}).items()
     assert table.rows[0] == ["target", "all", "2", "0.500 (0.000-1.000)"]
 
 
@@ -226,6 +262,17 @@ def test_page_of_a_run(workdir, capsys):
     printed = capsys.readouterr().out
     assert report.figures_text(evaluated) in printed
     assert f"report: {workdir / 'report.html'}" in printed
+
+
+def test_the_page_says_what_the_bound_is(workdir):
+    page = " ".join(page_of(workdir).split())
+    assert page.count("bound of 8 frames<") == 2  # in both tables
+    assert "“Bound of 8 frames”: the recall of a detector that is given" in page
+    paths = Paths(workdir)  # with an evaluation of an earlier version, without a bound
+    evaluated = json.loads(paths.evaluation.read_text())
+    del evaluated["bound"]
+    paths.evaluation.write_text(json.dumps(evaluated))
+    assert "bound of" not in page_of(workdir).lower()
 
 
 def test_two_charts_of_a_page_share_no_id(workdir):

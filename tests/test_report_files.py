@@ -201,6 +201,17 @@ def test_the_page_of_a_comparison_opens_from_the_disk(compared, open_page):
     assert not [line for line in page.driver.get_log("browser") if line["level"] == "SEVERE"]
 
 
+def test_a_bound_stands_in_the_comparison(workdir, tmp_path, capsys):
+    other = write_run(tmp_path / "other", SEQUENCES)
+    evaluation = Paths(other, 1).evaluation
+    figures = json.loads(evaluation.read_text())
+    bound = {"window": 8, "recall_at": figures["frames"]["recall_at"]}
+    evaluation.write_text(json.dumps({**figures, "bound": bound}))
+    page = report.compare(workdir, other).read_text()
+    assert page.count("bound of 8 frames<") == 1 and page.count("“Bound of 8 frames”:") == 1
+    assert re.search("^bound of 8 frames  other ", capsys.readouterr().out, re.MULTILINE)
+
+
 def test_runs_without_a_shared_sequence_are_refused(workdir, tmp_path):
     other = write_run(tmp_path / "other", SEQUENCES)
     evaluation = Paths(other, 1).evaluation

@@ -5,7 +5,8 @@
     print(figures_text(figures))    # figures: evaluation.json, see dimjax.evaluation.figures
 
 page: the page, from page.html, rounds.html and style.css; round_sections: the parts of it that
-only a run of several rounds has. tables, round_table: figures as tables; curves: figures as charts.
+only a run of several rounds has. tables, recall_tables, round_table: figures as tables;
+plain_text: those of an evaluation for the terminal; curves: figures as charts.
 examples, mined_examples: the choice of hits, misses, false alarms and mined items to show.
 provenance: date, command, commit and machine. crops, trajectories: pictures of them and of tracks;
 network_view: what the network saw. gallery, player: pages of all misses and false alarms, and of
@@ -21,7 +22,7 @@ from dimjax.progress import say
 from dimjax.report import gallery, page, player, round_table
 from dimjax.report.comparison import compare
 from dimjax.report.examples import read_evaluated
-from dimjax.report.tables import figures_text
+from dimjax.report.plain_text import figures_text
 from dimjax.runs.context import RoundContext
 
 __all__ = ["compare", "figures_text", "read_evaluated", "run"]

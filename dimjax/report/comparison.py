@@ -19,6 +19,7 @@ from dimjax.evaluation.figures import outcome_of
 from dimjax.progress import say
 from dimjax.report import curves, gallery, pages, tables
 from dimjax.report.examples import Evaluated, outcome_tables, read_evaluated
+from dimjax.report.recall_tables import bound_text, compared_recalls
 from dimjax.runs.context import RoundContext
 from dimjax.runs.workdir import Paths, flat, newest_round, read_config
 
@@ -73,12 +74,19 @@ def compare(first: str | Path, second: str | Path, output: str | Path | None = N
     rows, notes = _limited(pairs)
     entries = gallery.draw(sides[1].context, _within(sides[1].evaluated, names), rows, folder)
     labels = _labels(first, second)
-    shown = {"figures": _figures_table(sides, labels), "pairs": _pairs_table(pairs)}
+    shown = {
+        "figures": _figures_table(sides, labels),
+        "recalls": compared_recalls(
+            [(label, side.figures) for side, label in zip(sides, labels, strict=True)]
+        ),
+        "pairs": _pairs_table(pairs),
+    }
     keys = _differing_keys(sides, labels)
     metrics = dict(zip(labels, (side.metrics for side in sides), strict=True))
     page = pages.render(
         "compare.html",
         **{"labels": labels, "tables": shown, "keys": keys, "entries": entries, "notes": notes},
+        bound_texts=sorted({bound_text(side.figures) or "" for side in sides} - {""}),
         sequences=len(names),
         f1_curve=curves.f1_of_runs(metrics),
         kinds=list(PAIRS),

@@ -12,7 +12,7 @@ from dimjax.data.labels import CATEGORIES, MIN_VISIBLE, read_table
 from dimjax.drawing.text_tables import NONE
 from dimjax.evaluation.slices import must_be_found
 from dimjax.progress import bar
-from dimjax.report import crops, curves, pages, provenance, tables
+from dimjax.report import crops, curves, pages, provenance, recall_tables, tables
 from dimjax.report.examples import Evaluated, choose_examples, outcome_tables
 from dimjax.report.network_view import NetworkView
 from dimjax.report.round_sections import sections
@@ -68,7 +68,8 @@ def _evaluation(figures: dict) -> dict:
         "ratio": ratio,
         "ratio_name": tables.RATIOS.get(ratio),
         "sequence_table": tables.sequence_table(figures),
-        "recall_tables": tables.recall_tables(figures),
+        "recall_tables": recall_tables.recall_tables(figures),
+        "bound_text": recall_tables.bound_text(figures),
         "other_tables": tables.other_tables(figures),
         "ratio_table": tables.ratio_table(figures),
         "ratio_bars": curves.ratio_bars(figures["frames"], ratio),

@@ -6,33 +6,15 @@ print(as_text(category_table(figures)))     # figures: evaluation.json
 import numpy as np
 
 from dimjax.data.labels import CATEGORIES
-from dimjax.drawing.text_tables import NONE, Table, as_text
+from dimjax.drawing.text_tables import NONE, Table
 from dimjax.evaluation.figures import ANYTHING
 from dimjax.progress import counted
 
-_FULL_FRAMES = {"frames": "full frames", "tracks": "with tracks", "online": "tracks, online"}
-_PARTS = {**_FULL_FRAMES, "chips": "chips"}
-_UNTRAINED = {"untrained": "untrained filter", "untrained_tracks": "untrained, tracks"}
-_RECALL_PARTS = {**_FULL_FRAMES, **_UNTRAINED}
+FULL_FRAMES = {"frames": "full frames", "tracks": "with tracks", "online": "tracks, online"}
+_PARTS = {**FULL_FRAMES, "chips": "chips"}
 _RULES = {"basicirstd": "BasicIRSTD", "dnanet": "DNANet", "dtum": "DTUM"}
 RATIOS = {"snr": "effective SNR", "scr": "SCR"}
-_RATIO_UNITS = {"snr": "noise sigmas", "scr": "ring sigmas"}
-
-
-def figures_text(figures: dict) -> str:
-    """Format the figures of an evaluation as plain text: how they were measured, and the tables."""
-    texts = [measurement_text(figures), as_text(category_table(figures))]
-    ratios = ratio_table(figures)
-    if ratios is not None:
-        texts.append(f"targets on full frames by {RATIOS[ratio_of(figures)]}\n" + as_text(ratios))
-    for title, table in recall_tables(figures).items():
-        texts.append(f"{title}\n" + as_text(table))
-    sequences = sequence_table(figures)
-    if sequences is not None and len(sequences.rows) > 1:
-        texts.append("each frame alone, by sequence\n" + as_text(sequences))
-    for title, table in other_tables(figures).items():
-        texts.append(f"{title}\n" + as_text(table))
-    return "\n\n".join(texts)
+RATIO_UNITS = {"snr": "noise sigmas", "scr": "ring sigmas"}
 
 
 def measurement_text(figures: dict) -> str:
@@ -95,7 +77,7 @@ def ratio_table(figures: dict) -> Table | None:
     if ratio is None:
         return None
     columns = [
-        (RATIOS[ratio], _RATIO_UNITS[ratio]),
+        (RATIOS[ratio], RATIO_UNITS[ratio]),
         ("truths", "number"),
         ("detected", "number"),
         ("recall = Pd", "0-1"),
@@ -134,48 +116,6 @@ def _errors_first(entry: tuple[str, dict]) -> tuple[int, str]:
     return -counts["target"]["misses"] - counts["target"]["false_alarms"], name
 
 
-def recall_tables(figures: dict) -> dict[str, Table]:
-    """Tabulate the recall at each number of false alarms, by category and slice; title -> table."""
-    allowed = [row["false_alarms_per_frame"] for row in figures["frames"]["recall_at"]["target"]]
-    return {
-        f"recall at {rate:g} false alarms per frame": _recall_table(figures, k)
-        for k, rate in enumerate(allowed)
-    }
-
-
-def _recall_table(figures: dict, k: int) -> Table:
-    """Tabulate the recalls at the k-th number of false alarms, without empty slices."""
-    ratio = ratio_of(figures)
-    parts = [part for part in _RECALL_PARTS if part in figures]
-    columns = [
-        ("category", ""),
-        ("range", "") if ratio is None else (RATIOS[ratio], _RATIO_UNITS[ratio]),
-        ("truths", "number"),
-        *((_RECALL_PARTS[part], "recall (95 % interval)") for part in parts),
-    ]
-    rows = []
-    for name, recalls in figures["frames"]["recall_at"].items():
-        of_parts = [figures[part]["recall_at"].get(name) for part in parts]
-        rows.append([name, "all", f"{recalls[k]['truths']:,}"])
-        rows[-1] += [_interval(of_part and of_part[k]) for of_part in of_parts]
-        for i, part in enumerate(recalls[k]["slices"]):
-            if not part["truths"]:
-                continue
-            slices = (of_part and of_part[k]["slices"][i] for of_part in of_parts)
-            rows.append([name, range_text(part["range"]), f"{part['truths']:,}"])
-            rows[-1] += map(_interval, slices)
-    return Table(columns, rows, text_columns=2)
-
-
-def _interval(figure: dict | None) -> str:
-    """Format a recall with its interval; NONE without truths, or if it was not measured."""
-    if figure is None or figure["recall"] is None:
-        return NONE
-    if figure["low"] is None:
-        return share(figure["recall"])
-    return f"{share(figure['recall'])} ({share(figure['low'])}-{share(figure['high'])})"
-
-
 def other_tables(figures: dict) -> dict[str, Table]:
     """Tabulate the figures of targets by the rules of other codes; title -> table."""
     if "other_rules" not in figures:  # written before these figures were measured
@@ -193,7 +133,7 @@ def _pixel_table(figures: dict) -> Table:
     rows = []
     for part, other in figures["other_rules"].items():
         for row in other["pixels"]:
-            rows.append([_FULL_FRAMES[part], row["mask"], f"{row['truths']:,}"])
+            rows.append([FULL_FRAMES[part], row["mask"], f"{row['truths']:,}"])
             for rule in _RULES:
                 pd, fa = row[rule]["pd"], row[rule]["fa"]
                 rows[-1] += [NONE if pd is None else share(pd), three_digits(fa * 1e6)]
@@ -203,7 +143,7 @@ def _pixel_table(figures: dict) -> Table:
 def _box_table(figures: dict) -> Table:
     sizes = figures["other_rules"]["frames"]["ap50"]
     rows = [
-        [_FULL_FRAMES[part], *(NONE if ap is None else share(ap) for ap in other["ap50"].values())]
+        [FULL_FRAMES[part], *(NONE if ap is None else share(ap) for ap in other["ap50"].values())]
         for part, other in figures["other_rules"].items()
     ]
     return Table([("on", ""), *(("AP50", size) for size in sizes)], rows, text_columns=1)
