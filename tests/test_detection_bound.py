@@ -5,9 +5,15 @@ import shutil
 
 import pytest
 
+from dimjax.evaluation.bound import bound_at
+from dimjax.motion import EvidenceConfig
+from dimjax.motion.deflections import deflections
+from dimjax.motion.noise_places import noise_places
+from dimjax.runs.config_rules import sky_settings
 from dimjax.runs.context import RoundContext
 from dimjax.runs.detection_bound import detection_bound
 from dimjax.runs.workdir import Paths, read_config
+from dimjax.sky import signal_of
 
 
 def figures_of(run) -> dict:
@@ -22,6 +28,16 @@ def test_a_run_on_its_own_sky_has_the_bound_beside_its_figures(tiny_run):
         assert row["truths"] == found["truths"]
         assert [s["truths"] for s in row["slices"]] == [s["truths"] for s in found["slices"]]
         assert 1 >= row["recall"] >= found["recall"] - 0.02
+
+
+def test_the_parts_give_the_bound(context):
+    config = context.config
+    settings, _ = sky_settings(config.sky)
+    signal = signal_of("test-0000", settings, settings, config.seed)
+    band = EvidenceConfig(min_speed_px=0.0)  # as the targets of the sky
+    truth = signal.truth.assign(deflection=deflections(*signal, band))
+    rows = bound_at(truth, {"test-0000": 8}, noise_places(band) * 64 * 96, (0.1, 0.65))
+    assert detection_bound(context, ["test-0000"]) == {"window": 8, "recall_at": {"target": rows}}
 
 
 @pytest.fixture
