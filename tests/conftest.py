@@ -17,14 +17,10 @@ os.environ.setdefault(
     "--xla_llvm_disable_expensive_passes=true",
 )
 
-# Programs are compiled once for all workers and the processes that they start: a worker inherits
-# the folder. JAX locks a folder with a limit, here one that is never reached, while it reads or
-# writes.
-_is_worker = "PYTEST_XDIST_WORKER" in os.environ
-if not _is_worker:
-    os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(prefix="dimjax-tests-")
-    os.environ["JAX_COMPILATION_CACHE_MAX_SIZE"] = str(2**32)
-    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+# Programs are compiled once for all tests of a worker and the processes that they start.
+_compiled = tempfile.mkdtemp(prefix="dimjax-tests-")
+os.environ["JAX_COMPILATION_CACHE_DIR"] = _compiled
+os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.1"
 
 # The first example of a property compiles, and machines that run tests are often busy.
 settings.register_profile("patient", deadline=None)
@@ -33,8 +29,7 @@ settings.load_profile("patient")
 
 def pytest_unconfigure():
     """Remove the compiled programs; processes that a test forks do not come here."""
-    if not _is_worker:
-        shutil.rmtree(os.environ["JAX_COMPILATION_CACHE_DIR"], ignore_errors=True)
+    shutil.rmtree(_compiled, ignore_errors=True)
 
 
 ROOT = Path(__file__).parents[1]
