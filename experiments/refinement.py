@@ -70,7 +70,7 @@ def config_of(size: str, seed: int, chip_px: int, wrong: float):
     config.sky.settings.update({**CALM, "frames": frames, "height": height, "width": width})
     config.chips.chip_px = chip_px
     config.chips.backgrounds_per_label = 1.0
-    config.model.input = "difference+evidence"
+    config.model.input = "difference" if size == "toy" else "difference+evidence"
     config.model.width = factor
     config.loss.location_weight = 10.0
     config.training.epochs = epochs

@@ -54,6 +54,7 @@ class Size(NamedTuple):
     chip_px: int
     width: float
     batch_size: int = 128
+    input: str = "difference+evidence"
 
 
 SIZES = {
@@ -66,6 +67,7 @@ SIZES = {
         chip_px=32,
         width=0.25,
         batch_size=16,
+        input="difference",
     ),
     "cpu": Size(
         rounds=6,
@@ -101,7 +103,7 @@ def config_of(size: Size, seed: int):
     config.chips.chip_px = size.chip_px
     if size.chip_px < 64:  # a small chip has little room for background beside its target
         config.chips.backgrounds_per_label = 1.0
-    config.model.input = "difference+evidence"
+    config.model.input = size.input
     config.model.width = size.width
     config.loss.location_weight = 10.0
     config.training.epochs = size.epochs
