@@ -39,9 +39,8 @@ from dimjax.atomic_files import write_text
 from dimjax.commands.bundled import make_builder
 from dimjax.data.folders import open_folder
 from dimjax.data.presets import PRESETS
-from dimjax.runs.context import RoundContext
 from dimjax.runs.workdir import Paths
-from dimjax.stages import decide, rounds
+from dimjax.stages import rounds
 
 _SIZE = flags.DEFINE_enum("size", "cpu", ["toy", "cpu", "paper"], "Size of the simulation.")
 _SEEDS = flags.DEFINE_list("seeds", ["0", "1", "2"], "Seeds of the sky, errors and training.")
@@ -140,8 +139,8 @@ def _ranking(config, workdir: Path) -> dict:
     """Train on the wrong labels, rank and review them; return the figures of the ranking."""
     paths = Paths(workdir)
     if not paths.reviewed.exists():
-        rounds.run(config, str(workdir), make_builder, last="mine")
-        decide.run(RoundContext(config, paths))
+        for last in ("mine", "build"):  # of the first round, and of the second after the review
+            rounds.run(config, str(workdir), make_builder, last=last)
     return refinement_ranking.ranking(refinement_ranking.open_round(workdir))
 
 
