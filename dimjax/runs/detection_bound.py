@@ -18,7 +18,6 @@ from dimjax.runs.context import RoundContext
 from dimjax.sky import signal_of
 
 _MAX_PIXELS = 2**29  # of a sequence, for each of which 14 bytes are needed
-_MAX_NOISE_PX = 256  # side of the frames of white noise; larger ones tell no more
 _NUMBERS = ["frame", "x", "y", "snr", "visible"]
 _TOLERANCE = 0.01  # pixels or sigmas; another device rounds differently
 
@@ -47,8 +46,7 @@ def detection_bound(context: RoundContext, names: list[str]) -> dict | None:
     if truth is None:
         return None
     frames = dict.fromkeys(names, settings.frames)
-    side = min(_MAX_NOISE_PX, settings.height, settings.width)
-    places = noise_places(band, side=side) * settings.height * settings.width
+    places = noise_places(band) * settings.height * settings.width
     rows = bound_at(truth, frames, places, config.evaluation.false_alarms_per_frame)
     return {"window": band.frames, "recall_at": {"target": rows}}
 
