@@ -137,10 +137,8 @@ def _once(path: Path, compute: Callable[[], dict]) -> dict:
 
 def _ranking(config, workdir: Path) -> dict:
     """Train on the wrong labels, rank and review them; return the figures of the ranking."""
-    paths = Paths(workdir)
-    if not paths.reviewed.exists():
-        for last in ("mine", "build"):  # of the first round, and of the second after the review
-            rounds.run(config, str(workdir), make_builder, last=last)
+    while not Paths(workdir).reviewed.exists():  # after the review the second round is built
+        rounds.run(config, str(workdir), make_builder, last="build")
     return refinement_ranking.ranking(refinement_ranking.open_round(workdir))
 
 

@@ -36,7 +36,7 @@ def test_the_parts_give_the_bound(context):
     signal = signal_of("test-0000", settings, settings, config.seed)
     band = EvidenceConfig(min_speed_px=0.0)  # as the targets of the sky
     truth = signal.truth.assign(deflection=deflections(*signal, band))
-    rows = bound_at(truth, {"test-0000": 8}, noise_places(band) * 64 * 96, (0.1, 0.65))
+    rows = bound_at(truth, {"test-0000": 8}, noise_places(band, 2) * 64 * 96, (0.1, 0.65))
     assert detection_bound(context, ["test-0000"]) == {"window": 8, "recall_at": {"target": rows}}
 
 

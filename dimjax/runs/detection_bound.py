@@ -18,6 +18,9 @@ from dimjax.runs.context import RoundContext
 from dimjax.sky import signal_of
 
 _MAX_PIXELS = 2**29  # of a sequence, for each of which 14 bytes are needed
+# As much white noise as there are frames, within limits: 2, 3, 12 and 48 windows of the default
+# settings give the same number of places, to the rounding of the evidence.
+_WINDOWS, _WINDOW_PIXELS = (2, 12), 256**2
 _NUMBERS = ["frame", "x", "y", "snr", "visible"]
 _TOLERANCE = 0.01  # pixels or sigmas; another device rounds differently
 
@@ -46,7 +49,9 @@ def detection_bound(context: RoundContext, names: list[str]) -> dict | None:
     if truth is None:
         return None
     frames = dict.fromkeys(names, settings.frames)
-    places = noise_places(band) * settings.height * settings.width
+    pixels = settings.height * settings.width
+    windows = len(names) * settings.frames * pixels // _WINDOW_PIXELS
+    places = noise_places(band, int(np.clip(windows, *_WINDOWS))) * pixels
     rows = bound_at(truth, frames, places, config.evaluation.false_alarms_per_frame)
     return {"window": band.frames, "recall_at": {"target": rows}}
 
