@@ -52,6 +52,7 @@ def changes() -> dict[str, Callable[[np.ndarray], Changed]]:
     still = {
         "none": lambda it: it,
         "five dead columns": lambda it: _dead_columns(it, it.shape[2] // 5),
+        "five columns that keep their first levels": _frozen_columns,
         "one dead column in five": lambda it: _dead_columns(it, 5),
         "12 bit in the upper part of 16": lambda it: (it >> 2) << 4,
         "drift by 7 levels per frame": lambda it: it + _column(7 * np.arange(len(it))),
@@ -93,6 +94,11 @@ def _as_changed(frames: np.ndarray) -> Changed:
 
 def _dead_columns(frames: np.ndarray, every: int) -> np.ndarray:
     return np.where(np.arange(frames.shape[2]) % every == every // 2, 7, frames)
+
+
+def _frozen_columns(frames: np.ndarray) -> np.ndarray:
+    every = frames.shape[2] // 5
+    return np.where(np.arange(frames.shape[2]) % every == every // 2, frames[:1], frames)
 
 
 def _round_field(frames: np.ndarray) -> np.ndarray:

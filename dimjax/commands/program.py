@@ -33,7 +33,7 @@ DONE, WAITING = 0, 3
 
 _LOG = "error.log"
 # Their native code calls Python in places from where an exception ends the process.
-_NATIVE = {"flax", "jax", "jaxlib", "onnxruntime", "orbax", "tensorstore"}
+_NATIVE = {"jax", "jaxlib", "onnxruntime", "orbax", "tensorstore"}
 _RETRY_S, _LONGEST_S = 0.05, 10.0  # until they have returned, but not for longer
 _MAX_NOISE = 1000  # records of libraries that are kept
 
