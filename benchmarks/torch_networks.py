@@ -51,6 +51,8 @@ class _Detector(nn.Module):
         self.outputs = nn.Conv2d(head_channels + 2 * skipped, len(OUTPUTS), 1)
 
     def forward(self, x):
+        if not self.skipped:  # PyTorch pools no empty tensors
+            return self.outputs(self.head(self.backbone(x)))
         skipped = x[:, x.shape[1] - self.skipped :]
         extremes = F.max_pool2d(torch.cat([skipped, -skipped], 1), self.stride)
         features = self.head(torch.cat([self.backbone(x), extremes], 1))

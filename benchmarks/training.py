@@ -192,7 +192,7 @@ def _rivals(backbone: str, size: int, width: float, variables, examples, order) 
         return {}
     description = {
         "backbone": backbone, "width": width, "output_stride": STRIDE, "context_px": size,
-        "input": "difference",
+        "input": "difference", "evidence": None, "bf16": False,
     }  # fmt: skip
 
     def rival(compiled: bool) -> Callable:

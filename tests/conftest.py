@@ -1,12 +1,15 @@
+import contextlib
 import functools
 import importlib
 import os
 import shutil
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from hypothesis import settings
 
 # Four simulated devices let the tests of data parallel training run on any machine. Here compiling
@@ -17,10 +20,31 @@ os.environ.setdefault(
     "--xla_llvm_disable_expensive_passes=true",
 )
 
-# Programs are compiled once for all tests of a worker and the processes that they start.
-_compiled = tempfile.mkdtemp(prefix="dimjax-tests-")
-os.environ["JAX_COMPILATION_CACHE_DIR"] = _compiled
+# Programs are compiled once for all tests and the processes that they start.
+_PREFIX = f"dimjax-tests-{os.environ.get('PYTEST_XDIST_TESTRUNUID', 'one')[:8]}-"
+_compiled = Path(tempfile.mkdtemp(prefix=_PREFIX))
+os.environ["JAX_COMPILATION_CACHE_DIR"] = str(_compiled)
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.1"
+os.environ["JAX_PERSISTENT_CACHE_ENABLE_XLA_CACHES"] = "none"  # else its keys contain its folder
+
+
+def pytest_runtest_logstart(nodeid):
+    """Take over the programs that the other worker has compiled, before each file of tests.
+
+    The workers cannot write to one folder, since JAX reads files that are not yet whole.
+    """
+    global _file
+    if nodeid.partition("::")[0] == _file:
+        return
+    _file = nodeid.partition("::")[0]
+    for program in _compiled.parent.glob(f"{_PREFIX}*/*-cache"):
+        with contextlib.suppress(FileNotFoundError, FileExistsError):
+            if time.time() - program.stat().st_mtime > _WRITTEN_S:
+                os.link(program, _compiled / program.name)
+
+
+_file = ""  # whose tests are running
+_WRITTEN_S = 5.0  # a file that is older is whole
 
 # The first example of a property compiles, and machines that run tests are often busy.
 settings.register_profile("patient", deadline=None)
@@ -88,12 +112,15 @@ def tiny_run(tmp_path_factory):
 
     Its sequences are 64x96 pixels and 8 frames long, one a split; copy it before changing it.
     """
-    config = tiny_config()
     from dimjax.commands.bundled import make_builder
     from dimjax.stages import rounds
 
-    workdir = tmp_path_factory.mktemp("tiny_run")
-    rounds.run(config, str(workdir), make_builder)
+    base = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        base = base.parent  # of all workers
+    workdir = base / "tiny_run"
+    with FileLock(base / "tiny_run.lock"):
+        rounds.run(tiny_config(), str(workdir), make_builder)  # nothing, if it is there
     return workdir
 
 

@@ -10,27 +10,20 @@ from pathlib import Path
 
 from tests.faults.programs import Program, fork_script, preload
 
+# One device. A script compiles little for its time: some of the costly passes pay.
+_XLA_FLAGS = "--xla_backend_optimization_level=1 --xla_llvm_disable_expensive_passes=true"
 
-def start_script(path: Path, *words: str | Path, xla_flags: str = "") -> Program:
-    """Start a script in the root of the repository.
 
-    Args:
-      path: The script.
-      *words: Its arguments.
-      xla_flags: Flags of XLA in place of those of the tests.
-    """
+def start_script(path: Path, *words: str | Path) -> Program:
+    """Start a script in the root of the repository with its arguments."""
     preload()
     # Huge pages would cost a restart of the interpreter.
-    environment = {**os.environ, "GLIBC_TUNABLES": ""}
-    if xla_flags:
-        environment["XLA_FLAGS"] = xla_flags
+    environment = {**os.environ, "GLIBC_TUNABLES": "", "XLA_FLAGS": _XLA_FLAGS}
     return fork_script([str(path), *map(str, words)], environment)
 
 
-def run_script(
-    path: Path, *words: str | Path, xla_flags: str = ""
-) -> subprocess.CompletedProcess[str]:
-    """Run a script to its end; arguments as of start_script."""
-    program = start_script(path, *words, xla_flags=xla_flags)
+def run_script(path: Path, *words: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run a script to its end with its arguments."""
+    program = start_script(path, *words)
     status, error = program.finish()
     return subprocess.CompletedProcess([path, *words], status, program.output.read_text(), error)

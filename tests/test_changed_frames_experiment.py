@@ -2,7 +2,7 @@
 
 import json
 
-import changed_frames
+import frame_changes
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,7 +11,7 @@ from toy_experiments import run_toy
 from dimjax.data.sequences import as_sequence
 
 FRAMES = np.random.default_rng(0).normal(3000, 10, (6, 40, 48)).round().astype(np.int64)
-CHANGES = changed_frames.changes()
+CHANGES = frame_changes.changes()
 TRUTH = pd.DataFrame({"sequence": "changed", "frame": [0, 3, 5], "x": 9.5, "y": 20.0})
 
 
@@ -49,17 +49,17 @@ def test_frames_are_repeated_as_a_camera_of_9_hz_shows_them():
 
 
 def test_truths_follow_their_frames():
-    twice = changed_frames.truth_of(CHANGES["each frame twice"](FRAMES), TRUTH)
+    twice = frame_changes.truth_of(CHANGES["each frame twice"](FRAMES), TRUTH)
     assert sorted(twice.frame) == [0, 1, 6, 7, 10, 11]
-    rows = changed_frames.truth_of(CHANGES["black rows, 50 %"](FRAMES), TRUTH)
+    rows = frame_changes.truth_of(CHANGES["black rows, 50 %"](FRAMES), TRUTH)
     assert rows.frame.tolist() == [0, 3, 5] and rows.y.tolist() == [40.0] * 3
-    black = changed_frames.truth_of(CHANGES["one black frame"](FRAMES), TRUTH)
+    black = frame_changes.truth_of(CHANGES["one black frame"](FRAMES), TRUTH)
     assert black.frame.tolist() == [0, 5]
 
 
 def test_the_middle_is_cut_with_its_truths():
     sequence = as_sequence(np.zeros((2, 300, 400), np.uint16), "test-0000")
     truth = pd.DataFrame({"sequence": "test-0000", "frame": 0, "x": [41.5, 39.0], "y": [30.0, 30]})
-    frames, inside = changed_frames.middle(sequence, truth)
+    frames, inside = frame_changes.middle(sequence, truth)
     assert frames.shape == (2, 256, 320)  # from row 22 and column 40
     assert inside[["x", "y"]].to_numpy().tolist() == [[1.5, 8.0]]

@@ -27,8 +27,6 @@ from dimjax.stages.rounds import sole_run
 from dimjax.training import checkpoints
 
 ROOT = Path(__file__).parent.parent
-# One device; compiling costs more than running here.
-QUICK = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
 SMALL = [
     "--config=configs/demo.py",
     "--config.sky.sequences.train=3",
@@ -55,7 +53,7 @@ def words(workdir: Path, *args: str) -> list[str]:
 
 
 def run(workdir: Path, *args: str, status: int = 0) -> str:
-    done = run_script(ROOT / "main.py", *words(workdir, *args), xla_flags=QUICK)
+    done = run_script(ROOT / "main.py", *words(workdir, *args))
     assert done.returncode == status, done.stderr
     return done.stdout
 
@@ -141,7 +139,7 @@ def test_a_killed_run_goes_on_and_ends_the_same(undisturbed, tmp_path):
 
 def _kill_at(moment: Path, workdir: Path) -> None:
     """Run until a file appears, then kill -9."""
-    program = start_script(ROOT / "main.py", *words(workdir), xla_flags=QUICK)
+    program = start_script(ROOT / "main.py", *words(workdir))
     _wait_for(moment.exists)
     program.kill(signal.SIGKILL)
     assert program.finish()[0] == -signal.SIGKILL and moment.exists()
@@ -175,9 +173,10 @@ def test_a_run_can_be_asked_from_python(undisturbed):
     detected = opened.detect(frames, accepted=False)
     saved = pd.read_csv(opened.paths.detections)
     assert len(detected) == len(saved)
-    # Batches of other sizes and other code for other devices round differently.
+    # Batches of other sizes and code that is optimised differently round differently, and evidence
+    # is in steps.
     columns = ["frame", "x", "score"]
-    np.testing.assert_allclose(detected[columns], saved[columns], rtol=1e-3)
+    np.testing.assert_allclose(detected[columns], saved[columns], rtol=2e-2)
 
 
 def linked_copy(source: Path, target: Path) -> None:

@@ -162,7 +162,7 @@ def check_sequence(
         on_error(problem)
         measured = None
     skipped = folder.layout.repeated_frames == "skip"
-    notes = tuple(describe(measured, survey, skipped)) if measured else ()
+    notes = tuple(describe(measured, survey, skipped, sequence.replaced)) if measured else ()
     depth, used = 8 * sequence.dtype.itemsize, brightest.bit_length()
     return SequenceSummary(sequence.shape, depth, used, measured and measured.scale, notes)
 
@@ -209,7 +209,7 @@ def _decode(sequence: Sequence, on_error: OnError) -> tuple[int, Survey]:
     def frames() -> Iterator[np.ndarray]:
         for t in range(len(sequence)):
             try:
-                frame = sequence.frame(t)
+                frame = sequence.read(t)
             except InputError as problem:
                 on_error(problem)
                 if not sequence.path.is_dir():  # the other frames of a single file would fail too

@@ -210,7 +210,7 @@ def _search_all(search: Search, folder: Folder, into: Results, video: bool) -> d
 def _detect_in(search: Search, sequence: Sequence, folder: Results, video: bool) -> _Outputs:
     """Detect in a sequence and append the results to the tables."""
     survey = sequence.survey() if sequence.survey else Survey(len(sequence))
-    ignored = describe(measure(sequence), survey)
+    ignored = describe(measure(sequence), survey, replaced=sequence.replaced)
     if ignored:
         say(f"{sequence.name}: {'; '.join(ignored)}")
     table, tracks = search(sequence)

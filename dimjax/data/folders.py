@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 
 from dimjax.data import labels as label_files
+from dimjax.data.bad_pixels import find_substitutes
 from dimjax.data.camera import camera_shifts
 from dimjax.data.frame_index import FrameIndex
 from dimjax.data.frame_survey import Survey
@@ -30,6 +31,7 @@ from dimjax.data.patterns import SPLIT, SPLIT_FOLDERS
 from dimjax.data.sequences import Sequence, open_sequence, skip_repeated
 from dimjax.data.split_files import ListReader
 from dimjax.data.splits import LABELLED_SPLITS
+from dimjax.data.substitutes import Substitutes
 from dimjax.errors import InputError, OnError, program, raise_error
 
 Shapes = Mapping[str, tuple[int, int, int]]  # T, H, W of each sequence
@@ -108,6 +110,8 @@ class Folder:
         sequence = open_sequence(self.files[name], name, self.layout.reading)
         if self.layout.repeated_frames != "keep":
             sequence = replace(sequence, survey=lambda: self.survey(name))
+        if self.layout.bad_pixels != "keep":
+            sequence = replace(sequence, substitutes=lambda: self._substitutes(name))
         if self.additions is not None:
             sequence = self.additions.add(sequence)
         return replace(sequence, shifts=lambda: self._camera(sequence)) if self.align else sequence
@@ -132,6 +136,17 @@ class Folder:
             sequence = open_sequence(self.files[name], name, self.layout.reading)
             self._surveys[name] = skip_repeated(sequence).survey()
         return self._surveys[name]
+
+    def _substitutes(self, name: str) -> Substitutes:
+        """Find the bad pixels of a sequence; its frames are read only once."""
+        if name not in self._found_bad:
+            sequence = open_sequence(self.files[name], name, self.layout.reading)
+            self._found_bad[name] = find_substitutes(sequence)
+        return self._found_bad[name]
+
+    @cached_property
+    def _found_bad(self) -> dict[str, Substitutes]:
+        return {}
 
     @cached_property
     def shapes(self) -> dict[str, tuple[int, int, int]]:

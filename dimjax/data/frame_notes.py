@@ -13,13 +13,16 @@ _LEAST_STILL_SHARE = 0.005  # of the pixels; fewer are no bars
 _RANGES = 4  # of frame numbers that are named
 
 
-def describe(measurement: Measurement, survey: Survey, skipped: bool = True) -> list[str]:
+def describe(
+    measurement: Measurement, survey: Survey, skipped: bool = True, replaced: int = 0
+) -> list[str]:
     """Describe what was ignored in a sequence, in phrases with numbers; empty if nothing was.
 
     Args:
       measurement: Scale of the sequence.
       survey: Its repeated and flat frames.
       skipped: Whether clips skip these frames.
+      replaced: Number of bad pixels that are replaced.
     """
     notes = []
     if measurement.noiseless:
@@ -27,6 +30,9 @@ def describe(measurement: Measurement, survey: Survey, skipped: bool = True) -> 
     elif measurement.still_share >= _LEAST_STILL_SHARE:
         share = f"{100 * measurement.still_share:.0f} %"
         notes.append(f"{share} of the pixels never change and are left out of level and noise")
+    if replaced:
+        pixels = counted(replaced, "bad pixel")
+        notes.append(f"{pixels}, which never change, are replaced by their neighbours")
     skip = "clips skip them" if skipped else "clips contain them"
     for frames, what in ((survey.repeated, "repeat the one before"), (survey.flat, "are flat")):
         if frames:
@@ -37,18 +43,27 @@ def describe(measurement: Measurement, survey: Survey, skipped: bool = True) -> 
     return notes
 
 
-def summarise(measured: Iterable[tuple[Measurement, Survey]], skipped: bool = True) -> str | None:
-    """Summarise what was ignored in many sequences in one line; None if nothing was."""
-    notable = [pair for pair in measured if describe(*pair)]
+def summarise(
+    measured: Iterable[tuple[Measurement, Survey, int]], skipped: bool = True
+) -> str | None:
+    """Summarise what was ignored in many sequences in one line; None if nothing was.
+
+    Args:
+      measured: Scale, survey and number of replaced pixels of each sequence.
+      skipped: Whether clips skip repeated and flat frames.
+    """
+    notable = [one for one in measured if describe(one[0], one[1], replaced=one[2])]
     if not notable:
         return None
-    still = max(measurement.still_share for measurement, _ in notable)
-    repeated = sum(len(survey.repeated) for _, survey in notable)
-    flat = sum(len(survey.flat) for _, survey in notable)
-    step = max(measurement.step for measurement, _ in notable)
+    measurements, surveys, replaced = zip(*notable, strict=True)
+    still = max(measurement.still_share for measurement in measurements)
+    repeated = sum(len(survey.repeated) for survey in surveys)
+    flat = sum(len(survey.flat) for survey in surveys)
+    step = max(measurement.step for measurement in measurements)
     skip = "skipped" if skipped else "kept"
     parts = [
         f"up to {100 * still:.0f} % of the pixels never change" if still else "",
+        f"bad pixels are replaced, up to {max(replaced):,} in one" if any(replaced) else "",
         f"{repeated:,} repeated and {flat:,} flat frames are {skip}" if repeated + flat else "",
         f"grey levels come in steps of up to {step}" if step > 1 else "",
     ]

@@ -49,6 +49,7 @@ _CHOICES = {
     "stack_axes": ("", "thw", "hwt"),
     "surplus_rows": ("error", "drop"),
     "repeated_frames": ("skip", "keep"),
+    "bad_pixels": ("replace", "keep"),
 }
 
 
@@ -76,6 +77,7 @@ class Layout(NamedTuple):
     stack_axes: str = ""  # order of the axes of stacks, thw or hwt; "": usual, and checked
     max_frame_pixels: int = NATIVE.max_frame_pixels  # larger frames are refused
     repeated_frames: str = "skip"  # clips skip repeated and flat frames, or keep them
+    bad_pixels: str = "replace"  # pixels that never change: by their neighbours, or keep them
     splits: dict[str, str] = {}  # split -> file that names its sequences, see `Folder.splits`
 
     @property

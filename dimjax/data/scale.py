@@ -9,6 +9,7 @@ repeated do not differ; neither may make the noise appear smaller than it is.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -92,7 +93,22 @@ def measure(sequence: Sequence) -> Measurement:
     """
     if len(sequence) == 1:
         return _measure_still(sequence)
-    pairs = _without_flat(np.stack(list(_pairs(sequence))))
+    return measure_pairs(changing_pairs(sequence))
+
+
+def changing_pairs(sequence: Sequence) -> np.ndarray:
+    """Read the pairs of frames that the scale is measured on, [P, 2, H, W]; see `measure`.
+
+    Bad pixels are as they were read, since a replaced one has less noise.
+
+    Raises:
+      InputError: All frames are equal.
+    """
+    return _without_flat(np.stack(list(_pairs(replace(sequence, substitutes=None)))))
+
+
+def measure_pairs(pairs: np.ndarray) -> Measurement:
+    """Measure grey level and noise on pairs of frames [P, 2, H, W]; see `measure`."""
     still = _in_runs((pairs == pairs[0, 0]).all(axis=(0, 1)))
     noiseless = bool(still.mean() > MAX_STILL_SHARE)
     used = np.ones_like(still) if noiseless else ~still

@@ -39,6 +39,7 @@ from dimjax.data.stack_files import (
     open_npz,
     open_raw,
 )
+from dimjax.data.substitutes import Substitutes
 from dimjax.data.video_files import open_video
 from dimjax.errors import InputError
 
@@ -78,6 +79,8 @@ class Sequence:
       survey: Returns the frames that clips skip; none, unless made by `skip_repeated`.
       shifts: Returns the displacement of the scene in each frame, [T, 2] x, y in pixels, which is
         taken out of clips; none, unless made by dimjax.data.camera.aligned.
+      substitutes: Returns the bad pixels and what replaces them in each frame; none, unless made by
+        dimjax.data.bad_pixels.replace_bad_pixels.
     """
 
     name: str
@@ -88,6 +91,7 @@ class Sequence:
     names: tuple[str, ...] = field(default=(), repr=False)
     survey: Callable[[], Survey] | None = field(default=None, repr=False)
     shifts: Callable[[], np.ndarray] | None = field(default=None, repr=False)
+    substitutes: Callable[[], Substitutes] | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -100,7 +104,8 @@ class Sequence:
           InputError: The file is damaged.
         """
         _check_index(t, len(self), self.name)
-        return self.read(operator.index(t))
+        frame = self.read(operator.index(t))
+        return frame if self.substitutes is None else self.substitutes().fill(frame)
 
     @property
     def usable(self) -> np.ndarray:
@@ -111,6 +116,11 @@ class Sequence:
     def flat(self) -> tuple[int, ...]:
         """Numbers of the frames without a scene, which have no detections."""
         return () if self.survey is None else self.survey().flat
+
+    @property
+    def replaced(self) -> int:
+        """Number of the bad pixels that are replaced."""
+        return 0 if self.substitutes is None else len(self.substitutes().pixels)
 
     def clip_frames(self, t: int, stride: int) -> tuple[int, int, int, int]:
         """Choose the frames F1..F4 of reference frame t among the usable ones, see `clip_frames`.

@@ -9,7 +9,8 @@
 A frame is answered once the frames of its clip and of its evidence window are there: `delay` frames
 later, 0 with data.reference="last" and evidence.reference="last". Detections are accepted by the
 past of their tracks, as by `detect(frames, causal=True)`; the results are the same if the grey
-scale is. The scale is measured on the first frames and again as the stream goes on.
+scale is. The scale is measured, and bad pixels are found, on the first frames and again as the
+stream goes on.
 """
 
 from dataclasses import replace
@@ -19,9 +20,11 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from dimjax.data.bad_pixels import find_substitutes
 from dimjax.data.camera import CameraMotion
 from dimjax.data.scale import Scale, measure_scale
 from dimjax.data.sequences import Sequence, as_sequence, clip_frames, shortest_length
+from dimjax.data.substitutes import Substitutes
 from dimjax.detection.detector import Detector
 from dimjax.detection.inference import detect_in_sequence
 from dimjax.errors import InputError
@@ -48,14 +51,24 @@ class Stream:
     Args:
       detector: Detector, e.g. from restore_detector.
       scale: Level and noise of the frames; None measures them on the newest ones.
+      name: Name of the stream, with which the names of its tracks begin.
+      bad_pixels: "replace" those that are found when the scale is measured, or "keep" them.
 
     Raises:
       InputError: The scale is none, or not finite.
-      name: Name of the stream, with which the names of its tracks begin.
     """
 
-    def __init__(self, detector: Detector, scale: Scale | None = None, name: str = "stream"):
+    def __init__(
+        self,
+        detector: Detector,
+        scale: Scale | None = None,
+        name: str = "stream",
+        bad_pixels: str = "replace",
+    ):
         self._detector, self._name = detector, name
+        self._replaces = bad_pixels == "replace"
+        self._substitutes: Substitutes | None = None
+        self._is_measured = False
         self._stride, self._evidence = detector.description["stride"], detector.evidence
         self._scale, self._is_fixed = _checked(scale), scale is not None
         self._frames: dict[int, np.ndarray] = {}  # those that are still needed, in order
@@ -82,10 +95,12 @@ class Stream:
         self._check(frame)
         self._frames[self._count] = frame
         if self._camera is not None:
-            self._shifts[self._count] = self._camera.push(frame)
+            filled = frame if self._substitutes is None else self._substitutes.fill(frame)
+            self._shifts[self._count] = self._camera.push(filled)
         self._count += 1
-        if self._count >= _SCALE_FRAMES and not self._is_fixed:
-            self._measure_scale()
+        due = not self._is_measured or self._count % _REMEASURED == 0
+        if self._count >= _SCALE_FRAMES and due:
+            self._measure(self._newest(_SCALE_FRAMES))
         if self._scale is None:
             return []
         answers = []
@@ -105,7 +120,7 @@ class Stream:
             rule, remedy = f"a stream must have {needed} frames or more", "Push more frames."
             raise InputError(self._name, rule, self._count, remedy)
         if self._scale is None and self._count:
-            self._scale = measure_scale(self._newest(self._count))
+            self._measure(self._newest(self._count))
         return [self._answer(self._count) for _ in range(self._answered, self._count)]
 
     def _shortest(self) -> int:
@@ -124,14 +139,17 @@ class Stream:
                 f"{self._name} frame {self._count}", rule, value, "Begin a new stream."
             )
 
-    def _measure_scale(self) -> None:
-        if self._scale is not None and self._count % _REMEASURED:
-            return
+    def _measure(self, newest: Sequence) -> None:
+        """Measure the scale, if none was given, and find the bad pixels."""
         try:
-            self._scale = measure_scale(self._newest(_SCALE_FRAMES))
+            if not self._is_fixed:
+                self._scale = measure_scale(newest)
         except InputError:  # equal frames, of a closed shutter or a frozen source
             if self._scale is None:
                 raise
+        else:
+            self._substitutes = find_substitutes(newest) if self._replaces else None
+            self._is_measured = True
 
     def _newest(self, count: int) -> Sequence:
         return self._part(self._count - count, self._count)
@@ -168,6 +186,7 @@ class Stream:
             (end - first, height, width),
             self._frames[first].dtype,
             lambda k: self._frames[k + first].copy(),
+            substitutes=None if self._substitutes is None else lambda: self._substitutes,
         )
         if self._camera is None:
             return part

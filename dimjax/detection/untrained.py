@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 import pandas as pd
 
+from dimjax.data.bad_pixels import replace_bad_pixels
 from dimjax.data.labels import CATEGORIES
 from dimjax.data.scale import measure_scale
 from dimjax.data.sequences import Sequence, as_sequence, skip_repeated
@@ -39,7 +40,7 @@ def detect(frames: np.ndarray | Sequence, max_false_alarms: float = 0.5) -> pd.D
       Accepted detections, as from detect_and_link.
     """
     sequence = frames if isinstance(frames, Sequence) else as_sequence(frames)
-    return detect_and_link(skip_repeated(sequence), max_false_alarms)[0]
+    return detect_and_link(replace_bad_pixels(skip_repeated(sequence)), max_false_alarms)[0]
 
 
 def detect_and_link(

@@ -28,7 +28,7 @@ def report(context: RoundContext) -> None:
     by_sequence = dict(list(labels.groupby("sequence")))
     for name in bar(names, "examine", "sequence"):
         sequence = folder.sequence(name)
-        measured.append((measure(sequence), folder.survey(name)))
+        measured.append((measure(sequence), folder.survey(name), sequence.replaced))
         if name in by_sequence:
             evidence.append(measure_sequence(by_sequence[name], sequence))
     ignored = summarise(measured, skipped)

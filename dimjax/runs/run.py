@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from dimjax.chips import examples
+from dimjax.data.bad_pixels import replace_bad_pixels
 from dimjax.data.camera import aligned
 from dimjax.data.scale import Scale
 from dimjax.data.sequences import Sequence, as_sequence, skip_repeated
@@ -142,6 +143,8 @@ class Run:
         sequence = frames if isinstance(frames, Sequence) else as_sequence(frames)
         if self.context.layout.repeated_frames == "skip":
             sequence = skip_repeated(sequence)
+        if self.context.layout.bad_pixels == "replace":
+            sequence = replace_bad_pixels(sequence)
         table = detect_in_sequence(self.detector, sequence, progress=progress)
         if not accepted:
             return table
@@ -160,7 +163,7 @@ class Run:
         if self.config.detection.camera_motion:
             rule, remedy = "it must be off for a live stream", "Train without it."
             raise InputError("config.detection.camera_motion", rule, True, remedy)
-        return Stream(self.detector, scale)
+        return Stream(self.detector, scale, bad_pixels=self.context.layout.bad_pixels)
 
     def tracks(
         self, frames: np.ndarray | Sequence, detections: pd.DataFrame, causal: bool = False
