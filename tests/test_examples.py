@@ -93,7 +93,7 @@ def test_an_interrupt_does_not_wait_for_the_other_records(prepared, monkeypatch)
 
     def parse(features, row=examples.parse_row):
         if len(parsed) > 2:  # the first record gives the bit depth, the second one is waited for
-            interrupted.wait(10)
+            interrupted.wait(2)
         parsed.append(features)
         return row(features)
 
