@@ -2,6 +2,7 @@
 
 import shutil
 import sqlite3
+from contextlib import closing
 
 import pandas as pd
 import pytest
@@ -203,4 +204,5 @@ def test_a_damaged_ledger_is_named_and_its_backup_opens(tmp_path):
         ledger.open_ledger(path)
     with ledger.open_ledger(copy) as db:
         assert len(ledger.labels_as_of(db, 0)) == 400
-    assert sqlite3.connect(copy).execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    with closing(sqlite3.connect(copy)) as db:
+        assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)

@@ -2,6 +2,7 @@
 
 import shutil
 import sqlite3
+from contextlib import closing
 
 import pandas as pd
 import pytest
@@ -22,7 +23,7 @@ def workdir(expected, tmp_path):
 
 
 def change_ledger(workdir):
-    with sqlite3.connect(workdir / "ledger.sqlite") as db:
+    with closing(sqlite3.connect(workdir / "ledger.sqlite")) as db, db:
         db.execute("UPDATE leases SET reviewer = 'ann'")
         db.execute("CREATE TABLE more (number)")
 

@@ -12,14 +12,16 @@ from dataclasses import replace
 from functools import cache
 
 import numpy as np
+from scipy import ndimage
+from scipy.special import erf
 
-from dimjax.data.scale import changing_pairs, measure_pairs
+from dimjax.data.scale import changing_pairs, in_runs, measure_pairs
 from dimjax.data.sequences import Sequence
 from dimjax.data.substitutes import Substitutes, between_changing
 from dimjax.errors import InputError
 
 OUTSTANDING_SIGMAS = 6.0  # least distance of a bad pixel from its neighbours, noise sigmas
-LEAST_NOISE = 0.5  # steps of the grey levels; with less noise, good pixels do not change either
+MAX_GOOD = 0.01  # good pixels that may be expected to be equal in all frames by chance
 
 
 def replace_bad_pixels(sequence: Sequence) -> Sequence:
@@ -36,9 +38,11 @@ def find_bad_pixels(sequence: Sequence) -> np.ndarray:
     """Find the pixels of a sequence that carry no information and stand out, [H, W] bool.
 
     A pixel is bad if it has one grey level in the pairs of frames on which the scale is measured;
-    if at most 3 such pixels lie side by side in its row or its column, between pixels that change;
-    and if it differs from the mean of these by more than 6 noise sigmas. None is bad in a still
-    image, in equal or damaged frames, and if the noise is below half a step of the grey levels.
+    if it is alone, or in a line of 16 or more such pixels, at most 3 wide; and if it differs by
+    more than 6 noise sigmas from the mean of the changing pixels on both sides. Smaller groups may
+    be saturated objects that hover. None is bad if by the noise and the number of different frames
+    0.01 good pixels or more would have one level by chance, as in short sequences and in quiet
+    ones, nor in still, equal or damaged frames.
     """
     bad = np.zeros(sequence.shape[1:], bool)
     bad.flat[find_substitutes(sequence).pixels] = True
@@ -57,8 +61,18 @@ def find_substitutes(sequence: Sequence) -> Substitutes:
     if not still.any():
         return none
     (_, noise_sigma), _, step, noiseless = measure_pairs(pairs)
-    if noiseless or noise_sigma < LEAST_NOISE * step:
+    if noiseless or _equal_by_chance(pairs, noise_sigma / step) >= MAX_GOOD:
         return none
-    narrow = between_changing(still)
+    alone = still & (
+        ndimage.convolve(still.astype(np.uint8), np.ones((3, 3)), mode="constant") == 1
+    )
+    narrow = between_changing(alone | in_runs(still))
     distance = pairs[0, 0].reshape(-1)[narrow.pixels] - narrow.values(pairs.mean(axis=(0, 1)))
     return narrow.only(np.abs(distance) > OUTSTANDING_SIGMAS * noise_sigma)
+
+
+def _equal_by_chance(pairs: np.ndarray, noise_steps: float) -> float:
+    """Estimate the number of good pixels with one level in all frames of pairs [P, 2, H, W]."""
+    different = len({frame.tobytes() for frame in pairs.reshape(-1, *pairs.shape[2:])})
+    most_likely = erf(0.5 / (np.sqrt(2) * noise_steps))  # of the levels that a pixel takes
+    return pairs[0, 0].size * most_likely ** (different - 1)

@@ -109,7 +109,7 @@ def changing_pairs(sequence: Sequence) -> np.ndarray:
 
 def measure_pairs(pairs: np.ndarray) -> Measurement:
     """Measure grey level and noise on pairs of frames [P, 2, H, W]; see `measure`."""
-    still = _in_runs((pairs == pairs[0, 0]).all(axis=(0, 1)))
+    still = in_runs((pairs == pairs[0, 0]).all(axis=(0, 1)))
     noiseless = bool(still.mean() > MAX_STILL_SHARE)
     used = np.ones_like(still) if noiseless else ~still
     first, second = pairs[:, 0][:, used], pairs[:, 1][:, used]
@@ -127,7 +127,7 @@ def _measure_still(sequence: Sequence) -> Measurement:
         value, remedy = f"all {frame.flat[0]}", "Leave it out, or copy it again from its source."
         raise InputError(f"sequence {sequence.name}", "its pixels must differ", value, remedy)
     second = ndimage.convolve(frame.astype(np.int32), _SECOND_DIFFERENCE, mode="nearest")
-    still = _in_runs(second == 0)
+    still = in_runs(second == 0)
     noiseless = bool(still.mean() > MAX_STILL_SHARE)
     used = np.ones_like(still) if noiseless else ~still
     step = _step([frame[used]])
@@ -192,7 +192,7 @@ def _without_flat(pairs: np.ndarray) -> np.ndarray:
     return pairs[usual] if usual.any() else pairs
 
 
-def _in_runs(still: np.ndarray) -> np.ndarray:
+def in_runs(still: np.ndarray) -> np.ndarray:
     """Whether a pixel lies in a run of 16 or more still ones in its row or column, [H, W]."""
     return _in_row_runs(still) | _in_row_runs(still.T).T
 

@@ -11,6 +11,7 @@ import re
 import shutil
 import sqlite3
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
@@ -171,7 +172,7 @@ def _comparable(path: Path) -> object:
         lines = [json.loads(line) for line in path.read_text().splitlines()]
         return [{k: v for k, v in line.items() if k != "chips_per_second"} for line in lines]
     if path.suffix == ".sqlite":
-        with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as db:
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as db:
             tables = "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name"
             names = [name for (name,) in db.execute(tables)]
             rows = {name: db.execute(f"SELECT * FROM {name}").fetchall() for name in names}
