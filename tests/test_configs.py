@@ -78,6 +78,7 @@ def main(*args: str) -> str:
     [
         ("model.widht", 'Did you mean "width" instead of "widht"?'),
         ("modle.width", 'Did you mean "model" instead of "modle"?'),
+        ("foo.bar", "Correct the key."),
     ],
 )
 def test_an_unknown_key_is_named(tmp_path, key, hint):

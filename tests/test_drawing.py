@@ -127,6 +127,12 @@ def test_picture_without_detections_is_the_frame():
     assert np.ptp(np.asarray(image)[64 * SCALE :]) > 100
 
 
+def test_a_line_of_pixels_is_drawn_with_its_detections():
+    line = as_sequence(np.random.default_rng(0).integers(90, 120, (4, 1, 40)).astype(np.uint8))
+    image = overlay.draw_frame(line, 1, detection_table((1, 8.5, 0.5, 3.0, 3.0, "target", 0.9)))
+    assert len(coloured(np.asarray(image), "target")[0])
+
+
 @pytest.mark.parametrize("length", [4, 9])
 def test_video_has_all_frames(tmp_path, length):
     overlay.write_video(

@@ -354,3 +354,9 @@ def test_invalid_shapes_are_reported(shapes, text):
 def test_settings_out_of_range_are_reported(change, text):
     with pytest.raises(InputError, match=text):
         mined_from(flight(GAPS), settings=MiningConfig(**change))
+
+
+def test_boxes_of_a_poor_network_are_limited_to_those_of_labels():
+    boxes = flight(GAPS).assign(w=0.0007, h=1e6)
+    (miss,) = mined_from(boxes).misses
+    assert {(frame.fix.w, frame.fix.h) for frame in miss.frames} == {(0.1, 200.0)}

@@ -223,3 +223,10 @@ def test_a_failed_write_names_the_file_that_it_would_replace(tmp_path):
     (tmp_path / "file").touch()
     failure = explain(error_of(lambda: write_text(tmp_path / "file" / "a.csv", "")))
     assert failure.text.startswith(f"error: round 1, mine: {tmp_path}/file: it must be a folder")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_after_the_end_does_not_change_the_status(tmp_path, number):
+    body = f"atexit.register(lambda: os.kill(os.getpid(), {int(number)}))"
+    code = f"import atexit, os\n{body}\nprint('done', flush=True)"
+    assert run(code, tmp_path) == (0, "done\n", "")

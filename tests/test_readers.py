@@ -112,6 +112,13 @@ def test_raw_files_with_sidecars(tmp_path):
     (tmp_path / "a.json").write_text(json.dumps(form | {"frames": 7}))
     with pytest.raises(InputError, match="must hold 7 frames of 48x40 .*; found 6.000. Correct a"):
         open_sequence(file)
+    for wrong in ({"width": 0}, {"width": True}, {"height": 40.0}, {"width": -48, "height": -40},
+                  {"dtype": "U0"}, {"header_bytes": -1}, {"frames": 0}):  # fmt: skip
+        (tmp_path / "a.json").write_text(json.dumps(form | wrong))
+        with pytest.raises(
+            InputError, match=r"a\.json: width, height and frames must be whole num"
+        ):
+            open_sequence(file)
     (tmp_path / "a.json").unlink()
     header = "ENVI\nsamples = 48\nlines = 40\nbands = 6\nheader offset = 4\ndata type = 12\n"
     (tmp_path / "a.hdr").write_text(f"{header}interleave = bsq\nbyte order = 1\n")
@@ -119,6 +126,16 @@ def test_raw_files_with_sidecars(tmp_path):
     (tmp_path / "a.hdr").write_text(f"{header}interleave = bil\n")
     with pytest.raises(InputError, match="interleave must be bsq, one band per frame; found bil"):
         open_sequence(file)
+
+
+def test_half_precision_gives_the_levels_of_single_precision(tmp_path):
+    frames = 1 + np.random.default_rng(0).normal(0, 0.01, (6, 40, 48))
+    frames[:, 10:13, 10:13] = 3000  # more than 65,536 steps of the noise above the others
+    np.save(tmp_path / "half.npy", frames.astype(np.float16))
+    np.save(tmp_path / "single.npy", frames.astype(np.float16).astype(np.float32))
+    half, single = (pixels(tmp_path / f"{name}.npy") for name in ("half", "single"))
+    np.testing.assert_array_equal(half, single)
+    assert half[0, 10, 10] == 65535 and half[0, 0, 0] < 5
 
 
 def colour(*levels):

@@ -22,9 +22,11 @@ from test_report_rounds import (
 from test_review_browser import browse, drivers  # noqa: F401, fixtures
 
 from dimjax import report
+from dimjax.commands import compare
 from dimjax.errors import InputError
 from dimjax.report import gallery, live, player
 from dimjax.report.comparison import PAIRS
+from dimjax.runs import digests
 from dimjax.runs.workdir import Paths
 
 LONE = ("test-0", 11, 80.5, 10.5, 3.0, 3.0, "target", 0.7)  # a false alarm
@@ -210,6 +212,27 @@ def test_a_bound_stands_in_the_comparison(workdir, tmp_path, capsys):
     page = report.compare(workdir, other).read_text()
     assert page.count("bound of 8 frames<") == 1 and page.count("“Bound of 8 frames”:") == 1
     assert re.search("^bound of 8 frames  other ", capsys.readouterr().out, re.MULTILINE)
+
+
+def test_a_comparison_replaces_nothing_but_a_comparison(workdir, tmp_path):
+    other = write_run(tmp_path / "other", SEQUENCES)
+    (tmp_path / "mine" / "crops").mkdir(parents=True)
+    (tmp_path / "mine" / "crops" / "holiday.jpg").write_text("mine")
+    for output, message in (
+        (tmp_path / "mine", "must be empty, or hold earlier results"),
+        (tmp_path / "mine" / "new" / "..", "must be empty, or hold earlier results"),
+        (Paths(other).sky / "sequences", "must not lie in the data"),
+    ):
+        with pytest.raises(InputError, match=message):
+            compare.run(workdir, other, output)
+    assert [path.name for path in tmp_path.glob("mine/**/*")] == ["crops", "holiday.jpg"]
+    for _ in range(2):
+        assert compare.run(workdir, other, tmp_path / "page").exists()
+    evaluation = Paths(other, 1).evaluation
+    digests.record(Paths(other, 1), "evaluate")
+    evaluation.write_text(evaluation.read_text()[:-9])
+    with pytest.raises(InputError, match=r"evaluation\.json: it must be as `evaluate` wrote it"):
+        compare.run(workdir, other, tmp_path / "page")
 
 
 def test_runs_without_a_shared_sequence_are_refused(workdir, tmp_path):

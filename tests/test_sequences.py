@@ -174,6 +174,12 @@ def test_hidden_files_are_ignored(tmp_path):
     assert len(open_sequence(folder)) == 5
 
 
+def test_a_folder_in_place_of_a_stack_is_refused(tmp_path):
+    (tmp_path / "frames.npy").mkdir()
+    with pytest.raises(InputError, match=r"frames\.npy: a folder of frames contains only"):
+        open_sequence(tmp_path)
+
+
 def test_an_empty_folder_is_refused(tmp_path):
     with pytest.raises(InputError, match="must have frames; found an empty folder"):
         open_sequence(tmp_path)

@@ -133,8 +133,8 @@ def _flag_error(error: Exception, argv: list[str]) -> UsageError:
     first, lines = error.args[0], [line.strip() for line in str(error).strip().splitlines()]
     missing = first if isinstance(first, KeyError) else error  # an AttributeError may hold one
     key, _, hint = str(missing.args[0]).partition("\n")
-    if isinstance(missing, KeyError) and (hint or " " in key):  # of a flag, not of the file
-        key = _full_key(key.split()[-1].strip("'"), argv)
+    if isinstance(missing, KeyError) and (hint or " " in key or _is_part(key, argv)):
+        key = _full_key(key.split()[-1].strip("\"'"), argv)
         return UsageError("--config", _KEY_RULE, key, hint or "Correct the key.")
     given = [word for word in argv if word.startswith(("--config=", "-config="))]
     if any(word.startswith("--config.") for word in argv) and not given:
@@ -153,6 +153,12 @@ def _flag_error(error: Exception, argv: list[str]) -> UsageError:
         reason = f"KeyError: {reason}" if isinstance(error, KeyError) else reason
         return UsageError(given[-1], _RULE, reason, "Correct the path or the file.")
     return UsageError(PROGRAM, "flags must be valid", lines[-1], "See --help.")
+
+
+def _is_part(key: str, argv: list[str]) -> bool:
+    """Whether an unknown key is part of a flag --config.KEY=VALUE, rather than of the file."""
+    names = [word.partition("=")[0].split(".")[1:] for word in argv if word.startswith("--config.")]
+    return any(key.strip("\"'") in parts for parts in names)
 
 
 def _full_key(part: str, argv: list[str]) -> str:

@@ -60,9 +60,11 @@ def run(
     path = Path(config.data.folder)
     names = _names(context, split)
     from dimjax.report import figures_text  # loads JAX: a wrong folder is refused before
+    from dimjax.runs.config_rules import check
     from dimjax.runs.run import load
     from dimjax.stages.evaluate import measure
 
+    check(config)
     trained = load(workdir, round, epoch)
     context.paths = trained.paths
     say(f"detector: {trained.description}")

@@ -66,6 +66,7 @@ def run(main: Callable[[], int | None], log_folder: Callable[[], str | Path | No
         status = main() or DONE
         if sys.stdout is not None:
             sys.stdout.flush()
+        _on_signals(signal.SIG_IGN)  # all is done; a late signal would end the shutdown without it
     except SystemExit:
         raise
     except BaseException as error:

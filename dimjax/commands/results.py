@@ -82,7 +82,8 @@ def check_outside(output: Path, source: Path, files: dict[str, Path]) -> None:
 
 def check_unoccupied(output: Path, lock: str) -> None:
     """Raise if a folder holds files, and the command with this lock file did not write them."""
-    if output.is_dir() and any(output.iterdir()) and not (output / lock).exists():
+    folder = output.resolve()  # "new/.." is what it will be once "new" is made
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / lock).exists():
         rule = "the output folder must be empty, or hold earlier results of the same command"
         raise InputError("--output", rule, output, "Choose another folder.")
 

@@ -189,14 +189,14 @@ def _detect_untrained() -> None:
 
 def _compare() -> None:
     runs = given.COMPARE.value
-    if len(runs) != 2:
+    if len(runs) != 2 or not all(runs):
         rule, remedy = "it must name two runs", "Give --compare=runs/a,runs/b."
-        raise UsageError("--compare", rule, ",".join(runs), remedy)
+        raise UsageError("--compare", rule, repr(",".join(runs)), remedy)
     for run in runs:
         early_checks.require_run(run)
-    from dimjax.report import compare
+    from dimjax.commands import compare
 
-    compare(*runs, given.OUTPUT.value)
+    compare.run(*runs, given.OUTPUT.value)
 
 
 def _checkpoint() -> tuple:

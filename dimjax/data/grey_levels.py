@@ -72,7 +72,8 @@ def grey_levels(stack: Any, subject: object) -> GreyLevels:
             rule = "integers must span fewer than 65536 grey levels"
             raise InputError(subject, rule, f"{low:g} to {high:g}", remedy)
         return GreyLevels(np.dtype(np.uint16), lambda frame: (frame - low).astype(np.uint16))
-    step = max(_noise(stack) / _STEPS_PER_NOISE, (high - low) / (_LEVELS - 1)) or 1.0
+    low, high = float(low), float(high)  # in float16 the number of levels would be infinite
+    step = max(float(_noise(stack)) / _STEPS_PER_NOISE, (high - low) / (_LEVELS - 1)) or 1.0
     return GreyLevels(
         np.dtype(np.uint16), lambda frame: np.rint((frame.astype(float) - low) / step).astype("u2")
     )

@@ -63,7 +63,7 @@ def list_images(path: Path) -> list[Path]:
     for entry in entries:
         if not entry.is_dir():
             check_regular(entry)
-    if [entry.name for entry in entries] == [STACK]:
+    if [entry.name for entry in entries] == [STACK] and entries[0].is_file():
         return []
     for entry in entries:
         if entry.is_dir() or entry.suffix.lower() not in (*SUFFIXES, *ARRAYS):

@@ -130,6 +130,13 @@ def open_raw(path: Path, axes: str = "") -> Frames:
         raise InputError(path, rule, "none", remedy)
     form = _of_json(sidecar) if sidecar.suffix == ".json" else _of_envi(sidecar)
     dtype, height, width, frames, start = form
+    whole = all(type(n) is int and n > 0 for n in (height, width, 1 if frames is None else frames))
+    if not whole or start < 0 or dtype.kind not in "uif" or not dtype.itemsize:
+        rule = "width, height and frames must be whole numbers above 0, an offset 0 or more, and "
+        rule += "the type one of integers or floats"
+        counts = "any number of" if frames is None else frames
+        value = f"{counts} frames of {width}x{height} {dtype} from byte {start}"
+        raise InputError(sidecar, rule, value, "Correct the sidecar.")
     frame_bytes = dtype.itemsize * height * width
     length = (path.stat().st_size - start) / frame_bytes
     if length != (frames or int(length)) or length == 0:
@@ -248,7 +255,7 @@ def _of_json(sidecar: Path) -> tuple[np.dtype, int, int, int | None, int]:
         content = json.loads(read_text(sidecar))
         dtype = np.dtype(content["dtype"])
         order = {"little": "<", "big": ">"}[content.get("byte_order", "little")]
-        size = int(content["height"]), int(content["width"])
+        size = content["height"], content["width"]
         frames, start = content.get("frames"), int(content.get("header_bytes", 0))
         return dtype.newbyteorder(order), *size, frames, start
 

@@ -19,6 +19,7 @@ from dimjax.drawing.pictures import crop, draw_mark, draw_text, enlarge, grey_ra
 FRAMES_PER_SECOND = 10
 
 _LONG_SIDE_PX = 1024  # approximate size of a picture
+_LEAST_SIDE_PX = 32  # of an inset beside a low frame
 _INSET_PX = 32  # height and width of the window in an inset
 _INSETS = 3
 _GAP = 16
@@ -34,7 +35,7 @@ def draw_frame(sequence: Sequence, t: int, detections: pd.DataFrame) -> Image.Im
     """
     frame, detections = sequence.frame(t), _strongest_first(detections, t)
     image = _draw_detections(frame, detections, grey_range(frame))
-    side = (image.height - _GAP * (_INSETS - 1)) // _INSETS
+    side = max((image.height - _GAP * (_INSETS - 1)) // _INSETS, _LEAST_SIDE_PX)
     caption_px = 2 * _text_px(image)
     page = _page(image, image.width + (_GAP + side if len(detections) else 0), caption_px)
     for k, row in enumerate(detections.head(_INSETS).itertuples()):

@@ -18,6 +18,7 @@ from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
+from dimjax.data.labels import MIN_SIZE_PX
 from dimjax.errors import InputError
 from dimjax.ledger.values import Item
 from dimjax.mining.files import read_mined, write_mined
@@ -118,7 +119,15 @@ def _view(tracks: Tracks, labels: pd.DataFrame, shapes, name: str) -> View:
         rule = f"detections must lie in frames of length, height, width {tuple(shapes[name])}"
         value = f"frame {row.frame}, x {row.x:g}, y {row.y:g}"
         raise InputError(f"sequence {name}", rule, value, "Give the shape of this sequence.")
-    return View(name, shapes[name], detections, points, labels)
+    tables = (_within_limits(table, shapes[name]) for table in (detections, points))
+    return View(name, shapes[name], *tables, labels)
+
+
+def _within_limits(table: pd.DataFrame, shape: tuple[int, int, int]) -> pd.DataFrame:
+    """Limit the boxes of detections to sizes that labels may have: networks predict any."""
+    _, height, width = shape
+    limited = {"w": table.w.clip(MIN_SIZE_PX, width), "h": table.h.clip(MIN_SIZE_PX, height)}
+    return table.assign(**limited)
 
 
 def _new_track_names(labels: pd.DataFrame) -> Iterator[str]:

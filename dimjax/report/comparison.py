@@ -20,6 +20,7 @@ from dimjax.progress import say
 from dimjax.report import curves, gallery, pages, tables
 from dimjax.report.examples import Evaluated, outcome_tables, read_evaluated
 from dimjax.report.recall_tables import bound_text, compared_recalls
+from dimjax.runs import digests
 from dimjax.runs.context import RoundContext
 from dimjax.runs.workdir import Paths, flat, newest_round, read_config
 
@@ -45,6 +46,7 @@ class _Side:
         if not paths.evaluation.exists():
             rule, remedy = "a run to compare must be evaluated", "Give its `evaluate` first."
             raise InputError(workdir, rule, "no evaluation.json", remedy)
+        digests.verify(paths, "evaluate")
         self.context = RoundContext(config, paths)
         self.figures = json.loads(paths.evaluation.read_text())
         self.evaluated = read_evaluated(self.context, self.figures)
@@ -64,7 +66,7 @@ def compare(first: str | Path, second: str | Path, output: str | Path | None = N
       The page.
 
     Raises:
-      InputError: A run is not evaluated, or they share no sequence with the same truth.
+      InputError: A run is not evaluated or damaged, or they share no sequence with the same truth.
     """
     sides = [_Side(first), _Side(second)]
     names = _shared_sequences(*sides)

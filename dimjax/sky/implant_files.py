@@ -14,6 +14,7 @@ implanted/implants.json                 settings and versions
 import functools
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Collection
 from dataclasses import replace
@@ -118,10 +119,19 @@ def write_implanted_folder(folder: Folder, settings: ImplantConfig, output: Path
 
 def _write_frames(sequence: Sequence, folder: Path) -> None:
     folder.mkdir()
-    frames = np.lib.format.open_memmap(folder / "frames.npy", "w+", sequence.dtype, sequence.shape)
+    file = folder / "frames.npy"
+    frames = np.lib.format.open_memmap(file, "w+", sequence.dtype, sequence.shape)
+    _allocate(file)
     for t in range(len(sequence)):
         frames[t] = sequence.frame(t)
     frames.flush()
+
+
+def _allocate(file: Path) -> None:
+    """Take the room for a file: on a full disk, writing to a memory map would kill the process."""
+    if hasattr(os, "posix_fallocate"):
+        with open(file, "r+b") as opened:
+            os.posix_fallocate(opened.fileno(), 0, file.stat().st_size)
 
 
 def _add(by_sequence: dict[str, pd.DataFrame], sequence: Sequence) -> Sequence:
