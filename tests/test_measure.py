@@ -130,12 +130,16 @@ def test_keys_that_a_measurement_ignores_are_refused(tiny_run):
     config.detection.match_px, config.data.layout.first_pixel = 2.5, 1
     config.data.folder = read_config(tiny_run).data.folder
     measure.check_keys(config, tiny_run)
+    config.model.width = 0.75
+    with pytest.raises(InputError, match="--config: only keys of data.layout, .*; found model.w"):
+        measure.check_keys(config, tiny_run)
+
+
+def test_keys_of_a_measurement_are_checked(tiny_run):
+    config = config_for(tiny_run, tiny_run / "sky")
     config.detection.match_px = -1.0
     with pytest.raises(InputError, match="detection.match_px: must be above 0; found -1.0"):
         measure.run(tiny_run, config)
-    config.detection.match_px, config.model.width = 2.5, 0.75
-    with pytest.raises(InputError, match="--config: only keys of data.layout, .*; found model.w"):
-        measure.check_keys(config, tiny_run)
 
 
 def test_other_files_and_figures_are_not_replaced(tiny_run, foreign, tmp_path):
