@@ -260,25 +260,25 @@ def test_a_box_that_was_cut_at_the_rim_is_unchanged(tmp_path):
     rows = pd.DataFrame(
         [columns, ["a", 0, 30.0, 39.8, 3, 3, T, "t2", "annotator"]], columns=COLUMNS
     )
-    db = create(tmp_path / "ledger.sqlite", rows, SHAPES)
-    removal = ItemFrame(0, 0.7, 20.5, 1, Change(1, removed=True))
-    ledger.add_items(db, [Item("labelled_background", "a", 0.9, "dark", (removal,))], "mine")
-    export_items(db, tmp_path / "items.json")
-    file = json.loads((tmp_path / "items.json").read_text())
-    for box in file["annotations"]:  # as CVAT cuts them, the label of no item too
-        (x, y, w, h), role = box["bbox"], box["attributes"]["role"]
-        left, top, right, bottom = max(x, 0), max(y, 0), min(x + w, 60), min(y + h, 40)
-        box["bbox"] = [left, top, right - left, bottom - top]
-        assert box["bbox"] == pytest.approx(
-            [0, 19, 2.2, 3] if role == "label" else [28.5, 38.3, 3, 1.7]
-        )
-    (tmp_path / "edited.json").write_text(json.dumps(file))
-    names = tmp_path / "edited.json", "ann", tmp_path / "items.json"
-    assert import_items(db, *names) == []
-    (decision,) = import_items(db, *names, finished=True)
-    assert decision.verb == "keep"
-    label = ledger.labels_as_of(db).loc[1]
-    assert (label.x, label.w) == (0.7, 3)
+    with create(tmp_path / "ledger.sqlite", rows, SHAPES) as db:
+        removal = ItemFrame(0, 0.7, 20.5, 1, Change(1, removed=True))
+        ledger.add_items(db, [Item("labelled_background", "a", 0.9, "dark", (removal,))], "mine")
+        export_items(db, tmp_path / "items.json")
+        file = json.loads((tmp_path / "items.json").read_text())
+        for box in file["annotations"]:  # as CVAT cuts them, the label of no item too
+            (x, y, w, h), role = box["bbox"], box["attributes"]["role"]
+            left, top, right, bottom = max(x, 0), max(y, 0), min(x + w, 60), min(y + h, 40)
+            box["bbox"] = [left, top, right - left, bottom - top]
+            assert box["bbox"] == pytest.approx(
+                [0, 19, 2.2, 3] if role == "label" else [28.5, 38.3, 3, 1.7]
+            )
+        (tmp_path / "edited.json").write_text(json.dumps(file))
+        names = tmp_path / "edited.json", "ann", tmp_path / "items.json"
+        assert import_items(db, *names) == []
+        (decision,) = import_items(db, *names, finished=True)
+        assert decision.verb == "keep"
+        label = ledger.labels_as_of(db).loc[1]
+        assert (label.x, label.w) == (0.7, 3)
 
 
 def test_each_frame_of_a_track_is_decided_separately(review):

@@ -131,7 +131,11 @@ def _allocate(file: Path) -> None:
     """Take the room for a file: on a full disk, writing to a memory map would kill the process."""
     if hasattr(os, "posix_fallocate"):
         with open(file, "r+b") as opened:
-            os.posix_fallocate(opened.fileno(), 0, file.stat().st_size)
+            try:
+                os.posix_fallocate(opened.fileno(), 0, file.stat().st_size)
+            except OSError as error:
+                error.filename = str(file)
+                raise
 
 
 def _add(by_sequence: dict[str, pd.DataFrame], sequence: Sequence) -> Sequence:
