@@ -173,7 +173,7 @@ def compared(workdir, tmp_path_factory):
     detections = [(*row, 0.9) for row in passing("test-0", range(2, 10))]
     columns = ["sequence", "frame", "x", "y", "w", "h", "category", "score"]
     pd.DataFrame(detections, columns=columns).to_csv(Paths(first, 1).detections, index=False)
-    return report.compare(first, workdir)
+    return compare.run(first, workdir)
 
 
 def test_pairs_of_two_runs_by_hand(compared, workdir):
@@ -190,7 +190,7 @@ def test_pairs_of_two_runs_by_hand(compared, workdir):
         "false alarm gone": [],
         "false alarm of both": [],
     }
-    again = report.compare(workdir, workdir, compared.parent.parent / "itself")
+    again = compare.run(workdir, workdir, compared.parent.parent / "itself")
     kinds = [one["kind"] for one in entries_of(again)["entries"]]
     assert sorted(kinds) == ["both missed"] * 3 + ["false alarm of both"]
 
@@ -209,7 +209,7 @@ def test_a_bound_stands_in_the_comparison(workdir, tmp_path, capsys):
     figures = json.loads(evaluation.read_text())
     bound = {"window": 8, "recall_at": figures["frames"]["recall_at"]}
     evaluation.write_text(json.dumps({**figures, "bound": bound}))
-    page = report.compare(workdir, other).read_text()
+    page = compare.run(workdir, other).read_text()
     assert page.count("bound of 8 frames<") == 1 and page.count("“Bound of 8 frames”:") == 1
     assert re.search("^bound of 8 frames  other ", capsys.readouterr().out, re.MULTILINE)
 
@@ -241,12 +241,12 @@ def test_runs_without_a_shared_sequence_are_refused(workdir, tmp_path):
     figures = json.loads(evaluation.read_text())
     evaluation.write_text(json.dumps({**figures, "sequences": ["val-0"]}))
     with pytest.raises(InputError, match=r"--compare: both .*found 0 sequences of the same name"):
-        report.compare(workdir, other)
+        compare.run(workdir, other)
     with pytest.raises(InputError, match=r"misspelt/config\.json: .* found none"):
-        report.compare(workdir, workdir / "misspelt")
+        compare.run(workdir, workdir / "misspelt")
     with pytest.raises(InputError, match=r"must be evaluated; found no evaluation\.json"):
         evaluation.unlink()
-        report.compare(workdir, other)
+        compare.run(workdir, other)
 
 
 def test_curves_are_written_while_a_training_runs(tmp_path, workdir):

@@ -16,7 +16,7 @@ _LOCK = "compare.lock"
 
 
 def run(first: str | Path, second: str | Path, output: str | Path | None = None) -> Path:
-    """Write the page that compares the newest rounds of two runs; see dimjax.report.compare.
+    """Write a page that compares the newest rounds of two runs, and print its tables.
 
     Args:
       first: Directory of the first run.

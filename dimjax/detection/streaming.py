@@ -68,7 +68,6 @@ class Stream:
         self._detector, self._name = detector, name
         self._replaces = bad_pixels == "replace"
         self._substitutes: Substitutes | None = None
-        self._is_measured = False
         self._stride, self._evidence = detector.description["stride"], detector.evidence
         self._scale, self._is_fixed = _checked(scale), scale is not None
         self._frames: dict[int, np.ndarray] = {}  # those that are still needed, in order
@@ -98,8 +97,8 @@ class Stream:
             filled = frame if self._substitutes is None else self._substitutes.fill(frame)
             self._shifts[self._count] = self._camera.push(filled)
         self._count += 1
-        due = not self._is_measured or self._count % _REMEASURED == 0
-        if self._count >= _SCALE_FRAMES and due:
+        missing = self._scale is None or self._replaces and self._substitutes is None
+        if self._count >= _SCALE_FRAMES and (missing or self._count % _REMEASURED == 0):
             self._measure(self._newest(_SCALE_FRAMES))
         if self._scale is None:
             return []
@@ -149,7 +148,6 @@ class Stream:
                 raise
         else:
             self._substitutes = find_substitutes(newest) if self._replaces else None
-            self._is_measured = True
 
     def _newest(self, count: int) -> Sequence:
         return self._part(self._count - count, self._count)

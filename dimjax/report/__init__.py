@@ -1,7 +1,7 @@
 """The report of a run: an HTML page that needs no other file, and tables for the terminal.
 
     run(context)                    # of the last round: writes report.html and prints the tables
-    compare("runs/a", "runs/b")     # a page of the detections that one has and the other has not
+    compare("runs/a", "runs/b", folder)     # a page of what one detects and the other does not
     print(figures_text(figures))    # figures: evaluation.json, see dimjax.evaluation.figures
 
 page: the page, from page.html, rounds.html and style.css; round_sections: the parts of it that

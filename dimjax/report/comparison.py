@@ -1,6 +1,6 @@
 """Two runs side by side: figures, curves, and the same targets and false alarms paired.
 
-    page = compare("runs/a", "runs/b")          # runs/b/comparisons/a/compare.html
+    page = compare("runs/a", "runs/b", folder)  # folder/compare.html
 
 Both must have been evaluated on the same sequences against the same truth, at least in part: the
 sequences that both have are compared.
@@ -53,14 +53,10 @@ class _Side:
         self.metrics = paths.training_log.metrics_so_far()
 
 
-def compare(first: str | Path, second: str | Path, output: str | Path | None = None) -> Path:
+def compare(first: str | Path, second: str | Path, folder: Path) -> Path:
     """Write a page that compares the newest rounds of two runs, and print its tables.
 
-    Args:
-      first: Directory of the first run.
-      second: Directory of the second run.
-      output: Folder to write to; by default comparisons/NAME in the second run's directory, NAME
-        being that of the first.
+    The pictures of an earlier page in the folder are removed; dimjax.commands.compare checks it.
 
     Returns:
       The page.
@@ -70,8 +66,6 @@ def compare(first: str | Path, second: str | Path, output: str | Path | None = N
     """
     sides = [_Side(first), _Side(second)]
     names = _shared_sequences(*sides)
-    folder = sides[1].context.paths.comparisons / Path(first).resolve().name
-    folder = folder if output is None else Path(output)
     pairs = pd.concat([pair(*sides, names, category) for category in CATEGORIES])
     rows, notes = _limited(pairs)
     entries = gallery.draw(sides[1].context, _within(sides[1].evaluated, names), rows, folder)
