@@ -120,22 +120,33 @@ def test_an_untrained_detector_sees_no_dead_column(flight):
     pd.testing.assert_frame_equal(whole[columns], dead[columns], atol=0.5)
 
 
-def test_a_run_and_its_stream_replace_bad_pixels(tiny_run, flight):
-    run = dimjax.load(tiny_run)
-    dead = flight[1]
-    filled = as_sequence(replaced(dead))
+def test_a_run_replaces_bad_pixels(tiny_run, flight):
+    run, dead = dimjax.load(tiny_run), flight[1]
     scale = measure_scale(as_sequence(dead))
-    expected = detect_in_sequence(run.detector, filled, scale=scale)
+    expected = detect_in_sequence(run.detector, as_sequence(replaced(dead)), scale=scale)
+    assert len(expected)
     pd.testing.assert_frame_equal(run.detect(dead, accepted=False), expected)
-    for bad_pixels, frames in (("replace", filled), ("keep", as_sequence(dead))):
-        stream = Stream(run.detector, scale, "frames", bad_pixels)
-        answers = [answer for image in dead for answer in stream.push(image)]
-        late = [answer for answer in [*answers, *stream.finish()] if answer.frame >= 32]
-        plain = Stream(run.detector, scale, "frames", "keep")
-        answers = [answer for t in range(40) for answer in plain.push(frames.frame(t))]
-        for one, other in zip(late, [*answers, *plain.finish()][-len(late) :], strict=True):
-            columns = ["x", "y", "category"]
-            pd.testing.assert_frame_equal(one.detections[columns], other.detections[columns])
+
+
+@pytest.mark.parametrize("bad_pixels", ["replace", "keep"])
+def test_a_stream_replaces_bad_pixels_once_it_has_found_them(
+    tiny_run, flight, monkeypatch, bad_pixels
+):
+    seen = []
+
+    def detect(detector, part, numbers, scale):
+        seen.append(part.frame(numbers[0]))
+        return detect_in_sequence(detector, part, numbers, scale=scale)
+
+    monkeypatch.setattr("dimjax.detection.streaming.detect_in_sequence", detect)
+    dead = flight[1]
+    scale = measure_scale(as_sequence(dead))
+    stream = Stream(dimjax.load(tiny_run).detector, scale, "frames", bad_pixels)
+    answers = [answer for image in dead for answer in stream.push(image)] + stream.finish()
+    assert [answer.frame for answer in answers] == list(range(40))
+    expected = replaced(dead) if bad_pixels == "replace" else dead
+    assert (seen[0][:, 50] == 7).all()  # it is answered before 32 frames have come
+    np.testing.assert_array_equal(seen[32:], expected[32:])
 
 
 def replaced(frames):
