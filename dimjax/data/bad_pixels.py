@@ -15,7 +15,7 @@ import numpy as np
 from scipy import ndimage
 from scipy.special import erf
 
-from dimjax.data.scale import changing_pairs, in_runs, measure_pairs
+from dimjax.data.scale import Measurement, changing_pairs, in_runs, measure_pairs
 from dimjax.data.sequences import Sequence
 from dimjax.data.substitutes import Substitutes, between_changing
 from dimjax.errors import InputError
@@ -49,8 +49,13 @@ def find_bad_pixels(sequence: Sequence) -> np.ndarray:
     return bad
 
 
-def find_substitutes(sequence: Sequence) -> Substitutes:
-    """Find the bad pixels of a sequence, and the pixels that each is interpolated from."""
+def find_substitutes(sequence: Sequence, measured: Measurement | None = None) -> Substitutes:
+    """Find the bad pixels of a sequence, and the pixels that each is interpolated from.
+
+    Args:
+      sequence: Sequence.
+      measured: Scale of the sequence; None measures it, if there are still pixels.
+    """
     none = between_changing(np.zeros(sequence.shape[1:], bool))
     try:
         # The motion of the camera does not move its pixels.
@@ -60,7 +65,7 @@ def find_substitutes(sequence: Sequence) -> Substitutes:
     still = np.array(False) if pairs is None else (pairs == pairs[0, 0]).all(axis=(0, 1))
     if not still.any():
         return none
-    (_, noise_sigma), _, step, noiseless = measure_pairs(pairs)
+    (_, noise_sigma), _, step, noiseless = measured or measure_pairs(pairs)
     if noiseless or _equal_by_chance(pairs, noise_sigma / step) >= MAX_GOOD:
         return none
     alone = still & (

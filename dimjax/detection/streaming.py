@@ -22,7 +22,7 @@ import pandas as pd
 
 from dimjax.data.bad_pixels import find_substitutes
 from dimjax.data.camera import CameraMotion
-from dimjax.data.scale import Scale, measure_scale
+from dimjax.data.scale import Scale, measure
 from dimjax.data.sequences import Sequence, as_sequence, clip_frames, shortest_length
 from dimjax.data.substitutes import Substitutes
 from dimjax.detection.detector import Detector
@@ -141,13 +141,15 @@ class Stream:
     def _measure(self, newest: Sequence) -> None:
         """Measure the scale, if none was given, and find the bad pixels."""
         try:
-            if not self._is_fixed:
-                self._scale = measure_scale(newest)
+            measured = None if self._is_fixed else measure(newest)
         except InputError:  # equal frames, of a closed shutter or a frozen source
             if self._scale is None:
                 raise
-        else:
-            self._substitutes = find_substitutes(newest) if self._replaces else None
+            return
+        if measured is not None:
+            self._scale = measured.scale
+        if self._replaces:
+            self._substitutes = find_substitutes(newest, measured)
 
     def _newest(self, count: int) -> Sequence:
         return self._part(self._count - count, self._count)
