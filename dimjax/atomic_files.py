@@ -48,17 +48,28 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
             leftover.unlink(missing_ok=True)
     partial = path.with_name(f"{prefix}{os.getpid()}.part")
     try:
-        yield partial
-        _flush(partial, os.O_RDWR)  # else a power cut may keep the name and lose the contents
-        os.replace(partial, path)
-        if os.name != "nt":  # Windows cannot open a folder
-            _flush(path.parent, os.O_RDONLY)
+        with named_in_errors(path):
+            yield partial
+            _flush(partial, os.O_RDWR)  # else a power cut may keep the name and lose the contents
+            os.replace(partial, path)
+            if os.name != "nt":  # Windows cannot open a folder
+                _flush(path.parent, os.O_RDONLY)
     except OSError as error:
-        if error.filename is None or error.filename == str(partial):  # e.g. of a full disk
+        if error.filename == str(partial):
             error.filename = str(path)
         raise
     finally:
         partial.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def named_in_errors(path: str | Path) -> Iterator[Path]:
+    """Yield a path, and name it in errors of the system that name no file, e.g. of a full disk."""
+    try:
+        yield Path(path)
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
 
 
 def write_text(path: str | Path, text: str) -> None:
@@ -132,7 +143,8 @@ def exclusive_lock(
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(path, blocking=False, on_acquired=_write_holder)
     try:
-        lock.acquire()
+        with named_in_errors(path):
+            lock.acquire()
     except Timeout as error:
         raise InputError(path, rule, describe_holder(_holder(path)), remedy) from error
     try:

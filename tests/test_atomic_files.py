@@ -1,8 +1,11 @@
 """Atomic writes and exclusive locks, with real processes."""
 
+import contextlib
+import errno
 import os
 import platform
 import re
+import resource
 import subprocess
 import sys
 
@@ -10,7 +13,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dimjax.atomic_files import atomic_write, exclusive_lock, write_parquet, write_text
+from dimjax.atomic_files import (
+    atomic_write,
+    exclusive_lock,
+    named_in_errors,
+    write_parquet,
+    write_text,
+)
 from dimjax.data.csv_files import write_csv
 from dimjax.errors import InputError
 from dimjax.review.coco import files
@@ -31,6 +40,17 @@ with exclusive_lock(sys.argv[1], "one at a time", "End it first."):
     print("ready", flush=True)
     sys.stdin.readline()
 """
+
+
+@contextlib.contextmanager
+def limited_size(n_bytes):
+    """No file may grow beyond a size; a write fails as on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def start(code, path):
@@ -102,6 +122,16 @@ def test_a_file_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch, wri
     (file, size), named, (folder, _) = calls
     assert file == path.stat().st_ino and size == path.stat().st_size > 0
     assert named == "named" and folder == tmp_path.stat().st_ino
+
+
+def test_an_error_of_a_write_names_the_file_without_a_temporary_one(tmp_path):
+    writing = named_in_errors(tmp_path / "a.txt")
+    with limited_size(4096), pytest.raises(OSError) as caught, writing as file:  # noqa: PT011
+        file.write_bytes(bytes(5000))
+    assert (caught.value.errno, caught.value.filename) == (errno.EFBIG, str(tmp_path / "a.txt"))
+    with pytest.raises(FileNotFoundError) as caught, named_in_errors(tmp_path / "a.txt"):
+        (tmp_path / "b.txt").read_bytes()
+    assert caught.value.filename == str(tmp_path / "b.txt")
 
 
 def test_a_lock_is_refused_while_another_process_holds_it(tmp_path):

@@ -2,6 +2,8 @@
 
 import importlib
 import json
+import resource
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,7 +15,9 @@ from dimjax.commands import items
 from dimjax.data.labels import COLUMNS
 from dimjax.errors import InputError
 from dimjax.ledger import Change, Item, ItemFrame
-from dimjax.runs.workdir import Paths, write_config
+from dimjax.review.coco import write_images
+from dimjax.runs.context import open_data_folder
+from dimjax.runs.workdir import Paths, read_config, write_config
 
 
 @pytest.fixture
@@ -66,6 +70,19 @@ def test_files_of_others_are_not_overwritten(run, tmp_path):
     assert (tmp_path / "items.json").read_text() == "foreign"
     assert not (tmp_path / "images").exists()
     assert items.write(run, tmp_path / "out") == items.write(run, tmp_path / "out")
+
+
+def test_a_disk_without_room_is_named_by_the_image(run, tmp_path):
+    output = items.write(run)
+    sequence_of = open_data_folder(read_config(run), Paths(run)).sequence
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    try:
+        with pytest.raises(OSError) as caught:  # noqa: PT011
+            write_images(output / "items.json", sequence_of, tmp_path / "images")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert Path(caught.value.filename).parent == tmp_path / "images"
 
 
 def test_items_without_a_change_wait_or_are_finished(run, tmp_path, capsys):

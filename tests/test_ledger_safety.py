@@ -147,6 +147,12 @@ def test_a_transaction_is_atomic(path):
         assert ledger.decision_table(db).item.tolist() == [ids[1]]
 
 
+def test_a_named_pipe_is_no_ledger(tmp_path):
+    os.mkfifo(tmp_path / "ledger.sqlite")
+    with pytest.raises(InputError, match="ledger.sqlite: it must be a file; found a named pipe"):
+        ledger.open_ledger(tmp_path / "ledger.sqlite")
+
+
 @pytest.mark.parametrize("transaction", ["read_transaction", "write_transaction"])
 def test_an_error_that_ends_the_transaction_is_passed_on(path, transaction):
     """As SQLite does on a full disk."""
@@ -261,7 +267,7 @@ def test_other_files_are_refused_and_left_unchanged(path, tmp_path):
     with pytest.raises(InputError, match="ledger.sqlite: it must be the ledger of a run; found no"):
         ledger.open_ledger(path)
     assert not path.exists()
-    with pytest.raises(InputError, match="it must be the ledger of a run"):
+    with pytest.raises(InputError, match="it must be a file; found a folder"):
         ledger.open_ledger(tmp_path)
     path.write_text("sequence,frame,x,y\n" * 100)
     for opening in (ledger.open_ledger, _open):

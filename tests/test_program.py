@@ -187,6 +187,7 @@ def cause(error, reason):
         (OSError(errno.EIO, "Input/output error", "e"), "e: the disk must work and have room"),
         (ExceptionGroup("g", [OSError(errno.ENOSPC, "No")]), "there must be room on the disk"),
         (RuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 1 bytes"), "memory: the data"),
+        (ImportError("x.so: failed to map segment from shared object"), "memory: the data must"),
         (MemoryError(), "memory: the data must fit into it"),
         (PermissionError(errno.EACCES, "Permission denied", "c"), "c: this user must have access"),
         (OSError(errno.EROFS, "Read-only", "d"), "d: it must be writable; found Read-only."),

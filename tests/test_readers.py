@@ -128,6 +128,41 @@ def test_raw_files_with_sidecars(tmp_path):
         open_sequence(file)
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "rule"),
+    [
+        (
+            "a.json",
+            '{"width": 48, "byteorder": "big"}',
+            "keys of a sidecar are .*; found byteorder",
+        ),
+        ("a.json", '{"width": 48, "width": 64}', "a key must be given once; found width"),
+        ("a.hdr", "samples = 48\nSamples = 64", "a key must be given once; found samples"),
+        ("a.hdr", "byte order = 7", "must be readable; found KeyError: '7'"),
+    ],
+)
+def test_what_a_sidecar_says_is_not_ignored(tmp_path, name, text, rule):
+    (tmp_path / "a.raw").write_bytes(DEEP.tobytes())
+    header = (
+        "ENVI\ndescription = {\n lines = 5, samples = 6}\nlines = 40\nbands = 6\ndata type = 12\n"
+    )
+    (tmp_path / name).write_text(f"{header}{text}\n" if name == "a.hdr" else text)
+    with pytest.raises(InputError, match=f"a.(json|hdr): .*{rule}"):
+        open_sequence(tmp_path / "a.raw")
+    (tmp_path / name).unlink()
+    (tmp_path / "a.hdr").write_text(f"{header}samples = 48\n")
+    np.testing.assert_array_equal(pixels(tmp_path / "a.raw"), DEEP)
+
+
+def test_a_shape_beyond_all_numbers_is_refused_in_one_line(tmp_path):
+    header = "{'descr': '<u2', 'fortran_order': False, 'shape': (1000000000000, 1000000000, 9000)}"
+    size = len(header) + 1
+    start = b"\x93NUMPY\x01\x00" + size.to_bytes(2, "little")
+    (tmp_path / "a.npy").write_bytes(start + header.encode() + b"\n" + bytes(64))
+    with pytest.raises(InputError, match=r"a\.npy: the file must be readable"):
+        open_sequence(tmp_path / "a.npy")
+
+
 def test_half_precision_gives_the_levels_of_single_precision(tmp_path):
     frames = 1 + np.random.default_rng(0).normal(0, 0.01, (6, 40, 48))
     frames[:, 10:13, 10:13] = 3000  # more than 65,536 steps of the noise above the others

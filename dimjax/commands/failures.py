@@ -33,6 +33,7 @@ _SIZE_TEXT = re.compile(r"File too large")
 _DISK_TEXT = re.compile(r"disk I/O error|Input/output error")  # often a full disk
 _MEMORY_TEXT = re.compile(
     r"Out of memory|RESOURCE_EXHAUSTED|Cannot allocate memory|can't start new thread|bad_alloc"
+    r"|failed to map segment"  # of a library that is imported
 )
 _DEVICE_TEXT = re.compile(r"Unable to initialize backend|Unknown backend|No visible .* devices")
 # Errors of the operating system -> the rule that was broken, and the remedy.

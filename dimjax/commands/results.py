@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from dimjax.atomic_files import exclusive_lock, write_text
+from dimjax.atomic_files import exclusive_lock, named_in_errors, write_text
 from dimjax.errors import InputError
 
 _TABLES = ("detections.csv", "tracks.csv")
@@ -33,8 +33,9 @@ class Results:
     def append(self, *tables: pd.DataFrame) -> None:
         """Append the detections and the points of the tracks in a sequence to the tables."""
         for rows, name in zip(tables, _TABLES, strict=True):
-            into = _part(self.folder / name)
-            rows.to_csv(into, mode="a", header=not into.exists(), index=False, lineterminator="\n")
+            with named_in_errors(_part(self.folder / name)) as into:
+                new = not into.exists()
+                rows.to_csv(into, mode="a", header=new, index=False, lineterminator="\n")
 
     def finish(self) -> None:
         """Give the tables their names; without any sequence there are none."""

@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from dimjax.atomic_files import write_text
+from dimjax.atomic_files import named_in_errors, write_text
 from dimjax.data.csv_files import write_csv
 from dimjax.data.labels import CATEGORIES, COLUMNS
 from dimjax.data.sequences import Sequence
@@ -137,7 +137,8 @@ def _write_masks(table: pd.DataFrame, sequences: _Sequences, folder: Path) -> No
             mask[lines, columns] = 255
         file = folder / "masks" / sequence.name / f"{name}.png"
         file.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(mask).save(file)
+        with named_in_errors(file):
+            Image.fromarray(mask).save(file)
 
 
 def _write_regions(table: pd.DataFrame, sequences: _Sequences, folder: Path) -> None:
@@ -174,4 +175,5 @@ def _frames(table: pd.DataFrame, sequences: _Sequences) -> Iterator[_Frame]:
 
 def _write(file: Path, text: str) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(text, encoding="utf-8")
+    with named_in_errors(file):
+        file.write_text(text, encoding="utf-8")

@@ -10,6 +10,7 @@ time, which MATLAB uses. Whether the axes are in this order is checked by the pi
 import importlib
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
@@ -27,6 +28,7 @@ RAW = (".raw", ".bin", ".img", ".dat", ".bsq")  # with a sidecar
 
 _MATLAB_73 = b"MATLAB 7.3 MAT-file"
 _ENVI_TYPES = {1: "u1", 2: "i2", 3: "i4", 4: "f4", 5: "f8", 12: "u2", 13: "u4"}
+_JSON_KEYS = {"width", "height", "dtype", "frames", "byte_order", "header_bytes"}
 _DOUBT = 0.5  # variance along the last axis below this share of that along the first
 _SAMPLES = 48  # of an axis, to measure variances
 _FEWEST = 8  # samples of an axis
@@ -39,7 +41,7 @@ def open_npy(path: Path, axes: str = "") -> Frames:
     Raises:
       InputError: The file is damaged, or its shape, axes or type are not those of a stack.
     """
-    with readable(path):
+    with readable(path), np.errstate(all="raise"):  # a shape of the header may overflow
         stack = np.lib.format.open_memmap(path, mode="r")
     size, expected = path.stat().st_size, stack.offset + stack.nbytes
     if size != expected:  # e.g. two arrays saved into one file
@@ -121,7 +123,7 @@ def open_raw(path: Path, axes: str = "") -> Frames:
     """Open a raw file by its sidecar, NAME.json or the ENVI header NAME.hdr or NAME.raw.hdr.
 
     The JSON has width, height and dtype, and may have frames, byte_order (little or big) and
-    header_bytes.
+    header_bytes; other keys are refused, since they may say what would be ignored.
     """
     sidecar = find_sidecar(path)
     if sidecar is None:
@@ -250,9 +252,23 @@ def _extra(module: str, extra: str, path: Path) -> ModuleType:
         raise InputError(path, rule, f"no {module.partition('.')[0]}", remedy) from error
 
 
+def _without_doubles(pairs: list[tuple[str, Any]], sidecar: Path) -> dict[str, Any]:
+    keys = dict(pairs)
+    if len(keys) != len(pairs):
+        doubled = ", ".join(key for key, n in Counter(key for key, _ in pairs).items() if n > 1)
+        raise InputError(sidecar, "a key must be given once", doubled, "Keep one of them.")
+    return keys
+
+
 def _of_json(sidecar: Path) -> tuple[np.dtype, int, int, int | None, int]:
     with readable(sidecar, "Correct the sidecar."):
-        content = json.loads(read_text(sidecar))
+        content = json.loads(
+            read_text(sidecar), object_pairs_hook=lambda pairs: _without_doubles(pairs, sidecar)
+        )
+        unknown = ", ".join(sorted(content.keys() - _JSON_KEYS))
+        if unknown:
+            rule = f"the keys of a sidecar are {', '.join(sorted(_JSON_KEYS))}"
+            raise InputError(sidecar, rule, unknown, "Rename or remove them.")
         dtype = np.dtype(content["dtype"])
         order = {"little": "<", "big": ">"}[content.get("byte_order", "little")]
         size = content["height"], content["width"]
@@ -261,13 +277,15 @@ def _of_json(sidecar: Path) -> tuple[np.dtype, int, int, int | None, int]:
 
 
 def _of_envi(sidecar: Path) -> tuple[np.dtype, int, int, int | None, int]:
-    keys = dict(re.findall(r"^\s*([\w ]+?)\s*=\s*(.+?)\s*$", read_text(sidecar), re.MULTILINE))
+    text = re.sub(r"\{[^}]*\}", "{}", read_text(sidecar))  # a description may contain equal signs
+    lines = re.findall(r"^\s*([\w ]+?)\s*=\s*(.+?)\s*$", text, re.MULTILINE)
+    keys = _without_doubles([(key.lower(), value) for key, value in lines], sidecar)
     if keys.get("interleave", "bsq").lower() != "bsq":
         rule, remedy = "interleave must be bsq, one band per frame", "Convert the file."
         raise InputError(sidecar, rule, keys["interleave"], remedy)
     with readable(sidecar, "Correct the header."):
         dtype = np.dtype(_ENVI_TYPES[int(keys["data type"])])
-        order = "><"[int(keys.get("byte order", 0)) == 0]
+        order = {"0": "<", "1": ">"}[keys.get("byte order", "0")]
         size = int(keys["lines"]), int(keys["samples"])
         start = int(keys.get("header offset", 0))
         return dtype.newbyteorder(order), *size, int(keys["bands"]), start

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from dimjax.atomic_files import atomic_write
+from dimjax.atomic_files import atomic_write, check_regular
 from dimjax.errors import InputError
 from dimjax.ledger.schema import APPLICATION_ID, VERSION
 
@@ -138,6 +138,7 @@ def connect(path: Path, mode: str, clock: Callable[[], float]) -> Ledger:
         has_backup = path.with_suffix(f".backup{path.suffix}").exists()
         remedy = f"Restore it from {path.stem}.backup{path.suffix}." if has_backup else _REMEDY
         raise InputError(path, "it must be the ledger of a run", "no file", remedy)
+    check_regular(path)
     connection = None
     try:
         connection = sqlite3.connect(

@@ -25,6 +25,7 @@ import numpy as np
 import pandas as pd
 
 import dimjax
+from dimjax.atomic_files import named_in_errors, write_text
 from dimjax.data.labels import write_table
 from dimjax.errors import InputError
 from dimjax.label_noise.annotator import ErrorRates, annotate, check_rates
@@ -78,11 +79,12 @@ def write_folder(
         name = f"{split}-{index:04d}"
         frames, truth = simulate(of_split[split], sequence_seed(seed, split, index), name)
         (part / "sequences" / name).mkdir()
-        np.save(_frames_file(part, name), frames)
+        with named_in_errors(_frames_file(part, name)) as file:
+            np.save(file, frames)
         tables.append(truth)
         names[split].append(name)
     for split in SPLITS:
-        (part / "splits" / f"{split}.txt").write_text("".join(f"{n}\n" for n in names[split]))
+        write_text(part / "splits" / f"{split}.txt", "".join(f"{n}\n" for n in names[split]))
     _write_tables(part, pd.concat(tables, ignore_index=True), error_rates, seed)
     os.replace(part, final)
 
@@ -140,7 +142,7 @@ def _write_record(
         "training_settings": of_split["train"]._asdict(),
         "error_rates": rates._asdict(),
     }
-    (part / _RECORD).write_text(json.dumps(record, indent=2) + "\n")
+    write_text(part / _RECORD, json.dumps(record, indent=2) + "\n")
 
 
 def _write_tables(part: Path, truth: pd.DataFrame, rates: ErrorRates, seed: int) -> None:

@@ -24,6 +24,7 @@ import numpy as np
 import pandas as pd
 
 import dimjax
+from dimjax.atomic_files import write_text
 from dimjax.data.csv_files import line_numbers, parse_numbers, read_columns, write_csv
 from dimjax.data.folders import Additions, Folder
 from dimjax.data.labels import COLUMNS, TRUTH_COLUMNS
@@ -109,9 +110,9 @@ def write_implanted_folder(folder: Folder, settings: ImplantConfig, output: Path
     for split, names in folder.splits.items():
         if split != "all":
             text = "".join(f"{name}\n" for name in names)
-            (output / "splits" / f"{split}.txt").write_text(text)
+            write_text(output / "splits" / f"{split}.txt", text)
     record = {"dimjax": dimjax.__version__, "source": str(folder.path), **settings._asdict()}
-    (output / "implants.json").write_text(json.dumps(record, indent=2) + "\n")
+    write_text(output / "implants.json", json.dumps(record, indent=2) + "\n")
     labels = implanted.labels[list(COLUMNS)]
     write_csv(labels, file)
     return labels
