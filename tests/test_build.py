@@ -155,3 +155,12 @@ def test_training_on_all_sequences_is_reported(tmp_path, capsys):
         config.data.val_share = share
         build.run(RoundContext(config, Paths(tmp_path / f"run {share}")), make_builder)
         assert f"{tmp_path / 'data'}: no split files; {text}\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("names", "warned"), [(["a"], True), (["a", "b"], False)])
+def test_few_labels_of_targets_are_named_before_the_training(tmp_path, capsys, names, warned):
+    splits = {"train": names, "val": ["c"]}  # six labels in each of six frames
+    config = config_of(write(tmp_path / "data", splits), rounds=1)
+    build.run(RoundContext(config, Paths(tmp_path / "run")), make_builder)
+    text = "warning: only 36 labels of targets to train on; from fewer than 50 a detector hardly"
+    assert (text in capsys.readouterr().out) == warned
