@@ -12,6 +12,7 @@ by one process at a time and ends with it.
 """
 
 import contextlib
+import errno
 import glob
 import math
 import os
@@ -55,7 +56,7 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
             if os.name != "nt":  # Windows cannot open a folder
                 _flush(path.parent, os.O_RDONLY)
     except OSError as error:
-        if error.filename == str(partial):
+        if str(error.filename or "").startswith(str(partial)):
             error.filename = str(path)
         raise
     finally:
@@ -68,7 +69,10 @@ def named_in_errors(path: str | Path) -> Iterator[Path]:
     try:
         yield Path(path)
     except OSError as error:
-        error.filename = error.filename or str(path)
+        if type(error) is OSError and error.errno is None:  # a library's, with nothing but a text
+            raise OSError(errno.EIO, str(error), str(path)) from error
+        if error.errno is not None and not error.filename:
+            error.filename = str(path)
         raise
 
 

@@ -193,6 +193,23 @@ def test_a_run_needs_a_path(workdir):
         dimjax.load(workdir)
 
 
+def test_wrong_arguments_from_python_are_named(tiny_run):
+    run = dimjax.load(tiny_run)
+    frames = np.load(tiny_run / "sky" / "sequences" / "test-0000" / "frames.npy")
+    for call, rule in (
+        (
+            lambda: run.losses("val", batch_size=1.5),
+            "batch_size: must be a whole number; found 1.5",
+        ),
+        (lambda: dimjax.load(tiny_run, round="0"), "round: must be a whole number; found '0'"),
+        (lambda: dimjax.load(tiny_run, round=-1), "round: must be 0 or more; found -1"),
+        (lambda: run.tracks(frames, None), "detections: they must be a table from `detect`"),
+        (lambda: run.detect(np.ma.array(frames)), "frames must not be masked; found a masked arr"),
+    ):
+        with pytest.raises(InputError, match=rule):
+            call()
+
+
 def test_an_export_overwrites_no_files_of_others(tiny_run, tmp_path):
     (tmp_path / "detector.onnx").write_text("foreign")
     with pytest.raises(InputError, match="--output: the output folder must be empty, or hold earl"):

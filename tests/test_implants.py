@@ -1,5 +1,6 @@
 """Implants: simulated objects in real sequences, their truth, and the folders that hold them."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -160,6 +161,31 @@ def test_a_folder_with_implants_is_a_data_folder_that_check_passes(tmp_path, cap
     config.data.implant.share = 0.0
     with pytest.raises(InputError, match="implant.share: it must be above 0.*Set it to 1"):
         implant.run(config, tmp_path / "other")
+
+
+def test_files_that_join_implanted_ones_are_kept(tmp_path):
+    config = tiny_config()
+    config.data.folder = str(user_folder(tmp_path / "mine"))
+    config.data.implant.share = 1.0
+    output = tmp_path / "out"
+    implant.run(config, output)
+    implant.run(config, output)  # its own files are replaced
+    for place in ("sequences/precious", "splits/mine.txt"):
+        (output / place).mkdir()
+        name = place.split("/")[1]
+        with pytest.raises(
+            InputError, match=f"nothing but what was written there .*; found {name}"
+        ):
+            implant.run(config, output)
+        assert (output / place).is_dir()
+        (output / place).rmdir()
+    record = {"written": {"../mine": [], "sequences": ["one", "two", "three"], "splits": "no"}}
+    (output / "implants.json").write_text(json.dumps(record))
+    with pytest.raises(
+        InputError, match="splits: it must hold nothing but what was written there before"
+    ):
+        implant.run(config, output)
+    assert (tmp_path / "mine" / "sequences").is_dir()
 
 
 def test_a_run_trains_on_implants_alone(tmp_path):

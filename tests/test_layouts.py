@@ -91,6 +91,16 @@ def test_a_sequence_in_no_split_is_left_alone(tmp_path):
         assert set(folder.labels.sequence) == {"1", "2"} == set(folder.shapes)
 
 
+def test_a_list_that_is_named_must_exist(tmp_path):
+    LAYOUTS["irdst"][0](tmp_path)
+    layout = PRESETS["irdst"]
+    own = layout._replace(splits={**layout.splits, "val": "img_idx/vaal.txt"})
+    with pytest.raises(InputError, match="splits.val must name a file .*; found no img_idx/vaal"):
+        open_folder(tmp_path, own).splits  # noqa: B018
+    later = {**layout.splits, "new": "later.txt", "val": "splits/val.txt"}
+    assert open_folder(tmp_path, layout._replace(splits=later)).splits["train"]
+
+
 def test_frames_of_a_sequence_in_two_splits_are_refused(tmp_path):
     LAYOUTS["irdst"][0](tmp_path)
     text(tmp_path / "img_idx/test_IRDST-simulation.txt", "3/1\n2/2\n")

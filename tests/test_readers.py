@@ -113,7 +113,8 @@ def test_raw_files_with_sidecars(tmp_path):
     with pytest.raises(InputError, match="must hold 7 frames of 48x40 .*; found 6.000. Correct a"):
         open_sequence(file)
     for wrong in ({"width": 0}, {"width": True}, {"height": 40.0}, {"width": -48, "height": -40},
-                  {"dtype": "U0"}, {"header_bytes": -1}, {"frames": 0}):  # fmt: skip
+                  {"dtype": "U0"}, {"header_bytes": -1}, {"header_bytes": True},
+                  {"header_bytes": 10**30}, {"header_bytes": 4.5}, {"frames": 0}):  # fmt: skip
         (tmp_path / "a.json").write_text(json.dumps(form | wrong))
         with pytest.raises(
             InputError, match=r"a\.json: width, height and frames must be whole num"

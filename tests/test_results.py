@@ -45,6 +45,29 @@ def test_tables_get_their_names_when_they_are_complete(tmp_path, source):
     assert (output / "tracks.csv").read_text() == "sequence,frame\na,0\na,0\n"
 
 
+def test_files_of_others_are_not_overwritten(tmp_path, source):
+    for folder, form in ((tmp_path / "out", None), (tmp_path / "labels", "csv")):
+        if form:
+            write(folder, source)
+        (folder / (form or "")).mkdir()
+        (folder / (form or "") / "labels.csv").write_text("reviewed")
+        rule = "--output: the output folder must be empty, or hold earlier results of the same"
+        with pytest.raises(InputError, match=rule), open_results(folder, source, {}, form):
+            pass
+        assert (folder / (form or "") / "labels.csv").read_text() == "reviewed"
+
+
+def test_labels_in_a_form_go_with_the_detections_that_they_were_made_of(tmp_path, source):
+    output = tmp_path / "out"
+    for _ in range(2):
+        with open_results(output, source, files(source), "csv"):
+            assert not (output / "csv").exists()
+            (output / "csv").mkdir()
+            (output / "csv" / "labels.csv").touch()
+    write(output, source)
+    assert not (output / "csv").exists()
+
+
 HOLDER = """
 import sys
 from pathlib import Path
@@ -75,7 +98,8 @@ def test_a_second_process_is_refused(tmp_path, source):
     ["", "{", "[]", "5", '{"source": 5}', '{"source": "S"}', '{"source": "S", "sequences": 5}',
      '{"source": "S", "sequences": [5]}', '{"source": "S", "sequences": ["../../victim/holiday"]}',
      '{"source": "S", "sequences": ["VICTIM/holiday"]}',
-     '{"source": "S", "sequences": ["\\u0000"]}'],
+     '{"source": "S", "sequences": ["\\u0000"]}',
+     '{"source": "S", "sequences": [], "form": "../../victim"}'],
 )  # fmt: skip
 def test_a_foreign_or_damaged_record_removes_nothing(tmp_path, source, record):
     victim, output = tmp_path / "victim", tmp_path / "x" / "out"
@@ -85,10 +109,11 @@ def test_a_foreign_or_damaged_record_removes_nothing(tmp_path, source, record):
             (folder / name).touch()
     record = record.replace('"S"', json.dumps(str(source))).replace("VICTIM", str(victim))
     (output / "source.json").write_text(record)
+    (output / "detect.lock").touch()
     rule = "source.json: it must contain the source and the names of its sequences; found something"
     with pytest.raises(InputError, match=rule):
         write(output, source)
-    assert len(list(victim.iterdir())) == 2 and len(list(output.iterdir())) == 3
+    assert len(list(victim.iterdir())) == 2 and len(list(output.iterdir())) == 4
 
 
 @pytest.mark.parametrize("place", ["", "sequences", "sequences/a", "sequences/results", "other/x"])

@@ -83,7 +83,9 @@ def test_frames_of_a_closed_shutter_keep_the_scale(tiny_run, frames):
         answers_of(Stream(dimjax.load(tiny_run).detector), shutter.repeat(40, axis=0))
 
 
-@pytest.mark.parametrize("scale", [Scale(float("nan"), 1.0), Scale(100.0, 0.0), (100, 5), "x"])
+@pytest.mark.parametrize("scale", [Scale(float("nan"), 1.0), Scale(100.0, 0.0), (100, 5), "x",
+                                   Scale("a", "b"), Scale(None, 1.0), Scale(1e308, 1e-308),
+                                   Scale(np.array([1, 2]), 3.0)])  # fmt: skip
 def test_a_scale_that_is_none_is_refused(tiny_run, scale):
     with pytest.raises(InputError, match="scale of the stream: it must be a dimjax.data.scale.Sc"):
         dimjax.load(tiny_run).stream(scale)
@@ -168,6 +170,35 @@ def test_detect_reads_a_video_on_standard_input_and_prints_lines_of_json(tiny_ru
     notes = done.stderr.decode()
     assert "a frame is answered 3 frames later\n" in notes
     assert f"{FRAMES} frames, " in notes and "latency after the last frame" in notes
+
+
+@pytest.mark.parametrize(
+    ("closed", "message"),
+    [
+        ("0<&-", "error: standard input: it must be open to read from it; found it is"),
+        (">&-", "error: standard output: it must be open for the answers; found it is"),
+    ],
+)
+def test_a_closed_stream_is_named(tiny_run, closed, message):
+    words = f"{sys.executable} main.py detect --workdir={tiny_run} --input=- {closed} < /dev/null"
+    if closed.startswith("0"):
+        words = words.removesuffix(" < /dev/null")
+    done = subprocess.run(words, shell=True, capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("/dev/null", "error: --input: a live stream needs a trained run; found /dev/null"),
+        ("/dev/shm/none", "error: /dev/shm/none: "),  # data may lie in a RAM disk
+    ],
+)
+def test_a_device_is_a_live_stream_and_a_folder_is_none(source, message):
+    command = [sys.executable, "main.py", "detect", "--untrained", f"--input={source}"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    assert done.stderr.splitlines()[-1].startswith(message)
 
 
 def test_a_stream_that_is_too_short_is_named(tiny_run, frames):

@@ -174,7 +174,7 @@ def _write_all(
     """Search all sequences of a source and write the results; return the folder."""
     if form is not None:
         check_form(form)
-    with open_results(output, source, locations(folder.files)) as into:
+    with open_results(output, source, locations(folder.files), form) as into:
         results = _search_all(search, folder, into, video)
         into.finish()
         table = pd.concat([one.table for one in results.values()] or [pd.DataFrame()])

@@ -33,6 +33,9 @@ def run(trained: Run, source: str) -> None:
     Raises:
       InputError: The stream cannot be read, or the run compensates the motion of the camera.
     """
+    if sys.stdout is None:
+        rule, remedy = "it must be open for the answers", "Redirect it to a file or a program."
+        raise InputError("standard output", rule, "it is closed", remedy)
     stream = trained.stream()
     _note(f"detector: {trained.description}; a frame is answered {stream.delay} frames later")
     latencies, begun = [], None

@@ -11,16 +11,18 @@ else: names in it only ever select files of the folder itself.
 import contextlib
 import glob
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 
 from dimjax.atomic_files import exclusive_lock, named_in_errors, write_text
+from dimjax.data.label_writing import FORMS
 from dimjax.errors import InputError
 
 _TABLES = ("detections.csv", "tracks.csv")
-_RECORD = "source.json"
+_RECORD, _LOCK = "source.json", "detect.lock"
 _UNKNOWN = "those of an unknown source"
 
 
@@ -45,25 +47,31 @@ class Results:
 
 
 @contextlib.contextmanager
-def open_results(output: Path, source: Path, files: dict[str, Path]) -> Iterator[Results]:
+def open_results(
+    output: Path, source: Path, files: dict[str, Path], form: str | None = None
+) -> Iterator[Results]:
     """Make the folder for a source, remove its earlier results and hold it during the block.
 
     Args:
       output: The folder.
       source: The sequence or data folder that is searched.
       files: Sequence name -> its file or folder.
+      form: Name of a folder for labels in it, one of dimjax.data.label_writing.FORMS.
 
     Raises:
-      InputError: The folder lies in the source, holds other results, or another process writes to
+      InputError: The folder lies in the source, holds other files, or another process writes to
         it.
     """
     check_outside(output, source, files)
+    check_unoccupied(output, _LOCK)
     resolved = str(source.resolve())
-    _earlier_sequences(output, resolved)  # raises before anything is written
+    _earlier(output, resolved)  # raises before anything is written
     rule, remedy = "one process at a time writes results", "Wait for its end, or end it."
-    with exclusive_lock(output / "detect.lock", rule, remedy):
-        _remove(output, _earlier_sequences(output, resolved))
-        record = {"source": resolved, "sequences": list(files)}
+    with exclusive_lock(output / _LOCK, rule, remedy):
+        _remove(output, _earlier(output, resolved))
+        if form is not None:
+            check_unoccupied(output / form, _LOCK)
+        record = {"source": resolved, "sequences": list(files), "form": form}
         write_text(output / _RECORD, json.dumps(record, indent=1) + "\n")
         yield Results(output)
 
@@ -89,13 +97,13 @@ def check_unoccupied(output: Path, lock: str) -> None:
         raise InputError("--output", rule, output, "Choose another folder.")
 
 
-def _earlier_sequences(output: Path, source: str) -> list[str]:
-    """Names of the sequences whose results lie in the folder.
+def _earlier(output: Path, source: str) -> dict:
+    """Record of the results in the folder: their source, sequences and form.
 
     Raises:
       InputError: They belong to another source, or their record is damaged.
     """
-    earlier = {"source": source, "sequences": []}
+    earlier = {"source": source, "sequences": [], "form": None}
     if (output / _RECORD).exists():
         earlier = _read_record(output / _RECORD)
     elif any((output / name).exists() for name in _TABLES):
@@ -104,7 +112,7 @@ def _earlier_sequences(output: Path, source: str) -> list[str]:
         rule = f"the folder must hold no results but those of {source}"
         remedy = "Choose another folder with --output, or remove this one."
         raise InputError(output, rule, earlier["source"], remedy)
-    return earlier["sequences"]
+    return earlier
 
 
 def _read_record(path: Path) -> dict:
@@ -113,7 +121,8 @@ def _read_record(path: Path) -> dict:
         record = json.loads(path.read_text(encoding="utf-8"))
     names = record.get("sequences") if isinstance(record, dict) else None
     is_list = isinstance(names, list) and all(isinstance(name, str) for name in names)
-    if not is_list or not isinstance(record.get("source"), str) or not all(map(_is_name, names)):
+    is_known = is_list and record.get("form") in (None, *FORMS)
+    if not is_known or not isinstance(record.get("source"), str) or not all(map(_is_name, names)):
         rule = "it must contain the source and the names of its sequences"
         remedy = "Choose another folder with --output, or remove this one."
         raise InputError(path, rule, "something else", remedy)
@@ -125,15 +134,17 @@ def _is_name(name: str) -> bool:
     return "/" not in name and "\\" not in name and "\0" not in name
 
 
-def _remove(output: Path, names: list[str]) -> None:
-    """Remove the results of some sequences, and the tables."""
-    for name in names:
+def _remove(output: Path, earlier: dict) -> None:
+    """Remove the results of some sequences, the tables and the folder of labels."""
+    for name in earlier["sequences"]:
         escaped = glob.escape(name)
         for old in [*output.glob(f"{escaped}-{'[0-9]' * 6}*.png"), *output.glob(f"{escaped}.mp4")]:
             old.unlink()
     for name in _TABLES:
         (output / name).unlink(missing_ok=True)
         _part(output / name).unlink(missing_ok=True)
+    if earlier.get("form"):
+        shutil.rmtree(output / earlier["form"], ignore_errors=True)  # a link is not followed
 
 
 def _part(path: Path) -> Path:

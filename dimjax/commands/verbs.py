@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import NamedTuple
 
 from absl import flags, logging
@@ -56,7 +57,7 @@ def _with_variant(verb: str) -> str:
 
 def _is_live(source: str) -> bool:
     """Whether a source is a stream: standard input, an address that PyAV opens, or a device."""
-    return source == "-" or "://" in source or source.startswith("/dev/")
+    return source == "-" or "://" in source or Path(source).is_char_device()
 
 
 def log_folder() -> str | None:

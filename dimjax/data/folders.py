@@ -28,6 +28,7 @@ from dimjax.data.label_files import LabelFiles
 from dimjax.data.layouts import DIMJAX, Layout, check_layout
 from dimjax.data.listing import Source, frame_files, list_sequences, placeholders
 from dimjax.data.patterns import SPLIT, SPLIT_FOLDERS
+from dimjax.data.presets import is_usual_list
 from dimjax.data.sequences import Sequence, open_sequence, skip_repeated
 from dimjax.data.split_files import ListReader
 from dimjax.data.splits import LABELLED_SPLITS
@@ -223,6 +224,11 @@ class Folder:
     def read_splits(self, on_error: OnError = raise_error) -> dict[str, list[str]]:
         """Read the splits from their files; see `splits`. `on_error` is called for each error."""
         lists = {split: sorted(self.path.glob(file)) for split, file in self.layout.splits.items()}
+        for split, file in self.layout.splits.items():
+            # That of new sequences may come later.
+            if split != "new" and not lists[split] and not is_usual_list(split, file):
+                rule, value = f"splits.{split} must name a file of the folder", f"no {file}"
+                on_error(InputError(self.path, rule, value, "Correct the key, or leave it out."))
         if not any(lists.values()):
             return self._splits_by_folder() or {"all": self.names}
         has_new = any(file.read_bytes().strip() for file in lists.get("new", []))

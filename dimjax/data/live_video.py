@@ -15,6 +15,7 @@ import numpy as np
 
 from dimjax.data.frame_files import readable
 from dimjax.data.video_files import frame_pixels, stored_format
+from dimjax.errors import InputError
 
 _DEVICES = "/dev/"
 _REMEDY = "Check the address, and that it sends a video such as Matroska or MPEG-TS."
@@ -26,9 +27,14 @@ def live_frames(source: str) -> Iterator[np.ndarray]:
     Raises:
       InputError: The source cannot be opened, or its pixels are neither grey nor luma.
     """
+    if source == "-" and sys.stdin is None:
+        rule, remedy = "it must be open to read from it", "Give a video on it, or name a source."
+        raise InputError("standard input", rule, "it is closed", remedy)
     file, name = (sys.stdin.buffer, "standard input") if source == "-" else (source, source)
     form = "v4l2" if source.startswith(_DEVICES) else None
     with readable(name, _REMEDY), av.open(file, format=form) as container:
+        if not container.streams.video:
+            raise InputError(name, "it must contain a video", "none", _REMEDY)
         for number, frame in enumerate(container.decode(video=0)):
             subject = f"{name} frame {number}"
             stored = stored_format(frame.format, frame.height, frame.width, subject)

@@ -163,3 +163,8 @@ def preset(name: str, subject: object) -> Layout:
         rule = f"a layout's name must be one of auto, {', '.join(PRESETS)}"
         raise InputError(subject, rule, repr(name), "Correct the name.")
     return PRESETS[name]
+
+
+def is_usual_list(split: str, file: str) -> bool:
+    """Whether the layout of dimjax or of a preset has this list of a split; it may be absent."""
+    return any(layout.splits.get(split) == file for layout in (DIMJAX, *PRESETS.values()))

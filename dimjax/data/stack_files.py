@@ -133,9 +133,10 @@ def open_raw(path: Path, axes: str = "") -> Frames:
     form = _of_json(sidecar) if sidecar.suffix == ".json" else _of_envi(sidecar)
     dtype, height, width, frames, start = form
     whole = all(type(n) is int and n > 0 for n in (height, width, 1 if frames is None else frames))
-    if not whole or start < 0 or dtype.kind not in "uif" or not dtype.itemsize:
-        rule = "width, height and frames must be whole numbers above 0, an offset 0 or more, and "
-        rule += "the type one of integers or floats"
+    is_inside = type(start) is int and 0 <= start <= path.stat().st_size
+    if not whole or not is_inside or dtype.kind not in "uif" or not dtype.itemsize:
+        rule = "width, height and frames must be whole numbers above 0, an offset one inside the "
+        rule += "file, and the type one of integers or floats"
         counts = "any number of" if frames is None else frames
         value = f"{counts} frames of {width}x{height} {dtype} from byte {start}"
         raise InputError(sidecar, rule, value, "Correct the sidecar.")
@@ -272,7 +273,7 @@ def _of_json(sidecar: Path) -> tuple[np.dtype, int, int, int | None, int]:
         dtype = np.dtype(content["dtype"])
         order = {"little": "<", "big": ">"}[content.get("byte_order", "little")]
         size = content["height"], content["width"]
-        frames, start = content.get("frames"), int(content.get("header_bytes", 0))
+        frames, start = content.get("frames"), content.get("header_bytes", 0)
         return dtype.newbyteorder(order), *size, frames, start
 
 

@@ -29,9 +29,11 @@ from dimjax.detection.detector import Detector
 from dimjax.detection.inference import detect_in_sequence
 from dimjax.errors import InputError
 from dimjax.motion.windows import min_length, window_of
+from dimjax.settings_rules import NUMBER
 from dimjax.tracks import Tracks
 
 _ENDLESS = 10**9  # frames of a stream whose end is unknown
+_MAX_LEVEL, _MIN_SIGMA = 1e6, 1e-6  # grey levels of a scale that is given
 _SCALE_FRAMES = 32  # newest frames that the scale is measured on
 _REMEASURED = 64  # frames from one measurement of the scale to the next
 HISTORY_FRAMES = 96  # frames whose detections are linked; older parts of a track are forgotten
@@ -203,9 +205,9 @@ class Stream:
 def _checked(scale: Scale | None) -> Scale | None:
     if scale is None:
         return None
-    valid = isinstance(scale, Scale) and np.isfinite(scale).all() and scale.noise_sigma > 0
-    if not valid:
-        rule = "it must be a dimjax.data.scale.Scale, finite and with a noise above 0"
+    valid = isinstance(scale, Scale) and all(map(NUMBER.holds, scale))
+    if not (valid and abs(scale.level) <= _MAX_LEVEL and scale.noise_sigma >= _MIN_SIGMA):
+        rule = "it must be a dimjax.data.scale.Scale, finite and in grey levels, its noise above 0"
         raise InputError("scale of the stream", rule, scale, "Measure it with measure_scale.")
     return scale
 

@@ -10,6 +10,7 @@ its transaction ends: by then it is on the disk.
 """
 
 import contextlib
+import os
 import sqlite3
 import threading
 import time
@@ -152,8 +153,12 @@ def connect(path: Path, mode: str, clock: Callable[[], float]) -> Ledger:
     except sqlite3.Error as error:
         if connection is not None:
             connection.close()
-        if getattr(error, "sqlite_errorcode", 0) & 0xFF in _DISK_ERRORS:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code in _DISK_ERRORS:
             raise
+        if code == sqlite3.SQLITE_CANTOPEN and not os.access(path.parent, os.W_OK):
+            rule, remedy = "its folder must be writable, to read it too", "Copy the run elsewhere."
+            raise InputError(path, rule, "a folder that can only be read", remedy) from error
         raise InputError(path, "it must be the ledger of a run", error, _REMEDY) from error
     return Ledger(path, connection, clock)
 

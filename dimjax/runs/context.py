@@ -29,7 +29,14 @@ from dimjax.errors import InputError
 from dimjax.label_noise import planting
 from dimjax.progress import bar, say
 from dimjax.runs.integrity import require_ledger
-from dimjax.runs.workdir import Paths, check_path, newest_round, read_config
+from dimjax.runs.same_folder import check_same_folder
+from dimjax.runs.workdir import (
+    Paths,
+    check_path,
+    first_data_folder,
+    newest_round,
+    read_config,
+)
 from dimjax.tracks import LinkingConfig, Shifts, Tracks, link, linking_of
 from dimjax.training.checkpoint_folders import check_folder
 
@@ -263,6 +270,7 @@ def open_data_folder(config, paths: Paths) -> Folder:
       InputError: There is no such folder, or it breaks a rule of its layout.
     """
     folder = open_folder(config.data.folder or paths.sky, layout_of(config))
+    check_same_folder(folder, first_data_folder(paths))
     folder = replace(folder, align=config.data.align)
     if not paths.implants.exists():
         return folder

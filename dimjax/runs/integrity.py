@@ -3,6 +3,9 @@
 check_run(Paths("runs/demo"), on_error=problems.append)
 """
 
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
 from dimjax import ledger
 from dimjax.errors import InputError, OnError
 from dimjax.runs import digests
@@ -50,3 +53,17 @@ def require_ledger(paths: Paths) -> None:
         rule = "a run that has begun has a ledger, with its labels and decisions"
         remedy = "Restore it, e.g. from ledger.backup.sqlite, or choose another --workdir."
         raise InputError(paths.ledger, rule, "no file", remedy)
+
+
+def while_kept(file: Path, items: Iterable) -> Iterator:
+    """Yield items as long as a file that exists at the start still does.
+
+    Raises:
+      InputError: The file is gone, e.g. with the run that it belongs to.
+    """
+    existed = file.exists()
+    for item in items:
+        yield item
+        if existed and not file.exists():
+            rule, remedy = "it must stay while it is in use", "Restore the run, or begin anew."
+            raise InputError(file, rule, "it is gone", remedy)

@@ -52,6 +52,9 @@ class Run:
         runtime: str = "jax",
     ):
         check_path(workdir)
+        if round is not None:
+            for rule in (INTEGER, at_least(0)):
+                check_fields("{}", {"round": round}, {"round": rule})
         paths = Paths(workdir, newest_round(workdir) if round is None else round)
         config = read_config(workdir)
         config_rules.check(config)
@@ -106,7 +109,8 @@ class Run:
         """
         digests.verify(self.paths, "build")
         examples.check_split(self.paths.prepared, split, "split")
-        check_fields("{}", {"batch_size": batch_size}, {"batch_size": at_least(1)})
+        for rule in (INTEGER, at_least(1)):
+            check_fields("{}", {"batch_size": batch_size}, {"batch_size": rule})
         data = examples.load(self.paths.prepared, split, max_bytes=self.context.max_chip_bytes)
         query = make_loss_query(
             self.detector.model,
@@ -173,6 +177,9 @@ class Run:
         Frames of the tracks do not count repeated frames, see dimjax.detection.repeated_frames.
         """
         sequence = frames if isinstance(frames, Sequence) else as_sequence(frames)
+        if not isinstance(detections, pd.DataFrame) or "frame" not in detections:
+            rule, remedy = "they must be a table from `detect`", "Give that with accepted=False."
+            raise InputError("detections", rule, type(detections).__name__, remedy)
         shifts = None
         if self.config.detection.camera_motion:
             shifts = {sequence.name: aligned(sequence).shifts()[new_frames(sequence)]}

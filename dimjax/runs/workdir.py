@@ -136,6 +136,7 @@ def write_config(config: config_dict.ConfigDict, workdir: str | Path) -> None:
         "versions": {"dimjax": dimjax.__version__, "jax": metadata.version("jax")},
     }
     record["digest"] = _digest(record["config"])
+    record["data_folder"] = str(Path(config.data.folder).resolve()) if config.data.folder else ""
     check_links(workdir)
     if paths.config.exists() and not adds_rounds(config, workdir):
         differing = differing_keys(config, workdir)
@@ -191,6 +192,13 @@ def read_config(workdir: str | Path) -> config_dict.ConfigDict:
         )
     check_links(workdir)
     return config_dict.ConfigDict({**_read_saved(path), **_START_KEYS}).lock()
+
+
+def first_data_folder(paths: Paths) -> str:
+    """Return the absolute path of the data folder that a run began with; "" if it is not known."""
+    with contextlib.suppress(OSError, ValueError, LookupError, TypeError):
+        return str(json.loads(paths.config.read_text(encoding="utf-8"))["data_folder"])
+    return ""
 
 
 def _read_saved(path: Path) -> dict[str, Any]:

@@ -11,6 +11,7 @@ implanted/implants.csv                  truth of the implants, with SNR and stam
 implanted/implants.json                 settings and versions
 """
 
+import contextlib
 import functools
 import hashlib
 import json
@@ -24,7 +25,7 @@ import numpy as np
 import pandas as pd
 
 import dimjax
-from dimjax.atomic_files import write_text
+from dimjax.atomic_files import named_in_errors, write_text
 from dimjax.data.csv_files import line_numbers, parse_numbers, read_columns, write_csv
 from dimjax.data.folders import Additions, Folder
 from dimjax.data.labels import COLUMNS, TRUTH_COLUMNS
@@ -33,6 +34,7 @@ from dimjax.errors import InputError
 from dimjax.progress import bar
 from dimjax.sky.implants import STAMP_COLUMNS, ImplantConfig, check, draw_implants, with_objects
 
+_RECORD, _FOLDERS = "implants.json", ("sequences", "splits")
 _TEXTS = ("sequence", "category", "track", "source")
 _INTEGERS = ("frame", "step", "highest")
 
@@ -97,8 +99,12 @@ def write_implanted_folder(folder: Folder, settings: ImplantConfig, output: Path
     Raises:
       InputError: A setting is out of its range, or the noise of a sequence cannot be measured.
     """
-    for name in ("sequences", "splits"):
-        shutil.rmtree(output / name, ignore_errors=True)
+    _remove_earlier(output)
+    record = {"dimjax": dimjax.__version__, "source": str(folder.path), **settings._asdict()}
+    splits = [split for split in folder.splits if split != "all"]
+    written = dict(zip(_FOLDERS, (folder.names, [f"{s}.txt" for s in splits]), strict=True))
+    write_text(output / _RECORD, json.dumps(record | {"written": written}, indent=2) + "\n")
+    for name in _FOLDERS:
         (output / name).mkdir(parents=True)
     file = output / "labels.csv"
     file.unlink(missing_ok=True)
@@ -107,22 +113,41 @@ def write_implanted_folder(folder: Folder, settings: ImplantConfig, output: Path
     implanted = with_implants(folder, output / "implants.csv")
     for name in bar(implanted.names, "write", "sequence"):
         _write_frames(implanted.sequence(name), output / "sequences" / name)
-    for split, names in folder.splits.items():
-        if split != "all":
-            text = "".join(f"{name}\n" for name in names)
-            write_text(output / "splits" / f"{split}.txt", text)
-    record = {"dimjax": dimjax.__version__, "source": str(folder.path), **settings._asdict()}
-    write_text(output / "implants.json", json.dumps(record, indent=2) + "\n")
+    for split in splits:
+        text = "".join(f"{name}\n" for name in folder.splits[split])
+        write_text(output / "splits" / f"{split}.txt", text)
     labels = implanted.labels[list(COLUMNS)]
     write_csv(labels, file)
     return labels
 
 
+def _remove_earlier(output: Path) -> None:
+    """Remove the sequences and splits of an earlier call.
+
+    Raises:
+      InputError: There are others beside them.
+    """
+    written = {}
+    with contextlib.suppress(OSError, ValueError, LookupError, TypeError):
+        written = dict(json.loads((output / _RECORD).read_text(encoding="utf-8"))["written"])
+    for name in _FOLDERS:
+        others = [
+            p.name for p in sorted((output / name).glob("*")) if p.name not in written.get(name, ())
+        ]
+        if others:
+            rule = "it must hold nothing but what was written there before"
+            remedy = "Move that away, or choose another folder."
+            raise InputError(output / name, rule, ", ".join(others), remedy)
+    for name in _FOLDERS:
+        shutil.rmtree(output / name, ignore_errors=True)
+
+
 def _write_frames(sequence: Sequence, folder: Path) -> None:
     folder.mkdir()
     file = folder / "frames.npy"
-    frames = np.lib.format.open_memmap(file, "w+", sequence.dtype, sequence.shape)
-    _allocate(file)
+    with named_in_errors(file):
+        frames = np.lib.format.open_memmap(file, "w+", sequence.dtype, sequence.shape)
+        _allocate(file)
     for t in range(len(sequence)):
         frames[t] = sequence.frame(t)
     frames.flush()
@@ -132,11 +157,7 @@ def _allocate(file: Path) -> None:
     """Take the room for a file: on a full disk, writing to a memory map would kill the process."""
     if hasattr(os, "posix_fallocate"):
         with open(file, "r+b") as opened:
-            try:
-                os.posix_fallocate(opened.fileno(), 0, file.stat().st_size)
-            except OSError as error:
-                error.filename = str(file)
-                raise
+            os.posix_fallocate(opened.fileno(), 0, file.stat().st_size)
 
 
 def _add(by_sequence: dict[str, pd.DataFrame], sequence: Sequence) -> Sequence:

@@ -30,7 +30,7 @@ from dimjax.evaluation.chip_tables import chip_labels
 from dimjax.evaluation.figures import best_f1
 from dimjax.progress import bar, counted, say
 from dimjax.report import live
-from dimjax.runs import digests, start_weights
+from dimjax.runs import digests, integrity, start_weights
 from dimjax.runs.context import RoundContext, clip_stride
 from dimjax.runs.detector_choice import choose_detector
 from dimjax.tracks import ScoreModel
@@ -81,7 +81,8 @@ def run(context: RoundContext) -> None:
         # A process may have been killed between the two checkpoints of an epoch.
         checkpoints.keep_best(best, log.metrics_so_far(), state, setup.detector.description)
         _announce(setup, first)
-        for epoch in bar(range(first, context.epochs), "train", "epoch"):
+        epochs = bar(range(first, context.epochs), "train", "epoch")
+        for epoch in integrity.while_kept(paths.config, epochs):
             trained, rate = _train_one(setup, state, epoch, timed=epoch == first)
             state = trained.state
             with interrupts.kept(paths.partial_epoch, trained):
@@ -92,8 +93,7 @@ def run(context: RoundContext) -> None:
                 description = setup.detector.description
                 checkpoints.keep_best(best, log.metrics_so_far(), state, description)
                 if epoch == context.epochs - 1:
-                    arguments = setup.detector, best, _variables(state)
-                    description = choose_detector(context, *arguments)
+                    description = choose_detector(context, setup.detector, best, _variables(state))
                 checkpoints.save(saved, epoch, state, description)
                 digests.record_epoch(paths, epoch)
                 paths.partial_epoch.unlink(missing_ok=True)

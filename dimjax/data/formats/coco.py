@@ -13,6 +13,7 @@ from dimjax.data.formats.marks import Mark, Options, read_json, to_number
 from dimjax.errors import InputError, OnError
 
 _REMEDY = "Correct the file, or export it again."
+_ID = int | float | str
 
 
 def read_coco(path: Path, options: Options, on_error: OnError) -> list[Mark]:
@@ -32,13 +33,15 @@ def read_coco(path: Path, options: Options, on_error: OnError) -> list[Mark]:
 def _mark(place: str, row: dict, images: dict, names: dict, path: Path) -> Mark:
     subject = f"{path} {place}"
     for key, known in (("image_id", images), ("category_id", names)):
-        if row.get(key) not in known:
+        if not isinstance(row.get(key), _ID) or row[key] not in known:
             raise InputError(subject, f"{key} must occur in the file", row.get(key), _REMEDY)
     box = row.get("bbox")
     if not isinstance(box, list) or len(box) != 4:
         raise InputError(subject, "bbox must be a list of x, y, w, h", box, _REMEDY)
     numbers = [to_number(value, subject, f"bbox[{k}]") for k, value in enumerate(box)]
-    track = row.get("track_id", (row.get("attributes") or {}).get("track_id", ""))
+    attributes = row.get("attributes")
+    others = attributes if isinstance(attributes, dict) else {}
+    track = row.get("track_id", others.get("track_id", ""))
     return Mark(place, images[row["image_id"]], *numbers, names[row["category_id"]], str(track))
 
 
@@ -49,8 +52,8 @@ def _by_id(path: Path, content: Any, key: str, value: str) -> dict[Any, str]:
         if "id" not in row or value not in row:
             rule = f"there must be the keys id and {value}"
             raise InputError(f"{path} {key}[{k}]", rule, ", ".join(row), _REMEDY)
-        if row["id"] in texts:
-            rule = "each id must occur once"
+        if not isinstance(row["id"], _ID) or row["id"] in texts:
+            rule = "each id must be a number or a text, and occur once"
             raise InputError(f"{path} {key}[{k}]", rule, row["id"], _REMEDY)
         texts[row["id"]] = str(row[value])
     return texts

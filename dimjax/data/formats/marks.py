@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 from dimjax.data.csv_files import read_text
 from dimjax.errors import InputError, OnError
 
+_MAX_INTEGER = 10**9  # integers have at most 9 digits
+
 # What x, y of a box are -> its centre from there, in widths and heights.
 BOX_SHIFTS = {"corner": (0.5, 0.5), "centre": (0.0, 0.0), "bottom-left": (0.5, -0.5)}
 
@@ -85,8 +87,9 @@ def to_integer(value: Any, subject: str, key: str) -> int:
       InputError: It is none.
     """
     number = to_number(value, subject, key)
-    if number != round(number):
-        rule, remedy = f"{key} must be a whole number", "Correct or remove it."
+    if number != round(number) or abs(number) >= _MAX_INTEGER:
+        rule = f"{key} must be a whole number of at most 9 digits"
+        remedy = "Correct or remove it."
         raise InputError(subject, rule, repr(value), remedy)
     return int(number)
 
