@@ -251,8 +251,9 @@ def test_a_track_is_labelled_in_a_sequence_without_labels(page, run):
     page.wait_for_item(item)
     labels = labels_of(run).query("sequence == 'b'").sort_values("frame")
     assert labels.x.tolist() == [20.5 + 3 * t for t in range(16)] and set(labels.y) == {30.5}
+    item = page.item
     page.press("u")
-    page.wait_for_item(page.item)
+    page.wait_for_item(item)
     assert not labels_of(run).sequence.eq("b").any()
 
 
