@@ -1,17 +1,16 @@
 """Atomic writes and exclusive locks, with real processes."""
 
-import contextlib
 import errno
 import os
 import platform
 import re
-import resource
 import subprocess
 import sys
 
 import numpy as np
 import pandas as pd
 import pytest
+from full_disk import limited_size
 
 from dimjax.atomic_files import (
     atomic_write,
@@ -40,17 +39,6 @@ with exclusive_lock(sys.argv[1], "one at a time", "End it first."):
     print("ready", flush=True)
     sys.stdin.readline()
 """
-
-
-@contextlib.contextmanager
-def limited_size(n_bytes):
-    """No file may grow beyond a size; a write fails as on a full disk."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def start(code, path):

@@ -179,7 +179,7 @@ def test_files_that_join_implanted_ones_are_kept(tmp_path):
             implant.run(config, output)
         assert (output / place).is_dir()
         (output / place).rmdir()
-    record = {"written": {"../mine": [], "sequences": ["one", "two", "three"], "splits": "no"}}
+    record = {"written": {"../mine": [], "sequences": ["one", "two", "three"], "splits": 5}}
     (output / "implants.json").write_text(json.dumps(record))
     with pytest.raises(
         InputError, match="splits: it must hold nothing but what was written there before"

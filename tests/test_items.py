@@ -2,12 +2,12 @@
 
 import importlib
 import json
-import resource
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from full_disk import limited_size
 from PIL import Image
 
 from dimjax import ledger
@@ -75,13 +75,8 @@ def test_files_of_others_are_not_overwritten(run, tmp_path):
 def test_a_disk_without_room_is_named_by_the_image(run, tmp_path):
     output = items.write(run)
     sequence_of = open_data_folder(read_config(run), Paths(run)).sequence
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
-    try:
-        with pytest.raises(OSError) as caught:  # noqa: PT011
-            write_images(output / "items.json", sequence_of, tmp_path / "images")
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    with limited_size(1000), pytest.raises(OSError) as caught:  # noqa: PT011
+        write_images(output / "items.json", sequence_of, tmp_path / "images")
     assert Path(caught.value.filename).parent == tmp_path / "images"
 
 

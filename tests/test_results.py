@@ -52,8 +52,10 @@ def test_files_of_others_are_not_overwritten(tmp_path, source):
         (folder / (form or "")).mkdir()
         (folder / (form or "") / "labels.csv").write_text("reviewed")
         rule = "--output: the output folder must be empty, or hold earlier results of the same"
+        before = sorted(folder.rglob("*"))
         with pytest.raises(InputError, match=rule), open_results(folder, source, {}, form):
             pass
+        assert sorted(folder.rglob("*")) == before
         assert (folder / (form or "") / "labels.csv").read_text() == "reviewed"
 
 

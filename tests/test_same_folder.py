@@ -38,6 +38,13 @@ def test_a_relative_folder_is_the_same_from_every_working_directory(tmp_path, mo
     shutil.copytree(tmp_path / "one", tmp_path / "copy")
     monkeypatch.chdir(tmp_path / "copy")
     assert open_data_folder(config, paths).names == ["a", "b"]  # the same frames elsewhere
+    monkeypatch.chdir(tmp_path / "two")
+    config.rounds.count += 1
+    write_config(config, paths.workdir)  # a further round does not change the folder
+    with pytest.raises(InputError, match=rule):
+        open_data_folder(config, paths)
+    shutil.rmtree(tmp_path / "one" / "mine" / "sequences")
+    assert open_data_folder(config, paths).names == ["a", "b"]
     shutil.rmtree(tmp_path / "one")  # moved: there is nothing to compare with
     monkeypatch.chdir(tmp_path / "two")
     assert open_data_folder(config, paths).names == ["a", "b"]

@@ -68,9 +68,10 @@ def open_results(
     _earlier(output, resolved)  # raises before anything is written
     rule, remedy = "one process at a time writes results", "Wait for its end, or end it."
     with exclusive_lock(output / _LOCK, rule, remedy):
-        _remove(output, _earlier(output, resolved))
-        if form is not None:
+        earlier = _earlier(output, resolved)
+        if form not in (None, earlier.get("form")):
             check_unoccupied(output / form, _LOCK)
+        _remove(output, earlier)
         record = {"source": resolved, "sequences": list(files), "form": form}
         write_text(output / _RECORD, json.dumps(record, indent=1) + "\n")
         yield Results(output)
@@ -103,7 +104,7 @@ def _earlier(output: Path, source: str) -> dict:
     Raises:
       InputError: They belong to another source, or their record is damaged.
     """
-    earlier = {"source": source, "sequences": [], "form": None}
+    earlier = {"source": source, "sequences": []}
     if (output / _RECORD).exists():
         earlier = _read_record(output / _RECORD)
     elif any((output / name).exists() for name in _TABLES):

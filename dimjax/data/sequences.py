@@ -196,8 +196,8 @@ def as_sequence(frames: np.ndarray, name: str = "frames") -> Sequence:
         remedy = "Open it with dimjax.data.sequences.open_sequence."
         raise InputError(name, rule, f"the path {str(frames)!r}", remedy)
     if isinstance(frames, np.ma.MaskedArray):
-        rule_, remedy = "frames must not be masked", "Fill the masked pixels first."
-        raise InputError(name, rule_, "a masked array", remedy)
+        remedy = "Fill the masked pixels first."
+        raise InputError(name, "frames must not be masked", "a masked array", remedy)
     frames = np.asarray(frames)
     frames = frames.astype(frames.dtype.newbyteorder("="), copy=False)
     if frames.ndim != 3 or not frames.size or frames.dtype not in (np.uint8, np.uint16):

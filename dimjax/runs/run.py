@@ -53,8 +53,7 @@ class Run:
     ):
         check_path(workdir)
         if round is not None:
-            for rule in (INTEGER, at_least(0)):
-                check_fields("{}", {"round": round}, {"round": rule})
+            _check_whole("round", round, 0)
         paths = Paths(workdir, newest_round(workdir) if round is None else round)
         config = read_config(workdir)
         config_rules.check(config)
@@ -64,8 +63,7 @@ class Run:
             rule = f"it must be one of {', '.join(RUNTIMES)}"
             raise InputError("runtime", rule, repr(runtime), "Name one of these.")
         if epoch is not None:
-            for rule in (INTEGER, at_least(1)):
-                check_fields("{}", {"epoch": epoch}, {"epoch": rule})
+            _check_whole("epoch", epoch, 1)
         self._folder, step = self.context.checkpoint(None if epoch is None else epoch - 1)
         detector = restore_detector(self._folder, step)  # raises if there is no checkpoint
         self.epoch = step + 1
@@ -109,8 +107,7 @@ class Run:
         """
         digests.verify(self.paths, "build")
         examples.check_split(self.paths.prepared, split, "split")
-        for rule in (INTEGER, at_least(1)):
-            check_fields("{}", {"batch_size": batch_size}, {"batch_size": rule})
+        _check_whole("batch_size", batch_size, 1)
         data = examples.load(self.paths.prepared, split, max_bytes=self.context.max_chip_bytes)
         query = make_loss_query(
             self.detector.model,
@@ -184,6 +181,11 @@ class Run:
         if self.config.detection.camera_motion:
             shifts = {sequence.name: aligned(sequence).shifts()[new_frames(sequence)]}
         return self.detector.link(to_places(detections, sequence), shifts, causal)
+
+
+def _check_whole(name: str, value: int, lowest: int) -> None:
+    for rule in (INTEGER, at_least(lowest)):
+        check_fields("{}", {name: value}, {name: rule})
 
 
 def load(

@@ -29,7 +29,10 @@ def check_same_folder(folder: Folder, first: str) -> None:
     path = Path(folder.path).resolve()
     if not first or str(path) == first or not Path(first).is_dir():
         return
-    other = open_folder(first, folder.layout)
+    try:
+        other = open_folder(first, folder.layout)
+    except InputError:  # what was left of a folder that was moved
+        return
     names = folder.names
     chosen = np.unique(np.linspace(0, len(names) - 1, _COMPARED).astype(int))
     if names == other.names and all(_is_same(folder, other, names[k]) for k in chosen):

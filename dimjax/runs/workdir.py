@@ -136,7 +136,8 @@ def write_config(config: config_dict.ConfigDict, workdir: str | Path) -> None:
         "versions": {"dimjax": dimjax.__version__, "jax": metadata.version("jax")},
     }
     record["digest"] = _digest(record["config"])
-    record["data_folder"] = str(Path(config.data.folder).resolve()) if config.data.folder else ""
+    resolved = str(Path(config.data.folder).resolve()) if config.data.folder else ""
+    record["data_folder"] = first_data_folder(paths) or resolved
     check_links(workdir)
     if paths.config.exists() and not adds_rounds(config, workdir):
         differing = differing_keys(config, workdir)

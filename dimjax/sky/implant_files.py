@@ -131,9 +131,8 @@ def _remove_earlier(output: Path) -> None:
     with contextlib.suppress(OSError, ValueError, LookupError, TypeError):
         written = dict(json.loads((output / _RECORD).read_text(encoding="utf-8"))["written"])
     for name in _FOLDERS:
-        others = [
-            p.name for p in sorted((output / name).glob("*")) if p.name not in written.get(name, ())
-        ]
+        own = written.get(name) if isinstance(written.get(name), list) else []
+        others = [path.name for path in sorted((output / name).glob("*")) if path.name not in own]
         if others:
             rule = "it must hold nothing but what was written there before"
             remedy = "Move that away, or choose another folder."
