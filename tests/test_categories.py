@@ -141,10 +141,21 @@ def test_log_odds_are_modest_if_nothing_differs():
     assert np.abs(fit_category_model(values, is_target, *rest).log_odds(values)).mean() < 0.5
 
 
-def test_a_category_with_few_tracks_or_one_sequence_has_no_model():
+def test_tracks_of_a_category_in_one_sequence_are_no_model():
     values, is_target, track, sequence = tracks_of(np.random.default_rng(0), 40, 3.0)
     assert fit_category_model(values, track < 36, track, sequence) is None
     assert fit_category_model(values, is_target, track, sequence * 0) is None
+
+
+def test_four_birds_in_two_of_seven_sequences_are_told_from_targets():
+    values, _, track, sequence = tracks_of(np.random.default_rng(3), 28, 0.0)
+    unseen, _, others, _ = tracks_of(np.random.default_rng(4), 400, 0.0)
+    is_target = (track % 14) >= 2  # birds are in sequences 0 and 3, two in each
+    values[:, :8] += 1.5 * is_target[:, None]
+    unseen[:, :8] += 1.5 * (others % 2 == 0)[:, None]
+    fitted = fit_category_model(values, is_target, track, sequence)
+    right = (fitted.log_odds(unseen) > 0) == (others % 2 == 0)
+    assert right[others % 2 == 0].mean() > 0.8 and right[others % 2 == 1].mean() > 0.6
 
 
 def test_the_network_counts_as_much_as_it_is_right():

@@ -74,6 +74,19 @@ def test_the_peak_of_a_centred_object_is_its_amplitude_and_nothing_else_changes(
     assert (implanted.frame(1) == 1000).all()
 
 
+def test_interference_is_birds_and_what_else_is_asked_for():
+    sequence = noise(frames=200)
+
+    def rows_by_kind(birds):
+        rows = draw_implants(sequence, ALL._replace(birds=birds, interference_per_frame=20.0))
+        return rows.track.str.split("-").str[0].value_counts().drop("target").to_dict()
+
+    assert set(rows_by_kind(1.0)) == {"bird"}
+    half = rows_by_kind(0.4)  # of 20 * 200 rows: 1600 of birds, 1600 of pixels, 800 of spots
+    assert half == pytest.approx({"bird": 1600, "flicker": 1600, "spot": 800}, rel=0.15)
+    assert set(rows_by_kind(0.0)) == {"flicker", "spot"}
+
+
 @settings(max_examples=20)
 @given(st.floats(20, 60), st.floats(15, 50))
 def test_the_centroid_is_the_label_to_a_hundredth_of_a_pixel(x, y):

@@ -47,6 +47,7 @@ class ImplantConfig(NamedTuple):
     share: float = 0.0  # of the training sequences that objects are implanted into
     targets_per_frame: float = 2.0  # mean over the sequences
     interference_per_frame: float = 2.0  # birds, flickering pixels, spots and lines
+    birds: float = 1.0  # share of birds in the interference
     snr: Range = (2.0, 15.0)  # peak amplitude over the sigma of one frame's noise
     speed_px: Range = (0.0, 6.0)  # of targets, pixels a frame
     extent_px: Range = (0.0, 2.0)  # of targets, length before the optics blur it, pixels
@@ -55,7 +56,9 @@ class ImplantConfig(NamedTuple):
 
 
 _SHARED = ("snr", "speed_px", "extent_px", "psf_px", "targets_per_frame", "interference_per_frame")
-_RULES = {"share": SHARE, "seed": at_least(0)} | {name: SKY_RULES[name] for name in _SHARED}
+_RULES = {"share": SHARE, "birds": SHARE, "seed": at_least(0)} | {
+    name: SKY_RULES[name] for name in _SHARED
+}
 
 
 def check(settings: ImplantConfig, subject: str = "implant setting `{}`") -> None:
@@ -88,13 +91,9 @@ def draw_implants(sequence: Sequence, settings: ImplantConfig) -> pd.DataFrame:
     scale, _, step, _ = measure(sequence)
     size = SkyConfig(frames=len(usable), height=height, width=width)
     shared = size._replace(**{name: getattr(settings, name) for name in _SHARED})
-    shared = shared._replace(
-        interference_per_frame=settings.interference_per_frame / objects.WITHOUT_GLINTS
-    )
     rng = np.random.default_rng([settings.seed, zlib.crc32(sequence.name.encode())])
     scene = objects.Scene(shared, rng.uniform(*settings.psf_px), camera_shifts(seen))
-    kinds = [draw(rng, scene) for draw in _KINDS]
-    rows = pd.concat(kinds, ignore_index=True)
+    rows = pd.concat(_kinds(rng, scene, settings.birds), ignore_index=True)
     rows = rows[objects.in_frame(rows, size)]
     rows = _in_all_frames(rows, sequence, usable)
     rows["snr"] = rows.snr.abs()
@@ -107,7 +106,15 @@ def draw_implants(sequence: Sequence, settings: ImplantConfig) -> pd.DataFrame:
     return _table(rows)
 
 
-_KINDS = (objects.targets, objects.birds, objects.flickers, objects.spots)
+def _kinds(rng: np.random.Generator, scene: objects.Scene, birds: float) -> list[pd.DataFrame]:
+    """Draw the tables of all kinds; flickering pixels and spots share what is left by birds."""
+    spots = (1 - birds) * objects.SPOTS_OF_SENSOR
+    return [
+        objects.targets(rng, scene),
+        objects.birds(rng, scene, birds),
+        objects.flickers(rng, scene, 1 - birds - spots),
+        objects.spots(rng, scene, spots),
+    ]
 
 
 def with_objects(sequence: Sequence, rows: pd.DataFrame) -> Sequence:

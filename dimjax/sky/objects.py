@@ -2,7 +2,7 @@
 
     scene = Scene(settings, psf_px, camera)
     rows = pd.concat([targets(rng, scene), birds(rng, scene), flickers(rng, scene),
-                      spots(rng, scene), glints(rng, scene, edges)])
+                      spots(rng, scene), glints(rng, scene, edges, paths)])
 
 Columns: frame, x, y (centre in pixels), snr (signed: negative is darker than the sky), sigma_px
 (0: a single pixel), along_x, along_y (line along which the object is smeared, pixels), depth
@@ -18,9 +18,9 @@ import pandas as pd
 from dimjax.sky.motion import LAYERS, bird_path, target_path
 from dimjax.sky.settings import SkyConfig
 
-# Shares of interference_per_frame.
+# Shares of interference_per_frame in simulated skies.
 _BIRDS, _FLICKERS, _SPOTS, _GLINTS = 0.1, 0.4, 0.2, 0.3
-WITHOUT_GLINTS = 1 - _GLINTS  # share of the others
+SPOTS_OF_SENSOR = _SPOTS / (_FLICKERS + _SPOTS)  # of flickering pixels and spots together
 _NEGATIVE = 0.1  # share of targets and flickering pixels that are darker than the sky
 _RIM_PX = 10.0  # objects up to this far outside the frame still affect it
 _GLINT_FRAMES = (3, 9)  # shortest life, and one more than the longest
@@ -55,7 +55,7 @@ def targets(rng: np.random.Generator, scene: Scene) -> pd.DataFrame:
     return _table("target", "target", _drawn_to_quota(rng, quota, draw, scene))
 
 
-def birds(rng: np.random.Generator, scene: Scene) -> pd.DataFrame:
+def birds(rng: np.random.Generator, scene: Scene, share: float = _BIRDS) -> pd.DataFrame:
     """Draw birds: erratic, larger than targets, flapping, in front of all clouds."""
     settings = scene.settings
 
@@ -68,11 +68,11 @@ def birds(rng: np.random.Generator, scene: Scene) -> pd.DataFrame:
         return _moving(scene, path, snr, along, LAYERS)
 
     # A bird crosses many frames: most sequences have none.
-    quota = _BIRDS * settings.interference_per_frame * settings.frames
+    quota = share * settings.interference_per_frame * settings.frames
     return _table("bird", "interference", _drawn_to_quota(rng, quota, draw, scene))
 
 
-def flickers(rng: np.random.Generator, scene: Scene) -> pd.DataFrame:
+def flickers(rng: np.random.Generator, scene: Scene, share: float = _FLICKERS) -> pd.DataFrame:
     """Draw pixels that switch at random between two levels (random telegraph signal)."""
     settings = scene.settings
     pixels = iter(rng.permutation(settings.width * settings.height))  # each at most once
@@ -84,11 +84,11 @@ def flickers(rng: np.random.Generator, scene: Scene) -> pd.DataFrame:
         sign = -1 if rng.random() < _NEGATIVE else 1
         return _rows(frames, centre, sign * rng.uniform(*settings.snr), 0.0, (0.0, 0.0), LAYERS)
 
-    quota = _FLICKERS * settings.interference_per_frame * settings.frames
+    quota = share * settings.interference_per_frame * settings.frames
     return _table("flicker", "interference", _drawn_to_quota(rng, quota, draw, scene))
 
 
-def spots(rng: np.random.Generator, scene: Scene) -> pd.DataFrame:
+def spots(rng: np.random.Generator, scene: Scene, share: float = _SPOTS) -> pd.DataFrame:
     """Draw electromagnetic interference: spots and short lines, for one to three frames."""
     settings = scene.settings
 
@@ -104,7 +104,7 @@ def spots(rng: np.random.Generator, scene: Scene) -> pd.DataFrame:
         sigma = rng.uniform(0.3, 0.7)
         return _rows(frames, centre, rng.uniform(*settings.snr), sigma, along, LAYERS)
 
-    quota = _SPOTS * settings.interference_per_frame * settings.frames
+    quota = share * settings.interference_per_frame * settings.frames
     return _table("spot", "interference", _drawn_to_quota(rng, quota, draw, scene))
 
 

@@ -6,6 +6,8 @@
 
 The penalty of the weights is chosen by folds of sequences, and the log odds are calibrated on the
 tracks that each fold left out: on those that the weights were fitted to, they would be too certain.
+Folds of few sequences mislead, because a fold that holds most tracks of a category leaves too few
+to learn from. So the calibration has a prior, which a few dozen tracks outweigh.
 """
 
 from typing import NamedTuple
@@ -19,10 +21,20 @@ from dimjax.tracks.named_numbers import NUMBERS
 
 _PENALTIES = (1e-3, 1e-2, 1e-1)  # times half of the squared weights
 _FOLDS = 10
-_MIN_TRACKS = 5  # of each category
+_MIN_SEQUENCES = 2  # with tracks of each category
 _SLOPES = (0.05, 1.5)  # range of the slope of calibrated log odds
-# Offset, slope and weight of the network's share before any detection is seen, and their sigmas.
-_PRIOR, _PRIOR_SIGMAS = np.array([0.0, 1.0, 0.0]), np.array([1.0, 0.5, 0.3])
+
+
+class _Prior(NamedTuple):
+    """Normal distribution of weights before any track is seen."""
+
+    mean: np.ndarray
+    sigma: np.ndarray
+
+
+_CALIBRATION_PRIOR = _Prior(np.array([0.0, 1.0]), np.array([0.2, 0.5]))  # offset, slope
+# Offset, slope and weight of the network's share.
+_COMBINATION_PRIOR = _Prior(np.array([0.0, 1.0, 0.0]), np.array([1.0, 0.5, 0.3]))
 
 
 class Combination(NamedTuple):
@@ -47,12 +59,9 @@ def fit_category_model(
       sequence: [N] number of its sequence.
 
     Returns:
-      The model; None if one of the categories has fewer than five tracks or only one sequence.
+      The model; None if tracks of one of the categories are in fewer than two sequences.
     """
-    rows_of = [is_target, ~is_target]
-    if min(len(np.unique(track[rows])) for rows in rows_of) < _MIN_TRACKS:
-        return None
-    if min(len(np.unique(sequence[rows])) for rows in rows_of) < 2:
+    if min(len(np.unique(sequence[rows])) for rows in (is_target, ~is_target)) < _MIN_SEQUENCES:
         return None
     weight = _weights(track)
     mean, spread = _moments(values, weight)
@@ -62,7 +71,7 @@ def fit_category_model(
         for penalty in _PENALTIES
     ]
     best = most_restrained([_losses(z, is_target) for z in left_out], weight, sequence)
-    offset, slope = _calibration(left_out[best], is_target, weight)
+    offset, slope = _calibration(left_out[best], is_target, weight * (track.max() + 1))
     *weights, intercept = _fit(x, is_target, weight, _PENALTIES[best])
     columns = zip(mean.tolist(), spread.tolist(), np.asarray(weights).tolist(), strict=True)
     model = CategoryModel(dict(zip(NUMBERS, map(list, columns), strict=True)), float(intercept))
@@ -88,16 +97,9 @@ def fit_combination(
     """
     x = np.stack([np.ones(len(track)), window_log_odds, share_log_odds], axis=1)
     weight = 1 / np.bincount(track)[track]
-
-    def objective(values: np.ndarray) -> tuple[float, np.ndarray]:
-        z, deviation = x @ values, (values - _PRIOR) / _PRIOR_SIGMAS
-        gradient = (weight * (expit(z) - is_target)) @ x + deviation / _PRIOR_SIGMAS
-        return weight @ _losses(z, is_target) + deviation @ deviation / 2, gradient
-
     bounds = [(None, None), _SLOPES, (0.0, None)]
-    fitted = minimize(objective, _PRIOR, jac=True, method="L-BFGS-B", bounds=bounds)
-    offset, slope, share_weight = fitted.x.tolist()
-    return Combination(slope, offset, share_weight)
+    offset, slope, share = _most_probable(x, is_target, weight, _COMBINATION_PRIOR, bounds)
+    return Combination(slope, offset, share)
 
 
 def _weights(track: np.ndarray) -> np.ndarray:
@@ -168,14 +170,19 @@ def _fit(x: np.ndarray, is_target: np.ndarray, weight: np.ndarray, penalty: floa
     return minimize(objective, np.zeros(x.shape[1]), jac=True, method="L-BFGS-B").x
 
 
-def _calibration(log_odds, is_target: np.ndarray, weight: np.ndarray) -> tuple[float, float]:
+def _calibration(log_odds, is_target: np.ndarray, weight: np.ndarray) -> list[float]:
     """Fit offset and slope that calibrate the log odds of windows that were left out."""
+    x = np.stack([np.ones(len(log_odds)), log_odds], axis=1)
+    bounds = [(None, None), _SLOPES]
+    return _most_probable(x, is_target, weight, _CALIBRATION_PRIOR, bounds)
+
+
+def _most_probable(x, is_target: np.ndarray, weight: np.ndarray, prior: _Prior, bounds):
+    """Fit the weights [F] of columns x [N, F] whose posterior is highest; rows weigh `weight`."""
 
     def objective(values: np.ndarray) -> tuple[float, np.ndarray]:
-        z = values[0] + values[1] * log_odds
-        error = weight * (expit(z) - is_target)
-        return weight @ _losses(z, is_target), np.array([error.sum(), error @ log_odds])
+        z, deviation = x @ values, (values - prior.mean) / prior.sigma
+        gradient = (weight * (expit(z) - is_target)) @ x + deviation / prior.sigma
+        return weight @ _losses(z, is_target) + deviation @ deviation / 2, gradient
 
-    bounds = [(None, None), _SLOPES]
-    fitted = minimize(objective, [0.0, 1.0], jac=True, method="L-BFGS-B", bounds=bounds)
-    return tuple(fitted.x.tolist())
+    return minimize(objective, prior.mean, jac=True, method="L-BFGS-B", bounds=bounds).x.tolist()
