@@ -107,7 +107,7 @@ def draw_implants(sequence: Sequence, settings: ImplantConfig) -> pd.DataFrame:
 
 
 def _kinds(rng: np.random.Generator, scene: objects.Scene, birds: float) -> list[pd.DataFrame]:
-    """Draw the tables of all kinds; flickering pixels and spots share what is left by birds."""
+    """Draw the tables of all kinds; flickering pixels and spots share the rest."""
     spots = (1 - birds) * objects.SPOTS_OF_SENSOR
     return [
         objects.targets(rng, scene),
