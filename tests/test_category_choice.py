@@ -135,6 +135,17 @@ def test_labels_of_one_category_give_no_model(context, detector, scenes, capsys)
     assert "too few labelled tracks of one category" in capsys.readouterr().out
 
 
+def test_with_one_sequence_of_a_category_the_other_split_helps(context, detector, scenes, capsys):
+    sequence, labels = scenes["val-0"]
+    table = pd.read_csv(context.paths.labels)
+    kept = table[(table.category == "target") | (table.sequence == "train-0")]
+    write_table(kept, context.paths.labels)
+    detections = detections_of(sequence, labels, labels.category)
+    models = choose_category_models(context, detector, detections, labels)
+    assert "those of the validation split choose thresholds" in capsys.readouterr().out
+    assert models.held_out[0]["numbers"] == models.final[0]["numbers"]
+
+
 def test_frames_are_consecutive_and_spread():
     assert some_frames(30, 1.2, 24) == list(range(30))
     assert some_frames(100, 0.3, 24) == list(range(24))

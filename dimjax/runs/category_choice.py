@@ -36,7 +36,7 @@ _EPSILON = 1e-6
 class CategoryModels(NamedTuple):
     """Fields of two dimjax.tracks.CategoryModel each, for whole tracks and for their past."""
 
-    held_out: list[dict]  # fitted without the sequences of the detections, to choose thresholds by
+    held_out: list[dict]  # to choose thresholds by; fitted without these sequences, if possible
     final: list[dict]  # fitted to the labels of all sequences
 
 
@@ -64,9 +64,12 @@ def choose_category_models(
         _of_numbers(context, trained),
         _of_numbers(context, pd.concat([trained, of_others], ignore_index=True)),
     ]
-    if None in fitted[0] + fitted[1]:
+    if None in fitted[1]:
         say("too few labelled tracks of one category: the scores of a track vote on its category")
         return None
+    if None in fitted[0]:
+        say("few labelled tracks of one category: those of the validation split choose thresholds")
+        fitted[0] = fitted[1]
     held_out, final = [], []
     for model, of_all, causal in zip(*fitted, (False, True), strict=True):
         combination = _with_network(model, context, detector, detections, labels, causal)
