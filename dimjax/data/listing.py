@@ -49,7 +49,11 @@ def list_sequences(path: Path, layout: Layout, on_error: OnError) -> dict[str, S
             continue
         if item.suffix.lower() in _SIDECARS and item.stem in raw or _is_later_part(item, found):
             continue
-        name = texts["sequence"] if SEQUENCE in pattern and texts else _default_name(item)
+        if texts is None and SEQUENCE in pattern:
+            rule = f"sequences must match {pattern}, with one text for each placeholder"
+            on_error(InputError(item, rule, item.name, "Correct the key sequences, or move it."))
+            continue
+        name = texts["sequence"] if SEQUENCE in pattern else _default_name(item)
         if not item.is_dir() and item.suffix.lower() not in (*OPENERS, *SUFFIXES):
             rule = f"{pattern} must match folders or files of type {', '.join(OPENERS)}"
             on_error(InputError(item, rule, "something else", "Move it elsewhere or convert it."))

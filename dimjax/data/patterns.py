@@ -8,6 +8,7 @@ text is the same wherever it occurs; that of {split} is one of SPLIT_FOLDERS.
     glob_of("labels/{sequence}/{frame}.txt")                # "labels/*/*.txt"
 """
 
+import fnmatch
 import functools
 import re
 
@@ -17,7 +18,7 @@ SEQUENCE, SPLIT, FRAME = "{sequence}", "{split}", "{frame}"
 SPLIT_FOLDERS = {"train": "train", "training": "train", "val": "val", "valid": "val"}
 SPLIT_FOLDERS |= {"validation": "val", "test": "test", "testing": "test", "new": "new"}
 
-_PIECES = re.compile(r"\*\*/|\*|\?|\[!?[^\]/]+\]|\{(?:sequence|split|frame)\}")
+_PIECES = re.compile(r"\*\*/|\*|\?|\[!?+\]?+[^\]/]*\]|\{(?:sequence|split|frame)\}")
 _WILDCARDS = {"**/": "(?:.*/)?", "*": "[^/]*", "?": "[^/]"}
 
 
@@ -55,10 +56,9 @@ def _expression(pattern: str) -> re.Pattern:
 def _translate(piece: str, pattern: str, seen: set[str]) -> str:
     if piece in _WILDCARDS:
         return _WILDCARDS[piece]
-    if piece.startswith("["):
-        return (
-            f"[{piece[1:-1].replace('!', '^', 1) if piece[1] == '!' else re.escape(piece[1:-1])}]"
-        )
+    if piece.startswith("["):  # as glob reads it: a range may be empty, a backslash is a character
+        inner = re.fullmatch(r"\(\?s:(.*)\)\\[zZ]", fnmatch.translate(piece), re.DOTALL)[1]
+        return f"(?!/){inner}"
     name = piece[1:-1]
     if name in seen:
         return f"(?P={name})"
