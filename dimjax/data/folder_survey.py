@@ -14,7 +14,7 @@ from typing import NamedTuple
 from dimjax.data.image_folders import ARRAYS, SUFFIXES
 from dimjax.data.image_kinds import are_masks, are_stills, is_stack
 from dimjax.data.layouts import Layout
-from dimjax.data.patterns import FRAME, SEQUENCE, SPLIT, SPLIT_FOLDERS, glob_of, match
+from dimjax.data.patterns import FRAME, SEQUENCE, SPLIT, glob_of, match, split_of
 from dimjax.data.sequences import OPENERS
 from dimjax.data.stack_files import find_sidecar, holds_matlab_objects
 
@@ -257,7 +257,7 @@ def _are_numbered_arrays(files: list[Path]) -> bool:
 
 
 def _are_splits(values: list[str]) -> bool:
-    return all(value.lower() in SPLIT_FOLDERS for value in values)
+    return all(split_of(value) for value in values)
 
 
 def _stem_number(file: Path) -> bool:

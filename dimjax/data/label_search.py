@@ -18,7 +18,7 @@ from dimjax.data.formats import FORMATS, read_classes
 from dimjax.data.labels import CATEGORIES
 from dimjax.data.layouts import Layout, is_alone
 from dimjax.data.listing import frame_texts
-from dimjax.data.patterns import FRAME, SEQUENCE, SPLIT, SPLIT_FOLDERS
+from dimjax.data.patterns import FRAME, SEQUENCE, SPLIT, split_of
 from dimjax.data.sniffing import sniff
 from dimjax.errors import InputError
 
@@ -73,7 +73,7 @@ def _generalise(folder: Folder, file: Path, frames: set[str]) -> str:
     sequences = folder.layout.sequences.split("/")[:-1]
     pattern = []
     for k, part in enumerate(parts):
-        is_split = part.lower() in SPLIT_FOLDERS and SPLIT in folder.layout.sequences
+        is_split = SPLIT in folder.layout.sequences and split_of(part)
         name_of = SPLIT if is_split else SEQUENCE if part in folder.files else part
         beside = sequences[: k + 1] == [*pattern, "*"]  # in one of the folders of the sequences
         pattern.append("*" if beside and name_of == part else name_of)

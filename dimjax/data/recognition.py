@@ -6,25 +6,23 @@ found.evidence                                      # ["masks: 160 images of two
 found.doubts                                        # problems that only the user can solve
 """
 
-import re
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from dimjax.data.csv_files import read_text
-from dimjax.data.folder_survey import FolderSurvey, survey_folder
+from dimjax.data.folder_survey import survey_folder
 from dimjax.data.folders import Folder, open_folder
 from dimjax.data.image_folders import list_still_images
 from dimjax.data.label_search import find_labels, layout_of, read
 from dimjax.data.layouts import Layout
-from dimjax.data.patterns import SPLIT, SPLIT_FOLDERS, glob_of
+from dimjax.data.patterns import glob_of
 from dimjax.data.sequences import RECORDINGS, refused_recording
-from dimjax.data.split_files import ListReader
+from dimjax.data.split_search import find_splits
 from dimjax.errors import InputError
 from dimjax.progress import counted
 
-_LISTED = 50  # lines of a list that are looked at
 _AGREE_PX = 1.5  # two sources of labels agree within this distance
 # If several formats hold labels, the first of these is taken.
 _PREFERRED = ("masks", "table", "coco", "exist-rect", "mot", "yolo", "voc", "lines", "spotgeo")
@@ -38,6 +36,7 @@ class Recognition(NamedTuple):
     evidence: list[str]
     doubts: list[InputError]
     stills: bool  # each sequence is one image
+    split_doubts: list[InputError]  # those of the doubts that the key splits solves
 
 
 def recognise(path: str | Path) -> Recognition:
@@ -76,13 +75,14 @@ def recognise(path: str | Path) -> Recognition:
         )
         remedy += "mcos-decoder; MATLAB counts pixels from 1 (data.layout.first_pixel=1)."
         doubts.append(InputError(path, rule, value, remedy))
-    splits, lists = _find_splits(folder, found)
+    splits, lists, of_splits = find_splits(folder, found.documents)
+    doubts += of_splits
     evidence += [f"split {name}: listed in {file}" for name, file in splits.items()]
     candidates = find_labels(folder, found, set(lists))
     unread = [file for file in found.documents if file not in lists]
     layout = _choose(path, table._replace(splits=splits), candidates, unread, evidence, doubts)
     stills = all(_is_still(folder, name) for name in folder.names)
-    return Recognition(layout, evidence, doubts, stills)
+    return Recognition(layout, evidence, doubts, stills, of_splits)
 
 
 def _is_still(folder: Folder, name: str) -> bool:
@@ -109,31 +109,6 @@ def _kinds(folder: Folder) -> str:
         files
     )
     return " and ".join(texts)
-
-
-def _find_splits(folder: Folder, found: FolderSurvey) -> tuple[dict[str, str], list[Path]]:
-    """Splits and the lists that name their sequences; none if folders tell the splits."""
-    if SPLIT in found.sequences:
-        return {}, []
-    splits: dict[str, str] = {}
-    lists = []
-    for file in found.documents:
-        parts = [it for it in re.split(r"[^a-z]+", file.stem.lower()) if it in SPLIT_FOLDERS]
-        if len(parts) == 1 and file.suffix == ".txt" and _is_list(folder, file):
-            lists.append(file)
-            name = file.relative_to(folder.path).as_posix()
-            splits.setdefault(SPLIT_FOLDERS[parts[0]], name)
-    return splits, lists
-
-
-def _is_list(folder: Folder, file: Path) -> bool:
-    """Whether nearly all lines of a file name sequences or frames."""
-    lines = [line for line in file.read_text(errors="replace").split("\n") if line.strip()]
-    errors: list[InputError] = []
-    reader = ListReader(folder.files.keys(), lambda: folder.index, "", errors.append)
-    for number, line in enumerate(lines[:_LISTED]):
-        reader.add(line.strip(), f"{file} line {number + 1}", "train")
-    return bool(lines) and len(errors) <= 0.1 * min(len(lines), _LISTED)
 
 
 def _choose(
