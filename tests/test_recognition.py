@@ -1,5 +1,7 @@
 """Layouts that are recognised from the files of a folder."""
 
+import json
+
 import numpy as np
 import pytest
 import tifffile
@@ -81,6 +83,8 @@ def test_classes_and_names_of_interference(tmp_path):
         text(tmp_path / f"other/labels/{name}.csv", "frame,x,y,w,h\n0,5,5,3,3\n")
     layout = recognise(tmp_path / "other").layout
     assert layout.category == {"*": "target", "*BIRD*": "interference"}
+    line = "the labels of the sequences *BIRD* are taken for interference"
+    assert line in recognise(tmp_path / "other").evidence
     categories = open_folder(tmp_path / "other", layout).labels.category.tolist()
     assert categories == ["interference", "target", "target"]
 
@@ -216,3 +220,78 @@ def test_damaged_images_are_left_to_those_who_read_them(tmp_path):
         (tmp_path / "clip").mkdir(exist_ok=True)
         (tmp_path / "clip" / f"{k:04}.png").write_bytes(b"no image")
     assert recognise(tmp_path).layout.sequences == "clip"
+
+
+def coco(folder, name, kinds=("drone",), shift=0, crowd=False):
+    """Write a COCO file, in which the labels of sequence k are of the class k."""
+    images, boxes = [], []
+    for k, _, t, _ in every_frame():
+        x, y = centre(k, t)
+        images.append({"id": len(images), "file_name": f"s{k}/{t:02d}.png"})
+        box = {"image_id": len(boxes), "bbox": [x - 1 + shift, y - 1, 3, 3]}
+        boxes.append({**box, "id": len(boxes), "category_id": k % len(kinds)})
+    if crowd:
+        boxes.append({"image_id": 0, "bbox": [2, 2, 30, 20], "category_id": 0, "iscrowd": 1})
+    categories = [{"id": k, "name": name} for k, name in enumerate(kinds)]
+    content = {"images": images, "annotations": boxes, "categories": categories}
+    text(folder / name, json.dumps(content))
+
+
+def images_and_masks(folder, with_masks=True):
+    for k, _, t, pixels in every_frame():
+        save(folder / f"images/s{k}/{t:02d}.png", pixels)
+        if with_masks:
+            save(folder / f"masks/s{k}/{t:02d}.png", mask(k, t))
+
+
+def test_two_files_of_one_format_are_compared(tmp_path):
+    images_and_masks(tmp_path, with_masks=False)
+    coco(tmp_path, "labels.json")
+    coco(tmp_path, "labels_old.json", shift=1)
+    found = recognise(tmp_path)
+    assert found.layout.labels == "labels.json" and not found.doubts
+    assert found.evidence[-1] == "coco at labels_old.json: 18 labels that agree; it is left out"
+    coco(tmp_path, "labels_old.json", shift=2)
+    (doubt,) = recognise(tmp_path).doubts
+    assert "found 0 of 18 labels within 1.5 px of 18 of coco at labels_old.json" in str(doubt)
+
+
+def test_labels_with_classes_are_preferred_to_masks(tmp_path):
+    images_and_masks(tmp_path)
+    coco(tmp_path, "labels.json", kinds=("drone", "bird", "drone 2"))
+    found = recognise(tmp_path)
+    assert found.layout.label_format == "coco" and not found.doubts
+    labels = open_folder(tmp_path, found.layout).labels
+    assert labels[labels.category == "interference"].sequence.unique().tolist() == ["s1"]
+
+
+def test_regions_to_be_ignored_are_no_targets(tmp_path):
+    images_and_masks(tmp_path, with_masks=False)
+    coco(tmp_path, "labels.json", kinds=("drone", "ignored regions", "DontCare"), crowd=True)
+    found = recognise(tmp_path)
+    categories = {"drone": "target", "ignored regions": "ignore", "DontCare": "ignore"}
+    assert found.layout.category == categories
+    assert open_folder(tmp_path, found.layout).labels.sequence.tolist() == ["s0"] * LENGTH
+
+
+def test_sequences_of_clouds_hold_targets(tmp_path):
+    for k, _, t, pixels in every_frame():
+        name = ("cloud1", "noise", "clear")[k]
+        save(tmp_path / f"images/{name}/{t}.png", pixels)
+        save(tmp_path / f"masks/{name}/{t}.png", mask(k, t))
+    assert recognise(tmp_path).layout.category == {"*": "target"}
+
+
+@pytest.mark.parametrize("layout", ["mot", "auto"])
+def test_classes_of_our_mot_files(tmp_path, layout):
+    LAYOUTS["mot"][0](tmp_path)
+    for file in tmp_path.glob("*/IR-01/gt/gt.txt"):
+        file.write_text(file.read_text().replace("7,7,1,1,", "7,7,1,2,"))
+    found = recognise(tmp_path)
+    assert any(line.startswith("class 2 is taken for interference") for line in found.evidence)
+    layout = PRESETS["mot"] if layout == "mot" else found.layout
+    labels = open_folder(tmp_path, layout).labels
+    assert labels[labels.category == "interference"].sequence.tolist() == ["IR-01"] * LENGTH
+    for file in tmp_path.glob("*/IR-02/gt/gt.txt"):
+        file.write_text(file.read_text().replace("7,7,1,1,", "7,7,1,3,"))
+    assert recognise(tmp_path).layout.category == {"*": "target"}

@@ -1,7 +1,7 @@
 """The labels of an unknown folder: which files may be labels, in which format, and their layouts.
 
 found = find_labels(folder, survey, lists)          # {"mot": ["{sequence}/gt/gt.txt"]}
-layout_of(path, base, "mot", found["mot"], evidence)
+layouts_of(path, base, "mot", found["mot"], evidence)
 """
 
 import os
@@ -15,8 +15,9 @@ from dimjax.data.centroid_readings import best_reading
 from dimjax.data.folder_survey import MASK_AFFIXES, FolderSurvey
 from dimjax.data.folders import Folder, open_folder
 from dimjax.data.formats import FORMATS, read_classes
+from dimjax.data.formats.mot import MOT_CLASSES
 from dimjax.data.labels import CATEGORIES
-from dimjax.data.layouts import Layout, is_alone
+from dimjax.data.layouts import IGNORE, Layout, is_alone
 from dimjax.data.listing import frame_texts
 from dimjax.data.patterns import FRAME, SEQUENCE, SPLIT, split_of
 from dimjax.data.sniffing import sniff
@@ -25,7 +26,9 @@ from dimjax.errors import InputError
 _FIRST = {"mot": {"first_pixel": 1, "first_frame": 1}, "spotgeo": {"first_frame": 1}}
 _FIRST |= dict.fromkeys(("voc", "centroid-xml"), {"first_pixel": 1})
 _WITH_FRAMES = ("table", "boxes", "centroids")  # whose files number the frames, from 0 or 1
+_BIRD = re.compile(r"bird", re.IGNORECASE)
 _INTERFERENCE = re.compile(r"bird|cloud|clutter|interfer|noise|glint", re.IGNORECASE)
+_IGNORED = re.compile(r"ignor|don.?t.?care|crowd", re.IGNORECASE)  # regions of several objects
 _RESULTS = re.compile(r"(^|[/_])(det|pred|result)", re.IGNORECASE)  # of a detector: no labels
 
 
@@ -91,34 +94,60 @@ def _generalise(folder: Folder, file: Path, frames: set[str]) -> str:
     return "/".join([*pattern, stem + suffix])
 
 
-def layout_of(
+def layouts_of(
     path: Path, base: Layout, form: str, patterns: list[str], evidence: list[str]
-) -> Layout:
+) -> list[Layout]:
     """Complete a layout by labels of one format.
 
     Args:
       path: The folder.
       base: Layout of its sequences and splits.
       form: Format of the labels.
-      patterns: Those of the label files; only one is used for files of a sequence or a frame.
+      patterns: Those of the label files.
       evidence: Reasons are appended.
+
+    Returns:
+      The layout with the labels and, if several files hold labels of the same frames, those with
+      the labels of the other ones.
     """
-    pattern = patterns[0]
-    if len(patterns) > 1 and FORMATS[form].scope == "folder":
-        start = re.match(r"(.*[^A-Za-z0-9])?", os.path.commonprefix(patterns))[0]
-        reversed_end = os.path.commonprefix([text[len(start) :][::-1] for text in patterns])
-        end = re.match(r"(.*[^A-Za-z0-9])?", reversed_end)[0][::-1]
-        pattern = f"{start}*{end}"
-    elif len(patterns) > 1:
-        video = PurePosixPath(base.sequences).stem  # infrared.json is that of infrared.mp4
-        pattern = min(
-            patterns,
-            key=lambda it: (PurePosixPath(it).stem != video, bool(_RESULTS.search(it)), len(it)),
-        )
-        rest = ", ".join(it for it in patterns if it != pattern)
-        evidence.append(f"{form}: {pattern} is used, {rest} is left out")
+    of_folder, several = FORMATS[form].scope == "folder", len(patterns) > 1
+    table = base._replace(label_format=form)
+    if of_folder and several and not _share_frames(path, table, patterns):
+        return [_layout_of(path, base, form, _common_pattern(patterns), evidence)]
+    video = PurePosixPath(base.sequences).stem  # infrared.json is that of infrared.mp4
+    chosen, *others = sorted(
+        patterns,
+        key=lambda it: (PurePosixPath(it).stem != video, bool(_RESULTS.search(it)), len(it)),
+    )
+    rivals = [it for it in others if of_folder and not _RESULTS.search(it)]
+    rest = ", ".join(it for it in others if it not in rivals)
+    if rest:
+        evidence.append(f"{form}: {chosen} is used, {rest} is left out")
+    return [_layout_of(path, base, form, pattern, evidence) for pattern in (chosen, *rivals)]
+
+
+def _common_pattern(patterns: list[str]) -> str:
+    start = re.match(r"(.*[^A-Za-z0-9])?", os.path.commonprefix(patterns))[0]
+    reversed_end = os.path.commonprefix([text[len(start) :][::-1] for text in patterns])
+    end = re.match(r"(.*[^A-Za-z0-9])?", reversed_end)[0][::-1]
+    return f"{start}*{end}"
+
+
+def _share_frames(path: Path, base: Layout, patterns: list[str]) -> bool:
+    """Whether the same frames have labels in several files."""
+    seen: set[tuple[str, int]] = set()
+    for pattern in patterns:
+        labels, _ = read(path, base._replace(labels=pattern, category={"*": "target"}))
+        frames = set(zip(labels.sequence, labels.frame, strict=True))
+        if seen & frames:
+            return True
+        seen |= frames
+    return False
+
+
+def _layout_of(path: Path, base: Layout, form: str, pattern: str, evidence: list[str]) -> Layout:
     layout = base._replace(labels=pattern, label_format=form, **_FIRST.get(form, {}))
-    layout = layout._replace(category=_categories(path, layout))
+    layout = layout._replace(category=_categories(path, layout, evidence))
     if form in _WITH_FRAMES:
         layout = _with_first_frame(path, layout, evidence)
     if form == "centroids":
@@ -137,27 +166,49 @@ def _with_first_frame(path: Path, layout: Layout, evidence: list[str]) -> Layout
     return from_one
 
 
-def _categories(path: Path, layout: Layout) -> dict[str, str]:
+def _categories(path: Path, layout: Layout, evidence: list[str]) -> dict[str, str]:
     """Categories of the classes of the labels, by their names; {} if they are categories."""
-    if not FORMATS[layout.label_format].has_classes or layout.label_format == "mot":
-        any_category = layout._replace(category={"*": "target"})
-        names = open_folder(path, any_category, lambda error: None).names
-        words = {found[0] for name in names if (found := _INTERFERENCE.search(name))}
-        return {"*": "target"} | {f"*{word}*": "interference" for word in sorted(words)}
-    classes: set[str] = set(read_classes(path))
+    form = FORMATS[layout.label_format]
+    if not form.has_classes:
+        return _categories_of_sequences(path, layout, evidence)
+    classes = set(read_classes(path)) | _classes(path, layout)
+    if layout.label_format == "mot":
+        if "2" in classes and classes <= set(MOT_CLASSES):
+            evidence.append("class 2 is taken for interference, as in the MOT files of dimjax")
+        return MOT_CLASSES if classes <= set(MOT_CLASSES) else {"*": "target"}
+    if classes <= set(CATEGORIES):
+        return {}
+    return {it or "*": _category(it) for it in sorted(classes)}  # objects may have no class
+
+
+def _category(name: str) -> str:
+    """Category of a class by its name."""
+    if _IGNORED.search(name):
+        return IGNORE
+    return "interference" if _INTERFERENCE.search(name) else "target"
+
+
+def _categories_of_sequences(path: Path, layout: Layout, evidence: list[str]) -> dict[str, str]:
+    """Categories of labels without a class: those of birds, if sequences are called so.
+
+    Names such as cloud_01 may speak of the scene.
+    """
+    any_category = layout._replace(category={"*": "target"})
+    names = open_folder(path, any_category, lambda error: None).names
+    words = sorted({found[0] for name in names if (found := _BIRD.search(name))})
+    if words:
+        text = ", ".join(f"*{word}*" for word in words)
+        evidence.append(f"the labels of the sequences {text} are taken for interference")
+    return {"*": "target"} | {f"*{word}*": "interference" for word in words}
+
+
+def _classes(path: Path, layout: Layout) -> set[str]:
+    """Classes of the labels that are no categories."""
     marker = layout._replace(category={"target": "target", "interference": "interference"})
     errors: list[InputError] = []
     folder = open_folder(path, marker._replace(splits={}), lambda error: None)
     folder.read_labels(shapes(folder), errors.append)
-    classes |= {
-        it[1] for error in errors if (it := re.search(r"class '(.*?)' without", str(error)))
-    }
-    if classes <= set(CATEGORIES):
-        return {}
-    return {  # objects may have no class
-        it or "*": "interference" if _INTERFERENCE.search(it) else "target"
-        for it in sorted(classes)
-    }
+    return {it[1] for error in errors if (it := re.search(r"class '(.*?)' without", str(error)))}
 
 
 def read(path: Path, layout: Layout) -> tuple[pd.DataFrame, Folder]:

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from dimjax.data.csv_files import read_text
 from dimjax.data.folder_survey import survey_folder
 from dimjax.data.folders import Folder, open_folder
 from dimjax.data.image_folders import list_still_images
-from dimjax.data.label_search import find_labels, layout_of, read
+from dimjax.data.label_search import find_labels, layouts_of, read
 from dimjax.data.layouts import Layout
 from dimjax.data.patterns import glob_of
 from dimjax.data.sequences import RECORDINGS, refused_recording
@@ -127,14 +128,23 @@ def _choose(
             doubts.append(damages[0])
         return base._replace(labels="")
     forms = sorted(candidates, key=_PREFERRED.index)
-    layouts = [layout_of(path, base, form, candidates[form], evidence) for form in forms]
-    chosen = layouts[0]
-    labels, _ = read(path, chosen)
+    layouts = [
+        it for form in forms for it in layouts_of(path, base, form, candidates[form], evidence)
+    ]
+    sources = [(layout, read(path, layout)[0]) for layout in layouts]
+    chosen, labels = _with_most_categories(sources)
     files = f"{counted(len(list(path.glob(glob_of(chosen.labels)))), 'file')} at {chosen.labels}"
     evidence.append(f"{counted(len(labels), 'label')} of format {chosen.label_format}, {files}")
-    for other in layouts[1:]:
-        _compare(path, chosen, labels, other, evidence, doubts)
+    for other, rest in sources:
+        if other is not chosen:
+            _compare(path, chosen, labels, other, rest, evidence, doubts)
     return chosen
+
+
+def _with_most_categories(sources: list) -> tuple[Layout, pd.DataFrame]:
+    """The first source, or the first with labels of both categories: masks lose the classes."""
+    both = [it for it in sources if it[1].category.nunique() > 1]
+    return both[0] if both else sources[0]
 
 
 def _damage(document: Path) -> InputError | None:
@@ -146,9 +156,8 @@ def _damage(document: Path) -> InputError | None:
     return None
 
 
-def _compare(path, chosen: Layout, labels, other: Layout, evidence, doubts) -> None:
+def _compare(path, chosen: Layout, labels, other: Layout, rest, evidence, doubts) -> None:
     """Say whether another source of labels agrees with the chosen one."""
-    rest, _ = read(path, other)
     key = ["sequence", "frame"]
     pairs = labels.merge(rest, on=key, suffixes=("", "_other"))
     distance = np.hypot(pairs.x - pairs.x_other, pairs.y - pairs.y_other)
