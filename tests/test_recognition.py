@@ -295,3 +295,11 @@ def test_classes_of_our_mot_files(tmp_path, layout):
     for file in tmp_path.glob("*/IR-02/gt/gt.txt"):
         file.write_text(file.read_text().replace("7,7,1,1,", "7,7,1,3,"))
     assert recognise(tmp_path).layout.category == {"*": "target"}
+
+
+def test_a_gap_in_one_folder_leaves_the_others_recognised(tmp_path):
+    images_and_masks(tmp_path)
+    (tmp_path / "images/s1/03.png").unlink()
+    found = recognise(tmp_path)
+    assert found.layout.labels == "masks/{sequence}/{frame}.png" and not found.doubts
+    assert f"{2 * LENGTH} labels of format masks, {3 * LENGTH} files" in found.evidence[-1]

@@ -6,7 +6,8 @@ layouts_of(path, base, "mot", found["mot"], evidence)
 
 import os
 import re
-from collections import defaultdict
+import warnings
+from collections import Counter, defaultdict
 from pathlib import Path, PurePosixPath
 
 import pandas as pd
@@ -18,7 +19,7 @@ from dimjax.data.formats import FORMATS, read_classes
 from dimjax.data.formats.mot import MOT_CLASSES
 from dimjax.data.labels import CATEGORIES
 from dimjax.data.layouts import IGNORE, Layout, is_alone
-from dimjax.data.listing import frame_texts
+from dimjax.data.listing import texts_by_sequence
 from dimjax.data.patterns import FRAME, SEQUENCE, SPLIT, split_of
 from dimjax.data.sniffing import sniff
 from dimjax.errors import InputError
@@ -43,12 +44,14 @@ def find_labels(folder: Folder, found: FolderSurvey, lists: set[Path]) -> dict[s
     Returns:
       Format -> patterns of its label files.
     """
-    frames = set()
-    for source in folder.files.values():
-        frames |= set(frame_texts(source, folder.path, folder.layout))
+    texts = texts_by_sequence(folder.files, folder.path, folder.layout)
+    frames = set().union(*texts.values())
+    videos = {name for name, of_sequence in texts.items() if not of_sequence}
     by_pattern: dict[str, list[Path]] = defaultdict(list)
+    of_numbers = Counter(map(_numbering, found.documents))
     for file in found.documents:
-        by_pattern[_generalise(folder, file, frames)].append(file)
+        numbered = videos if of_numbers[_numbering(file)] > 1 else set()
+        by_pattern[_generalise(folder, file, frames, numbered)].append(file)
     patterns: dict[str, list[str]] = defaultdict(list)
     for pattern, files in by_pattern.items():
         form = next((form for form in map(sniff, files[:5]) if form), None)
@@ -56,7 +59,7 @@ def find_labels(folder: Folder, found: FolderSurvey, lists: set[Path]) -> dict[s
         if form and not is_list and _fits(form, pattern, folder.layout):
             patterns[form].append(pattern)
     for file in found.masks:
-        pattern = _generalise(folder, file, frames)
+        pattern = _generalise(folder, file, frames, videos)
         if _fits("masks", pattern, folder.layout) and pattern not in patterns["masks"]:
             patterns["masks"].append(pattern)
     return {form: of_form for form, of_form in patterns.items() if of_form}
@@ -70,8 +73,20 @@ def _fits(form: str, pattern: str, layout: Layout) -> bool:
     return FRAME not in pattern and (scope == "folder" or of_sequence)
 
 
-def _generalise(folder: Folder, file: Path, frames: set[str]) -> str:
-    """Pattern of a label file: names of sequences, splits and frames become placeholders."""
+def _numbering(file: Path) -> tuple[Path, str, str]:
+    """A file without its last number."""
+    return file.parent, re.sub(r"\d+$", "", file.stem), file.suffix
+
+
+def _generalise(folder: Folder, file: Path, frames: set[str], videos: set[str]) -> str:
+    """Pattern of a label file: names of sequences, splits and frames become placeholders.
+
+    Args:
+      folder: The folder.
+      file: The label file.
+      frames: Names of its images.
+      videos: Sequences whose frames have no names, if the file may be one of many numbered ones.
+    """
     *parts, name = file.relative_to(folder.path).parts
     sequences = folder.layout.sequences.split("/")[:-1]
     pattern = []
@@ -91,7 +106,19 @@ def _generalise(folder: Folder, file: Path, frames: set[str]) -> str:
         stem = SEQUENCE + affix
     elif base in frames:
         stem = FRAME + affix
+    elif videos:
+        of_one = SEQUENCE in pattern or len(folder.files) == 1
+        stem = _of_number(base, videos, of_one) + affix
     return "/".join([*pattern, stem + suffix])
+
+
+def _of_number(base: str, videos: set[str], of_one: bool) -> str:
+    """Pattern of a name that ends with the number of a frame; `of_one`: the sequence is known."""
+    before = re.sub(r"\d+$", "", base)
+    name = before.rstrip(" _.-")
+    if base != before and name in videos:
+        return f"{SEQUENCE}{before[len(name) :]}{FRAME}"
+    return f"{before}{FRAME}" if base != before and of_one else base
 
 
 def layouts_of(
@@ -148,11 +175,17 @@ def _share_frames(path: Path, base: Layout, patterns: list[str]) -> bool:
 def _layout_of(path: Path, base: Layout, form: str, pattern: str, evidence: list[str]) -> Layout:
     layout = base._replace(labels=pattern, label_format=form, **_FIRST.get(form, {}))
     layout = layout._replace(category=_categories(path, layout, evidence))
-    if form in _WITH_FRAMES:
+    if form in _WITH_FRAMES or form not in _FIRST and _has_videos(path, layout):
         layout = _with_first_frame(path, layout, evidence)
     if form == "centroids":
         return best_reading(layout, lambda it: read(path, it), evidence)
     return layout
+
+
+def _has_videos(path: Path, layout: Layout) -> bool:
+    """Whether the frames of a sequence have no names, so that labels tell their numbers."""
+    folder = open_folder(path, layout._replace(splits={}), lambda error: None)
+    return not all(texts_by_sequence(folder.files, path, layout).values())
 
 
 def _with_first_frame(path: Path, layout: Layout, evidence: list[str]) -> Layout:
@@ -212,9 +245,11 @@ def _classes(path: Path, layout: Layout) -> set[str]:
 
 
 def read(path: Path, layout: Layout) -> tuple[pd.DataFrame, Folder]:
-    """Read the labels of a folder; errors are ignored."""
+    """Read the labels of a folder on trial; errors and warnings are ignored."""
     folder = open_folder(path, layout._replace(splits={}), lambda error: None)
-    return folder.read_labels(shapes(folder), lambda error: None), folder
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return folder.read_labels(shapes(folder), lambda error: None), folder
 
 
 def shapes(folder: Folder) -> dict[str, tuple[int, int, int]]:

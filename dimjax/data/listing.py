@@ -5,6 +5,7 @@ files["flight3"]                       # its file or folder, or a tuple of its i
 frame_texts(files["flight3"], path, layout)            # the texts of {frame}, one per frame
 """
 
+import contextlib
 import re
 from collections import defaultdict
 from collections.abc import Mapping
@@ -96,6 +97,17 @@ def frame_texts(source: Source, path: Path, layout: Layout) -> list[str]:
         return [file.stem for file in files]
     relative = (file.relative_to(path).as_posix() for file in files)
     return [match(layout.sequences, text)["frame"] for text in relative]
+
+
+def texts_by_sequence(
+    files: Mapping[str, Source], path: Path, layout: Layout
+) -> dict[str, list[str]]:
+    """Return the texts of {frame} of each sequence that can be listed, see `frame_texts`."""
+    texts = {}
+    for name, source in files.items():
+        with contextlib.suppress(InputError):  # reported when the sequence is opened
+            texts[name] = frame_texts(source, path, layout)
+    return texts
 
 
 def natural_key(name: str) -> list[tuple[int, str]]:

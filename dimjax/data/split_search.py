@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from dimjax.data.csv_files import read_text
 from dimjax.data.folders import Folder
-from dimjax.data.listing import frame_texts
+from dimjax.data.listing import texts_by_sequence
 from dimjax.data.patterns import SPLIT, SPLIT_FOLDERS, split_words
 from dimjax.data.sniffing import sniff
 from dimjax.data.split_files import ListReader
@@ -128,9 +128,8 @@ def _of_splits(folder: Folder, documents: list[Path]) -> list[Path]:
     named = [it for it in documents if _told(it.stem) or "split" in it.stem.lower()]
     if not named:
         return []
-    texts = set(folder.files)
-    for source in folder.files.values():
-        texts |= set(frame_texts(source, folder.path, folder.layout))
+    of_frames = texts_by_sequence(folder.files, folder.path, folder.layout).values()
+    texts = set(folder.files).union(*of_frames)
     return [file for file in named if file.stem not in texts]
 
 
