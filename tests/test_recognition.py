@@ -17,6 +17,7 @@ from field_layouts import (
     sirst,
     text,
 )
+from PIL import Image
 
 from dimjax.data.folder_survey import path_pattern
 from dimjax.data.folders import open_folder
@@ -303,3 +304,40 @@ def test_a_gap_in_one_folder_leaves_the_others_recognised(tmp_path):
     found = recognise(tmp_path)
     assert found.layout.labels == "masks/{sequence}/{frame}.png" and not found.doubts
     assert f"{2 * LENGTH} labels of format masks, {3 * LENGTH} files" in found.evidence[-1]
+
+
+def inverted(pixels):
+    return 255 - pixels
+
+
+def white_with_alpha(pixels):
+    return np.dstack([np.full_like(pixels, 255)] * 3 + [pixels])
+
+
+def grey_with_alpha(pixels):
+    return np.dstack([pixels, np.full_like(pixels, 255)])
+
+
+@pytest.mark.parametrize("change", [inverted, white_with_alpha, grey_with_alpha])
+def test_masks_on_white_and_masks_with_alpha_are_no_sequences(tmp_path, change):
+    images_and_masks(tmp_path)
+    for file in tmp_path.glob("masks/*/*.png"):
+        save(file, change(np.asarray(Image.open(file))))
+    found, errors = recognise(tmp_path), []
+    assert found.layout.sequences == "images/{sequence}" and not found.doubts
+    folder = open_folder(tmp_path, found.layout)
+    labels = folder.read_labels(folder.shapes, errors.append)
+    if change == inverted:
+        assert "s0/00.png: a mask must be 0 where there is no target" in str(errors[0])
+    else:
+        assert len(labels) == 3 * LENGTH and not errors
+
+
+def test_a_flat_folder_with_a_sequence_of_one_frame(tmp_path):
+    for k, _, t, pixels in every_frame():
+        if k < 2 or t == 0:
+            save(tmp_path / f"images/s{k}_{t:04d}.png", pixels)
+    found = recognise(tmp_path)
+    assert found.layout.sequences == "images/{sequence}_{frame}.*"
+    names = open_folder(tmp_path, found.layout).files
+    assert {name: len(images) for name, images in names.items()} == {"s0": 6, "s1": 6, "s2": 1}

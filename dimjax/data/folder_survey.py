@@ -231,7 +231,8 @@ def _flat_pattern(root: Path, folders: list[Path]) -> str | None:
     place = f"{place.replace(SEQUENCE, '*')}/" if place else ""
     separators = {prefix[-1:] for prefix in prefixes}
     sizes = [len(of_prefix) for of_prefix in prefixes.values()]
-    if len(prefixes) > 1 and min(sizes) > 1 and len(separators) == 1:
+    several = sum(size > 1 for size in sizes) > len(sizes) / 2  # a few may have a single frame
+    if len(prefixes) > 1 and several and len(separators) == 1:
         separator = separators.pop()
         return f"{place}{SEQUENCE}{separator if not separator.isalnum() else ''}{FRAME}.*"
     if len(prefixes) > 1 or are_stills(next(iter(prefixes.values()))):
