@@ -341,3 +341,12 @@ def test_a_flat_folder_with_a_sequence_of_one_frame(tmp_path):
     assert found.layout.sequences == "images/{sequence}_{frame}.*"
     names = open_folder(tmp_path, found.layout).files
     assert {name: len(images) for name, images in names.items()} == {"s0": 6, "s1": 6, "s2": 1}
+
+
+def test_a_flat_sequence_whose_number_is_not_the_last_one(tmp_path):
+    for t, pixels in enumerate(frames(0)):
+        save(tmp_path / f"img_{t:04d}_14bit.png", pixels)
+        save(tmp_path / f"masks/img_{t:04d}_14bit.png", mask(0, t))
+    found = recognise(tmp_path)
+    assert found.layout.sequences == "img_{frame}_14bit.png" and not found.stills
+    assert len(open_folder(tmp_path, found.layout).labels) == LENGTH

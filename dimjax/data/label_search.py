@@ -20,7 +20,7 @@ from dimjax.data.formats.mot import MOT_CLASSES
 from dimjax.data.labels import CATEGORIES
 from dimjax.data.layouts import IGNORE, Layout, is_alone
 from dimjax.data.listing import texts_by_sequence
-from dimjax.data.patterns import FRAME, SEQUENCE, SPLIT, split_of
+from dimjax.data.patterns import FRAME, SEQUENCE, SPLIT, match, split_of
 from dimjax.data.sniffing import sniff
 from dimjax.errors import InputError
 
@@ -100,8 +100,8 @@ def _generalise(folder: Folder, file: Path, frames: set[str], videos: set[str]) 
     affix = stem[len(base) :]
     if FRAME in folder.layout.sequences:
         flat = PurePosixPath(folder.layout.sequences).stem
-        is_frame = any(base == f"{base[: -len(text)]}{text}" and text for text in frames)
-        stem = flat + affix if is_frame else stem
+        found = match(flat, base)
+        stem = flat + affix if found and found["frame"] in frames else stem
     elif base in folder.files and (SEQUENCE not in pattern or base not in frames):
         stem = SEQUENCE + affix
     elif base in frames:
