@@ -53,6 +53,13 @@ def test_still_images_are_recognised(tmp_path):
     found = recognise(tmp_path)
     assert found.layout.sequences == "images/{sequence}.*" and not found.doubts
     assert len(open_folder(tmp_path, found.layout).labels) == 18
+    pattern = "images/Misc_{frame}.*"
+    text = f"; if they are the frames of one sequence, set data.layout.sequences={pattern}"
+    assert found.evidence[0].endswith(text)
+    files = open_folder(tmp_path, Layout(sequences=pattern, labels="")).files
+    assert len(files[tmp_path.name]) == 18
+    (tmp_path / "images/Misc_3.png").unlink()
+    assert recognise(tmp_path).evidence[0].endswith("show other scenes or sizes")
 
 
 def test_sources_that_agree_and_that_differ(tmp_path):

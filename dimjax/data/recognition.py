@@ -15,10 +15,10 @@ import pandas as pd
 from dimjax.data.csv_files import read_text
 from dimjax.data.folder_survey import survey_folder
 from dimjax.data.folders import Folder, open_folder
-from dimjax.data.image_folders import list_still_images
+from dimjax.data.image_folders import list_still_images, split_names
 from dimjax.data.label_search import find_labels, layouts_of, read
 from dimjax.data.layouts import Layout
-from dimjax.data.patterns import glob_of
+from dimjax.data.patterns import FRAME, SEQUENCE, glob_of
 from dimjax.data.sequences import RECORDINGS, refused_recording
 from dimjax.data.split_search import find_splits
 from dimjax.errors import InputError
@@ -101,15 +101,29 @@ def _kinds(folder: Folder) -> str:
     if isinstance(first, tuple):
         return "images in a flat folder, grouped by their names"
     if list_still_images(first):
-        return (
-            "still images: the names do not number frames, or neighbours show other scenes or sizes"
-        )
+        text = "still images: the names do not number frames, or neighbours show other scenes or "
+        return f"{text}sizes{_as_one_sequence(folder)}"
     kinds = {"folders of images" if it.is_dir() else it.suffix for it in folder.files.values()}
     files = ", ".join(sorted(kinds - {"folders of images"}))
     texts = ["folders of images"] * ("folders of images" in kinds) + [f"{files} files"] * bool(
         files
     )
     return " and ".join(texts)
+
+
+def _as_one_sequence(folder: Folder) -> str:
+    """The key that reads still images as frames, if they are numbered without a gap; or nothing.
+
+    Frames of a clear sky have nothing in common but their noise.
+    """
+    names = split_names(folder.names)
+    numbers = sorted(int(number) for _, number, _ in names if number)
+    is_one = len({(before, after) for before, _, after in names}) == 1 and len(names) > 1
+    if not is_one or numbers != list(range(numbers[0], numbers[0] + len(names))):
+        return ""
+    frame = f"{names[0][0]}{FRAME}{names[0][2]}"
+    pattern = folder.layout.sequences.replace(SEQUENCE, frame)
+    return f"; if they are the frames of one sequence, set data.layout.sequences={pattern}"
 
 
 def _choose(
