@@ -292,6 +292,51 @@ def test_objects_in_the_centre_of_all_frames_are_no_doubt():
     assert not better_readings(evidence, CENTROIDS)
 
 
+@pytest.mark.parametrize(
+    ("form", "remedy"),
+    [
+        ("masks", "1 from the numbers in the names of the label files."),
+        ("coco", "numbers of the images in the labels were too large by 1 (labels 1.0 frames late"),
+    ],
+)
+def test_the_first_frame_is_no_remedy_for_labels_that_name_images(fast, form, remedy):
+    layout = CENTROIDS._replace(label_format=form)
+    (problem,) = problems_of(fast, moved(fast[1], frame=1), layout)
+    assert remedy in problem and "first_frame" not in problem
+
+
+@pytest.fixture(scope="module")
+def four():
+    return sky(FAST, ("a1", "a2", "a3", "a4"))
+
+
+ODD = {
+    "a pixel": (lambda it: moved(it, 1, 1), "Set data.layout.first_pixel=\"{'*': 0, 'a3': 1}\"."),
+    "a frame": (lambda it: moved(it, frame=1), "Subtract 1 from the frames of the labels."),
+    "a frame early": (lambda it: moved(it, frame=-1), "Add 1 to the frames of the labels."),
+    "upwards": (lambda it: it.assign(y=HEIGHT - it.y), "Subtract y from the height of the frames."),
+    "two pixels": (lambda it: moved(it, 2), "sequences with a name like this. Correct their pos"),
+}
+
+
+@pytest.mark.parametrize(("change", "remedy"), ODD.values(), ids=ODD)
+def test_one_sequence_that_is_unlike_its_group_is_named(four, change, remedy):
+    sequences, labels = four
+    odd = labels.sequence == "a3"
+    changed = pd.concat([labels[~odd], change(labels[odd])], ignore_index=True)
+    (problem,) = problems_of((sequences, None), changed)
+    assert problem.startswith("labels of a3: they must lie on the objects; found ")
+    assert "unlike the sequences with a name like this" in problem and remedy in problem
+
+
+def test_sequences_whose_labels_are_exchanged_are_named(four):
+    sequences, labels = four
+    names = labels.sequence.replace({"a2": "a3", "a3": "a2"})
+    problems = problems_of((sequences, None), labels.assign(sequence=names))
+    assert [it.partition(":")[0] for it in problems] == ["labels of a2", "labels of a3"]
+    assert all("in the sequences with a name like this. Correct" in it for it in problems)
+
+
 def test_few_labels_name_no_reading(fast):
     assert not problems_of(fast, moved(fast[1].iloc[:7], 1, 1))
 

@@ -165,3 +165,27 @@ def test_images_that_no_sequence_has(tmp_path):
     file.write_text("/home/public/33/1.bmp 3,3,9,9,0\n")
     with pytest.raises(InputError, match=r"ITSDT\.txt: an image must be a frame of a sequence"):
         open_folder(tmp_path, PRESETS["itsdt"]._replace(splits={})).labels  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("pattern", "names"),
+    [
+        ("s[2-4]_{sequence}.npy", ["c", "d"]),  # of s1_a, s2_c, s4_d, s\_e and s]_f
+        ("s[!2-4]_{sequence}.npy", ["a", "e", "f"]),
+        ("s[!4-2]_{sequence}.npy", ["a", "c", "d", "e", "f"]),  # an empty range
+        ("s[!\\]_{sequence}.npy", ["a", "c", "d", "f"]),
+        ("s[!]1]_{sequence}.npy", ["c", "d", "e"]),
+        ("s[]1]_{sequence}.npy", ["a", "f"]),
+    ],
+)
+def test_brackets_match_as_those_of_a_glob(tmp_path, pattern, names):
+    for stem in ("s1_a", "s2_c", "s4_d", "s\\_e", "s]_f"):
+        np.save(tmp_path / f"{stem}.npy", frames(0))
+    assert open_folder(tmp_path, Layout(sequences=pattern)).names == names
+
+
+def test_a_sequence_without_the_text_of_its_name_is_an_error(tmp_path):
+    np.save(tmp_path / "a_b.npy", frames(0))
+    layout = Layout(sequences="{sequence}_{sequence}.npy")
+    with pytest.raises(InputError, match=r"a_b.npy: sequences must match .*Correct the key"):
+        open_folder(tmp_path, layout)

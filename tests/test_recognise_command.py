@@ -77,6 +77,17 @@ def test_auto_stops_at_a_doubt(tmp_path):
         recognise.apply(config_of("", AUTO))
 
 
+def test_the_key_splits_solves_a_doubt_about_splits(tmp_path):
+    LAYOUTS["nudt-mirsdt"][0](tmp_path)
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "train.txt").write_text("Sequence3\n")
+    with pytest.raises(InputError, match="the lists of train must name the same sequences"):
+        recognise.apply(config_of(tmp_path, AUTO))
+    config = config_of(tmp_path, AUTO._replace(splits={"train": "train.txt"}))
+    recognise.apply(config)
+    assert config.data.layout.splits.to_dict() == {"train": "train.txt"}
+
+
 @pytest.mark.parametrize("layout", ["mot", "auto"])
 def test_a_layout_by_name(tmp_path, layout):
     LAYOUTS["mot"][0](tmp_path / "data")

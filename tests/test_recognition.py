@@ -1,5 +1,7 @@
 """Layouts that are recognised from the files of a folder."""
 
+import json
+
 import numpy as np
 import pytest
 import tifffile
@@ -15,6 +17,7 @@ from field_layouts import (
     sirst,
     text,
 )
+from PIL import Image
 
 from dimjax.data.folder_survey import path_pattern
 from dimjax.data.folders import open_folder
@@ -50,6 +53,13 @@ def test_still_images_are_recognised(tmp_path):
     found = recognise(tmp_path)
     assert found.layout.sequences == "images/{sequence}.*" and not found.doubts
     assert len(open_folder(tmp_path, found.layout).labels) == 18
+    pattern = "images/Misc_{frame}.*"
+    text = f"; if they are the frames of one sequence, set data.layout.sequences={pattern}"
+    assert found.evidence[0].endswith(text)
+    files = open_folder(tmp_path, Layout(sequences=pattern, labels="")).files
+    assert len(files[tmp_path.name]) == 18
+    (tmp_path / "images/Misc_3.png").unlink()
+    assert recognise(tmp_path).evidence[0].endswith("show other scenes or sizes")
 
 
 def test_sources_that_agree_and_that_differ(tmp_path):
@@ -81,6 +91,8 @@ def test_classes_and_names_of_interference(tmp_path):
         text(tmp_path / f"other/labels/{name}.csv", "frame,x,y,w,h\n0,5,5,3,3\n")
     layout = recognise(tmp_path / "other").layout
     assert layout.category == {"*": "target", "*BIRD*": "interference"}
+    line = "the labels of the sequences *BIRD* are taken for interference"
+    assert line in recognise(tmp_path / "other").evidence
     categories = open_folder(tmp_path / "other", layout).labels.category.tolist()
     assert categories == ["interference", "target", "target"]
 
@@ -216,3 +228,132 @@ def test_damaged_images_are_left_to_those_who_read_them(tmp_path):
         (tmp_path / "clip").mkdir(exist_ok=True)
         (tmp_path / "clip" / f"{k:04}.png").write_bytes(b"no image")
     assert recognise(tmp_path).layout.sequences == "clip"
+
+
+def coco(folder, name, kinds=("drone",), shift=0, crowd=False):
+    """Write a COCO file, in which the labels of sequence k are of the class k."""
+    images, boxes = [], []
+    for k, _, t, _ in every_frame():
+        x, y = centre(k, t)
+        images.append({"id": len(images), "file_name": f"s{k}/{t:02d}.png"})
+        box = {"image_id": len(boxes), "bbox": [x - 1 + shift, y - 1, 3, 3]}
+        boxes.append({**box, "id": len(boxes), "category_id": k % len(kinds)})
+    if crowd:
+        boxes.append({"image_id": 0, "bbox": [2, 2, 30, 20], "category_id": 0, "iscrowd": 1})
+    categories = [{"id": k, "name": name} for k, name in enumerate(kinds)]
+    content = {"images": images, "annotations": boxes, "categories": categories}
+    text(folder / name, json.dumps(content))
+
+
+def images_and_masks(folder, with_masks=True):
+    for k, _, t, pixels in every_frame():
+        save(folder / f"images/s{k}/{t:02d}.png", pixels)
+        if with_masks:
+            save(folder / f"masks/s{k}/{t:02d}.png", mask(k, t))
+
+
+def test_two_files_of_one_format_are_compared(tmp_path):
+    images_and_masks(tmp_path, with_masks=False)
+    coco(tmp_path, "labels.json")
+    coco(tmp_path, "labels_old.json", shift=1)
+    found = recognise(tmp_path)
+    assert found.layout.labels == "labels.json" and not found.doubts
+    assert found.evidence[-1] == "coco at labels_old.json: 18 labels that agree; it is left out"
+    coco(tmp_path, "labels_old.json", shift=2)
+    (doubt,) = recognise(tmp_path).doubts
+    assert "found 0 of 18 labels within 1.5 px of 18 of coco at labels_old.json" in str(doubt)
+
+
+def test_labels_with_classes_are_preferred_to_masks(tmp_path):
+    images_and_masks(tmp_path)
+    coco(tmp_path, "labels.json", kinds=("drone", "bird", "drone 2"))
+    found = recognise(tmp_path)
+    assert found.layout.label_format == "coco" and not found.doubts
+    labels = open_folder(tmp_path, found.layout).labels
+    assert labels[labels.category == "interference"].sequence.unique().tolist() == ["s1"]
+
+
+def test_regions_to_be_ignored_are_no_targets(tmp_path):
+    images_and_masks(tmp_path, with_masks=False)
+    coco(tmp_path, "labels.json", kinds=("drone", "ignored regions", "DontCare"), crowd=True)
+    found = recognise(tmp_path)
+    categories = {"drone": "target", "ignored regions": "ignore", "DontCare": "ignore"}
+    assert found.layout.category == categories
+    assert open_folder(tmp_path, found.layout).labels.sequence.tolist() == ["s0"] * LENGTH
+
+
+def test_sequences_of_clouds_hold_targets(tmp_path):
+    for k, _, t, pixels in every_frame():
+        name = ("cloud1", "noise", "clear")[k]
+        save(tmp_path / f"images/{name}/{t}.png", pixels)
+        save(tmp_path / f"masks/{name}/{t}.png", mask(k, t))
+    assert recognise(tmp_path).layout.category == {"*": "target"}
+
+
+@pytest.mark.parametrize("layout", ["mot", "auto"])
+def test_classes_of_our_mot_files(tmp_path, layout):
+    LAYOUTS["mot"][0](tmp_path)
+    for file in tmp_path.glob("*/IR-01/gt/gt.txt"):
+        file.write_text(file.read_text().replace("7,7,1,1,", "7,7,1,2,"))
+    found = recognise(tmp_path)
+    assert any(line.startswith("class 2 is taken for interference") for line in found.evidence)
+    layout = PRESETS["mot"] if layout == "mot" else found.layout
+    labels = open_folder(tmp_path, layout).labels
+    assert labels[labels.category == "interference"].sequence.tolist() == ["IR-01"] * LENGTH
+    for file in tmp_path.glob("*/IR-02/gt/gt.txt"):
+        file.write_text(file.read_text().replace("7,7,1,1,", "7,7,1,3,"))
+    assert recognise(tmp_path).layout.category == {"*": "target"}
+
+
+def test_a_gap_in_one_folder_leaves_the_others_recognised(tmp_path):
+    images_and_masks(tmp_path)
+    (tmp_path / "images/s1/03.png").unlink()
+    found = recognise(tmp_path)
+    assert found.layout.labels == "masks/{sequence}/{frame}.png" and not found.doubts
+    assert f"{2 * LENGTH} labels of format masks, {3 * LENGTH} files" in found.evidence[-1]
+
+
+def inverted(pixels):
+    return 255 - pixels
+
+
+def white_with_alpha(pixels):
+    return np.dstack([np.full_like(pixels, 255)] * 3 + [pixels])
+
+
+def grey_with_alpha(pixels):
+    return np.dstack([pixels, np.full_like(pixels, 255)])
+
+
+@pytest.mark.parametrize("change", [inverted, white_with_alpha, grey_with_alpha])
+def test_masks_on_white_and_masks_with_alpha_are_no_sequences(tmp_path, change):
+    images_and_masks(tmp_path)
+    for file in tmp_path.glob("masks/*/*.png"):
+        save(file, change(np.asarray(Image.open(file))))
+    found, errors = recognise(tmp_path), []
+    assert found.layout.sequences == "images/{sequence}" and not found.doubts
+    folder = open_folder(tmp_path, found.layout)
+    labels = folder.read_labels(folder.shapes, errors.append)
+    if change == inverted:
+        assert "s0/00.png: a mask must be 0 where there is no target" in str(errors[0])
+    else:
+        assert len(labels) == 3 * LENGTH and not errors
+
+
+def test_a_flat_folder_with_a_sequence_of_one_frame(tmp_path):
+    for k, _, t, pixels in every_frame():
+        if k < 2 or t == 0:
+            save(tmp_path / f"images/s{k}_{t:04d}.png", pixels)
+    found = recognise(tmp_path)
+    assert found.layout.sequences == "images/{sequence}_{frame}.*"
+    names = open_folder(tmp_path, found.layout).files
+    assert {name: len(images) for name, images in names.items()} == {"s0": 6, "s1": 6, "s2": 1}
+
+
+def test_a_flat_sequence_whose_number_is_not_the_last_one(tmp_path):
+    for t, pixels in enumerate(frames(0)):
+        save(tmp_path / f"img_{t:04d}_14bit.png", pixels)
+        save(tmp_path / f"masks/img_{t:04d}_14bit.png", mask(0, t))
+    found = recognise(tmp_path)
+    assert found.layout.sequences == "img_{frame}_14bit.png" and not found.stills
+    assert len(open_folder(tmp_path, found.layout).labels) == LENGTH

@@ -136,6 +136,20 @@ def test_a_page_without_its_last_bytes_is_named_when_opened(tmp_path):
         open_sequence(tmp_path / "s.tif")
 
 
+@pytest.mark.parametrize("pattern", ["img_{:04d}_14bit.png", "FLIR0042_{}_8.png", "{}(2).png"])
+def test_the_only_number_that_varies_is_that_of_the_frame(tmp_path, pattern):
+    assert_holds(open_sequence(images(tmp_path / "s", SHALLOW, pattern), "s"), SHALLOW)
+
+
+def test_frames_of_a_constant_step_are_to_be_renamed(tmp_path):
+    folder = images(tmp_path / "s", SHALLOW[:1], "0.png")
+    for number in (5, 10):
+        Image.fromarray(SHALLOW[0]).save(folder / f"{number}.png")
+    message = r"found 0.png, then 5.png, in steps of 5 throughout. Rename them by steps of 1, and"
+    with pytest.raises(InputError, match=message):
+        open_sequence(folder, "s")
+
+
 def test_a_missing_number_is_named(tmp_path):
     folder = images(tmp_path / "s", SHALLOW, first=15)
     (folder / "17.png").unlink()

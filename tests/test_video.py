@@ -190,3 +190,17 @@ def test_a_frame_that_differs_from_the_header_is_refused(corrupt, form, message)
     )
     with pytest.raises(InputError, match=message):
         video_files.checked_pixels(frame, header, "v.avi frame 4")
+
+
+def test_frames_that_were_dropped_in_a_recording_are_to_be_repeated(tmp_path):
+    with av.open(str(tmp_path / "a.avi"), "w") as container:
+        stream = container.add_stream("ffv1", rate=25)
+        stream.height, stream.width, stream.pix_fmt = *SHALLOW.shape[1:], "gray"
+        for t, frame in enumerate(SHALLOW):
+            picture = av.VideoFrame.from_ndarray(frame, format="gray")
+            picture.pts = t + 3 * (t > 5)  # the container gets three empty chunks
+            container.mux(stream.encode(picture))
+        container.mux(stream.encode())
+    message = "all 15 frames .*; found 12 frames.* ffmpeg -i a.avi -fps_mode cfr -c:v ffv1 a.mkv"
+    with pytest.raises(InputError, match=message):
+        open_sequence(tmp_path / "a.avi")

@@ -59,8 +59,9 @@ def apply(config) -> None:
         raise InputError("config.data.layout", rule, "data.folder=''", remedy)
     found = recognise(config.data.folder)
     chosen = {key: value for key, value in given.items() if value != getattr(AUTO, key)}
-    if found.doubts and not {"labels", "sequences"} & chosen.keys():
-        raise found.doubts[0]
+    doubts = [it for it in found.doubts if "splits" not in chosen or it not in found.split_doubts]
+    if doubts and not {"labels", "sequences"} & chosen.keys():
+        raise doubts[0]
     say(f"layout of {config.data.folder}: {'; '.join(found.evidence)}")
     with config.unlocked(), config.ignore_type():
         config.data.layout = type(config)(found.layout._asdict() | chosen)

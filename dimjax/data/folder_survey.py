@@ -11,10 +11,10 @@ from collections import Counter, defaultdict
 from pathlib import Path
 from typing import NamedTuple
 
-from dimjax.data.image_folders import ARRAYS, SUFFIXES
+from dimjax.data.image_folders import ARRAYS, SUFFIXES, split_names
 from dimjax.data.image_kinds import are_masks, are_stills, is_stack
 from dimjax.data.layouts import Layout
-from dimjax.data.patterns import FRAME, SEQUENCE, SPLIT, SPLIT_FOLDERS, glob_of, match
+from dimjax.data.patterns import FRAME, SEQUENCE, SPLIT, glob_of, match, split_of
 from dimjax.data.sequences import OPENERS
 from dimjax.data.stack_files import find_sidecar, holds_matlab_objects
 
@@ -209,9 +209,9 @@ def _suffix(name: str) -> str:
 
 def _frames_in(folder: Path) -> str:
     """Pattern of the images in a folder, such as img_{frame}.png."""
-    first = next(iter(_numberings(folder).values()))[0]
-    before, after = re.fullmatch(r"(.*?)\d+(\D*)", first.stem).groups()
-    return f"{before}{FRAME}{after}{first.suffix}"
+    files = _images(folder)
+    before, _, after = split_names([file.stem for file in files])[0]
+    return f"{before}{FRAME}{after}{files[0].suffix}"
 
 
 def _matches_others(root: Path, pattern: tuple[str, ...], group: list[Path]) -> bool:
@@ -231,7 +231,8 @@ def _flat_pattern(root: Path, folders: list[Path]) -> str | None:
     place = f"{place.replace(SEQUENCE, '*')}/" if place else ""
     separators = {prefix[-1:] for prefix in prefixes}
     sizes = [len(of_prefix) for of_prefix in prefixes.values()]
-    if len(prefixes) > 1 and min(sizes) > 1 and len(separators) == 1:
+    several = sum(size > 1 for size in sizes) > len(sizes) / 2  # a few may have a single frame
+    if len(prefixes) > 1 and several and len(separators) == 1:
         separator = separators.pop()
         return f"{place}{SEQUENCE}{separator if not separator.isalnum() else ''}{FRAME}.*"
     if len(prefixes) > 1 or are_stills(next(iter(prefixes.values()))):
@@ -242,11 +243,17 @@ def _flat_pattern(root: Path, folders: list[Path]) -> str | None:
 def _numberings(folder: Path) -> dict[str, list[Path]]:
     """Text before the number of an image -> images of a folder."""
     prefixes: dict[str, list[Path]] = defaultdict(list)
-    for file in sorted(folder.iterdir()):
-        if file.suffix.lower() in SUFFIXES and not re.search(rf"({MASK_AFFIXES})$", file.stem):
-            found = re.fullmatch(r"(.*?)(\d+)\D*", file.stem)
-            prefixes[found[1] if found else file.stem].append(file)
+    files = _images(folder)
+    names = split_names([file.stem for file in files])
+    for file, (before, _, _) in zip(files, names, strict=True):
+        prefixes[before].append(file)
     return prefixes
+
+
+def _images(folder: Path) -> list[Path]:
+    """Images of a folder, without the masks beside them."""
+    images = [file for file in sorted(folder.iterdir()) if file.suffix.lower() in SUFFIXES]
+    return [file for file in images if not re.search(rf"({MASK_AFFIXES})$", file.stem)]
 
 
 def _are_numbered_arrays(files: list[Path]) -> bool:
@@ -257,7 +264,7 @@ def _are_numbered_arrays(files: list[Path]) -> bool:
 
 
 def _are_splits(values: list[str]) -> bool:
-    return all(value.lower() in SPLIT_FOLDERS for value in values)
+    return all(split_of(value) for value in values)
 
 
 def _stem_number(file: Path) -> bool:

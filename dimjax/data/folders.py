@@ -27,7 +27,7 @@ from dimjax.data.frame_survey import Survey
 from dimjax.data.label_files import LabelFiles
 from dimjax.data.layouts import DIMJAX, Layout, check_layout
 from dimjax.data.listing import Source, frame_files, list_sequences, placeholders
-from dimjax.data.patterns import SPLIT, SPLIT_FOLDERS
+from dimjax.data.patterns import SPLIT, split_of
 from dimjax.data.presets import is_usual_list
 from dimjax.data.sequences import Sequence, open_sequence, skip_repeated
 from dimjax.data.split_files import ListReader
@@ -248,7 +248,7 @@ class Folder:
         splits: dict[str, list[str]] = {name: [] for name in (*LABELLED_SPLITS, "new")}
         for name, source in self.files.items():
             folder = placeholders(source, self.path, self.layout)["split"]
-            splits[SPLIT_FOLDERS[folder.lower()]].append(name)
+            splits[split_of(folder)].append(name)
         return splits
 
     @cached_property

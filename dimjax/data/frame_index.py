@@ -2,6 +2,7 @@
 
 index = FrameIndex({"data6": [Path("images/test/data6/0.bmp")]})
 index.find("/home/public/DAUB/images/test/data6/0.bmp")     # ("data6", 0)
+FrameIndex({"clip": []}).number("clip/frame_000017.png")    # ("clip", 17), of a video
 """
 
 import re
@@ -17,10 +18,11 @@ class FrameIndex:
     parts is found. If a path names folders, one of them must agree.
 
     Args:
-      files: Sequence -> images of its frames.
+      files: Sequence -> images of its frames; none for a video or a stack.
     """
 
     def __init__(self, files: Mapping[str, Sequence[Path]]):
+        self._whole = {name for name, images in files.items() if not images}
         self._frames: dict[str, list[tuple[tuple[str, ...], str, int]]] = defaultdict(list)
         for name, images in files.items():
             for t, image in enumerate(images):
@@ -28,13 +30,35 @@ class FrameIndex:
 
     def find(self, path: str) -> tuple[str, int] | None:
         """Return sequence and frame number; None if no frame, or more than one, fits."""
-        *folders, last = [part for part in re.split(r"[/\\]+", path) if part not in ("", ".")]
-        stem = Path(last).stem if "." in last else last
-        candidates = self._frames.get(stem) or self._frames.get(last, [])
+        fitting = self.find_all(path)
+        return fitting[0] if len(fitting) == 1 else None
+
+    def find_all(self, path: str) -> list[tuple[str, int]]:
+        """Return sequence and frame number of all frames that fit equally well."""
+        folders, last = _split(path)
+        candidates = self._frames.get(_stem(last)) or self._frames.get(last, [])
         scored = [(_common(parts, folders), name, t) for parts, name, t in candidates]
         best = max((score for score, _, _ in scored), default=0)
-        fitting = [(name, t) for score, name, t in scored if score == best]
-        return fitting[0] if len(fitting) == 1 and (best or not folders) else None
+        return [(name, t) for score, name, t in scored if score == best and (best or not folders)]
+
+    def number(self, path: str) -> tuple[str, int] | None:
+        """Return a video or stack that a path names, and the last number behind this name."""
+        folders, last = _split(path)
+        found = re.fullmatch(r"(.*?)[ _.-]*(\d{1,9})", _stem(last))
+        if not found or _stem(last) in self._whole:
+            return None
+        names = [found[1], *(_stem(folder) for folder in reversed(folders)), *reversed(folders)]
+        name = next((it for it in names if it in self._whole), None)
+        return name and (name, int(found[2]))
+
+
+def _split(path: str) -> tuple[list[str], str]:
+    *folders, last = [part for part in re.split(r"[/\\]+", path) if part not in ("", ".")]
+    return folders, last
+
+
+def _stem(name: str) -> str:
+    return Path(name).stem if "." in name else name
 
 
 def _common(parts: tuple[str, ...], folders: list[str]) -> int:

@@ -130,18 +130,41 @@ def _entries(path: Path) -> list[Path]:
     return sorted(entry for entry in visible if entry.suffix.lower() not in DOCUMENTS)
 
 
+def split_names(names: Sequence[str]) -> list[tuple[str, str, str]]:
+    """Split names at their numbers: the only one that varies, or else the last one.
+
+    split_names(["a_1_14bit", "a_2_14bit"])             # [("a_", "1", "_14bit"), ("a_", "2", ...)]
+
+    Returns:
+      The texts before the number, the number, and the text behind it, each; no number ("") and an
+      empty text behind it for a name without one.
+    """
+    parts = [re.split(r"(\d+)", name) for name in names]
+    place = -2
+    if len({tuple(it[::2]) for it in parts}) == 1:
+        numbers = zip(*(it[1::2] for it in parts), strict=True)
+        varying = [k for k, column in enumerate(numbers) if len(set(column)) > 1]
+        place = 2 * varying[0] + 1 if len(varying) == 1 else -2
+    return [
+        ("".join(it[:place]), it[place], "".join(it[place:][1:]))
+        if len(it) > 1
+        else (it[0], "", "")
+        for it in parts
+    ]
+
+
 def _sort_by_number(folder: Path, files: list[Path]) -> list[Path]:
-    """Sort files by the last number in their names, which must have no gaps."""
+    """Sort files by the numbers in their names, which must have no gaps."""
     numbered: dict[int, Path] = {}
     first = None
-    for file in files:
-        match = re.fullmatch(r"(.*?)(\d+)(\D*)", file.name[: -len(file.suffix)])
-        if match is None:
+    names = split_names([file.name[: -len(file.suffix)] for file in files])
+    for file, (before, digits, after) in zip(files, names, strict=True):
+        if not digits:
             rule = "a frame's name must contain its number"
             raise InputError(file, rule, file.name, "Rename it.")
-        numbering = f"{match[1]}<number>{match[3]}{file.suffix}"
+        numbering = f"{before}<number>{after}{file.suffix}"
         first = first or numbering
-        number = int(match[2])
+        number = int(digits)
         if numbering != first or number in numbered:
             same_number = numbered[number].name if numbering == first else None
             rule = "the frames of a folder must have one numbering"
@@ -155,11 +178,16 @@ def _sort_by_number(folder: Path, files: list[Path]) -> list[Path]:
 def check_gaps(folder: Path, numbered: Mapping[int, Path]) -> None:
     """Raise if a frame is missing between the first and the last one."""
     numbers = sorted(numbered)
-    for before, after in zip(numbers, numbers[1:], strict=False):
+    pairs = list(zip(numbers, numbers[1:], strict=False))
+    steps = {after - before for before, after in pairs}
+    for before, after in pairs:
         if after != before + 1:
             rule = f"frames must be numbered without a gap, {before + 1} follows {before}"
             value = f"{numbered[before].name}, then {numbered[after].name}"
             remedy = "Add the missing frames, or make a separate sequence of each part."
+            if len(steps) == 1 and len(pairs) > 1:
+                value += f", in steps of {after - before} throughout"
+                remedy = "Rename them by steps of 1, and number the frames of their labels alike."
             raise InputError(folder, rule, value, remedy)
 
 

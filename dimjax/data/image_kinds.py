@@ -11,6 +11,7 @@ from PIL import Image
 
 _MASK_SHARE = 0.05  # largest share of set pixels of a mask
 _MASK_LEVELS = 3  # largest number of its levels
+_WHITE = 255
 _STILL_CORRELATION = 0.5  # of neighbouring images; below it they are no frames of a sequence
 
 
@@ -41,7 +42,10 @@ def _thumbnail(file: Path) -> tuple[np.ndarray, tuple[int, int]] | None:
 
 
 def are_masks(images: list[Path]) -> bool:
-    """Whether images have few levels, most pixels of which are 0."""
+    """Whether images have few levels and most of their pixels one of these.
+
+    This level is 0 or, in a mask that is inverted, another one: that is reported when it is read.
+    """
     chosen = {images[0], images[len(images) // 2], images[-1]}
     return all(_is_mask(image) for image in chosen)
 
@@ -49,14 +53,27 @@ def are_masks(images: list[Path]) -> bool:
 def _is_mask(file: Path) -> bool:
     try:
         with Image.open(file) as image:
-            pixels = np.asarray(image.convert("RGB") if image.mode == "P" else image)
+            pixels = np.asarray(image.convert("RGBA") if image.mode in ("P", "PA") else image)
     except OSError:
         return False
-    colours = pixels[..., :3].max(axis=-1) if pixels.ndim == 3 else pixels
-    lossy = file.suffix.lower() in (".jpg", ".jpeg")
-    found = colours > colours.max() / 2 if lossy else colours > 0
-    few = lossy or len(np.unique(colours)) <= _MASK_LEVELS
-    return bool(few and found.mean() <= _MASK_SHARE)
+    colours = _mask_channel(pixels)
+    if file.suffix.lower() in (".jpg", ".jpeg"):
+        return bool((colours > colours.max() / 2).mean() <= _MASK_SHARE)
+    levels, counts = np.unique(colours, return_counts=True)
+    if len(levels) == 1:  # without a target
+        return levels[0] in (0, _WHITE)
+    return bool(len(levels) <= _MASK_LEVELS and counts.max() >= (1 - _MASK_SHARE) * colours.size)
+
+
+def _mask_channel(pixels: np.ndarray) -> np.ndarray:
+    """The alpha channel if it alone shows something, else the largest colour."""
+    if pixels.ndim == 2:
+        return pixels
+    count = pixels.shape[2] - (pixels.shape[2] in (2, 4))  # of colours
+    colours, alpha = pixels[..., :count], pixels[..., -1]
+    if count < pixels.shape[2] and np.ptp(alpha) and not np.ptp(colours, axis=(0, 1)).any():
+        return alpha
+    return colours.max(axis=-1)
 
 
 def is_stack(images: list[Path]) -> bool:

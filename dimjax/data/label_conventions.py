@@ -98,5 +98,9 @@ def value_of(patterns: dict[str, Any], key: str, sequence: str, path: object) ->
 
 def _longest_match(patterns: dict[str, Any], names: list[str]) -> Any:
     matching = [pattern for pattern in patterns if any(fnmatchcase(it, pattern) for it in names)]
+
+    def rank(pattern: str) -> tuple[int, bool]:  # the class 1 rather than a sequence called 2
+        return len(pattern), fnmatchcase(names[0], pattern)
+
     # Not the first one: a configuration does not keep the order of its keys.
-    return patterns[max(matching, key=len)] if matching else None
+    return patterns[max(matching, key=rank)] if matching else None

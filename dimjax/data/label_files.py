@@ -177,25 +177,46 @@ class LabelFiles:
         table = pd.DataFrame(marks, columns=Mark._fields)
         if not any(isinstance(mark.frame, str) for mark in marks):
             return table
-        index = self._make_index()
-        frames = {
-            image: index.find(str(image)) or index.find(f"{file.parent.as_posix()}/{image}")
-            for image in table.frame.unique()
-        }
+        frames = {image: self._frame_of(str(image), file) for image in table.frame.unique()}
         lost = [image for image, frame in frames.items() if frame is None]
-        if lost:
-            rule = f"an image must be a frame of a sequence at {self._layout.sequences}"
-            value = f"{len(lost)} of {len(frames)} that are none, such as {lost[0]}"
-            problem = InputError(file, rule, value, "Correct the key sequences or the file.")
-            if len(lost) == len(frames):
-                on_error(problem)
-            else:
-                warnings.warn(str(problem), stacklevel=2)
+        self._report_lost(table, lost, file, on_error)
         table = table[~table.frame.isin(lost)]
-        first, of_marks = self._layout.first_frame, [frames[image] for image in table.frame]
+        of_marks = [frames[image] for image in table.frame]
         return table.assign(
-            sequence=[name for name, _ in of_marks], frame=[t + first for _, t in of_marks]
+            sequence=[name for name, _ in of_marks], frame=[number for _, number in of_marks]
         )
+
+    def _frame_of(self, image: str, file: Path) -> tuple[str, int] | None:
+        """Sequence and number of the frame of an image, counted from the layout's first frame."""
+        index = self._make_index()
+        found = index.find(image) or index.find(f"{file.parent.as_posix()}/{image}")
+        if found:
+            return found[0], found[1] + self._layout.first_frame
+        return index.number(image)
+
+    def _report_lost(
+        self, table: pd.DataFrame, lost: list[str], file: Path, on_error: OnError
+    ) -> None:
+        """Report images that are no frame, or several."""
+        index, images = self._make_index(), table.frame.nunique()
+        several = [image for image in lost if len(index.find_all(str(image))) > 1]
+        if several:
+            (first, t), (second, _) = index.find_all(str(several[0]))[:2]
+            rule = "an image must be one frame"
+            value = f"{counted(int(table.frame.isin(several).sum()), 'label')} of images that are "
+            value += f"several, such as {several[0]}, which is frame {t} of {first} and {second}"
+            remedy = "Write the folder of the sequence before the names of the images."
+            on_error(InputError(file, rule, value, remedy))
+        rest = [image for image in lost if image not in several]
+        if not rest:
+            return
+        rule = f"an image must be a frame of a sequence at {self._layout.sequences}"
+        value = f"{len(rest)} of {images} that are none, such as {rest[0]}"
+        problem = InputError(file, rule, value, "Correct the key sequences or the file.")
+        if len(rest) == images:
+            on_error(problem)
+        else:
+            warnings.warn(str(problem), stacklevel=2)
 
     def _missing(self, file: Path) -> InputError:
         new = self._layout.splits.get("new", "the file of a split new (data.layout.splits)")

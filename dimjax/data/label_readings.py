@@ -17,18 +17,24 @@ import pandas as pd
 from dimjax.data.label_conventions import value_of
 from dimjax.data.label_evidence import PLACES
 from dimjax.data.layouts import Layout
+from dimjax.data.other_readings import Reading, frame_readings
 from dimjax.data.reading_fits import (
-    Reading,
+    MIN_LABELS,
     begin_in_first_frame,
     denies,
     fitting_readings,
-    frame_readings,
     lag,
     lie_on_nothing,
 )
 from dimjax.errors import InputError
 
 _RULE = "they must lie on the objects"
+_RELATED = "the sequences with a name like this"
+_ODD_OFFSET_PX = 0.7  # median offset of one sequence beyond that of the others
+# The brightest spot of a large object may lie far from the centre of its box, or beyond the core.
+_SMALL_BOX_PX, _MEDIUM_BOX_PX = 10.0, 20.0  # diagonal
+_WEAK = 0.5  # of the mean strength at the labels of the others
+_CHANCE = 1.3  # factor of the strength at other places below which labels may lie on nothing
 
 _Groups = dict[str, pd.DataFrame]  # evidence of the sequences whose names begin alike
 _Readings = dict[str, tuple[Reading, ...]]  # those that fit a group better
@@ -40,7 +46,8 @@ def better_readings(evidence: pd.DataFrame, layout: Layout) -> list[InputError]:
     Sequences whose names begin alike, up to the first digit, are judged together, and all sequences
     if no such group gives a result. The number of the first frame is one of the whole folder: it is
     wrong only if it fits worse in all groups that move fast enough to tell, and too large only if
-    the first frame has no label. Labels that lie on nothing in any reading are a problem too.
+    the first frame has no label. Labels that lie on nothing in any reading are a problem too, and
+    sequences unlike the rest of their group.
 
     Args:
       evidence: Tables of dimjax.data.label_evidence.measure_sequence.
@@ -61,7 +68,8 @@ def better_readings(evidence: pd.DataFrame, layout: Layout) -> list[InputError]:
         remedy = " ".join(_for_patterns(it.remedy, patterns, layout) for it in found)
         value = _value(rows, found, layout)
         problems.append(InputError(_subject(patterns), _RULE, value, remedy))
-    return problems + _on_nothing({n: groups[n] for n in groups if not readings[n]}, len(groups))
+    rest = {name: groups[name] for name in groups if not readings[name]}
+    return problems + _on_nothing(rest, len(groups)) + _odd_sequences(rest, layout)
 
 
 def late_labels(evidence: pd.DataFrame, layout: Layout) -> list[str]:
@@ -165,6 +173,48 @@ def _on_nothing(groups: _Groups, count: int) -> list[InputError]:
     value = f"spots of {here:.1f} sigmas at them, and of {elsewhere:.1f} at other places"
     remedy = "Correct their positions, frames or sequences."
     return [InputError(_subject(patterns), _RULE, value, remedy)]
+
+
+def _odd_sequences(groups: _Groups, layout: Layout) -> list[InputError]:
+    """Problems of the sequences whose labels are wrong unlike those of the rest of their group."""
+    problems = []
+    for rows in groups.values():
+        if lie_on_nothing(rows):
+            continue
+        for name, own in rows.groupby("sequence"):
+            rest = rows[rows.sequence != name]
+            found = _oddity(own, rest, layout) if len(rest) >= MIN_LABELS else None
+            if found:
+                problems.append(InputError(f"labels of {name}", _RULE, *found))
+    return problems
+
+
+def _oddity(own: pd.DataFrame, rest: pd.DataFrame, layout: Layout) -> tuple[str, str] | None:
+    """What is wrong with the labels of a sequence, and the remedy; None if nothing is."""
+    name = own.sequence.iloc[0]
+    found = fitting_readings(own, _of_sequences(layout, own.sequence))
+    # The key first_frame is that of the whole folder.
+    remedies = {}
+    for column, reading in frame_readings(layout).items():
+        of_one = frame_readings(layout._replace(first_frame=int(column == "before")))[column]
+        remedies[reading] = of_one.remedy
+        if not denies(rest, column):
+            found = tuple(it for it in found if it != reading)
+    if found:
+        texts = [remedies.get(it) or _for_patterns(it.remedy, [name], layout) for it in found]
+        return f"{_value(own, list(found), layout)}, unlike {_RELATED}", " ".join(texts)
+    diagonal = np.hypot(own.w, own.h).median()
+    here, elsewhere = own.strength.mean(), own[list(PLACES)].mean(axis=None)
+    there = rest.strength.mean()
+    is_weak = here < _WEAK * there and here < _CHANCE * elsewhere
+    if is_weak and diagonal <= _MEDIUM_BOX_PX and len(own) >= MIN_LABELS:
+        value = f"spots of {here:.1f} sigmas at them, and of {there:.1f} in {_RELATED}"
+        return value, "Correct their positions, frames or sequences."
+    (x, y), spread = offset(own)
+    distance = np.hypot(x, y) - np.hypot(*offset(rest)[0])
+    if diagonal <= _SMALL_BOX_PX and len(own) >= MIN_LABELS and spread < _ODD_OFFSET_PX < distance:
+        return f"{describe(own)}, unlike {_RELATED}", "Correct their positions."
+    return None
 
 
 def _for_patterns(remedy: str, patterns: list[str], layout: Layout) -> str:

@@ -1,12 +1,13 @@
 """The labels of an unknown folder: which files may be labels, in which format, and their layouts.
 
 found = find_labels(folder, survey, lists)          # {"mot": ["{sequence}/gt/gt.txt"]}
-layout_of(path, base, "mot", found["mot"], evidence)
+layouts_of(path, base, "mot", found["mot"], evidence)
 """
 
 import os
 import re
-from collections import defaultdict
+import warnings
+from collections import Counter, defaultdict
 from pathlib import Path, PurePosixPath
 
 import pandas as pd
@@ -15,17 +16,20 @@ from dimjax.data.centroid_readings import best_reading
 from dimjax.data.folder_survey import MASK_AFFIXES, FolderSurvey
 from dimjax.data.folders import Folder, open_folder
 from dimjax.data.formats import FORMATS, read_classes
+from dimjax.data.formats.mot import MOT_CLASSES
 from dimjax.data.labels import CATEGORIES
-from dimjax.data.layouts import Layout, is_alone
-from dimjax.data.listing import frame_texts
-from dimjax.data.patterns import FRAME, SEQUENCE, SPLIT, SPLIT_FOLDERS
+from dimjax.data.layouts import IGNORE, Layout, is_alone
+from dimjax.data.listing import texts_by_sequence
+from dimjax.data.patterns import FRAME, SEQUENCE, SPLIT, match, split_of
 from dimjax.data.sniffing import sniff
 from dimjax.errors import InputError
 
 _FIRST = {"mot": {"first_pixel": 1, "first_frame": 1}, "spotgeo": {"first_frame": 1}}
 _FIRST |= dict.fromkeys(("voc", "centroid-xml"), {"first_pixel": 1})
 _WITH_FRAMES = ("table", "boxes", "centroids")  # whose files number the frames, from 0 or 1
+_BIRD = re.compile(r"bird", re.IGNORECASE)
 _INTERFERENCE = re.compile(r"bird|cloud|clutter|interfer|noise|glint", re.IGNORECASE)
+_IGNORED = re.compile(r"ignor|don.?t.?care|crowd", re.IGNORECASE)  # regions of several objects
 _RESULTS = re.compile(r"(^|[/_])(det|pred|result)", re.IGNORECASE)  # of a detector: no labels
 
 
@@ -40,12 +44,14 @@ def find_labels(folder: Folder, found: FolderSurvey, lists: set[Path]) -> dict[s
     Returns:
       Format -> patterns of its label files.
     """
-    frames = set()
-    for source in folder.files.values():
-        frames |= set(frame_texts(source, folder.path, folder.layout))
+    texts = texts_by_sequence(folder.files, folder.path, folder.layout)
+    frames = set().union(*texts.values())
+    videos = {name for name, of_sequence in texts.items() if not of_sequence}
     by_pattern: dict[str, list[Path]] = defaultdict(list)
+    of_numbers = Counter(map(_numbering, found.documents))
     for file in found.documents:
-        by_pattern[_generalise(folder, file, frames)].append(file)
+        numbered = videos if of_numbers[_numbering(file)] > 1 else set()
+        by_pattern[_generalise(folder, file, frames, numbered)].append(file)
     patterns: dict[str, list[str]] = defaultdict(list)
     for pattern, files in by_pattern.items():
         form = next((form for form in map(sniff, files[:5]) if form), None)
@@ -53,7 +59,7 @@ def find_labels(folder: Folder, found: FolderSurvey, lists: set[Path]) -> dict[s
         if form and not is_list and _fits(form, pattern, folder.layout):
             patterns[form].append(pattern)
     for file in found.masks:
-        pattern = _generalise(folder, file, frames)
+        pattern = _generalise(folder, file, frames, videos)
         if _fits("masks", pattern, folder.layout) and pattern not in patterns["masks"]:
             patterns["masks"].append(pattern)
     return {form: of_form for form, of_form in patterns.items() if of_form}
@@ -67,13 +73,25 @@ def _fits(form: str, pattern: str, layout: Layout) -> bool:
     return FRAME not in pattern and (scope == "folder" or of_sequence)
 
 
-def _generalise(folder: Folder, file: Path, frames: set[str]) -> str:
-    """Pattern of a label file: names of sequences, splits and frames become placeholders."""
+def _numbering(file: Path) -> tuple[Path, str, str]:
+    """A file without its last number."""
+    return file.parent, re.sub(r"\d+$", "", file.stem), file.suffix
+
+
+def _generalise(folder: Folder, file: Path, frames: set[str], videos: set[str]) -> str:
+    """Pattern of a label file: names of sequences, splits and frames become placeholders.
+
+    Args:
+      folder: The folder.
+      file: The label file.
+      frames: Names of its images.
+      videos: Sequences whose frames have no names, if the file may be one of many numbered ones.
+    """
     *parts, name = file.relative_to(folder.path).parts
     sequences = folder.layout.sequences.split("/")[:-1]
     pattern = []
     for k, part in enumerate(parts):
-        is_split = part.lower() in SPLIT_FOLDERS and SPLIT in folder.layout.sequences
+        is_split = SPLIT in folder.layout.sequences and split_of(part)
         name_of = SPLIT if is_split else SEQUENCE if part in folder.files else part
         beside = sequences[: k + 1] == [*pattern, "*"]  # in one of the folders of the sequences
         pattern.append("*" if beside and name_of == part else name_of)
@@ -82,48 +100,92 @@ def _generalise(folder: Folder, file: Path, frames: set[str]) -> str:
     affix = stem[len(base) :]
     if FRAME in folder.layout.sequences:
         flat = PurePosixPath(folder.layout.sequences).stem
-        is_frame = any(base == f"{base[: -len(text)]}{text}" and text for text in frames)
-        stem = flat + affix if is_frame else stem
+        found = match(flat, base)
+        stem = flat + affix if found and found["frame"] in frames else stem
     elif base in folder.files and (SEQUENCE not in pattern or base not in frames):
         stem = SEQUENCE + affix
     elif base in frames:
         stem = FRAME + affix
+    elif videos:
+        of_one = SEQUENCE in pattern or len(folder.files) == 1
+        stem = _of_number(base, videos, of_one) + affix
     return "/".join([*pattern, stem + suffix])
 
 
-def layout_of(
+def _of_number(base: str, videos: set[str], of_one: bool) -> str:
+    """Pattern of a name that ends with the number of a frame; `of_one`: the sequence is known."""
+    before = re.sub(r"\d+$", "", base)
+    name = before.rstrip(" _.-")
+    if base != before and name in videos:
+        return f"{SEQUENCE}{before[len(name) :]}{FRAME}"
+    return f"{before}{FRAME}" if base != before and of_one else base
+
+
+def layouts_of(
     path: Path, base: Layout, form: str, patterns: list[str], evidence: list[str]
-) -> Layout:
+) -> list[Layout]:
     """Complete a layout by labels of one format.
 
     Args:
       path: The folder.
       base: Layout of its sequences and splits.
       form: Format of the labels.
-      patterns: Those of the label files; only one is used for files of a sequence or a frame.
+      patterns: Those of the label files.
       evidence: Reasons are appended.
+
+    Returns:
+      The layout with the labels and, if several files hold labels of the same frames, those with
+      the labels of the other ones.
     """
-    pattern = patterns[0]
-    if len(patterns) > 1 and FORMATS[form].scope == "folder":
-        start = re.match(r"(.*[^A-Za-z0-9])?", os.path.commonprefix(patterns))[0]
-        reversed_end = os.path.commonprefix([text[len(start) :][::-1] for text in patterns])
-        end = re.match(r"(.*[^A-Za-z0-9])?", reversed_end)[0][::-1]
-        pattern = f"{start}*{end}"
-    elif len(patterns) > 1:
-        video = PurePosixPath(base.sequences).stem  # infrared.json is that of infrared.mp4
-        pattern = min(
-            patterns,
-            key=lambda it: (PurePosixPath(it).stem != video, bool(_RESULTS.search(it)), len(it)),
-        )
-        rest = ", ".join(it for it in patterns if it != pattern)
-        evidence.append(f"{form}: {pattern} is used, {rest} is left out")
+    of_folder, several = FORMATS[form].scope == "folder", len(patterns) > 1
+    table = base._replace(label_format=form)
+    if of_folder and several and not _share_frames(path, table, patterns):
+        return [_layout_of(path, base, form, _common_pattern(patterns), evidence)]
+    video = PurePosixPath(base.sequences).stem  # infrared.json is that of infrared.mp4
+    chosen, *others = sorted(
+        patterns,
+        key=lambda it: (PurePosixPath(it).stem != video, bool(_RESULTS.search(it)), len(it)),
+    )
+    rivals = [it for it in others if of_folder and not _RESULTS.search(it)]
+    rest = ", ".join(it for it in others if it not in rivals)
+    if rest:
+        evidence.append(f"{form}: {chosen} is used, {rest} is left out")
+    return [_layout_of(path, base, form, pattern, evidence) for pattern in (chosen, *rivals)]
+
+
+def _common_pattern(patterns: list[str]) -> str:
+    start = re.match(r"(.*[^A-Za-z0-9])?", os.path.commonprefix(patterns))[0]
+    reversed_end = os.path.commonprefix([text[len(start) :][::-1] for text in patterns])
+    end = re.match(r"(.*[^A-Za-z0-9])?", reversed_end)[0][::-1]
+    return f"{start}*{end}"
+
+
+def _share_frames(path: Path, base: Layout, patterns: list[str]) -> bool:
+    """Whether the same frames have labels in several files."""
+    seen: set[tuple[str, int]] = set()
+    for pattern in patterns:
+        labels, _ = read(path, base._replace(labels=pattern, category={"*": "target"}))
+        frames = set(zip(labels.sequence, labels.frame, strict=True))
+        if seen & frames:
+            return True
+        seen |= frames
+    return False
+
+
+def _layout_of(path: Path, base: Layout, form: str, pattern: str, evidence: list[str]) -> Layout:
     layout = base._replace(labels=pattern, label_format=form, **_FIRST.get(form, {}))
-    layout = layout._replace(category=_categories(path, layout))
-    if form in _WITH_FRAMES:
+    layout = layout._replace(category=_categories(path, layout, evidence))
+    if form in _WITH_FRAMES or form not in _FIRST and _has_videos(path, layout):
         layout = _with_first_frame(path, layout, evidence)
     if form == "centroids":
         return best_reading(layout, lambda it: read(path, it), evidence)
     return layout
+
+
+def _has_videos(path: Path, layout: Layout) -> bool:
+    """Whether the frames of a sequence have no names, so that labels tell their numbers."""
+    folder = open_folder(path, layout._replace(splits={}), lambda error: None)
+    return not all(texts_by_sequence(folder.files, path, layout).values())
 
 
 def _with_first_frame(path: Path, layout: Layout, evidence: list[str]) -> Layout:
@@ -137,33 +199,57 @@ def _with_first_frame(path: Path, layout: Layout, evidence: list[str]) -> Layout
     return from_one
 
 
-def _categories(path: Path, layout: Layout) -> dict[str, str]:
+def _categories(path: Path, layout: Layout, evidence: list[str]) -> dict[str, str]:
     """Categories of the classes of the labels, by their names; {} if they are categories."""
-    if not FORMATS[layout.label_format].has_classes or layout.label_format == "mot":
-        any_category = layout._replace(category={"*": "target"})
-        names = open_folder(path, any_category, lambda error: None).names
-        words = {found[0] for name in names if (found := _INTERFERENCE.search(name))}
-        return {"*": "target"} | {f"*{word}*": "interference" for word in sorted(words)}
-    classes: set[str] = set(read_classes(path))
+    form = FORMATS[layout.label_format]
+    if not form.has_classes:
+        return _categories_of_sequences(path, layout, evidence)
+    classes = set(read_classes(path)) | _classes(path, layout)
+    if layout.label_format == "mot":
+        if "2" in classes and classes <= set(MOT_CLASSES):
+            evidence.append("class 2 is taken for interference, as in the MOT files of dimjax")
+        return MOT_CLASSES if classes <= set(MOT_CLASSES) else {"*": "target"}
+    if classes <= set(CATEGORIES):
+        return {}
+    return {it or "*": _category(it) for it in sorted(classes)}  # objects may have no class
+
+
+def _category(name: str) -> str:
+    """Category of a class by its name."""
+    if _IGNORED.search(name):
+        return IGNORE
+    return "interference" if _INTERFERENCE.search(name) else "target"
+
+
+def _categories_of_sequences(path: Path, layout: Layout, evidence: list[str]) -> dict[str, str]:
+    """Categories of labels without a class: those of birds, if sequences are called so.
+
+    Names such as cloud_01 may speak of the scene.
+    """
+    any_category = layout._replace(category={"*": "target"})
+    names = open_folder(path, any_category, lambda error: None).names
+    words = sorted({found[0] for name in names if (found := _BIRD.search(name))})
+    if words:
+        text = ", ".join(f"*{word}*" for word in words)
+        evidence.append(f"the labels of the sequences {text} are taken for interference")
+    return {"*": "target"} | {f"*{word}*": "interference" for word in words}
+
+
+def _classes(path: Path, layout: Layout) -> set[str]:
+    """Classes of the labels that are no categories."""
     marker = layout._replace(category={"target": "target", "interference": "interference"})
     errors: list[InputError] = []
     folder = open_folder(path, marker._replace(splits={}), lambda error: None)
     folder.read_labels(shapes(folder), errors.append)
-    classes |= {
-        it[1] for error in errors if (it := re.search(r"class '(.*?)' without", str(error)))
-    }
-    if classes <= set(CATEGORIES):
-        return {}
-    return {  # objects may have no class
-        it or "*": "interference" if _INTERFERENCE.search(it) else "target"
-        for it in sorted(classes)
-    }
+    return {it[1] for error in errors if (it := re.search(r"class '(.*?)' without", str(error)))}
 
 
 def read(path: Path, layout: Layout) -> tuple[pd.DataFrame, Folder]:
-    """Read the labels of a folder; errors are ignored."""
+    """Read the labels of a folder on trial; errors and warnings are ignored."""
     folder = open_folder(path, layout._replace(splits={}), lambda error: None)
-    return folder.read_labels(shapes(folder), lambda error: None), folder
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return folder.read_labels(shapes(folder), lambda error: None), folder
 
 
 def shapes(folder: Folder) -> dict[str, tuple[int, int, int]]:

@@ -5,6 +5,7 @@ files["flight3"]                       # its file or folder, or a tuple of its i
 frame_texts(files["flight3"], path, layout)            # the texts of {frame}, one per frame
 """
 
+import contextlib
 import re
 from collections import defaultdict
 from collections.abc import Mapping
@@ -49,7 +50,11 @@ def list_sequences(path: Path, layout: Layout, on_error: OnError) -> dict[str, S
             continue
         if item.suffix.lower() in _SIDECARS and item.stem in raw or _is_later_part(item, found):
             continue
-        name = texts["sequence"] if SEQUENCE in pattern and texts else _default_name(item)
+        if texts is None and SEQUENCE in pattern:
+            rule = f"sequences must match {pattern}, with one text for each placeholder"
+            on_error(InputError(item, rule, item.name, "Correct the key sequences, or move it."))
+            continue
+        name = texts["sequence"] if SEQUENCE in pattern else _default_name(item)
         if not item.is_dir() and item.suffix.lower() not in (*OPENERS, *SUFFIXES):
             rule = f"{pattern} must match folders or files of type {', '.join(OPENERS)}"
             on_error(InputError(item, rule, "something else", "Move it elsewhere or convert it."))
@@ -92,6 +97,17 @@ def frame_texts(source: Source, path: Path, layout: Layout) -> list[str]:
         return [file.stem for file in files]
     relative = (file.relative_to(path).as_posix() for file in files)
     return [match(layout.sequences, text)["frame"] for text in relative]
+
+
+def texts_by_sequence(
+    files: Mapping[str, Source], path: Path, layout: Layout
+) -> dict[str, list[str]]:
+    """Return the texts of {frame} of each sequence that can be listed, see `frame_texts`."""
+    texts = {}
+    for name, source in files.items():
+        with contextlib.suppress(InputError):  # reported when the sequence is opened
+            texts[name] = frame_texts(source, path, layout)
+    return texts
 
 
 def natural_key(name: str) -> list[tuple[int, str]]:

@@ -1,13 +1,15 @@
 """Patterns of paths, with the placeholders {sequence}, {split} and {frame}.
 
 A pattern is a shell glob relative to a data folder. A placeholder stands for a part of a name; its
-text is the same wherever it occurs; that of {split} is one of SPLIT_FOLDERS.
+text is the same wherever it occurs; that of {split} is one of SPLIT_FOLDERS, also with a year or
+"set" behind it: train2017, Test_set.
 
     match("{split}/{sequence}/img", "train/k1/img")         # {"split": "train", "sequence": "k1"}
     fill("labels/{sequence}/{frame}.txt", sequence="seq1")  # "labels/seq1/{frame}.txt"
     glob_of("labels/{sequence}/{frame}.txt")                # "labels/*/*.txt"
 """
 
+import fnmatch
 import functools
 import re
 
@@ -16,8 +18,12 @@ SEQUENCE, SPLIT, FRAME = "{sequence}", "{split}", "{frame}"
 # Names of folders that {split} stands for -> split.
 SPLIT_FOLDERS = {"train": "train", "training": "train", "val": "val", "valid": "val"}
 SPLIT_FOLDERS |= {"validation": "val", "test": "test", "testing": "test", "new": "new"}
+# Nothing is learnt or chosen from sequences called eval.
+SPLIT_FOLDERS |= {"trainval": "train", "eval": "test", "evaluation": "test"}
 
-_PIECES = re.compile(r"\*\*/|\*|\?|\[!?[^\]/]+\]|\{(?:sequence|split|frame)\}")
+_SPLIT_NAME = rf"(?i:({'|'.join(SPLIT_FOLDERS)})(?:[ _-]?(?:set|20\d\d))?)"
+
+_PIECES = re.compile(r"\*\*/|\*|\?|\[!?+\]?+[^\]/]*\]|\{(?:sequence|split|frame)\}")
 _WILDCARDS = {"**/": "(?:.*/)?", "*": "[^/]*", "?": "[^/]"}
 
 
@@ -43,6 +49,18 @@ def match(pattern: str, path: str) -> dict[str, str] | None:
     return found and found.groupdict()
 
 
+def split_of(name: str) -> str | None:
+    """Return the split that a folder is of, by its name; None if it is none."""
+    found = re.fullmatch(_SPLIT_NAME, name)
+    return SPLIT_FOLDERS[found[1].lower()] if found else None
+
+
+def split_words(name: str) -> set[str]:
+    """Return the keys of SPLIT_FOLDERS among the words of a name: test of IR_testset2."""
+    words = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)
+    return {re.sub("(sets?|lists?)$", "", word.lower()) for word in words} & set(SPLIT_FOLDERS)
+
+
 @functools.lru_cache(maxsize=64)
 def _expression(pattern: str) -> re.Pattern:
     texts, end, seen = [], 0, set()
@@ -55,15 +73,14 @@ def _expression(pattern: str) -> re.Pattern:
 def _translate(piece: str, pattern: str, seen: set[str]) -> str:
     if piece in _WILDCARDS:
         return _WILDCARDS[piece]
-    if piece.startswith("["):
-        return (
-            f"[{piece[1:-1].replace('!', '^', 1) if piece[1] == '!' else re.escape(piece[1:-1])}]"
-        )
+    if piece.startswith("["):  # as glob reads it: a range may be empty, a backslash is a character
+        inner = re.fullmatch(r"\(\?s:(.*)\)\\[zZ]", fnmatch.translate(piece), re.DOTALL)[1]
+        return f"(?!/){inner}"
     name = piece[1:-1]
     if name in seen:
         return f"(?P={name})"
     seen.add(name)
     if piece == SPLIT:
-        return f"(?P<split>(?i:{'|'.join(SPLIT_FOLDERS)}))"
+        return f"(?P<split>{_SPLIT_NAME})"
     shared = any(FRAME in part and part.count("{") > 1 for part in pattern.split("/"))
     return rf"(?P<{name}>\d+)" if piece == FRAME and shared else f"(?P<{name}>[^/]+)"

@@ -7,6 +7,7 @@ From the command line: --config.data.layout=mot, or auto, which recognises the l
 it changes a part of it, such as --config.data.layout.first_pixel=0.
 """
 
+from dimjax.data.formats.mot import MOT_CLASSES
 from dimjax.data.labels import CATEGORIES
 from dimjax.data.layouts import DIMJAX, Layout
 from dimjax.errors import InputError
@@ -108,7 +109,7 @@ PRESETS = {
         sequences="{split}/{sequence}/img1",
         labels="{split}/{sequence}/gt/gt.txt",
         label_format="mot",
-        category=_TARGETS,
+        category=MOT_CLASSES,
         first_pixel=1,
         first_frame=1,
     ),

@@ -16,6 +16,7 @@ import pandas as pd
 from dimjax.data.formats import BOX_SHIFTS, FORMATS
 from dimjax.data.label_evidence import PLACES, search_radius
 from dimjax.data.layouts import Layout
+from dimjax.data.other_readings import Reading, frame_readings, pixels_from, place_readings
 
 MIN_LABELS = 8
 
@@ -37,14 +38,6 @@ _MAX_CHANCE = 1.1  # factor of the strength at other places below which labels l
 MOTIONS = {"before": ("vx", "vy"), "after": ("ux", "uy")}
 
 
-class Reading(NamedTuple):
-    """Another reading of the labels."""
-
-    meaning: str  # "as if ...", without these words
-    remedy: str
-    column: str = ""  # of the evidence, with the strength at the positions of this reading
-
-
 class _Shift(NamedTuple):
     """One or two readings that move labels by a few pixels."""
 
@@ -57,21 +50,6 @@ class _Shift(NamedTuple):
         return sum(self.parts)
 
 
-def frame_readings(layout: Layout) -> dict[str, Reading]:
-    """The readings by which labels are a frame late ("before") or early ("after")."""
-    readings = {}
-    for first, column, size, change in (
-        (1, "before", "large", "Subtract 1 from"),
-        (0, "after", "small", "Add 1 to"),
-    ):
-        if layout.first_frame == first:
-            text = f"frames were too {size} by 1", f"{change} the frames of the labels."
-        else:
-            text = f"frames were counted from {first}", f"Set data.layout.first_frame={first}."
-        readings[column] = Reading(*text)
-    return readings
-
-
 def fitting_readings(evidence: pd.DataFrame, layout: Layout) -> tuple[Reading, ...]:
     """Return the readings that fit far better than that of the layout, together; often none.
 
@@ -82,10 +60,10 @@ def fitting_readings(evidence: pd.DataFrame, layout: Layout) -> tuple[Reading, .
     if len(evidence) < MIN_LABELS:
         return ()
     readings, frames = _best_shift(evidence, layout), frame_readings(layout)
-    pixels = {_pixels_from(0, layout), _pixels_from(1, layout)}
+    pixels = {pixels_from(0, layout), pixels_from(1, layout)}
     if set(readings or ()) - pixels - set(frames.values()):
         return readings  # labels that are half a box away are weaker than clutter at other places
-    places = [it for it in _places(layout) if _is_stronger(evidence, it.column)]
+    places = [it for it in place_readings(layout) if _is_stronger(evidence, it.column)]
     if places:
         return (max(places, key=lambda it: evidence[it.column].mean()),)
     if readings is not None and not set(readings) <= pixels or readings == ():
@@ -141,20 +119,6 @@ def lie_on_nothing(evidence: pd.DataFrame) -> bool:
     return bool(not certain and evidence.strength.mean() < _MAX_CHANCE * elsewhere.mean())
 
 
-def _places(layout: Layout) -> list[Reading]:
-    other = "rowcol" if layout.centroid_order == "xy" else "xy"
-    key = f"Set data.layout.centroid_order={other}."
-    swap = key if layout.label_format == "centroids" else "Exchange x and y in the labels."
-    upwards = "Subtract y from the height of the frames."
-    left = "Subtract x from the width of the frames."
-    return [
-        Reading("x and y were exchanged", swap, "swapped"),
-        Reading("y pointed upwards", upwards, "upwards"),
-        Reading("x pointed to the left", left, "mirrored"),
-        Reading("x pointed to the left and y upwards", f"{left} {upwards}", "turned"),
-    ]
-
-
 def _best_shift(evidence: pd.DataFrame, layout: Layout) -> tuple[Reading, ...] | None:
     """Readings of the shift that explains the offsets best; None if no shift is certain.
 
@@ -188,7 +152,7 @@ def _second_readings(
 def _shifts(evidence: pd.DataFrame, layout: Layout) -> Iterator[_Shift]:
     ones = np.ones((2, len(evidence)))
     for pixel in (0, 1):
-        yield _Shift((_pixels_from(pixel, layout),), ((1 - 2 * pixel) * ones,))
+        yield _Shift((pixels_from(pixel, layout),), ((1 - 2 * pixel) * ones,))
     for half in (-0.5, 0.5):  # positions are rounded, or numbers of pixels
         yield _Shift((), (half * ones,))
     for column, reading in frame_readings(layout).items():
@@ -212,15 +176,6 @@ def _pairs(shifts: list[_Shift]) -> Iterator[_Shift]:
         for pixel in pixels:
             readings = (*pixel.readings, *frame.readings)
             yield _Shift(readings, (*frame.parts, *pixel.parts), _MOST_FRAMES)
-
-
-def _pixels_from(pixel: int, layout: Layout) -> Reading:
-    """The reading that numbers the pixels from 0 or 1, or the rest if the layout has it so."""
-    if layout.first_pixel != pixel:
-        remedy = f"Set data.layout.first_pixel={pixel}."
-        return Reading(f"pixels were numbered from {pixel}", remedy)
-    size, change = ("large", "Subtract 1 from") if pixel else ("small", "Add 1 to")
-    return Reading(f"x and y were too {size} by 1", f"{change} x and y in the labels.")
 
 
 def _is_stronger(evidence: pd.DataFrame, column: str, other: str = "strength") -> bool:

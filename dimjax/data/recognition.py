@@ -6,25 +6,24 @@ found.evidence                                      # ["masks: 160 images of two
 found.doubts                                        # problems that only the user can solve
 """
 
-import re
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from dimjax.data.csv_files import read_text
-from dimjax.data.folder_survey import FolderSurvey, survey_folder
+from dimjax.data.folder_survey import survey_folder
 from dimjax.data.folders import Folder, open_folder
-from dimjax.data.image_folders import list_still_images
-from dimjax.data.label_search import find_labels, layout_of, read
+from dimjax.data.image_folders import list_still_images, split_names
+from dimjax.data.label_search import find_labels, layouts_of, read
 from dimjax.data.layouts import Layout
-from dimjax.data.patterns import SPLIT, SPLIT_FOLDERS, glob_of
+from dimjax.data.patterns import FRAME, SEQUENCE, glob_of
 from dimjax.data.sequences import RECORDINGS, refused_recording
-from dimjax.data.split_files import ListReader
+from dimjax.data.split_search import find_splits
 from dimjax.errors import InputError
 from dimjax.progress import counted
 
-_LISTED = 50  # lines of a list that are looked at
 _AGREE_PX = 1.5  # two sources of labels agree within this distance
 # If several formats hold labels, the first of these is taken.
 _PREFERRED = ("masks", "table", "coco", "exist-rect", "mot", "yolo", "voc", "lines", "spotgeo")
@@ -38,6 +37,7 @@ class Recognition(NamedTuple):
     evidence: list[str]
     doubts: list[InputError]
     stills: bool  # each sequence is one image
+    split_doubts: list[InputError]  # those of the doubts that the key splits solves
 
 
 def recognise(path: str | Path) -> Recognition:
@@ -76,13 +76,14 @@ def recognise(path: str | Path) -> Recognition:
         )
         remedy += "mcos-decoder; MATLAB counts pixels from 1 (data.layout.first_pixel=1)."
         doubts.append(InputError(path, rule, value, remedy))
-    splits, lists = _find_splits(folder, found)
+    splits, lists, of_splits = find_splits(folder, found.documents)
+    doubts += of_splits
     evidence += [f"split {name}: listed in {file}" for name, file in splits.items()]
     candidates = find_labels(folder, found, set(lists))
     unread = [file for file in found.documents if file not in lists]
     layout = _choose(path, table._replace(splits=splits), candidates, unread, evidence, doubts)
     stills = all(_is_still(folder, name) for name in folder.names)
-    return Recognition(layout, evidence, doubts, stills)
+    return Recognition(layout, evidence, doubts, stills, of_splits)
 
 
 def _is_still(folder: Folder, name: str) -> bool:
@@ -100,9 +101,8 @@ def _kinds(folder: Folder) -> str:
     if isinstance(first, tuple):
         return "images in a flat folder, grouped by their names"
     if list_still_images(first):
-        return (
-            "still images: the names do not number frames, or neighbours show other scenes or sizes"
-        )
+        text = "still images: the names do not number frames, or neighbours show other scenes or "
+        return f"{text}sizes{_as_one_sequence(folder)}"
     kinds = {"folders of images" if it.is_dir() else it.suffix for it in folder.files.values()}
     files = ", ".join(sorted(kinds - {"folders of images"}))
     texts = ["folders of images"] * ("folders of images" in kinds) + [f"{files} files"] * bool(
@@ -111,29 +111,19 @@ def _kinds(folder: Folder) -> str:
     return " and ".join(texts)
 
 
-def _find_splits(folder: Folder, found: FolderSurvey) -> tuple[dict[str, str], list[Path]]:
-    """Splits and the lists that name their sequences; none if folders tell the splits."""
-    if SPLIT in found.sequences:
-        return {}, []
-    splits: dict[str, str] = {}
-    lists = []
-    for file in found.documents:
-        parts = [it for it in re.split(r"[^a-z]+", file.stem.lower()) if it in SPLIT_FOLDERS]
-        if len(parts) == 1 and file.suffix == ".txt" and _is_list(folder, file):
-            lists.append(file)
-            name = file.relative_to(folder.path).as_posix()
-            splits.setdefault(SPLIT_FOLDERS[parts[0]], name)
-    return splits, lists
+def _as_one_sequence(folder: Folder) -> str:
+    """The key that reads still images as frames, if they are numbered without a gap; or nothing.
 
-
-def _is_list(folder: Folder, file: Path) -> bool:
-    """Whether nearly all lines of a file name sequences or frames."""
-    lines = [line for line in file.read_text(errors="replace").split("\n") if line.strip()]
-    errors: list[InputError] = []
-    reader = ListReader(folder.files.keys(), lambda: folder.index, "", errors.append)
-    for number, line in enumerate(lines[:_LISTED]):
-        reader.add(line.strip(), f"{file} line {number + 1}", "train")
-    return bool(lines) and len(errors) <= 0.1 * min(len(lines), _LISTED)
+    Frames of a clear sky have nothing in common but their noise.
+    """
+    names = split_names(folder.names)
+    numbers = sorted(int(number) for _, number, _ in names if number)
+    is_one = len({(before, after) for before, _, after in names}) == 1 and len(names) > 1
+    if not is_one or numbers != list(range(numbers[0], numbers[0] + len(names))):
+        return ""
+    frame = f"{names[0][0]}{FRAME}{names[0][2]}"
+    pattern = folder.layout.sequences.replace(SEQUENCE, frame)
+    return f"; if they are the frames of one sequence, set data.layout.sequences={pattern}"
 
 
 def _choose(
@@ -152,14 +142,23 @@ def _choose(
             doubts.append(damages[0])
         return base._replace(labels="")
     forms = sorted(candidates, key=_PREFERRED.index)
-    layouts = [layout_of(path, base, form, candidates[form], evidence) for form in forms]
-    chosen = layouts[0]
-    labels, _ = read(path, chosen)
+    layouts = [
+        it for form in forms for it in layouts_of(path, base, form, candidates[form], evidence)
+    ]
+    sources = [(layout, read(path, layout)[0]) for layout in layouts]
+    chosen, labels = _with_most_categories(sources)
     files = f"{counted(len(list(path.glob(glob_of(chosen.labels)))), 'file')} at {chosen.labels}"
     evidence.append(f"{counted(len(labels), 'label')} of format {chosen.label_format}, {files}")
-    for other in layouts[1:]:
-        _compare(path, chosen, labels, other, evidence, doubts)
+    for other, rest in sources:
+        if other is not chosen:
+            _compare(path, chosen, labels, other, rest, evidence, doubts)
     return chosen
+
+
+def _with_most_categories(sources: list) -> tuple[Layout, pd.DataFrame]:
+    """The first source, or the first with labels of both categories: masks lose the classes."""
+    both = [it for it in sources if it[1].category.nunique() > 1]
+    return both[0] if both else sources[0]
 
 
 def _damage(document: Path) -> InputError | None:
@@ -171,9 +170,8 @@ def _damage(document: Path) -> InputError | None:
     return None
 
 
-def _compare(path, chosen: Layout, labels, other: Layout, evidence, doubts) -> None:
+def _compare(path, chosen: Layout, labels, other: Layout, rest, evidence, doubts) -> None:
     """Say whether another source of labels agrees with the chosen one."""
-    rest, _ = read(path, other)
     key = ["sequence", "frame"]
     pairs = labels.merge(rest, on=key, suffixes=("", "_other"))
     distance = np.hypot(pairs.x - pairs.x_other, pairs.y - pairs.y_other)

@@ -56,7 +56,11 @@ def open_video(path: Path) -> Frames:
         total, length, damaged = _count_packets(container.demux(stream))
     if damaged or length == 0 or announced not in (0, total):
         rule = f"the video must contain all {announced} frames that its header announces"
-        raise InputError(path, rule, f"{total} frames, {damaged} of them damaged", COPY_REMEDY)
+        remedy = COPY_REMEDY
+        if path.suffix.lower() == ".avi" and total < announced:  # a recorder leaves chunks empty
+            remedy += " If frames were dropped in the recording, repeat those before them: "
+            remedy += f"ffmpeg -i {path.name} -fps_mode cfr -c:v ffv1 {path.stem}.mkv."
+        raise InputError(path, rule, f"{total} frames, {damaged} of them damaged", remedy)
     shape = (length, form.height, form.width)
     return Frames(shape, form.dtype, VideoReader(path, form, length))
 

@@ -3,7 +3,8 @@
     {"images": [{"id": 1, "file_name": "images/test/data6/0.bmp"}], "annotations": [{"image_id": 1,
      "bbox": [10, 20, 8, 8], "category_id": 1}], "categories": [{"id": 1, "name": "target"}]}
 
-Categories and images that no annotation uses may be of any kind.
+Categories and images that no annotation uses may be of any kind. Annotations of `iscrowd` 1, which
+are regions of several objects, are left out.
 """
 
 from pathlib import Path
@@ -23,6 +24,8 @@ def read_coco(path: Path, options: Options, on_error: OnError) -> list[Mark]:
     names = _by_id(path, content, "categories", "name")
     marks = []
     for k, row in enumerate(_rows(path, content, "annotations")):
+        if row.get("iscrowd") == 1:
+            continue
         try:
             marks.append(_mark(f"annotations[{k}]", row, images, names, path))
         except InputError as error:

@@ -11,6 +11,9 @@ from pathlib import Path
 from dimjax.data.formats.marks import Mark, Options, each_line, to_integer, to_number
 from dimjax.errors import InputError, OnError
 
+# Classes of the files that dimjax writes; those without a class have -1.
+MOT_CLASSES = {"1": "target", "2": "interference", "-1": "target"}
+
 
 def read_mot(path: Path, options: Options, on_error: OnError) -> list[Mark]:
     """Read the boxes of a text, one per line."""

@@ -1,0 +1,117 @@
+"""Splits that the names of files and folders tell, and those that nobody can tell."""
+
+import json
+
+import numpy as np
+import pytest
+from field_layouts import every_frame, frames, lists, mask, save, text
+
+from dimjax.data.folders import open_folder
+from dimjax.data.recognition import recognise
+
+TRAIN, TEST = "s0\ns1\n", "s2\n"
+
+
+def masks(folder, images="images/s{}", labels="masks/s{}"):
+    for k, split, t, pixels in every_frame():
+        save(folder / images.format(k, split=split) / f"{t:02d}.png", pixels)
+        save(folder / labels.format(k, split=split) / f"{t:02d}.png", mask(k, t))
+
+
+def splits_of(folder):
+    found = recognise(folder)
+    assert not found.doubts
+    return open_folder(folder, found.layout).splits
+
+
+@pytest.mark.parametrize("names", ["{}.txt", "{}set.txt", "IR{}List.txt", "lists/{}_1.csv"])
+def test_lists_are_read(tmp_path, names):
+    masks(tmp_path)
+    for split, content in (("train", TRAIN), ("test", TEST)):
+        word = split.title() if names.startswith("IR") else split
+        (tmp_path / "lists").mkdir(exist_ok=True)
+        (tmp_path / names.format(word)).write_text(content, encoding="utf-8-sig")
+    assert splits_of(tmp_path) == {"train": ["s0", "s1"], "test": ["s2"]}
+
+
+@pytest.mark.parametrize(
+    ("train", "test"),
+    [("train2017", "test2017"), ("Train_set", "Test_set"), ("train", "eval"), ("trainval", "test")],
+)
+def test_folders_of_splits(tmp_path, train, test):
+    masks(tmp_path, "images/{split}/s{}", "masks/{split}/s{}")
+    for place in ("images", "masks"):
+        for split, name in (("train", train), ("test", test)):
+            (tmp_path / place / split).rename(tmp_path / place / name)
+    found = splits_of(tmp_path)
+    assert (found["train"], found["test"]) == (["s0", "s1"], ["s2"])
+
+
+def test_a_list_may_name_a_sequence_that_is_missing(tmp_path):
+    masks(tmp_path)
+    text(tmp_path / "train.txt", TRAIN)
+    text(tmp_path / "test.txt", "s2\ns3\n")
+    found, errors = recognise(tmp_path), []
+    splits = open_folder(tmp_path, found.layout).read_splits(errors.append)
+    assert splits == {"train": ["s0", "s1"], "test": ["s2"]}
+    (error,) = errors
+    assert "test.txt line 2: a split must name sequences" in str(error)
+
+
+def test_a_union_is_no_second_list_of_train(tmp_path):
+    masks(tmp_path)
+    lists(tmp_path, "{}.txt", lambda k, t: f"s{k}/{t:02d}.png")
+    text(tmp_path / "trainval.txt", "s0\ns1\ns2\n")
+    assert splits_of(tmp_path) == {"train": ["s0", "s1"], "test": ["s2"]}
+
+
+def test_lists_of_one_split_that_differ_are_a_doubt(tmp_path):
+    masks(tmp_path)
+    lists(tmp_path, "{}.txt", lambda k, t: f"s{k}/{t:02d}.png")
+    text(tmp_path / "old/train.txt", "s0\ns1\n")
+    assert splits_of(tmp_path)["train"] == ["s0", "s1"]
+    text(tmp_path / "old/train.txt", "s0\n")
+    (doubt,) = recognise(tmp_path).doubts
+    assert "found others in old/train.txt and train.txt. Remove one of them" in str(doubt)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [("test.csv", "name;kind\ns2;x\n"), ("split.json", '{"test": ["s2"]}')]
+)
+def test_a_document_of_a_split_that_is_not_read_is_a_doubt(tmp_path, name, content):
+    masks(tmp_path)
+    text(tmp_path / name, content)
+    (doubt,) = recognise(tmp_path).doubts
+    assert f"or all are trained on; found no list of them, such as {name}. Write" in str(doubt)
+    text(tmp_path / "train.txt", TRAIN)
+    assert splits_of(tmp_path) == {"train": ["s0", "s1"]}
+
+
+def test_labels_called_after_splits_are_a_doubt(tmp_path):
+    masks(tmp_path)
+    for split in ("train", "test"):
+        rows = [(k, t) for k, of, t, _ in every_frame() if of == split]
+        images = [{"id": n, "file_name": f"s{k}/{t:02d}.png"} for n, (k, t) in enumerate(rows)]
+        content = {"images": images, "annotations": [], "categories": []}
+        text(tmp_path / f"instances_{split}.json", json.dumps(content))
+    assert "found 2 documents that list none, such as instances_test.json" in str(
+        recognise(tmp_path).doubts[0]
+    )
+
+
+def test_a_list_in_another_encoding_is_a_doubt(tmp_path):
+    masks(tmp_path)
+    (tmp_path / "train.txt").write_text(TRAIN, encoding="utf-16")
+    (doubt,) = recognise(tmp_path).doubts
+    assert "train.txt: the file must exist and be UTF-8 text" in str(doubt)
+
+
+def test_sequences_called_after_splits_are_a_doubt(tmp_path):
+    for name in ("train_a", "train_b", "test_a"):
+        (tmp_path / "sequences").mkdir(exist_ok=True)
+        np.save(tmp_path / f"sequences/{name}.npy", frames(0))
+    (doubt,) = recognise(tmp_path).doubts
+    assert "found 2 names of splits, such as test_a. Write the names" in str(doubt)
+    (tmp_path / "sequences/train_a.npy").unlink()
+    (tmp_path / "sequences/train_b.npy").rename(tmp_path / "sequences/test_b.npy")
+    assert splits_of(tmp_path) == {"all": ["test_a", "test_b"]}
