@@ -86,6 +86,14 @@ def test_without_a_folder_the_log_is_a_temporary_file(tmp_path):
     assert line.endswith(f"Traceback: {log}\n") and "bad" in log.read_text()
 
 
+def test_the_log_of_a_prepared_folder_overwrites_no_other_file(tmp_path):
+    (tmp_path / "victim").write_text("foreign")
+    (tmp_path / "error.log").symlink_to(tmp_path / "victim")
+    run("raise ValueError('bad')", tmp_path)
+    assert (tmp_path / "victim").read_text() == "foreign"
+    assert "bad" in (tmp_path / "error.log").read_text()
+
+
 @pytest.mark.parametrize("number", [errno.ENAMETOOLONG, errno.ENOSPC])
 def test_a_folder_with_too_long_a_name_does_not_hide_the_failure(tmp_path, number):
     line = run(f"raise OSError({number}, 'reason')", tmp_path / ("x" * 300))[2]

@@ -59,6 +59,19 @@ def test_files_of_others_are_not_overwritten(tmp_path, source):
         assert (folder / (form or "") / "labels.csv").read_text() == "reviewed"
 
 
+def test_a_folder_in_the_output_that_leads_out_of_it_is_refused(tmp_path, source):
+    output, victim = tmp_path / "out", tmp_path / "victim"
+    write(output, source)
+    (output / "masks").mkdir()
+    victim.mkdir()
+    (output / "masks" / "b").symlink_to(output / "masks")
+    write(output, source)
+    (output / "masks" / "a").symlink_to(victim)
+    rule = "out/masks/a: a folder in the output must not be a link out of it; found .*victim. Rem"
+    with pytest.raises(InputError, match=rule):
+        write(output, source)
+
+
 def test_labels_in_a_form_go_with_the_detections_that_they_were_made_of(tmp_path, source):
     output = tmp_path / "out"
     for _ in range(2):

@@ -27,6 +27,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
+from dimjax.atomic_files import atomic_write
 from dimjax.commands.failures import INTERRUPTED, explain
 
 DONE, WAITING = 0, 3
@@ -101,12 +102,10 @@ def _write_log(error: BaseException, noise: "_Noise", folder: str | Path | None)
     if folder and os.path.isdir(folder):  # unlike Path.is_dir, it raises for no path
         files.insert(0, Path(folder) / _LOG)
     for file in files:
-        try:
-            file.write_bytes(text)
+        with contextlib.suppress(OSError):
+            with atomic_write(file) as partial:
+                partial.write_bytes(text)
             return file
-        except OSError:
-            with contextlib.suppress(OSError):
-                file.unlink()
     return None
 
 
