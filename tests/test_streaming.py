@@ -2,6 +2,7 @@
 
 import io
 import json
+import pickle
 import signal
 import subprocess
 import sys
@@ -205,6 +206,14 @@ def test_a_signal_ends_a_stream_that_is_silent(frames, number, is_open):
     assert lines == [b"ready\n", b"(48, 64)\n"][: 1 + is_open]
     assert time.monotonic() - sent < 5 and status == 130
     assert message.decode().startswith("interrupted: finished work is kept; give the same")
+
+
+def test_neither_a_run_nor_a_stream_can_be_pickled(tiny_run):
+    run = dimjax.load(tiny_run)
+    with pytest.raises(TypeError, match=r"a run cannot be pickled or copied: call dimjax\.load in"):
+        pickle.dumps(run)
+    with pytest.raises(TypeError, match="a stream cannot be pickled or copied: open one of a run"):
+        pickle.dumps(run.stream())
 
 
 def test_a_stream_that_is_left_is_closed(frames, tmp_path):
