@@ -72,6 +72,13 @@ def test_files_of_others_are_not_overwritten(run, tmp_path):
     assert items.write(run, tmp_path / "out") == items.write(run, tmp_path / "out")
 
 
+def test_items_do_not_lie_among_the_files_of_the_run(run):
+    before = sorted(run.rglob("*"))
+    with pytest.raises(InputError, match="--output: in a run's directory only detect, export, eva"):
+        items.write(run, run / "rounds" / "7")
+    assert sorted(run.rglob("*")) == before
+
+
 def test_links_in_the_output_overwrite_nothing(run, tmp_path):
     output, victim = items.write(run, tmp_path / "out"), tmp_path / "victim"
     victim.write_text("foreign")

@@ -7,8 +7,9 @@ import sys
 import pandas as pd
 import pytest
 
-from dimjax.commands.results import check_outside, open_results
+from dimjax.commands.results import check_outside, check_place, open_results
 from dimjax.errors import InputError
+from dimjax.runs.workdir import Paths
 
 TABLE = pd.DataFrame({"sequence": ["a"], "frame": [0]})
 
@@ -139,6 +140,24 @@ def test_results_do_not_lie_in_the_data(tmp_path, source, place):
             check_outside(output, source, files(source))
     check_outside(tmp_path / "data2", source, files(source))
     check_outside(tmp_path, source, files(source))
+
+
+@pytest.mark.parametrize(
+    ("place", "is_allowed"),
+    [("", False), ("new", False), ("rounds/7", False), ("detect2", False), ("new/../x", False),
+     ("detect", True), ("export/items", True), ("evaluations/b", True), ("comparisons/a", True),
+     ("../b", True), ("..", True)],
+)  # fmt: skip
+def test_results_lie_in_a_run_only_where_they_belong(tmp_path, place, is_allowed):
+    paths = Paths(tmp_path / "run")
+    if is_allowed:
+        check_place(paths.workdir / place, paths)
+    else:
+        rule = (
+            "--output: in a run's directory only detect, export, evaluations, comparisons are for"
+        )
+        with pytest.raises(InputError, match=rule):
+            check_place(paths.workdir / place, paths)
 
 
 def test_results_do_not_lie_beside_a_sequence_of_a_data_folder(tmp_path):

@@ -21,6 +21,7 @@ import pandas as pd
 from dimjax.atomic_files import exclusive_lock, named_in_errors, write_text
 from dimjax.data.label_writing import FORMS
 from dimjax.errors import InputError
+from dimjax.runs.workdir import Paths
 
 _TABLES = ("detections.csv", "tracks.csv")
 _RECORD, _LOCK = "source.json", "detect.lock"
@@ -89,6 +90,17 @@ def check_outside(output: Path, source: Path, files: dict[str, Path]) -> None:
     if among or any(path in around for path in data):
         rule, remedy = "the results must not lie in the data", "Choose another folder."
         raise InputError("--output", rule, output, remedy)
+
+
+def check_place(output: Path, paths: Paths) -> None:
+    """Raise if results would lie among the files of a run, beyond the folders for them."""
+    folder = output.resolve()
+    around = (folder, *folder.parents)
+    places = (paths.detect, paths.exported, paths.evaluations, paths.comparisons)
+    if paths.workdir.resolve() in around and not any(it.resolve() in around for it in places):
+        names = ", ".join(place.name for place in places)
+        rule = f"in a run's directory only {names} are for results"
+        raise InputError("--output", rule, output, "Choose another folder.")
 
 
 def check_unoccupied(output: Path, lock: str) -> None:
