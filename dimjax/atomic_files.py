@@ -57,7 +57,7 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
                 _flush(path.parent, os.O_RDONLY)
     except OSError as error:
         if str(error.filename or "").startswith(str(partial)):
-            error.filename = str(path)
+            raise _about(path, error) from error
         raise
     finally:
         partial.unlink(missing_ok=True)
@@ -72,8 +72,13 @@ def named_in_errors(path: str | Path) -> Iterator[Path]:
         if type(error) is OSError and error.errno is None:  # a library's, with nothing but a text
             raise OSError(errno.EIO, str(error), str(path)) from error
         if error.errno is not None and not error.filename:
-            error.filename = str(path)
+            raise _about(path, error) from error
         raise
+
+
+def _about(path: str | Path, error: OSError) -> OSError:
+    """Return an error that names a file; that of a library may not be changed."""
+    return OSError(error.errno, error.strerror, str(path))
 
 
 def write_text(path: str | Path, text: str) -> None:
@@ -141,10 +146,12 @@ def exclusive_lock(
       describe_holder: "process 12 on host3 since ..." -> description of the holder in the error.
 
     Raises:
-      InputError: Another process holds the lock.
+      InputError: Another process holds the lock, or it is a link.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_symlink():
+        raise InputError(path, "a lock must be a file", "a link", "Remove the link.")
     lock = FileLock(path, blocking=False, on_acquired=_write_holder)
     try:
         with named_in_errors(path):

@@ -34,6 +34,10 @@ class UsageError(InputError):
     """The command line is wrong: a verb, or a flag and its value."""
 
 
+class Note(UserWarning):
+    """Something readable but suspicious: a program prints it as a line `note: ...`."""
+
+
 _MAX_VALUE = 500  # characters of a value in an error
 DURING = "during: "  # begins the notes of `doing`
 

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 
+import av
 import numpy as np
 import pandas as pd
 import pytest
@@ -137,6 +138,23 @@ def test_a_lock_is_refused_while_another_process_holds_it(tmp_path):
         holder.communicate("\n")
     with exclusive_lock(path, "", ""):
         assert path.read_text().startswith(f"process {os.getpid()} on ")
+
+
+def test_a_lock_that_is_a_link_is_refused(tmp_path):
+    path = tmp_path / "run.lock"
+    path.symlink_to(tmp_path / "victim")
+    with pytest.raises(
+        InputError, match=r"run\.lock: a lock must be a file; found a link\. Remove"
+    ):
+        exclusive_lock(path, "", "").__enter__()
+    assert not (tmp_path / "victim").exists()
+
+
+def test_an_error_of_a_library_names_the_file_without_a_temporary_one(tmp_path):
+    file = tmp_path / "a.mp4"
+    with pytest.raises(OSError) as caught, atomic_write(file) as partial:  # noqa: PT011
+        raise av.error.OSError(errno.ENOSPC, "No space left on device", str(partial))
+    assert (caught.value.errno, caught.value.filename) == (errno.ENOSPC, str(file))
 
 
 def test_a_killed_process_holds_no_lock(tmp_path):

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import ROOT, tiny_config
+from other_user import WITHOUT_RIGHTS, give_away, needs_root
 from PIL import Image, ImageColor
 
 from dimjax.commands import check
@@ -14,7 +15,7 @@ from dimjax.commands.problem_list import problem_lines
 from dimjax.data.labels import check_labels, read_table
 from dimjax.drawing import pictures
 from dimjax.errors import InputError, raise_error
-from dimjax.runs.workdir import Paths, read_config
+from dimjax.runs.workdir import Paths, read_config, write_config
 
 HEADER = "sequence,frame,x,y,w,h,category\n"
 ROWS = ["one,0,20.5,30.5,3,3,target", "one,5,40.5,30.5,3,3,target",
@@ -131,6 +132,19 @@ def test_missing_files_are_listed(tmp_path, capsys):
     assert len(problems) == 3
     assert all(problem.startswith(s) for problem, s in zip(problems, starts, strict=True))
     assert not (tmp_path / "run" / "contact_sheet.png").exists()
+
+
+@needs_root
+def test_a_run_of_somebody_else_is_checked_without_a_contact_sheet(tmp_path):
+    run = tmp_path / "run"
+    write_config(config_of(write_folder(tmp_path / "data")), run)
+    give_away(run)
+    command = [*WITHOUT_RIGHTS, sys.executable, "main.py", "check", f"--workdir={run}"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    *_, note, count = done.stdout.splitlines()
+    assert note == f"note: {run}/contact_sheet.png could not be written: Permission denied"
+    assert count == "0 problems"
 
 
 def test_the_contact_sheet_shows_each_label_in_its_colour(tmp_path, capsys):

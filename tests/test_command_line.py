@@ -207,6 +207,26 @@ def test_an_unknown_key_is_named(tmp_path, line, flags, message):
     assert re.search(message or "score: only flags of the verb may be given", text)
 
 
+CATEGORY = r"error: config\.data\.layout\.category: keys must be texts; found {0}\. Write '{0}'\.\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "words", "found"),
+    [
+        ("", ["--config.data.layout.category={1: 'target'}"], "1"),
+        ("", ["--config.data.layout.category", "{None: 'target', 'a': 'target'}"], "None"),
+        ("", ["--config.data.layout={'category': {2.5: 'target'}}"], "2.5"),
+        ("config.data.layout.category = {1: 'target'}", [], "1"),
+    ],
+)
+def test_a_key_that_is_no_text_is_named(tmp_path, line, words, found):
+    body = f"config = default.get_config()\n    {line}\n    return config\n"
+    file = tmp_path / "mine.py"
+    file.write_text(f"from configs import default\n\ndef get_config():\n    {body}")
+    text, _ = run("check", f"--config={file}", *words, "--workdir=nowhere", status=2)
+    assert re.fullmatch(CATEGORY.format(found), text)
+
+
 def test_keys_need_a_run_that_exists(tmp_path):
     text, _ = run("train", "--config.seed=3", f"--workdir={tmp_path}", status=1)
     assert text.endswith("found none. Name a run, or give --config to start one.\n")

@@ -234,12 +234,40 @@ def test_a_folder_without_labels_is_an_error(copy, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("key", "value", "minimum"),
-    [("chip_px", 0, 1), ("stride", 0, 1), ("frame_step", -1, 1), ("backgrounds_per_label", -1, 0)],
+    ("key", "value", "rule"),
+    [
+        ("chip_px", 0, "must be 1 or more"),
+        ("chip_px", 32.5, "must be a whole number"),
+        ("chip_px", "32", "must be a whole number"),
+        ("chip_px", True, "must be a whole number"),
+        ("stride", 0, "must be 1 or more, or -1 or less"),
+        ("stride", 1.5, "must be a whole number"),
+        ("frame_step", -1, "must be 1 or more"),
+        ("frame_step", 1.5, "must be a whole number"),
+        ("backgrounds_per_label", -1, "must be 0 or more"),
+        ("backgrounds_per_label", float("nan"), "must be a finite number"),
+        ("seed", "x", "must be a whole number"),
+        ("val_share", None, "must be a finite number"),
+        ("align", "x", "must be True or False"),
+        ("evidence", 5, "must be None, or a dictionary"),
+    ],
 )
-def test_a_setting_out_of_range_is_refused(key, value, minimum):
-    with pytest.raises(InputError, match=rf"config odd: {key} must be {minimum} or more; found"):
+def test_a_setting_of_another_type_or_range_is_refused(key, value, rule):
+    with pytest.raises(InputError, match=rf"config odd, {key}: {rule}; found"):
         DimTargetsConfig(name="odd", **{key: value})
+
+
+@pytest.mark.parametrize(
+    ("evidence", "message"),
+    [
+        ({"frames": "a"}, "config odd, evidence setting `frames`: must be a whole number; found"),
+        ({"frames": 2}, "evidence setting `frames`: must be between 3 and 32; found 2"),
+        ({"frame": 8}, "config odd, evidence: its keys are frames, .*; found 'frame'. Correct"),
+    ],
+)
+def test_a_setting_of_the_evidence_is_checked(evidence, message):
+    with pytest.raises(InputError, match=message):
+        DimTargetsConfig(name="odd", evidence=evidence)
 
 
 @pytest.mark.parametrize("stride", [1, 3])

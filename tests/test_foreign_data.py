@@ -2,9 +2,12 @@
 
 import os
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
+from other_user import WITHOUT_RIGHTS, give_away, needs_root
 from PIL import Image
 
 from dimjax.atomic_files import check_regular
@@ -156,3 +159,33 @@ def test_a_run_does_not_lie_in_its_data(tmp_path):
         with pytest.raises(InputError, match="--workdir: a run must not lie in its data folder"):
             check_workdir(tmp_path / place, str(tmp_path / "data"))
     check_workdir(tmp_path / "data2", str(tmp_path / "data"))
+
+
+OPENER = """
+import sys
+from dimjax.data.folders import open_folder
+from dimjax.data.recognition import recognise
+for function in (open_folder, recognise):
+    try:
+        function(sys.argv[1])
+    except ValueError as error:
+        print(error)
+"""
+
+
+@needs_root
+@pytest.mark.parametrize("mode", [0o644, 0o711])
+def test_a_folder_that_may_not_be_entered_or_listed_is_named(tmp_path, mode):
+    folder = tmp_path / "sequences" / "a"
+    folder.mkdir(parents=True)
+    for t in range(4):
+        Image.fromarray(np.zeros((8, 8), np.uint8)).save(folder / f"{t}.png")
+    give_away(folder.parent)
+    folder.parent.chmod(mode)
+    command = [*WITHOUT_RIGHTS, sys.executable, "-c", OPENER, tmp_path]
+    done = subprocess.run(command, capture_output=True, text=True)
+    rule = "this user must be permitted to list and enter it"
+    line = (
+        f"{folder.parent}: {rule}; found permissions {mode:o}. Give those to read and to execute."
+    )
+    assert done.stdout.splitlines() == [line, line], done.stderr

@@ -16,7 +16,7 @@ from dimjax.data.folders import open_folder
 from dimjax.data.labels import write_table
 from dimjax.data.layouts import DIMJAX
 from dimjax.data.scr import scr
-from dimjax.data.sequences import as_sequence, skip_repeated
+from dimjax.data.sequences import Sequence, as_sequence, skip_repeated
 from dimjax.errors import InputError
 from dimjax.runs.context import RoundContext
 from dimjax.runs.workdir import Paths
@@ -174,6 +174,21 @@ def test_a_folder_with_implants_is_a_data_folder_that_check_passes(tmp_path, cap
     config.data.implant.share = 0.0
     with pytest.raises(InputError, match="implant.share: it must be above 0.*Set it to 1"):
         implant.run(config, tmp_path / "other")
+
+
+def test_frames_have_their_name_when_they_are_complete(tmp_path, monkeypatch):
+    config, present = tiny_config(), []
+    config.data.folder = str(user_folder(tmp_path / "mine"))
+    config.data.implant.share = 1.0
+    read = Sequence.frame
+
+    def frame(sequence, t):
+        present.extend((tmp_path / "out" / "sequences" / sequence.name).glob("frames.npy"))
+        return read(sequence, t)
+
+    monkeypatch.setattr(Sequence, "frame", frame)
+    implant.run(config, tmp_path / "out")
+    assert not present and len(list((tmp_path / "out").glob("sequences/*/frames.npy"))) == 3
 
 
 def test_files_that_join_implanted_ones_are_kept(tmp_path):

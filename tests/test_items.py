@@ -72,12 +72,36 @@ def test_files_of_others_are_not_overwritten(run, tmp_path):
     assert items.write(run, tmp_path / "out") == items.write(run, tmp_path / "out")
 
 
+def test_items_do_not_lie_among_the_files_of_the_run(run):
+    before = sorted(run.rglob("*"))
+    with pytest.raises(InputError, match="--output: in a run's directory only detect, export, eva"):
+        items.write(run, run / "rounds" / "7")
+    assert sorted(run.rglob("*")) == before
+
+
+def test_links_in_the_output_overwrite_nothing(run, tmp_path):
+    output, victim = items.write(run, tmp_path / "out"), tmp_path / "victim"
+    victim.write_text("foreign")
+    for name in ("items.json", "images/a-000000.png"):
+        (output / name).unlink()
+        (output / name).symlink_to(victim)
+    items.write(run, output)
+    assert victim.read_text() == "foreign" and not (output / "items.json").is_symlink()
+    with Image.open(output / "images" / "a-000000.png") as image:
+        assert image.size == (60, 40)
+    (output / "images").rename(tmp_path / "images")
+    (output / "images").symlink_to(tmp_path / "images")
+    with pytest.raises(InputError, match="out/images: a folder in the output must not be a link"):
+        items.write(run, output)
+
+
 def test_a_disk_without_room_is_named_by_the_image(run, tmp_path):
     output = items.write(run)
     sequence_of = open_data_folder(read_config(run), Paths(run)).sequence
     with limited_size(1000), pytest.raises(OSError) as caught:  # noqa: PT011
         write_images(output / "items.json", sequence_of, tmp_path / "images")
     assert Path(caught.value.filename).parent == tmp_path / "images"
+    assert not list((tmp_path / "images").iterdir())
 
 
 def test_items_without_a_change_wait_or_are_finished(run, tmp_path, capsys):

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from full_disk import limited_size
 from PIL import Image
 
 from dimjax.data.folders import open_folder
@@ -101,6 +102,22 @@ def test_detections_keep_their_scores(folder):
     assert lines[2].startswith("2,-1,29.0000,19.0000,4.0000,4.0000,0.700000,2")
     text = (write(folder, "yolo", detections) / "labels/a/frame9.txt").read_text()
     assert text.endswith(" 0.600000\n")
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_links_are_replaced_and_no_file_is_incomplete(folder, form):
+    victim, out = folder.path / "victim", write(folder, form, LABELS[1:2])
+    victim.write_text("foreign")
+    files = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    for path in files:
+        path.unlink()
+        path.symlink_to(victim)
+    with limited_size(20), pytest.raises(OSError):  # noqa: PT011
+        write(folder, form, LABELS[1:2])
+    assert all(path.is_symlink() or path.read_bytes() == files[path] for path in files)
+    write(folder, form, LABELS[1:2])
+    assert victim.read_text() == "foreign" and not any(path.is_symlink() for path in files)
+    assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == files
 
 
 def test_an_unknown_form_is_refused(folder):

@@ -10,6 +10,7 @@ import threading
 import pandas as pd
 import pytest
 from ledger_tools import dump
+from other_user import WITHOUT_RIGHTS, give_away, needs_root
 
 from dimjax import ledger
 from dimjax.data.labels import COLUMNS
@@ -62,6 +63,38 @@ def _start(code, *arguments):
 @pytest.fixture
 def path(tmp_path):
     return tmp_path / "ledger.sqlite"
+
+
+OPENER = """
+import sys
+from dimjax import ledger
+try:
+    with ledger.open_ledger(sys.argv[1]) as db:
+        print(len(ledger.labels_as_of(db)), flush=True)
+        ledger.lease_items(db, "ann")
+except Exception as error:
+    print(type(error).__name__, error)
+"""
+
+
+@needs_root
+@pytest.mark.parametrize(
+    ("mode", "answer"),
+    [
+        (0o755, "InputError {}: its folder must be writable, to read it too; found a folder that "
+         "can only be read. Copy the run elsewhere.\n"),
+        (0o777, "2\nInputError {}: it must be writable, to change it; found a file that can only "
+         "be read. Copy the run elsewhere.\n"),
+    ],
+)  # fmt: skip
+def test_the_ledger_of_somebody_else_is_read_if_it_can_be(path, mode, answer):
+    with _open(path, rows=2) as db:
+        ledger.add_items(db, [_item(0)], "mine")
+    path.parent.chmod(mode)
+    give_away(path.parent)
+    command = [*WITHOUT_RIGHTS, sys.executable, "-c", OPENER, path]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.stdout == answer.format(path), done.stderr
 
 
 def test_acknowledged_decisions_survive_a_kill(path):

@@ -86,13 +86,21 @@ def test_without_a_folder_the_log_is_a_temporary_file(tmp_path):
     assert line.endswith(f"Traceback: {log}\n") and "bad" in log.read_text()
 
 
+def test_the_log_of_a_prepared_folder_overwrites_no_other_file(tmp_path):
+    (tmp_path / "victim").write_text("foreign")
+    (tmp_path / "error.log").symlink_to(tmp_path / "victim")
+    run("raise ValueError('bad')", tmp_path)
+    assert (tmp_path / "victim").read_text() == "foreign"
+    assert "bad" in (tmp_path / "error.log").read_text()
+
+
 @pytest.mark.parametrize("number", [errno.ENAMETOOLONG, errno.ENOSPC])
 def test_a_folder_with_too_long_a_name_does_not_hide_the_failure(tmp_path, number):
     line = run(f"raise OSError({number}, 'reason')", tmp_path / ("x" * 300))[2]
     assert line.startswith("error: round 0, train: ") and line.count("\n") == 1
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupted_program_names_its_activity(tmp_path, number):
     process = start("print('ready', flush=True)\ntime.sleep(60)", tmp_path)
     process.stdout.readline()
@@ -133,6 +141,24 @@ def test_an_interrupt_waits_until_native_libraries_have_returned(tmp_path, signa
     status, printed, line = run(NATIVE.format(signals=signals), tmp_path)
     assert (status, printed) == (130, output)  # a second one is urgent
     assert line.startswith("interrupted in round 0") and time.monotonic() - started < 20
+
+
+def test_a_program_that_nohup_started_goes_on(tmp_path):
+    body = "signal.raise_signal(signal.SIGHUP)"
+    ignore = {"preexec_fn": lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)}
+    assert run(body, tmp_path, **ignore) == (0, "", "")
+
+
+def test_a_note_is_one_line_without_its_place_in_the_code(tmp_path):
+    body = """
+import warnings
+from dimjax.errors import Note
+warnings.warn("3 frames without a file", Note)
+warnings.warn("of a library")
+"""
+    status, output, line = run(body, tmp_path)
+    assert (status, output) == (0, "note: 3 frames without a file\n")
+    assert "UserWarning: of a library" in line
 
 
 def test_threads_do_not_hold_up_the_end_of_a_failed_program(tmp_path):

@@ -7,8 +7,9 @@ import sys
 import pandas as pd
 import pytest
 
-from dimjax.commands.results import check_outside, open_results
+from dimjax.commands.results import check_outside, check_place, open_results
 from dimjax.errors import InputError
+from dimjax.runs.workdir import Paths
 
 TABLE = pd.DataFrame({"sequence": ["a"], "frame": [0]})
 
@@ -57,6 +58,19 @@ def test_files_of_others_are_not_overwritten(tmp_path, source):
             pass
         assert sorted(folder.rglob("*")) == before
         assert (folder / (form or "") / "labels.csv").read_text() == "reviewed"
+
+
+def test_a_folder_in_the_output_that_leads_out_of_it_is_refused(tmp_path, source):
+    output, victim = tmp_path / "out", tmp_path / "victim"
+    write(output, source)
+    (output / "masks").mkdir()
+    victim.mkdir()
+    (output / "masks" / "b").symlink_to(output / "masks")
+    write(output, source)
+    (output / "masks" / "a").symlink_to(victim)
+    rule = "out/masks/a: a folder in the output must not be a link out of it; found .*victim. Rem"
+    with pytest.raises(InputError, match=rule):
+        write(output, source)
 
 
 def test_labels_in_a_form_go_with_the_detections_that_they_were_made_of(tmp_path, source):
@@ -126,6 +140,24 @@ def test_results_do_not_lie_in_the_data(tmp_path, source, place):
             check_outside(output, source, files(source))
     check_outside(tmp_path / "data2", source, files(source))
     check_outside(tmp_path, source, files(source))
+
+
+@pytest.mark.parametrize(
+    ("place", "is_allowed"),
+    [("", False), ("new", False), ("rounds/7", False), ("detect2", False), ("new/../x", False),
+     ("detect", True), ("export/items", True), ("evaluations/b", True), ("comparisons/a", True),
+     ("../b", True), ("..", True)],
+)  # fmt: skip
+def test_results_lie_in_a_run_only_where_they_belong(tmp_path, place, is_allowed):
+    paths = Paths(tmp_path / "run")
+    if is_allowed:
+        check_place(paths.workdir / place, paths)
+    else:
+        rule = (
+            "--output: in a run's directory only detect, export, evaluations, comparisons are for"
+        )
+        with pytest.raises(InputError, match=rule):
+            check_place(paths.workdir / place, paths)
 
 
 def test_results_do_not_lie_beside_a_sequence_of_a_data_folder(tmp_path):

@@ -2,8 +2,12 @@
 
 import io
 import json
+import pickle
+import signal
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import av
@@ -170,6 +174,59 @@ def test_detect_reads_a_video_on_standard_input_and_prints_lines_of_json(tiny_ru
     notes = done.stderr.decode()
     assert "a frame is answered 3 frames later\n" in notes
     assert f"{FRAMES} frames, " in notes and "latency after the last frame" in notes
+
+
+READER = """
+from dimjax.commands import program
+from dimjax.data.live_video import live_frames
+
+def main():
+    print("ready", flush=True)
+    for frame in live_frames("-"):
+        print(frame.shape, flush=True)
+
+program.run(main, lambda: None)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("is_open", [False, True])
+def test_a_signal_ends_a_stream_that_is_silent(frames, number, is_open):
+    command = [sys.executable, "-c", READER]
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    content = video(frames)
+    with subprocess.Popen(command, cwd=ROOT, **pipes) as process:
+        process.stdin.write(content[: len(content) // 2 if is_open else 100])
+        process.stdin.flush()
+        lines = [process.stdout.readline() for _ in range(1 + is_open)]
+        time.sleep(0.5)  # until it waits for more
+        sent = time.monotonic()
+        process.send_signal(number)
+        status, message = process.wait(timeout=20), process.stderr.read()
+    assert lines == [b"ready\n", b"(48, 64)\n"][: 1 + is_open]
+    assert time.monotonic() - sent < 5 and status == 130
+    assert message.decode().startswith("interrupted: finished work is kept; give the same")
+
+
+def test_neither_a_run_nor_a_stream_can_be_pickled(tiny_run):
+    run = dimjax.load(tiny_run)
+    with pytest.raises(TypeError, match=r"a run cannot be pickled or copied: call dimjax\.load in"):
+        pickle.dumps(run)
+    with pytest.raises(TypeError, match="a stream cannot be pickled or copied: open one of a run"):
+        pickle.dumps(run.stream())
+
+
+def test_a_stream_that_is_left_is_closed(frames, tmp_path):
+    path = tmp_path / "a.mkv"
+    path.write_bytes(video(frames))
+    before = threading.active_count()
+    stream = live_frames(f"file://{path}")
+    assert (next(stream) == frames[0]).all()
+    stream.close()
+    ends = time.monotonic() + 5
+    while threading.active_count() > before and time.monotonic() < ends:
+        time.sleep(0.01)
+    assert threading.active_count() == before
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ With options of Apache Beam, its workers write the shards; the files are the sam
 
 import dataclasses
 import functools
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -27,12 +27,36 @@ from dimjax.data.folders import Folder, open_folder
 from dimjax.data.layouts import DIMJAX, layout_from
 from dimjax.data.splits import LABELLED_SPLITS, with_validation
 from dimjax.errors import InputError
+from dimjax.settings_rules import (
+    INTEGER,
+    NUMBER,
+    SWITCH,
+    Rule,
+    at_least,
+    check_fields,
+    optional,
+    same_type,
+)
 
 _NO_FOLDER = (
     "Give the folder of sequences as --manual_dir=FOLDER or, from Python, as the config's folder; "
     "`python main.py simulate` writes one."
 )
 SHARD_BYTES = 256 * 2**20  # largest size of a shard before compression
+
+_TYPES = {
+    **dict.fromkeys(("chip_px", "stride", "frame_step", "seed"), INTEGER),
+    **dict.fromkeys(("backgrounds_per_label", "val_share"), NUMBER),
+    "align": SWITCH,
+    "evidence": optional(Rule(lambda keys: isinstance(keys, dict), "a dictionary")),
+}
+_RANGES = {
+    "chip_px": at_least(1),
+    "stride": Rule(lambda stride: stride != 0, "1 or more, or -1 or less"),
+    "frame_step": at_least(1),
+    "backgrounds_per_label": at_least(0),
+    "seed": at_least(0),
+}
 
 
 @dataclasses.dataclass(eq=False)
@@ -72,13 +96,10 @@ class DimTargetsConfig(tfds.core.BuilderConfig):
     evidence: dict[str, Any] | None = None
 
     def __post_init__(self):
-        minima = {"chip_px": 1, "stride": 1, "frame_step": 1, "backgrounds_per_label": 0}
-        for key, minimum in minima.items():
-            value = getattr(self, key)
-            size = abs(value) if key == "stride" else value  # negative: F1 is the last frame
-            if size < minimum:
-                rule = f"{key} must be {minimum} or more"
-                raise InputError(f"config {self.name}", rule, value, "Correct it.")
+        for rules in (_TYPES, _RANGES):
+            check_fields(f"config {self.name}, {{}}", vars(self), rules, "Correct it.")
+        if self.evidence is not None:
+            _evidence_settings(self)
 
 
 class Builder(tfds.core.dataset_builder.FileReaderBuilder):
@@ -225,12 +246,29 @@ def _plan(config: DimTargetsConfig, folder: Folder, table: pd.DataFrame) -> pd.D
     return plan.sort_values(["sequence", "frame", "y0", "x0"], ignore_index=True)
 
 
+def _evidence_settings(config: DimTargetsConfig) -> NamedTuple:
+    """The dimjax.motion.EvidenceConfig of a config, once its keys and values are checked."""
+    from dimjax.motion.settings import EvidenceConfig, check  # loads JAX
+
+    defaults = EvidenceConfig()._asdict()
+    for key in config.evidence:
+        if key not in defaults:
+            rule = f"its keys are {', '.join(defaults)}"
+            raise InputError(f"config {config.name}, evidence", rule, repr(key), "Correct the key.")
+    settings = EvidenceConfig(**config.evidence)
+    types = {key: same_type(default) for key, default in defaults.items()}
+    subject = f"config {config.name}, evidence setting `{{}}`"
+    check_fields(subject, settings._asdict(), types)
+    check(settings)
+    return settings
+
+
 def _evidence_channels(config: DimTargetsConfig) -> int:
     if config.evidence is None:
         return 0
-    from dimjax.motion.settings import EvidenceConfig, channels  # loads JAX
+    from dimjax.motion.settings import channels  # loads JAX
 
-    return channels(EvidenceConfig(**config.evidence))
+    return channels(_evidence_settings(config))
 
 
 def _shards(config: DimTargetsConfig, dl_manager) -> dict[str, list[Shard]]:
@@ -240,9 +278,9 @@ def _shards(config: DimTargetsConfig, dl_manager) -> dict[str, list[Shard]]:
     plan = _plan(config, folder, table)
     maps, count = None, _evidence_channels(config)
     if count:
-        from dimjax.motion import EvidenceConfig, evidence_of  # loads JAX
+        from dimjax.motion import evidence_of  # loads JAX
 
-        maps = functools.partial(evidence_of, settings=EvidenceConfig(**config.evidence))
+        maps = functools.partial(evidence_of, settings=_evidence_settings(config))
     return {
         split: make_shards(
             folder,

@@ -13,7 +13,6 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from dimjax.atomic_files import atomic_write
 from dimjax.chips import planning
 from dimjax.commands.label_checks import evidence_table, measure_labels
 from dimjax.commands.problem_list import problem_lines
@@ -24,7 +23,7 @@ from dimjax.data.labels import CATEGORIES
 from dimjax.data.scale import Scale, measure
 from dimjax.data.sequences import Sequence, clip_frames
 from dimjax.data.splits import check_train_labels, starts_without_labels, with_validation
-from dimjax.drawing.contact_sheet import contact_sheet
+from dimjax.drawing.contact_sheet import write_sheet
 from dimjax.drawing.text_tables import Table, as_text
 from dimjax.errors import InputError, OnError
 from dimjax.motion import EvidenceConfig
@@ -38,7 +37,6 @@ from dimjax.training import inputs
 from dimjax.training.inputs import uses_evidence
 
 _NO_LIMITS = (np.inf, np.inf, np.inf)  # shape of a sequence that could not be opened
-_CHIPS = 40
 _WITHOUT_LABELS = "no sequence is in train: a run of 2 rounds or more starts with proposed labels"
 
 
@@ -89,7 +87,7 @@ def run(config, paths: Paths | None, doubts: Iterable[InputError] = ()) -> int:
     if len(evidence):
         say(as_text(evidence_table(evidence)))
     shown = labels[labels.sequence.isin(decoded)]
-    count = _write_sheet(folder, shown, paths) if paths else 0
+    count = write_sheet(folder, shown, paths.contact_sheet) if paths else 0
     sheet = f"; {count} labelled chips are shown in {paths.contact_sheet}" if count else ""
     say(f"{counted(len(problems), 'problem')}{sheet}")
     return len(problems)
@@ -283,18 +281,3 @@ def _range(values: list[float]) -> str:
         return ""
     low, high = (f"{it:.3g}" if it < 1000 else f"{it:.0f}" for it in (min(values), max(values)))
     return low if low == high else f"{low} to {high}"
-
-
-def _write_sheet(folder: Folder, labels: pd.DataFrame, paths: Paths) -> int:
-    """Write the contact sheet of labels spread evenly over each category; return their number."""
-    groups = [group for _, group in labels.groupby("category") if len(group)]
-    parts = []
-    for group in groups:
-        count = min(len(group), _CHIPS // len(groups))
-        parts.append(group.iloc[np.linspace(0, len(group) - 1, count).round().astype(int)])
-    if not parts:
-        return 0
-    chosen = pd.concat(parts)
-    with atomic_write(paths.contact_sheet) as partial:
-        contact_sheet(folder, chosen).save(partial, "png")
-    return len(chosen)

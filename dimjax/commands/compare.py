@@ -6,7 +6,7 @@ run("runs/a", "runs/b")                 # runs/b/comparisons/a/compare.html
 from pathlib import Path
 
 from dimjax.atomic_files import exclusive_lock
-from dimjax.commands.results import check_outside, check_unoccupied
+from dimjax.commands.results import check_outside, check_place, check_unoccupied
 from dimjax.data.listing import locations
 from dimjax.report import compare
 from dimjax.runs.context import open_data_folder
@@ -36,6 +36,7 @@ def run(first: str | Path, second: str | Path, output: str | Path | None = None)
     for workdir in (first, second):
         data = open_data_folder(read_config(workdir), Paths(workdir))
         check_outside(folder, data.path, locations(data.files))
+        check_place(folder, Paths(workdir))
     check_unoccupied(folder, _LOCK)
     rule, remedy = "one process at a time writes a comparison", "Wait for its end, or end it."
     with exclusive_lock(folder / _LOCK, rule, remedy):

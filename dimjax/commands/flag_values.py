@@ -7,6 +7,8 @@ CONFIG.value.seed                               # 3; all other keys are those of
 Nothing here loads JAX; a configuration file does, with the settings of the sky.
 """
 
+import ast
+import contextlib
 import difflib
 import re
 import sys
@@ -85,6 +87,7 @@ def parse(argv: list[str]) -> list[str]:
     """
     bundled.add_to_imports()
     argv = [_with_preset(_with_file(word)) for word in argv]
+    _check_words(argv)
     keys_only = any(word.lstrip("-").startswith("config.") for word in argv[1:]) and not any(
         word.lstrip("-").partition("=")[0] == "config" for word in argv[1:]
     )
@@ -98,6 +101,7 @@ def parse(argv: list[str]) -> list[str]:
         words = flags.FLAGS(argv)
         if CONFIG.value is not None:
             values = CONFIG.value.to_dict()  # a file that could not be loaded raises here
+            _check_texts("config", values)
             _check_keys(values)
         return words
     except UsageError:
@@ -117,6 +121,25 @@ def _check_keys(values: dict) -> None:
             near = difflib.get_close_matches(key, known, 1)
             remedy = f"Did you mean {near[0]}?" if near else "Correct the key."
             raise UsageError("--config", _KEY_RULE, key, remedy)
+
+
+def _check_words(argv: list[str]) -> None:
+    """Raise for a flag --config.KEY={...} with keys that are no texts."""
+    for word, following in zip(argv, [*argv[1:], ""], strict=True):
+        flag, has_value, value = word.partition("=")
+        if flag.lstrip("-").startswith("config."):
+            section = None  # of a value that is none
+            with contextlib.suppress(ValueError, SyntaxError, MemoryError, RecursionError):
+                section = ast.literal_eval(value if has_value else following)
+            _check_texts(flag.lstrip("-"), section)
+
+
+def _check_texts(subject: str, values: object) -> None:
+    """Raise for a key of a section, or of one in it, that is no text."""
+    for key, value in values.items() if isinstance(values, dict) else ():
+        if not isinstance(key, str):
+            raise UsageError(subject, "keys must be texts", repr(key), f"Write {str(key)!r}.")
+        _check_texts(f"{subject}.{key}", value)
 
 
 def _workdir(argv: list[str]) -> str | None:

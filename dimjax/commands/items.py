@@ -9,7 +9,7 @@ from pathlib import Path
 
 from dimjax import ledger
 from dimjax.atomic_files import exclusive_lock
-from dimjax.commands.results import check_outside, check_unoccupied
+from dimjax.commands.results import check_outside, check_place, check_unoccupied
 from dimjax.data.listing import locations
 from dimjax.errors import InputError
 from dimjax.progress import say
@@ -37,6 +37,7 @@ def write(workdir: str | Path, output: str | Path | None = None) -> Path:
     folder = open_data_folder(read_config(workdir), paths)
     output = _folder(paths, output)
     check_outside(output, folder.path, locations(folder.files))
+    check_place(output, paths)
     check_unoccupied(output, _LOCK)
     rule, remedy = "one process at a time writes items", "Wait for its end, or end it."
     with ledger.open_ledger(paths.ledger) as db, exclusive_lock(output / _LOCK, rule, remedy):

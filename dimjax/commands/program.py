@@ -7,7 +7,7 @@ Exit status  0  done
              1  a fault, or problems found
              2  wrong usage of the command line
              3  a run waits for the decisions of a person
-           130  interrupted by Ctrl-C or SIGTERM
+           130  interrupted by Ctrl-C, SIGTERM or a closed terminal
 
 Errors that libraries log, and exceptions in their threads, are kept for the file, and not printed.
 """
@@ -22,12 +22,16 @@ import tempfile
 import threading
 import time
 import traceback
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
+from dimjax.atomic_files import atomic_write
 from dimjax.commands.failures import INTERRUPTED, explain
+from dimjax.errors import Note, one_line
+from dimjax.progress import say
 
 DONE, WAITING = 0, 3
 
@@ -39,7 +43,7 @@ _MAX_NOISE = 1000  # records of libraries that are kept
 
 
 def exit_on_signals() -> None:
-    """Let Ctrl-C and SIGTERM end the program at once, while there is nothing to finish."""
+    """Let signals end the program at once, while there is nothing to finish."""
 
     def leave(number: int, frame) -> None:
         os.write(2, b"interrupted: nothing was begun.\n")
@@ -59,6 +63,7 @@ def run(main: Callable[[], int | None], log_folder: Callable[[], str | Path | No
     noise = _Noise()
     noise.capture()
     _on_signals(_Interrupt())
+    _print_notes()
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:  # e.g. a name that is not UTF-8, or a terminal of ASCII
             stream.reconfigure(errors="backslashreplace")
@@ -73,6 +78,19 @@ def run(main: Callable[[], int | None], log_folder: Callable[[], str | Path | No
         _on_signals(signal.SIG_IGN)
         _fail(error, noise, log_folder())
     sys.exit(status)
+
+
+def _print_notes() -> None:
+    """Print notes without the place in the code that Python adds to warnings."""
+    show = warnings.showwarning
+
+    def show_note(message, category, *place) -> None:
+        if issubclass(category, Note):
+            say(f"note: {one_line(message)}")
+        else:
+            show(message, category, *place)
+
+    warnings.showwarning = show_note
 
 
 def _fail(error: BaseException, noise: "_Noise", folder: str | Path | None) -> NoReturn:
@@ -101,12 +119,10 @@ def _write_log(error: BaseException, noise: "_Noise", folder: str | Path | None)
     if folder and os.path.isdir(folder):  # unlike Path.is_dir, it raises for no path
         files.insert(0, Path(folder) / _LOG)
     for file in files:
-        try:
-            file.write_bytes(text)
+        with contextlib.suppress(OSError):
+            with atomic_write(file) as partial:
+                partial.write_bytes(text)
             return file
-        except OSError:
-            with contextlib.suppress(OSError):
-                file.unlink()
     return None
 
 
@@ -166,6 +182,8 @@ def _in_native(frame: FrameType | None) -> bool:
 
 
 def _on_signals(handler) -> None:
-    for name in ("SIGINT", "SIGTERM", "SIGALRM"):
-        if hasattr(signal, name):  # Windows lacks the last one
-            signal.signal(getattr(signal, name), handler)
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGALRM"):
+        number = getattr(signal, name, None)  # Windows lacks the last two
+        is_ignored = name == "SIGHUP" and signal.getsignal(number) is signal.SIG_IGN  # by nohup
+        if number is not None and not is_ignored:
+            signal.signal(number, handler)

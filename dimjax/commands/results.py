@@ -11,6 +11,7 @@ else: names in it only ever select files of the folder itself.
 import contextlib
 import glob
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,7 @@ import pandas as pd
 from dimjax.atomic_files import exclusive_lock, named_in_errors, write_text
 from dimjax.data.label_writing import FORMS
 from dimjax.errors import InputError
+from dimjax.runs.workdir import Paths
 
 _TABLES = ("detections.csv", "tracks.csv")
 _RECORD, _LOCK = "source.json", "detect.lock"
@@ -90,12 +92,32 @@ def check_outside(output: Path, source: Path, files: dict[str, Path]) -> None:
         raise InputError("--output", rule, output, remedy)
 
 
+def check_place(output: Path, paths: Paths) -> None:
+    """Raise if results would lie among the files of a run, beyond the folders for them."""
+    folder = output.resolve()
+    around = (folder, *folder.parents)
+    places = (paths.detect, paths.exported, paths.evaluations, paths.comparisons)
+    if paths.workdir.resolve() in around and not any(it.resolve() in around for it in places):
+        names = ", ".join(place.name for place in places)
+        rule = f"in a run's directory only {names} are for results"
+        raise InputError("--output", rule, output, "Choose another folder.")
+
+
 def check_unoccupied(output: Path, lock: str) -> None:
-    """Raise if a folder holds files, and the command with this lock file did not write them."""
+    """Raise if a folder holds files, and the command with this lock file did not write them.
+
+    Raises:
+      InputError: It does, or a folder in it is a link out of it, where others would be replaced.
+    """
     folder = output.resolve()  # "new/.." is what it will be once "new" is made
     if folder.is_dir() and any(folder.iterdir()) and not (folder / lock).exists():
         rule = "the output folder must be empty, or hold earlier results of the same command"
         raise InputError("--output", rule, output, "Choose another folder.")
+    for place, names, _ in os.walk(folder):
+        for path in (Path(place, name) for name in names):
+            if path.is_symlink() and folder not in path.resolve().parents:
+                rule, value = "a folder in the output must not be a link out of it", path.resolve()
+                raise InputError(path, rule, value, "Remove the link.")
 
 
 def _earlier(output: Path, source: str) -> dict:

@@ -26,7 +26,7 @@ from dimjax.data.frame_index import FrameIndex
 from dimjax.data.frame_survey import Survey
 from dimjax.data.label_files import LabelFiles
 from dimjax.data.layouts import DIMJAX, Layout, check_layout
-from dimjax.data.listing import Source, frame_files, list_sequences, placeholders
+from dimjax.data.listing import Source, check_access, frame_files, list_sequences, placeholders
 from dimjax.data.patterns import SPLIT, split_of
 from dimjax.data.presets import is_usual_list
 from dimjax.data.sequences import Sequence, open_sequence, skip_repeated
@@ -58,8 +58,13 @@ def open_folder(
     check_layout(layout, f"layout of {path}")
     if not path.is_dir():
         raise InputError(path, "a data folder must exist", "no folder", "Correct the path.")
-    files = list_sequences(path, layout, on_error)
+    try:
+        files = list_sequences(path, layout, on_error)
+    except PermissionError:
+        check_access(path)
+        raise
     if not files:
+        check_access(path)
         rule = f"there must be sequences at {layout.sequences}"
         remedy = "Correct the path or the layout; "
         remedy += f"`{program()} check --input={path}` recognises many."

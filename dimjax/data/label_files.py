@@ -22,7 +22,7 @@ from dimjax.data.labels import COLUMNS, check_labels
 from dimjax.data.layouts import Layout
 from dimjax.data.listing import Source, frame_texts, placeholders
 from dimjax.data.patterns import FRAME, SEQUENCE, fill, glob_of, match
-from dimjax.errors import InputError, OnError
+from dimjax.errors import InputError, Note, OnError
 from dimjax.progress import counted
 
 Shapes = Mapping[str, tuple[int, int, int]]  # T, H, W of each sequence
@@ -146,7 +146,7 @@ class LabelFiles:
             message = (
                 f"{counted(missing, 'frame')} without a file {self._layout.labels}: taken for "
             )
-            warnings.warn(f"{message}frames without an object.", stacklevel=2)
+            warnings.warn(f"{message}frames without an object.", category=Note, stacklevel=2)
 
     def _files_of_frames(self, name: str, source: Source, length: int) -> dict[int, Path]:
         """Frame number -> label file, for the frames of a sequence that have one."""
@@ -216,7 +216,7 @@ class LabelFiles:
         if len(rest) == images:
             on_error(problem)
         else:
-            warnings.warn(str(problem), stacklevel=2)
+            warnings.warn(str(problem), category=Note, stacklevel=2)
 
     def _missing(self, file: Path) -> InputError:
         new = self._layout.splits.get("new", "the file of a split new (data.layout.splits)")
@@ -231,7 +231,7 @@ class LabelFiles:
                 f"{counted(len(rest), 'label file')} at {self._layout.labels} without a frame "
             )
             message += f"or sequence at {self._layout.sequences} that is used, such as {rest[0]}."
-            warnings.warn(message, stacklevel=2)
+            warnings.warn(message, category=Note, stacklevel=2)
 
 
 def _without_surplus(table: pd.DataFrame, shapes: Shapes, file: Path) -> pd.DataFrame:
@@ -240,5 +240,5 @@ def _without_surplus(table: pd.DataFrame, shapes: Shapes, file: Path) -> pd.Data
     surplus = table.frame.to_numpy() >= np.array(lengths)
     if surplus.any():
         message = f"{file}: {int(surplus.sum())} rows beyond the last frame are left out."
-        warnings.warn(message, stacklevel=2)
+        warnings.warn(message, category=Note, stacklevel=2)
     return table[~surplus]

@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from dimjax.atomic_files import named_in_errors, write_text
+from dimjax.atomic_files import atomic_write, write_text
 from dimjax.data.csv_files import write_csv
 from dimjax.data.labels import CATEGORIES, COLUMNS
 from dimjax.data.sequences import Sequence
@@ -109,7 +109,7 @@ def _write_yolo(table: pd.DataFrame, sequences: _Sequences, folder: Path) -> Non
             score = f" {row.score:.6f}" if "score" in rows else ""
             numbers = " ".join(f"{number:.8f}" for number in box)
             lines.append(f"{CATEGORIES.index(row.category)} {numbers}{score}\n")
-        _write(folder / "labels" / sequence.name / f"{name}.txt", "".join(lines))
+        write_text(folder / "labels" / sequence.name / f"{name}.txt", "".join(lines))
     names = "".join(f"  {k}: {name}\n" for k, name in enumerate(CATEGORIES))
     write_text(folder / "data.yaml", f"path: .\nnames:\n{names}")
 
@@ -126,7 +126,7 @@ def _write_mot(table: pd.DataFrame, sequences: _Sequences, folder: Path) -> None
             score = f"{row.score:.6f}" if "score" in rows else "1"
             kind = CATEGORIES.index(row.category) + 1
             lines.append(f"{row.frame + 1},{tracks.get(text, -1)},{box},{score},{kind},1\n")
-        _write(folder / sequence.name / "gt" / "gt.txt", "".join(lines))
+        write_text(folder / sequence.name / "gt" / "gt.txt", "".join(lines))
 
 
 def _write_masks(table: pd.DataFrame, sequences: _Sequences, folder: Path) -> None:
@@ -135,10 +135,8 @@ def _write_masks(table: pd.DataFrame, sequences: _Sequences, folder: Path) -> No
         for row in rows.itertuples():
             columns, lines = box_pixels(row.x, row.w), box_pixels(row.y, row.h)
             mask[lines, columns] = 255
-        file = folder / "masks" / sequence.name / f"{name}.png"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with named_in_errors(file):
-            Image.fromarray(mask).save(file)
+        with atomic_write(folder / "masks" / sequence.name / f"{name}.png") as partial:
+            Image.fromarray(mask).save(partial, "png")
 
 
 def _write_regions(table: pd.DataFrame, sequences: _Sequences, folder: Path) -> None:
@@ -151,7 +149,7 @@ def _write_regions(table: pd.DataFrame, sequences: _Sequences, folder: Path) -> 
             text = f"{row.category} {row.track}".strip()
             shape = f"box({centre},{row.w:.4f},{row.h:.4f},0)"
             lines.append(f"{shape} # color={colours[row.category]} text={{{text}}}\n")
-        _write(folder / "regions" / sequence.name / f"{name}.reg", "".join(lines))
+        write_text(folder / "regions" / sequence.name / f"{name}.reg", "".join(lines))
 
 
 FORMS: dict[str, Callable[[pd.DataFrame, _Sequences, Path], None]] = {
@@ -171,9 +169,3 @@ def _frames(table: pd.DataFrame, sequences: _Sequences) -> Iterator[_Frame]:
         for t in range(len(sequence)):
             name = Path(sequence.names[t]).stem if sequence.names else f"{t:06d}"
             yield sequence, t, name, groups.get((sequence.name, t), table[:0])
-
-
-def _write(file: Path, text: str) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with named_in_errors(file):
-        file.write_text(text, encoding="utf-8")

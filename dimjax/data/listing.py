@@ -6,7 +6,9 @@ frame_texts(files["flight3"], path, layout)            # the texts of {frame}, o
 """
 
 import contextlib
+import os
 import re
+import stat
 from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,6 +31,20 @@ _OME = (".ome.tif", ".ome.tiff")
 _SIDECARS = (".json", ".hdr")  # which describe a raw file
 
 Source = Path | tuple[Path, ...]  # a file or folder, or the images of a sequence in order
+
+
+def check_access(path: Path) -> None:
+    """Raise if this user may not list or enter a folder, or one in it: it would seem empty.
+
+    Raises:
+      InputError: The first such folder, with its permissions.
+    """
+    inner = (Path(place, name) for place, names, _ in os.walk(path) for name in sorted(names))
+    for folder in (path, *inner):
+        if not os.access(folder, os.R_OK | os.X_OK):
+            rule, mode = "this user must be permitted to list and enter it", folder.stat().st_mode
+            value = f"permissions {stat.S_IMODE(mode):o}"
+            raise InputError(folder, rule, value, "Give those to read and to execute.")
 
 
 def list_sequences(path: Path, layout: Layout, on_error: OnError) -> dict[str, Source]:

@@ -18,6 +18,7 @@ from dimjax.data.folders import Folder, open_folder
 from dimjax.data.image_folders import list_still_images, split_names
 from dimjax.data.label_search import find_labels, layouts_of, read
 from dimjax.data.layouts import Layout
+from dimjax.data.listing import check_access
 from dimjax.data.patterns import FRAME, SEQUENCE, glob_of
 from dimjax.data.sequences import RECORDINGS, refused_recording
 from dimjax.data.split_search import find_splits
@@ -51,6 +52,7 @@ def recognise(path: str | Path) -> Recognition:
         raise InputError(path, "a data folder must exist", "no folder", "Correct the path.")
     found = survey_folder(path)
     if found.sequences is None:
+        check_access(path)
         recordings = [it for it in sorted(path.rglob("*")) if it.suffix.lower() in RECORDINGS]
         if recordings:
             raise refused_recording(recordings[0])

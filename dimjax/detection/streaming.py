@@ -86,6 +86,9 @@ class Stream:
         """Frames after a frame that its answer needs, once the stream is under way."""
         return self._last_needed(self._back) - self._back
 
+    def __getstate__(self):
+        raise TypeError("a stream cannot be pickled or copied: open one of a run in each process.")
+
     def push(self, frame: np.ndarray) -> list[Answer]:
         """Take the next frame [H, W]; return the answers that it makes possible, in order.
 

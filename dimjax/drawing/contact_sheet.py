@@ -1,18 +1,56 @@
 """A contact sheet: labels in the middle of small windows of their frames, side by side."""
 
+import errno
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 from PIL import Image, ImageDraw
 
+from dimjax.atomic_files import atomic_write
 from dimjax.data.folders import Folder
 from dimjax.drawing import pictures
+from dimjax.progress import say
 
+_CHIPS = 40
+_NO_ACCESS = (errno.EACCES, errno.EPERM, errno.EROFS)
 _COLUMNS = 8
 _WINDOW_PX = 40
 _SCALE = 4
 _GAP = 8
 _CAPTION_HEIGHT = 40
 _FONT_PX = 13
+
+
+def write_sheet(folder: Folder, labels: pd.DataFrame, path: Path) -> int:
+    """Write a contact sheet of labels that are spread evenly over each category.
+
+    Args:
+      folder: Data folder.
+      labels: Label table.
+      path: PNG file. If it must not be written, as in a run of somebody else, a note says so.
+
+    Returns:
+      The number of labels shown; 0 if there is no file.
+    """
+    groups = [group for _, group in labels.groupby("category") if len(group)]
+    parts = []
+    for group in groups:
+        count = min(len(group), _CHIPS // len(groups))
+        parts.append(group.iloc[np.linspace(0, len(group) - 1, count).round().astype(int)])
+    if not parts:
+        return 0
+    chosen = pd.concat(parts)
+    sheet = contact_sheet(folder, chosen)
+    try:
+        with atomic_write(path) as partial:
+            sheet.save(partial, "png")
+    except OSError as error:
+        if error.errno not in _NO_ACCESS:
+            raise
+        say(f"note: {path} could not be written: {error.strerror}")
+        return 0
+    return len(chosen)
 
 
 def contact_sheet(folder: Folder, labels: pd.DataFrame) -> Image.Image:

@@ -41,8 +41,18 @@ class Ledger:
         self._lock = threading.RLock()
 
     def execute(self, statement: str, values: tuple | dict = ()) -> sqlite3.Cursor:
-        """Run one SQL statement."""
-        return self._connection.execute(statement, values)
+        """Run one SQL statement.
+
+        Raises:
+          InputError: It changes a ledger that can only be read.
+        """
+        try:
+            return self._connection.execute(statement, values)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_READONLY:
+                raise
+            rule, value = "it must be writable, to change it", "a file that can only be read"
+            raise InputError(self.path, rule, value, "Copy the run elsewhere.") from error
 
     @contextlib.contextmanager
     def write_transaction(self) -> Iterator[None]:
@@ -156,7 +166,8 @@ def connect(path: Path, mode: str, clock: Callable[[], float]) -> Ledger:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         if code in _DISK_ERRORS:
             raise
-        if code == sqlite3.SQLITE_CANTOPEN and not os.access(path.parent, os.W_OK):
+        is_access = code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
+        if is_access and not os.access(path.parent, os.W_OK):
             rule, remedy = "its folder must be writable, to read it too", "Copy the run elsewhere."
             raise InputError(path, rule, "a folder that can only be read", remedy) from error
         raise InputError(path, "it must be the ledger of a run", error, _REMEDY) from error

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import pandas as pd
 from PIL import Image
 
-from dimjax.atomic_files import named_in_errors, write_text
+from dimjax.atomic_files import atomic_write, write_text
 from dimjax.data.labels import CATEGORIES
 from dimjax.evaluation.slices import must_be_found
 from dimjax.progress import bar, counted
@@ -126,8 +126,8 @@ def _draw_one(view: NetworkView, row, nearby: tuple, match_px: float, folder: Pa
     marks = [mark for of_kind in shown for mark in of_kind]
     crop = crops.draw_crops(view, row, marks)
     file = f"{CROPS}/{row.Index:05d}.png"
-    with named_in_errors(folder / file) as path:
-        Image.fromarray(crop.strip).save(path)
+    with atomic_write(folder / file) as partial:
+        Image.fromarray(crop.strip).save(partial, "png")
     note = ""
     if len(detections) and row.score != row.score:
         note = crops.nearest_detection(row, detections, match_px)

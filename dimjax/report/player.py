@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from dimjax.atomic_files import named_in_errors, write_text
+from dimjax.atomic_files import atomic_write, write_text
 from dimjax.data.labels import CATEGORIES
 from dimjax.data.sequences import Sequence
 from dimjax.drawing.pictures import grey_range, to_grey8
@@ -133,8 +133,8 @@ def _write_frames(sequence: Sequence, part: Part, folder: Path) -> None:
     limits = grey_range(np.stack([sequence.frame(int(t)) for t in sample]))
     for t in numbers:
         image = Image.fromarray(to_grey8(sequence.frame(t), *limits))
-        with named_in_errors(folder / f"{t:05d}.jpg") as file:
-            image.save(file, quality=_QUALITY)
+        with atomic_write(folder / f"{t:05d}.jpg") as partial:
+            image.save(partial, "jpeg", quality=_QUALITY)
 
 
 def _overlays(truth: pd.DataFrame, table: pd.DataFrame, points: pd.DataFrame) -> dict:

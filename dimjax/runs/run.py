@@ -151,6 +151,9 @@ class Run:
             return table
         return to_frames(self.detector.accept(self.tracks(sequence, table, causal)), sequence)
 
+    def __getstate__(self):
+        raise TypeError("a run cannot be pickled or copied: call dimjax.load in each process.")
+
     def stream(self, scale: Scale | None = None) -> Stream:
         """Return a state of the detector that takes one frame at a time, for live use.
 

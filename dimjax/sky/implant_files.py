@@ -25,7 +25,7 @@ import numpy as np
 import pandas as pd
 
 import dimjax
-from dimjax.atomic_files import named_in_errors, write_text
+from dimjax.atomic_files import atomic_write, write_text
 from dimjax.data.csv_files import line_numbers, parse_numbers, read_columns, write_csv
 from dimjax.data.folders import Additions, Folder
 from dimjax.data.labels import COLUMNS, TRUTH_COLUMNS
@@ -142,14 +142,13 @@ def _remove_earlier(output: Path) -> None:
 
 
 def _write_frames(sequence: Sequence, folder: Path) -> None:
-    folder.mkdir()
-    file = folder / "frames.npy"
-    with named_in_errors(file):
-        frames = np.lib.format.open_memmap(file, "w+", sequence.dtype, sequence.shape)
-        _allocate(file)
-    for t in range(len(sequence)):
-        frames[t] = sequence.frame(t)
-    frames.flush()
+    with atomic_write(folder / "frames.npy") as partial:
+        frames = np.lib.format.open_memmap(partial, "w+", sequence.dtype, sequence.shape)
+        _allocate(partial)
+        for t in range(len(sequence)):
+            frames[t] = sequence.frame(t)
+        frames.flush()
+        del frames  # Windows renames no file that is mapped
 
 
 def _allocate(file: Path) -> None:

@@ -104,7 +104,8 @@ def _deferred_interrupts() -> Iterator[Callable[[], bool]]:
             raise KeyboardInterrupt
         received.append(number)
 
-    numbers = [signal.SIGINT, signal.SIGTERM]
+    names = ("SIGINT", "SIGTERM", "SIGHUP")
+    numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
     is_main = threading.current_thread() is threading.main_thread()  # it alone may handle signals
     if jax.process_count() > 1 or not is_main:
         numbers = []

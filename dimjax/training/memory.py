@@ -24,12 +24,12 @@ def restart_with_huge_pages() -> None:
     """Restart this script with HUGE_PAGES, unless GLIBC_TUNABLES is set or this is not Linux.
 
     glibc reads its settings only when a process starts. Call this before JAX is imported, because
-    modules imported before the restart are imported twice. SIGINT and SIGTERM wait until the
+    modules imported before the restart are imported twice. Signals that end it wait until the
     restarted script calls this again, so that it can handle them first.
     """
     if sys.platform != "linux":
         return
-    signals = signal.SIGINT, signal.SIGTERM
+    signals = signal.SIGINT, signal.SIGTERM, signal.SIGHUP
     if "GLIBC_TUNABLES" in os.environ:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)
         return

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import PIL.Image
 
-from dimjax.atomic_files import named_in_errors
+from dimjax.atomic_files import atomic_write
 from dimjax.data.sequences import Sequence
 from dimjax.drawing.pictures import grey_range, to_grey8
 from dimjax.errors import InputError
@@ -86,8 +86,8 @@ def write_images(
             raise InputError(image.subject, rule, t, "Give the file that was exported.")
         frame = sequence.frame(t)
         grey = to_grey8(frame, *grey_range(frame))
-        with named_in_errors(folder / image_name(name, t)) as file:
-            PIL.Image.fromarray(grey).save(file)
+        with atomic_write(folder / image_name(name, t)) as partial:
+            PIL.Image.fromarray(grey).save(partial, "png")
     return len(images)
 
 
