@@ -83,6 +83,41 @@ def test_a_stack_whose_last_axis_is_time_is_questioned(tmp_path):
     assert folder.shapes == {"a": (12, 40, 48)}
 
 
+def still_scene(length, shape=(24, 20)):
+    """A texture in time [T, H, W] with noise and a level that drifts, after a black frame."""
+    rng = np.random.default_rng(0)
+    texture = 100 + 30 * np.sin(np.arange(shape[0])[:, None] / 3) * np.cos(np.arange(shape[1]) / 4)
+    scene = texture + rng.normal(0, 2, (length, *shape)) + np.arange(length)[:, None, None] / 10
+    scene[0] = 0
+    return np.rint(scene).astype(np.uint16)
+
+
+def test_the_axis_of_time_is_found_wherever_it_is(tmp_path):
+    for length in (12, 60):  # shorter and longer than rows and columns
+        scene = still_scene(length)
+        np.save(tmp_path / "a.npy", scene)
+        np.testing.assert_array_equal(pixels(tmp_path / "a.npy"), scene)
+        io.savemat(tmp_path / "a.mat", {"stack": np.moveaxis(scene, 0, -1)})
+        np.testing.assert_array_equal(pixels(tmp_path / "a.mat"), scene)
+        np.save(tmp_path / "b.npy", np.moveaxis(scene, 0, -1))
+        message = rf"first axis .* must be time; found shape \(24, 20, {length}\), .* the last axis"
+        with pytest.raises(InputError, match=message):
+            open_sequence(tmp_path / "b.npy")
+        io.savemat(tmp_path / "b.mat", {"stack": scene})
+        message = rf"last axis .* must be time; found shape \({length}, 24, 20\), .* the first axis"
+        with pytest.raises(InputError, match=message):
+            open_sequence(tmp_path / "b.mat")
+        np.testing.assert_array_equal(pixels(tmp_path / "b.mat", stack_axes="thw"), scene)
+
+
+def test_a_moving_camera_is_no_doubt_about_the_axes(tmp_path):
+    ground = still_scene(2, (24, 400))[1]
+    for step in (1, 3):  # pixels per frame
+        moving = np.stack([ground[:, step * t : step * t + 20] for t in range(100)])
+        np.save(tmp_path / "a.npy", moving)
+        np.testing.assert_array_equal(pixels(tmp_path / "a.npy"), moving)
+
+
 def test_npz_and_mat_stacks(tmp_path):
     np.savez_compressed(tmp_path / "a.npz", frames=DEEP, fps=25)
     np.testing.assert_array_equal(pixels(tmp_path / "a.npz"), DEEP)
@@ -336,6 +371,14 @@ def test_hdf5_and_mat_7_3(tmp_path):
     with (tmp_path / "b.mat").open("r+b") as file:
         file.write(b"MATLAB 7.3 MAT-file".ljust(124) + b"\x00\x02IM")
     np.testing.assert_array_equal(pixels(tmp_path / "b.mat"), DEEP)
+    with h5py.File(tmp_path / "b.mat", "r+") as file:  # by a program that reverses no axes
+        del file["frames"]
+        file["frames"] = DEEP
+    np.testing.assert_array_equal(pixels(tmp_path / "b.mat", stack_axes="thw"), DEEP)
+    with h5py.File(tmp_path / "b.mat", "r+") as file:
+        file["frames"].attrs["MATLAB_class"] = np.bytes_("uint16")
+    with pytest.raises(InputError, match=r"version 7.3 must be \[H, W, T\]; found thw"):
+        open_sequence(tmp_path / "b.mat", reading=Reading(stack_axes="thw"))
 
 
 def test_sidecars_are_no_sequences(tmp_path):

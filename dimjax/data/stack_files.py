@@ -1,7 +1,8 @@
 """Readers of stacks of frames: .npy, .npz, .mat, raw files with a sidecar, HDF5 and FITS cubes.
 
 A stack has the axes time, row and column; only that of a .mat file has the axes row, column and
-time, which MATLAB uses. Whether the axes are in this order is checked by the pixels.
+time, which MATLAB uses. Whether time is the axis that it should be is checked by the pixels, see
+dimjax.data.stack_axes.
 
     open_npy(Path("flight3.npy")).shape                 # T, H, W
     open_raw(Path("rec1.raw")).read(0)                  # with rec1.json or rec1.hdr beside it
@@ -22,6 +23,7 @@ from scipy import io
 from dimjax.data.csv_files import read_text
 from dimjax.data.frame_files import Frames, readable
 from dimjax.data.grey_levels import grey_levels
+from dimjax.data.stack_axes import check_axes
 from dimjax.errors import InputError
 
 RAW = (".raw", ".bin", ".img", ".dat", ".bsq")  # with a sidecar
@@ -29,10 +31,6 @@ RAW = (".raw", ".bin", ".img", ".dat", ".bsq")  # with a sidecar
 _MATLAB_73 = b"MATLAB 7.3 MAT-file"
 _ENVI_TYPES = {1: "u1", 2: "i2", 3: "i4", 4: "f4", 5: "f8", 12: "u2", 13: "u4"}
 _JSON_KEYS = {"width", "height", "dtype", "frames", "byte_order", "header_bytes"}
-_DOUBT = 0.5  # variance along the last axis below this share of that along the first
-_SAMPLES = 48  # of an axis, to measure variances
-_FEWEST = 8  # samples of an axis
-_AXES_REMEDY = "Set the key stack_axes of the layout: hwt if the last axis is time, else thw."
 
 
 def open_npy(path: Path, axes: str = "") -> Frames:
@@ -61,15 +59,24 @@ def open_npz(path: Path, axes: str = "") -> Frames:
 def open_mat(path: Path, axes: str = "") -> Frames:
     """Open the only stack of a MATLAB file; before version 7.3 it is kept in memory."""
     with path.open("rb") as opened:
-        if opened.read(len(_MATLAB_73)) == _MATLAB_73:  # HDF5, which reverses all axes
-            if axes == "thw":
-                remedy = "Save it as [H, W, T]."
-                raise InputError(path, "a stack of version 7.3 must be [H, W, T]", axes, remedy)
-            return frames_of_stack(_dataset(path), path, transposed=True)
+        if opened.read(len(_MATLAB_73)) == _MATLAB_73:
+            return _of_mat_73(_dataset(path), path, axes)
     stack = mat_array(path)
     if stack.ndim == 3 and axes != "thw":
-        return frames_of_stack(np.moveaxis(stack, -1, 0), path)
+        moved = np.moveaxis(stack, -1, 0)
+        return frames_of_stack(moved, path, axes and "thw", stored=(2, 0, 1))
     return frames_of_stack(stack, path, axes)
+
+
+def _of_mat_73(stack: Any, path: Path, axes: str) -> Frames:
+    """Frames of an HDF5 file, in which MATLAB reverses all axes; other programs do not."""
+    by_matlab = "MATLAB_class" in stack.attrs
+    if axes == "thw" and by_matlab:
+        remedy = "Save it as [H, W, T]."
+        raise InputError(path, "a stack of version 7.3 must be [H, W, T]", axes, remedy)
+    if axes == "thw":
+        return frames_of_stack(stack, path, axes)
+    return frames_of_stack(stack, path, axes and "thw", transposed=True, stored=(2, 1, 0))
 
 
 def mat_array(path: Path) -> np.ndarray:
@@ -157,7 +164,12 @@ def find_sidecar(path: Path) -> Path | None:
 
 
 def frames_of_stack(
-    stack: Any, path: Path, axes: str = "", transposed: bool = False, flipped: bool = False
+    stack: Any,
+    path: Path,
+    axes: str = "",
+    transposed: bool = False,
+    flipped: bool = False,
+    stored: tuple[int, ...] = (0, 1, 2),
 ) -> Frames:
     """Make frames of a stack [T, H, W] or [T, H, W, 1].
 
@@ -167,9 +179,10 @@ def frames_of_stack(
       axes: thw or hwt; "" expects [T, H, W] and checks that by the pixels.
       transposed: Whether a frame is stored as columns of rows.
       flipped: Whether the first row is the lowest one.
+      stored: Axes of the file that those of the stack are, for errors.
 
     Raises:
-      InputError: The shape or the type is another one, or the last axis seems to be time.
+      InputError: The shape or the type is another one, or another axis seems to be time.
     """
     shape = tuple(stack.shape)
     if len(shape) == 4 and shape[3] != 1 or len(shape) not in (3, 4) or 0 in shape:
@@ -179,7 +192,7 @@ def frames_of_stack(
     if axes == "hwt":
         stack = np.moveaxis(np.asarray(stack), 2, 0)
     elif not axes and len(shape) == 3:
-        check_axes(stack, path)
+        check_axes(stack, path, stored=stored)
     plane = tuple(stack.shape[1:3])
 
     def read(frame: int) -> np.ndarray:
@@ -189,26 +202,6 @@ def frames_of_stack(
         return np.ascontiguousarray(pixels[::-1] if flipped else pixels)
 
     return Frames((stack.shape[0], *(plane[::-1] if transposed else plane)), levels.dtype, read)
-
-
-def check_axes(stack: Any, subject: object, remedy: str = _AXES_REMEDY) -> None:
-    """Raise if the last axis of a stack [T, H, W] seems to be time.
-
-    It is the shortest one, and pixels keep their level along it far better than along the first.
-    """
-    if min(stack.shape[:2]) <= stack.shape[2]:
-        return
-    chosen = [np.unique(np.linspace(0, n - 1, _SAMPLES).astype(int)) for n in stack.shape]
-    if min(map(len, chosen)) < _FEWEST:
-        return
-    sample = np.stack([np.asarray(stack[t])[np.ix_(*chosen[1:])] for t in chosen[0].tolist()])
-    sample = sample.astype(float)
-    changes = [float(sample.var(axis=axis).mean()) for axis in (0, 2)]
-    if changes[1] < _DOUBT * changes[0]:
-        rule = "the first axis of a stack must be time"
-        value = f"shape {tuple(stack.shape)}, in which the variance along the last axis is "
-        value += f"{changes[1]:.3g} and along the first {changes[0]:.3g}"
-        raise InputError(subject, rule, value, remedy)
 
 
 def _dataset(path: Path) -> Any:
