@@ -188,10 +188,10 @@ def frames_of_stack(
     if len(shape) == 4 and shape[3] != 1 or len(shape) not in (3, 4) or 0 in shape:
         remedy = "Save grey frames in the order time, row, column."
         raise InputError(path, "a stack must have the shape [T, H, W]", shape, remedy)
-    levels = grey_levels(stack, path)
     if axes == "hwt":
         stack = np.moveaxis(np.asarray(stack), 2, 0)
-    elif not axes and len(shape) == 3:
+    levels = grey_levels(stack, path)  # whose noise is that along time
+    if not axes and len(shape) == 3:
         check_axes(stack, path, stored=stored)
     plane = tuple(stack.shape[1:3])
 
