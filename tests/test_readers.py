@@ -210,6 +210,32 @@ def test_raw_files_with_sidecars(tmp_path):
         open_sequence(file)
 
 
+def test_the_byte_order_and_the_bits_of_a_raw_file(tmp_path):
+    file, form = tmp_path / "a.raw", {"width": 48, "height": 40, "dtype": ">u2"}
+
+    def read(**keys):
+        (tmp_path / "a.json").write_text(json.dumps(form | keys))
+        return pixels(file)
+
+    file.write_bytes(DEEP.astype(">u2").tobytes())
+    np.testing.assert_array_equal(read(), DEEP)
+    np.testing.assert_array_equal(read(byte_order="big", fps=25.0), DEEP)
+    with pytest.raises(InputError, match="dtype and byte_order must agree; found >u2 and little"):
+        read(byte_order="little")
+    most = int(DEEP.max())
+    assert 2**12 <= most < 2**13
+    np.testing.assert_array_equal(read(bits=13), DEEP)
+    with pytest.raises(InputError, match=r"a.raw frame 0: .* below 4096, the 12 bits of a.json"):
+        read(bits=12)
+    for wrong in ({"bits": 17}, {"bits": 0}, {"bits": 12.0}, {"bits": 14, "dtype": ">f4"}):
+        with pytest.raises(InputError, match="bits must be a whole number above 0"):
+            read(**wrong)
+    file.write_bytes((DEEP - 5000).astype(">i2").tobytes())
+    assert read(bits=13, dtype=">i2").max() == most - 5000 + 2**15
+    with pytest.raises(InputError, match=f"below 1024, .*; found {DEEP[0].max() - 5000}"):
+        read(bits=10, dtype=">i2")
+
+
 @pytest.mark.parametrize(
     ("name", "text", "rule"),
     [

@@ -29,15 +29,14 @@ from dimjax.data.image_folders import (
     open_folder_of_frames,
     open_images,
 )
+from dimjax.data.raw_files import RAW, open_raw
 from dimjax.data.stack_axes import check_axes
 from dimjax.data.stack_files import (
-    RAW,
     open_fits,
     open_hdf5,
     open_mat,
     open_npy,
     open_npz,
-    open_raw,
 )
 from dimjax.data.substitutes import Substitutes
 from dimjax.data.video_files import open_video

@@ -1,17 +1,14 @@
-"""Readers of stacks of frames: .npy, .npz, .mat, raw files with a sidecar, HDF5 and FITS cubes.
+"""Readers of stacks of frames: .npy, .npz, .mat, HDF5 and FITS cubes; of others, see raw_files.
 
 A stack has the axes time, row and column; only that of a .mat file has the axes row, column and
 time, which MATLAB uses. Whether time is the axis that it should be is checked by the pixels, see
 dimjax.data.stack_axes.
 
     open_npy(Path("flight3.npy")).shape                 # T, H, W
-    open_raw(Path("rec1.raw")).read(0)                  # with rec1.json or rec1.hdr beside it
+    open_mat(Path("rec1.mat")).read(0)                  # [H, W]
 """
 
 import importlib
-import json
-import re
-from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
@@ -20,17 +17,12 @@ from typing import Any
 import numpy as np
 from scipy import io
 
-from dimjax.data.csv_files import read_text
 from dimjax.data.frame_files import Frames, readable
 from dimjax.data.grey_levels import grey_levels
 from dimjax.data.stack_axes import check_axes
 from dimjax.errors import InputError
 
-RAW = (".raw", ".bin", ".img", ".dat", ".bsq")  # with a sidecar
-
 _MATLAB_73 = b"MATLAB 7.3 MAT-file"
-_ENVI_TYPES = {1: "u1", 2: "i2", 3: "i4", 4: "f4", 5: "f8", 12: "u2", 13: "u4"}
-_JSON_KEYS = {"width", "height", "dtype", "frames", "byte_order", "header_bytes"}
 
 
 def open_npy(path: Path, axes: str = "") -> Frames:
@@ -126,43 +118,6 @@ def fits_date(path: Path) -> str:
     return next(filter(None, dates), "")
 
 
-def open_raw(path: Path, axes: str = "") -> Frames:
-    """Open a raw file by its sidecar, NAME.json or the ENVI header NAME.hdr or NAME.raw.hdr.
-
-    The JSON has width, height and dtype, and may have frames, byte_order (little or big) and
-    header_bytes; other keys are refused, since they may say what would be ignored.
-    """
-    sidecar = find_sidecar(path)
-    if sidecar is None:
-        rule = f"a raw file needs a sidecar, {path.stem}.json or {path.stem}.hdr"
-        remedy = 'Write e.g. {"width": 640, "height": 512, "dtype": "uint16"}.'
-        raise InputError(path, rule, "none", remedy)
-    form = _of_json(sidecar) if sidecar.suffix == ".json" else _of_envi(sidecar)
-    dtype, height, width, frames, start = form
-    whole = all(type(n) is int and n > 0 for n in (height, width, 1 if frames is None else frames))
-    is_inside = type(start) is int and 0 <= start <= path.stat().st_size
-    if not whole or not is_inside or dtype.kind not in "uif" or not dtype.itemsize:
-        rule = "width, height and frames must be whole numbers above 0, an offset one inside the "
-        rule += "file, and the type one of integers or floats"
-        counts = "any number of" if frames is None else frames
-        value = f"{counts} frames of {width}x{height} {dtype} from byte {start}"
-        raise InputError(sidecar, rule, value, "Correct the sidecar.")
-    frame_bytes = dtype.itemsize * height * width
-    length = (path.stat().st_size - start) / frame_bytes
-    if length != (frames or int(length)) or length == 0:
-        rule = f"the file must hold {frames or 'whole'} frames of {width}x{height} {dtype}"
-        remedy = f"Correct {sidecar.name} or copy the file again."
-        raise InputError(path, rule, f"{length:.3f}", remedy)
-    stack = np.memmap(path, dtype, "r", start, (int(length), height, width))
-    return frames_of_stack(stack, path, axes or "thw")
-
-
-def find_sidecar(path: Path) -> Path | None:
-    """Return the file that describes a raw file; None if there is none."""
-    names = (path.with_suffix(".json"), path.with_suffix(".hdr"), Path(f"{path}.hdr"))
-    return next((file for file in names if file.exists()), None)
-
-
 def frames_of_stack(
     stack: Any,
     path: Path,
@@ -244,42 +199,3 @@ def _extra(module: str, extra: str, path: Path) -> ModuleType:
         rule = f"the extra {extra} must be installed to read this file"
         remedy = f"pip install 'dimjax[{extra}]'."
         raise InputError(path, rule, f"no {module.partition('.')[0]}", remedy) from error
-
-
-def _without_doubles(pairs: list[tuple[str, Any]], sidecar: Path) -> dict[str, Any]:
-    keys = dict(pairs)
-    if len(keys) != len(pairs):
-        doubled = ", ".join(key for key, n in Counter(key for key, _ in pairs).items() if n > 1)
-        raise InputError(sidecar, "a key must be given once", doubled, "Keep one of them.")
-    return keys
-
-
-def _of_json(sidecar: Path) -> tuple[np.dtype, int, int, int | None, int]:
-    with readable(sidecar, "Correct the sidecar."):
-        content = json.loads(
-            read_text(sidecar), object_pairs_hook=lambda pairs: _without_doubles(pairs, sidecar)
-        )
-        unknown = ", ".join(sorted(content.keys() - _JSON_KEYS))
-        if unknown:
-            rule = f"the keys of a sidecar are {', '.join(sorted(_JSON_KEYS))}"
-            raise InputError(sidecar, rule, unknown, "Rename or remove them.")
-        dtype = np.dtype(content["dtype"])
-        order = {"little": "<", "big": ">"}[content.get("byte_order", "little")]
-        size = content["height"], content["width"]
-        frames, start = content.get("frames"), content.get("header_bytes", 0)
-        return dtype.newbyteorder(order), *size, frames, start
-
-
-def _of_envi(sidecar: Path) -> tuple[np.dtype, int, int, int | None, int]:
-    text = re.sub(r"\{[^}]*\}", "{}", read_text(sidecar))  # a description may contain equal signs
-    lines = re.findall(r"^\s*([\w ]+?)\s*=\s*(.+?)\s*$", text, re.MULTILINE)
-    keys = _without_doubles([(key.lower(), value) for key, value in lines], sidecar)
-    if keys.get("interleave", "bsq").lower() != "bsq":
-        rule, remedy = "interleave must be bsq, one band per frame", "Convert the file."
-        raise InputError(sidecar, rule, keys["interleave"], remedy)
-    with readable(sidecar, "Correct the header."):
-        dtype = np.dtype(_ENVI_TYPES[int(keys["data type"])])
-        order = {"0": "<", "1": ">"}[keys.get("byte order", "0")]
-        size = int(keys["lines"]), int(keys["samples"])
-        start = int(keys.get("header offset", 0))
-        return dtype.newbyteorder(order), *size, int(keys["bands"]), start
