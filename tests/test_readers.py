@@ -414,6 +414,22 @@ def test_fits_rows_run_upwards(tmp_path):
     assert open_sequence(tmp_path / "one.fits.fz").shape == (1, 40, 48)
 
 
+def test_fits_rows_run_as_the_header_says(tmp_path):
+    fits = pytest.importorskip("astropy.io.fits")
+    (tmp_path / "night").mkdir()
+    for name, order in (("0", "TOP-DOWN"), ("1", "bottom-up"), ("2", "LEFT")):
+        image = fits.PrimaryHDU(DEEP[0])
+        image.header["ROWORDER"] = order
+        image.writeto(tmp_path / f"{name}.fits")
+        image.writeto(tmp_path / f"night/{name}.fits")
+    np.testing.assert_array_equal(pixels(tmp_path / "0.fits"), DEEP[:1])
+    np.testing.assert_array_equal(pixels(tmp_path / "1.fits"), DEEP[:1, ::-1])
+    with pytest.raises(InputError, match="ROWORDER must be BOTTOM-UP or TOP-DOWN; found LEFT"):
+        open_sequence(tmp_path / "2.fits")
+    (tmp_path / "night/2.fits").unlink()
+    np.testing.assert_array_equal(pixels(tmp_path / "night"), [DEEP[0], DEEP[0, ::-1]])
+
+
 def test_fits_images_of_a_night(tmp_path):
     fits = pytest.importorskip("astropy.io.fits")
     signed = (DEEP.astype(np.int32) - 2000).astype(np.int16)

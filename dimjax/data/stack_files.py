@@ -23,6 +23,7 @@ from dimjax.data.stack_axes import check_axes
 from dimjax.errors import InputError
 
 _MATLAB_73 = b"MATLAB 7.3 MAT-file"
+_UPWARDS, _DOWNWARDS = "BOTTOM-UP", "TOP-DOWN"  # of ROWORDER in a FITS file
 
 
 def open_npy(path: Path, axes: str = "") -> Frames:
@@ -94,20 +95,30 @@ def open_hdf5(path: Path, axes: str = "") -> Frames:
 
 
 def open_fits(path: Path, axes: str = "") -> Frames:
-    """Open the only image or cube of a FITS file, its rows upwards; needs the extra fits."""
-    pixels = fits_pixels(path)
+    """Open the only image or cube of a FITS file, rows in the order of ROWORDER; needs fits."""
+    pixels, upwards = _stored_fits(path)
     stack = pixels if pixels.ndim > 2 else pixels[np.newaxis]
-    return frames_of_stack(stack, path, axes, flipped=True)
+    return frames_of_stack(stack, path, axes, flipped=upwards)
 
 
 def fits_pixels(path: Path) -> np.ndarray:
-    """Read the numbers of the only image or cube of a FITS file, as stored: rows run upwards."""
+    """Read the numbers of the only image or cube of a FITS file, [..., H, W], upper row first."""
+    pixels, upwards = _stored_fits(path)
+    return pixels[..., ::-1, :] if upwards else pixels
+
+
+def _stored_fits(path: Path) -> tuple[np.ndarray, bool]:
+    """Numbers as they are stored, and whether rows run upwards, as without ROWORDER."""
     fits = _extra("astropy.io.fits", "fits", path)
     with readable(path), fits.open(path) as units:
         shapes = {str(k): unit.header.get("NAXIS", 0) for k, unit in enumerate(units)}
         name = _only(path, {k: ndim if units[int(k)].is_image else 0 for k, ndim in shapes.items()})
         data = np.array(units[int(name)].data)
-    return data.astype(data.dtype.newbyteorder("="))
+        order = str(units[int(name)].header.get("ROWORDER", _UPWARDS)).strip().upper()
+    if order not in (_UPWARDS, _DOWNWARDS):
+        rule, remedy = f"ROWORDER must be {_UPWARDS} or {_DOWNWARDS}", "Correct the header."
+        raise InputError(path, rule, order, remedy)
+    return data.astype(data.dtype.newbyteorder("=")), order == _UPWARDS
 
 
 def fits_date(path: Path) -> str:
