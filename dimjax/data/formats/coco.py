@@ -41,8 +41,9 @@ def _mark(place: str, row: dict, images: dict, names: dict, path: Path) -> Mark:
     numbers = [to_number(value, subject, f"bbox[{k}]") for k, value in enumerate(box)]
     attributes = row.get("attributes")
     others = attributes if isinstance(attributes, dict) else {}
-    track = row.get("track_id", others.get("track_id", ""))
-    return Mark(place, images[row["image_id"]], *numbers, names[row["category_id"]], str(track))
+    tracks = (row.get("track_id"), others.get("track_id"))
+    track = next((str(track) for track in tracks if track is not None), "")
+    return Mark(place, images[row["image_id"]], *numbers, names[row["category_id"]], track)
 
 
 def _by_id(path: Path, content: Any, key: str, value: str) -> dict[Any, str]:
