@@ -128,12 +128,40 @@ def test_lines_with_blanks_in_the_path(tmp_path):
         ("data.yaml", "path: .\nnames:\n  0: drone\n  1: 'bird'\ntrain: x\n"),
         ("data.yaml", "names:\n- drone\n- bird\nnc: 2\n"),
         ("data.yaml", "nc: 2\nnames: [drone, 'bird']\n"),
+        ("data.yaml", "names: {0: drone, 1: bird}\n"),
+        ("data.yaml", "names:  # two\n  1: bird  # not a drone\n\n  0: drone\n"),
         ("classes.txt", "drone\nbird\n"),
     ],
 )
 def test_names_of_yolo_classes(tmp_path, name, text):
     (tmp_path / name).write_text(text)
     assert read_classes(tmp_path) == ("drone", "bird")
+
+
+def test_names_of_numbered_classes_that_do_not_begin_with_0(tmp_path):
+    (tmp_path / "data.yaml").write_text("names:\n  1: drone\n  3: no\n")
+    classes = read_classes(tmp_path)
+    assert classes == ("", "drone", "", "no")
+    found = marks(tmp_path / "a.txt", "yolo", "1 .5 .5 .1 .1\n2 .5 .5 .1 .1", classes=classes)
+    assert [mark.category for mark in found] == ["drone", "2"]
+    (tmp_path / "data.yaml").write_text("path: .\n")
+    assert read_classes(tmp_path) == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("names: {drone: 0}", "data.yaml: names must be a list of texts, or .*; found {'drone'"),
+        ("names: classes.txt", "names must be a list .*; found classes.txt"),
+        ("names: {-1: drone}", "names must be a list"),
+        ("names: [{a: b}]", "names must be a list"),
+        ("names: [drone", "data.yaml: it must be YAML; found while parsing"),
+    ],
+)
+def test_names_of_classes_that_are_not_understood(tmp_path, text, message):
+    (tmp_path / "data.yaml").write_text(text)
+    with pytest.raises(InputError, match=message):
+        read_classes(tmp_path)
 
 
 def test_coco_ignores_what_no_annotation_uses(tmp_path):

@@ -144,7 +144,7 @@ def _categories(path: Path, layout: Layout) -> dict[str, str]:
         names = open_folder(path, any_category, lambda error: None).names
         words = {found[0] for name in names if (found := _INTERFERENCE.search(name))}
         return {"*": "target"} | {f"*{word}*": "interference" for word in sorted(words)}
-    classes: set[str] = set(read_classes(path))
+    classes: set[str] = set(read_classes(path)) - {""}
     marker = layout._replace(category={"target": "target", "interference": "interference"})
     errors: list[InputError] = []
     folder = open_folder(path, marker._replace(splits={}), lambda error: None)

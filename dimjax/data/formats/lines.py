@@ -43,4 +43,4 @@ def _mark(word: str, image: str, number: int, subject: str, options: Options) ->
 def class_name(text: str, options: Options) -> str:
     """Return the name of a numbered class; the number itself if it has no name."""
     known = text.isdecimal() and int(text) < len(options.classes)
-    return options.classes[int(text)] if known else text
+    return (options.classes[int(text)] if known else "") or text
