@@ -192,6 +192,34 @@ def test_new_sequences_need_no_label_file(data):
         open_folder(data, layout).labels  # noqa: B018
 
 
+@pytest.mark.parametrize(
+    ("form", "short", "full"),
+    [
+        ("centroids", "5 3\nNone\n6 4\n", "5 3\n\n\n\n\n\n"),
+        ("rectangles", "5,3,2,2\n\n6,4,2,2", "5,3,2,2\n" * 6),
+        ("exist-rect", '{"exist": [1, 0, 0], "gt_rect": [[5, 3, 2, 2], [], []]}',
+         '{"exist": [1, 0, 0, 0, 0, 0], "gt_rect": [[5, 3, 2, 2], [], [], [], [], []]}'),
+        ("centroids", "frame,x,y\n0,5,3\n", "frame,x,y\n0,5,3\n"),
+    ],
+)  # fmt: skip
+def test_frames_behind_the_last_line_are_counted(data, form, short, full):
+    box_files(data)
+    layout = BOXES._replace(label_format=form)
+    for name in NAMES:
+        (data / "labels" / f"{name}.csv").write_text(full)
+    count = len(open_folder(data, layout).labels)  # without a warning
+    for name in NAMES[:2]:
+        (data / "labels" / f"{name}.csv").write_text(short)
+    if short == full:
+        assert len(open_folder(data, layout).labels) == count
+        return
+    message = (
+        r"6 frames behind the last entry of 2 label files, .*s1\.csv with 3 for 6 frames: taken"
+    )
+    with pytest.warns(UserWarning, match=message):
+        open_folder(data, layout).labels  # noqa: B018
+
+
 def test_surplus_rows_are_an_error_or_dropped_with_a_warning(data):
     box_files(data, s2="6,1,2,4,4\n3,1,2,4,4\n7,1,2,4,4\n")
     with pytest.raises(InputError, match=r"s2\.csv line 2: frame must lie in 0 <= frame < 6"):

@@ -83,7 +83,7 @@ class LabelFiles:
         if self._form.scope == "frame":
             return self._of_frames(shapes, on_error)
         if SEQUENCE in self._layout.labels or self._form.scope == "sequence":
-            return self._of_sequences(on_error)
+            return self._of_sequences(shapes, on_error)
         return self._of_folder(on_error)
 
     def _of_folder(self, on_error: OnError) -> Iterator[_Part]:
@@ -97,9 +97,10 @@ class LabelFiles:
         for file in files:
             yield file, self._read(file, on_error), self._files
 
-    def _of_sequences(self, on_error: OnError) -> Iterator[_Part]:
+    def _of_sequences(self, shapes: Shapes, on_error: OnError) -> Iterator[_Part]:
         """Marks of files that cover one sequence each."""
         used: set[Path] = set()
+        ends: dict[Path, tuple[int, int]] = {}  # entries and frames of files with too few
         for name, source in self._files.items():
             texts = {"sequence": name} | placeholders(source, self._path, self._layout)
             found = sorted(self._path.glob(glob_of(fill(self._layout.labels, **texts))))
@@ -113,8 +114,15 @@ class LabelFiles:
                 file = found[0]
                 marks = self._read(file, on_error)
                 marks = [mark._replace(sequence=mark.sequence or name) for mark in marks]
+                count, length = (
+                    self._form.count(file) if marks else None,
+                    shapes.get(name, _UNKNOWN)[0],
+                )
+                if count is not None and count < length < math.inf:
+                    ends[file] = count, length
                 yield file, marks, [name]
         self._report_rest(used)
+        _report_ends(ends)
 
     def _of_frames(self, shapes: Shapes, on_error: OnError) -> Iterator[_Part]:
         """Marks of files that cover one frame each, by sequence."""
@@ -211,6 +219,16 @@ class LabelFiles:
             )
             message += f"or sequence at {self._layout.sequences} that is used, such as {rest[0]}."
             warnings.warn(message, stacklevel=2)
+
+
+def _report_ends(ends: Mapping[Path, tuple[int, int]]) -> None:
+    """Warn of label files with an entry for each frame, but for fewer frames than there are."""
+    if ends:
+        behind = counted(sum(length - count for count, length in ends.values()), "frame")
+        file, (count, length) = next(iter(ends.items()))
+        message = f"{behind} behind the last entry of {counted(len(ends), 'label file')}, such as "
+        message += f"{file} with {count} for {length} frames: taken for frames without an object."
+        warnings.warn(message, stacklevel=2)
 
 
 def _without_surplus(table: pd.DataFrame, shapes: Shapes, file: Path) -> pd.DataFrame:

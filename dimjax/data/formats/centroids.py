@@ -16,7 +16,7 @@ import re
 from pathlib import Path
 
 from dimjax.data.csv_files import line_numbers, parse_numbers, read_columns, read_text
-from dimjax.data.formats.marks import Mark, Options, to_number
+from dimjax.data.formats.marks import Mark, Options, count_lines, to_number
 from dimjax.errors import InputError, OnError
 
 _NONE = re.compile(r"\s*(none|nan|-1(\.0*)?|0*(\.0*)?)\s*", re.IGNORECASE)
@@ -26,9 +26,19 @@ _COMMAS = re.compile(r"-?\d+,\d+([\s;]+-?\d+,\d+)+")  # 54,4 37,1
 def read_centroids(path: Path, options: Options, on_error: OnError) -> list[Mark]:
     """Read the centroids of a CSV or of a text, whose pairs have the order of the options."""
     rows = read_text(path).split("\n")
-    if any(re.search("[a-z]", word) for word in _words(re.sub(_NONE_WORDS, "", rows[0].lower()))):
+    if _is_header(rows[0]):
         return _of_csv(path, on_error)
     return _of_text(rows, path, options, on_error)
+
+
+def count_centroids(path: Path) -> int | None:
+    """Count the lines of a text, one per frame; None for a CSV."""
+    return None if _is_header(read_text(path).split("\n")[0]) else count_lines(path)
+
+
+def _is_header(row: str) -> bool:
+    words = _words(re.sub(_NONE_WORDS, "", row.lower()))
+    return any(re.search("[a-z]", word) for word in words)
 
 
 _NONE_WORDS = re.compile(r"\b(none|nan|\d[\d.]*e[+-]?\d+)\b")
