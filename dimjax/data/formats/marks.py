@@ -32,6 +32,7 @@ class Mark(NamedTuple):
     track: str = ""
     sequence: str = ""  # "" if the file or the path of the image tells it
     source: str = "annotator"
+    image_size: tuple[int, int] | None = None  # W, H of the image, if the file tells
 
 
 class Options(NamedTuple):
