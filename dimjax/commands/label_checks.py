@@ -37,18 +37,17 @@ def measure_labels(
     if not folder.layout.labels:
         say("note: no labels: the sequences can be searched, but not be trained on")
         return pd.DataFrame()
-    shapes = {name: folder.sequence(name).shape for name in names}
     of_labels = folder.path / folder.layout.labels
-    for problem in (
-        *find_problems(labels, of_labels),
-        *large_boxes(labels, shapes, of_labels),
-    ):
+    for problem in find_problems(labels, of_labels):
         on_error(problem)
     groups = list(labels[labels.sequence.isin(names)].groupby("sequence"))
-    tables = [
-        measure_sequence(rows, folder.sequence(name))
-        for name, rows in bar(groups, "compare labels with frames", "sequence")
-    ]
+    tables, shapes = [], {}
+    for name, rows in bar(groups, "compare labels with frames", "sequence"):
+        sequence = folder.sequence(name)
+        shapes[name] = sequence.shape
+        tables.append(measure_sequence(rows, sequence))
+    for problem in large_boxes(labels, shapes, of_labels):
+        on_error(problem)
     if not tables:
         return pd.DataFrame()
     evidence = pd.concat(tables, ignore_index=True)
