@@ -1,7 +1,10 @@
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
 from conftest import real_folder
+from PIL import Image
 
 from dimjax.data.folders import open_folder
 from dimjax.data.labels import COLUMNS, TRUTH_COLUMNS, write_table
@@ -190,6 +193,66 @@ def test_new_sequences_need_no_label_file(data):
     (data / "labels" / "s10.csv").unlink()
     with pytest.raises(InputError, match=r"s10\.csv: the file must exist"):
         open_folder(data, layout).labels  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("form", "short", "full"),
+    [
+        ("centroids", "5 3\nNone\n6 4\n", "5 3\n\n\n\n\n\n"),
+        ("rectangles", "5,3,2,2\n\n6,4,2,2", "5,3,2,2\n" * 6),
+        ("exist-rect", '{"exist": [1, 0, 0], "gt_rect": [[5, 3, 2, 2], [], []]}',
+         '{"exist": [1, 0, 0, 0, 0, 0], "gt_rect": [[5, 3, 2, 2], [], [], [], [], []]}'),
+        ("centroids", "frame,x,y\n0,5,3\n", "frame,x,y\n0,5,3\n"),
+    ],
+)  # fmt: skip
+def test_frames_behind_the_last_line_are_counted(data, form, short, full):
+    box_files(data)
+    layout = BOXES._replace(label_format=form)
+    for name in NAMES:
+        (data / "labels" / f"{name}.csv").write_text(full)
+    count = len(open_folder(data, layout).labels)  # without a warning
+    for name in NAMES[:2]:
+        (data / "labels" / f"{name}.csv").write_text(short)
+    if short == full:
+        assert len(open_folder(data, layout).labels) == count
+        return
+    message = (
+        r"6 frames behind the last entry of 2 label files, .*s1\.csv with 3 for 6 frames: taken"
+    )
+    with pytest.warns(UserWarning, match=message):
+        open_folder(data, layout).labels  # noqa: B018
+
+
+@pytest.mark.parametrize("form", ["masks", "coco"])
+def test_labels_of_images_of_another_size_are_one_problem(data, form):
+    """The frames have 9x7 pixels, the images of the labels 18x14."""
+    if form == "masks":
+        mask = np.zeros((14, 18), np.uint8)
+        mask[4:8, 10:12] = 255
+        for name in NAMES:
+            (data / "masks" / name).mkdir(parents=True)
+            for t in range(6):
+                Image.fromarray(mask).save(data / "masks" / name / f"{t}.png")
+    else:
+        files = {k: f"images/{name}/0.png" for k, name in enumerate(NAMES)}
+        size = {"width": 18, "height": 14}
+        images = [{"id": k, "file_name": file} | size for k, file in files.items()]
+        boxes = [{"image_id": k, "category_id": 0, "bbox": [10, 4, 2, 4]} for k in range(3)]
+        content = {"images": images, "annotations": boxes}
+        content["categories"] = [{"id": 0, "name": "target"}]
+        (data / "coco.json").write_text(json.dumps(content))
+        for name in NAMES:
+            (data / "images" / name).mkdir(parents=True)
+            Image.new("L", (9, 7)).save(data / "images" / name / "0.png")
+    where = {"labels": "masks/{sequence}/{frame}.png"}
+    if form == "coco":
+        where = {"labels": "coco.json", "sequences": "images/{sequence}"}
+    problems = []
+    folder = open_folder(data, Layout(label_format=form, category={"*": "target"}, **where))
+    labels = folder.read_labels(folder.shapes, problems.append)
+    (problem,) = map(str, problems)
+    assert "of an image of 18x14 for the frames of 9x7 of sequence s1. Scale" in problem
+    assert {tuple(row) for row in labels[["x", "y", "w", "h"]].to_numpy()} == {(5.5, 3, 1, 2)}
 
 
 def test_surplus_rows_are_an_error_or_dropped_with_a_warning(data):

@@ -47,13 +47,17 @@ def test_centroids(tmp_path, text, order, expected):
         ("centroids", "frame,col,row\n1,2,3\n", r"line 1: there must be a column x; found frame"),
         ("centroids", "54,4 37,1\n", r"line 1: commas must either separate .*'54,4 37,1'. Write"),
         ("centroids", "None\n54,4 37,1\n54,5 37,3\n", r"line 2: commas must .*'54,4 37,1'. Write"),
-        ("centroids", "298,247,44,34\n300,247,44,34\n", r"not boxes; .*'298,247,44,34'. Set lab"),
+        ("centroids", "298,247,44,34\n300,247,44,34\n", r"not boxes or .*'298,247,44,34'. Set lab"),
+        ("centroids", "1 7 298 247 44 34\nNone\n", r"or polygons; found 6 .* has 3 targets"),
+        ("centroids", "1 1 5 1 5 4 1 4\n" * 2, r"found 8 numbers in every line, .* \('rectangles'"),
         ("boxes", "frame,x,y,w\n", r"line 1: there must be a column h"),
         ("rectangles", "1,2,3\n", r"line 1: a line must contain x, y, w, h or nothing; found '1"),
         ("mot", "1,1,5,5\n", r"line 1: a line must be frame, id, x, y, w, h, flag"),
         ("mot", "1.5,1,5,5,3,3\n", r"line 1: frame must be a whole number of .*; found '1.5'"),
         ("mot", "1e20,1,5,5,3,3\n", r"line 1: frame must be a .* at most 9 digits; found '1e20'"),
-        ("lines", "a.bmp 1,2,3\nb.bmp 1,2,x,4,0\n", r"line 2: x2 must be a finite number"),
+        ("lines", "a.bmp\nb.bmp 1,2,x,4,0\n", r"line 2: x2 must be a finite number"),
+        ("lines", "a.bmp 1,2,3\n", r"line 1: a line must be a path and boxes .*; found '1,2,3'"),
+        ("lines", "a.bmp 1,2,3,4 5,6,7,8,0\n", r"boxes x1,y1,x2,y2,class; found '1,2,3,4'"),
         ("lines", "1,2,3,4,0\n", r"line 1: a line must be a path and boxes"),
         ("yolo", "0 .5 .5 .1\n", r"line 1: a line must be a class and the centre and size"),
         ("yolo", "0 50 50 3 3\n", r"line 1: the four numbers must be shares .*; found '0 50 50"),
@@ -69,6 +73,10 @@ def test_centroids(tmp_path, text, order, expected):
         ("voc", "<annotation>", r"it must be XML; found no element found"),
         ("voc", "<a><object><bndbox/></object></a>", r"object 1: xmin must be a .*; found None"),
         ("voc", '<!DOCTYPE a [<!ENTITY b "c">]><a/>', r"it must be XML; found an entity"),
+        ("spotgeo", '[{"sequence_id": 1, "frame": 1, "object_coords": null}]',
+         r"\[0\]: object_coords must be a list; found None"),
+        ("spotgeo", '[{"sequence_id": 1, "frame": 1, "object_coords": []}, 7]',
+         r"it must be a list of objects with sequence_id, frame, object_coords; found 7"),
         ("spotgeo", '[{"frame": 1}]', r"it must be a list of objects with sequence_id, frame"),
     ],
 )  # fmt: skip
@@ -120,12 +128,40 @@ def test_lines_with_blanks_in_the_path(tmp_path):
         ("data.yaml", "path: .\nnames:\n  0: drone\n  1: 'bird'\ntrain: x\n"),
         ("data.yaml", "names:\n- drone\n- bird\nnc: 2\n"),
         ("data.yaml", "nc: 2\nnames: [drone, 'bird']\n"),
+        ("data.yaml", "names: {0: drone, 1: bird}\n"),
+        ("data.yaml", "names:  # two\n  1: bird  # not a drone\n\n  0: drone\n"),
         ("classes.txt", "drone\nbird\n"),
     ],
 )
 def test_names_of_yolo_classes(tmp_path, name, text):
     (tmp_path / name).write_text(text)
     assert read_classes(tmp_path) == ("drone", "bird")
+
+
+def test_names_of_numbered_classes_that_do_not_begin_with_0(tmp_path):
+    (tmp_path / "data.yaml").write_text("names:\n  1: drone\n  3: no\n")
+    classes = read_classes(tmp_path)
+    assert classes == ("", "drone", "", "no")
+    found = marks(tmp_path / "a.txt", "yolo", "1 .5 .5 .1 .1\n2 .5 .5 .1 .1", classes=classes)
+    assert [mark.category for mark in found] == ["drone", "2"]
+    (tmp_path / "data.yaml").write_text("path: .\n")
+    assert read_classes(tmp_path) == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("names: {drone: 0}", "data.yaml: names must be a list of texts, or .*; found {'drone'"),
+        ("names: classes.txt", "names must be a list .*; found classes.txt"),
+        ("names: {-1: drone}", "names must be a list"),
+        ("names: [{a: b}]", "names must be a list"),
+        ("names: [drone", "data.yaml: it must be YAML; found while parsing"),
+    ],
+)
+def test_names_of_classes_that_are_not_understood(tmp_path, text, message):
+    (tmp_path / "data.yaml").write_text(text)
+    with pytest.raises(InputError, match=message):
+        read_classes(tmp_path)
 
 
 def test_coco_ignores_what_no_annotation_uses(tmp_path):
@@ -142,6 +178,15 @@ def test_coco_ignores_what_no_annotation_uses(tmp_path):
     assert found[0][:2] == ("annotations[0]", "a/0.png")
     assert (found[0].category, found[0].track, len(found)) == ("target", "8", 1)
     assert "annotations[1]: image_id must occur in the file; found 9" in str(errors[0])
+
+
+def test_tracks_of_coco(tmp_path):
+    rows = [{"track_id": 7}, {"track_id": None}, {}, {"attributes": {"track_id": 0}}]
+    rows = [{"image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4]} | row for row in rows]
+    content = {"images": [{"id": 1, "file_name": "a.png"}], "annotations": rows}
+    content["categories"] = [{"id": 1, "name": "drone"}]
+    found = marks(tmp_path / "a.json", "coco", json.dumps(content))
+    assert [mark.track for mark in found] == ["7", "", "", "0"]
 
 
 def test_centroids_in_xml(tmp_path):

@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from dimjax.data.label_problems import find_problems
+from dimjax.data.label_problems import find_problems, large_boxes
 from dimjax.data.labels import COLUMNS
 
 ROWS = [(f"s{k % 2}", k, 10.0 + 3 * k, 20.0 + k, 3.0, 3.0, "target", "", "p") for k in range(10)]
@@ -32,3 +32,17 @@ def test_problems_of_the_whole_table(labels, text):
 def test_an_ordinary_table_has_none():
     assert not problems_of(LABELS) and not problems_of(LABELS.assign(track="a"))
     assert not problems_of(LABELS[:3].assign(x=0.5, y=0.5))  # three labels may lie anywhere
+
+
+def test_boxes_of_more_than_a_third_of_the_frame_are_a_problem():
+    """Frames of 90x60 pixels: a third of the root of their area are 24.5 pixels."""
+    shapes = {"s0": (10, 60, 90), "s1": (10, 60, 90)}
+    corners = LABELS.assign(w=30.0, h=21.0)  # as if x2, y2 were the size
+    (problem,) = large_boxes(corners, shapes, "labels")
+    assert "third of the frame; found larger ones in 10 of 10 labels, such as 30x21 px" in str(
+        problem
+    )
+    assert not list(large_boxes(LABELS.assign(w=30.0, h=19.0), shapes, "labels"))
+    assert not list(large_boxes(corners.assign(w=[30.0] * 5 + [3.0] * 5), shapes, "labels"))
+    assert not list(large_boxes(corners[:7], shapes, "labels"))
+    assert not list(large_boxes(corners, {}, "labels"))

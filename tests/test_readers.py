@@ -48,10 +48,56 @@ def test_floats_have_steps_of_a_16th_of_the_noise(tmp_path):
     rng = np.random.default_rng(0)
     values = GREY / 255 + rng.normal(0, 0.02, GREY.shape)
     np.save(tmp_path / "a.npy", values.astype(np.float32))
-    step = np.median(np.abs(values[1] - values[0])) / 16
+    step = np.median([np.median(np.abs(values[t + 1] - values[t])) for t in range(5)]) / 16
     levels = pixels(tmp_path / "a.npy")
     assert levels.dtype == np.uint16 and levels.min() == 0
     np.testing.assert_allclose(levels * step + values.min(), values, atol=0.51 * step)
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        (0, 0.0),
+        (0, 20000.0),
+        (-1, -1e9),
+        ((5, 3, 3), 1e6),
+        ((5, 3, 3), 1e9),
+        ((slice(None), 3, 3), 1e9),
+    ],
+    ids=["black", "bright", "last", "pixel", "brighter pixel", "hot pixel"],
+)
+def test_frames_and_pixels_apart_leave_floats_their_steps(tmp_path, place, value):
+    rng = np.random.default_rng(0)
+    plain = 100 + 30 * rng.random((1, 40, 48)) + rng.normal(0, 0.1, (24, 40, 48))
+    values = plain.copy()
+    values[place] = value
+    np.save(tmp_path / "a.npy", values.astype(np.float32))
+    levels = pixels(tmp_path / "a.npy").astype(float)
+    kept = values == plain
+    noise = np.median(np.abs(np.diff(plain, axis=0)))
+    step = np.polyfit(levels[kept], plain[kept], 1)[0]
+    assert noise / 16.5 < step < noise / 2
+    np.testing.assert_allclose(
+        np.diff(levels[6:9], axis=0)[:, 9] * step,
+        np.diff(plain[6:9], axis=0)[:, 9],
+        atol=1.1 * step,
+    )
+
+
+def test_floats_have_the_same_levels_in_any_order_of_axes(tmp_path):
+    scene = still_scene(12)[1:] + np.random.default_rng(0).normal(0, 0.5, (11, 24, 20))
+    np.save(tmp_path / "a.npy", scene)
+    np.save(tmp_path / "b.npy", np.moveaxis(scene, 0, -1))
+    expected = pixels(tmp_path / "a.npy")
+    np.testing.assert_array_equal(pixels(tmp_path / "b.npy", stack_axes="hwt"), expected)
+
+
+def test_floats_whose_noise_would_be_lost_are_refused(tmp_path):
+    values = np.random.default_rng(0).normal(0, 0.01, (6, 40, 48))
+    values[:, :, 24:] += 1000  # 70,000 times the noise
+    np.save(tmp_path / "a.npy", values)
+    with pytest.raises(InputError, match=r"at most 32767 times their noise; found -0.0.* Clip"):
+        open_sequence(tmp_path / "a.npy")
 
 
 @pytest.mark.parametrize(
@@ -81,6 +127,41 @@ def test_a_stack_whose_last_axis_is_time_is_questioned(tmp_path):
     assert open_sequence(tmp_path / "a.npy", reading=Reading(stack_axes="thw")).shape[0] == 40
     folder = open_folder(tmp_path, Layout(sequences="*.npy", labels="", stack_axes="hwt"))
     assert folder.shapes == {"a": (12, 40, 48)}
+
+
+def still_scene(length, shape=(24, 20)):
+    """A texture in time [T, H, W] with noise and a level that drifts, after a black frame."""
+    rng = np.random.default_rng(0)
+    texture = 100 + 30 * np.sin(np.arange(shape[0])[:, None] / 3) * np.cos(np.arange(shape[1]) / 4)
+    scene = texture + rng.normal(0, 2, (length, *shape)) + np.arange(length)[:, None, None] / 10
+    scene[0] = 0
+    return np.rint(scene).astype(np.uint16)
+
+
+def test_the_axis_of_time_is_found_wherever_it_is(tmp_path):
+    for length in (12, 60):  # shorter and longer than rows and columns
+        scene = still_scene(length)
+        np.save(tmp_path / "a.npy", scene)
+        np.testing.assert_array_equal(pixels(tmp_path / "a.npy"), scene)
+        io.savemat(tmp_path / "a.mat", {"stack": np.moveaxis(scene, 0, -1)})
+        np.testing.assert_array_equal(pixels(tmp_path / "a.mat"), scene)
+        np.save(tmp_path / "b.npy", np.moveaxis(scene, 0, -1))
+        message = rf"first axis .* must be time; found shape \(24, 20, {length}\), .* the last axis"
+        with pytest.raises(InputError, match=message):
+            open_sequence(tmp_path / "b.npy")
+        io.savemat(tmp_path / "b.mat", {"stack": scene})
+        message = rf"last axis .* must be time; found shape \({length}, 24, 20\), .* the first axis"
+        with pytest.raises(InputError, match=message):
+            open_sequence(tmp_path / "b.mat")
+        np.testing.assert_array_equal(pixels(tmp_path / "b.mat", stack_axes="thw"), scene)
+
+
+def test_a_moving_camera_is_no_doubt_about_the_axes(tmp_path):
+    ground = still_scene(2, (24, 400))[1]
+    for step in (1, 3):  # pixels per frame
+        moving = np.stack([ground[:, step * t : step * t + 20] for t in range(100)])
+        np.save(tmp_path / "a.npy", moving)
+        np.testing.assert_array_equal(pixels(tmp_path / "a.npy"), moving)
 
 
 def test_npz_and_mat_stacks(tmp_path):
@@ -129,6 +210,32 @@ def test_raw_files_with_sidecars(tmp_path):
         open_sequence(file)
 
 
+def test_the_byte_order_and_the_bits_of_a_raw_file(tmp_path):
+    file, form = tmp_path / "a.raw", {"width": 48, "height": 40, "dtype": ">u2"}
+
+    def read(**keys):
+        (tmp_path / "a.json").write_text(json.dumps(form | keys))
+        return pixels(file)
+
+    file.write_bytes(DEEP.astype(">u2").tobytes())
+    np.testing.assert_array_equal(read(), DEEP)
+    np.testing.assert_array_equal(read(byte_order="big", fps=25.0), DEEP)
+    with pytest.raises(InputError, match="dtype and byte_order must agree; found >u2 and little"):
+        read(byte_order="little")
+    most = int(DEEP.max())
+    assert 2**12 <= most < 2**13
+    np.testing.assert_array_equal(read(bits=13), DEEP)
+    with pytest.raises(InputError, match=r"a.raw frame 0: .* below 4096, the 12 bits of a.json"):
+        read(bits=12)
+    for wrong in ({"bits": 17}, {"bits": 0}, {"bits": 12.0}, {"bits": 14, "dtype": ">f4"}):
+        with pytest.raises(InputError, match="bits must be a whole number above 0"):
+            read(**wrong)
+    file.write_bytes((DEEP - 5000).astype(">i2").tobytes())
+    assert read(bits=13, dtype=">i2").max() == most - 5000 + 2**15
+    with pytest.raises(InputError, match=f"below 1024, .*; found {DEEP[0].max() - 5000}"):
+        read(bits=10, dtype=">i2")
+
+
 @pytest.mark.parametrize(
     ("name", "text", "rule"),
     [
@@ -166,12 +273,12 @@ def test_a_shape_beyond_all_numbers_is_refused_in_one_line(tmp_path):
 
 def test_half_precision_gives_the_levels_of_single_precision(tmp_path):
     frames = 1 + np.random.default_rng(0).normal(0, 0.01, (6, 40, 48))
-    frames[:, 10:13, 10:13] = 3000  # more than 65,536 steps of the noise above the others
+    frames[:, 10:13, 10:13] = 200  # more than 65,536 steps of the noise above the others
     np.save(tmp_path / "half.npy", frames.astype(np.float16))
     np.save(tmp_path / "single.npy", frames.astype(np.float16).astype(np.float32))
     half, single = (pixels(tmp_path / f"{name}.npy") for name in ("half", "single"))
     np.testing.assert_array_equal(half, single)
-    assert half[0, 10, 10] == 65535 and half[0, 0, 0] < 5
+    assert half[0, 10, 10] == 65535 and half[0, 0, 0] < 50
 
 
 def colour(*levels):
@@ -307,6 +414,22 @@ def test_fits_rows_run_upwards(tmp_path):
     assert open_sequence(tmp_path / "one.fits.fz").shape == (1, 40, 48)
 
 
+def test_fits_rows_run_as_the_header_says(tmp_path):
+    fits = pytest.importorskip("astropy.io.fits")
+    (tmp_path / "night").mkdir()
+    for name, order in (("0", "TOP-DOWN"), ("1", "bottom-up"), ("2", "LEFT")):
+        image = fits.PrimaryHDU(DEEP[0])
+        image.header["ROWORDER"] = order
+        image.writeto(tmp_path / f"{name}.fits")
+        image.writeto(tmp_path / f"night/{name}.fits")
+    np.testing.assert_array_equal(pixels(tmp_path / "0.fits"), DEEP[:1])
+    np.testing.assert_array_equal(pixels(tmp_path / "1.fits"), DEEP[:1, ::-1])
+    with pytest.raises(InputError, match="ROWORDER must be BOTTOM-UP or TOP-DOWN; found LEFT"):
+        open_sequence(tmp_path / "2.fits")
+    (tmp_path / "night/2.fits").unlink()
+    np.testing.assert_array_equal(pixels(tmp_path / "night"), [DEEP[0], DEEP[0, ::-1]])
+
+
 def test_fits_images_of_a_night(tmp_path):
     fits = pytest.importorskip("astropy.io.fits")
     signed = (DEEP.astype(np.int32) - 2000).astype(np.int16)
@@ -336,6 +459,14 @@ def test_hdf5_and_mat_7_3(tmp_path):
     with (tmp_path / "b.mat").open("r+b") as file:
         file.write(b"MATLAB 7.3 MAT-file".ljust(124) + b"\x00\x02IM")
     np.testing.assert_array_equal(pixels(tmp_path / "b.mat"), DEEP)
+    with h5py.File(tmp_path / "b.mat", "r+") as file:  # by a program that reverses no axes
+        del file["frames"]
+        file["frames"] = DEEP
+    np.testing.assert_array_equal(pixels(tmp_path / "b.mat", stack_axes="thw"), DEEP)
+    with h5py.File(tmp_path / "b.mat", "r+") as file:
+        file["frames"].attrs["MATLAB_class"] = np.bytes_("uint16")
+    with pytest.raises(InputError, match=r"version 7.3 must be \[H, W, T\]; found thw"):
+        open_sequence(tmp_path / "b.mat", reading=Reading(stack_axes="thw"))
 
 
 def test_sidecars_are_no_sequences(tmp_path):

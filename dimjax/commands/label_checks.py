@@ -9,7 +9,7 @@ import pandas as pd
 
 from dimjax.data.folders import Folder
 from dimjax.data.label_evidence import measure_sequence
-from dimjax.data.label_problems import find_problems
+from dimjax.data.label_problems import find_problems, large_boxes
 from dimjax.data.label_readings import better_readings, late_labels, offset, unclear
 from dimjax.drawing.text_tables import Table
 from dimjax.errors import OnError
@@ -37,13 +37,17 @@ def measure_labels(
     if not folder.layout.labels:
         say("note: no labels: the sequences can be searched, but not be trained on")
         return pd.DataFrame()
-    for problem in find_problems(labels, folder.path / folder.layout.labels):
+    of_labels = folder.path / folder.layout.labels
+    for problem in find_problems(labels, of_labels):
         on_error(problem)
     groups = list(labels[labels.sequence.isin(names)].groupby("sequence"))
-    tables = [
-        measure_sequence(rows, folder.sequence(name))
-        for name, rows in bar(groups, "compare labels with frames", "sequence")
-    ]
+    tables, shapes = [], {}
+    for name, rows in bar(groups, "compare labels with frames", "sequence"):
+        sequence = folder.sequence(name)
+        shapes[name] = sequence.shape
+        tables.append(measure_sequence(rows, sequence))
+    for problem in large_boxes(labels, shapes, of_labels):
+        on_error(problem)
     if not tables:
         return pd.DataFrame()
     evidence = pd.concat(tables, ignore_index=True)

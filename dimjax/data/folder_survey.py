@@ -15,8 +15,9 @@ from dimjax.data.image_folders import ARRAYS, SUFFIXES, split_names
 from dimjax.data.image_kinds import are_masks, are_stills, is_stack
 from dimjax.data.layouts import Layout
 from dimjax.data.patterns import FRAME, SEQUENCE, SPLIT, glob_of, match, split_of
+from dimjax.data.raw_files import find_sidecar
 from dimjax.data.sequences import OPENERS
-from dimjax.data.stack_files import find_sidecar, holds_matlab_objects
+from dimjax.data.stack_files import holds_matlab_objects
 
 _DOCUMENTS = (".txt", ".csv", ".json", ".xml")
 _OF_SIMULATION = ("truth.csv", "errors.csv", "implants.csv")  # beside labels.csv: not labels

@@ -120,7 +120,7 @@ def _open_arrays(files: Sequence[Path]) -> Frames:
         return pixels
 
     stack = Stack((len(files), *first.shape), first.dtype, read)
-    frames = frames_of_stack(stack, files[0].parent, axes="thw", flipped=suffix != ".mat")
+    frames = frames_of_stack(stack, files[0].parent, axes="thw")
     return frames._replace(names=tuple(file.name for file in files))
 
 

@@ -61,16 +61,21 @@ class LabelFiles:
 
     def read(self, shapes: Shapes, on_error: OnError) -> pd.DataFrame:
         """Read and check all labels; invalid rows and files are reported and left out."""
-        tables = []
+        tables, others = [], []
         for file, marks, names in self._parts(shapes, on_error):
             marks = self._with_frames(marks, file, on_error)
             of_file = {name: shapes[name] for name in names if name in shapes}
             unused = set(names) - set(shapes)
             marks = marks[~marks.sequence.isin(unused)]
+            is_other = _of_other_size(marks, of_file)
+            others.append(marks[is_other])
+            # Else their positions would lead to further problems, which are none.
+            marks = _scaled(marks, is_other, of_file)
             table = to_labels(marks, self._layout, of_file, on_error, file)
             if self._layout.surplus_rows == "drop":
                 table = _without_surplus(table, of_file, file)
             tables.append(check_labels(table, of_file, file, on_error))
+        self._report_sizes(pd.concat(others or [pd.DataFrame()]), shapes, on_error)
         empty = pd.DataFrame(columns=COLUMNS).astype({"frame": int})
         return pd.concat([table for table in tables if len(table)] or [empty], ignore_index=True)
 
@@ -83,7 +88,7 @@ class LabelFiles:
         if self._form.scope == "frame":
             return self._of_frames(shapes, on_error)
         if SEQUENCE in self._layout.labels or self._form.scope == "sequence":
-            return self._of_sequences(on_error)
+            return self._of_sequences(shapes, on_error)
         return self._of_folder(on_error)
 
     def _of_folder(self, on_error: OnError) -> Iterator[_Part]:
@@ -97,9 +102,10 @@ class LabelFiles:
         for file in files:
             yield file, self._read(file, on_error), self._files
 
-    def _of_sequences(self, on_error: OnError) -> Iterator[_Part]:
+    def _of_sequences(self, shapes: Shapes, on_error: OnError) -> Iterator[_Part]:
         """Marks of files that cover one sequence each."""
         used: set[Path] = set()
+        ends: dict[Path, tuple[int, int]] = {}  # entries and frames of files with too few
         for name, source in self._files.items():
             texts = {"sequence": name} | placeholders(source, self._path, self._layout)
             found = sorted(self._path.glob(glob_of(fill(self._layout.labels, **texts))))
@@ -113,8 +119,15 @@ class LabelFiles:
                 file = found[0]
                 marks = self._read(file, on_error)
                 marks = [mark._replace(sequence=mark.sequence or name) for mark in marks]
+                count, length = (
+                    self._form.count(file) if marks else None,
+                    shapes.get(name, _UNKNOWN)[0],
+                )
+                if count is not None and count < length < math.inf:
+                    ends[file] = count, length
                 yield file, marks, [name]
         self._report_rest(used)
+        _report_ends(ends)
 
     def _of_frames(self, shapes: Shapes, on_error: OnError) -> Iterator[_Part]:
         """Marks of files that cover one frame each, by sequence."""
@@ -218,6 +231,18 @@ class LabelFiles:
         else:
             warnings.warn(str(problem), category=Note, stacklevel=2)
 
+    def _report_sizes(self, marks: pd.DataFrame, shapes: Shapes, on_error: OnError) -> None:
+        """Report labels of images of another size than their frames, which are scaled, once."""
+        if len(marks):
+            first = marks.iloc[0]
+            _, height, width = shapes[first.sequence]
+            value = f"{counted(len(marks), 'label')} that are not, such as of an image of "
+            value += "{}x{}".format(*first.image_size)
+            value += f" for the frames of {width}x{height} of sequence {first.sequence}"
+            rule = "labels must be made on images of the size of the frames"
+            remedy = "Scale them to the frames, or correct the sizes that their file states."
+            on_error(InputError(self._path / self._layout.labels, rule, value, remedy))
+
     def _missing(self, file: Path) -> InputError:
         new = self._layout.splits.get("new", "the file of a split new (data.layout.splits)")
         remedy = "Correct the layout or, to start without labels, name the sequences only in"
@@ -232,6 +257,33 @@ class LabelFiles:
             )
             message += f"or sequence at {self._layout.sequences} that is used, such as {rest[0]}."
             warnings.warn(message, category=Note, stacklevel=2)
+
+
+def _of_other_size(marks: pd.DataFrame, shapes: Shapes) -> np.ndarray:
+    """Whether each mark is of an image of another size than the frames of its sequence."""
+    sizes = {name: shape[:0:-1] for name, shape in shapes.items() if shape[1] < math.inf}
+    pairs = zip(marks.sequence, marks.image_size, strict=True)
+    return np.array([size is not None and size != sizes.get(it, size) for it, size in pairs], bool)
+
+
+def _scaled(marks: pd.DataFrame, is_other: np.ndarray, shapes: Shapes) -> pd.DataFrame:
+    """Scale some marks from the size of their images to that of the frames of their sequences."""
+    marks = marks.astype(dict.fromkeys(("x", "y", "w", "h"), float))
+    for k in np.flatnonzero(is_other):
+        (width, height), shape = marks.image_size.iloc[k], shapes[marks.sequence.iloc[k]]
+        scale = [shape[2] / width, shape[1] / height] * 2
+        marks.iloc[k, [marks.columns.get_loc(it) for it in ("x", "y", "w", "h")]] *= scale
+    return marks
+
+
+def _report_ends(ends: Mapping[Path, tuple[int, int]]) -> None:
+    """Warn of label files with an entry for each frame, but for fewer frames than there are."""
+    if ends:
+        behind = counted(sum(length - count for count, length in ends.values()), "frame")
+        file, (count, length) = next(iter(ends.items()))
+        message = f"{behind} behind the last entry of {counted(len(ends), 'label file')}, such as "
+        message += f"{file} with {count} for {length} frames: taken for frames without an object."
+        warnings.warn(message, category=Note, stacklevel=2)
 
 
 def _without_surplus(table: pd.DataFrame, shapes: Shapes, file: Path) -> pd.DataFrame:

@@ -4,14 +4,16 @@ for problem in find_problems(labels, "labels.csv"):
     print(problem)
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
+import numpy as np
 import pandas as pd
 
 from dimjax.errors import InputError
 
 _MIN_LABELS = 8  # fewer may lie anywhere
 _NEAR_PX = 0.01
+_LARGE = 1 / 3  # of the size of a frame
 
 
 def find_problems(labels: pd.DataFrame, subject: object) -> Iterator[InputError]:
@@ -49,4 +51,28 @@ def _of_positions(labels: pd.DataFrame, subject: object) -> Iterator[InputError]
     elif (position.max() - position.min() < _NEAR_PX).all() and labels.sequence.nunique() > 1:
         value = f"all {len(labels)} at {position.x.iloc[0]:g}, {position.y.iloc[0]:g}"
         rule, remedy = "labels must lie in different places", "Correct x and y."
+        yield InputError(subject, rule, value, remedy)
+
+
+def large_boxes(
+    labels: pd.DataFrame, shapes: Mapping[str, tuple[int, int, int]], subject: object
+) -> Iterator[InputError]:
+    """Yield a problem if most boxes are larger than a third of the frame, by the root of the area.
+
+    Two corners that are read as centre and size make such boxes.
+
+    Args:
+      labels: Label table, frame coordinates.
+      shapes: T, H, W of sequences; others are left out.
+      subject: The labels' file or folder, for the error.
+    """
+    labels = labels[labels.sequence.isin(list(shapes))]
+    areas = labels.sequence.map({name: h * w for name, (_, h, w) in shapes.items()})
+    large = np.sqrt(labels.w * labels.h / areas.astype(float)) > _LARGE
+    if len(labels) >= _MIN_LABELS and large.mean() > 0.5:
+        first = labels[large].iloc[0]
+        value = f"larger ones in {int(large.sum())} of {len(labels)} labels, such as "
+        value += f"{first.w:.4g}x{first.h:.4g} px in {first.sequence} frame {first.frame}"
+        remedy = "Give centre and size or, in other formats, corner and size, not two corners."
+        rule = "most boxes must be smaller than a third of the frame"
         yield InputError(subject, rule, value, remedy)

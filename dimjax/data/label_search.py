@@ -204,7 +204,7 @@ def _categories(path: Path, layout: Layout, evidence: list[str]) -> dict[str, st
     form = FORMATS[layout.label_format]
     if not form.has_classes:
         return _categories_of_sequences(path, layout, evidence)
-    classes = set(read_classes(path)) | _classes(path, layout)
+    classes = set(read_classes(path)) - {""} | _classes(path, layout)
     if layout.label_format == "mot":
         if "2" in classes and classes <= set(MOT_CLASSES):
             evidence.append("class 2 is taken for interference, as in the MOT files of dimjax")

@@ -23,8 +23,8 @@ from dimjax.data.image_folders import (
 )
 from dimjax.data.layouts import Layout
 from dimjax.data.patterns import FRAME, SEQUENCE, SPLIT, glob_of, match
+from dimjax.data.raw_files import RAW
 from dimjax.data.sequences import OPENERS
-from dimjax.data.stack_files import RAW
 from dimjax.errors import InputError, OnError
 
 _OME = (".ome.tif", ".ome.tiff")

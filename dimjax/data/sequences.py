@@ -29,15 +29,14 @@ from dimjax.data.image_folders import (
     open_folder_of_frames,
     open_images,
 )
+from dimjax.data.raw_files import RAW, open_raw
+from dimjax.data.stack_axes import check_axes
 from dimjax.data.stack_files import (
-    RAW,
-    check_axes,
     open_fits,
     open_hdf5,
     open_mat,
     open_npy,
     open_npz,
-    open_raw,
 )
 from dimjax.data.substitutes import Substitutes
 from dimjax.data.video_files import open_video
@@ -58,7 +57,7 @@ OPENERS = {
 RECORDINGS = (".seq", ".csq", ".fff", ".sfmov", ".ptw")  # of FLIR, which are not read
 
 _ARRAY_REMEDY = (
-    "Give np.moveaxis(frames, 2, 0); if the first axis is time all the same, save the array as "
+    "Give np.moveaxis(frames, 2, 0), with time first; if it is first already, save the array as "
     ".npy and open it with stack_axes='thw'."
 )
 
@@ -188,7 +187,7 @@ def as_sequence(frames: np.ndarray, name: str = "frames") -> Sequence:
       name: Name of the sequence.
 
     Raises:
-      InputError: The array has another shape or data type, is empty, or its last axis seems to be
+      InputError: The array has another shape or data type, is empty, or another axis seems to be
         time; or it is a path.
     """
     rule = "frames in memory must be an array [T, H, W] of uint8 or uint16 that is not empty"

@@ -1,16 +1,14 @@
-"""Readers of stacks of frames: .npy, .npz, .mat, raw files with a sidecar, HDF5 and FITS cubes.
+"""Readers of stacks of frames: .npy, .npz, .mat, HDF5 and FITS cubes; of others, see raw_files.
 
 A stack has the axes time, row and column; only that of a .mat file has the axes row, column and
-time, which MATLAB uses. Whether the axes are in this order is checked by the pixels.
+time, which MATLAB uses. Whether time is the axis that it should be is checked by the pixels, see
+dimjax.data.stack_axes.
 
     open_npy(Path("flight3.npy")).shape                 # T, H, W
-    open_raw(Path("rec1.raw")).read(0)                  # with rec1.json or rec1.hdr beside it
+    open_mat(Path("rec1.mat")).read(0)                  # [H, W]
 """
 
 import importlib
-import json
-import re
-from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
@@ -19,20 +17,13 @@ from typing import Any
 import numpy as np
 from scipy import io
 
-from dimjax.data.csv_files import read_text
 from dimjax.data.frame_files import Frames, readable
 from dimjax.data.grey_levels import grey_levels
+from dimjax.data.stack_axes import check_axes
 from dimjax.errors import InputError
 
-RAW = (".raw", ".bin", ".img", ".dat", ".bsq")  # with a sidecar
-
 _MATLAB_73 = b"MATLAB 7.3 MAT-file"
-_ENVI_TYPES = {1: "u1", 2: "i2", 3: "i4", 4: "f4", 5: "f8", 12: "u2", 13: "u4"}
-_JSON_KEYS = {"width", "height", "dtype", "frames", "byte_order", "header_bytes"}
-_DOUBT = 0.5  # variance along the last axis below this share of that along the first
-_SAMPLES = 48  # of an axis, to measure variances
-_FEWEST = 8  # samples of an axis
-_AXES_REMEDY = "Set the key stack_axes of the layout: hwt if the last axis is time, else thw."
+_UPWARDS, _DOWNWARDS = "BOTTOM-UP", "TOP-DOWN"  # of ROWORDER in a FITS file
 
 
 def open_npy(path: Path, axes: str = "") -> Frames:
@@ -61,15 +52,24 @@ def open_npz(path: Path, axes: str = "") -> Frames:
 def open_mat(path: Path, axes: str = "") -> Frames:
     """Open the only stack of a MATLAB file; before version 7.3 it is kept in memory."""
     with path.open("rb") as opened:
-        if opened.read(len(_MATLAB_73)) == _MATLAB_73:  # HDF5, which reverses all axes
-            if axes == "thw":
-                remedy = "Save it as [H, W, T]."
-                raise InputError(path, "a stack of version 7.3 must be [H, W, T]", axes, remedy)
-            return frames_of_stack(_dataset(path), path, transposed=True)
+        if opened.read(len(_MATLAB_73)) == _MATLAB_73:
+            return _of_mat_73(_dataset(path), path, axes)
     stack = mat_array(path)
     if stack.ndim == 3 and axes != "thw":
-        return frames_of_stack(np.moveaxis(stack, -1, 0), path)
+        moved = np.moveaxis(stack, -1, 0)
+        return frames_of_stack(moved, path, axes and "thw", stored=(2, 0, 1))
     return frames_of_stack(stack, path, axes)
+
+
+def _of_mat_73(stack: Any, path: Path, axes: str) -> Frames:
+    """Frames of an HDF5 file, in which MATLAB reverses all axes; other programs do not."""
+    by_matlab = "MATLAB_class" in stack.attrs
+    if axes == "thw" and by_matlab:
+        remedy = "Save it as [H, W, T]."
+        raise InputError(path, "a stack of version 7.3 must be [H, W, T]", axes, remedy)
+    if axes == "thw":
+        return frames_of_stack(stack, path, axes)
+    return frames_of_stack(stack, path, axes and "thw", transposed=True, stored=(2, 1, 0))
 
 
 def mat_array(path: Path) -> np.ndarray:
@@ -95,20 +95,30 @@ def open_hdf5(path: Path, axes: str = "") -> Frames:
 
 
 def open_fits(path: Path, axes: str = "") -> Frames:
-    """Open the only image or cube of a FITS file, its rows upwards; needs the extra fits."""
-    pixels = fits_pixels(path)
+    """Open the only image or cube of a FITS file, rows in the order of ROWORDER; needs fits."""
+    pixels, upwards = _stored_fits(path)
     stack = pixels if pixels.ndim > 2 else pixels[np.newaxis]
-    return frames_of_stack(stack, path, axes, flipped=True)
+    return frames_of_stack(stack, path, axes, flipped=upwards)
 
 
 def fits_pixels(path: Path) -> np.ndarray:
-    """Read the numbers of the only image or cube of a FITS file, as stored: rows run upwards."""
+    """Read the numbers of the only image or cube of a FITS file, [..., H, W], upper row first."""
+    pixels, upwards = _stored_fits(path)
+    return pixels[..., ::-1, :] if upwards else pixels
+
+
+def _stored_fits(path: Path) -> tuple[np.ndarray, bool]:
+    """Numbers as they are stored, and whether rows run upwards, as without ROWORDER."""
     fits = _extra("astropy.io.fits", "fits", path)
     with readable(path), fits.open(path) as units:
         shapes = {str(k): unit.header.get("NAXIS", 0) for k, unit in enumerate(units)}
         name = _only(path, {k: ndim if units[int(k)].is_image else 0 for k, ndim in shapes.items()})
         data = np.array(units[int(name)].data)
-    return data.astype(data.dtype.newbyteorder("="))
+        order = str(units[int(name)].header.get("ROWORDER", _UPWARDS)).strip().upper()
+    if order not in (_UPWARDS, _DOWNWARDS):
+        rule, remedy = f"ROWORDER must be {_UPWARDS} or {_DOWNWARDS}", "Correct the header."
+        raise InputError(path, rule, order, remedy)
+    return data.astype(data.dtype.newbyteorder("=")), order == _UPWARDS
 
 
 def fits_date(path: Path) -> str:
@@ -119,45 +129,13 @@ def fits_date(path: Path) -> str:
     return next(filter(None, dates), "")
 
 
-def open_raw(path: Path, axes: str = "") -> Frames:
-    """Open a raw file by its sidecar, NAME.json or the ENVI header NAME.hdr or NAME.raw.hdr.
-
-    The JSON has width, height and dtype, and may have frames, byte_order (little or big) and
-    header_bytes; other keys are refused, since they may say what would be ignored.
-    """
-    sidecar = find_sidecar(path)
-    if sidecar is None:
-        rule = f"a raw file needs a sidecar, {path.stem}.json or {path.stem}.hdr"
-        remedy = 'Write e.g. {"width": 640, "height": 512, "dtype": "uint16"}.'
-        raise InputError(path, rule, "none", remedy)
-    form = _of_json(sidecar) if sidecar.suffix == ".json" else _of_envi(sidecar)
-    dtype, height, width, frames, start = form
-    whole = all(type(n) is int and n > 0 for n in (height, width, 1 if frames is None else frames))
-    is_inside = type(start) is int and 0 <= start <= path.stat().st_size
-    if not whole or not is_inside or dtype.kind not in "uif" or not dtype.itemsize:
-        rule = "width, height and frames must be whole numbers above 0, an offset one inside the "
-        rule += "file, and the type one of integers or floats"
-        counts = "any number of" if frames is None else frames
-        value = f"{counts} frames of {width}x{height} {dtype} from byte {start}"
-        raise InputError(sidecar, rule, value, "Correct the sidecar.")
-    frame_bytes = dtype.itemsize * height * width
-    length = (path.stat().st_size - start) / frame_bytes
-    if length != (frames or int(length)) or length == 0:
-        rule = f"the file must hold {frames or 'whole'} frames of {width}x{height} {dtype}"
-        remedy = f"Correct {sidecar.name} or copy the file again."
-        raise InputError(path, rule, f"{length:.3f}", remedy)
-    stack = np.memmap(path, dtype, "r", start, (int(length), height, width))
-    return frames_of_stack(stack, path, axes or "thw")
-
-
-def find_sidecar(path: Path) -> Path | None:
-    """Return the file that describes a raw file; None if there is none."""
-    names = (path.with_suffix(".json"), path.with_suffix(".hdr"), Path(f"{path}.hdr"))
-    return next((file for file in names if file.exists()), None)
-
-
 def frames_of_stack(
-    stack: Any, path: Path, axes: str = "", transposed: bool = False, flipped: bool = False
+    stack: Any,
+    path: Path,
+    axes: str = "",
+    transposed: bool = False,
+    flipped: bool = False,
+    stored: tuple[int, ...] = (0, 1, 2),
 ) -> Frames:
     """Make frames of a stack [T, H, W] or [T, H, W, 1].
 
@@ -167,19 +145,20 @@ def frames_of_stack(
       axes: thw or hwt; "" expects [T, H, W] and checks that by the pixels.
       transposed: Whether a frame is stored as columns of rows.
       flipped: Whether the first row is the lowest one.
+      stored: Axes of the file that those of the stack are, for errors.
 
     Raises:
-      InputError: The shape or the type is another one, or the last axis seems to be time.
+      InputError: The shape or the type is another one, or another axis seems to be time.
     """
     shape = tuple(stack.shape)
     if len(shape) == 4 and shape[3] != 1 or len(shape) not in (3, 4) or 0 in shape:
         remedy = "Save grey frames in the order time, row, column."
         raise InputError(path, "a stack must have the shape [T, H, W]", shape, remedy)
-    levels = grey_levels(stack, path)
     if axes == "hwt":
         stack = np.moveaxis(np.asarray(stack), 2, 0)
-    elif not axes and len(shape) == 3:
-        check_axes(stack, path)
+    levels = grey_levels(stack, path)  # whose noise is that along time
+    if not axes and len(shape) == 3:
+        check_axes(stack, path, stored=stored)
     plane = tuple(stack.shape[1:3])
 
     def read(frame: int) -> np.ndarray:
@@ -189,26 +168,6 @@ def frames_of_stack(
         return np.ascontiguousarray(pixels[::-1] if flipped else pixels)
 
     return Frames((stack.shape[0], *(plane[::-1] if transposed else plane)), levels.dtype, read)
-
-
-def check_axes(stack: Any, subject: object, remedy: str = _AXES_REMEDY) -> None:
-    """Raise if the last axis of a stack [T, H, W] seems to be time.
-
-    It is the shortest one, and pixels keep their level along it far better than along the first.
-    """
-    if min(stack.shape[:2]) <= stack.shape[2]:
-        return
-    chosen = [np.unique(np.linspace(0, n - 1, _SAMPLES).astype(int)) for n in stack.shape]
-    if min(map(len, chosen)) < _FEWEST:
-        return
-    sample = np.stack([np.asarray(stack[t])[np.ix_(*chosen[1:])] for t in chosen[0].tolist()])
-    sample = sample.astype(float)
-    changes = [float(sample.var(axis=axis).mean()) for axis in (0, 2)]
-    if changes[1] < _DOUBT * changes[0]:
-        rule = "the first axis of a stack must be time"
-        value = f"shape {tuple(stack.shape)}, in which the variance along the last axis is "
-        value += f"{changes[1]:.3g} and along the first {changes[0]:.3g}"
-        raise InputError(subject, rule, value, remedy)
 
 
 def _dataset(path: Path) -> Any:
@@ -251,42 +210,3 @@ def _extra(module: str, extra: str, path: Path) -> ModuleType:
         rule = f"the extra {extra} must be installed to read this file"
         remedy = f"pip install 'dimjax[{extra}]'."
         raise InputError(path, rule, f"no {module.partition('.')[0]}", remedy) from error
-
-
-def _without_doubles(pairs: list[tuple[str, Any]], sidecar: Path) -> dict[str, Any]:
-    keys = dict(pairs)
-    if len(keys) != len(pairs):
-        doubled = ", ".join(key for key, n in Counter(key for key, _ in pairs).items() if n > 1)
-        raise InputError(sidecar, "a key must be given once", doubled, "Keep one of them.")
-    return keys
-
-
-def _of_json(sidecar: Path) -> tuple[np.dtype, int, int, int | None, int]:
-    with readable(sidecar, "Correct the sidecar."):
-        content = json.loads(
-            read_text(sidecar), object_pairs_hook=lambda pairs: _without_doubles(pairs, sidecar)
-        )
-        unknown = ", ".join(sorted(content.keys() - _JSON_KEYS))
-        if unknown:
-            rule = f"the keys of a sidecar are {', '.join(sorted(_JSON_KEYS))}"
-            raise InputError(sidecar, rule, unknown, "Rename or remove them.")
-        dtype = np.dtype(content["dtype"])
-        order = {"little": "<", "big": ">"}[content.get("byte_order", "little")]
-        size = content["height"], content["width"]
-        frames, start = content.get("frames"), content.get("header_bytes", 0)
-        return dtype.newbyteorder(order), *size, frames, start
-
-
-def _of_envi(sidecar: Path) -> tuple[np.dtype, int, int, int | None, int]:
-    text = re.sub(r"\{[^}]*\}", "{}", read_text(sidecar))  # a description may contain equal signs
-    lines = re.findall(r"^\s*([\w ]+?)\s*=\s*(.+?)\s*$", text, re.MULTILINE)
-    keys = _without_doubles([(key.lower(), value) for key, value in lines], sidecar)
-    if keys.get("interleave", "bsq").lower() != "bsq":
-        rule, remedy = "interleave must be bsq, one band per frame", "Convert the file."
-        raise InputError(sidecar, rule, keys["interleave"], remedy)
-    with readable(sidecar, "Correct the header."):
-        dtype = np.dtype(_ENVI_TYPES[int(keys["data type"])])
-        order = {"0": "<", "1": ">"}[keys.get("byte order", "0")]
-        size = int(keys["lines"]), int(keys["samples"])
-        start = int(keys.get("header offset", 0))
-        return dtype.newbyteorder(order), *size, int(keys["bands"]), start

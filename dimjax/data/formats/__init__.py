@@ -7,11 +7,11 @@ the label table, by the keys first_pixel, first_frame, box_point and category of
 """
 
 from dimjax.data.formats.boxes import read_boxes
-from dimjax.data.formats.centroids import read_centroids
+from dimjax.data.formats.centroids import count_centroids, read_centroids
 from dimjax.data.formats.coco import read_coco
-from dimjax.data.formats.exist_rect import read_exist_rect
+from dimjax.data.formats.exist_rect import count_rectangles, read_exist_rect
 from dimjax.data.formats.lines import read_lines
-from dimjax.data.formats.marks import BOX_SHIFTS, Format, Options
+from dimjax.data.formats.marks import BOX_SHIFTS, Format, Options, count_lines
 from dimjax.data.formats.masks import read_masks
 from dimjax.data.formats.mot import read_mot
 from dimjax.data.formats.rectangles import read_rectangles
@@ -25,15 +25,15 @@ __all__ = ["BOX_SHIFTS", "FORMATS", "Format", "Options", "read_classes"]
 FORMATS = {
     "table": Format(read_label_table, "folder", has_classes=True, box_point="centre"),
     "boxes": Format(read_boxes, "sequence"),
-    "centroids": Format(read_centroids, "sequence", is_point=True),
+    "centroids": Format(read_centroids, "sequence", is_point=True, count=count_centroids),
     "masks": Format(read_masks, "frame"),
     "coco": Format(read_coco, "folder", has_classes=True),
     "yolo": Format(read_yolo, "frame", has_classes=True, box_point="centre", is_normalised=True),
     "voc": Format(read_voc, "frame", has_classes=True, is_inclusive=True),
     "mot": Format(read_mot, "sequence", has_classes=True),
     "lines": Format(read_lines, "folder", has_classes=True, is_inclusive=True),
-    "rectangles": Format(read_rectangles, "sequence"),
-    "exist-rect": Format(read_exist_rect, "sequence"),
+    "rectangles": Format(read_rectangles, "sequence", count=count_lines),
+    "exist-rect": Format(read_exist_rect, "sequence", count=count_rectangles),
     "centroid-xml": Format(read_centroid_xml, "frame", has_classes=True, is_point=True),
     "spotgeo": Format(read_spotgeo, "folder", is_point=True),
 }

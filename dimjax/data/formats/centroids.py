@@ -8,15 +8,15 @@ belongs to frame k and contains pairs of numbers, separated by tab, space, comma
     5 7 9 11        two targets
     None
 
-Two kinds of text can be read in two ways and are refused: decimal commas (`54,4 37,1`), and four
-numbers in every line, which are usually boxes.
+Two kinds of text can be read in two ways and are refused: decimal commas (`54,4 37,1`), and the
+same count of four numbers or more in every line, which are usually boxes or polygons.
 """
 
 import re
 from pathlib import Path
 
 from dimjax.data.csv_files import line_numbers, parse_numbers, read_columns, read_text
-from dimjax.data.formats.marks import Mark, Options, to_number
+from dimjax.data.formats.marks import Mark, Options, count_lines, to_number
 from dimjax.errors import InputError, OnError
 
 _NONE = re.compile(r"\s*(none|nan|-1(\.0*)?|0*(\.0*)?)\s*", re.IGNORECASE)
@@ -26,9 +26,19 @@ _COMMAS = re.compile(r"-?\d+,\d+([\s;]+-?\d+,\d+)+")  # 54,4 37,1
 def read_centroids(path: Path, options: Options, on_error: OnError) -> list[Mark]:
     """Read the centroids of a CSV or of a text, whose pairs have the order of the options."""
     rows = read_text(path).split("\n")
-    if any(re.search("[a-z]", word) for word in _words(re.sub(_NONE_WORDS, "", rows[0].lower()))):
+    if _is_header(rows[0]):
         return _of_csv(path, on_error)
     return _of_text(rows, path, options, on_error)
+
+
+def count_centroids(path: Path) -> int | None:
+    """Count the lines of a text, one per frame; None for a CSV."""
+    return None if _is_header(read_text(path).split("\n")[0]) else count_lines(path)
+
+
+def _is_header(row: str) -> bool:
+    words = _words(re.sub(_NONE_WORDS, "", row.lower()))
+    return any(re.search("[a-z]", word) for word in words)
 
 
 _NONE_WORDS = re.compile(r"\b(none|nan|\d[\d.]*e[+-]?\d+)\b")
@@ -59,13 +69,10 @@ def _of_text(rows: list[str], path: Path, options: Options, on_error: OnError) -
     first = rows[filled[0]] if filled else ""
     if filled and all(has_decimal_commas(rows[k]) for k in filled):
         raise _mixed_commas(f"{path} line {filled[0] + 1}", first)
-    if {len(words[k]) for k in filled} == {4} and sum(map(bool, words)) > 1:
-        rule = "the lines must be centroids, not boxes"
-        remedy = (
-            "Set label_format to 'rectangles' if they are x, y, w, h. If each frame has two "
-            "targets, write a CSV with the columns frame, x and y."
-        )
-        raise InputError(path, rule, f"four numbers in every line, such as {first!r}", remedy)
+    counts = {len(words[k]) for k in filled}
+    count = counts.pop() if len(counts) == 1 else 0
+    if count >= 4 and count % 2 == 0 and sum(map(bool, words)) > 1:
+        raise _boxes(path, first, count)
     marks = []
     for frame, row in enumerate(rows):
         try:
@@ -101,6 +108,17 @@ def _mixed_commas(subject: object, row: str) -> InputError:
     rule = "commas must either separate all numbers or none"
     remedy = "Write decimal points, or separate all numbers by spaces."
     return InputError(subject, rule, repr(row), remedy)
+
+
+def _boxes(path: Path, row: str, count: int) -> InputError:
+    rule = "the lines must be centroids, not boxes or polygons"
+    others = "Write boxes as x, y, w, h ('rectangles') or as frame, id, x, y, w, h ('mot'). "
+    remedy = "Set label_format to 'rectangles' if they are x, y, w, h. " if count == 4 else others
+    remedy += (
+        f"If each frame has {count // 2} targets, write a CSV with the columns frame, x and y."
+    )
+    number = "four" if count == 4 else count
+    return InputError(path, rule, f"{number} numbers in every line, such as {row!r}", remedy)
 
 
 def _words(row: str) -> list[str]:

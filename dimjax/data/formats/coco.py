@@ -22,12 +22,14 @@ def read_coco(path: Path, options: Options, on_error: OnError) -> list[Mark]:
     content = read_json(path)
     images = _by_id(path, content, "images", "file_name")
     names = _by_id(path, content, "categories", "name")
+    sizes = {row["id"]: _size(row) for row in _rows(path, content, "images")}
     marks = []
     for k, row in enumerate(_rows(path, content, "annotations")):
         if row.get("iscrowd") == 1:
             continue
         try:
-            marks.append(_mark(f"annotations[{k}]", row, images, names, path))
+            mark = _mark(f"annotations[{k}]", row, images, names, path)
+            marks.append(mark._replace(image_size=sizes[row["image_id"]]))
         except InputError as error:
             on_error(error)
     return marks
@@ -44,8 +46,15 @@ def _mark(place: str, row: dict, images: dict, names: dict, path: Path) -> Mark:
     numbers = [to_number(value, subject, f"bbox[{k}]") for k, value in enumerate(box)]
     attributes = row.get("attributes")
     others = attributes if isinstance(attributes, dict) else {}
-    track = row.get("track_id", others.get("track_id", ""))
-    return Mark(place, images[row["image_id"]], *numbers, names[row["category_id"]], str(track))
+    tracks = (row.get("track_id"), others.get("track_id"))
+    track = next((str(track) for track in tracks if track is not None), "")
+    return Mark(place, images[row["image_id"]], *numbers, names[row["category_id"]], track)
+
+
+def _size(image: dict) -> tuple[int, int] | None:
+    width, height = image.get("width"), image.get("height")
+    known = type(width) is int and type(height) is int and width > 0 and height > 0
+    return (width, height) if known else None
 
 
 def _by_id(path: Path, content: Any, key: str, value: str) -> dict[Any, str]:

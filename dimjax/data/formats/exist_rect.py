@@ -34,6 +34,11 @@ def read_exist_rect(path: Path, options: Options, on_error: OnError) -> list[Mar
     return marks
 
 
+def count_rectangles(path: Path) -> int:
+    """Count the entries of a file that can be read, one per frame."""
+    return len(read_json(path)["exist"])
+
+
 def _mark(subject: str, frame: int, rectangle) -> Mark:
     if not isinstance(rectangle, list) or len(rectangle) != 4:
         rule = "an object that exists must have x, y, w, h"

@@ -5,10 +5,13 @@
 A box is x1,y1,x2,y2,class. An image without a box has a line with its path alone.
 """
 
+import re
 from pathlib import Path
 
 from dimjax.data.formats.marks import Mark, Options, each_line, to_number
 from dimjax.errors import InputError, OnError
+
+_NUMBERS = re.compile(r"[-+.\d]*\d,[-+.,\d]*")  # a box, maybe of too few numbers, is no path
 
 
 def read_lines(path: Path, options: Options, on_error: OnError) -> list[Mark]:
@@ -16,11 +19,15 @@ def read_lines(path: Path, options: Options, on_error: OnError) -> list[Mark]:
 
     def parse(line: str, number: int) -> list[Mark]:
         words = line.split()
-        first = next((k for k, word in enumerate(words) if word.count(",") == 4), len(words))
+        first = next((k for k, word in enumerate(words) if _may_be_box(word)), len(words))
         image, subject = " ".join(words[:first]), f"{path} line {number}"
         return [_mark(word, image, number, subject, options) for word in words[first:]]
 
     return each_line(path, parse, on_error)
+
+
+def _may_be_box(word: str) -> bool:
+    return word.count(",") == 4 or _NUMBERS.fullmatch(word) is not None
 
 
 def _mark(word: str, image: str, number: int, subject: str, options: Options) -> Mark:
@@ -36,4 +43,4 @@ def _mark(word: str, image: str, number: int, subject: str, options: Options) ->
 def class_name(text: str, options: Options) -> str:
     """Return the name of a numbered class; the number itself if it has no name."""
     known = text.isdecimal() and int(text) < len(options.classes)
-    return options.classes[int(text)] if known else text
+    return (options.classes[int(text)] if known else "") or text

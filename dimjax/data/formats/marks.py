@@ -32,6 +32,7 @@ class Mark(NamedTuple):
     track: str = ""
     sequence: str = ""  # "" if the file or the path of the image tells it
     source: str = "annotator"
+    image_size: tuple[int, int] | None = None  # W, H of the image, if the file tells
 
 
 class Options(NamedTuple):
@@ -53,6 +54,7 @@ class Format(NamedTuple):
       box_point: The point of a box that x, y are.
       is_inclusive: Whether boxes are first and last pixel if pixels are counted from 1.
       is_normalised: Whether coordinates are shares of the frame's width and height.
+      count: Counts the entries of a file that has one for each frame, as a line; None for others.
     """
 
     read: Callable[[Path, Options, OnError], list[Mark]]
@@ -62,6 +64,7 @@ class Format(NamedTuple):
     box_point: str = "corner"
     is_inclusive: bool = False
     is_normalised: bool = False
+    count: Callable[[Path], int | None] = lambda path: None
 
 
 def to_number(value: Any, subject: str, key: str) -> float:
@@ -104,6 +107,12 @@ def read_json(path: Path) -> Any:
         return json.loads(read_text(path))
     except (json.JSONDecodeError, RecursionError) as error:
         raise InputError(path, "it must be JSON", error, "Export it again.") from error
+
+
+def count_lines(path: Path) -> int:
+    """Count the lines of a text; a line break at its end begins no other one."""
+    text = read_text(path)
+    return text.count("\n") + (not text.endswith("\n")) if text else 0
 
 
 def each_line(path: Path, parse: Callable[[str, int], list[Mark]], on_error: OnError) -> list[Mark]:

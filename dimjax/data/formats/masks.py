@@ -22,11 +22,13 @@ _LARGEST_SHARE = 0.5  # of set pixels: above it, a mask is inverted or no mask
 
 def read_masks(path: Path, options: Options, on_error: OnError) -> list[Mark]:
     """Read the components of a mask as boxes whose x, y is the top-left corner."""
-    components, _ = ndimage.label(set_pixels(path), np.ones((3, 3)))
-    boxes = []
+    pixels = set_pixels(path)
+    components, _ = ndimage.label(pixels, np.ones((3, 3)))
+    boxes, of_image = [], pixels.shape[::-1]
     for k, (rows, columns) in enumerate(ndimage.find_objects(components), start=1):
         size = columns.stop - columns.start, rows.stop - rows.start
-        boxes.append(Mark(f"component {k}", "", columns.start, rows.start, *size))
+        corner = columns.start, rows.start
+        boxes.append(Mark(f"component {k}", "", *corner, *size, image_size=of_image))
     return boxes
 
 

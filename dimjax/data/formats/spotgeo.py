@@ -21,9 +21,12 @@ def read_spotgeo(path: Path, options: Options, on_error: OnError) -> list[Mark]:
     """Read the centroids of all frames of a file."""
     content = read_json(path)
     keys = ("sequence_id", "frame", "object_coords")
-    if not isinstance(content, list) or any(key not in row for row in content for key in keys):
+    rows = content if isinstance(content, list) else [content]
+    wrong = [row for row in rows if not isinstance(row, dict) or any(it not in row for it in keys)]
+    if wrong or rows is not content:
         rule = f"it must be a list of objects with {', '.join(keys)}"
-        raise InputError(path, rule, str(content)[:60], "Correct the file or label_format.")
+        found = str((wrong or rows)[0])[:60]
+        raise InputError(path, rule, found, "Correct the file or label_format.")
     marks: list[Mark] = []
     for k, row in enumerate(content):
         try:
@@ -37,6 +40,9 @@ def _marks(place: str, row: dict, path: Path) -> list[Mark]:
     subject = f"{path} {place}"
     frame, sequence = to_integer(row["frame"], subject, "frame"), str(row["sequence_id"])
     marks = []
+    if not isinstance(row["object_coords"], list):
+        remedy = "Write [] if the frame has no object."
+        raise InputError(subject, "object_coords must be a list", row["object_coords"], remedy)
     for pair in row["object_coords"]:
         if not isinstance(pair, list) or len(pair) != 2:
             rule = "object_coords must be pairs x, y"

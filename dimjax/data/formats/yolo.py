@@ -6,14 +6,16 @@ A box is class, centre x and y, width and height; the four are shares of the fra
 height. An empty or missing file means that the frame has no object.
 """
 
-import re
 from pathlib import Path
+
+import yaml
 
 from dimjax.data.csv_files import read_text
 from dimjax.data.formats.lines import class_name
 from dimjax.data.formats.marks import Mark, Options, each_line, to_number
 from dimjax.errors import InputError, OnError
 
+_MOST_CLASSES = 10_000
 _CLASS_FILES = ("data.yaml", "dataset.yaml", "classes.txt", "obj.names", "labels/classes.txt")
 
 
@@ -38,31 +40,39 @@ def read_yolo(path: Path, options: Options, on_error: OnError) -> list[Mark]:
 
 
 def read_classes(folder: Path) -> tuple[str, ...]:
-    """Read the names of the classes from data.yaml, classes.txt or obj.names, if there is one."""
+    """Read the names of the classes from data.yaml, classes.txt or obj.names, if there is one.
+
+    The name of a number that has none, as 0 if they begin with 1, is "".
+
+    Raises:
+      InputError: The file is no YAML, or its key names is neither a list nor a numbered mapping.
+    """
     for name in _CLASS_FILES:
         file = folder / name
         if file.is_file():
             text = read_text(file)
             if file.suffix == ".yaml":
-                return _yaml_names(text)
+                return _yaml_names(text, file)
             return tuple(line.strip() for line in text.split("\n") if line.strip())
     return ()
 
 
-def _yaml_names(text: str) -> tuple[str, ...]:
-    """Read the key `names`: a list in brackets, or one `0: target` or `- target` per line."""
-    _, found, rest = text.partition("names:")
-    if not found:
+def _yaml_names(text: str, file: Path) -> tuple[str, ...]:
+    """Names by their numbers, "" for a number without a name."""
+    try:
+        content = yaml.load(text, yaml.BaseLoader)  # which makes all scalars texts, even `no`
+    except (yaml.YAMLError, RecursionError) as error:
+        raise InputError(file, "it must be YAML", error, "Correct the file.") from error
+    if not isinstance(content, dict) or "names" not in content:
         return ()
-    first, *lines = rest.split("\n")
-    if "[" in first:
-        items = re.split(r"[\[\],]", rest.partition("]")[0])
-        return tuple(item.strip(" '\"") for item in items if item.strip())
-    names = []
-    for line in lines:
-        entry = re.fullmatch(r"\s*(?:\d+\s*:|-)\s*(.+?)\s*", line)
-        if entry is None and line.strip():
-            break
-        if entry is not None:
-            names.append(entry[1].strip("'\""))
-    return tuple(names)
+    names = content["names"]
+    numbered = dict(enumerate(names)) if isinstance(names, list) else names
+    try:
+        by_number = {int(key): name for key, name in numbered.items()}
+    except (AttributeError, ValueError):
+        by_number = {-1: names}
+    is_text = all(isinstance(name, str) and name for name in by_number.values())
+    if not is_text or not all(0 <= key < _MOST_CLASSES for key in by_number):
+        rule = "names must be a list of texts, or a mapping of the numbers of classes to them"
+        raise InputError(file, rule, names, "Write e.g. names: {0: drone, 1: bird}.")
+    return tuple(by_number.get(key, "") for key in range(max(by_number, default=-1) + 1))
