@@ -141,9 +141,11 @@ def test_log_odds_are_modest_if_nothing_differs():
     assert np.abs(fit_category_model(values, is_target, *rest).log_odds(values)).mean() < 0.5
 
 
-def test_tracks_of_a_category_in_one_sequence_are_no_model():
+def test_a_category_with_few_tracks_or_one_sequence_has_no_model():
     values, is_target, track, sequence = tracks_of(np.random.default_rng(0), 40, 3.0)
     assert fit_category_model(values, track < 36, track, sequence) is None
+    assert fit_category_model(values, track < 37, track, track) is None
+    assert fit_category_model(values, track < 36, track, track) is not None
     assert fit_category_model(values, is_target, track, sequence * 0) is None
 
 

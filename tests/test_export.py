@@ -21,6 +21,7 @@ from dimjax.export.onnx_runtime import open_onnx
 from dimjax.export.parity import frames_with_targets, max_difference
 from dimjax.models import BACKBONES
 from dimjax.motion import EvidenceConfig, evidence_of, window_of
+from dimjax.runs.workdir import Paths
 
 SMALL = ((1, 40, 56), (2, 21, 75))
 
@@ -299,6 +300,7 @@ def test_the_command_names_the_inputs_and_the_use_of_each_file(tmp_path, monkeyp
     run = SimpleNamespace(
         detector=_with_evidence(), context=SimpleNamespace(folder=folder), description="run"
     )
+    run.paths = Paths(tmp_path / "a_run")
     monkeypatch.setattr(export, "load", lambda *_: run)
     monkeypatch.setattr(detector_files, "export_onnx", write)
     monkeypatch.setattr(detector_files, "export_stablehlo", write)

@@ -144,9 +144,11 @@ def test_an_interrupt_waits_until_native_libraries_have_returned(tmp_path, signa
 
 
 def test_a_program_that_nohup_started_goes_on(tmp_path):
-    body = "signal.raise_signal(signal.SIGHUP)"
-    ignore = {"preexec_fn": lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)}
-    assert run(body, tmp_path, **ignore) == (0, "", "")
+    ignored = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # which a program inherits
+    try:
+        assert run("signal.raise_signal(signal.SIGHUP)", tmp_path) == (0, "", "")
+    finally:
+        signal.signal(signal.SIGHUP, ignored)
 
 
 def test_a_note_is_one_line_without_its_place_in_the_code(tmp_path):

@@ -36,7 +36,8 @@ def run(first: str | Path, second: str | Path, output: str | Path | None = None)
     for workdir in (first, second):
         data = open_data_folder(read_config(workdir), Paths(workdir))
         check_outside(folder, data.path, locations(data.files))
-        check_place(folder, Paths(workdir))
+        if output:
+            check_place(folder, Paths(workdir))
     check_unoccupied(folder, _LOCK)
     rule, remedy = "one process at a time writes a comparison", "Wait for its end, or end it."
     with exclusive_lock(folder / _LOCK, rule, remedy):

@@ -42,14 +42,18 @@ def describe(path: str | Path) -> Recognition:
     return found
 
 
-def apply(config) -> None:
+def apply(config, trains: bool = True) -> None:
     """Replace the layout auto of a configuration by that of its folder.
 
     Keys of the layout that were given beside `auto` are kept.
 
+    Args:
+      config: The configuration.
+      trains: Whether a run trains on the folder; then its splits must be known.
+
     Raises:
-      InputError: The configuration has no data folder, the folder contains no frame, or two of its
-        sources of labels differ.
+      InputError: The configuration has no data folder, the folder contains no frame, two of its
+        sources of labels differ, or its splits are not known.
     """
     given = config.data.layout.to_dict()
     if given["sequences"] != AUTO.sequences:
@@ -59,7 +63,8 @@ def apply(config) -> None:
         raise InputError("config.data.layout", rule, "data.folder=''", remedy)
     found = recognise(config.data.folder)
     chosen = {key: value for key, value in given.items() if value != getattr(AUTO, key)}
-    doubts = [it for it in found.doubts if "splits" not in chosen or it not in found.split_doubts]
+    ignored = found.split_doubts if "splits" in chosen or not trains else []
+    doubts = [it for it in found.doubts if it not in ignored]
     if doubts and not {"labels", "sequences"} & chosen.keys():
         raise doubts[0]
     say(f"layout of {config.data.folder}: {'; '.join(found.evidence)}")

@@ -133,7 +133,7 @@ def _evaluate_folder() -> None:
     config = given.CONFIG.value or own
     measure.check_keys(config, given.WORKDIR.value)
     measure.use_folder(config, given.INPUT.value)
-    recognise.apply(config)
+    recognise.apply(config, trains=False)
     split = given.SPLIT.value if given.SPLIT.present else None
     checkpoint = given.ROUND.value, given.EPOCH.value
     measure.run(given.WORKDIR.value, config, given.OUTPUT.value, split, *checkpoint)

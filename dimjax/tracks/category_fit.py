@@ -21,7 +21,7 @@ from dimjax.tracks.named_numbers import NUMBERS
 
 _PENALTIES = (1e-3, 1e-2, 1e-1)  # times half of the squared weights
 _FOLDS = 10
-_MIN_SEQUENCES = 2  # with tracks of each category
+_MIN_SEQUENCES, _MIN_TRACKS = 2, 4  # of each category
 _SLOPES = (0.05, 1.5)  # range of the slope of calibrated log odds
 
 
@@ -59,10 +59,12 @@ def fit_category_model(
       sequence: [N] number of its sequence.
 
     Returns:
-      The model; None if tracks of one of the categories are in fewer than two sequences.
+      The model; None if one of the categories has fewer than four tracks or only one sequence.
     """
-    if min(len(np.unique(sequence[rows])) for rows in (is_target, ~is_target)) < _MIN_SEQUENCES:
-        return None
+    for rows in (is_target, ~is_target):
+        sequences, tracks = np.unique(sequence[rows]), np.unique(track[rows])
+        if len(sequences) < _MIN_SEQUENCES or len(tracks) < _MIN_TRACKS:
+            return None
     weight = _weights(track)
     mean, spread = _moments(values, weight)
     x = standardized(values, mean, spread)
