@@ -6,8 +6,8 @@
 
 The penalty of the weights is chosen by folds of sequences, and the log odds are calibrated on the
 tracks that each fold left out: on those that the weights were fitted to, they would be too certain.
-Folds of few sequences mislead, because a fold that holds most tracks of a category leaves too few
-to learn from. So the calibration has a prior, which a few dozen tracks outweigh.
+If a category has fewer sequences than there are folds, a fold may hold most of its tracks and leave
+too few to learn from: the calibration then has a prior.
 """
 
 from typing import NamedTuple
@@ -33,6 +33,7 @@ class _Prior(NamedTuple):
 
 
 _CALIBRATION_PRIOR = _Prior(np.array([0.0, 1.0]), np.array([0.2, 0.5]))  # offset, slope
+_NO_PRIOR = _CALIBRATION_PRIOR._replace(sigma=np.full(2, np.inf))
 # Offset, slope and weight of the network's share.
 _COMBINATION_PRIOR = _Prior(np.array([0.0, 1.0, 0.0]), np.array([1.0, 0.5, 0.3]))
 
@@ -73,7 +74,9 @@ def fit_category_model(
         for penalty in _PENALTIES
     ]
     best = most_restrained([_losses(z, is_target) for z in left_out], weight, sequence)
-    offset, slope = _calibration(left_out[best], is_target, weight * (track.max() + 1))
+    are_few = min(len(np.unique(sequence[rows])) for rows in (is_target, ~is_target)) < _FOLDS
+    prior = _CALIBRATION_PRIOR if are_few else _NO_PRIOR
+    offset, slope = _calibration(left_out[best], is_target, weight * (track.max() + 1), prior)
     *weights, intercept = _fit(x, is_target, weight, _PENALTIES[best])
     columns = zip(mean.tolist(), spread.tolist(), np.asarray(weights).tolist(), strict=True)
     model = CategoryModel(dict(zip(NUMBERS, map(list, columns), strict=True)), float(intercept))
@@ -172,11 +175,11 @@ def _fit(x: np.ndarray, is_target: np.ndarray, weight: np.ndarray, penalty: floa
     return minimize(objective, np.zeros(x.shape[1]), jac=True, method="L-BFGS-B").x
 
 
-def _calibration(log_odds, is_target: np.ndarray, weight: np.ndarray) -> list[float]:
+def _calibration(log_odds, is_target: np.ndarray, weight: np.ndarray, prior: _Prior) -> list[float]:
     """Fit offset and slope that calibrate the log odds of windows that were left out."""
     x = np.stack([np.ones(len(log_odds)), log_odds], axis=1)
     bounds = [(None, None), _SLOPES]
-    return _most_probable(x, is_target, weight, _CALIBRATION_PRIOR, bounds)
+    return _most_probable(x, is_target, weight, prior, bounds)
 
 
 def _most_probable(x, is_target: np.ndarray, weight: np.ndarray, prior: _Prior, bounds):
