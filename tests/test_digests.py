@@ -6,12 +6,13 @@ from contextlib import closing
 
 import pandas as pd
 import pytest
+from conftest import tiny_config
 
 from dimjax import ledger
 from dimjax.chips import examples
 from dimjax.errors import InputError
 from dimjax.runs import digests
-from dimjax.runs.workdir import Paths, check_links, newest_round, read_config
+from dimjax.runs.workdir import Paths, check_links, newest_round, read_config, write_config
 
 
 @pytest.fixture
@@ -149,6 +150,15 @@ def test_a_link_out_of_the_run_is_refused(paths, tmp_path, kind):
         InputError, match="scores: a link must lead into the run's directory; found"
     ):
         check_links(paths.workdir)
+
+
+@pytest.mark.parametrize(("share", "is_completed"), [(0.0, True), (0.5, False)])
+def test_a_run_without_implants_may_be_older_than_a_key_of_implants(tmp_path, share, is_completed):
+    config = tiny_config()
+    config.data.implant.share = share
+    del config.data.implant.birds
+    write_config(config, tmp_path)
+    assert ("birds" in read_config(tmp_path).data.implant) == is_completed
 
 
 @pytest.mark.parametrize(

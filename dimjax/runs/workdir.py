@@ -213,10 +213,19 @@ def _read_saved(path: Path) -> dict[str, Any]:
         record = json.loads(path.read_text(encoding="utf-8"))
         config = record.get("config") if isinstance(record, dict) else None
         if isinstance(config, dict) and record.get("digest") == _digest(config):
-            return config
+            return _with_newer_keys(config)
     rule = "it must contain the configuration that the run began with"
     remedy = "Restore it, or choose another --workdir."
     raise InputError(path, rule, "a damaged or changed file", remedy)
+
+
+def _with_newer_keys(config: dict[str, Any]) -> dict[str, Any]:
+    """Add the keys that a run without implants began before, since they change nothing in it."""
+    data = config.get("data")
+    implant = data.get("implant") if isinstance(data, dict) else None
+    if isinstance(implant, dict) and implant.get("share") == 0:
+        implant.setdefault("birds", 1.0)
+    return config
 
 
 def _digest(config: Mapping[str, Any]) -> str:
