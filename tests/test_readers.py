@@ -149,6 +149,9 @@ def test_the_axis_of_time_is_found_wherever_it_is(tmp_path):
         message = rf"first axis .* must be time; found shape \(24, 20, {length}\), .* the last axis"
         with pytest.raises(InputError, match=message):
             open_sequence(tmp_path / "b.npy")
+        np.save(tmp_path / "a.npy", np.moveaxis(scene, 0, -1))  # read before, now another file
+        with pytest.raises(InputError, match="first axis .* must be time"):
+            open_sequence(tmp_path / "a.npy")
         io.savemat(tmp_path / "b.mat", {"stack": scene})
         message = rf"last axis .* must be time; found shape \({length}, 24, 20\), .* the first axis"
         with pytest.raises(InputError, match=message):

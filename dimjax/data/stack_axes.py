@@ -86,5 +86,5 @@ def _measure(stack: Any) -> list[_Changes]:
 
 def _typical(differences: np.ndarray) -> float:
     """Mean of the smallest three quarters of the absolute differences."""
-    ordered = np.sort(np.abs(differences), axis=None)
-    return float(ordered[: max(1, int(_USED * len(ordered)))].mean())
+    count = max(1, int(_USED * differences.size))
+    return float(np.partition(np.abs(differences), count - 1, axis=None)[:count].mean())

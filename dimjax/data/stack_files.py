@@ -23,6 +23,7 @@ from dimjax.data.stack_axes import check_axes
 from dimjax.errors import InputError
 
 _MATLAB_73 = b"MATLAB 7.3 MAT-file"
+_CHECKED: set[tuple[Path, int, int]] = set()  # files whose first axis is known to be time
 _UPWARDS, _DOWNWARDS = "BOTTOM-UP", "TOP-DOWN"  # of ROWORDER in a FITS file
 
 
@@ -157,8 +158,9 @@ def frames_of_stack(
     if axes == "hwt":
         stack = np.moveaxis(np.asarray(stack), 2, 0)
     levels = grey_levels(stack, path)  # whose noise is that along time
-    if not axes and len(shape) == 3:
+    if not axes and len(shape) == 3 and (file := _state(path)) not in _CHECKED:
         check_axes(stack, path, stored=stored)
+        _CHECKED.add(file)
     plane = tuple(stack.shape[1:3])
 
     def read(frame: int) -> np.ndarray:
@@ -168,6 +170,12 @@ def frames_of_stack(
         return np.ascontiguousarray(pixels[::-1] if flipped else pixels)
 
     return Frames((stack.shape[0], *(plane[::-1] if transposed else plane)), levels.dtype, read)
+
+
+def _state(path: Path) -> tuple[Path, int, int]:
+    """A file with its time and size, which change with its frames."""
+    found = path.stat()
+    return path.absolute(), found.st_mtime_ns, found.st_size
 
 
 def _dataset(path: Path) -> Any:
