@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 
 from dimjax.atomic_files import atomic_write
-from dimjax.commands.results import Results, check_outside, check_place, open_results
+from dimjax.commands.results import Results, check_place, open_results
 from dimjax.commands.sources import existing_source, open_source, source_name
 from dimjax.data.folders import Folder
 from dimjax.data.frame_notes import describe
@@ -104,7 +104,6 @@ def run(
     trained = load(workdir, round, epoch, runtime)
     say(f"detector: {trained.description}")
     output = Path(output) if output else trained.paths.detect / source_name(source, layout)
-    check_outside(output, source, locations(folder.files))
     check_place(output, trained.paths)
     return _write_all(_trained_search(trained), source, folder, output, pictures, video, form)
 

@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 
 from dimjax.atomic_files import exclusive_lock, write_text
-from dimjax.commands.results import check_outside, check_place, check_unoccupied
+from dimjax.commands.results import check_output
 from dimjax.data.label_writing import check_form, write_labels
 from dimjax.data.listing import locations, natural_key
 from dimjax.detection.rescoring import SIGNALS
@@ -125,9 +125,7 @@ def run(
         say("data.align: the files take frames that are aligned to F1; see docs/export.md")
     output = Path(output) if output else trained.paths.exported
     folder = trained.context.folder
-    check_outside(output, folder.path, locations(folder.files))
-    check_place(output, trained.paths)
-    check_unoccupied(output, _LOCK)
+    check_output(output, folder.path, locations(folder.files), _LOCK, trained.paths)
     with _sole_export(output):
         _write_all(trained, output)
     return output
@@ -184,9 +182,7 @@ def run_labels(workdir: str | Path, form: str, output: str | Path | None = None)
     names = sorted({*names, *labels.sequence}, key=natural_key)
     sequences = {name: context.folder.sequence(name) for name in names}
     output = Path(output) if output else paths.exported / form
-    check_outside(output, context.folder.path, locations(context.folder.files))
-    check_place(output, paths)
-    check_unoccupied(output, _LOCK)
+    check_output(output, context.folder.path, locations(context.folder.files), _LOCK, paths)
     with _sole_export(output):
         write_labels(labels, sequences, output, form)
     counts = ", ".join(f"{n:,} of {kind}" for kind, n in labels.category.value_counts().items())

@@ -6,7 +6,7 @@ run(config, "implanted")                # config.data.folder, config.data.implan
 from pathlib import Path
 
 from dimjax.atomic_files import exclusive_lock
-from dimjax.commands.results import check_outside, check_unoccupied
+from dimjax.commands.results import check_output
 from dimjax.data.folders import open_folder
 from dimjax.data.layouts import layout_from
 from dimjax.data.listing import locations
@@ -42,8 +42,7 @@ def run(config, output: str | Path | None) -> Path:
         raise InputError("--output", rule, "nothing", remedy)
     output, path = Path(output), Path(config.data.folder)
     folder = open_folder(path, layout_from(config.data.layout.to_dict(), "config.data.layout"))
-    check_outside(output, path, locations(folder.files))
-    check_unoccupied(output, _LOCK)
+    check_output(output, path, locations(folder.files), _LOCK)
     rule, remedy = "one process at a time writes a data folder", "Wait for its end, or end it."
     with exclusive_lock(output / _LOCK, rule, remedy):
         labels = write_implanted_folder(folder, settings, output)

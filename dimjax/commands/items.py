@@ -9,7 +9,7 @@ from pathlib import Path
 
 from dimjax import ledger
 from dimjax.atomic_files import exclusive_lock
-from dimjax.commands.results import check_outside, check_place, check_unoccupied
+from dimjax.commands.results import check_output
 from dimjax.data.listing import locations
 from dimjax.errors import InputError
 from dimjax.progress import say
@@ -36,9 +36,7 @@ def write(workdir: str | Path, output: str | Path | None = None) -> Path:
     paths = Paths(workdir)
     folder = open_data_folder(read_config(workdir), paths)
     output = _folder(paths, output)
-    check_outside(output, folder.path, locations(folder.files))
-    check_place(output, paths)
-    check_unoccupied(output, _LOCK)
+    check_output(output, folder.path, locations(folder.files), _LOCK, paths)
     rule, remedy = "one process at a time writes items", "Wait for its end, or end it."
     with ledger.open_ledger(paths.ledger) as db, exclusive_lock(output / _LOCK, rule, remedy):
         items = export_items(db, output / _FILE)

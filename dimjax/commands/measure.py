@@ -11,7 +11,7 @@ import json
 from pathlib import Path
 
 from dimjax.atomic_files import exclusive_lock, write_text
-from dimjax.commands.results import check_outside, check_place, check_unoccupied
+from dimjax.commands.results import check_output
 from dimjax.data.csv_files import write_csv
 from dimjax.data.labels import write_table
 from dimjax.data.listing import locations
@@ -69,9 +69,7 @@ def run(
     context.paths = trained.paths
     say(f"detector: {trained.description}")
     output = Path(output) if output else trained.paths.evaluations / path.resolve().name
-    check_outside(output, path, locations(context.folder.files))
-    check_place(output, trained.paths)
-    check_unoccupied(output, _LOCK)
+    check_output(output, path, locations(context.folder.files), _LOCK, trained.paths)
     _check_same_folder(output / "evaluation.json", str(path.resolve()))
     rule, remedy = "one process at a time measures into a folder", "Wait for its end, or end it."
     with exclusive_lock(output / _LOCK, rule, remedy):

@@ -64,8 +64,7 @@ def open_results(
       InputError: The folder lies in the source, holds other files, or another process writes to
         it.
     """
-    check_outside(output, source, files)
-    check_unoccupied(output, _LOCK)
+    check_output(output, source, files, _LOCK)
     resolved = str(source.resolve())
     _earlier(output, resolved)  # raises before anything is written
     rule, remedy = "one process at a time writes results", "Wait for its end, or end it."
@@ -77,6 +76,24 @@ def open_results(
         record = {"source": resolved, "sequences": list(files), "form": form}
         write_text(output / _RECORD, json.dumps(record, indent=1) + "\n")
         yield Results(output)
+
+
+def check_output(
+    output: Path, source: Path, files: dict[str, Path], lock: str, paths: Paths | None = None
+) -> None:
+    """Raise if a command may not write into a folder.
+
+    Args:
+      output: The folder.
+      source: The sequence or data folder that is read.
+      files: Sequence name -> its file or folder.
+      lock: Name of the command's lock file.
+      paths: Paths of the run that is read; None if there is none.
+    """
+    check_outside(output, source, files)
+    if paths is not None:
+        check_place(output, paths)
+    check_unoccupied(output, lock)
 
 
 def check_outside(output: Path, source: Path, files: dict[str, Path]) -> None:
