@@ -189,3 +189,14 @@ def test_a_folder_that_may_not_be_entered_or_listed_is_named(tmp_path, mode):
         f"{folder.parent}: {rule}; found permissions {mode:o}. Give those to read and to execute."
     )
     assert done.stdout.splitlines() == [line, line], done.stderr
+
+
+@needs_root
+def test_a_closed_folder_below_others_does_not_explain_that_sequences_are_missing(tmp_path):
+    folder = tmp_path / "documents" / "of" / "others"
+    folder.mkdir(parents=True)
+    give_away(folder)
+    folder.chmod(0o700)
+    command = [*WITHOUT_RIGHTS, sys.executable, "-c", OPENER, tmp_path]
+    lines = subprocess.run(command, capture_output=True, text=True).stdout.splitlines()
+    assert "there must be sequences at sequences/*" in lines[0] and "images, videos" in lines[1]

@@ -25,7 +25,7 @@ from dimjax.data.layouts import Layout, check_layout
 from dimjax.data.presets import PRESETS
 from dimjax.data.recognition import recognise
 from dimjax.data.sniffing import sniff
-from dimjax.errors import InputError
+from dimjax.errors import InputError, Note
 
 
 @pytest.mark.parametrize("name", LAYOUTS)
@@ -279,7 +279,12 @@ def test_regions_to_be_ignored_are_no_targets(tmp_path):
     found = recognise(tmp_path)
     categories = {"drone": "target", "ignored regions": "ignore", "DontCare": "ignore"}
     assert found.layout.category == categories
-    assert open_folder(tmp_path, found.layout).labels.sequence.tolist() == ["s0"] * LENGTH
+    folder, message = (
+        open_folder(tmp_path, found.layout),
+        r"labels\.json: 1 annotation of iscrowd 1",
+    )
+    with pytest.warns(Note, match=message):
+        assert folder.labels.sequence.tolist() == ["s0"] * LENGTH
 
 
 def test_sequences_of_clouds_hold_targets(tmp_path):

@@ -61,10 +61,10 @@ def open_folder(
     try:
         files = list_sequences(path, layout, on_error)
     except PermissionError:
-        check_access(path)
+        check_access(path, layout.sequences)
         raise
     if not files:
-        check_access(path)
+        check_access(path, layout.sequences)
         rule = f"there must be sequences at {layout.sequences}"
         remedy = "Correct the path or the layout; "
         remedy += f"`{program()} check --input={path}` recognises many."

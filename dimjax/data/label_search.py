@@ -22,7 +22,7 @@ from dimjax.data.layouts import IGNORE, Layout, is_alone
 from dimjax.data.listing import texts_by_sequence
 from dimjax.data.patterns import FRAME, SEQUENCE, SPLIT, match, split_of
 from dimjax.data.sniffing import sniff
-from dimjax.errors import InputError
+from dimjax.errors import InputError, OnError
 
 _FIRST = {"mot": {"first_pixel": 1, "first_frame": 1}, "spotgeo": {"first_frame": 1}}
 _FIRST |= dict.fromkeys(("voc", "centroid-xml"), {"first_pixel": 1})
@@ -239,17 +239,18 @@ def _classes(path: Path, layout: Layout) -> set[str]:
     """Classes of the labels that are no categories."""
     marker = layout._replace(category={"target": "target", "interference": "interference"})
     errors: list[InputError] = []
-    folder = open_folder(path, marker._replace(splits={}), lambda error: None)
-    folder.read_labels(shapes(folder), errors.append)
+    read(path, marker, errors.append)
     return {it[1] for error in errors if (it := re.search(r"class '(.*?)' without", str(error)))}
 
 
-def read(path: Path, layout: Layout) -> tuple[pd.DataFrame, Folder]:
-    """Read the labels of a folder on trial; errors and warnings are ignored."""
+def read(
+    path: Path, layout: Layout, on_error: OnError = lambda error: None
+) -> tuple[pd.DataFrame, Folder]:
+    """Read the labels of a folder on trial: warnings are ignored, and errors too by default."""
     folder = open_folder(path, layout._replace(splits={}), lambda error: None)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return folder.read_labels(shapes(folder), lambda error: None), folder
+        return folder.read_labels(shapes(folder), on_error), folder
 
 
 def shapes(folder: Folder) -> dict[str, tuple[int, int, int]]:

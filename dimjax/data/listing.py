@@ -6,6 +6,7 @@ frame_texts(files["flight3"], path, layout)            # the texts of {frame}, o
 """
 
 import contextlib
+import itertools
 import os
 import re
 import stat
@@ -33,14 +34,20 @@ _SIDECARS = (".json", ".hdr")  # which describe a raw file
 Source = Path | tuple[Path, ...]  # a file or folder, or the images of a sequence in order
 
 
-def check_access(path: Path) -> None:
-    """Raise if this user may not list or enter a folder, or one in it: it would seem empty.
+def check_access(path: Path, pattern: str = "*/*") -> None:
+    """Raise if this user may not list or enter a folder above sequences: it would seem empty.
+
+    Args:
+      path: Data folder.
+      pattern: Pattern of its sequences.
 
     Raises:
       InputError: The first such folder, with its permissions.
     """
-    inner = (Path(place, name) for place, names, _ in os.walk(path) for name in sorted(names))
-    for folder in (path, *inner):
+    parts = glob_of(pattern).split("/")[:-1]
+    above = ("/".join(parts[: k + 1]) for k in range(len(parts)))
+    inner = (it for one in above for it in sorted(path.glob(one)) if it.is_dir())
+    for folder in itertools.chain([path], inner):  # in turn: one that is closed hides the next
         if not os.access(folder, os.R_OK | os.X_OK):
             rule, mode = "this user must be permitted to list and enter it", folder.stat().st_mode
             value = f"permissions {stat.S_IMODE(mode):o}"

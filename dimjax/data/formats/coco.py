@@ -4,14 +4,16 @@
      "bbox": [10, 20, 8, 8], "category_id": 1}], "categories": [{"id": 1, "name": "target"}]}
 
 Categories and images that no annotation uses may be of any kind. Annotations of `iscrowd` 1, which
-are regions of several objects, are left out.
+are regions of several objects, are left out with a note.
 """
 
+import warnings
 from pathlib import Path
 from typing import Any
 
 from dimjax.data.formats.marks import Mark, Options, read_json, to_number
-from dimjax.errors import InputError, OnError
+from dimjax.errors import InputError, Note, OnError
+from dimjax.progress import counted
 
 _REMEDY = "Correct the file, or export it again."
 _ID = int | float | str
@@ -24,14 +26,21 @@ def read_coco(path: Path, options: Options, on_error: OnError) -> list[Mark]:
     names = _by_id(path, content, "categories", "name")
     sizes = {row["id"]: _size(row) for row in _rows(path, content, "images")}
     marks = []
+    crowds = 0
     for k, row in enumerate(_rows(path, content, "annotations")):
         if row.get("iscrowd") == 1:
+            crowds += 1
             continue
         try:
             mark = _mark(f"annotations[{k}]", row, images, names, path)
             marks.append(mark._replace(image_size=sizes[row["image_id"]]))
         except InputError as error:
             on_error(error)
+    if crowds:
+        message = (
+            f"{path}: {counted(crowds, 'annotation')} of iscrowd 1, regions of several objects"
+        )
+        warnings.warn(f"{message}, left out.", category=Note, stacklevel=2)
     return marks
 
 
