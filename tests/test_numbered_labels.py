@@ -1,6 +1,7 @@
 """Labels that name the frames of videos and stacks by their numbers, and images by their paths."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -104,3 +105,9 @@ def test_images_that_are_several_frames_are_a_problem(tmp_path):
     ):
         raise errors[0]
     assert len(errors) == 1
+
+
+@pytest.mark.parametrize("path", ["", "/", ".", "./", "\\\\"])
+def test_a_path_without_a_name_is_no_frame(path):
+    index = FrameIndex({"s1": [], "s2": [Path("s2/0.png")]})
+    assert index.find(path) is None and index.number(path) is None

@@ -53,8 +53,8 @@ class FrameIndex:
 
 
 def _split(path: str) -> tuple[list[str], str]:
-    *folders, last = [part for part in re.split(r"[/\\]+", path) if part not in ("", ".")]
-    return folders, last
+    parts = [part for part in re.split(r"[/\\]+", path) if part not in ("", ".")]
+    return parts[:-1], "".join(parts[-1:])  # a path such as / names nothing
 
 
 def _stem(name: str) -> str:
