@@ -57,8 +57,9 @@ def test_a_program_ends_with_its_status(tmp_path, body, status, line):
 
 def test_an_unexpected_error_is_one_line_and_its_traceback_is_in_the_log(tmp_path):
     body = """
-threading.Thread(target=lambda: 1 / 0).start()
-time.sleep(0.2)
+thread = threading.Thread(target=lambda: 1 / 0)
+thread.start()
+thread.join()
 logging.getLogger("asyncio").error("Task exception was never retrieved")
 logging.getLogger("absl").error("Checkpoint failed")
 raise ValueError("first line" + chr(10) + "second line")
