@@ -11,10 +11,12 @@ from hypothesis import strategies as st
 from random_networks import random_detector
 from scipy import ndimage
 
+import dimjax
 from dimjax.chips.planning import COLUMNS
 from dimjax.chips.shards import make_shards
+from dimjax.commands import detect
 from dimjax.data.alignment import align, align_levels
-from dimjax.data.camera import CameraMotion, aligned, camera_shifts
+from dimjax.data.camera import CameraMotion, aligned, camera_shifts, mean_step, moves
 from dimjax.data.folders import open_folder
 from dimjax.data.layouts import DIMJAX
 from dimjax.data.scale import Scale, measure_scale
@@ -88,11 +90,17 @@ def test_the_noise_is_measured_without_the_motion_of_the_camera(panned):
     assert measure_scale(aligned(panned)).noise_sigma < 4 * NOISE
 
 
-def test_evidence_shows_a_target_that_the_pan_hides(panned):
-    settings = EvidenceConfig()
+def with_target(panned):
+    """Frames of the panned clouds with a target of one pixel, and its positions [10, 2]."""
     frames = np.stack([panned.frame(t) for t in range(10)])
     at = (np.array([64, 48]) + np.arange(10)[:, None] * np.add(PAN, (1.0, 0.0))).round().astype(int)
     frames[np.arange(10), at[:, 1], at[:, 0]] += int(10 * NOISE)
+    return frames, at
+
+
+def test_evidence_shows_a_target_that_the_pan_hides(panned):
+    settings = EvidenceConfig()
+    frames, at = with_target(panned)
     sequence, scale = as_sequence(frames, "panned"), Scale(3000.0, NOISE)
     x, y = at[4]
     for one, is_seen in ((sequence, False), (aligned(sequence), True)):
@@ -100,6 +108,31 @@ def test_evidence_shows_a_target_that_the_pan_hides(panned):
         bright = np.asarray(maps)[12:-12, 20:-20, 0]
         row, column = np.unravel_index(bright.argmax(), bright.shape)
         assert (np.hypot(row + 12 - y, column + 20 - x) < 2) == is_seen
+
+
+def test_the_mean_step_is_that_of_the_pan(panned):
+    assert mean_step(panned) == pytest.approx(np.hypot(*PAN), abs=0.1) and moves(panned)
+    assert mean_step(aligned(panned)) == mean_step(panned)
+    noise = np.random.default_rng(2).normal(0, NOISE, (10, 96, 128))
+    fixed = as_sequence((panned.frame(0) + noise).round().astype(np.uint16))
+    assert mean_step(fixed) < 0.1 and not moves(fixed)
+    assert mean_step(as_sequence(panned.frame(0)[None])) == 0
+
+
+def test_untrained_detection_takes_out_a_notable_motion_of_the_camera(panned, tmp_path, capsys):
+    frames, at = with_target(panned)
+    np.save(tmp_path / "flight.npy", frames)
+    found = {}
+    for choice in (None, True, False):
+        table = dimjax.detect_untrained(frames, 0.5, choice)
+        found[choice] = np.hypot(*(table[["x", "y"]] - at[table.frame] - 0.5).to_numpy().T)
+        detect.run_untrained(tmp_path / "flight.npy", tmp_path / "out", pictures=0, align=choice)
+        written = pd.read_csv(tmp_path / "out" / "detections.csv")
+        np.testing.assert_allclose(written[["x", "y"]], table[["x", "y"]], atol=1e-4)
+        noted = "flight: the camera moves; its motion is taken out (--noalign leaves it)"
+        assert (noted in capsys.readouterr().out) == (choice is None)
+    assert np.count_nonzero(found[None] < 1.5) >= 8 and found[None].tolist() == found[True].tolist()
+    assert np.count_nonzero(found[False] < 1.5) <= 2
 
 
 def test_chips_of_a_folder_are_aligned(panned, tmp_path):

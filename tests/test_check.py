@@ -1,3 +1,4 @@
+import re
 import shutil
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import pytest
 from conftest import ROOT, tiny_config
 from other_user import WITHOUT_RIGHTS, give_away, needs_root
 from PIL import Image, ImageColor
+from scipy import ndimage
 
 from dimjax.commands import check
 from dimjax.commands.problem_list import problem_lines
@@ -239,6 +241,19 @@ def test_ignored_parts_of_sequences_are_named_with_numbers(tmp_path, capsys):
         "twice: 12 of 24 frames repeat the one before, 1, 3, 5, 7 and 8 more; clips skip them",
         "wide: grey levels come in steps of 257",
     ]
+
+
+def test_a_notable_motion_of_the_camera_is_named_once(tmp_path, capsys):
+    clouds = 2000 * ndimage.gaussian_filter(np.random.default_rng(0).normal(size=(80, 110)), 1.5)
+    pan = np.array([clouds[t : t + 48, 3 * t : 3 * t + 64] for t in range(12)])  # (3, 1) px a frame
+    frames = {name: (noisy() + pan).astype(np.uint16) for name in ("a", "b")} | {"still": noisy()}
+    config = config_of(write_arrays(tmp_path / "data", frames, ["a,0,20,20,3,3,target"]))
+    *_, printed = problems_of(config, tmp_path / "run", capsys)
+    (note,) = (line for line in printed.splitlines() if "moves" in line)
+    expected = r"note: in 2 of 3 sequences the scene moves by (\S+) px a frame; data.align=True .*"
+    assert float(re.fullmatch(expected, note)[1]) == pytest.approx(np.hypot(3, 1), abs=0.2)
+    config.data.align = True
+    assert "moves" not in problems_of(config, tmp_path / "run", capsys)[2]
 
 
 def test_sequences_without_information_are_problems(tmp_path, capsys):

@@ -16,6 +16,7 @@ import pandas as pd
 from dimjax.chips import planning
 from dimjax.commands.label_checks import evidence_table, measure_labels
 from dimjax.commands.problem_list import problem_lines
+from dimjax.data.camera import MOVING_STEP_PX, mean_step
 from dimjax.data.folders import Folder, open_folder
 from dimjax.data.frame_notes import describe
 from dimjax.data.frame_survey import Survey, survey_frames
@@ -48,6 +49,7 @@ class SequenceSummary(NamedTuple):
     used: int  # bits that the brightest pixel takes
     scale: Scale | None  # None if a frame could not be decoded
     notes: tuple[str, ...] = ()  # parts of it that are ignored
+    step_px: float = 0.0  # mean motion of the scene from frame to frame
 
 
 def run(config, paths: Paths | None, doubts: Iterable[InputError] = ()) -> int:
@@ -82,7 +84,7 @@ def run(config, paths: Paths | None, doubts: Iterable[InputError] = ()) -> int:
     evidence = pd.DataFrame()
     if len(labels) or not unlabelled:
         evidence = measure_labels(folder, labels, decoded, problems.append)
-    _print(problems, notes, summaries)
+    _print(problems, notes, summaries, config.data.align)
     say(as_text(summary(splits, summaries, labels)))
     if len(evidence):
         say(as_text(evidence_table(evidence)))
@@ -107,7 +109,7 @@ def _summaries(
     }
 
 
-def _print(problems: list[InputError], notes: list[str], summaries) -> None:
+def _print(problems: list[InputError], notes: list[str], summaries, aligned: bool) -> None:
     for line in problem_lines(problems):
         say(f"problem: {line}")
     for note in notes:
@@ -115,6 +117,11 @@ def _print(problems: list[InputError], notes: list[str], summaries) -> None:
     for name, one in summaries.items():
         if one and one.notes:
             say(f"note: sequence {name}: {'; '.join(one.notes)}")
+    steps = [one.step_px for one in summaries.values() if one and one.step_px >= MOVING_STEP_PX]
+    if steps and not aligned:
+        moved = f"in {len(steps)} of {counted(len(summaries), 'sequence')} the scene moves"
+        remedy = "data.align=True takes this out"
+        say(f"note: {moved} by {_range(steps)} px a frame; {remedy}")
 
 
 def check_sequence(
@@ -162,7 +169,9 @@ def check_sequence(
     skipped = folder.layout.repeated_frames == "skip"
     notes = tuple(describe(measured, survey, skipped, sequence.replaced)) if measured else ()
     depth, used = 8 * sequence.dtype.itemsize, brightest.bit_length()
-    return SequenceSummary(sequence.shape, depth, used, measured and measured.scale, notes)
+    step_px = mean_step(sequence) if measured else 0.0
+    scale = measured and measured.scale
+    return SequenceSummary(sequence.shape, depth, used, scale, notes, step_px)
 
 
 def summary(

@@ -115,6 +115,7 @@ def run_untrained(
     video: bool = False,
     max_false_alarms: float = 0.5,
     form: str | None = None,
+    align: bool | None = None,
 ) -> Path:
     """Detect moving targets without a run, by the filter of dimjax.motion.
 
@@ -125,6 +126,7 @@ def run_untrained(
       video: Also write an overlay video of each sequence.
       max_false_alarms: Threshold, expected false alarms in a frame.
       form: Also write the detections in this form, one of dimjax.data.label_writing.FORMS.
+      align: Whether the motion of the camera is taken out of the frames; None: if it is notable.
 
     Returns:
       The folder written to.
@@ -136,11 +138,18 @@ def run_untrained(
     """
     source = existing_source(source)
     folder = open_source(source, DIMJAX)
-    from dimjax.detection.untrained import check_threshold, detect_and_link  # loads JAX
+    from dimjax.detection.untrained import (  # loads JAX
+        align_as_asked,
+        check_threshold,
+        detect_and_link,
+    )
 
     check_threshold(max_false_alarms)
 
     def search(sequence: Sequence) -> tuple[pd.DataFrame, Tracks]:
+        sequence = align_as_asked(sequence, align)
+        if align is None and sequence.shifts is not None:
+            say(f"{sequence.name}: the camera moves; its motion is taken out (--noalign leaves it)")
         found = detect_and_link(sequence, max_false_alarms, progress=_search_bar(sequence))
         if found[0].empty:
             say(f"{sequence.name}: nothing found; targets that hover may need a trained network")

@@ -48,6 +48,9 @@ UNTRAINED = flags.DEFINE_bool("untrained", False, "detect: by a fixed filter, wi
 FALSE_ALARMS = flags.DEFINE_float(
     "false-alarms", 0.5, "detect, untrained: threshold, expected false alarms per frame."
 )
+ALIGN = flags.DEFINE_bool(
+    "align", None, "detect, untrained: take the camera's motion out; default: where it is notable."
+)
 LABELS = flags.DEFINE_string("labels", None, "export: write the run's labels in this form.")
 COMPARE = flags.DEFINE_list(
     "compare", None, "report: two runs to compare, e.g. runs/a,runs/b; no --workdir is needed."

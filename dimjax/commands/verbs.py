@@ -185,7 +185,8 @@ def _detect_live() -> None:
 def _detect_untrained() -> None:
     from dimjax.commands import detect
 
-    detect.run_untrained(*_outputs(), given.FALSE_ALARMS.value, given.FORM.value)
+    options = given.FALSE_ALARMS.value, given.FORM.value, given.ALIGN.value
+    detect.run_untrained(*_outputs(), *options)
 
 
 def _compare() -> None:
@@ -225,7 +226,9 @@ _VERBS = {
     "check --input": _Verb(_check_folder, (given.INPUT,)),
     "detect": _Verb(_detect, (given.WORKDIR, *_DETECT, given.RUNTIME, *_CHECKPOINT)),
     "detect, live": _Verb(_detect_live, (given.WORKDIR, given.INPUT, given.RUNTIME, *_CHECKPOINT)),
-    "detect --untrained": _Verb(_detect_untrained, (given.UNTRAINED, *_DETECT, given.FALSE_ALARMS)),
+    "detect --untrained": _Verb(
+        _detect_untrained, (given.UNTRAINED, *_DETECT, given.FALSE_ALARMS, given.ALIGN)
+    ),
     "evaluate --input": _Verb(
         _evaluate_folder, (*_RUN, given.INPUT, given.OUTPUT, given.SPLIT, *_CHECKPOINT)
     ),

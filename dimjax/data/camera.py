@@ -3,6 +3,7 @@
     shift = camera_shifts(sequence)             # [T, 2] x, y, pixels
     link(detections, shifts={sequence.name: shift})
     aligned(sequence).clip(10, stride=1)        # F2..F4 as F1 shows the scene
+    moves(sequence)                             # whether that is worth while
 
 Phase correlation (Kuglin, Hines 1975) of each frame with the previous one. Patterns that do not
 move with the scene would bias it towards zero and are left out: the noise and fixed pattern of the
@@ -17,7 +18,10 @@ from functools import cache
 import numpy as np
 from scipy import fft
 
+from dimjax.data.scale import changing_pairs
 from dimjax.data.sequences import Sequence
+
+MOVING_STEP_PX = 0.25  # mean motion of the scene from frame to frame that hides moving targets
 
 _NOISE_FACTOR = 10.0  # a wave counts if its power exceeds the noise by this factor
 _MIN_WAVES = 100  # with fewer waves the frames are not matched
@@ -71,6 +75,34 @@ def aligned(sequence: Sequence) -> Sequence:
     if sequence.shifts is not None:
         return sequence
     return replace(sequence, shifts=cache(lambda: camera_shifts(sequence)))
+
+
+def mean_step(sequence: Sequence) -> float:
+    """Measure how far the scene moves from one frame to the next on average, in pixels.
+
+    Over up to 16 pairs of frames, those that the grey scale is measured on, which leaves out
+    repeated frames. It is 0 for a still image, and if nothing exceeds the noise.
+
+    Raises:
+      InputError: All frames are equal.
+    """
+    if len(sequence) == 1:
+        return 0.0
+    steps = []
+    for first, second in changing_pairs(replace(sequence, shifts=None)):
+        motion = CameraMotion()
+        motion.push(first)
+        steps.append(np.hypot(*motion.push(second)))
+    return float(np.mean(steps))
+
+
+def moves(sequence: Sequence) -> bool:
+    """Whether the scene moves so much from frame to frame that its motion is better taken out.
+
+    Raises:
+      InputError: All frames are equal.
+    """
+    return mean_step(sequence) >= MOVING_STEP_PX
 
 
 def _step(previous: np.ndarray, current: np.ndarray, shape: tuple[int, int]) -> np.ndarray:

@@ -12,11 +12,12 @@ import numpy as np
 import pandas as pd
 
 from dimjax.data.bad_pixels import replace_bad_pixels
+from dimjax.data.camera import aligned, moves
 from dimjax.data.labels import CATEGORIES
 from dimjax.data.scale import measure_scale
 from dimjax.data.sequences import Sequence, as_sequence, skip_repeated
 from dimjax.detection.inference import COLUMNS
-from dimjax.detection.repeated_frames import to_frames, to_places
+from dimjax.detection.repeated_frames import new_frames, to_frames, to_places
 from dimjax.motion import EvidenceConfig, detect_untrained
 from dimjax.settings_rules import Rule, check_fields
 from dimjax.tracks import UNTRAINED, LinkingConfig, Tracks, link, linking_of, lone_score, score
@@ -29,18 +30,28 @@ _WEAKEST_FALSE_ALARMS = 10.0  # expected in _AREA_PX; weaker detections do not c
 _FINITE = Rule(lambda value: 0 < value < float("inf"), "above 0 and finite")
 
 
-def detect(frames: np.ndarray | Sequence, max_false_alarms: float = 0.5) -> pd.DataFrame:
+def detect(
+    frames: np.ndarray | Sequence, max_false_alarms: float = 0.5, align: bool | None = None
+) -> pd.DataFrame:
     """Detect moving targets in raw frames without a trained network.
 
     Args:
       frames: [T, H, W] uint8 or uint16, or a sequence from dimjax.data.sequences; 8 frames or more.
       max_false_alarms: Threshold, expected false alarms in a frame.
+      align: Whether the motion of the camera is taken out of the frames; None: if it is notable.
 
     Returns:
       Accepted detections, as from detect_and_link.
     """
     sequence = frames if isinstance(frames, Sequence) else as_sequence(frames)
-    return detect_and_link(replace_bad_pixels(skip_repeated(sequence)), max_false_alarms)[0]
+    sequence = replace_bad_pixels(skip_repeated(sequence))
+    return detect_and_link(align_as_asked(sequence, align), max_false_alarms)[0]
+
+
+def align_as_asked(sequence: Sequence, align: bool | None) -> Sequence:
+    """Take the motion of the camera out of a sequence: always, never, or if None where it moves."""
+    wanted = moves(sequence) if align is None else align
+    return aligned(sequence) if wanted else sequence
 
 
 def detect_and_link(
@@ -52,7 +63,8 @@ def detect_and_link(
     """Detect moving targets without a trained network, and link them to tracks.
 
     Args:
-      sequence: Sequence; its level and noise are measured here.
+      sequence: Sequence; its level and noise are measured here. If it is aligned, tracks are linked
+        without the motion of the camera.
       max_false_alarms: Threshold of a detection, expected false alarms in a frame. A weaker one, or
         a gap, is accepted if its track gives it a high score.
       settings: Settings of the motion evidence.
@@ -69,7 +81,10 @@ def detect_and_link(
     check_threshold(max_false_alarms)
     detections = untrained_detections(sequence, settings, max_false_alarms, progress)
     config = untrained_linking(max_false_alarms / _areas(sequence))
-    tracks = link(to_places(detections, sequence), config)
+    shifts = None
+    if sequence.shifts is not None:
+        shifts = {sequence.name: sequence.shifts()[new_frames(sequence)]}
+    tracks = link(to_places(detections, sequence), config, shifts)
     table = score(tracks)
     # The windows of neighbouring frames overlap, so false alarms persist over several frames and
     # look like tracks: a track must count for more than a detection alone.
