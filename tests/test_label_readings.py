@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from conftest import real_folder
 
-from dimjax.data.label_evidence import COLUMNS, measure_sequence
+from dimjax.data.label_evidence import COLUMNS, PLACES, measure_sequence
 from dimjax.data.label_readings import better_readings, late_labels, offset, unclear
 from dimjax.data.layouts import DIMJAX, Layout
 from dimjax.data.sequences import as_sequence
@@ -335,6 +335,16 @@ def test_sequences_whose_labels_are_exchanged_are_named(four):
     problems = problems_of((sequences, None), labels.assign(sequence=names))
     assert [it.partition(":")[0] for it in problems] == ["labels of a2", "labels of a3"]
     assert all("in the sequences with a name like this. Correct" in it for it in problems)
+
+
+@pytest.mark.parametrize(("others", "is_odd"), [((5, 2.8, 2.6), False), ((5, 3.2, 2.6), True)])
+def test_dim_objects_are_not_odd_where_strengths_vary(four, others, is_odd):
+    evidence = evidence_of(*four)
+    strengths = dict(zip(("a1", "a2", "a4", "a3"), (*others, 1.5), strict=True))
+    places = dict.fromkeys((*PLACES, "before", "after"), 1.4)
+    evidence = evidence.assign(strength=evidence.sequence.map(strengths), **places)
+    problems = better_readings(evidence, CENTROIDS)
+    assert ["a3" in str(problem) for problem in problems] == [True] * is_odd
 
 
 def test_few_labels_name_no_reading(fast):

@@ -33,7 +33,8 @@ _RELATED = "the sequences with a name like this"
 _ODD_OFFSET_PX = 0.7  # median offset of one sequence beyond that of the others
 # The brightest spot of a large object may lie far from the centre of its box, or beyond the core.
 _SMALL_BOX_PX, _MEDIUM_BOX_PX = 10.0, 20.0  # diagonal
-_WEAK = 0.5  # of the mean strength at the labels of the others
+_WEAKEST = 0.2  # quantile of the mean strengths of the other sequences ...
+_WEAK = 0.5  # ... and share of it below which the labels of a sequence may lie on nothing
 _CHANCE = 1.3  # factor of the strength at other places below which labels may lie on nothing
 
 _Groups = dict[str, pd.DataFrame]  # evidence of the sequences whose names begin alike
@@ -206,7 +207,9 @@ def _oddity(own: pd.DataFrame, rest: pd.DataFrame, layout: Layout) -> tuple[str,
     diagonal = np.hypot(own.w, own.h).median()
     here, elsewhere = own.strength.mean(), own[list(PLACES)].mean(axis=None)
     there = rest.strength.mean()
-    is_weak = here < _WEAK * there and here < _CHANCE * elsewhere
+    # The dim objects of some sequences may not be seen in single frames.
+    weakest = rest.groupby("sequence").strength.mean().quantile(_WEAKEST, "higher")
+    is_weak = here < _WEAK * weakest and here < _CHANCE * elsewhere
     if is_weak and diagonal <= _MEDIUM_BOX_PX and len(own) >= MIN_LABELS:
         value = f"spots of {here:.1f} sigmas at them, and of {there:.1f} in {_RELATED}"
         return value, "Correct their positions, frames or sequences."
