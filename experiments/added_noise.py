@@ -1,14 +1,12 @@
-"""The detector of configs/drone_ir.py on real sequences that it was not trained on.
+"""The detector of configs/drone_ir.py on clips to which sensor noise is added.
 
     python main.py --config=configs/drone_ir.py --config.data.folder=DATA/drone-ir \
         --workdir=runs/drone_ir
-    python experiments/real_sequences.py --run=runs/drone_ir --data=DATA --out=DIR
+    python experiments/added_noise.py --run=runs/drone_ir --out=DIR
 
-Rows: the validation clips of drone-ir as they are and with added sensor noise (sigma 1 and 3 grey
-levels, because their codec removed the noise), and the sets cloud-seqs and sky-seqs, recorded by
-other cameras at lower frame rates, with F1..F4 2 frames apart. The matching distance is the run's.
-Sizes: every frame (paper), every 8th (cpu), every 100th of two clips (toy). Writes
-real_sequences.json and .md into DIR.
+Rows: the clips of the test split as they are and with noise of sigma 1 and 3 grey levels, because
+their codec removed that of the sensor; each frame alone. Sizes: every frame (paper), every 8th
+(cpu), every 100th of two clips (toy). Writes added_noise.json and .md into DIR.
 """
 
 import dataclasses
@@ -21,22 +19,14 @@ from result_files import as_json, markdown
 
 import dimjax
 from dimjax.atomic_files import write_text
-from dimjax.data.folders import Folder, open_folder
-from dimjax.data.presets import PRESETS
+from dimjax.data.folders import Folder
 from dimjax.data.sequences import Sequence
-from dimjax.detection.detector import count_parameters, make_detector
+from dimjax.detection.detector import count_parameters
 from dimjax.detection.inference import detect_in_sequence
 from dimjax.evaluation.figures import evaluate
 from dimjax.progress import bar
 
-_RUN = flags.DEFINE_string("run", None, "Directory of a run of configs/drone_ir.py.", required=True)
-_DATA = flags.DEFINE_string("data", None, "Folder with cloud-seqs and sky-seqs.", required=True)
-_OUT = flags.DEFINE_string("out", None, "Folder for the results.", required=True)
-_SIZE = flags.DEFINE_enum("size", "cpu", ["toy", "cpu", "paper"], "How many frames.")
-_SEEDS = flags.DEFINE_list("seeds", ["0"], "Seeds of the added noise.")
-
 EVERY = {"toy": 100, "cpu": 8, "paper": 1}
-STRIDES = {"cloud-seqs": 2, "sky-seqs": 2}
 FIGURES = ("precision", "recall", "f1", "false_alarms_per_frame", "truths")
 
 
@@ -63,14 +53,11 @@ def measure(run, folder: Folder, names: list[str], every: int, sigma: float, see
       sigma: Added noise, grey levels.
       seed: Seed of the noise.
     """
-    stride = STRIDES.get(folder.path.name, run.config.data.stride)
-    description = {**run.detector.description, "stride": stride}
-    detector = make_detector(run.detector.model, run.detector.variables, description)
     tables = []
     for name in bar(names, f"{folder.path.name}, noise {sigma:g}", "sequence"):
         sequence = folder.sequence(name)
         sequence = with_noise(sequence, sigma, seed) if sigma else sequence
-        tables.append(detect_in_sequence(detector, sequence, range(0, len(sequence), every)))
+        tables.append(detect_in_sequence(run.detector, sequence, range(0, len(sequence), every)))
     labels = folder.labels[folder.labels.sequence.isin(names) & (folder.labels.frame % every == 0)]
     figures = evaluate(
         labels,
@@ -88,26 +75,16 @@ def measure(run, folder: Folder, names: list[str], every: int, sigma: float, see
 def main(_) -> None:
     """Measure all rows and write them; rows with noise are measured for each seed."""
     logging.set_verbosity(logging.ERROR)
-    run, size = dimjax.load(_RUN.value), _SIZE.value
-    drone_ir, every = run.context.folder, EVERY[size]
-    clips = 2 if size == "toy" else None  # of each data set; None: all
-    others = {
-        name: open_folder(Path(_DATA.value) / name, layout)
-        for name, layout in (
-            ("cloud-seqs", PRESETS["cloud-seqs"]),
-            ("sky-seqs", PRESETS["sky-seqs"]),
-        )
-    }
+    size, seeds = flags.FLAGS.size, [int(seed) for seed in flags.FLAGS.seeds]
+    run = dimjax.load(flags.FLAGS.run)
+    folder, every = run.context.folder, EVERY[size]
+    names = folder.splits["test"][: 2 if size == "toy" else None]
     rows = []
     for sigma in (0.0, 1.0, 3.0):
-        for seed in map(int, _SEEDS.value if sigma else _SEEDS.value[:1]):
-            names = drone_ir.splits["test"][:clips]
-            figures = measure(run, drone_ir, names, every, sigma, seed)
-            rows.append({"data": "drone-ir val", "noise": sigma, "seed": seed, **figures})
-    for name, folder in others.items():
-        figures = measure(run, folder, folder.names[:clips], every, 0.0, 0)
-        rows.append({"data": name, "noise": 0.0, "seed": 0, **figures})
-    out = Path(_OUT.value)
+        for seed in seeds if sigma else seeds[:1]:
+            figures = measure(run, folder, names, every, sigma, seed)
+            rows.append({"noise": sigma, "seed": seed, **figures})
+    out = Path(flags.FLAGS.out)
     config = run.config.to_dict()
     del config["data"]["folder"]  # differs between machines
     record = {
@@ -117,9 +94,9 @@ def main(_) -> None:
         "size": size,
         "rows": rows,
     }
-    write_text(out / "real_sequences.json", as_json(record))
+    write_text(out / "added_noise.json", as_json(record))
     table = as_markdown(rows)
-    write_text(out / "real_sequences.md", table)
+    write_text(out / "added_noise.md", table)
     print(table)
 
 
@@ -130,4 +107,8 @@ def as_markdown(rows: list[dict]) -> str:
 
 
 if __name__ == "__main__":
+    flags.DEFINE_string("run", None, "Directory of a run of configs/drone_ir.py.", required=True)
+    flags.DEFINE_string("out", None, "Folder for the results.", required=True)
+    flags.DEFINE_enum("size", "cpu", ["toy", "cpu", "paper"], "How many frames.")
+    flags.DEFINE_list("seeds", ["0"], "Seeds of the added noise.")
     app.run(main)
