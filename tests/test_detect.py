@@ -7,6 +7,7 @@ import av
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import ndimage
 
 import dimjax
 from dimjax.commands import detect, export
@@ -95,6 +96,15 @@ def videos(tiny_run, tmp_path_factory):
     content[middle] ^= 255
     damaged.write_bytes(content)
     return folder
+
+
+def test_a_moving_camera_is_named_to_a_run_that_does_not_align(tiny_run, tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    clouds = 2000 * ndimage.gaussian_filter(rng.normal(size=(80, 120)), 1.5) + 1000
+    frames = np.array([clouds[t : t + 64, 3 * t : 3 * t + 96] for t in range(8)])
+    np.save(tmp_path / "a.npy", (frames + rng.normal(0, 10, frames.shape)).astype(np.uint16))
+    detect.run(tiny_run, tmp_path / "a.npy", tmp_path / "out", pictures=0)
+    assert "a: the camera moves; runs with data.align=True take" in capsys.readouterr().out
 
 
 def test_unreadable_sequences_are_skipped_and_one_video_is_open_at_a_time(

@@ -25,6 +25,7 @@ import pandas as pd
 from dimjax.atomic_files import atomic_write
 from dimjax.commands.results import Results, check_place, open_results
 from dimjax.commands.sources import existing_source, open_source, source_name
+from dimjax.data.camera import moves
 from dimjax.data.folders import Folder
 from dimjax.data.frame_notes import describe
 from dimjax.data.frame_survey import Survey
@@ -160,7 +161,11 @@ def run_untrained(
 
 
 def _trained_search(trained: "Run") -> Search:
+    aligns = trained.detector.description["align"]
+
     def search(sequence: Sequence) -> tuple[pd.DataFrame, Tracks]:
+        if not aligns and moves(sequence):
+            say(f"{sequence.name}: the camera moves; runs with data.align=True take its motion out")
         detections = trained.detect(sequence, accepted=False, progress=_search_bar(sequence))
         tracks = trained.tracks(sequence, detections)
         return to_frames(trained.detector.accept(tracks), sequence), tracks
