@@ -60,6 +60,8 @@ def test_centroids(tmp_path, text, order, expected):
         ("lines", "a.bmp 1,2,3,4 5,6,7,8,0\n", r"boxes x1,y1,x2,y2,class; found '1,2,3,4'"),
         ("lines", "1,2,3,4,0\n", r"line 1: a line must be a path and boxes"),
         ("yolo", "0 .5 .5 .1\n", r"line 1: a line must be a class and the centre and size"),
+        ("yolo", "0 .1 .1 .2 .1 .2 9\n", r"line 1: the numbers must be shares .*; found '0 .1"),
+        ("yolo", "0 .1 .1 .2 .1 .2 .2 .3\n", r"line 1: a line must be .*, or a polygon; found"),
         ("yolo", "0 50 50 3 3\n", r"line 1: the four numbers must be shares .*; found '0 50 50"),
         ("exist-rect", '{"exist": [1], "gt_rect": [[1, 2, 3, 4], []]}', r"1 exist, 2 gt_rect"),
         ("exist-rect", '{"exist": [1], "gt_rect": [[]]}', r"gt_rect\[0\]: an object that exists"),
@@ -120,6 +122,12 @@ def test_lines_with_blanks_in_the_path(tmp_path):
         ("my data/0.bmp", 4, 6, "drone"),
         ("my data/0.bmp", 3, 3, "1"),
     ]
+
+
+def test_polygons_of_yolo_become_their_bounding_boxes(tmp_path):
+    text = "0 0.25 0.5 0.375 0.25 0.5 0.75\n0 0.5 0.5 0.25 0.25\n"
+    found = marks(tmp_path / "a.txt", "yolo", text)
+    assert [mark[2:6] for mark in found] == [(0.375, 0.5, 0.25, 0.5), (0.5, 0.5, 0.25, 0.25)]
 
 
 @pytest.mark.parametrize(

@@ -134,6 +134,8 @@ def test_a_folder_without_frames_is_refused(tmp_path):
         ("a.txt", "54,4 37,1\n55,0;38,2\n", "centroids"),
         ("a.txt", "298,247,44,34\nnan nan nan nan\n", "rectangles"),
         ("a.txt", "0 0.5 0.5 0.1 0.1\n", "yolo"),
+        ("a.txt", "0 .1 .1 .2 .1 .2 .2\n\n1 .1 .1 .2 .1 .2 .2 .1 .2\n", "yolo"),
+        ("a.txt", "0 .1 .1 .2 .1 .2 3\n", None),
         ("a.txt", "1,1,10,10,5,5,1,1,1\n", "mot"),
         ("a.txt", "/home/a b/0.bmp 1,2,3,4,0\n/home/a b/1.bmp\n", "lines"),
         ("a.txt", "0001\n0002\n", None),

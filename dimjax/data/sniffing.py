@@ -9,6 +9,7 @@ from pathlib import Path
 
 from dimjax.data.csv_files import read_text
 from dimjax.data.formats.centroids import has_decimal_commas
+from dimjax.data.formats.yolo import is_box_or_polygon
 from dimjax.errors import InputError
 
 _LINES = 20  # of a text that are looked at
@@ -60,8 +61,8 @@ def _of_lines(lines: list[str]) -> str | None:
     if None in rows:
         return None
     counts = {len(row) for row in rows if row}
-    shares = all(all(0 <= number <= 1 for number in row[1:5]) for row in rows)
-    if counts <= {5, 6} and counts and shares:
+    shares = all(all(0 <= number <= 1 for number in row[1 : _yolo_end(row)]) for row in rows)
+    if counts and all(map(is_box_or_polygon, counts)) and shares and "," not in lines[0]:
         return "yolo"
     if counts and min(counts) >= 6 and max(counts) <= 10 and "," in lines[0]:
         return "mot"
@@ -69,6 +70,11 @@ def _of_lines(lines: list[str]) -> str | None:
         return "rectangles"
     # A lone number per line is a list of names rather than labels.
     return "centroids" if counts and all(count % 2 == 0 for count in counts) else None
+
+
+def _yolo_end(row: list[float]) -> int:
+    """End of the coordinates in a line of YOLO: those of a box, or all of a polygon."""
+    return 5 if len(row) <= 6 else len(row)
 
 
 def _numbers(line: str) -> list[float] | None:

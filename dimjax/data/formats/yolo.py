@@ -3,7 +3,9 @@
     0 0.392 0.277 0.031 0.031
 
 A box is class, centre x and y, width and height; the four are shares of the frame's width and
-height. An empty or missing file means that the frame has no object.
+height. A line of three points or more, class x1 y1 x2 y2 x3 y3 ..., is a polygon, of which the
+bounding box is taken, as Ultralytics does. An empty or missing file means that the frame has no
+object.
 """
 
 from pathlib import Path
@@ -16,6 +18,8 @@ from dimjax.data.formats.marks import Mark, Options, each_line, to_number
 from dimjax.errors import InputError, OnError
 
 _MOST_CLASSES = 10_000
+_MOST_OF_BOX = 6  # numbers of a box; the sixth is the confidence of a prediction
+_OTHER_FORMAT = "Correct the line or label_format."
 _CLASS_FILES = ("data.yaml", "dataset.yaml", "classes.txt", "obj.names", "labels/classes.txt")
 
 
@@ -26,17 +30,30 @@ def read_yolo(path: Path, options: Options, on_error: OnError) -> list[Mark]:
         words, subject = line.split(), f"{path} line {number}"
         if not words:
             return []
-        if len(words) not in (5, 6):  # the sixth is the confidence of a prediction
-            rule = "a line must be a class and the centre and size of a box"
+        if not is_box_or_polygon(len(words)):
+            rule = "a line must be a class and the centre and size of a box, or a polygon"
             raise InputError(subject, rule, repr(line), "Correct the line.")
-        keys = ("x", "y", "w", "h")
-        box = [to_number(w, subject, key) for w, key in zip(words[1:], keys, strict=False)]
-        if max(box) > 1 + 1e-3:
-            rule = "the four numbers must be shares of the frame's size, 0 to 1"
-            raise InputError(subject, rule, repr(line), "Correct the line or label_format.")
+        is_polygon = len(words) > _MOST_OF_BOX
+        keys = ("x", "y") * (len(words) // 2) if is_polygon else ("x", "y", "w", "h")
+        numbers = [to_number(w, subject, key) for w, key in zip(words[1:], keys, strict=False)]
+        if max(numbers) > 1 + 1e-3:
+            rule = f"the {'' if is_polygon else 'four '}numbers must be shares of the frame's size"
+            raise InputError(subject, f"{rule}, 0 to 1", repr(line), _OTHER_FORMAT)
+        box = _bounding_box(numbers) if is_polygon else numbers
         return [Mark(f"line {number}", "", *box, class_name(words[0], options))]
 
     return each_line(path, parse, on_error)
+
+
+def is_box_or_polygon(count: int) -> bool:
+    """Whether a line of so many numbers is a box, with a confidence or without, or a polygon."""
+    return count in (5, _MOST_OF_BOX) or count > _MOST_OF_BOX and count % 2 == 1
+
+
+def _bounding_box(points: list[float]) -> list[float]:
+    """Centre and size of the box around x1, y1, x2, y2, ..."""
+    sides = [(min(of_axis), max(of_axis)) for of_axis in (points[::2], points[1::2])]
+    return [(low + high) / 2 for low, high in sides] + [high - low for low, high in sides]
 
 
 def read_classes(folder: Path) -> tuple[str, ...]:
