@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from dimjax.data.formats import FORMATS, Options, read_classes
-from dimjax.errors import InputError, raise_error
+from dimjax.errors import InputError, Note, raise_error
 
 
 def marks(path, form, text=None, on_error=raise_error, **options):
@@ -30,7 +30,8 @@ def numbers(found):
         ("None\r\n5.25; 7.5\r\n", "xy", [(1, 5.25, 7.5)]),
         ("5.0e+00 7.0e+00\n", "xy", [(0, 5, 7)]),
         ("-1 -1\nnan nan\nNaN\n-1.0,-1.0\n3 4\n", "xy", [(4, 3, 4)]),
-        ("frame,file,x,y\n3,a,5,7\n4,b,None,\n9,c,6,8\n", "rowcol", [(3, 5, 7), (9, 6, 8)]),
+        ("frame,x,y\n3,5,7\n4,None,\n5,-1,-1\n9,6,8\n", "rowcol", [(3, 5, 7), (9, 6, 8)]),
+        ("Y [px];X;Bild\n7,5;5;3\n", "xy", [(3, 5, 7.5)]),
         ("", "xy", []),
     ],
 )  # fmt: skip
@@ -44,7 +45,7 @@ def test_centroids(tmp_path, text, order, expected):
         ("centroids", "5 7\n5 7 8\n", r"line 2: a line must contain pairs of .*; found '5 7 8'"),
         ("centroids", "5 7\n5 seven\n", r"line 2: y must be a finite number; found 'seven'"),
         ("centroids", "5 7\n5 1_0\n", r"line 2: y must be a finite number; found '1_0'"),
-        ("centroids", "frame,col,row\n1,2,3\n", r"line 1: there must be a column x; found frame"),
+        ("centroids", "frame,col,row\n1,2,3\n", r"line 1: there must be columns frame, x, y; fou"),
         ("centroids", "54,4 37,1\n", r"line 1: commas must either separate .*'54,4 37,1'. Write"),
         ("centroids", "None\n54,4 37,1\n54,5 37,3\n", r"line 2: commas must .*'54,4 37,1'. Write"),
         ("centroids", "298,247,44,34\n300,247,44,34\n", r"not boxes or .*'298,247,44,34'. Set lab"),
@@ -95,9 +96,30 @@ def test_all_invalid_lines_are_reported_and_the_others_read(tmp_path):
     assert [mark.place for mark in found] == ["line 1", "line 4", "line 4"]
     assert ["line 2" in str(errors[0]), "line 3" in str(errors[1])] == [True, True]
     errors.clear()
-    text = "frame,x,y,w,h\n0,1,1,2,2\n1,?,1,2,!\n2,1,1,2,2\n"
+    text = "frame,x,y,w,h\n0,1,1,2,2\n1,?,1,2,!\n2,1,1,2,2\n?,,1,2,2\n3\n"
     found = marks(tmp_path / "a", "boxes", text, errors.append)
-    assert [mark.place for mark in found] == ["line 2", "line 4"] and len(errors) == 2
+    assert [mark.place for mark in found] == ["line 2", "line 4"] and len(errors) == 3
+    assert "line 6: a row must have 5 fields" in str(errors[0])
+    assert "line 3: x, h must be finite numbers; found '?', '!'. Correct" in str(errors[1])
+    text = "line 5: frame must be a whole number of at most 9 digits and x must be a finite number"
+    assert f"{text}; found '?', ''." in str(errors[2])
+
+
+def test_tables_of_other_programs(tmp_path):
+    text = "ID\tFrame_Nr\tX (px)\tY\tWidth\tHeight\tTrackID\tVideo\tClass\n"
+    text += "1\t3\t1,5\t2\t4\t5\t7\ts\tdrone\n2\t4\t\tnan\t\t-\t\ts\t\n"
+    with pytest.warns(Note, match="tables of labels: columns 'ID' are not used"):
+        label, absent = marks(tmp_path / "a.csv", "table", text)
+    assert label[:8] == ("line 2", 3, 1.5, 2, 4, 5, "drone", "7")
+    assert (label.sequence, label.source, label.left_out) == ("s", "annotator", "")
+    assert (absent.place, absent.left_out) == ("line 3", "without a box: frames without an object")
+    (mark,) = marks(tmp_path / "a.csv", "boxes", "frame,X,y,h,w\n3,1,2,5,4\n")
+    assert mark[2:6] == (1, 2, 4, 5)
+    with pytest.warns(Note, match="columns 'width' are not used"):
+        (mark,) = marks(tmp_path / "a.csv", "boxes", "frame,x,y,w,h,width\n3,1,2,4,5,640\n")
+    assert mark.w == 4
+    with pytest.raises(InputError, match="columns must be frame, x, y, w, h, each once; found 'x'"):
+        marks(tmp_path / "a.csv", "boxes", "frame,x,X,y,w,h\n")
 
 
 def test_rectangles_of_one_object(tmp_path):
@@ -106,12 +128,13 @@ def test_rectangles_of_one_object(tmp_path):
     assert [(mark.frame, mark.x, mark.w) for mark in found] == [(1, 298, 44), (5, 1.5, 3)]
 
 
-def test_mot_leaves_out_rows_that_are_not_to_be_evaluated(tmp_path):
+def test_mot_marks_rows_that_are_not_to_be_evaluated(tmp_path):
     text = "1,4,10,20,5,6,1,1,1\n1,5,30,20,5,6,0,1,1\n2,-1,10,20,5,6\n"
     found = marks(tmp_path / "gt.txt", "mot", text)
-    assert [(m.frame, m.track, m.category, m.place) for m in found] == [
-        (1, "4", "1", "line 1"),
-        (2, "", "-1", "line 3"),
+    assert [(m.frame, m.track, m.category, m.left_out[:9]) for m in found] == [
+        (1, "4", "1", ""),
+        (1, "5", "1", "of flag 0"),
+        (2, "", "-1", ""),
     ]
 
 

@@ -118,6 +118,21 @@ def test_labels_in_another_encoding_are_a_doubt(tmp_path):
     assert "labels.csv: the file must exist and be UTF-8 text; found" in str(doubt)
 
 
+@pytest.mark.parametrize(
+    "header", ["file,xmin,ymin,xmax,ymax", "sequence;frame;cx;cy", "frame,x,y,w,h"]
+)
+def test_a_table_of_other_columns_is_a_doubt_that_names_them(tmp_path, header):
+    for name in "ab":
+        for t in range(4):
+            save(tmp_path / f"{name}/{t}.png", frames(t)[0])
+    text(tmp_path / "labels.csv", f"{header}\n")
+    text(tmp_path / "telemetry.csv", "time,azimuth,elevation\n")
+    (doubt,) = recognise(tmp_path).doubts
+    rule = "labels.csv line 1: a table of labels must have the columns sequence, frame, x, y, w, h"
+    found = f"found {', '.join(header.replace(';', ',').split(','))}. Rename or add columns"
+    assert rule in str(doubt) and found in str(doubt)
+
+
 def test_a_folder_without_frames_is_refused(tmp_path):
     text(tmp_path / "notes.txt", "nothing")
     with pytest.raises(InputError, match="must contain images, videos or stacks of frames; found"):
@@ -130,6 +145,8 @@ def test_a_folder_without_frames_is_refused(tmp_path):
         ("a.csv", "sequence,frame,x,y,w,h,category\n", "table"),
         ("a.csv", "frame,x,y,w,h\n", "boxes"),
         ("a.csv", "frame,file,x,y\n", "centroids"),
+        ("a.csv", "H;W;Y;X;Bild\n", "boxes"),
+        ("a.csv", "Video,Frame,X,Y,Width,Height\n", "table"),
         ("a.txt", "5 7\nNone\n", "centroids"),
         ("a.txt", "54,4 37,1\n55,0;38,2\n", "centroids"),
         ("a.txt", "298,247,44,34\nnan nan nan nan\n", "rectangles"),

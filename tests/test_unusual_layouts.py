@@ -25,7 +25,7 @@ from field_layouts import (
 from dimjax.data.folders import open_folder
 from dimjax.data.layouts import Layout
 from dimjax.data.recognition import recognise
-from dimjax.errors import InputError
+from dimjax.errors import InputError, Note
 
 
 def masks_in_colours(folder):
@@ -208,3 +208,16 @@ def test_a_single_image_without_a_number(tmp_path):
     found = recognise(tmp_path)
     assert found.stills and found.layout.sequences == "{sequence}.tiff"
     assert open_folder(tmp_path, found.layout).names == ["radiometric"]
+
+
+def test_rows_that_are_no_labels_are_counted_in_one_note(tmp_path):
+    LAYOUTS["mot"][0](tmp_path)
+    files = sorted(tmp_path.glob("*/*/gt/gt.txt"))
+    for file in files:
+        text(file, file.read_text() + "\n1,9,5,5,3,3,0,1,1\n2,9,5,5,3,3,0,1,1\n")
+    folder = open_folder(tmp_path, recognise(tmp_path).layout)
+    message = f"{2 * len(files)} label rows at .*gt.txt of flag 0, which are not to be evaluated"
+    for _ in range(2):  # none is counted twice
+        with pytest.warns(Note, match=message):
+            labels = folder.read_labels({name: (LENGTH, HEIGHT, WIDTH) for name in folder.files})
+    assert "9" not in labels.track.tolist() and len(labels) == 18

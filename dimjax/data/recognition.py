@@ -16,6 +16,7 @@ from dimjax.data.csv_files import read_text
 from dimjax.data.folder_survey import survey_folder
 from dimjax.data.folders import Folder, open_folder
 from dimjax.data.image_folders import list_still_images, split_names
+from dimjax.data.label_columns import unusable
 from dimjax.data.label_search import find_labels, layouts_of, read
 from dimjax.data.layouts import Layout
 from dimjax.data.listing import check_access
@@ -138,10 +139,10 @@ def _choose(
             example = unread[0].relative_to(path)
             text += f"; {counted(len(unread), 'document')} such as {example} in no known format"
         evidence.append(text)
-        damages = [damage for damage in map(_damage, unread) if damage]
-        if damages:
-            evidence.append(f"{counted(len(damages), 'document')} cannot be read")
-            doubts.append(damages[0])
+        flaws = [flaw for flaw in map(_flaw, unread) if flaw]
+        if flaws:
+            evidence.append(f"{counted(len(flaws), 'document')} cannot be read")
+            doubts.append(flaws[0])
         return base._replace(labels="")
     forms = sorted(candidates, key=_PREFERRED.index)
     layouts = [
@@ -163,13 +164,12 @@ def _with_most_categories(sources: list) -> tuple[Layout, pd.DataFrame]:
     return both[0] if both else sources[0]
 
 
-def _damage(document: Path) -> InputError | None:
-    """Return why a document is no text, None if it is."""
+def _flaw(document: Path) -> InputError | None:
+    """Return why a document is no text or no table of labels, though it seems to be one."""
     try:
-        read_text(document)
+        return unusable(document, read_text(document).partition("\n")[0])
     except InputError as error:
         return error
-    return None
 
 
 def _compare(path, chosen: Layout, labels, other: Layout, rest, evidence, doubts) -> None:

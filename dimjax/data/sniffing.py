@@ -7,9 +7,10 @@ import json
 import re
 from pathlib import Path
 
-from dimjax.data.csv_files import read_text
+from dimjax.data.csv_files import read_text, separator_of
 from dimjax.data.formats.centroids import has_decimal_commas
 from dimjax.data.formats.yolo import is_box_or_polygon
+from dimjax.data.label_columns import column_names
 from dimjax.errors import InputError
 
 _LINES = 20  # of a text that are looked at
@@ -49,10 +50,10 @@ def _of_json(text: str) -> str | None:
 def _of_lines(lines: list[str]) -> str | None:
     if not lines:
         return None
-    header = {name.strip().lower() for name in re.split("[,;\t]", lines[0])}
+    header = set(_columns(lines[0]))
     if {"frame", "x", "y"} <= header:
-        named = {"sequence", "category"} <= header
-        return "table" if named else "boxes" if {"w", "h"} <= header else "centroids"
+        is_box = {"w", "h"} <= header
+        return ("table" if "sequence" in header else "boxes") if is_box else "centroids"
     if any(_PATH_AND_BOXES.match(line) for line in lines):
         return "lines"
     if any(has_decimal_commas(line) for line in lines):  # refused there, with a remedy
@@ -70,6 +71,10 @@ def _of_lines(lines: list[str]) -> str | None:
         return "rectangles"
     # A lone number per line is a list of names rather than labels.
     return "centroids" if counts and all(count % 2 == 0 for count in counts) else None
+
+
+def _columns(header: str) -> list[str]:
+    return column_names(header.split(separator_of(header)))
 
 
 def _yolo_end(row: list[float]) -> int:

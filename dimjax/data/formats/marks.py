@@ -33,6 +33,10 @@ class Mark(NamedTuple):
     sequence: str = ""  # "" if the file or the path of the image tells it
     source: str = "annotator"
     image_size: tuple[int, int] | None = None  # W, H of the image, if the file tells
+    left_out: str = ""  # why it is no label, to be counted; "" if it is one
+
+
+ABSENT = Mark("", 0, math.nan, math.nan, left_out="without a box: frames without an object")
 
 
 class Options(NamedTuple):

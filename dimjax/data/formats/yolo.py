@@ -46,7 +46,7 @@ def read_yolo(path: Path, options: Options, on_error: OnError) -> list[Mark]:
 
 
 def is_box_or_polygon(count: int) -> bool:
-    """Whether a line of so many numbers is a box, with a confidence or without, or a polygon."""
+    """Whether a line with this number of words is a box (a confidence may follow) or a polygon."""
     return count in (5, _MOST_OF_BOX) or count > _MOST_OF_BOX and count % 2 == 1
 
 
