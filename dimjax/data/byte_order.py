@@ -1,7 +1,7 @@
 """Evidence on the byte order of raw frames of 16 bit: neighbouring pixels are alike.
 
-    differences = swapped(np.memmap("a.raw", "<u2", shape=(100, 512, 640)))
-    differences                                         # (21650.3, 8.1) as read and swapped, or None
+    swapped(np.memmap("a.raw", "<u2", shape=(100, 512, 640)))
+    # (21650.3, 8.1), mean differences as read and swapped; or None
 
 In the wrong order, a step of the level across a multiple of 256 becomes one of half the range or
 more. Frames whose bytes do so nowhere are the same in both orders but for a factor, as 8 bit stored
