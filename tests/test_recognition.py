@@ -109,8 +109,10 @@ def test_a_folder_without_labels(tmp_path):
 def test_labels_in_another_encoding_are_a_doubt(tmp_path):
     (tmp_path / "sequences" / "a").mkdir(parents=True)
     np.save(tmp_path / "sequences" / "a" / "frames.npy", np.zeros((5, 8, 8), np.uint8))
-    text = "sequence,frame,x,y,w,h,category\na,0,2,3,1,1,target\n"
+    text = "sequence,frame,x,y,w,h,category,source\na,0,2,3,1,1,target,one\n"
     (tmp_path / "labels.csv").write_text(text, encoding="utf-16")
+    assert recognise(tmp_path).layout.labels == "labels.csv"
+    (tmp_path / "labels.csv").write_text(text.replace("one", "\xe9"), encoding="latin-1")
     found = recognise(tmp_path)
     assert found.layout.labels == "" and "labels.csv in no known format" in found.evidence[-2]
     assert found.evidence[-1] == "1 document cannot be read"

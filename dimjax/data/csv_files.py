@@ -8,6 +8,7 @@ and no line is empty.
     parse_numbers("x", texts["x"], "labels.csv", line_numbers(texts))
 """
 
+import codecs
 import csv
 import io
 import math
@@ -129,14 +130,16 @@ def write_csv(table: pd.DataFrame, path: str | Path) -> None:
 
 
 def read_text(path: Path) -> str:
-    r"""Read a UTF-8 file; line breaks become \n.
+    r"""Read a file of UTF-8, or of UTF-16 if its byte order mark says so; line breaks become \n.
 
     Raises:
-      InputError: The file does not exist, is no file, is too large or is not UTF-8.
+      InputError: The file does not exist, is no file, is too large or is in no such encoding.
     """
     check_regular(path, _MAX_BYTES)
     try:
-        return path.read_text(encoding="utf-8-sig")
+        with path.open("rb") as file:
+            is_wide = file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+        return path.read_text(encoding="utf-16" if is_wide else "utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         rule = "the file must exist and be UTF-8 text"
         raise InputError(path, rule, error, "Correct the path or the file.") from error

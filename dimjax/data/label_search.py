@@ -27,6 +27,7 @@ from dimjax.errors import InputError, OnError
 _FIRST = {"mot": {"first_pixel": 1, "first_frame": 1}, "spotgeo": {"first_frame": 1}}
 _FIRST |= dict.fromkeys(("voc", "centroid-xml"), {"first_pixel": 1})
 _WITH_FRAMES = ("table", "boxes", "centroids")  # whose files number the frames, from 0 or 1
+_WITH_SPLITS = ("lines", "table")  # which may be lists of sequences as well
 _BIRD = re.compile(r"bird", re.IGNORECASE)
 _INTERFERENCE = re.compile(r"bird|cloud|clutter|interfer|noise|glint", re.IGNORECASE)
 _IGNORED = re.compile(r"ignor|don.?t.?care|crowd", re.IGNORECASE)  # regions of several objects
@@ -55,7 +56,7 @@ def find_labels(folder: Folder, found: FolderSurvey, lists: set[Path]) -> dict[s
     patterns: dict[str, list[str]] = defaultdict(list)
     for pattern, files in by_pattern.items():
         form = next((form for form in map(sniff, files[:5]) if form), None)
-        is_list = set(files) <= lists and form != "lines"
+        is_list = set(files) <= lists and form not in _WITH_SPLITS
         if form and not is_list and _fits(form, pattern, folder.layout):
             patterns[form].append(pattern)
     for file in found.masks:
