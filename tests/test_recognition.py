@@ -126,13 +126,38 @@ def test_labels_in_another_encoding_are_a_doubt(tmp_path):
 def test_a_table_of_other_columns_is_a_doubt_that_names_them(tmp_path, header):
     for name in "ab":
         for t in range(4):
-            save(tmp_path / f"{name}/{t}.png", frames(t)[0])
+            save(tmp_path / f"{name}/{t}.png", frames(0)[t])
     text(tmp_path / "labels.csv", f"{header}\n")
     text(tmp_path / "telemetry.csv", "time,azimuth,elevation\n")
     (doubt,) = recognise(tmp_path).doubts
     rule = "labels.csv line 1: a table of labels must have the columns sequence, frame, x, y, w, h"
     found = f"found {', '.join(header.replace(';', ',').split(','))}. Rename or add columns"
     assert rule in str(doubt) and found in str(doubt)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "program"),
+    [
+        ("a.xml", '<annotations><version>1.1</version><track id="0">', "CVAT"),
+        ("a.xml", "<annotation><object><polygon></polygon></object>", "LabelMe in XML"),
+        ("a/0.json", '{"shapes": [], "imagePath": "0.png"}', "LabelMe"),
+        ("a.json", '[{"id": 1, "data": {}, "annotations": []}]', "Label Studio"),
+        ("a.json", '{"0.png1": {"filename": "0.png", "regions": []}}', "VIA"),
+        ("a.csv", "filename,region_count,region_shape_attributes\n", "VIA"),
+        ("a.json", '{"videos": [], "annotations": [], "categories": []}', "YouTube-VIS"),
+        ("labels/a.txt", "0 1 25 22 3 3 drone\n1 0\n2 1 26 22 3 3 drone\n", "another program"),
+        ("labels/0.txt", "Drone 0.0 0 -1.0 25.0 22.0 28.0 25.0\n", "another program"),
+    ],
+)
+def test_labels_of_other_programs_are_named(tmp_path, name, content, program):
+    for t in range(4):
+        save(tmp_path / f"a/{t}.png", frames(0)[t])
+    text(tmp_path / name, content)
+    text(tmp_path / "about.json", '{"camera": "b", "fps": 25}')
+    text(tmp_path / "about.txt", "camera b 640 512 25 14 bit\n")
+    text(tmp_path / "poses/a.txt", "1 0 0 7.5 0 1 0\n")
+    (doubt,) = recognise(tmp_path).doubts
+    assert f"{name}: labels must be in a form that is read; found those of {program}" in str(doubt)
 
 
 def test_a_folder_without_frames_is_refused(tmp_path):

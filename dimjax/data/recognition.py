@@ -12,17 +12,16 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from dimjax.data.csv_files import read_text
 from dimjax.data.folder_survey import survey_folder
 from dimjax.data.folders import Folder, open_folder
 from dimjax.data.image_folders import list_still_images, split_names
-from dimjax.data.label_columns import unusable
 from dimjax.data.label_search import find_labels, layouts_of, read
 from dimjax.data.layouts import Layout
-from dimjax.data.listing import check_access
+from dimjax.data.listing import check_access, texts_by_sequence
 from dimjax.data.patterns import FRAME, SEQUENCE, glob_of
 from dimjax.data.sequences import RECORDINGS, refused_recording
 from dimjax.data.split_search import find_splits
+from dimjax.data.unread_labels import flaw
 from dimjax.errors import InputError
 from dimjax.progress import counted
 
@@ -84,7 +83,8 @@ def recognise(path: str | Path) -> Recognition:
     evidence += [f"split {name}: listed in {file}" for name, file in splits.items()]
     candidates = find_labels(folder, found, set(lists))
     unread = [file for file in found.documents if file not in lists]
-    layout = _choose(path, table._replace(splits=splits), candidates, unread, evidence, doubts)
+    base = table._replace(splits=splits)
+    layout = _choose(folder, base, candidates, unread, evidence, doubts)
     stills = all(_is_still(folder, name) for name in folder.names)
     return Recognition(layout, evidence, doubts, stills, of_splits)
 
@@ -130,16 +130,19 @@ def _as_one_sequence(folder: Folder) -> str:
 
 
 def _choose(
-    path: Path, base: Layout, candidates, unread: list[Path], evidence: list[str], doubts: list
+    folder: Folder, base: Layout, candidates, unread: list[Path], evidence: list[str], doubts: list
 ) -> Layout:
     """Choose the labels; other sources are compared with them."""
+    path = folder.path
     if not candidates:
         text = "no labels: the sequences can be searched, but not be trained on"
         if unread:
             example = unread[0].relative_to(path)
             text += f"; {counted(len(unread), 'document')} such as {example} in no known format"
         evidence.append(text)
-        flaws = [flaw for flaw in map(_flaw, unread) if flaw]
+        texts = texts_by_sequence(folder.files, path, folder.layout)
+        names = set(folder.files).union(*texts.values())
+        flaws = [it for it in (flaw(document, names) for document in unread) if it]
         if flaws:
             evidence.append(f"{counted(len(flaws), 'document')} cannot be read")
             doubts.append(flaws[0])
@@ -162,14 +165,6 @@ def _with_most_categories(sources: list) -> tuple[Layout, pd.DataFrame]:
     """The first source, or the first with labels of both categories: masks lose the classes."""
     both = [it for it in sources if it[1].category.nunique() > 1]
     return both[0] if both else sources[0]
-
-
-def _flaw(document: Path) -> InputError | None:
-    """Return why a document is no text or no table of labels, though it seems to be one."""
-    try:
-        return unusable(document, read_text(document).partition("\n")[0])
-    except InputError as error:
-        return error
 
 
 def _compare(path, chosen: Layout, labels, other: Layout, rest, evidence, doubts) -> None:
