@@ -325,6 +325,10 @@ def test_problems_that_differ_in_their_line_alone_are_one():
     problems = [InputError(f"a.csv line {n}", "x must be 1", "''", "No.") for n in (2, 30, 4)]
     problems += [InputError(f"a.csv line {n}", "x must be 1", "7", "No.") for n in (3, 5)]
     assert problem_lines(problems) == [
-        "a.csv line 2: x must be 1; found ''. No. The same in 2 more lines, up to line 30.",
-        "a.csv line 3: x must be 1; found 7. No. The same once more, in line 5.",
+        "a.csv line 2: x must be 1; found ''. No. The same 2 times more, up to line 30.",
+        "a.csv line 3: x must be 1; found 7. No. The same once more, up to line 5.",
     ]
+    problems = [InputError(f"a.json annotations[{n}]", "x must be 1", 7, "No.") for n in (9, 10)]
+    (line,) = problem_lines(problems)
+    assert line.startswith("a.json annotations[9]: x must be 1; found 7.")
+    assert line.endswith(" No. The same once more, up to annotations[10].")

@@ -213,11 +213,24 @@ def test_coco_ignores_what_no_annotation_uses(tmp_path):
 
 def test_tracks_of_coco(tmp_path):
     rows = [{"track_id": 7}, {"track_id": None}, {}, {"attributes": {"track_id": 0}}]
+    rows += [{"instance_id": 5}, {"track_id": 6, "instance_id": 5}]
     rows = [{"image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4]} | row for row in rows]
     content = {"images": [{"id": 1, "file_name": "a.png"}], "annotations": rows}
     content["categories"] = [{"id": 1, "name": "drone"}]
     found = marks(tmp_path / "a.json", "coco", json.dumps(content))
-    assert [mark.track for mark in found] == ["7", "", "", "0"]
+    assert [mark.track for mark in found] == ["7", "", "", "0", "5", "6"]
+
+
+def test_polygons_of_coco_without_a_box(tmp_path):
+    polygons = [[2, 3, 6, 3, 4, 8], [1, 4, 5, 4.5, 3, 5]]
+    rows = [{"segmentation": polygons}, {"segmentation": polygons, "bbox": [1, 2, 3, 4]}]
+    rows += [{"segmentation": {"counts": "a", "size": [8, 8]}}, {"segmentation": [[]], "bbox": []}]
+    content = {"images": [{"id": 1, "file_name": "a.png"}], "categories": [{"id": 1, "name": "a"}]}
+    content["annotations"] = [{"image_id": 1, "category_id": 1} | row for row in rows]
+    errors = []
+    found = marks(tmp_path / "a.json", "coco", json.dumps(content), errors.append)
+    assert [mark[2:6] for mark in found] == [(1, 3, 5, 5), (1, 2, 3, 4)]
+    assert ["bbox must be a list of x, y, w, h" in str(error) for error in errors] == [True, True]
 
 
 def test_centroids_in_xml(tmp_path):

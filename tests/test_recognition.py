@@ -181,6 +181,9 @@ def test_a_folder_without_frames_is_refused(tmp_path):
         ("a.txt", "0 .1 .1 .2 .1 .2 .2\n\n1 .1 .1 .2 .1 .2 .2 .1 .2\n", "yolo"),
         ("a.txt", "0 .1 .1 .2 .1 .2 3\n", None),
         ("a.txt", "1,1,10,10,5,5,1,1,1\n", "mot"),
+        ("a.txt", "1,1,10,10,5,5,0,2\n", "mot"),
+        ("a.txt", "32,25,32,22,35,22,35,25\n", "centroids"),  # a polygon, refused there
+        ("a.txt", ",".join("0" * 24), None),
         ("a.txt", "/home/a b/0.bmp 1,2,3,4,0\n/home/a b/1.bmp\n", "lines"),
         ("a.txt", "0001\n0002\n", None),
         ("a.txt", "", None),

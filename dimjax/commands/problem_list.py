@@ -12,7 +12,7 @@ from dimjax.data.listing import natural_key
 from dimjax.errors import InputError
 
 _SHOWN = 3  # lines of a file that break the same rule
-_PLACE = re.compile(r"(.*?) line (\d+)(?=: )", re.DOTALL)
+_PLACE = re.compile(r"(.*?) (line |\w+\[)(\d+)(?=\]?: )", re.DOTALL)
 _IN_LINE = re.compile(r"(.*) line (\d+): (.*?); found ", re.DOTALL)
 
 
@@ -38,11 +38,12 @@ def problem_lines(problems: Iterable[InputError]) -> list[str]:
 
 
 def _without_repeats(texts: list[str]) -> list[str]:
-    """The first of the texts that are equal but for the line of the file, with a count."""
+    """The first of the texts that are equal but for the line or entry of the file, with a count."""
     groups: dict[tuple[str, str], list[str]] = {}
     for text in texts:
         place = _PLACE.match(text)
-        groups.setdefault((place[1], text[place.end() :]) if place else (text, ""), []).append(text)
+        key = (place[1], text[place.end() :]) if place else (text, "")
+        groups.setdefault(key, []).append(text)
     return [_counted(group) for group in groups.values()]
 
 
@@ -50,8 +51,11 @@ def _counted(texts: list[str]) -> str:
     if len(texts) == 1:
         return texts[0]
     last = _PLACE.match(texts[-1])
-    lines = "once more, in" if len(texts) == 2 else f"in {len(texts) - 1:,} more lines, up to"
-    return f"{texts[0]} The same {lines} line {last[2]}." if last else texts[0]
+    if last is None:
+        return texts[0]
+    count = "once" if len(texts) == 2 else f"{len(texts) - 1:,} times"
+    place = f"{last[2]}{last[3]}{']' * last[2].endswith('[')}"
+    return f"{texts[0]} The same {count} more, up to {place}."
 
 
 def _by_rule(texts: list[str]) -> dict[tuple[str, str], list[str]]:

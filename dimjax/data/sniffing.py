@@ -14,6 +14,7 @@ from dimjax.data.label_columns import column_names
 from dimjax.errors import InputError
 
 _LINES = 20  # of a text that are looked at
+_MOST_IN_LINE = 8  # numbers of a polygon; more of them are a list
 _PATH_AND_BOXES = re.compile(r"\S.*?\s-?[\d.]+(,-?[\d.]+){4}(\s|$)")
 
 
@@ -66,11 +67,18 @@ def _of_lines(lines: list[str]) -> str | None:
     if counts and all(map(is_box_or_polygon, counts)) and shares and "," not in lines[0]:
         return "yolo"
     if counts and min(counts) >= 6 and max(counts) <= 10 and "," in lines[0]:
-        return "mot"
+        return "centroids" if counts == {8} and not _have_flags(rows) else "mot"
+    if len(rows) == 1 and len(rows[0]) > _MOST_IN_LINE and set(rows[0]) <= {0, 1}:
+        return None  # whether the object is hidden in each frame, as LaSOT has it
     if counts == {4}:
         return "rectangles"
     # A lone number per line is a list of names rather than labels.
     return "centroids" if counts and all(count % 2 == 0 for count in counts) else None
+
+
+def _have_flags(rows: list[list[float]]) -> bool:
+    """Whether rows of eight numbers have a flag after the box; else they are polygons."""
+    return all(row[6] in (-1, 0, 1) for row in rows if row)
 
 
 def _columns(header: str) -> list[str]:
