@@ -210,6 +210,25 @@ def test_a_single_image_without_a_number(tmp_path):
     assert open_folder(tmp_path, found.layout).names == ["radiometric"]
 
 
+@pytest.mark.parametrize(
+    ("infrared", "visible", "sequences"),
+    [
+        ("s{}/infrared", "s{}/visible", "{sequence}/infrared"),
+        ("thermal/s{}", "RGB/s{}", "thermal/{sequence}"),
+        ("set/s{}/ir/left", "set/s{}/color/left", "set/{sequence}/ir/left"),
+    ],
+)
+def test_frames_of_a_visible_camera_are_left_out(tmp_path, infrared, visible, sequences):
+    for k, _, t, pixels in every_frame():
+        save(tmp_path / infrared.format(k) / f"i{t:03d}.png", pixels)
+        save(tmp_path / visible.format(k) / f"v{t:03d}.png", pixels // 2)
+    found = recognise(tmp_path)
+    assert found.layout.sequences == sequences and not found.doubts
+    left_out = f"{len(SPLITS)} folders such as {visible.format(0)} are left out"
+    assert left_out in found.evidence
+    assert (open_folder(tmp_path, found.layout).sequence("s0").frame(0) == frames(0)[0]).all()
+
+
 def test_rows_that_are_no_labels_are_counted_in_one_note(tmp_path):
     LAYOUTS["mot"][0](tmp_path)
     files = sorted(tmp_path.glob("*/*/gt/gt.txt"))

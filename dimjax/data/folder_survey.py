@@ -23,6 +23,9 @@ _DOCUMENTS = (".txt", ".csv", ".json", ".xml")
 _OF_SIMULATION = ("truth.csv", "errors.csv", "implants.csv")  # beside labels.csv: not labels
 _FEWEST_ARRAYS = 4  # files of one array each that are taken for the frames of a sequence
 _INFRARED = "infrared"  # of pairs such as visible.mp4 and infrared.mp4 this one is meant
+# Names of folders of both cameras of a pair.
+_INFRARED_FOLDERS = (_INFRARED, "ir", "tir", "lwir", "mwir", "swir", "thermal")
+_VISIBLE_FOLDERS = ("visible", "vis", "visual", "rgb", "color", "colour", "eo")
 MASK_AFFIXES = r"_pixels0|[_-]mask|[_-]gt|[_-]label"  # after the name of the image
 _DOUBLE_SUFFIX = re.compile(r"\.(ome\.tiff?|fi?ts?\.fz)$", re.IGNORECASE)
 
@@ -33,7 +36,7 @@ class FolderSurvey(NamedTuple):
     sequences: str | None  # pattern of the sequences; None if there are none
     containers: list[Path]  # files or folders of frames
     others: list[Path]  # other files or folders of frames, which the pattern does not match
-    companions: list[Path]  # files beside infrared ones, such as visible.mp4
+    companions: list[Path]  # files or folders beside infrared ones, such as visible.mp4
     masks: list[Path]  # a mask of each kind in each folder
     documents: list[Path]  # texts, tables, JSON and XML
     objects: list[Path]  # files of MATLAB objects, which are not read
@@ -42,6 +45,8 @@ class FolderSurvey(NamedTuple):
 def survey_folder(root: Path) -> FolderSurvey:
     """Find the frames, masks and documents in a folder."""
     contents = _Contents(root)
+    visible = _of_visible(root, contents.containers)
+    contents.containers = [it for it in contents.containers if it not in visible]
     pattern, matched = _pattern_of(root, contents)
     containers = contents.containers
     if len(matched) < len(containers) and _are_ours(root, pattern, containers):
@@ -50,6 +55,7 @@ def survey_folder(root: Path) -> FolderSurvey:
     folders = {it.parent for it in matched if it.stem.lower() == _INFRARED}
     companions = [it for it in others if it.parent in folders]
     others = [it for it in others if it not in companions]
+    companions += visible
     masks, documents, objects = contents.masks, contents.documents, contents.objects
     return FolderSurvey(pattern, matched, others, companions, masks, documents, objects)
 
@@ -134,6 +140,22 @@ class _Contents:
                 self.containers.append(place)
             elif not self.containers:
                 self.containers += images
+
+
+def _of_visible(root: Path, containers: list[Path]) -> list[Path]:
+    """Frames in a folder such as visible, if there are others in one such as infrared."""
+    infrared = set().union(*(_places(root, it, _INFRARED_FOLDERS) for it in containers))
+    return [it for it in containers if _places(root, it, _VISIBLE_FOLDERS) & infrared]
+
+
+def _places(root: Path, container: Path, cameras: tuple[str, ...]) -> set[tuple[str, ...]]:
+    """Paths of a container without the folder that one of the cameras has, and without suffix."""
+    path = container.relative_to(root)
+    is_file = container.is_file()
+    parts = path.with_suffix("").parts if is_file else path.parts
+    folders = parts[:-1] if is_file else parts
+    of_camera = [k for k, folder in enumerate(folders) if folder.lower() in cameras]
+    return {(*parts[:k], "", *parts[k + 1 :]) for k in of_camera}
 
 
 def _are_ours(root: Path, pattern: str | None, containers: list[Path]) -> bool:

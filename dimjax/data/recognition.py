@@ -65,7 +65,8 @@ def recognise(path: str | Path) -> Recognition:
     doubts: list[InputError] = []
     if found.companions:
         first = found.companions[0].relative_to(path)
-        evidence.append(f"{counted(len(found.companions), 'file')} such as {first} are left out")
+        kind = "folder" if found.companions[0].is_dir() else "file"
+        evidence.append(f"{counted(len(found.companions), kind)} such as {first} are left out")
     if found.others:
         rule = "all files of frames must be at one pattern"
         value = f"{len(found.others)} that are not at {found.sequences}, such as {found.others[0]}"
