@@ -160,6 +160,25 @@ def test_labels_of_other_programs_are_named(tmp_path, name, content, program):
     assert f"{name}: labels must be in a form that is read; found those of {program}" in str(doubt)
 
 
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("a/0.pgm", "found an image of a kind that is not read. Convert it to PNG or TIFF"),
+        ("a.webm", "found a video whose .* Copy it without loss: ffmpeg -i FILE -c copy NAME.mkv"),
+        ("a.zip", "found an archive. Unpack it"),
+        ("a.seq", "found a recording of FLIR"),
+    ],
+)
+def test_files_of_frames_that_are_not_read_are_named(tmp_path, name, message):
+    text(tmp_path / name, "x")
+    with pytest.raises(InputError, match=message):
+        recognise(tmp_path)
+    for t in range(4):
+        save(tmp_path / f"b/{t}.png", frames(0)[t])
+    evidence = recognise(tmp_path).evidence
+    assert any(line.startswith(f"not read: 1 file such as {name}, a") for line in evidence)
+
+
 def test_a_folder_without_frames_is_refused(tmp_path):
     text(tmp_path / "notes.txt", "nothing")
     with pytest.raises(InputError, match="must contain images, videos or stacks of frames; found"):

@@ -96,7 +96,7 @@ def test_tiff_stack(tmp_path, how):
         ("s.tif", lambda p: tifffile.imwrite(p, DEEP, photometric="miniswhite"), "black at 0"),
         ("s.tif", lambda p: tifffile.imwrite(p, DEEP, truncate=True), "a page of its own; found 1"),
         ("s.tif", lambda p: p.write_bytes(b""), r"s\.tif: the file must be readable"),
-        ("s.gif", lambda p: p.write_bytes(b""), r"\.npy, \.tif, .*; found \.gif\. Convert it\."),
+        ("s.abc", lambda p: p.write_bytes(b""), r"\.npy, \.tif, .*; found \.abc\. Convert it\."),
         ("s.npy", lambda p: None, r"s\.npy: a sequence must exist; found nothing\."),
     ],
 )

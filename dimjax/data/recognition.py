@@ -12,15 +12,16 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from dimjax.data.folder_survey import survey_folder
+from dimjax.data.folder_survey import FolderSurvey, survey_folder
 from dimjax.data.folders import Folder, open_folder
 from dimjax.data.image_folders import list_still_images, split_names
 from dimjax.data.label_search import find_labels, layouts_of, read
 from dimjax.data.layouts import Layout
 from dimjax.data.listing import check_access, texts_by_sequence
 from dimjax.data.patterns import FRAME, SEQUENCE, glob_of
-from dimjax.data.sequences import RECORDINGS, refused_recording
+from dimjax.data.sequences import refused_file
 from dimjax.data.split_search import find_splits
+from dimjax.data.unread_frames import UNREAD, find_unread
 from dimjax.data.unread_labels import flaw
 from dimjax.errors import InputError
 from dimjax.progress import counted
@@ -50,12 +51,11 @@ def recognise(path: str | Path) -> Recognition:
     path = Path(path)
     if not path.is_dir():
         raise InputError(path, "a data folder must exist", "no folder", "Correct the path.")
-    found = survey_folder(path)
+    found, unread = survey_folder(path), find_unread(path)
     if found.sequences is None:
         check_access(path)
-        recordings = [it for it in sorted(path.rglob("*")) if it.suffix.lower() in RECORDINGS]
-        if recordings:
-            raise refused_recording(recordings[0])
+        if unread:
+            raise refused_file(unread[0])
         rule = "a data folder must contain images, videos or stacks of frames"
         masks = f"masks alone, such as in {found.masks[0].parent}" if found.masks else ""
         raise InputError(path, rule, masks or "none that can be read", "Correct the path.")
@@ -63,10 +63,35 @@ def recognise(path: str | Path) -> Recognition:
     folder = open_folder(path, table, lambda error: None)
     evidence = [f"{counted(len(folder.files), 'sequence')} at {found.sequences}, {_kinds(folder)}"]
     doubts: list[InputError] = []
+    evidence += _left_out(path, found, unread)
+    doubts += _unusable(path, found)
+    splits, lists, of_splits = find_splits(folder, found.documents)
+    doubts += of_splits
+    evidence += [f"split {name}: listed in {file}" for name, file in splits.items()]
+    candidates = find_labels(folder, found, set(lists))
+    documents = [file for file in found.documents if file not in lists]
+    base = table._replace(splits=splits)
+    layout = _choose(folder, base, candidates, documents, evidence, doubts)
+    stills = all(_is_still(folder, name) for name in folder.names)
+    return Recognition(layout, evidence, doubts, stills, of_splits)
+
+
+def _left_out(path: Path, found: FolderSurvey, unread: list[Path]) -> list[str]:
+    """Evidence on files of frames that are left out."""
+    lines = []
     if found.companions:
         first = found.companions[0].relative_to(path)
         kind = "folder" if found.companions[0].is_dir() else "file"
-        evidence.append(f"{counted(len(found.companions), kind)} such as {first} are left out")
+        lines.append(f"{counted(len(found.companions), kind)} such as {first} are left out")
+    if unread:
+        first = f"{unread[0].relative_to(path)}, {UNREAD[unread[0].suffix.lower()].kind}"
+        lines.append(f"not read: {counted(len(unread), 'file')} such as {first}")
+    return lines
+
+
+def _unusable(path: Path, found: FolderSurvey) -> list[InputError]:
+    """Doubts about files of frames or labels that are not where or what they should be."""
+    doubts = []
     if found.others:
         rule = "all files of frames must be at one pattern"
         value = f"{len(found.others)} that are not at {found.sequences}, such as {found.others[0]}"
@@ -79,15 +104,7 @@ def recognise(path: str | Path) -> Recognition:
         )
         remedy += "mcos-decoder; MATLAB counts pixels from 1 (data.layout.first_pixel=1)."
         doubts.append(InputError(path, rule, value, remedy))
-    splits, lists, of_splits = find_splits(folder, found.documents)
-    doubts += of_splits
-    evidence += [f"split {name}: listed in {file}" for name, file in splits.items()]
-    candidates = find_labels(folder, found, set(lists))
-    unread = [file for file in found.documents if file not in lists]
-    base = table._replace(splits=splits)
-    layout = _choose(folder, base, candidates, unread, evidence, doubts)
-    stills = all(_is_still(folder, name) for name in folder.names)
-    return Recognition(layout, evidence, doubts, stills, of_splits)
+    return doubts
 
 
 def _is_still(folder: Folder, name: str) -> bool:
