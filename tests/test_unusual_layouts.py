@@ -229,6 +229,23 @@ def test_frames_of_a_visible_camera_are_left_out(tmp_path, infrared, visible, se
     assert (open_folder(tmp_path, found.layout).sequence("s0").frame(0) == frames(0)[0]).all()
 
 
+@pytest.mark.parametrize("first_frame", [0, 1])
+def test_labels_numbered_as_their_files_are_one_problem(tmp_path, first_frame):
+    for k, _, t, pixels in every_frame():
+        save(tmp_path / f"s{k}/f{t + 1500}.png", pixels)
+    for k in range(len(SPLITS)):
+        rows = [f"{t + (1500 if k else first_frame)},9,9,3,3" for t in range(LENGTH)]
+        text(tmp_path / f"s{k}.csv", "\n".join(["frame,x,y,w,h", *rows]))
+    layout = recognise(tmp_path).layout._replace(first_frame=first_frame)
+    errors, shapes = [], {f"s{k}": (LENGTH, HEIGHT, WIDTH) for k in range(len(SPLITS))}
+    labels = open_folder(tmp_path, layout).read_labels(shapes, errors.append)
+    assert labels.sequence.tolist() == ["s0"] * LENGTH
+    (error,) = errors
+    count, last = (len(SPLITS) - 1) * LENGTH, 1500 + LENGTH - 1
+    found = f"found {count} labels numbered as the files, such as 1500 to {last} in sequence s1."
+    assert found in str(error)
+
+
 def test_rows_that_are_no_labels_are_counted_in_one_note(tmp_path):
     LAYOUTS["mot"][0](tmp_path)
     files = sorted(tmp_path.glob("*/*/gt/gt.txt"))

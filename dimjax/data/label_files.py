@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from dimjax.data import file_numbers
 from dimjax.data.formats import FORMATS, Options, read_classes
 from dimjax.data.formats.marks import Mark
 from dimjax.data.frame_index import FrameIndex
@@ -63,7 +64,8 @@ class LabelFiles:
 
     def read(self, shapes: Shapes, on_error: OnError) -> pd.DataFrame:
         """Read and check all labels; invalid rows and files are reported and left out."""
-        tables, others = [], []
+        tables, others, misnumbered = [], [], []
+        first = self._layout.first_frame
         self._left_out.clear()
         for file, marks, names in self._parts(shapes, on_error):
             marks = self._with_frames(marks, file, on_error)
@@ -75,10 +77,16 @@ class LabelFiles:
             # Else their positions would lead to further problems, which are none.
             marks = scaled(marks, is_other, of_file)
             table = to_labels(marks, self._layout, of_file, on_error, file)
+            by_file = file_numbers.numbered_as_files(table, of_file, self._files, first)
+            misnumbered.append(table[by_file])
+            table = table[~by_file]
             if self._layout.surplus_rows == "drop":
                 table = _without_surplus(table, of_file, file)
             tables.append(check_labels(table, of_file, file, on_error))
         self._report_sizes(pd.concat(others or [pd.DataFrame()]), shapes, on_error)
+        if any(map(len, misnumbered)):
+            subject = self._path / self._layout.labels
+            on_error(file_numbers.problem(pd.concat(misnumbered), first, subject))
         for reason, count in self._left_out.items():
             message = f"{counted(count, 'label row')} at {self._layout.labels} {reason}."
             warnings.warn(message, category=Note, stacklevel=2)
