@@ -146,6 +146,11 @@ def test_a_table_of_other_columns_is_a_doubt_that_names_them(tmp_path, header):
         ("a.csv", "filename,region_count,region_shape_attributes\n", "VIA"),
         ("a.json", '{"videos": [], "annotations": [], "categories": []}', "YouTube-VIS"),
         ("labels/a.txt", "0 1 25 22 3 3 drone\n1 0\n2 1 26 22 3 3 drone\n", "another program"),
+        (
+            "a.txt",
+            "0 32 25\n1 33 25\n",
+            "a table without a header, such as '0 32 25'. Write commas",
+        ),
         ("labels/0.txt", "Drone 0.0 0 -1.0 25.0 22.0 28.0 25.0\n", "another program"),
     ],
 )
@@ -158,6 +163,16 @@ def test_labels_of_other_programs_are_named(tmp_path, name, content, program):
     text(tmp_path / "poses/a.txt", "1 0 0 7.5 0 1 0\n")
     (doubt,) = recognise(tmp_path).doubts
     assert f"{name}: labels must be in a form that is read; found those of {program}" in str(doubt)
+
+
+def test_masks_and_tables_that_cannot_be_used_are_doubts(tmp_path):
+    for t, pixels in enumerate(frames(0)):
+        save(tmp_path / f"images/a/{t:02d}.png", pixels)
+        save(tmp_path / f"masks/m{t}.png", mask(0, t))
+    (tmp_path / "labels.xlsx").write_bytes(b"PK")
+    masks, table = recognise(tmp_path).doubts
+    assert "found images of two levels that are not, such as masks/m0.png. Rename" in str(masks)
+    assert "found labels.xlsx, a table of a kind that is not read. Save it as CSV." in str(table)
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,18 @@ def masks_beside(folder):
         save(folder / f"c{k}/{t:03d}_mask.png", mask(k, t))
 
 
+def masks_with_a_prefix(folder):
+    for k, _, t, pixels in every_frame():
+        save(folder / f"images/c{k}/{t:04d}.png", pixels)
+        save(folder / f"ann/c{k}/mask{t:04d}.png", mask(k, t))
+
+
+def boxes_called_after_sequence_and_frame(folder):
+    for k, _, t, pixels in every_frame():
+        save(folder / f"images/c{k}/{t:04d}.png", pixels)
+        text(folder / f"labels/c{k}_{t:04d}.txt", yolo_box(k, t))
+
+
 def masks_of_the_centre_alone(folder):
     for k, split, t, pixels in every_frame():
         save(folder / f"{split.title()}/c{k}/images/{t + 1}.tif", pixels)
@@ -128,6 +140,8 @@ def boxes_beside_the_images(folder):
 
 CASES = [
     (masks_in_colours, "data/set1/{sequence}/frames", False),
+    (masks_with_a_prefix, "images/{sequence}", False),
+    (boxes_called_after_sequence_and_frame, "images/{sequence}", True),
     (masks_beside, "{sequence}/{frame}.png", False),
     (masks_of_the_centre_alone, "{split}/{sequence}/images", False),
     (coco_in_each_split, "{split}/{sequence}_{frame}.*", False),

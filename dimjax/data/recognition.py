@@ -21,7 +21,7 @@ from dimjax.data.listing import check_access, texts_by_sequence
 from dimjax.data.patterns import FRAME, SEQUENCE, glob_of
 from dimjax.data.sequences import refused_file
 from dimjax.data.split_search import find_splits
-from dimjax.data.unread_frames import UNREAD, find_unread
+from dimjax.data.unread_frames import TABLES, UNREAD, find_unread
 from dimjax.data.unread_labels import flaw
 from dimjax.errors import InputError
 from dimjax.progress import counted
@@ -54,8 +54,9 @@ def recognise(path: str | Path) -> Recognition:
     found, unread = survey_folder(path), find_unread(path)
     if found.sequences is None:
         check_access(path)
-        if unread:
-            raise refused_file(unread[0])
+        frames = [file for file in unread if file.suffix.lower() not in TABLES]
+        if frames:
+            raise refused_file(frames[0])
         rule = "a data folder must contain images, videos or stacks of frames"
         masks = f"masks alone, such as in {found.masks[0].parent}" if found.masks else ""
         raise InputError(path, rule, masks or "none that can be read", "Correct the path.")
@@ -69,6 +70,7 @@ def recognise(path: str | Path) -> Recognition:
     doubts += of_splits
     evidence += [f"split {name}: listed in {file}" for name, file in splits.items()]
     candidates = find_labels(folder, found, set(lists))
+    doubts += [] if candidates else _possible_labels(path, found, unread)
     documents = [file for file in found.documents if file not in lists]
     base = table._replace(splits=splits)
     layout = _choose(folder, base, candidates, documents, evidence, doubts)
@@ -103,6 +105,22 @@ def _unusable(path: Path, found: FolderSurvey) -> list[InputError]:
             "Write a CSV frame,x,y,w,h for each sequence, in MATLAB or with the Python package "
         )
         remedy += "mcos-decoder; MATLAB counts pixels from 1 (data.layout.first_pixel=1)."
+        doubts.append(InputError(path, rule, value, remedy))
+    return doubts
+
+
+def _possible_labels(path: Path, found: FolderSurvey, unread: list[Path]) -> list[InputError]:
+    """Doubts about masks and tables of a folder in which no labels are found."""
+    doubts = []
+    if found.masks:
+        rule = "masks must be called as their frames, maybe with a text before or behind the name"
+        value = f"images of two levels that are not, such as {found.masks[0].relative_to(path)}"
+        doubts.append(InputError(path, rule, value, "Rename them, or set the key labels."))
+    tables = [file for file in unread if file.suffix.lower() in TABLES]
+    if tables:
+        rule = "labels must be in a file that can be read"
+        kind, remedy = UNREAD[tables[0].suffix.lower()]
+        value = f"{tables[0].relative_to(path)}, {kind}"
         doubts.append(InputError(path, rule, value, remedy))
     return doubts
 

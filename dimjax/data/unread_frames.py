@@ -1,4 +1,4 @@
-"""Files of frames that are not read, by their suffixes, and how to convert them without loss.
+"""Files of frames or labels that are not read, by their suffixes, and how to convert them.
 
 UNREAD[".webm"].remedy                              # "Copy it without loss: ffmpeg -i ..."
 find_unread(Path("data/unknown"))                   # [Path("data/unknown/images/0.pgm"), ...]
@@ -7,6 +7,8 @@ find_unread(Path("data/unknown"))                   # [Path("data/unknown/images
 import os
 from pathlib import Path
 from typing import NamedTuple
+
+TABLES = (".xlsx", ".xls", ".ods", ".parquet", ".feather", ".jsonl", ".ndjson")
 
 
 class Unread(NamedTuple):
@@ -26,14 +28,16 @@ _VIDEO = Unread(
     "a video whose container is not read", "Copy it without loss: ffmpeg -i FILE -c copy NAME.mkv."
 )
 _ARCHIVE = Unread("an archive", "Unpack it.")
-_TABLE = Unread("a file of another program", "Export its frames as PNG, or as .npy [T, H, W].")
+_DUMP = Unread("a file of another program", "Export its frames as PNG, or as .npy [T, H, W].")
+_TABLE = Unread("a table of a kind that is not read", "Save it as CSV.")
 
 UNREAD = dict.fromkeys((".seq", ".csq", ".fff", ".sfmov", ".ptw"), _FLIR)
 UNREAD |= dict.fromkeys((".pgm", ".ppm", ".pnm", ".webp", ".jp2", ".j2k", ".jxl", ".gif"), _IMAGE)
 UNREAD |= dict.fromkeys((".tga", ".dng", ".exr", ".heic", ".avif", ".pfm"), _IMAGE)
 UNREAD |= dict.fromkeys((".webm", ".wmv", ".flv", ".mpg", ".mpeg", ".mts", ".m2ts"), _VIDEO)
 UNREAD |= dict.fromkeys((".zip", ".tar", ".tgz", ".gz", ".xz", ".7z", ".rar"), _ARCHIVE)
-UNREAD |= dict.fromkeys((".bag", ".mcap", ".db3", ".pkl", ".pickle", ".pt", ".tfrecord"), _TABLE)
+UNREAD |= dict.fromkeys((".bag", ".mcap", ".db3", ".pkl", ".pickle", ".pt", ".tfrecord"), _DUMP)
+UNREAD |= dict.fromkeys(TABLES, _TABLE)
 
 
 def find_unread(root: Path) -> list[Path]:

@@ -14,6 +14,7 @@ from dimjax.errors import InputError
 
 _COCO = "Export them from there as COCO or YOLO."
 _CONVERT = "Write them as COCO (an image for each frame) or as a CSV frame,x,y,w,h per sequence."
+_HEADER = "Write commas and a header, such as frame,x,y or frame,x,y,w,h."
 # Pattern at the beginning of a document -> the program or data set, and the remedy.
 _XML = (
     (
@@ -82,17 +83,23 @@ def _of_json(text: str) -> tuple[str, str] | None:
 
 
 def _of_lines(text: str) -> tuple[str, str] | None:
-    """Whether most lines are a class and the numbers of a box."""
+    """What lines are that are mostly a class and a box, or only numbers; None for others."""
     lines = [line.strip() for line in text.split("\n")[:_LINES] if line.strip()]
     boxes = [line for line in lines if _is_box(line)]
-    if 2 * len(boxes) <= len(lines):
-        return None
-    return f"another program, such as {boxes[0]!r}", _CONVERT
+    if 2 * len(boxes) > len(lines):
+        return f"another program, such as {boxes[0]!r}", _CONVERT
+    rows = [re.split(r"[\s,;]+", line) for line in lines]
+    if len(rows) > 1 and all(3 <= len(row) <= 6 and all(map(_is_number, row)) for row in rows):
+        return f"a table without a header, such as {lines[0]!r}", _HEADER
+    return None
 
 
 def _is_box(line: str) -> bool:
     words = re.split(r"[\s,;]+", line)
-    numbers = sum(re.fullmatch(r"-?\d+(\.\d*)?", word) is not None for word in words)
-    return numbers >= _FEWEST_NUMBERS and any(
-        re.fullmatch(r"\W?[A-Za-z][\w-]*\W?", it) for it in words
-    )
+    numbers = sum(map(_is_number, words))
+    named = any(re.fullmatch(r"\W?[A-Za-z][\w-]*\W?", word) for word in words)
+    return numbers >= _FEWEST_NUMBERS and named
+
+
+def _is_number(word: str) -> bool:
+    return re.fullmatch(r"-?\d+(\.\d*)?", word) is not None
