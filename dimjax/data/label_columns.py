@@ -2,7 +2,7 @@
 
 Names may be in any case, in any order and with a unit (`X [px]`), a few in German too; fields may
 be separated by semicolons or tabs, and numbers may then have a decimal comma. Other columns are
-left out, with a note.
+left out, with a note but for those that name files or times.
 
     rows = read_label_rows(Path("a.csv"), ("frame", "x", "y", "w", "h"), {"track": ""}, raise_error)
     rows.columns["x"], rows.lines                       # [12.5, 13.0], [2, 4]
@@ -44,6 +44,8 @@ _OTHER_NAMES = {
 _COORDINATE = re.compile(
     r"[xyuv]|[xy](min|max|1|2|c|cent(er|re))|(c|cent(er|re))[xy]|row|col|column|left|top|bbox\w*|box"
 )
+# Columns that repeat which frame is meant, and need no note.
+_OF_FRAMES = ("file", "filename", "image", "path", "time", "timestamp", "date")
 _EMPTY = ("", "-", "nan", "none", "null", "na", "n/a")
 _DECIMAL_COMMA = re.compile(r"\s*[-+]?\d+,\d+\s*")
 
@@ -93,7 +95,7 @@ def read_label_rows(
     """
     required = (*numbers, *(name for name, default in texts.items() if default is None))
     found = read_columns(path, required, tuple(texts), True, on_error, column_names)
-    rest = [name for name in found if name not in (*numbers, *texts)]
+    rest = [name for name in found if name not in (*numbers, *texts, *_OF_FRAMES)]
     if rest:
         # Without the file's name, so that the tables of many sequences share one note.
         message = f"tables of labels: columns {', '.join(map(repr, rest))} are not used."
