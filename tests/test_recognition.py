@@ -151,6 +151,7 @@ def test_a_table_of_other_columns_is_a_doubt_that_names_them(tmp_path, header):
             "0 32 25\n1 33 25\n",
             "a table without a header, such as '0 32 25'. Write commas",
         ),
+        ("0.txt", "source:a\nsize:0.1\n4.0 2.0 7.0 2.0 7.0 5.0 4.0 5.0 b 0\n", "another program"),
         ("labels/0.txt", "Drone 0.0 0 -1.0 25.0 22.0 28.0 25.0\n", "another program"),
     ],
 )

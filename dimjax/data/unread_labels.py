@@ -86,9 +86,10 @@ def _of_lines(text: str) -> tuple[str, str] | None:
     """What lines are that are mostly a class and a box, or only numbers; None for others."""
     lines = [line.strip() for line in text.split("\n")[:_LINES] if line.strip()]
     boxes = [line for line in lines if _is_box(line)]
-    if 2 * len(boxes) > len(lines):
-        return f"another program, such as {boxes[0]!r}", _CONVERT
     rows = [re.split(r"[\s,;]+", line) for line in lines]
+    numeric = sum(sum(map(_is_number, row)) > 1 for row in rows)
+    if 2 * len(boxes) > numeric:
+        return f"another program, such as {boxes[0]!r}", _CONVERT
     if len(rows) > 1 and all(3 <= len(row) <= 6 and all(map(_is_number, row)) for row in rows):
         return f"a table without a header, such as {lines[0]!r}", _HEADER
     return None
