@@ -98,7 +98,7 @@ def read_label_rows(
     rest = [name for name in found if name not in (*numbers, *texts, *_OF_FRAMES)]
     if rest:
         # Without the file's name, so that the tables of many sequences share one note.
-        message = f"tables of labels: columns {', '.join(map(repr, rest))} are not used."
+        message = f"tables of labels: columns {', '.join(map(repr, rest))} are not used for labels."
         warnings.warn(message, category=Note, stacklevel=2)
     lines = line_numbers(found)
     box = [found[name] for name in numbers if name in BOX]
