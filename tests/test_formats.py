@@ -181,6 +181,33 @@ def test_names_of_numbered_classes_that_do_not_begin_with_0(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("set/data.yaml", "names: [drone, bird]"),
+        ("my.yml", "names: {0: drone, 1: bird}"),
+        ("data/obj.names", "drone\nbird\n"),
+        ("a/labels/classes.txt", "drone\nbird\n"),
+        ("notes.json", '{"categories": [{"id": 1, "name": "bird"}, {"id": 0, "name": "drone"}]}'),
+    ],
+)
+def test_names_of_classes_are_searched(tmp_path, name, text):
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / name).write_text(text)
+    (tmp_path / "other.yaml").write_text("lr: 3")
+    (tmp_path / "broken.yaml").write_text("a: [")
+    (tmp_path / "b").mkdir()
+    for k, broken in enumerate(("{", '{"categories": 3}', '{"categories": [{}, 7]}', "[]")):
+        (tmp_path / f"b/{k}").mkdir()
+        (tmp_path / f"b/{k}/notes.json").write_text(broken)
+    assert read_classes(tmp_path) == ("drone", "bird")
+    (tmp_path / "other.yaml").write_text("names: [bird, drone]")
+    with pytest.raises(InputError, match=r"alike; found .*drone.* in .* and .*bird.* in "):
+        read_classes(tmp_path)
+    (tmp_path / "classes.txt").write_text("bird\ndrone\n")
+    assert read_classes(tmp_path) == ("bird", "drone")
+
+
+@pytest.mark.parametrize(
     ("text", "message"),
     [
         ("names: {drone: 0}", "data.yaml: names must be a list of texts, or .*; found {'drone'"),

@@ -97,6 +97,20 @@ def test_classes_and_names_of_interference(tmp_path):
     assert categories == ["interference", "target", "target"]
 
 
+def test_classes_without_names_are_said(tmp_path):
+    for t, pixels in enumerate(frames(0)):
+        save(tmp_path / f"images/a/{t:02d}.png", pixels)
+        text(tmp_path / f"labels/a/{t:02d}.txt", f"{t % 2} .5 .5 .1 .1\n")
+    line = (
+        "classes 0, 1 without a name, taken for targets: write the names of all classes to classe"
+    )
+    found = recognise(tmp_path)
+    assert any(it.startswith(line) for it in found.evidence)
+    assert found.layout.category == {"0": "target", "1": "target"}
+    text(tmp_path / "labels/a/classes.txt", "drone\nbird\n")
+    assert recognise(tmp_path).layout.category == {"bird": "interference", "drone": "target"}
+
+
 def test_a_folder_without_labels(tmp_path):
     for _, _, t, pixels in every_frame():
         save(tmp_path / f"a/{t}.png", pixels)
@@ -144,6 +158,8 @@ def test_a_table_of_other_columns_is_a_doubt_that_names_them(tmp_path, header):
         ("a.json", '[{"id": 1, "data": {}, "annotations": []}]', "Label Studio"),
         ("a.json", '{"0.png1": {"filename": "0.png", "regions": []}}', "VIA"),
         ("a.csv", "filename,region_count,region_shape_attributes\n", "VIA"),
+        ("a.json", '[{"image_id": 1, "bbox": [1, 2, 3, 4]}]', "COCO without its images and cat"),
+        ("x/gt.txt", "1 2001 2 60 76 WSV:2d;1O1\n", "another program"),
         ("a.json", '{"videos": [], "annotations": [], "categories": []}', "YouTube-VIS"),
         ("labels/a.txt", "0 1 25 22 3 3 drone\n1 0\n2 1 26 22 3 3 drone\n", "another program"),
         (

@@ -238,7 +238,7 @@ def test_frames_of_a_visible_camera_are_left_out(tmp_path, infrared, visible, se
         save(tmp_path / visible.format(k) / f"v{t:03d}.png", pixels // 2)
     found = recognise(tmp_path)
     assert found.layout.sequences == sequences and not found.doubts
-    left_out = f"{len(SPLITS)} folders such as {visible.format(0)} are left out"
+    left_out = f"left out: {len(SPLITS)} folders such as {visible.format(0)}"
     assert left_out in found.evidence
     assert (open_folder(tmp_path, found.layout).sequence("s0").frame(0) == frames(0)[0]).all()
 
@@ -258,6 +258,21 @@ def test_labels_numbered_as_their_files_are_one_problem(tmp_path, first_frame):
     count, last = (len(SPLITS) - 1) * LENGTH, 1500 + LENGTH - 1
     found = f"found {count} labels numbered as the files, such as 1500 to {last} in sequence s1."
     assert found in str(error)
+
+
+def test_of_two_files_of_a_recording_the_infrared_one_is_taken(tmp_path):
+    (tmp_path / "a").mkdir()
+    for name in ("IR", "RGB"):
+        np.save(tmp_path / f"a/{name}.npy", frames(0))
+    found = recognise(tmp_path)
+    assert open_folder(tmp_path, found.layout).names == ["IR"] and not found.doubts
+    assert "left out: 1 file such as a/RGB.npy" in found.evidence
+
+
+def test_names_that_two_folders_share_are_no_sequences(tmp_path):
+    for k, _, t, pixels in every_frame():
+        save(tmp_path / f"images/s{k}/{t // 3}_{t % 3}.png", pixels)
+    assert recognise(tmp_path).layout.sequences == "images/{sequence}"
 
 
 def test_rows_that_are_no_labels_are_counted_in_one_note(tmp_path):

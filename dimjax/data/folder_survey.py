@@ -143,18 +143,16 @@ class _Contents:
 
 
 def _of_visible(root: Path, containers: list[Path]) -> list[Path]:
-    """Frames in a folder such as visible, if there are others in one such as infrared."""
+    """Frames in a folder or file such as visible, if there are others in one such as infrared."""
     infrared = set().union(*(_places(root, it, _INFRARED_FOLDERS) for it in containers))
     return [it for it in containers if _places(root, it, _VISIBLE_FOLDERS) & infrared]
 
 
 def _places(root: Path, container: Path, cameras: tuple[str, ...]) -> set[tuple[str, ...]]:
-    """Paths of a container without the folder that one of the cameras has, and without suffix."""
+    """Paths of a container without its suffix and one part that is called as one of the cameras."""
     path = container.relative_to(root)
-    is_file = container.is_file()
-    parts = path.with_suffix("").parts if is_file else path.parts
-    folders = parts[:-1] if is_file else parts
-    of_camera = [k for k, folder in enumerate(folders) if folder.lower() in cameras]
+    parts = path.with_suffix("").parts if container.is_file() else path.parts
+    of_camera = [k for k, part in enumerate(parts) if part.lower() in cameras]
     return {(*parts[:k], "", *parts[k + 1 :]) for k in of_camera}
 
 
@@ -219,7 +217,7 @@ def _pattern_of_files(paths: list[tuple[str, ...]]) -> str:
     suffix = suffixes.pop() if len(suffixes) == 1 else ".*"
     stems = [(*path[:-1], path[-1].removesuffix(_suffix(path[-1]))) for path in paths]
     pattern = path_pattern(stems)
-    if len(paths) == 1:
+    if len(paths) == 1 and stems[0][-1].lower() not in _INFRARED_FOLDERS:  # others lie beside it
         pattern = (*pattern[:-1], SEQUENCE)
     return "/".join(pattern) + suffix
 
@@ -251,6 +249,8 @@ def _flat_pattern(root: Path, folders: list[Path]) -> str | None:
     if not prefixes:  # arrays rather than images
         return None
     place = "/".join(path_pattern([one.relative_to(root).parts for one in folders]))
+    if SPLIT not in place and len(set().union(*numberings)) < sum(map(len, numberings)):
+        return None  # names of two folders would be those of one sequence
     place = f"{place.replace(SEQUENCE, '*')}/" if place else ""
     separators = {prefix[-1:] for prefix in prefixes}
     sizes = [len(of_prefix) for of_prefix in prefixes.values()]

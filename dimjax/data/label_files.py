@@ -58,7 +58,7 @@ class LabelFiles:
         self._path, self._layout, self._files = path, layout, files
         self._make_index, self._required, self._only_new = make_index, required, only_new
         self._form = FORMATS[layout.label_format]
-        classes = read_classes(path) if self._form.has_classes else ()
+        classes = read_classes(path) if self._form.is_numbered else ()
         self._left_out: Counter[str] = Counter()  # reason -> number of marks
         self._options = Options(layout.centroid_order, classes, layout.first_frame)
 

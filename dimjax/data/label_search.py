@@ -230,13 +230,20 @@ def _categories(path: Path, layout: Layout, evidence: list[str]) -> dict[str, st
     form = FORMATS[layout.label_format]
     if not form.has_classes:
         return _categories_of_sequences(path, layout, evidence)
-    classes = set(read_classes(path)) - {""} | _classes(path, layout)
+    names = set(read_classes(path)) - {""} if form.is_numbered else set()
+    classes = names | _classes(path, layout)
     if layout.label_format == "mot":
         if "2" in classes and classes <= set(MOT_CLASSES):
             evidence.append("class 2 is taken for interference, as in the MOT files of dimjax")
         return MOT_CLASSES if classes <= set(MOT_CLASSES) else {"*": "target"}
     if classes <= set(CATEGORIES):
         return {}
+    numbers = sorted(filter(str.isdecimal, classes), key=int)
+    if form.is_numbered and numbers not in ([], ["0"]):
+        text = (
+            f"class{'es' if len(numbers) > 1 else ''} {', '.join(numbers)} without a name, taken "
+        )
+        evidence.append(f"{text}for targets: write the names of all classes to classes.txt")
     return {it or "*": _category(it) for it in sorted(classes)}  # objects may have no class
 
 

@@ -84,7 +84,7 @@ def _left_out(path: Path, found: FolderSurvey, unread: list[Path]) -> list[str]:
     if found.companions:
         first = found.companions[0].relative_to(path)
         kind = "folder" if found.companions[0].is_dir() else "file"
-        lines.append(f"{counted(len(found.companions), kind)} such as {first} are left out")
+        lines.append(f"left out: {counted(len(found.companions), kind)} such as {first}")
     if unread:
         first = f"{unread[0].relative_to(path)}, {UNREAD[unread[0].suffix.lower()].kind}"
         lines.append(f"not read: {counted(len(unread), 'file')} such as {first}")

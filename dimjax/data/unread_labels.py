@@ -30,9 +30,11 @@ _JSON = (
     ({"videos", "annotations"}, "YouTube-VIS", _CONVERT),
     ({"annotations", "data"}, "Label Studio", _COCO),
     ({"label", "image"}, "Label Studio", _COCO),
+    ({"image_id", "bbox"}, "COCO without its images and categories", "Write all three lists."),
     ({"objects", "size"}, "Supervisely", _COCO),
     ({"labels", "name"}, "Scalabel or BDD100K", _CONVERT),
 )
+_LABELS = re.compile(r"gt|ground_?truth|labels?|anno(tation)?s?|bbox(es)?|boxes", re.IGNORECASE)
 _FEWEST_NUMBERS = 4  # of a box
 _LINES = 20  # of a text that are looked at
 
@@ -57,7 +59,8 @@ def flaw(document: Path, names: Collection[str]) -> InputError | None:
     elif "region_shape_attributes" in text.partition("\n")[0]:
         found = "VIA", _COCO
     else:
-        found = _of_lines(text) if _stem(document) in names else None
+        is_named = _stem(document) in names or _LABELS.fullmatch(document.stem)
+        found = _of_lines(text) if is_named else None
         if found is None:
             return unusable(document, text.partition("\n")[0])
     if found is None:
@@ -98,7 +101,7 @@ def _of_lines(text: str) -> tuple[str, str] | None:
 def _is_box(line: str) -> bool:
     words = re.split(r"[\s,;]+", line)
     numbers = sum(map(_is_number, words))
-    named = any(re.fullmatch(r"\W?[A-Za-z][\w-]*\W?", word) for word in words)
+    named = any(re.match(r"\W?[A-Za-z]", word) for word in words)
     return numbers >= _FEWEST_NUMBERS and named
 
 
