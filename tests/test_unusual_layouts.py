@@ -275,6 +275,20 @@ def test_names_that_two_folders_share_are_no_sequences(tmp_path):
     assert recognise(tmp_path).layout.sequences == "images/{sequence}"
 
 
+def test_labels_of_the_first_frame_alone_are_a_problem(tmp_path):
+    for name in ("train/a", "test/b"):
+        for t in range(8):
+            save(tmp_path / f"{name}/{t + 1:08d}.png", frames(0)[t % LENGTH])
+    text(tmp_path / "train/a/groundtruth.txt", "5,5,3,3\n" * 8)
+    text(tmp_path / "test/b/groundtruth.txt", "5,5,3,3\n")
+    errors, shapes = [], dict.fromkeys("ab", (8, HEIGHT, WIDTH))
+    folder = open_folder(tmp_path, recognise(tmp_path).layout)
+    assert len(folder.read_labels(shapes, errors.append)) == 9
+    (error,) = errors
+    found = "b/groundtruth.txt: labels must be of all frames; found those of the first frame alone"
+    assert f"{found} in 1 label file." in str(error)
+
+
 def test_rows_that_are_no_labels_are_counted_in_one_note(tmp_path):
     LAYOUTS["mot"][0](tmp_path)
     files = sorted(tmp_path.glob("*/*/gt/gt.txt"))

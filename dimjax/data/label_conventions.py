@@ -8,6 +8,7 @@ frames that count from 0, and the categories target and interference. Labels of 
 """
 
 import math
+import warnings
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -17,7 +18,7 @@ import pandas as pd
 from dimjax.data.formats import BOX_SHIFTS, FORMATS
 from dimjax.data.labels import CATEGORIES, COLUMNS
 from dimjax.data.layouts import IGNORE, Layout
-from dimjax.errors import InputError, OnError
+from dimjax.errors import InputError, Note, OnError
 
 
 def to_labels(
@@ -122,3 +123,13 @@ def scaled(marks: pd.DataFrame, is_other: np.ndarray, shapes) -> pd.DataFrame:
         scale = [shape[2] / width, shape[1] / height] * 2
         marks.iloc[k, [marks.columns.get_loc(it) for it in ("x", "y", "w", "h")]] *= scale
     return marks
+
+
+def without_surplus(table: pd.DataFrame, shapes, file: object) -> pd.DataFrame:
+    """Drop rows beyond the last frame of their sequence, with a warning."""
+    lengths = [shapes[name][0] if name in shapes else math.inf for name in table.sequence]
+    surplus = table.frame.to_numpy() >= np.array(lengths)
+    if surplus.any():
+        message = f"{file}: {int(surplus.sum())} rows beyond the last frame are left out."
+        warnings.warn(message, category=Note, stacklevel=2)
+    return table[~surplus]

@@ -12,14 +12,20 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from dimjax.data import file_numbers
 from dimjax.data.formats import FORMATS, Options, read_classes
 from dimjax.data.formats.marks import Mark
 from dimjax.data.frame_index import FrameIndex
-from dimjax.data.label_conventions import of_other_size, scaled, to_labels, value_of
+from dimjax.data.label_conventions import (
+    of_other_size,
+    scaled,
+    to_labels,
+    value_of,
+    without_surplus,
+)
+from dimjax.data.label_problems import report_ends
 from dimjax.data.labels import COLUMNS, check_labels
 from dimjax.data.layouts import Layout
 from dimjax.data.listing import Source, frame_texts, placeholders
@@ -81,7 +87,7 @@ class LabelFiles:
             misnumbered.append(table[by_file])
             table = table[~by_file]
             if self._layout.surplus_rows == "drop":
-                table = _without_surplus(table, of_file, file)
+                table = without_surplus(table, of_file, file)
             tables.append(check_labels(table, of_file, file, on_error))
         self._report_sizes(pd.concat(others or [pd.DataFrame()]), shapes, on_error)
         if any(map(len, misnumbered)):
@@ -141,7 +147,7 @@ class LabelFiles:
                     ends[file] = count, length
                 yield file, marks, [name]
         self._report_rest(used)
-        _report_ends(ends)
+        report_ends(ends, on_error)
 
     def _of_frames(self, shapes: Shapes, on_error: OnError) -> Iterator[_Part]:
         """Marks of files that cover one frame each, by sequence."""
@@ -273,23 +279,3 @@ class LabelFiles:
             )
             message += f"or sequence at {self._layout.sequences} that is used, such as {rest[0]}."
             warnings.warn(message, category=Note, stacklevel=2)
-
-
-def _report_ends(ends: Mapping[Path, tuple[int, int]]) -> None:
-    """Warn of label files with an entry for each frame, but for fewer frames than there are."""
-    if ends:
-        behind = counted(sum(length - count for count, length in ends.values()), "frame")
-        file, (count, length) = next(iter(ends.items()))
-        message = f"{behind} behind the last entry of {counted(len(ends), 'label file')}, such as "
-        message += f"{file} with {count} for {length} frames: taken for frames without an object."
-        warnings.warn(message, category=Note, stacklevel=2)
-
-
-def _without_surplus(table: pd.DataFrame, shapes: Shapes, file: Path) -> pd.DataFrame:
-    """Drop rows beyond the last frame of their sequence, with a warning."""
-    lengths = [shapes[name][0] if name in shapes else math.inf for name in table.sequence]
-    surplus = table.frame.to_numpy() >= np.array(lengths)
-    if surplus.any():
-        message = f"{file}: {int(surplus.sum())} rows beyond the last frame are left out."
-        warnings.warn(message, category=Note, stacklevel=2)
-    return table[~surplus]
