@@ -24,6 +24,7 @@ from dimjax.data.csv_files import (
 )
 from dimjax.errors import InputError, Note, OnError
 
+NO_LABELS = " If these are no labels, set data.layout.labels=''."
 BOX = ("x", "y", "w", "h")
 
 # Column -> other names, without the characters that `_plain` removes. `id` may number the rows,
@@ -132,7 +133,7 @@ def unusable(path: Path, header: str) -> InputError | None:
         return None
     rule = "a table of labels must have the columns sequence, frame, x, y, w, h or, if it is of one"
     rule += " sequence and called like it, frame, x, y"
-    remedy = "Rename or add columns; frame is a number."
+    remedy = "Rename or add columns; frame is a number." + NO_LABELS
     return InputError(f"{path} line 1", rule, ", ".join(name.strip() for name in names), remedy)
 
 

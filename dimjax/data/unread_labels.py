@@ -9,7 +9,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from dimjax.data.csv_files import read_text
-from dimjax.data.label_columns import unusable
+from dimjax.data.label_columns import NO_LABELS, unusable
 from dimjax.errors import InputError
 
 _COCO = "Export them from there as COCO or YOLO."
@@ -66,6 +66,7 @@ def flaw(document: Path, names: Collection[str]) -> InputError | None:
     if found is None:
         return None
     name, remedy = found
+    remedy += NO_LABELS
     return InputError(document, "labels must be in a form that is read", f"those of {name}", remedy)
 
 
