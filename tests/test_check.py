@@ -334,3 +334,16 @@ def test_a_rule_that_many_lines_break_is_counted(count):
     assert set(shown) < set(lines) and len(lines) == count + 2 - (count == 5)
     more = "labels.csv: 2 more, from line 8 to line 13: x must be 1"
     assert (more in lines) == (count == 5)
+
+
+def test_problems_that_differ_in_their_line_alone_are_one():
+    problems = [InputError(f"a.csv line {n}", "x must be 1", "''", "No.") for n in (2, 30, 4)]
+    problems += [InputError(f"a.csv line {n}", "x must be 1", "7", "No.") for n in (3, 5)]
+    assert problem_lines(problems) == [
+        "a.csv line 2: x must be 1; found ''. No. The same 2 times more, up to line 30.",
+        "a.csv line 3: x must be 1; found 7. No. The same once more, up to line 5.",
+    ]
+    problems = [InputError(f"a.json annotations[{n}]", "x must be 1", 7, "No.") for n in (9, 10)]
+    (line,) = problem_lines(problems)
+    assert line.startswith("a.json annotations[9]: x must be 1; found 7.")
+    assert line.endswith(" No. The same once more, up to annotations[10].")

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from dimjax.data.formats import FORMATS, Options, read_classes
-from dimjax.errors import InputError, raise_error
+from dimjax.errors import InputError, Note, raise_error
 
 
 def marks(path, form, text=None, on_error=raise_error, **options):
@@ -30,7 +30,9 @@ def numbers(found):
         ("None\r\n5.25; 7.5\r\n", "xy", [(1, 5.25, 7.5)]),
         ("5.0e+00 7.0e+00\n", "xy", [(0, 5, 7)]),
         ("-1 -1\nnan nan\nNaN\n-1.0,-1.0\n3 4\n", "xy", [(4, 3, 4)]),
-        ("frame,file,x,y\n3,a,5,7\n4,b,None,\n9,c,6,8\n", "rowcol", [(3, 5, 7), (9, 6, 8)]),
+        ("frame,file,x,y\n3,a,5,7\n", "xy", [(3, 5, 7)]),
+        ("frame,x,y\n3,5,7\n4,None,\n5,-1,-1\n9,6,8\n", "rowcol", [(3, 5, 7), (9, 6, 8)]),
+        ("Y [px];X;Bild\n7,5;5;3\n", "xy", [(3, 5, 7.5)]),
         ("", "xy", []),
     ],
 )  # fmt: skip
@@ -44,7 +46,7 @@ def test_centroids(tmp_path, text, order, expected):
         ("centroids", "5 7\n5 7 8\n", r"line 2: a line must contain pairs of .*; found '5 7 8'"),
         ("centroids", "5 7\n5 seven\n", r"line 2: y must be a finite number; found 'seven'"),
         ("centroids", "5 7\n5 1_0\n", r"line 2: y must be a finite number; found '1_0'"),
-        ("centroids", "frame,col,row\n1,2,3\n", r"line 1: there must be a column x; found frame"),
+        ("centroids", "frame,col,row\n1,2,3\n", r"line 1: there must be columns frame, x, y; fou"),
         ("centroids", "54,4 37,1\n", r"line 1: commas must either separate .*'54,4 37,1'. Write"),
         ("centroids", "None\n54,4 37,1\n54,5 37,3\n", r"line 2: commas must .*'54,4 37,1'. Write"),
         ("centroids", "298,247,44,34\n300,247,44,34\n", r"not boxes or .*'298,247,44,34'. Set lab"),
@@ -60,6 +62,8 @@ def test_centroids(tmp_path, text, order, expected):
         ("lines", "a.bmp 1,2,3,4 5,6,7,8,0\n", r"boxes x1,y1,x2,y2,class; found '1,2,3,4'"),
         ("lines", "1,2,3,4,0\n", r"line 1: a line must be a path and boxes"),
         ("yolo", "0 .5 .5 .1\n", r"line 1: a line must be a class and the centre and size"),
+        ("yolo", "0 .1 .1 .2 .1 .2 9\n", r"line 1: the numbers must be shares .*; found '0 .1"),
+        ("yolo", "0 .1 .1 .2 .1 .2 .2 .3\n", r"line 1: a line must be .*, or a polygon; found"),
         ("yolo", "0 50 50 3 3\n", r"line 1: the four numbers must be shares .*; found '0 50 50"),
         ("exist-rect", '{"exist": [1], "gt_rect": [[1, 2, 3, 4], []]}', r"1 exist, 2 gt_rect"),
         ("exist-rect", '{"exist": [1], "gt_rect": [[]]}', r"gt_rect\[0\]: an object that exists"),
@@ -93,9 +97,30 @@ def test_all_invalid_lines_are_reported_and_the_others_read(tmp_path):
     assert [mark.place for mark in found] == ["line 1", "line 4", "line 4"]
     assert ["line 2" in str(errors[0]), "line 3" in str(errors[1])] == [True, True]
     errors.clear()
-    text = "frame,x,y,w,h\n0,1,1,2,2\n1,?,1,2,!\n2,1,1,2,2\n"
+    text = "frame,x,y,w,h\n0,1,1,2,2\n1,?,1,2,!\n2,1,1,2,2\n?,,1,2,2\n3\n"
     found = marks(tmp_path / "a", "boxes", text, errors.append)
-    assert [mark.place for mark in found] == ["line 2", "line 4"] and len(errors) == 2
+    assert [mark.place for mark in found] == ["line 2", "line 4"] and len(errors) == 3
+    assert "line 6: a row must have 5 fields" in str(errors[0])
+    assert "line 3: x, h must be finite numbers; found '?', '!'. Correct" in str(errors[1])
+    text = "line 5: frame must be a whole number of at most 9 digits and x must be a finite number"
+    assert f"{text}; found '?', ''." in str(errors[2])
+
+
+def test_tables_of_other_programs(tmp_path):
+    text = "ID\tFrame_Nr\tX (px)\tY\tWidth\tHeight\tTrackID\tVideo\tClass\n"
+    text += "1\t3\t1,5\t2\t4\t5\t7\ts\tdrone\n2\t4\t\tnan\t\t-\t\ts\t\n"
+    with pytest.warns(Note, match="tables of labels: columns 'ID' are not used"):
+        label, absent = marks(tmp_path / "a.csv", "table", text)
+    assert label[:8] == ("line 2", 3, 1.5, 2, 4, 5, "drone", "7")
+    assert (label.sequence, label.source, label.left_out) == ("s", "annotator", "")
+    assert (absent.place, absent.left_out) == ("line 3", "without a box: frames without an object")
+    (mark,) = marks(tmp_path / "a.csv", "boxes", "frame,X,y,h,w\n3,1,2,5,4\n")
+    assert mark[2:6] == (1, 2, 4, 5)
+    with pytest.warns(Note, match="columns 'width' are not used"):
+        (mark,) = marks(tmp_path / "a.csv", "boxes", "frame,x,y,w,h,width\n3,1,2,4,5,640\n")
+    assert mark.w == 4
+    with pytest.raises(InputError, match="columns must be frame, x, y, w, h, each once; found 'x'"):
+        marks(tmp_path / "a.csv", "boxes", "frame,x,X,y,w,h\n")
 
 
 def test_rectangles_of_one_object(tmp_path):
@@ -104,12 +129,13 @@ def test_rectangles_of_one_object(tmp_path):
     assert [(mark.frame, mark.x, mark.w) for mark in found] == [(1, 298, 44), (5, 1.5, 3)]
 
 
-def test_mot_leaves_out_rows_that_are_not_to_be_evaluated(tmp_path):
+def test_mot_marks_rows_that_are_not_to_be_evaluated(tmp_path):
     text = "1,4,10,20,5,6,1,1,1\n1,5,30,20,5,6,0,1,1\n2,-1,10,20,5,6\n"
     found = marks(tmp_path / "gt.txt", "mot", text)
-    assert [(m.frame, m.track, m.category, m.place) for m in found] == [
-        (1, "4", "1", "line 1"),
-        (2, "", "-1", "line 3"),
+    assert [(m.frame, m.track, m.category, m.left_out[:9]) for m in found] == [
+        (1, "4", "1", ""),
+        (1, "5", "1", "of flag 0"),
+        (2, "", "-1", ""),
     ]
 
 
@@ -120,6 +146,12 @@ def test_lines_with_blanks_in_the_path(tmp_path):
         ("my data/0.bmp", 4, 6, "drone"),
         ("my data/0.bmp", 3, 3, "1"),
     ]
+
+
+def test_polygons_of_yolo_become_their_bounding_boxes(tmp_path):
+    text = "0 0.25 0.5 0.375 0.25 0.5 0.75\n0 0.5 0.5 0.25 0.25\n"
+    found = marks(tmp_path / "a.txt", "yolo", text)
+    assert [mark[2:6] for mark in found] == [(0.375, 0.5, 0.25, 0.5), (0.5, 0.5, 0.25, 0.25)]
 
 
 @pytest.mark.parametrize(
@@ -146,6 +178,33 @@ def test_names_of_numbered_classes_that_do_not_begin_with_0(tmp_path):
     assert [mark.category for mark in found] == ["drone", "2"]
     (tmp_path / "data.yaml").write_text("path: .\n")
     assert read_classes(tmp_path) == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("set/data.yaml", "names: [drone, bird]"),
+        ("my.yml", "names: {0: drone, 1: bird}"),
+        ("data/obj.names", "drone\nbird\n"),
+        ("a/labels/classes.txt", "drone\nbird\n"),
+        ("notes.json", '{"categories": [{"id": 1, "name": "bird"}, {"id": 0, "name": "drone"}]}'),
+    ],
+)
+def test_names_of_classes_are_searched(tmp_path, name, text):
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / name).write_text(text)
+    (tmp_path / "other.yaml").write_text("lr: 3")
+    (tmp_path / "broken.yaml").write_text("a: [")
+    (tmp_path / "b").mkdir()
+    for k, broken in enumerate(("{", '{"categories": 3}', '{"categories": [{}, 7]}', "[]")):
+        (tmp_path / f"b/{k}").mkdir()
+        (tmp_path / f"b/{k}/notes.json").write_text(broken)
+    assert read_classes(tmp_path) == ("drone", "bird")
+    (tmp_path / "other.yaml").write_text("names: [bird, drone]")
+    with pytest.raises(InputError, match=r"alike; found .*drone.* in .* and .*bird.* in "):
+        read_classes(tmp_path)
+    (tmp_path / "classes.txt").write_text("bird\ndrone\n")
+    assert read_classes(tmp_path) == ("bird", "drone")
 
 
 @pytest.mark.parametrize(
@@ -182,11 +241,24 @@ def test_coco_ignores_what_no_annotation_uses(tmp_path):
 
 def test_tracks_of_coco(tmp_path):
     rows = [{"track_id": 7}, {"track_id": None}, {}, {"attributes": {"track_id": 0}}]
+    rows += [{"instance_id": 5}, {"track_id": 6, "instance_id": 5}]
     rows = [{"image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4]} | row for row in rows]
     content = {"images": [{"id": 1, "file_name": "a.png"}], "annotations": rows}
     content["categories"] = [{"id": 1, "name": "drone"}]
     found = marks(tmp_path / "a.json", "coco", json.dumps(content))
-    assert [mark.track for mark in found] == ["7", "", "", "0"]
+    assert [mark.track for mark in found] == ["7", "", "", "0", "5", "6"]
+
+
+def test_polygons_of_coco_without_a_box(tmp_path):
+    polygons = [[2, 3, 6, 3, 4, 8], [1, 4, 5, 4.5, 3, 5]]
+    rows = [{"segmentation": polygons}, {"segmentation": polygons, "bbox": [1, 2, 3, 4]}]
+    rows += [{"segmentation": {"counts": "a", "size": [8, 8]}}, {"segmentation": [[]], "bbox": []}]
+    content = {"images": [{"id": 1, "file_name": "a.png"}], "categories": [{"id": 1, "name": "a"}]}
+    content["annotations"] = [{"image_id": 1, "category_id": 1} | row for row in rows]
+    errors = []
+    found = marks(tmp_path / "a.json", "coco", json.dumps(content), errors.append)
+    assert [mark[2:6] for mark in found] == [(1, 3, 5, 5), (1, 2, 3, 4)]
+    assert ["bbox must be a list of x, y, w, h" in str(error) for error in errors] == [True, True]
 
 
 def test_centroids_in_xml(tmp_path):

@@ -83,7 +83,7 @@ def test_a_line_break_in_a_name_is_not_written(tmp_path):
     ("text", "message"),
     [
         ("", "a table must have a header; found an empty file. Write the header sequence,frame,x"),
-        ("sequence,frame\n", "line 1: there must be a column x; found sequence, frame. Add"),
+        ("sequence,frame\n", "line 1: there must be columns sequence, .*; found sequence, fr"),
         (HEADER.replace("\n", ",note\n"), "line 1: columns must be .*; found 'note'. Rename"),
         (HEADER.replace("\n", ",x\n"), "line 1: columns must be .*, each once; found 'x'."),
         (HEADER + "s,0,1,2,3,3,target\ns,0,1\n", "line 3: .* 7 fields .*; found 3 fields. Corr"),

@@ -17,7 +17,7 @@ from dimjax.data.frame_files import Reading
 from dimjax.data.layouts import Layout
 from dimjax.data.sequences import open_sequence
 from dimjax.data.stack_files import fits_date
-from dimjax.errors import InputError
+from dimjax.errors import InputError, Note
 
 GREY = frames(0)  # [6, 40, 48] uint8
 DEEP = GREY.astype(np.uint16) * 37 + 1000
@@ -237,6 +237,38 @@ def test_the_byte_order_and_the_bits_of_a_raw_file(tmp_path):
     assert read(bits=13, dtype=">i2").max() == most - 5000 + 2**15
     with pytest.raises(InputError, match=f"below 1024, .*; found {DEEP[0].max() - 5000}"):
         read(bits=10, dtype=">i2")
+
+
+def test_raw_files_in_the_other_byte_order_are_noticed(tmp_path):
+    rng = np.random.default_rng(0)
+    scene = 1000 + 40 * np.arange(48) + rng.normal(0, 8, (6, 40, 48))  # steps of 40 levels
+    levels = scene.astype("<u2")
+    file, header = tmp_path / "a.raw", "samples = 48\nlines = 40\nbands = 6\ndata type = 12\n"
+
+    def read(sidecar, pixels_of_file):
+        for old in tmp_path.iterdir():
+            old.unlink()
+        file.write_bytes(pixels_of_file.tobytes())
+        name = "a.json" if sidecar.startswith("{") else "a.hdr"
+        (tmp_path / name).write_text(sidecar)
+        return pixels(file)
+
+    form = '{"width": 48, "height": 40, "dtype": "uint16"'
+    big = levels.astype(">u2")
+    message = r"found a mean difference of \d\d,\d{3} grey levels in little, of \d\d in big"
+    with pytest.raises(InputError, match=rf"{message} .* Write \"byte_order\": \"big\" in a.json,"):
+        read(form + "}", big)
+    with pytest.raises(InputError, match="Write byte order = 1 in a.hdr, or byte order = 0 if"):
+        read(header, big)
+    with pytest.raises(InputError, match="in big byte order"):
+        read(form.replace("uint16", "int16") + "}", (scene - 2000).astype(">i2"))
+    with pytest.warns(Note, match="in big, of .* in little byte order"):
+        read(form + ', "byte_order": "big"}', levels)
+    np.testing.assert_array_equal(read(header + "byte order = 1\n", big), levels)
+    noise = rng.integers(0, 1 << 16, levels.shape).astype("<u2")
+    upper = (levels // 16 % 256 << 8).astype("<u2")  # 8 bit in the upper byte
+    for right in (levels, levels * 16, noise, upper, upper // 256, (upper // 256) * 257):
+        np.testing.assert_array_equal(read(form + "}", right), right)
 
 
 @pytest.mark.parametrize(

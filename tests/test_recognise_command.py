@@ -77,6 +77,16 @@ def test_auto_stops_at_a_doubt(tmp_path):
         recognise.apply(config_of("", AUTO))
 
 
+def test_texts_that_seem_to_be_labels_can_be_left_out(tmp_path):
+    np.save(tmp_path / "a.npy", frames(0))
+    (tmp_path / "a.csv").write_text("file,xmin,ymin,xmax,ymax\n")
+    with pytest.raises(InputError, match=r"If these are no labels, set data\.layout\.labels=''\."):
+        recognise.apply(config_of(tmp_path, AUTO))
+    config = config_of(tmp_path, AUTO._replace(labels=""))
+    recognise.apply(config)
+    assert open_folder(tmp_path, Layout(**config.data.layout.to_dict())).names == ["a"]
+
+
 def test_the_key_splits_solves_a_doubt_about_splits(tmp_path):
     LAYOUTS["nudt-mirsdt"][0](tmp_path)
     (tmp_path / "old").mkdir()

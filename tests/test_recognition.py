@@ -97,6 +97,20 @@ def test_classes_and_names_of_interference(tmp_path):
     assert categories == ["interference", "target", "target"]
 
 
+def test_classes_without_names_are_said(tmp_path):
+    for t, pixels in enumerate(frames(0)):
+        save(tmp_path / f"images/a/{t:02d}.png", pixels)
+        text(tmp_path / f"labels/a/{t:02d}.txt", f"{t % 2} .5 .5 .1 .1\n")
+    line = (
+        "classes 0, 1 without a name, taken for targets: write the names of all classes to classe"
+    )
+    found = recognise(tmp_path)
+    assert any(it.startswith(line) for it in found.evidence)
+    assert found.layout.category == {"0": "target", "1": "target"}
+    text(tmp_path / "labels/a/classes.txt", "drone\nbird\n")
+    assert recognise(tmp_path).layout.category == {"bird": "interference", "drone": "target"}
+
+
 def test_a_folder_without_labels(tmp_path):
     for _, _, t, pixels in every_frame():
         save(tmp_path / f"a/{t}.png", pixels)
@@ -109,13 +123,92 @@ def test_a_folder_without_labels(tmp_path):
 def test_labels_in_another_encoding_are_a_doubt(tmp_path):
     (tmp_path / "sequences" / "a").mkdir(parents=True)
     np.save(tmp_path / "sequences" / "a" / "frames.npy", np.zeros((5, 8, 8), np.uint8))
-    text = "sequence,frame,x,y,w,h,category\na,0,2,3,1,1,target\n"
+    text = "sequence,frame,x,y,w,h,category,source\na,0,2,3,1,1,target,one\n"
     (tmp_path / "labels.csv").write_text(text, encoding="utf-16")
+    assert recognise(tmp_path).layout.labels == "labels.csv"
+    (tmp_path / "labels.csv").write_text(text.replace("one", "\xe9"), encoding="latin-1")
     found = recognise(tmp_path)
     assert found.layout.labels == "" and "labels.csv in no known format" in found.evidence[-2]
     assert found.evidence[-1] == "1 document cannot be read"
     (doubt,) = found.doubts
     assert "labels.csv: the file must exist and be UTF-8 text; found" in str(doubt)
+
+
+@pytest.mark.parametrize(
+    "header", ["file,xmin,ymin,xmax,ymax", "sequence;frame;cx;cy", "frame,x,y,w,h"]
+)
+def test_a_table_of_other_columns_is_a_doubt_that_names_them(tmp_path, header):
+    for name in "ab":
+        for t in range(4):
+            save(tmp_path / f"{name}/{t}.png", frames(0)[t])
+    text(tmp_path / "labels.csv", f"{header}\n")
+    text(tmp_path / "telemetry.csv", "time,azimuth,elevation\n")
+    (doubt,) = recognise(tmp_path).doubts
+    rule = "labels.csv line 1: a table of labels must have the columns sequence, frame, x, y, w, h"
+    found = f"found {', '.join(header.replace(';', ',').split(','))}. Rename or add columns"
+    assert rule in str(doubt) and found in str(doubt)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "program"),
+    [
+        ("a.xml", '<annotations><version>1.1</version><track id="0">', "CVAT"),
+        ("a.xml", "<annotation><object><polygon></polygon></object>", "LabelMe in XML"),
+        ("a/0.json", '{"shapes": [], "imagePath": "0.png"}', "LabelMe"),
+        ("a.json", '[{"id": 1, "data": {}, "annotations": []}]', "Label Studio"),
+        ("a.json", '{"0.png1": {"filename": "0.png", "regions": []}}', "VIA"),
+        ("a.csv", "filename,region_count,region_shape_attributes\n", "VIA"),
+        ("a.json", '[{"image_id": 1, "bbox": [1, 2, 3, 4]}]', "COCO without its images and cat"),
+        ("x/gt.txt", "1 2001 2 60 76 WSV:2d;1O1\n", "another program"),
+        ("a.json", '{"videos": [], "annotations": [], "categories": []}', "YouTube-VIS"),
+        ("labels/a.txt", "0 1 25 22 3 3 drone\n1 0\n2 1 26 22 3 3 drone\n", "another program"),
+        (
+            "a.txt",
+            "0 32 25\n1 33 25\n",
+            "a table without a header, such as '0 32 25'. Write commas",
+        ),
+        ("0.txt", "source:a\nsize:0.1\n4.0 2.0 7.0 2.0 7.0 5.0 4.0 5.0 b 0\n", "another program"),
+        ("labels/0.txt", "Drone 0.0 0 -1.0 25.0 22.0 28.0 25.0\n", "another program"),
+    ],
+)
+def test_labels_of_other_programs_are_named(tmp_path, name, content, program):
+    for t in range(4):
+        save(tmp_path / f"a/{t}.png", frames(0)[t])
+    text(tmp_path / name, content)
+    text(tmp_path / "about.json", '{"camera": "b", "fps": 25}')
+    text(tmp_path / "about.txt", "camera b 640 512 25 14 bit\n")
+    text(tmp_path / "poses/a.txt", "1 0 0 7.5 0 1 0\n")
+    (doubt,) = recognise(tmp_path).doubts
+    assert f"{name}: labels must be in a form that is read; found those of {program}" in str(doubt)
+
+
+def test_masks_and_tables_that_cannot_be_used_are_doubts(tmp_path):
+    for t, pixels in enumerate(frames(0)):
+        save(tmp_path / f"images/a/{t:02d}.png", pixels)
+        save(tmp_path / f"masks/m{t}.png", mask(0, t))
+    (tmp_path / "labels.xlsx").write_bytes(b"PK")
+    masks, table = recognise(tmp_path).doubts
+    assert "found images of two levels that are not, such as masks/m0.png. Rename" in str(masks)
+    assert "found labels.xlsx, a table of a kind that is not read. Save it as CSV." in str(table)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("a/0.pgm", "found an image of a kind that is not read. Convert it to PNG or TIFF"),
+        ("a.webm", "found a video whose .* Copy it without loss: ffmpeg -i FILE -c copy NAME.mkv"),
+        ("a.zip", "found an archive. Unpack it"),
+        ("a.seq", "found a recording of FLIR"),
+    ],
+)
+def test_files_of_frames_that_are_not_read_are_named(tmp_path, name, message):
+    text(tmp_path / name, "x")
+    with pytest.raises(InputError, match=message):
+        recognise(tmp_path)
+    for t in range(4):
+        save(tmp_path / f"b/{t}.png", frames(0)[t])
+    evidence = recognise(tmp_path).evidence
+    assert any(line.startswith(f"not read: 1 file such as {name}, a") for line in evidence)
 
 
 def test_a_folder_without_frames_is_refused(tmp_path):
@@ -130,11 +223,18 @@ def test_a_folder_without_frames_is_refused(tmp_path):
         ("a.csv", "sequence,frame,x,y,w,h,category\n", "table"),
         ("a.csv", "frame,x,y,w,h\n", "boxes"),
         ("a.csv", "frame,file,x,y\n", "centroids"),
+        ("a.csv", "H;W;Y;X;Bild\n", "boxes"),
+        ("a.csv", "Video,Frame,X,Y,Width,Height\n", "table"),
         ("a.txt", "5 7\nNone\n", "centroids"),
         ("a.txt", "54,4 37,1\n55,0;38,2\n", "centroids"),
         ("a.txt", "298,247,44,34\nnan nan nan nan\n", "rectangles"),
         ("a.txt", "0 0.5 0.5 0.1 0.1\n", "yolo"),
+        ("a.txt", "0 .1 .1 .2 .1 .2 .2\n\n1 .1 .1 .2 .1 .2 .2 .1 .2\n", "yolo"),
+        ("a.txt", "0 .1 .1 .2 .1 .2 3\n", None),
         ("a.txt", "1,1,10,10,5,5,1,1,1\n", "mot"),
+        ("a.txt", "1,1,10,10,5,5,0,2\n", "mot"),
+        ("a.txt", "32,25,32,22,35,22,35,25\n", "centroids"),  # a polygon, refused there
+        ("a.txt", ",".join("0" * 24), None),
         ("a.txt", "/home/a b/0.bmp 1,2,3,4,0\n/home/a b/1.bmp\n", "lines"),
         ("a.txt", "0001\n0002\n", None),
         ("a.txt", "", None),

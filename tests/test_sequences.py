@@ -96,7 +96,7 @@ def test_tiff_stack(tmp_path, how):
         ("s.tif", lambda p: tifffile.imwrite(p, DEEP, photometric="miniswhite"), "black at 0"),
         ("s.tif", lambda p: tifffile.imwrite(p, DEEP, truncate=True), "a page of its own; found 1"),
         ("s.tif", lambda p: p.write_bytes(b""), r"s\.tif: the file must be readable"),
-        ("s.gif", lambda p: p.write_bytes(b""), r"\.npy, \.tif, .*; found \.gif\. Convert it\."),
+        ("s.abc", lambda p: p.write_bytes(b""), r"\.npy, \.tif, .*; found \.abc\. Convert it\."),
         ("s.npy", lambda p: None, r"s\.npy: a sequence must exist; found nothing\."),
     ],
 )
@@ -324,3 +324,27 @@ def test_an_array_may_have_any_byte_order():
     sequence = as_sequence(DEEP.astype(">u2"))
     assert sequence.dtype == np.uint16 and sequence.frame(0).dtype.isnative
     np.testing.assert_array_equal(sequence.frame(1), DEEP[1])
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["f{n:03d}_{time}", "{time}_{n}", "f{n}_e{other}_14bit", "{hour}-{time}_{n:05d}_{other}"],
+)
+def test_of_several_numbers_the_frames_are_ordered_by_the_one_that_counts(tmp_path, name):
+    for n in range(12):
+        hour, time, other = 11 + n // 8, 1700000000 + 40 * n, (7 * n) % 5
+        file = tmp_path / f"{name.format(n=n + 3, time=time, hour=hour, other=other)}.png"
+        Image.fromarray(np.full((6, 9), n, np.uint8)).save(file)
+    sequence = open_sequence(tmp_path)
+    assert [sequence.frame(t)[0, 0] for t in range(12)] == list(range(12))
+
+
+def test_two_numbers_that_count_or_none_are_refused(tmp_path):
+    for n in range(5):
+        Image.fromarray(SHALLOW[0]).save(tmp_path / f"{n}_{n + 1}.png")
+    with pytest.raises(InputError, match="must have one numbering"):
+        open_sequence(tmp_path)
+    for n in range(5):
+        (tmp_path / f"{n}_{n + 1}.png").rename(tmp_path / f"{2 * n}_{5 * n}.png")
+    with pytest.raises(InputError, match="must have one numbering"):
+        open_sequence(tmp_path)

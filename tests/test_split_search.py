@@ -76,7 +76,48 @@ def test_lists_of_one_split_that_differ_are_a_doubt(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "content"), [("test.csv", "name;kind\ns2;x\n"), ("split.json", '{"test": ["s2"]}')]
+    "documents",
+    [
+        {"train.csv": "sequence\ns0\ns1\n", "test.csv": "Video_Name;frames\ns2;6\n"},
+        {"train.csv": "id,file\n1,images/s0/00.png\n2,images/s1/03.png\n", "test.csv": "s2\n"},
+        {"train.json": '["s0", "s1"]', "test.json": '["images/s2/00.png"]'},
+        {"split.json": '{"train": ["s0", "s1"], "test_set": ["s2"]}'},
+        {"meta.csv": "sequence,fps,split\ns0,25,train\ns1,25,Train\ns2,25,testing\n"},
+        {"train.txt": TRAIN.encode("utf-16"), "test.txt": TEST.encode("utf-16")},
+    ],
+)
+def test_lists_in_tables_and_json_are_read(tmp_path, documents):
+    masks(tmp_path)
+    for name, content in documents.items():
+        (tmp_path / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+    assert splits_of(tmp_path) == {"train": ["s0", "s1"], "test": ["s2"]}
+
+
+def test_a_table_of_labels_may_tell_the_splits(tmp_path):
+    for k, _, t, pixels in every_frame():
+        save(tmp_path / f"images/s{k}/{t:02d}.png", pixels)
+    rows = [f"s{k},{t},9,9,3,3,{split}" for k, split, t, _ in every_frame()]
+    text(tmp_path / "all.csv", "\n".join(["sequence,frame,x,y,w,h,split", *rows]))
+    assert splits_of(tmp_path) == {"train": ["s0", "s1"], "test": ["s2"]}
+    assert recognise(tmp_path).layout.labels == "all.csv"
+    text(
+        tmp_path / "all.csv",
+        "\n".join(["sequence,frame,x,y,w,h,split", *rows, "s0,1,5,5,3,3,test"]),
+    )
+    folder, errors = open_folder(tmp_path, recognise(tmp_path).layout), []
+    folder.read_splits(errors.append)
+    assert "all.csv line 20: s0 must be in one split, once; found it in" in str(errors[0])
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("test.csv", "name;kind\ns9;x\n"),
+        ("split.json", '{"test": ["s9"]}'),
+        ("split.json", '{"test": {"a": 1}}'),
+        ("split.json", '{"test": 3, "val": [1]}'),
+        ("test.json", "[1]"),
+    ],
 )
 def test_a_document_of_a_split_that_is_not_read_is_a_doubt(tmp_path, name, content):
     masks(tmp_path)
@@ -85,6 +126,14 @@ def test_a_document_of_a_split_that_is_not_read_is_a_doubt(tmp_path, name, conte
     assert f"or all are trained on; found no list of them, such as {name}. Write" in str(doubt)
     text(tmp_path / "train.txt", TRAIN)
     assert splits_of(tmp_path) == {"train": ["s0", "s1"]}
+
+
+def test_a_json_without_a_list_of_the_split_is_refused(tmp_path):
+    masks(tmp_path)
+    text(tmp_path / "a.json", '{"val": ["s0"]}')
+    layout, errors = recognise(tmp_path).layout._replace(splits={"train": "a.json"}), []
+    open_folder(tmp_path, layout).read_splits(errors.append)
+    assert "a.json: it must be a list of names of sequences, or have a list train" in str(errors[0])
 
 
 def test_labels_called_after_splits_are_a_doubt(tmp_path):
@@ -101,7 +150,7 @@ def test_labels_called_after_splits_are_a_doubt(tmp_path):
 
 def test_a_list_in_another_encoding_is_a_doubt(tmp_path):
     masks(tmp_path)
-    (tmp_path / "train.txt").write_text(TRAIN, encoding="utf-16")
+    (tmp_path / "train.txt").write_bytes(b"\xe9" + TRAIN.encode())
     (doubt,) = recognise(tmp_path).doubts
     assert "train.txt: the file must exist and be UTF-8 text" in str(doubt)
 

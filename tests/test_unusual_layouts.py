@@ -25,7 +25,7 @@ from field_layouts import (
 from dimjax.data.folders import open_folder
 from dimjax.data.layouts import Layout
 from dimjax.data.recognition import recognise
-from dimjax.errors import InputError
+from dimjax.errors import InputError, Note
 
 
 def masks_in_colours(folder):
@@ -40,6 +40,18 @@ def masks_beside(folder):
     for k, _, t, pixels in every_frame():
         save(folder / f"c{k}/{t:03d}.png", pixels)
         save(folder / f"c{k}/{t:03d}_mask.png", mask(k, t))
+
+
+def masks_with_a_prefix(folder):
+    for k, _, t, pixels in every_frame():
+        save(folder / f"images/c{k}/{t:04d}.png", pixels)
+        save(folder / f"ann/c{k}/mask{t:04d}.png", mask(k, t))
+
+
+def boxes_called_after_sequence_and_frame(folder):
+    for k, _, t, pixels in every_frame():
+        save(folder / f"images/c{k}/{t:04d}.png", pixels)
+        text(folder / f"labels/c{k}_{t:04d}.txt", yolo_box(k, t))
 
 
 def masks_of_the_centre_alone(folder):
@@ -128,6 +140,8 @@ def boxes_beside_the_images(folder):
 
 CASES = [
     (masks_in_colours, "data/set1/{sequence}/frames", False),
+    (masks_with_a_prefix, "images/{sequence}", False),
+    (boxes_called_after_sequence_and_frame, "images/{sequence}", True),
     (masks_beside, "{sequence}/{frame}.png", False),
     (masks_of_the_centre_alone, "{split}/{sequence}/images", False),
     (coco_in_each_split, "{split}/{sequence}_{frame}.*", False),
@@ -208,3 +222,81 @@ def test_a_single_image_without_a_number(tmp_path):
     found = recognise(tmp_path)
     assert found.stills and found.layout.sequences == "{sequence}.tiff"
     assert open_folder(tmp_path, found.layout).names == ["radiometric"]
+
+
+@pytest.mark.parametrize(
+    ("infrared", "visible", "sequences"),
+    [
+        ("s{}/infrared", "s{}/visible", "{sequence}/infrared"),
+        ("thermal/s{}", "RGB/s{}", "thermal/{sequence}"),
+        ("set/s{}/ir/left", "set/s{}/color/left", "set/{sequence}/ir/left"),
+    ],
+)
+def test_frames_of_a_visible_camera_are_left_out(tmp_path, infrared, visible, sequences):
+    for k, _, t, pixels in every_frame():
+        save(tmp_path / infrared.format(k) / f"i{t:03d}.png", pixels)
+        save(tmp_path / visible.format(k) / f"v{t:03d}.png", pixels // 2)
+    found = recognise(tmp_path)
+    assert found.layout.sequences == sequences and not found.doubts
+    left_out = f"left out: {len(SPLITS)} folders such as {visible.format(0)}"
+    assert left_out in found.evidence
+    assert (open_folder(tmp_path, found.layout).sequence("s0").frame(0) == frames(0)[0]).all()
+
+
+@pytest.mark.parametrize("first_frame", [0, 1])
+def test_labels_numbered_as_their_files_are_one_problem(tmp_path, first_frame):
+    for k, _, t, pixels in every_frame():
+        save(tmp_path / f"s{k}/f{t + 1500}.png", pixels)
+    for k in range(len(SPLITS)):
+        rows = [f"{t + (1500 if k else first_frame)},9,9,3,3" for t in range(LENGTH)]
+        text(tmp_path / f"s{k}.csv", "\n".join(["frame,x,y,w,h", *rows]))
+    layout = recognise(tmp_path).layout._replace(first_frame=first_frame)
+    errors, shapes = [], {f"s{k}": (LENGTH, HEIGHT, WIDTH) for k in range(len(SPLITS))}
+    labels = open_folder(tmp_path, layout).read_labels(shapes, errors.append)
+    assert labels.sequence.tolist() == ["s0"] * LENGTH
+    (error,) = errors
+    count, last = (len(SPLITS) - 1) * LENGTH, 1500 + LENGTH - 1
+    found = f"found {count} labels numbered as the files, such as 1500 to {last} in sequence s1."
+    assert found in str(error)
+
+
+def test_of_two_files_of_a_recording_the_infrared_one_is_taken(tmp_path):
+    (tmp_path / "a").mkdir()
+    for name in ("IR", "RGB"):
+        np.save(tmp_path / f"a/{name}.npy", frames(0))
+    found = recognise(tmp_path)
+    assert open_folder(tmp_path, found.layout).names == ["IR"] and not found.doubts
+    assert "left out: 1 file such as a/RGB.npy" in found.evidence
+
+
+def test_names_that_two_folders_share_are_no_sequences(tmp_path):
+    for k, _, t, pixels in every_frame():
+        save(tmp_path / f"images/s{k}/{t // 3}_{t % 3}.png", pixels)
+    assert recognise(tmp_path).layout.sequences == "images/{sequence}"
+
+
+def test_labels_of_the_first_frame_alone_are_a_problem(tmp_path):
+    for name in ("train/a", "test/b"):
+        for t in range(8):
+            save(tmp_path / f"{name}/{t + 1:08d}.png", frames(0)[t % LENGTH])
+    text(tmp_path / "train/a/groundtruth.txt", "5,5,3,3\n" * 8)
+    text(tmp_path / "test/b/groundtruth.txt", "5,5,3,3\n")
+    errors, shapes = [], dict.fromkeys("ab", (8, HEIGHT, WIDTH))
+    folder = open_folder(tmp_path, recognise(tmp_path).layout)
+    assert len(folder.read_labels(shapes, errors.append)) == 9
+    (error,) = errors
+    found = "b/groundtruth.txt: labels must be of all frames; found those of the first frame alone"
+    assert f"{found} in 1 label file." in str(error)
+
+
+def test_rows_that_are_no_labels_are_counted_in_one_note(tmp_path):
+    LAYOUTS["mot"][0](tmp_path)
+    files = sorted(tmp_path.glob("*/*/gt/gt.txt"))
+    for file in files:
+        text(file, file.read_text() + "\n1,9,5,5,3,3,0,1,1\n2,9,5,5,3,3,0,1,1\n")
+    folder = open_folder(tmp_path, recognise(tmp_path).layout)
+    message = f"{2 * len(files)} label rows at .*gt.txt of flag 0, which are not to be evaluated"
+    for _ in range(2):  # none is counted twice
+        with pytest.warns(Note, match=message):
+            labels = folder.read_labels({name: (LENGTH, HEIGHT, WIDTH) for name in folder.files})
+    assert "9" not in labels.track.tolist() and len(labels) == 18

@@ -236,7 +236,7 @@ def _read_labels(folder: Folder, summaries, on_error: OnError) -> tuple[pd.DataF
         warnings.simplefilter("always")
         labels = _read(folder.read_labels, shapes, on_error)
         _read(folder.read_truth, shapes, on_error)
-    return labels, [str(note.message) for note in notes]
+    return labels, list(dict.fromkeys(str(note.message) for note in notes))
 
 
 def _read(reader, shapes, on_error: OnError) -> pd.DataFrame | None:

@@ -12,6 +12,7 @@ from dimjax.data.listing import natural_key
 from dimjax.errors import InputError
 
 _SHOWN = 3  # lines of a file that break the same rule
+_PLACE = re.compile(r"(.*?) (line |\w+\[)(\d+)(?=\]?: )", re.DOTALL)
 _IN_LINE = re.compile(r"(.*) line (\d+): (.*?); found ", re.DOTALL)
 
 
@@ -20,9 +21,10 @@ def problem_lines(problems: Iterable[InputError]) -> list[str]:
 
     Args:
       problems: Problems of which each is a line, up to three for each rule and file. If there are
-        more, another line counts them and names the last of their lines.
+        more, another line counts them and names the last of their lines. Problems that differ in
+        their line alone are one.
     """
-    texts = sorted(map(str, problems), key=natural_key)
+    texts = _without_repeats(sorted(map(str, problems), key=natural_key))
     lines = []
     for key, group in _by_rule(texts).items():
         shown = group if len(group) <= _SHOWN + 1 else group[:_SHOWN]
@@ -33,6 +35,27 @@ def problem_lines(problems: Iterable[InputError]) -> list[str]:
             more = f"{len(numbers):,} more, from line {numbers[0]} to line {numbers[-1]}"
             lines.append(f"{file}: {more}: {rule}")
     return lines
+
+
+def _without_repeats(texts: list[str]) -> list[str]:
+    """The first of the texts that are equal but for the line or entry of the file, with a count."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for text in texts:
+        place = _PLACE.match(text)
+        key = (place[1], text[place.end() :]) if place else (text, "")
+        groups.setdefault(key, []).append(text)
+    return [_counted(group) for group in groups.values()]
+
+
+def _counted(texts: list[str]) -> str:
+    if len(texts) == 1:
+        return texts[0]
+    last = _PLACE.match(texts[-1])
+    if last is None:
+        return texts[0]
+    count = "once" if len(texts) == 2 else f"{len(texts) - 1:,} times"
+    place = f"{last[2]}{last[3]}{']' * last[2].endswith('[')}"
+    return f"{texts[0]} The same {count} more, up to {place}."
 
 
 def _by_rule(texts: list[str]) -> dict[tuple[str, str], list[str]]:

@@ -8,11 +8,12 @@ and no line is empty.
     parse_numbers("x", texts["x"], "labels.csv", line_numbers(texts))
 """
 
+import codecs
 import csv
 import io
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,7 @@ def read_columns(
     optional: Sequence[str] = (),
     allow_others: bool = False,
     on_error: OnError = raise_error,
+    rename: Callable[[list[str]], list[str]] | None = None,
 ) -> dict[str, list[str]]:
     """Read the texts of each column.
 
@@ -42,6 +44,8 @@ def read_columns(
       optional: Columns that the file may have.
       allow_others: Whether it may have further columns.
       on_error: Is called for each malformed row; if it returns, the texts of that row are None.
+      rename: Converts the names in the header of a table that others have written, whose fields
+        may be separated by semicolons or tabs too.
 
     Returns:
       Column -> text of each row, for all columns of the file.
@@ -49,14 +53,15 @@ def read_columns(
     Raises:
       InputError: The file is missing, or its header or a row is malformed.
     """
-    rows = list(_rows(path))
+    rows = list(_rows(path, any_separator=rename is not None))
     while rows and not rows[-1]:
         rows.pop()
     if not rows:
         remedy = f"Write the header {','.join(required)}."
         raise InputError(path, "a table must have a header", "an empty file", remedy)
     header = [name.strip() for name in rows[0]]
-    _check_header(path, header, required, None if allow_others else (*required, *optional))
+    header = rename(header) if rename else header
+    _check_header(path, header, required, optional, allow_others)
     for line, row in enumerate(rows[1:], start=2):
         if len(row) != len(header):
             rule = f"a row must have {len(header)} fields as the header has"
@@ -125,21 +130,30 @@ def write_csv(table: pd.DataFrame, path: str | Path) -> None:
 
 
 def read_text(path: Path) -> str:
-    r"""Read a UTF-8 file; line breaks become \n.
+    r"""Read a file of UTF-8, or of UTF-16 if its byte order mark says so; line breaks become \n.
 
     Raises:
-      InputError: The file does not exist, is no file, is too large or is not UTF-8.
+      InputError: The file does not exist, is no file, is too large or is in no such encoding.
     """
     check_regular(path, _MAX_BYTES)
     try:
-        return path.read_text(encoding="utf-8-sig")
+        with path.open("rb") as file:
+            is_wide = file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+        return path.read_text(encoding="utf-16" if is_wide else "utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         rule = "the file must exist and be UTF-8 text"
         raise InputError(path, rule, error, "Correct the path or the file.") from error
 
 
-def _rows(path: Path) -> Iterator[list[str]]:
-    reader = csv.reader(io.StringIO(read_text(path)), strict=True)
+def separator_of(header: str) -> str:
+    """Return the mark that separates the fields of a header: a comma, semicolon or tab."""
+    return next((mark for mark in ",;\t" if mark in header), ",")
+
+
+def _rows(path: Path, any_separator: bool) -> Iterator[list[str]]:
+    text = read_text(path)
+    mark = separator_of(text.partition("\n")[0]) if any_separator else ","
+    reader = csv.reader(io.StringIO(text), strict=True, delimiter=mark)
     row: list[str] | None = []
     while row is not None:
         line = reader.line_num + 1
@@ -155,20 +169,27 @@ def _rows(path: Path) -> Iterator[list[str]]:
 
 
 def _check_header(
-    path: Path, header: list[str], required: Sequence[str], allowed: Sequence[str] | None
+    path: Path,
+    header: list[str],
+    required: Sequence[str],
+    optional: Sequence[str],
+    allow_others: bool,
 ) -> None:
-    subject = f"{path} line 1"
-    if len(header) == 1 and re.search("[;\t]", header[0]):
+    subject, known = f"{path} line 1", (*required, *optional)
+    missing = [name for name in required if name not in header]
+    if missing and len(header) == 1 and re.search("[;\t]", header[0]):
         rule, remedy = "fields must be separated by commas", "Save the table with commas."
         raise InputError(subject, rule, repr(header[0]), f"{remedy} Decimals need points.")
     for name in header:
-        if header.count(name) > 1 or (allowed is not None and name not in allowed):
-            rule = f"columns must be {', '.join(allowed or required)}, each once"
+        is_known = name in known
+        if not is_known and not allow_others or is_known and header.count(name) > 1:
+            rule = f"columns must be {', '.join(required if allow_others else known)}, each once"
             raise InputError(subject, rule, repr(name), "Rename the column or remove it.")
-    for name in required:
-        if name not in header:
-            rule = f"there must be a column {name}"
-            raise InputError(subject, rule, ", ".join(header), "Add the column.")
+    if missing:
+        rule, remedy = f"there must be a column {missing[0]}", "Add the column."
+        if len(missing) > 1:
+            rule, remedy = f"there must be columns {', '.join(required)}", "Add or rename columns."
+        raise InputError(subject, rule, ", ".join(header), remedy)
 
 
 def _to_float(text: str | None) -> float:

@@ -23,6 +23,9 @@ _DOCUMENTS = (".txt", ".csv", ".json", ".xml")
 _OF_SIMULATION = ("truth.csv", "errors.csv", "implants.csv")  # beside labels.csv: not labels
 _FEWEST_ARRAYS = 4  # files of one array each that are taken for the frames of a sequence
 _INFRARED = "infrared"  # of pairs such as visible.mp4 and infrared.mp4 this one is meant
+# Names of folders of both cameras of a pair.
+_INFRARED_FOLDERS = (_INFRARED, "ir", "tir", "lwir", "mwir", "swir", "thermal")
+_VISIBLE_FOLDERS = ("visible", "vis", "visual", "rgb", "color", "colour", "eo")
 MASK_AFFIXES = r"_pixels0|[_-]mask|[_-]gt|[_-]label"  # after the name of the image
 _DOUBLE_SUFFIX = re.compile(r"\.(ome\.tiff?|fi?ts?\.fz)$", re.IGNORECASE)
 
@@ -33,7 +36,7 @@ class FolderSurvey(NamedTuple):
     sequences: str | None  # pattern of the sequences; None if there are none
     containers: list[Path]  # files or folders of frames
     others: list[Path]  # other files or folders of frames, which the pattern does not match
-    companions: list[Path]  # files beside infrared ones, such as visible.mp4
+    companions: list[Path]  # files or folders beside infrared ones, such as visible.mp4
     masks: list[Path]  # a mask of each kind in each folder
     documents: list[Path]  # texts, tables, JSON and XML
     objects: list[Path]  # files of MATLAB objects, which are not read
@@ -42,6 +45,8 @@ class FolderSurvey(NamedTuple):
 def survey_folder(root: Path) -> FolderSurvey:
     """Find the frames, masks and documents in a folder."""
     contents = _Contents(root)
+    visible = _of_visible(root, contents.containers)
+    contents.containers = [it for it in contents.containers if it not in visible]
     pattern, matched = _pattern_of(root, contents)
     containers = contents.containers
     if len(matched) < len(containers) and _are_ours(root, pattern, containers):
@@ -50,6 +55,7 @@ def survey_folder(root: Path) -> FolderSurvey:
     folders = {it.parent for it in matched if it.stem.lower() == _INFRARED}
     companions = [it for it in others if it.parent in folders]
     others = [it for it in others if it not in companions]
+    companions += visible
     masks, documents, objects = contents.masks, contents.documents, contents.objects
     return FolderSurvey(pattern, matched, others, companions, masks, documents, objects)
 
@@ -136,6 +142,20 @@ class _Contents:
                 self.containers += images
 
 
+def _of_visible(root: Path, containers: list[Path]) -> list[Path]:
+    """Frames in a folder or file such as visible, if there are others in one such as infrared."""
+    infrared = set().union(*(_places(root, it, _INFRARED_FOLDERS) for it in containers))
+    return [it for it in containers if _places(root, it, _VISIBLE_FOLDERS) & infrared]
+
+
+def _places(root: Path, container: Path, cameras: tuple[str, ...]) -> set[tuple[str, ...]]:
+    """Paths of a container without its suffix and one part that is called as one of the cameras."""
+    path = container.relative_to(root)
+    parts = path.with_suffix("").parts if container.is_file() else path.parts
+    of_camera = [k for k, part in enumerate(parts) if part.lower() in cameras]
+    return {(*parts[:k], "", *parts[k + 1 :]) for k in of_camera}
+
+
 def _are_ours(root: Path, pattern: str | None, containers: list[Path]) -> bool:
     """Whether files and folders of frames lie side by side, where dimjax's own layout has them."""
     place, _, _ = Layout().sequences.partition("/")
@@ -197,7 +217,7 @@ def _pattern_of_files(paths: list[tuple[str, ...]]) -> str:
     suffix = suffixes.pop() if len(suffixes) == 1 else ".*"
     stems = [(*path[:-1], path[-1].removesuffix(_suffix(path[-1]))) for path in paths]
     pattern = path_pattern(stems)
-    if len(paths) == 1:
+    if len(paths) == 1 and stems[0][-1].lower() not in _INFRARED_FOLDERS:  # others lie beside it
         pattern = (*pattern[:-1], SEQUENCE)
     return "/".join(pattern) + suffix
 
@@ -229,6 +249,8 @@ def _flat_pattern(root: Path, folders: list[Path]) -> str | None:
     if not prefixes:  # arrays rather than images
         return None
     place = "/".join(path_pattern([one.relative_to(root).parts for one in folders]))
+    if SPLIT not in place and len(set().union(*numberings)) < sum(map(len, numberings)):
+        return None  # names of two folders would be those of one sequence
     place = f"{place.replace(SEQUENCE, '*')}/" if place else ""
     separators = {prefix[-1:] for prefix in prefixes}
     sizes = [len(of_prefix) for of_prefix in prefixes.values()]

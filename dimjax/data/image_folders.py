@@ -32,6 +32,7 @@ _ORIENTATION = 274  # tag of EXIF
 # Documents that may lie beside the frames: labels, notes, and what Windows leaves in folders.
 DOCUMENTS = (".json", ".txt", ".csv", ".xml", ".ini", ".md", ".db", ".hdr", ".label")
 
+_FEWEST_COUNTED = 4  # names; fewer numbers may follow each other by chance
 _MODES = {"I;16": np.uint16} | dict.fromkeys(("L", "LA", "RGB", "RGBA", "P"), np.uint8)
 
 
@@ -133,6 +134,9 @@ def _entries(path: Path) -> list[Path]:
 def split_names(names: Sequence[str]) -> list[tuple[str, str, str]]:
     """Split names at their numbers: the only one that varies, or else the last one.
 
+    If several vary, as a number and a time do, it is the only one that counts without a gap; the
+    others are * in the texts around it.
+
     split_names(["a_1_14bit", "a_2_14bit"])             # [("a_", "1", "_14bit"), ("a_", "2", ...)]
 
     Returns:
@@ -143,14 +147,26 @@ def split_names(names: Sequence[str]) -> list[tuple[str, str, str]]:
     place = -2
     if len({tuple(it[::2]) for it in parts}) == 1:
         numbers = zip(*(it[1::2] for it in parts), strict=True)
-        varying = [k for k, column in enumerate(numbers) if len(set(column)) > 1]
-        place = 2 * varying[0] + 1 if len(varying) == 1 else -2
+        varying = {2 * k + 1: column for k, column in enumerate(numbers) if len(set(column)) > 1}
+        counting = [k for k, column in varying.items() if _counts(column)]
+        if len(varying) == 1:
+            place = next(iter(varying))
+        elif len(counting) == 1:
+            place = counting[0]
+            parts = [["*" if k in varying and k != place else text for k, text in enumerate(it)]
+                     for it in parts]  # fmt: skip
     return [
         ("".join(it[:place]), it[place], "".join(it[place:][1:]))
         if len(it) > 1
         else (it[0], "", "")
         for it in parts
     ]
+
+
+def _counts(column: Sequence[str]) -> bool:
+    """Whether numbers count each name once, without a gap."""
+    numbers = {int(text) for text in column}
+    return len(numbers) == len(column) == max(numbers) - min(numbers) + 1 >= _FEWEST_COUNTED
 
 
 def _sort_by_number(folder: Path, files: list[Path]) -> list[Path]:

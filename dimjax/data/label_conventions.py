@@ -7,6 +7,8 @@ frames that count from 0, and the categories target and interference. Labels of 
 `ignore` are left out.
 """
 
+import math
+import warnings
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -16,7 +18,7 @@ import pandas as pd
 from dimjax.data.formats import BOX_SHIFTS, FORMATS
 from dimjax.data.labels import CATEGORIES, COLUMNS
 from dimjax.data.layouts import IGNORE, Layout
-from dimjax.errors import InputError, OnError
+from dimjax.errors import InputError, Note, OnError
 
 
 def to_labels(
@@ -104,3 +106,30 @@ def _longest_match(patterns: dict[str, Any], names: list[str]) -> Any:
 
     # Not the first one: a configuration does not keep the order of its keys.
     return patterns[max(matching, key=rank)] if matching else None
+
+
+def of_other_size(marks: pd.DataFrame, shapes) -> np.ndarray:
+    """Whether each mark is of an image of another size than the frames of its sequence."""
+    sizes = {name: shape[:0:-1] for name, shape in shapes.items() if shape[1] < math.inf}
+    pairs = zip(marks.sequence, marks.image_size, strict=True)
+    return np.array([size is not None and size != sizes.get(it, size) for it, size in pairs], bool)
+
+
+def scaled(marks: pd.DataFrame, is_other: np.ndarray, shapes) -> pd.DataFrame:
+    """Scale some marks from the size of their images to that of the frames of their sequences."""
+    marks = marks.astype(dict.fromkeys(("x", "y", "w", "h"), float))
+    for k in np.flatnonzero(is_other):
+        (width, height), shape = marks.image_size.iloc[k], shapes[marks.sequence.iloc[k]]
+        scale = [shape[2] / width, shape[1] / height] * 2
+        marks.iloc[k, [marks.columns.get_loc(it) for it in ("x", "y", "w", "h")]] *= scale
+    return marks
+
+
+def without_surplus(table: pd.DataFrame, shapes, file: object) -> pd.DataFrame:
+    """Drop rows beyond the last frame of their sequence, with a warning."""
+    lengths = [shapes[name][0] if name in shapes else math.inf for name in table.sequence]
+    surplus = table.frame.to_numpy() >= np.array(lengths)
+    if surplus.any():
+        message = f"{file}: {int(surplus.sum())} rows beyond the last frame are left out."
+        warnings.warn(message, category=Note, stacklevel=2)
+    return table[~surplus]

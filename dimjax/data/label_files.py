@@ -8,16 +8,24 @@ A file holds the labels of the whole folder (or of a part of it), of a sequence 
 
 import math
 import warnings
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
+from dimjax.data import file_numbers
 from dimjax.data.formats import FORMATS, Options, read_classes
 from dimjax.data.formats.marks import Mark
 from dimjax.data.frame_index import FrameIndex
-from dimjax.data.label_conventions import to_labels, value_of
+from dimjax.data.label_conventions import (
+    of_other_size,
+    scaled,
+    to_labels,
+    value_of,
+    without_surplus,
+)
+from dimjax.data.label_problems import report_ends
 from dimjax.data.labels import COLUMNS, check_labels
 from dimjax.data.layouts import Layout
 from dimjax.data.listing import Source, frame_texts, placeholders
@@ -56,26 +64,38 @@ class LabelFiles:
         self._path, self._layout, self._files = path, layout, files
         self._make_index, self._required, self._only_new = make_index, required, only_new
         self._form = FORMATS[layout.label_format]
-        classes = read_classes(path) if self._form.has_classes else ()
+        classes = read_classes(path) if self._form.is_numbered else ()
+        self._left_out: Counter[str] = Counter()  # reason -> number of marks
         self._options = Options(layout.centroid_order, classes, layout.first_frame)
 
     def read(self, shapes: Shapes, on_error: OnError) -> pd.DataFrame:
         """Read and check all labels; invalid rows and files are reported and left out."""
-        tables, others = [], []
+        tables, others, misnumbered = [], [], []
+        first = self._layout.first_frame
+        self._left_out.clear()
         for file, marks, names in self._parts(shapes, on_error):
             marks = self._with_frames(marks, file, on_error)
             of_file = {name: shapes[name] for name in names if name in shapes}
             unused = set(names) - set(shapes)
             marks = marks[~marks.sequence.isin(unused)]
-            is_other = _of_other_size(marks, of_file)
+            is_other = of_other_size(marks, of_file)
             others.append(marks[is_other])
             # Else their positions would lead to further problems, which are none.
-            marks = _scaled(marks, is_other, of_file)
+            marks = scaled(marks, is_other, of_file)
             table = to_labels(marks, self._layout, of_file, on_error, file)
+            by_file = file_numbers.numbered_as_files(table, of_file, self._files, first)
+            misnumbered.append(table[by_file])
+            table = table[~by_file]
             if self._layout.surplus_rows == "drop":
-                table = _without_surplus(table, of_file, file)
+                table = without_surplus(table, of_file, file)
             tables.append(check_labels(table, of_file, file, on_error))
         self._report_sizes(pd.concat(others or [pd.DataFrame()]), shapes, on_error)
+        if any(map(len, misnumbered)):
+            subject = self._path / self._layout.labels
+            on_error(file_numbers.problem(pd.concat(misnumbered), first, subject))
+        for reason, count in self._left_out.items():
+            message = f"{counted(count, 'label row')} at {self._layout.labels} {reason}."
+            warnings.warn(message, category=Note, stacklevel=2)
         empty = pd.DataFrame(columns=COLUMNS).astype({"frame": int})
         return pd.concat([table for table in tables if len(table)] or [empty], ignore_index=True)
 
@@ -127,7 +147,7 @@ class LabelFiles:
                     ends[file] = count, length
                 yield file, marks, [name]
         self._report_rest(used)
-        _report_ends(ends)
+        report_ends(ends, on_error)
 
     def _of_frames(self, shapes: Shapes, on_error: OnError) -> Iterator[_Part]:
         """Marks of files that cover one frame each, by sequence."""
@@ -180,7 +200,9 @@ class LabelFiles:
 
     def _read(self, file: Path, on_error: OnError) -> list[Mark]:
         try:
-            return self._form.read(file, self._options, on_error)
+            marks = self._form.read(file, self._options, on_error)
+            self._left_out += Counter(mark.left_out for mark in marks if mark.left_out)
+            return [mark for mark in marks if not mark.left_out]
         except InputError as error:
             on_error(error)
             return []
@@ -257,40 +279,3 @@ class LabelFiles:
             )
             message += f"or sequence at {self._layout.sequences} that is used, such as {rest[0]}."
             warnings.warn(message, category=Note, stacklevel=2)
-
-
-def _of_other_size(marks: pd.DataFrame, shapes: Shapes) -> np.ndarray:
-    """Whether each mark is of an image of another size than the frames of its sequence."""
-    sizes = {name: shape[:0:-1] for name, shape in shapes.items() if shape[1] < math.inf}
-    pairs = zip(marks.sequence, marks.image_size, strict=True)
-    return np.array([size is not None and size != sizes.get(it, size) for it, size in pairs], bool)
-
-
-def _scaled(marks: pd.DataFrame, is_other: np.ndarray, shapes: Shapes) -> pd.DataFrame:
-    """Scale some marks from the size of their images to that of the frames of their sequences."""
-    marks = marks.astype(dict.fromkeys(("x", "y", "w", "h"), float))
-    for k in np.flatnonzero(is_other):
-        (width, height), shape = marks.image_size.iloc[k], shapes[marks.sequence.iloc[k]]
-        scale = [shape[2] / width, shape[1] / height] * 2
-        marks.iloc[k, [marks.columns.get_loc(it) for it in ("x", "y", "w", "h")]] *= scale
-    return marks
-
-
-def _report_ends(ends: Mapping[Path, tuple[int, int]]) -> None:
-    """Warn of label files with an entry for each frame, but for fewer frames than there are."""
-    if ends:
-        behind = counted(sum(length - count for count, length in ends.values()), "frame")
-        file, (count, length) = next(iter(ends.items()))
-        message = f"{behind} behind the last entry of {counted(len(ends), 'label file')}, such as "
-        message += f"{file} with {count} for {length} frames: taken for frames without an object."
-        warnings.warn(message, category=Note, stacklevel=2)
-
-
-def _without_surplus(table: pd.DataFrame, shapes: Shapes, file: Path) -> pd.DataFrame:
-    """Drop rows beyond the last frame of their sequence, with a warning."""
-    lengths = [shapes[name][0] if name in shapes else math.inf for name in table.sequence]
-    surplus = table.frame.to_numpy() >= np.array(lengths)
-    if surplus.any():
-        message = f"{file}: {int(surplus.sum())} rows beyond the last frame are left out."
-        warnings.warn(message, category=Note, stacklevel=2)
-    return table[~surplus]

@@ -4,15 +4,19 @@ for problem in find_problems(labels, "labels.csv"):
     print(problem)
 """
 
+import warnings
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from dimjax.errors import InputError
+from dimjax.errors import InputError, Note, OnError
+from dimjax.progress import counted
 
 _MIN_LABELS = 8  # fewer may lie anywhere
 _NEAR_PX = 0.01
+_LONG = 8  # frames of a sequence of which one label is too few
 _LARGE = 1 / 3  # of the size of a frame
 
 
@@ -76,3 +80,25 @@ def large_boxes(
         remedy = "Give centre and size or, in other formats, corner and size, not two corners."
         rule = "most boxes must be smaller than a third of the frame"
         yield InputError(subject, rule, value, remedy)
+
+
+def report_ends(ends: Mapping[Path, tuple[int, int]], on_error: OnError) -> None:
+    """Warn of label files with an entry for each frame, but for fewer frames than there are.
+
+    Those of the first of many frames alone, as trackers are tested with, are an error.
+    """
+    firsts = [it for it, (count, length) in ends.items() if count == 1 and length >= _LONG]
+    if firsts:
+        rule, remedy = (
+            "labels must be of all frames",
+            "Move these sequences to a split new, or away.",
+        )
+        value = f"those of the first frame alone in {counted(len(firsts), 'label file')}"
+        on_error(InputError(firsts[0], rule, value, remedy))
+    ends = {file: numbers for file, numbers in ends.items() if file not in firsts}
+    if ends:
+        behind = counted(sum(length - count for count, length in ends.values()), "frame")
+        file, (count, length) = next(iter(ends.items()))
+        message = f"{behind} behind the last entry of {counted(len(ends), 'label file')}, such as "
+        message += f"{file} with {count} for {length} frames: taken for frames without an object."
+        warnings.warn(message, category=Note, stacklevel=2)

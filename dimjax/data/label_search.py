@@ -17,6 +17,7 @@ from dimjax.data.folder_survey import MASK_AFFIXES, FolderSurvey
 from dimjax.data.folders import Folder, open_folder
 from dimjax.data.formats import FORMATS, read_classes
 from dimjax.data.formats.mot import MOT_CLASSES
+from dimjax.data.image_folders import list_still_images
 from dimjax.data.labels import CATEGORIES
 from dimjax.data.layouts import IGNORE, Layout, is_alone
 from dimjax.data.listing import texts_by_sequence
@@ -27,6 +28,7 @@ from dimjax.errors import InputError, OnError
 _FIRST = {"mot": {"first_pixel": 1, "first_frame": 1}, "spotgeo": {"first_frame": 1}}
 _FIRST |= dict.fromkeys(("voc", "centroid-xml"), {"first_pixel": 1})
 _WITH_FRAMES = ("table", "boxes", "centroids")  # whose files number the frames, from 0 or 1
+_WITH_SPLITS = ("lines", "table")  # which may be lists of sequences as well
 _BIRD = re.compile(r"bird", re.IGNORECASE)
 _INTERFERENCE = re.compile(r"bird|cloud|clutter|interfer|noise|glint", re.IGNORECASE)
 _IGNORED = re.compile(r"ignor|don.?t.?care|crowd", re.IGNORECASE)  # regions of several objects
@@ -55,22 +57,28 @@ def find_labels(folder: Folder, found: FolderSurvey, lists: set[Path]) -> dict[s
     patterns: dict[str, list[str]] = defaultdict(list)
     for pattern, files in by_pattern.items():
         form = next((form for form in map(sniff, files[:5]) if form), None)
-        is_list = set(files) <= lists and form != "lines"
-        if form and not is_list and _fits(form, pattern, folder.layout):
+        is_list = set(files) <= lists and form not in _WITH_SPLITS
+        if form and not is_list and _fits(form, pattern, folder):
             patterns[form].append(pattern)
     for file in found.masks:
         pattern = _generalise(folder, file, frames, videos)
-        if _fits("masks", pattern, folder.layout) and pattern not in patterns["masks"]:
+        if _fits("masks", pattern, folder) and pattern not in patterns["masks"]:
             patterns["masks"].append(pattern)
     return {form: of_form for form, of_form in patterns.items() if of_form}
 
 
-def _fits(form: str, pattern: str, layout: Layout) -> bool:
-    scope = FORMATS[form].scope
+def _fits(form: str, pattern: str, folder: Folder) -> bool:
+    layout, scope = folder.layout, FORMATS[form].scope
     if scope == "frame":
-        return FRAME in pattern or SEQUENCE in pattern
+        return FRAME in pattern or SEQUENCE in pattern and _are_stills(folder)
     of_sequence = SEQUENCE in pattern or is_alone(layout.sequences)
     return FRAME not in pattern and (scope == "folder" or of_sequence)
+
+
+def _are_stills(folder: Folder) -> bool:
+    """Whether each sequence is one image, so that its name is that of a frame."""
+    sources = folder.files.values()
+    return all(not isinstance(it, tuple) and list_still_images(it) for it in sources)
 
 
 def _numbering(file: Path) -> tuple[Path, str, str]:
@@ -106,10 +114,28 @@ def _generalise(folder: Folder, file: Path, frames: set[str], videos: set[str]) 
         stem = SEQUENCE + affix
     elif base in frames:
         stem = FRAME + affix
+    elif affixed := _affixed(base, frames, folder):
+        stem = affixed + affix
     elif videos:
         of_one = SEQUENCE in pattern or len(folder.files) == 1
         stem = _of_number(base, videos, of_one) + affix
     return "/".join([*pattern, stem + suffix])
+
+
+def _affixed(base: str, frames: set[str], folder: Folder) -> str | None:
+    """Pattern of a name that ends with that of a frame, as mask_0001 does; None for others."""
+    starts = [k for k in range(1, len(base)) if base[k:] in frames]
+    # Of the frame 0001 and the name 10001, the last digits are no name of a frame.
+    starts = [
+        k
+        for k in starts
+        if not (base[k - 1].isalnum() and base[k - 1].isdigit() == base[k].isdigit())
+    ]
+    if not starts:
+        return None
+    before = base[: starts[0]]
+    name = before.rstrip(" _.-")
+    return f"{SEQUENCE if name in folder.files else name}{before[len(name) :]}{FRAME}"
 
 
 def _of_number(base: str, videos: set[str], of_one: bool) -> str:
@@ -204,13 +230,20 @@ def _categories(path: Path, layout: Layout, evidence: list[str]) -> dict[str, st
     form = FORMATS[layout.label_format]
     if not form.has_classes:
         return _categories_of_sequences(path, layout, evidence)
-    classes = set(read_classes(path)) - {""} | _classes(path, layout)
+    names = set(read_classes(path)) - {""} if form.is_numbered else set()
+    classes = names | _classes(path, layout)
     if layout.label_format == "mot":
         if "2" in classes and classes <= set(MOT_CLASSES):
             evidence.append("class 2 is taken for interference, as in the MOT files of dimjax")
         return MOT_CLASSES if classes <= set(MOT_CLASSES) else {"*": "target"}
     if classes <= set(CATEGORIES):
         return {}
+    numbers = sorted(filter(str.isdecimal, classes), key=int)
+    if form.is_numbered and numbers not in ([], ["0"]):
+        text = (
+            f"class{'es' if len(numbers) > 1 else ''} {', '.join(numbers)} without a name, taken "
+        )
+        evidence.append(f"{text}for targets: write the names of all classes to classes.txt")
     return {it or "*": _category(it) for it in sorted(classes)}  # objects may have no class
 
 

@@ -5,16 +5,18 @@ open_raw(Path("rec1.raw")).read(0)                  # with rec1.json or rec1.hdr
 
 import json
 import re
+import warnings
 from collections import Counter
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from dimjax.data.byte_order import swapped
 from dimjax.data.csv_files import read_text
 from dimjax.data.frame_files import Frames, readable
 from dimjax.data.stack_files import frames_of_stack
-from dimjax.errors import InputError
+from dimjax.errors import InputError, Note
 
 RAW = (".raw", ".bin", ".img", ".dat", ".bsq")  # with a sidecar
 _ENVI_TYPES = {1: "u1", 2: "i2", 3: "i4", 4: "f4", 5: "f8", 12: "u2", 13: "u4"}
@@ -32,6 +34,7 @@ class _Form(NamedTuple):
     frames: int | None  # None: as many as the file holds
     start: int  # byte of the first frame
     bits: int | None = None  # that the numbers take
+    is_ordered: bool = True  # whether the sidecar states the byte order
 
 
 def open_raw(path: Path, axes: str = "") -> Frames:
@@ -39,7 +42,8 @@ def open_raw(path: Path, axes: str = "") -> Frames:
 
     The JSON has width, height and dtype, and may have frames, byte_order (little or big),
     header_bytes, bits, which no number may exceed, and fps, which nothing uses; other keys are
-    refused, since they may say what would be ignored.
+    refused, since they may say what would be ignored. Without a byte order it is little; if the
+    pixels of 16 bit show that it is the other one, they are refused, or noted if it is stated.
 
     Raises:
       InputError: The sidecar is missing or wrong, or the file has another length. A frame raises it
@@ -52,7 +56,7 @@ def open_raw(path: Path, axes: str = "") -> Frames:
         raise InputError(path, rule, "none", remedy)
     form = _of_json(sidecar) if sidecar.suffix == ".json" else _of_envi(sidecar)
     _check_form(form, sidecar, path)
-    dtype, height, width, frames, start, bits = form
+    dtype, height, width, frames, start, bits, is_ordered = form
     frame_bytes = dtype.itemsize * height * width
     length = (path.stat().st_size - start) / frame_bytes
     if length != (frames or int(length)) or length == 0:
@@ -60,12 +64,33 @@ def open_raw(path: Path, axes: str = "") -> Frames:
         remedy = f"Correct {sidecar.name} or copy the file again."
         raise InputError(path, rule, f"{length:.3f}", remedy)
     stack = np.memmap(path, dtype, "r", start, (int(length), height, width))
+    if dtype.kind in "ui" and dtype.itemsize == 2:
+        _check_order(stack, is_ordered, sidecar, path)
     opened = frames_of_stack(stack, path, axes or "thw")
     return opened if bits is None else _of_bits(opened, bits, dtype, sidecar, path)
 
 
+def _check_order(stack: np.ndarray, is_ordered: bool, sidecar: Path, path: Path) -> None:
+    found = swapped(stack)
+    if found is None:
+        return
+    is_little = stack.dtype.newbyteorder("<") == stack.dtype
+    ours, theirs = ("little", "big") if is_little else ("big", "little")
+    value = f"a mean difference of {found[0]:,.0f} grey levels in {ours}, of {found[1]:,.0f} in "
+    value += f"{theirs} byte order"
+    keys = {"little": "byte order = 0", "big": "byte order = 1"}
+    if sidecar.suffix == ".json":
+        keys = {order: f'"byte_order": "{order}"' for order in keys}
+    remedy = f"Write {keys[theirs]} in {sidecar.name}, or {keys[ours]} if that is right."
+    rule = "neighbouring pixels must be about as alike as in the other byte order"
+    problem = InputError(path, rule, value, remedy)
+    if not is_ordered:
+        raise problem
+    warnings.warn(str(problem), category=Note, stacklevel=2)
+
+
 def _check_form(form: _Form, sidecar: Path, path: Path) -> None:
-    dtype, height, width, frames, start, bits = form
+    dtype, height, width, frames, start, bits, _ = form
     whole = all(type(n) is int and n > 0 for n in (height, width, 1 if frames is None else frames))
     is_inside = type(start) is int and 0 <= start <= path.stat().st_size
     if not whole or not is_inside or dtype.kind not in "uif" or not dtype.itemsize:
@@ -123,18 +148,20 @@ def _of_json(sidecar: Path) -> _Form:
             raise InputError(sidecar, rule, unknown, "Rename or remove them.")
         size = content["height"], content["width"]
         frames, start = content.get("frames"), content.get("header_bytes", 0)
-        return _Form(_ordered(content, sidecar), *size, frames, start, content.get("bits"))
+        dtype, is_ordered = _ordered(content, sidecar)
+        return _Form(dtype, *size, frames, start, content.get("bits"), is_ordered)
 
 
-def _ordered(content: dict[str, Any], sidecar: Path) -> np.dtype:
-    """The type with its byte order, which dtype or byte_order may name, such as >u2."""
+def _ordered(content: dict[str, Any], sidecar: Path) -> tuple[np.dtype, bool]:
+    """The type with its byte order, and whether dtype, such as >u2, or byte_order names it."""
     text, named = str(content["dtype"]), content.get("byte_order")
     of_dtype = text[0] if text[:1] in _ORDERS.values() else None
     of_key = None if named is None else _ORDERS[named]
     if None not in (of_dtype, of_key) and of_dtype != of_key:
         rule, remedy = "dtype and byte_order must agree", "Correct one of them."
         raise InputError(sidecar, rule, f"{text} and {named}", remedy)
-    return np.dtype(text).newbyteorder(of_dtype or of_key or _ORDERS["little"])
+    order = of_dtype or of_key
+    return np.dtype(text).newbyteorder(order or _ORDERS["little"]), order is not None
 
 
 def _of_envi(sidecar: Path) -> _Form:
@@ -149,4 +176,5 @@ def _of_envi(sidecar: Path) -> _Form:
         order = {"0": "<", "1": ">"}[keys.get("byte order", "0")]
         size = int(keys["lines"]), int(keys["samples"])
         start = int(keys.get("header offset", 0))
-        return _Form(dtype.newbyteorder(order), *size, int(keys["bands"]), start)
+        form = _Form(dtype.newbyteorder(order), *size, int(keys["bands"]), start)
+        return form._replace(is_ordered="byte order" in keys)

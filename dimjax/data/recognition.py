@@ -12,16 +12,17 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from dimjax.data.csv_files import read_text
-from dimjax.data.folder_survey import survey_folder
+from dimjax.data.folder_survey import FolderSurvey, survey_folder
 from dimjax.data.folders import Folder, open_folder
 from dimjax.data.image_folders import list_still_images, split_names
 from dimjax.data.label_search import find_labels, layouts_of, read
 from dimjax.data.layouts import Layout
-from dimjax.data.listing import check_access
+from dimjax.data.listing import check_access, texts_by_sequence
 from dimjax.data.patterns import FRAME, SEQUENCE, glob_of
-from dimjax.data.sequences import RECORDINGS, refused_recording
+from dimjax.data.sequences import refused_file
 from dimjax.data.split_search import find_splits
+from dimjax.data.unread_frames import TABLES, UNREAD, find_unread
+from dimjax.data.unread_labels import flaw
 from dimjax.errors import InputError
 from dimjax.progress import counted
 
@@ -50,12 +51,12 @@ def recognise(path: str | Path) -> Recognition:
     path = Path(path)
     if not path.is_dir():
         raise InputError(path, "a data folder must exist", "no folder", "Correct the path.")
-    found = survey_folder(path)
+    found, unread = survey_folder(path), find_unread(path)
     if found.sequences is None:
         check_access(path)
-        recordings = [it for it in sorted(path.rglob("*")) if it.suffix.lower() in RECORDINGS]
-        if recordings:
-            raise refused_recording(recordings[0])
+        frames = [file for file in unread if file.suffix.lower() not in TABLES]
+        if frames:
+            raise refused_file(frames[0])
         rule = "a data folder must contain images, videos or stacks of frames"
         masks = f"masks alone, such as in {found.masks[0].parent}" if found.masks else ""
         raise InputError(path, rule, masks or "none that can be read", "Correct the path.")
@@ -63,9 +64,36 @@ def recognise(path: str | Path) -> Recognition:
     folder = open_folder(path, table, lambda error: None)
     evidence = [f"{counted(len(folder.files), 'sequence')} at {found.sequences}, {_kinds(folder)}"]
     doubts: list[InputError] = []
+    evidence += _left_out(path, found, unread)
+    doubts += _unusable(path, found)
+    splits, lists, of_splits = find_splits(folder, found.documents)
+    doubts += of_splits
+    evidence += [f"split {name}: listed in {file}" for name, file in splits.items()]
+    candidates = find_labels(folder, found, set(lists))
+    doubts += [] if candidates else _possible_labels(path, found, unread)
+    documents = [file for file in found.documents if file not in lists]
+    base = table._replace(splits=splits)
+    layout = _choose(folder, base, candidates, documents, evidence, doubts)
+    stills = all(_is_still(folder, name) for name in folder.names)
+    return Recognition(layout, evidence, doubts, stills, of_splits)
+
+
+def _left_out(path: Path, found: FolderSurvey, unread: list[Path]) -> list[str]:
+    """Evidence on files of frames that are left out."""
+    lines = []
     if found.companions:
         first = found.companions[0].relative_to(path)
-        evidence.append(f"{counted(len(found.companions), 'file')} such as {first} are left out")
+        kind = "folder" if found.companions[0].is_dir() else "file"
+        lines.append(f"left out: {counted(len(found.companions), kind)} such as {first}")
+    if unread:
+        first = f"{unread[0].relative_to(path)}, {UNREAD[unread[0].suffix.lower()].kind}"
+        lines.append(f"not read: {counted(len(unread), 'file')} such as {first}")
+    return lines
+
+
+def _unusable(path: Path, found: FolderSurvey) -> list[InputError]:
+    """Doubts about files of frames or labels that are not where or what they should be."""
+    doubts = []
     if found.others:
         rule = "all files of frames must be at one pattern"
         value = f"{len(found.others)} that are not at {found.sequences}, such as {found.others[0]}"
@@ -78,14 +106,23 @@ def recognise(path: str | Path) -> Recognition:
         )
         remedy += "mcos-decoder; MATLAB counts pixels from 1 (data.layout.first_pixel=1)."
         doubts.append(InputError(path, rule, value, remedy))
-    splits, lists, of_splits = find_splits(folder, found.documents)
-    doubts += of_splits
-    evidence += [f"split {name}: listed in {file}" for name, file in splits.items()]
-    candidates = find_labels(folder, found, set(lists))
-    unread = [file for file in found.documents if file not in lists]
-    layout = _choose(path, table._replace(splits=splits), candidates, unread, evidence, doubts)
-    stills = all(_is_still(folder, name) for name in folder.names)
-    return Recognition(layout, evidence, doubts, stills, of_splits)
+    return doubts
+
+
+def _possible_labels(path: Path, found: FolderSurvey, unread: list[Path]) -> list[InputError]:
+    """Doubts about masks and tables of a folder in which no labels are found."""
+    doubts = []
+    if found.masks:
+        rule = "masks must be called as their frames, maybe with a text before or behind the name"
+        value = f"images of two levels that are not, such as {found.masks[0].relative_to(path)}"
+        doubts.append(InputError(path, rule, value, "Rename them, or set the key labels."))
+    tables = [file for file in unread if file.suffix.lower() in TABLES]
+    if tables:
+        rule = "labels must be in a file that can be read"
+        kind, remedy = UNREAD[tables[0].suffix.lower()]
+        value = f"{tables[0].relative_to(path)}, {kind}"
+        doubts.append(InputError(path, rule, value, remedy))
+    return doubts
 
 
 def _is_still(folder: Folder, name: str) -> bool:
@@ -129,19 +166,22 @@ def _as_one_sequence(folder: Folder) -> str:
 
 
 def _choose(
-    path: Path, base: Layout, candidates, unread: list[Path], evidence: list[str], doubts: list
+    folder: Folder, base: Layout, candidates, unread: list[Path], evidence: list[str], doubts: list
 ) -> Layout:
     """Choose the labels; other sources are compared with them."""
+    path = folder.path
     if not candidates:
         text = "no labels: the sequences can be searched, but not be trained on"
         if unread:
             example = unread[0].relative_to(path)
             text += f"; {counted(len(unread), 'document')} such as {example} in no known format"
         evidence.append(text)
-        damages = [damage for damage in map(_damage, unread) if damage]
-        if damages:
-            evidence.append(f"{counted(len(damages), 'document')} cannot be read")
-            doubts.append(damages[0])
+        texts = texts_by_sequence(folder.files, path, folder.layout)
+        names = set(folder.files).union(*texts.values())
+        flaws = [it for it in (flaw(document, names) for document in unread) if it]
+        if flaws:
+            evidence.append(f"{counted(len(flaws), 'document')} cannot be read")
+            doubts.append(flaws[0])
         return base._replace(labels="")
     forms = sorted(candidates, key=_PREFERRED.index)
     layouts = [
@@ -161,15 +201,6 @@ def _with_most_categories(sources: list) -> tuple[Layout, pd.DataFrame]:
     """The first source, or the first with labels of both categories: masks lose the classes."""
     both = [it for it in sources if it[1].category.nunique() > 1]
     return both[0] if both else sources[0]
-
-
-def _damage(document: Path) -> InputError | None:
-    """Return why a document is no text, None if it is."""
-    try:
-        read_text(document)
-    except InputError as error:
-        return error
-    return None
 
 
 def _compare(path, chosen: Layout, labels, other: Layout, rest, evidence, doubts) -> None:

@@ -39,6 +39,7 @@ from dimjax.data.stack_files import (
     open_npz,
 )
 from dimjax.data.substitutes import Substitutes
+from dimjax.data.unread_frames import UNREAD
 from dimjax.data.video_files import open_video
 from dimjax.errors import InputError
 
@@ -53,8 +54,6 @@ OPENERS = {
     **dict.fromkeys((".h5", ".hdf5"), open_hdf5),
     **dict.fromkeys((".fits", ".fit", ".fts", ".fz"), open_fits),
 }
-
-RECORDINGS = (".seq", ".csq", ".fff", ".sfmov", ".ptw")  # of FLIR, which are not read
 
 _ARRAY_REMEDY = (
     "Give np.moveaxis(frames, 2, 0), with time first; if it is first already, save the array as "
@@ -273,8 +272,8 @@ def _open_frames(path: Path, reading: Reading) -> Frames:
         raise InputError(path, "a sequence must exist", "nothing", "Correct the path.")
     if list_still_images(path):
         return open_images([path], reading.channel)
-    if path.suffix.lower() in RECORDINGS:
-        raise refused_recording(path)
+    if path.suffix.lower() in UNREAD:
+        raise refused_file(path)
     if path.suffix.lower() not in OPENERS:
         rule = f"a sequence is a folder of images or a file of type {', '.join(OPENERS)}"
         raise InputError(path, rule, path.suffix or "no suffix", "Convert it.")
@@ -283,14 +282,10 @@ def _open_frames(path: Path, reading: Reading) -> Frames:
     return opener(path) if opener in _WITHOUT_AXES else opener(path, reading.stack_axes)
 
 
-def refused_recording(path: Path) -> InputError:
-    """Return the error of a recording of FLIR, which is not read."""
+def refused_file(path: Path) -> InputError:
+    """Return the error of a file of frames of a kind that is not read."""
     rule = f"a sequence is a folder of images or a file of type {', '.join(OPENERS)}"
-    remedy = (
-        "Export it as 16 bit TIFF with the software of the camera, or split it with split_seqs "
-    )
-    remedy += "of the Python package flirpy, in an environment of its own."
-    return InputError(path, rule, "a recording of FLIR", remedy)
+    return InputError(path, rule, *UNREAD[path.suffix.lower()])
 
 
 def _check_index(t: int, length: int, subject: object) -> None:

@@ -7,11 +7,14 @@ import json
 import re
 from pathlib import Path
 
-from dimjax.data.csv_files import read_text
+from dimjax.data.csv_files import read_text, separator_of
 from dimjax.data.formats.centroids import has_decimal_commas
+from dimjax.data.formats.yolo import is_box_or_polygon
+from dimjax.data.label_columns import column_names
 from dimjax.errors import InputError
 
 _LINES = 20  # of a text that are looked at
+_MOST_IN_LINE = 8  # numbers of a polygon; more of them are a list
 _PATH_AND_BOXES = re.compile(r"\S.*?\s-?[\d.]+(,-?[\d.]+){4}(\s|$)")
 
 
@@ -48,10 +51,10 @@ def _of_json(text: str) -> str | None:
 def _of_lines(lines: list[str]) -> str | None:
     if not lines:
         return None
-    header = {name.strip().lower() for name in re.split("[,;\t]", lines[0])}
+    header = set(_columns(lines[0]))
     if {"frame", "x", "y"} <= header:
-        named = {"sequence", "category"} <= header
-        return "table" if named else "boxes" if {"w", "h"} <= header else "centroids"
+        is_box = {"w", "h"} <= header
+        return ("table" if "sequence" in header else "boxes") if is_box else "centroids"
     if any(_PATH_AND_BOXES.match(line) for line in lines):
         return "lines"
     if any(has_decimal_commas(line) for line in lines):  # refused there, with a remedy
@@ -60,15 +63,31 @@ def _of_lines(lines: list[str]) -> str | None:
     if None in rows:
         return None
     counts = {len(row) for row in rows if row}
-    shares = all(all(0 <= number <= 1 for number in row[1:5]) for row in rows)
-    if counts <= {5, 6} and counts and shares:
+    shares = all(all(0 <= number <= 1 for number in row[1 : _yolo_end(row)]) for row in rows)
+    if counts and all(map(is_box_or_polygon, counts)) and shares and "," not in lines[0]:
         return "yolo"
     if counts and min(counts) >= 6 and max(counts) <= 10 and "," in lines[0]:
-        return "mot"
+        return "centroids" if counts == {8} and not _have_flags(rows) else "mot"
+    if len(rows) == 1 and len(rows[0]) > _MOST_IN_LINE and set(rows[0]) <= {0, 1}:
+        return None  # whether the object is hidden in each frame, as LaSOT has it
     if counts == {4}:
         return "rectangles"
     # A lone number per line is a list of names rather than labels.
     return "centroids" if counts and all(count % 2 == 0 for count in counts) else None
+
+
+def _have_flags(rows: list[list[float]]) -> bool:
+    """Whether rows of eight numbers have a flag after the box; else they are polygons."""
+    return all(row[6] in (-1, 0, 1) for row in rows if row)
+
+
+def _columns(header: str) -> list[str]:
+    return column_names(header.split(separator_of(header)))
+
+
+def _yolo_end(row: list[float]) -> int:
+    """End of the coordinates in a line of YOLO: those of a box, or all of a polygon."""
+    return 5 if len(row) <= 6 else len(row)
 
 
 def _numbers(line: str) -> list[float] | None:

@@ -1,4 +1,4 @@
-"""Lists of sequences: files with one name per line, by split.
+"""Lists of sequences: files with one name per line, by split; also tables and JSON.
 
 A line is the name of a sequence, or names one of its frames, as the lists of public sets do:
 
@@ -7,15 +7,30 @@ A line is the name of a sequence, or names one of its frames, as the lists of pu
     dataset/SatVideoIRSDT/train/000001/img/000002.png
 
 A sequence of which some frames are listed is used as a whole, since splits are by sequence.
+
+A CSV may have a header with a column such as `sequence` or `file`; if it has a column `split` too,
+or a JSON has a list for each split, one file is the list of several splits:
+
+    sequence,split                  {"train": ["s1"], "test": ["s2"]}
+    s1,train
 """
 
+import csv
+import json
 import re
 from collections.abc import Callable, Collection
 from pathlib import Path, PurePosixPath
 
-from dimjax.data.csv_files import read_text
+from dimjax.data.csv_files import read_text, separator_of
 from dimjax.data.frame_index import FrameIndex
+from dimjax.data.patterns import split_of
 from dimjax.errors import InputError, OnError
+
+# Names of columns, without separators and in lower case; of several, the first one is used.
+_NAMES = ("sequence", "sequencename", "seq", "video", "videoname", "clip", "name", "path")
+_NAMES += ("filepath", "file", "filename", "image", "img", "id")
+_SPLITS = ("split", "subset", "set", "phase")
+_KEY_OF_SPLIT = re.compile(r'"(\w+)"\s*:\s*\[')
 
 
 class ListReader:
@@ -42,14 +57,12 @@ class ListReader:
     def read(self, file: Path, split: str) -> list[str]:
         """Return the sequences that a file lists, in its order."""
         try:
-            lines = read_text(file).split("\n")
+            listed = entries(file, split, self._names)
         except InputError as error:
             self._on_error(error)
             return []
-        for number, line in enumerate(lines, start=1):
-            text = line.strip()
-            if text:
-                self.add(text, f"{file} line {number}", split)
+        for place, text in listed:
+            self.add(text, f"{file} {place}", split)
         return [name for name, (_, of) in self._assigned.items() if of == split]
 
     def add(self, text: str, subject: str, split: str) -> None:
@@ -76,3 +89,77 @@ class ListReader:
         *folders, last = re.split(r"[/\\]+", path)
         stem = PurePosixPath(last).stem
         return next((part for part in (*reversed(folders), stem) if part in self._names), None)
+
+
+def entries(file: Path, split: str, names: Collection[str] = ()) -> list[tuple[str, str]]:
+    """Return the places and texts of a file that name sequences or frames of a split.
+
+    Args:
+      file: A text, or a CSV or JSON file by its suffix.
+      split: Split that is meant, if the file tells those of its entries.
+      names: Names of sequences, which are no header.
+
+    Raises:
+      InputError: The file cannot be read, or is no such JSON.
+    """
+    text = read_text(file)
+    if file.suffix.lower() == ".json":
+        return _of_json(file, text, split)
+    lines = [(n, line.strip()) for n, line in enumerate(text.split("\n"), 1) if line.strip()]
+    header = _header(lines[0][1], names) if lines and file.suffix.lower() == ".csv" else []
+    column = next((header.index(name) for name in _NAMES if name in header), None)
+    if column is None:
+        return [(f"line {n}", line) for n, line in lines]
+    rows = csv.reader((line for _, line in lines[1:]), delimiter=separator_of(lines[0][1]))
+    of_splits = _column_of_splits(header)
+    found: dict[str, str] = {}  # text -> place; a table of labels names a sequence in each row
+    for (n, _), row in zip(lines[1:], rows, strict=False):
+        row += [""] * (len(header) - len(row))
+        if of_splits is None or split_of(row[of_splits].strip()) == split:
+            found.setdefault(row[column].strip(), f"line {n}")
+    return [(place, text) for text, place in found.items()]
+
+
+def splits_in(file: Path) -> set[str]:
+    """Return the splits that a table or JSON tells entry by entry; none for other files."""
+    suffix = file.suffix.lower()
+    try:
+        text = read_text(file) if suffix in (".csv", ".json") else ""
+    except InputError:
+        return set()
+    if suffix == ".json":
+        return {split for key in _KEY_OF_SPLIT.findall(text) if (split := split_of(key))}
+    lines = text.split("\n")
+    column = _column_of_splits(_header(lines[0], ()))
+    if column is None:
+        return set()
+    rows = csv.reader(filter(str.strip, lines[1:]), delimiter=separator_of(lines[0]))
+    found = {split_of(row[column].strip()) for row in rows if len(row) > column}
+    return found - {None}
+
+
+def _of_json(file: Path, text: str, split: str) -> list[tuple[str, str]]:
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InputError(file, "it must be JSON", error, "Export it again.") from error
+    lists = content if isinstance(content, dict) else {split: content}
+    lists = {key: names for key, names in lists.items() if split_of(key) == split}
+    is_list = bool(lists) and all(isinstance(names, list) for names in lists.values())
+    names = [(f"{key}[{k}]", name) for key in lists if is_list for k, name in enumerate(lists[key])]
+    if not is_list or not all(isinstance(name, str) for _, name in names):
+        rule = f"it must be a list of names of sequences, or have a list {split} of them"
+        raise InputError(file, rule, text[:60], "Correct the file or the key splits.")
+    return names
+
+
+def _header(line: str, names: Collection[str]) -> list[str]:
+    """Names of the columns, without separators; none if the line names a sequence."""
+    cells = [cell.strip() for cell in line.split(separator_of(line))]
+    plain = [re.sub(r"[\W_]", "", cell.lower()) for cell in cells]
+    is_header = any(name in _NAMES for name in plain) and not set(cells) & set(names)
+    return plain if is_header else []
+
+
+def _column_of_splits(header: list[str]) -> int | None:
+    return next((header.index(name) for name in _SPLITS if name in header), None)

@@ -14,7 +14,7 @@ from dimjax.data.folders import Folder
 from dimjax.data.listing import texts_by_sequence
 from dimjax.data.patterns import SPLIT, SPLIT_FOLDERS, split_words
 from dimjax.data.sniffing import sniff
-from dimjax.data.split_files import ListReader
+from dimjax.data.split_files import ListReader, entries, splits_in
 from dimjax.data.splits import LABELLED_SPLITS
 from dimjax.errors import InputError
 
@@ -48,7 +48,12 @@ def find_splits(folder: Folder, documents: list[Path]) -> SplitSearch:
     for file in documents:
         words = split_words(file.stem)
         splits = {SPLIT_FOLDERS[word] for word in words}
-        if len(splits) == 1 and _is_list(folder, file):
+        told = splits_in(file)
+        several = [split for split in (*LABELLED_SPLITS, "new") if split in told]
+        if several and all(_is_list(folder, file, split) for split in several):
+            for split in several:
+                of_split[split].append(file)
+        elif len(splits) == 1 and _is_list(folder, file, *splits):
             of_split[_UNION if _UNION in words else splits.pop()].append(file)
     lists = [file for files in of_split.values() for file in files]
     union = of_split.pop(_UNION, [])
@@ -66,20 +71,20 @@ def _depth(file: Path) -> int:
     return len(file.parts)
 
 
-def _is_list(folder: Folder, file: Path) -> bool:
-    """Whether most lines of a text, or all lines of a table, name sequences or frames."""
-    if file.suffix.lower() not in (".txt", ".csv"):
+def _is_list(folder: Folder, file: Path, split: str) -> bool:
+    """Whether most lines of a text, or all entries of a table or JSON, name sequences or frames."""
+    if file.suffix.lower() not in (".txt", ".csv", ".json"):
         return False
     try:
-        lines = [line.strip() for line in read_text(file).split("\n") if line.strip()][:_LISTED]
+        listed = entries(file, split, folder.files.keys())[:_LISTED]
     except InputError:
         return False
     errors: list[InputError] = []
     reader = ListReader(folder.files.keys(), lambda: folder.index, "", errors.append)
-    for number, line in enumerate(lines, start=1):
-        reader.add(line, f"{file} line {number}", "train")
+    for place, text in listed:
+        reader.add(text, f"{file} {place}", split)
     unknown = 1 - _KNOWN_SHARE if file.suffix.lower() == ".txt" else 0
-    return bool(lines) and len(errors) <= unknown * len(lines)
+    return bool(listed) and len(errors) <= unknown * len(listed)
 
 
 def _differing(folder: Folder, split: str, files: list[Path]) -> InputError | None:

@@ -28,10 +28,12 @@ FORMATS = {
     "centroids": Format(read_centroids, "sequence", is_point=True, count=count_centroids),
     "masks": Format(read_masks, "frame"),
     "coco": Format(read_coco, "folder", has_classes=True),
-    "yolo": Format(read_yolo, "frame", has_classes=True, box_point="centre", is_normalised=True),
+    "yolo": Format(
+        read_yolo, "frame", True, is_numbered=True, box_point="centre", is_normalised=True
+    ),
     "voc": Format(read_voc, "frame", has_classes=True, is_inclusive=True),
     "mot": Format(read_mot, "sequence", has_classes=True),
-    "lines": Format(read_lines, "folder", has_classes=True, is_inclusive=True),
+    "lines": Format(read_lines, "folder", True, is_numbered=True, is_inclusive=True),
     "rectangles": Format(read_rectangles, "sequence", count=count_lines),
     "exist-rect": Format(read_exist_rect, "sequence", count=count_rectangles),
     "centroid-xml": Format(read_centroid_xml, "frame", has_classes=True, is_point=True),

@@ -1,8 +1,8 @@
 """Centroids of a sequence: a CSV with a header, or a text with one line per frame.
 
-The CSV has the columns frame, x and y; other columns are ignored. In a text, line k (from 0)
-belongs to frame k and contains pairs of numbers, separated by tab, space, comma or semicolon.
-`None`, `0 0`, `-1 -1`, `nan nan` or nothing means that there is no target.
+The CSV has the columns frame, x and y. In a text, line k (from 0) belongs to frame k and contains
+pairs of numbers, separated by tab, space, comma or semicolon. In both, `None`, `0 0`, `-1 -1`,
+`nan nan` or nothing means that there is no target.
 
     5 7             one target; its pixel is numbered 5, 7
     5 7 9 11        two targets
@@ -15,8 +15,9 @@ same count of four numbers or more in every line, which are usually boxes or pol
 import re
 from pathlib import Path
 
-from dimjax.data.csv_files import line_numbers, parse_numbers, read_columns, read_text
+from dimjax.data.csv_files import read_text
 from dimjax.data.formats.marks import Mark, Options, count_lines, to_number
+from dimjax.data.label_columns import read_label_rows
 from dimjax.errors import InputError, OnError
 
 _NONE = re.compile(r"\s*(none|nan|-1(\.0*)?|0*(\.0*)?)\s*", re.IGNORECASE)
@@ -45,22 +46,9 @@ _NONE_WORDS = re.compile(r"\b(none|nan|\d[\d.]*e[+-]?\d+)\b")
 
 
 def _of_csv(path: Path, on_error: OnError) -> list[Mark]:
-    texts = read_columns(path, ("frame", "x", "y"), allow_others=True, on_error=on_error)
-    pairs = list(zip(texts["x"], texts["y"], strict=True))
-    rows = [k for k, pair in enumerate(pairs) if None not in pair and not _is_none(*pair)]
-    lines = [line_numbers(texts)[row] for row in rows]
-    columns = [
-        parse_numbers(
-            name, [texts[name][row] for row in rows], path, lines, name == "frame", on_error
-        )
-        for name in ("frame", "x", "y")
-    ]
-    table = zip(lines, *(column.tolist() for column in columns), strict=True)
-    return [Mark(f"line {n}", *row) for n, *row in table if not _has_nan(row)]
-
-
-def _has_nan(row: list[float]) -> bool:
-    return any(value != value for value in row)
+    lines, columns, _ = read_label_rows(path, ("frame", "x", "y"), {}, on_error)
+    rows = zip(lines, *columns.values(), strict=True)
+    return [Mark(f"line {n}", *row) for n, *row in rows if not _is_none(*map(str, row[1:]))]
 
 
 def _of_text(rows: list[str], path: Path, options: Options, on_error: OnError) -> list[Mark]:

@@ -4,7 +4,9 @@
      "bbox": [10, 20, 8, 8], "category_id": 1}], "categories": [{"id": 1, "name": "target"}]}
 
 Categories and images that no annotation uses may be of any kind. Annotations of `iscrowd` 1, which
-are regions of several objects, are left out with a note.
+are regions of several objects, are left out with a note. An annotation without a box, but with
+polygons as its `segmentation`, has the box around these. The track is `track_id`, also among the
+`attributes`, or `instance_id`.
 """
 
 import warnings
@@ -49,15 +51,25 @@ def _mark(place: str, row: dict, images: dict, names: dict, path: Path) -> Mark:
     for key, known in (("image_id", images), ("category_id", names)):
         if not isinstance(row.get(key), _ID) or row[key] not in known:
             raise InputError(subject, f"{key} must occur in the file", row.get(key), _REMEDY)
-    box = row.get("bbox")
+    box = row.get("bbox") or _around(row.get("segmentation"), subject)
     if not isinstance(box, list) or len(box) != 4:
         raise InputError(subject, "bbox must be a list of x, y, w, h", box, _REMEDY)
     numbers = [to_number(value, subject, f"bbox[{k}]") for k, value in enumerate(box)]
     attributes = row.get("attributes")
     others = attributes if isinstance(attributes, dict) else {}
-    tracks = (row.get("track_id"), others.get("track_id"))
+    tracks = (row.get("track_id"), others.get("track_id"), row.get("instance_id"))
     track = next((str(track) for track in tracks if track is not None), "")
     return Mark(place, images[row["image_id"]], *numbers, names[row["category_id"]], track)
+
+
+def _around(polygons: Any, subject: str) -> list[float] | None:
+    """The box x, y, w, h around polygons [x1, y1, x2, y2, ...]; None if they are none."""
+    if not isinstance(polygons, list) or not all(isinstance(one, list) for one in polygons):
+        return None
+    numbers = [[to_number(it, subject, "segmentation") for it in one] for one in polygons]
+    x = [number for one in numbers for number in one[::2]]
+    y = [number for one in numbers for number in one[1::2]]
+    return [min(x), min(y), max(x) - min(x), max(y) - min(y)] if x and y else None
 
 
 def _size(image: dict) -> tuple[int, int] | None:

@@ -33,6 +33,10 @@ class Mark(NamedTuple):
     sequence: str = ""  # "" if the file or the path of the image tells it
     source: str = "annotator"
     image_size: tuple[int, int] | None = None  # W, H of the image, if the file tells
+    left_out: str = ""  # why it is no label, to be counted; "" if it is one
+
+
+ABSENT = Mark("", 0, math.nan, math.nan, left_out="without a box: frames without an object")
 
 
 class Options(NamedTuple):
@@ -50,6 +54,7 @@ class Format(NamedTuple):
       read: Reads the marks of a file; called with path, options and on_error.
       scope: What a file covers: folder (or a part of it), sequence or frame.
       has_classes: Whether each label has a class.
+      is_numbered: Whether classes are numbers, whose names are in a file of their own.
       is_point: Whether labels are numbers of pixels rather than boxes.
       box_point: The point of a box that x, y are.
       is_inclusive: Whether boxes are first and last pixel if pixels are counted from 1.
@@ -60,6 +65,7 @@ class Format(NamedTuple):
     read: Callable[[Path, Options, OnError], list[Mark]]
     scope: str
     has_classes: bool = False
+    is_numbered: bool = False
     is_point: bool = False
     box_point: str = "corner"
     is_inclusive: bool = False

@@ -3,7 +3,7 @@
     frame,id,x,y,w,h,flag,class,visibility
 
 Frames and pixels are counted from 1. The last three columns may be absent. Rows of flag 0 are not
-to be evaluated and are left out.
+to be evaluated; they are counted and left out.
 """
 
 from pathlib import Path
@@ -13,6 +13,8 @@ from dimjax.errors import InputError, OnError
 
 # Classes of the files that dimjax writes; those without a class have -1.
 MOT_CLASSES = {"1": "target", "2": "interference", "-1": "target"}
+
+_UNUSED = "of flag 0, which are not to be evaluated, and left out"
 
 
 def read_mot(path: Path, options: Options, on_error: OnError) -> list[Mark]:
@@ -30,6 +32,7 @@ def read_mot(path: Path, options: Options, on_error: OnError) -> list[Mark]:
         flag = to_number(words[6], subject, "flag") if len(words) > 6 else 1
         kind = words[7] if len(words) > 7 else "-1"
         track = "" if track == -1 else str(track)
-        return [Mark(f"line {number}", frame, *box, kind, track)] if flag else []
+        mark = Mark(f"line {number}", frame, *box, kind, track)
+        return [mark if flag else mark._replace(left_out=_UNUSED)]
 
     return each_line(path, parse, on_error)

@@ -1,19 +1,23 @@
 """The package's own label table, with any names of categories.
 
 sequence,frame,x,y,w,h,category,track,source
+
+The last three columns may be absent. Rows without any of the four numbers of a box are of frames
+without an object.
 """
 
 from pathlib import Path
 
-from dimjax.data.formats.marks import Mark, Options
-from dimjax.data.labels import read_table
+from dimjax.data.formats.marks import ABSENT, Mark, Options
+from dimjax.data.label_columns import BOX, read_label_rows
 from dimjax.errors import OnError
+
+_TEXTS = {"category": "", "track": "", "sequence": None, "source": "annotator"}
 
 
 def read_label_table(path: Path, options: Options, on_error: OnError) -> list[Mark]:
     """Read the rows of a label table."""
-    table = read_table(path, on_error=on_error)
-    lines = table.index if table.index.name == "line" else table.index + 2
-    columns = ("frame", "x", "y", "w", "h", "category", "track", "sequence", "source")
-    rows = zip(*(table[name].tolist() for name in columns), strict=True)
-    return [Mark(f"line {line}", *row) for line, row in zip(lines.tolist(), rows, strict=True)]
+    lines, columns, absent = read_label_rows(path, ("frame", *BOX), _TEXTS, on_error)
+    rows = zip(lines, *columns.values(), strict=True)
+    marks = [Mark(f"line {line}", *row) for line, *row in rows]
+    return marks + [ABSENT._replace(place=f"line {line}") for line in absent]

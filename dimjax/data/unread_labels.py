@@ -1,0 +1,110 @@
+"""Documents that seem to hold labels in a form that is not read, and what to do about them.
+
+flaw(Path("annotations.xml"), names)                # InputError: ... found those of CVAT. Export
+"""
+
+import json
+import re
+from collections.abc import Collection
+from pathlib import Path
+
+from dimjax.data.csv_files import read_text
+from dimjax.data.label_columns import NO_LABELS, unusable
+from dimjax.errors import InputError
+
+_COCO = "Export them from there as COCO or YOLO."
+_CONVERT = "Write them as COCO (an image for each frame) or as a CSV frame,x,y,w,h per sequence."
+_HEADER = "Write commas and a header, such as frame,x,y or frame,x,y,w,h."
+# Pattern at the beginning of a document -> the program or data set, and the remedy.
+_XML = (
+    (
+        r"<annotations>.*<(track|image|meta)\b",
+        "CVAT",
+        "Export them as COCO, or as MOT for a video.",
+    ),
+    (r"<annotation>.*<polygon>", "LabelMe in XML", "Write bndbox in place of polygon."),
+)
+_JSON = (
+    ({"shapes", "imagePath"}, "LabelMe", "Convert them to COCO or YOLO (labelme2coco)."),
+    ({"_via_img_metadata"}, "VIA", _COCO),
+    ({"videos", "annotations"}, "YouTube-VIS", _CONVERT),
+    ({"annotations", "data"}, "Label Studio", _COCO),
+    ({"label", "image"}, "Label Studio", _COCO),
+    ({"image_id", "bbox"}, "COCO without its images and categories", "Write all three lists."),
+    ({"objects", "size"}, "Supervisely", _COCO),
+    ({"labels", "name"}, "Scalabel or BDD100K", _CONVERT),
+)
+_LABELS = re.compile(r"gt|ground_?truth|labels?|anno(tation)?s?|bbox(es)?|boxes", re.IGNORECASE)
+_FEWEST_NUMBERS = 4  # of a box
+_LINES = 20  # of a text that are looked at
+
+
+def flaw(document: Path, names: Collection[str]) -> InputError | None:
+    """Return why a document that seems to hold labels cannot be read; None if it seems not to.
+
+    Args:
+      document: The file, which is in no known format.
+      names: Names of sequences and frames; texts with a class and a box in their lines seem to be
+        labels if they are called so.
+    """
+    try:
+        text = read_text(document)
+    except InputError as error:
+        return error
+    suffix = document.suffix.lower()
+    if suffix == ".json":
+        found = _of_json(text)
+    elif suffix == ".xml":
+        found = next((row[1:] for row in _XML if re.search(row[0], text[:9999], re.DOTALL)), None)
+    elif "region_shape_attributes" in text.partition("\n")[0]:
+        found = "VIA", _COCO
+    else:
+        is_named = _stem(document) in names or _LABELS.fullmatch(document.stem)
+        found = _of_lines(text) if is_named else None
+        if found is None:
+            return unusable(document, text.partition("\n")[0])
+    if found is None:
+        return None
+    name, remedy = found
+    remedy += NO_LABELS
+    return InputError(document, "labels must be in a form that is read", f"those of {name}", remedy)
+
+
+def _stem(document: Path) -> str:
+    return re.sub(r"[_-](gt|label|labels|anno)$", "", document.stem)
+
+
+def _of_json(text: str) -> tuple[str, str] | None:
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    first = content[0] if isinstance(content, list) and content else content
+    keys = first.keys() if isinstance(first, dict) else set()
+    if any(isinstance(it, dict) and "regions" in it for it in first.values()) if keys else False:
+        return "VIA", _COCO
+    return next((row[1:] for row in _JSON if row[0] <= keys), None)
+
+
+def _of_lines(text: str) -> tuple[str, str] | None:
+    """What lines are that are mostly a class and a box, or only numbers; None for others."""
+    lines = [line.strip() for line in text.split("\n")[:_LINES] if line.strip()]
+    boxes = [line for line in lines if _is_box(line)]
+    rows = [re.split(r"[\s,;]+", line) for line in lines]
+    numeric = sum(sum(map(_is_number, row)) > 1 for row in rows)
+    if 2 * len(boxes) > numeric:
+        return f"another program, such as {boxes[0]!r}", _CONVERT
+    if len(rows) > 1 and all(3 <= len(row) <= 6 and all(map(_is_number, row)) for row in rows):
+        return f"a table without a header, such as {lines[0]!r}", _HEADER
+    return None
+
+
+def _is_box(line: str) -> bool:
+    words = re.split(r"[\s,;]+", line)
+    numbers = sum(map(_is_number, words))
+    named = any(re.match(r"\W?[A-Za-z]", word) for word in words)
+    return numbers >= _FEWEST_NUMBERS and named
+
+
+def _is_number(word: str) -> bool:
+    return re.fullmatch(r"-?\d+(\.\d*)?", word) is not None
