@@ -289,6 +289,7 @@ def test_the_files_of_a_run_are_checked(tiny_run, tmp_path, capsys):
     """Those of each stage, and the ledger."""
     workdir = shutil.copytree(tiny_run, tmp_path / "run")
     paths, config = Paths(workdir), read_config(workdir)
+    (workdir / "rounds" / "notes").mkdir()
     assert problems_of(config, workdir, capsys)[1] == 0
     content = bytearray(paths.detections.read_bytes())
     content[len(content) // 2] ^= 4

@@ -30,7 +30,8 @@ def check_run(paths: Paths, on_error: OnError) -> None:
                 raise InputError(paths.ledger, "the ledger must be whole", damage, _BACKUP)
     except InputError as problem:
         on_error(problem)
-    rounds = [int(folder.name) for folder in paths.workdir.glob("rounds/*")]
+    names = [folder.name for folder in paths.workdir.glob("rounds/*")]
+    rounds = [int(name) for name in names if name.isdecimal()]  # a user may keep notes there
     for number in sorted(rounds) or [0]:
         for stage in digests.STAGES:
             if stage == "simulate" and number:
