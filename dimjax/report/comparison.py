@@ -68,6 +68,7 @@ def compare(first: str | Path, second: str | Path, folder: Path) -> Path:
     names = _shared_sequences(*sides)
     pairs = pd.concat([pair(*sides, names, category) for category in CATEGORIES])
     rows, notes = _limited(pairs)
+    pages.replace_by_note(folder / "compare.html")
     entries = gallery.draw(sides[1].context, _within(sides[1].evaluated, names), rows, folder)
     labels = _labels(first, second)
     shown = {
