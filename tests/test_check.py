@@ -304,17 +304,20 @@ def test_the_files_of_a_run_are_checked(tiny_run, tmp_path, capsys):
     """Those of each stage, and the ledger."""
     workdir = shutil.copytree(tiny_run, tmp_path / "run")
     paths, config = Paths(workdir), read_config(workdir)
+    (workdir / "rounds" / "notes").mkdir()
     assert problems_of(config, workdir, capsys)[1] == 0
     content = bytearray(paths.detections.read_bytes())
     content[len(content) // 2] ^= 4
     paths.detections.write_bytes(content)
     (paths.training_log.losses / "0001.parquet").unlink()
     paths.ledger.unlink()
+    (workdir / "rounds" / "2").mkdir()
     problems, count, _ = problems_of(config, workdir, capsys)
-    assert count == 3 and [problem.split("; found")[0] for problem in problems] == [
+    assert count == 4 and [problem.split("; found")[0] for problem in problems] == [
         f"{paths.ledger}: a run that has begun has a ledger, with its labels and decisions",
         f"{paths.detections}: it must be as `evaluate` wrote it",
         f"{paths.training_log.losses}/0001.parquet: it must be as `train` wrote it",
+        f"{workdir}/rounds/1: a run with a round 2 has all rounds before it",
     ]
 
 

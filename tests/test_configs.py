@@ -281,21 +281,5 @@ def test_wrong_usage_is_one_line_with_a_status_of_its_own(words, expected):
     assert run.stderr.startswith("error: ") and expected in run.stderr
 
 
-@pytest.mark.parametrize(
-    ("line", "expected"),
-    [
-        ('layout = "auto"', "found layout = 'auto'. Set its keys: config.data.layout.sequences"),
-        ('layout.splits = "{}"', "found splits = '{}'. See configs/default.py for its type."),
-        ('stride = "two"', "found stride = 'two'. See configs/default.py for its type."),
-    ],
-)
-def test_a_value_of_another_type_in_a_configuration_is_named(tmp_path, line, expected):
-    path = tmp_path / "mine.py"
-    lines = "    config = demo.get_config()\n    config.data." + line + "\n    return config\n"
-    path.write_text("from configs import demo\n\ndef get_config():\n" + lines)
-    message = main(f"--config={path}")
-    assert f"--config={path}: keys must keep their types; {expected}" in message
-
-
 def test_a_new_run_needs_a_configuration(tmp_path):
     assert "Name a run, or give --config to start one." in main(f"--workdir={tmp_path}")

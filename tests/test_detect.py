@@ -206,6 +206,7 @@ def test_a_run_needs_a_path(workdir):
 def test_wrong_arguments_from_python_are_named(tiny_run):
     run = dimjax.load(tiny_run)
     frames = np.load(tiny_run / "sky" / "sequences" / "test-0000" / "frames.npy")
+    found = run.detect(frames, accepted=False)
     for call, rule in (
         (
             lambda: run.losses("val", batch_size=1.5),
@@ -214,6 +215,13 @@ def test_wrong_arguments_from_python_are_named(tiny_run):
         (lambda: dimjax.load(tiny_run, round="0"), "round: must be a whole number; found '0'"),
         (lambda: dimjax.load(tiny_run, round=-1), "round: must be 0 or more; found -1"),
         (lambda: run.tracks(frames, None), "detections: they must be a table from `detect`"),
+        (
+            lambda: run.tracks(frames, found.assign(frame=len(frames))),
+            f"detections: frame must be a whole number from 0 to {len(frames) - 1}; found ",
+        ),
+        (lambda: run.tracks(frames, found.assign(frame="a")), "frame must be a whole .* found a."),
+        (lambda: dimjax.detect_untrained(frames, np.ones(1)), "must be above 0 and finite; found"),
+        (lambda: run.stream().push(np.ma.array(frames[0])), "frames must not be masked; found a"),
         (lambda: run.detect(np.ma.array(frames)), "frames must not be masked; found a masked arr"),
     ):
         with pytest.raises(InputError, match=rule):

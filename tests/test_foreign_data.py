@@ -161,6 +161,27 @@ def test_a_run_does_not_lie_in_its_data(tmp_path):
     check_workdir(tmp_path / "data2", str(tmp_path / "data"))
 
 
+@pytest.mark.parametrize("place", ["rounds", "rounds/0/examples", "detect/a", "export"])
+def test_data_do_not_lie_where_a_run_replaces_files(tmp_path, place):
+    (tmp_path / "link").symlink_to(tmp_path / place)
+    for data in (tmp_path / place, tmp_path / "link"):
+        with pytest.raises(InputError, match="config.data.folder: the data must not lie among the"):
+            check_workdir(tmp_path, str(data))
+    check_workdir(tmp_path, str(tmp_path / "data"))
+    check_workdir(tmp_path / "run", str(tmp_path / place))
+
+
+@pytest.mark.parametrize("place", ["rounds/0/examples/run", "sky", "digests/run"])
+def test_a_run_does_not_lie_among_the_files_of_another(tmp_path, place):
+    check_workdir(tmp_path / place, "")
+    for name in ("config.json", "run.lock"):
+        (tmp_path / name).touch()
+    with pytest.raises(InputError, match="--workdir: it must not lie among the files of a run; fo"):
+        check_workdir(tmp_path / place, "")
+    check_workdir(tmp_path / "other", "")
+    check_workdir(tmp_path, "")
+
+
 OPENER = """
 import sys
 from dimjax.data.folders import open_folder

@@ -1,8 +1,10 @@
 """The pages beside the report, from the disk in a real browser: gallery, player, comparison."""
 
+import errno
 import io
 import json
 import re
+import shutil
 import time
 
 import numpy as np
@@ -91,6 +93,26 @@ def test_a_gallery_of_too_many_entries_says_so(workdir, monkeypatch):
     assert chosen.rows.kind.tolist() == ["miss", "miss", "false alarm"]
     (note,) = chosen.notes
     assert note.startswith("2 of 3 misses of target are shown, the clearest of each sequence in")
+
+
+@pytest.mark.parametrize(("suffix", "page"), [("png", "gallery.html"), ("JPEG", "player.html")])
+def test_an_interrupted_report_shows_no_pictures_of_others(
+    workdir, tmp_path, monkeypatch, suffix, page
+):
+    save = Image.Image.save
+
+    def save_others(image, path, kind, **options):
+        if kind.lower() == suffix.lower():
+            raise OSError(errno.ENOSPC, "No space left on device")
+        save(image, path, kind, **options)
+
+    copied = shutil.copytree(workdir, tmp_path / "run")
+    monkeypatch.setattr(Image.Image, "save", save_others)
+    with pytest.raises(OSError, match="No space left"):
+        report.run(context_of(copied))
+    note = "This page was not finished: give the command that writes it again."
+    assert note in (copied / "report_files" / page).read_text()
+    assert (copied / "report.html").read_bytes() == (workdir / "report.html").read_bytes()
 
 
 def test_the_gallery_sorts_and_filters(workdir, open_page):

@@ -160,6 +160,15 @@ def test_results_lie_in_a_run_only_where_they_belong(tmp_path, place, is_allowed
             check_place(paths.workdir / place, paths)
 
 
+def test_results_lie_in_no_other_run_either(tmp_path, source):
+    for name in ("config.json", "run.lock"):
+        (tmp_path / name).touch()
+    for place in ("sky/sequences/x", "rounds/0/x", "new"):
+        with pytest.raises(InputError, match="--output: in a run's directory only detect, export"):
+            check_outside(tmp_path / place, source, {})
+    check_outside(tmp_path / "detect" / "x", source, {})
+
+
 def test_results_do_not_lie_beside_a_sequence_of_a_data_folder(tmp_path):
     sequence = tmp_path / "data" / "sequences" / "a.npy"
     with pytest.raises(InputError, match="--output: the results must not lie in the data"):

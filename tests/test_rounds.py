@@ -322,6 +322,14 @@ def test_a_decided_round_is_not_reviewed_anew(undisturbed, tmp_path, name):
         rounds.run(read_config(paths.workdir), str(paths.workdir), make_builder)
 
 
+def test_a_round_that_is_gone_is_not_begun_anew(undisturbed, tmp_path):
+    paths = Paths(shutil.copytree(undisturbed[0], tmp_path / "run"))
+    shutil.rmtree(paths.round)
+    with pytest.raises(InputError, match="rounds/0: a run with a round 1 has all rounds before it"):
+        rounds.run(read_config(paths.workdir), str(paths.workdir), make_builder)
+    assert not paths.round.exists()
+
+
 def items_of(context) -> pd.DataFrame:
     with context.open_ledger() as db:
         return ledger.item_table(db, context.number)

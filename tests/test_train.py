@@ -105,8 +105,8 @@ def test_both_splits_share_the_budget(tiny_run, capsys):
 
 @pytest.fixture
 def handled():
-    """Handlers of both signals, also if a background process inherited that one is ignored."""
-    numbers = signal.SIGINT, signal.SIGTERM
+    """Handlers of all signals, also if a background process inherited that one is ignored."""
+    numbers = signal.SIGINT, signal.SIGTERM, signal.SIGHUP
     previous = [signal.signal(number, signal.default_int_handler) for number in numbers]
     yield
     for number, handler in zip(numbers, previous, strict=True):
@@ -126,7 +126,9 @@ def interrupt_once(monkeypatch, number, step):
     monkeypatch.setattr(train, "bar", bar)
 
 
-@pytest.mark.parametrize(("number", "step"), [(signal.SIGINT, 0), (signal.SIGTERM, 1)])
+@pytest.mark.parametrize(
+    ("number", "step"), [(signal.SIGINT, 0), (signal.SIGTERM, 1), (signal.SIGHUP, 1)]
+)
 def test_an_interrupted_epoch_goes_on_after_the_running_step(
     tiny_run, half_trained, handled, monkeypatch, capsys, number, step
 ):

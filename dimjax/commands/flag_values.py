@@ -9,18 +9,17 @@ Nothing here loads JAX; a configuration file does, with the settings of the sky.
 
 import ast
 import contextlib
-import difflib
-import re
 import sys
 from pathlib import Path
 
 from absl import flags
 from ml_collections import config_flags
 
-from dimjax.commands import bundled
+from dimjax.commands import bundled, config_file
 from dimjax.errors import UsageError
 
 CONFIG = config_flags.DEFINE_config_file("config", None, "Configuration, e.g. configs/demo.py.")
+flags.FLAGS["config"].parser = config_file.Parser()  # whose errors name the line
 WORKDIR = flags.DEFINE_string("workdir", None, "The run's directory.")
 _READERS = "detect, evaluate, export, score"
 ROUND = flags.DEFINE_integer("round", None, f"{_READERS}: round, from 0; default: the newest.", 0)
@@ -64,14 +63,6 @@ PORT = flags.DEFINE_integer("port", 0, "review: port on this machine; 0: a free 
 PROGRAM = Path(sys.argv[0]).name  # subject of errors
 
 _SAVED = Path(__file__).parents[1] / "runs" / "saved_config.py"
-# Begins the reason that a configuration cannot be used.
-_NOT_LOADED = "Configuration is not available because of an earlier failure to load: "
-_RULE = "it must be a configuration such as configs/demo.py"
-_KEY_RULE = "every key must stand in configs/default.py"
-# The message of a configuration file that assigns a value of another type to a key.
-_OTHER_TYPE = re.compile(r"override field '(\w+)'.*?\. (.*) is of original type")
-# Sections to which a configuration may add keys.
-_OPEN = ("data.layout.category", "data.layout.first_pixel", "data.layout.splits", "sky.training")
 
 
 def describe() -> str:
@@ -89,7 +80,7 @@ def parse(argv: list[str]) -> list[str]:
       InputError: The run whose configuration is meant cannot be read.
     """
     bundled.add_to_imports()
-    argv = [_with_preset(_with_file(word)) for word in argv]
+    argv = [_with_preset(_with_file(word)) for word in _joined(argv)]
     _check_words(argv)
     keys_only = any(word.lstrip("-").startswith("config.") for word in argv[1:]) and not any(
         word.lstrip("-").partition("=")[0] == "config" for word in argv[1:]
@@ -103,27 +94,12 @@ def parse(argv: list[str]) -> list[str]:
     try:
         words = flags.FLAGS(argv)
         if CONFIG.value is not None:
-            values = CONFIG.value.to_dict()  # a file that could not be loaded raises here
-            _check_texts("config", values)
-            _check_keys(values)
+            config_file.check_keys("--config", CONFIG.value.to_dict())  # flags may add some
         return words
     except UsageError:
         raise
-    except Exception as error:  # a configuration is code, which may raise anything
+    except Exception as error:  # of any kind, since keys are changed in the configuration
         raise _flag_error(error, argv) from error
-
-
-def _check_keys(values: dict) -> None:
-    """Raise for a key that a configuration file has set, but that configs/default.py has not."""
-    from configs import default
-    from dimjax.runs.workdir import flat
-
-    known = flat(default.get_config().to_dict())
-    for key in flat(values):
-        if key not in known and not key.startswith(_OPEN):
-            near = difflib.get_close_matches(key, known, 1)
-            remedy = f"Did you mean {near[0]}?" if near else "Correct the key."
-            raise UsageError("--config", _KEY_RULE, key, remedy)
 
 
 def _check_words(argv: list[str]) -> None:
@@ -134,15 +110,7 @@ def _check_words(argv: list[str]) -> None:
             section = None  # of a value that is none
             with contextlib.suppress(ValueError, SyntaxError, MemoryError, RecursionError):
                 section = ast.literal_eval(value if has_value else following)
-            _check_texts(flag.lstrip("-"), section)
-
-
-def _check_texts(subject: str, values: object) -> None:
-    """Raise for a key of a section, or of one in it, that is no text."""
-    for key, value in values.items() if isinstance(values, dict) else ():
-        if not isinstance(key, str):
-            raise UsageError(subject, "keys must be texts", repr(key), f"Write {str(key)!r}.")
-        _check_texts(f"{subject}.{key}", value)
+            config_file.check_texts(flag.lstrip("-"), section)
 
 
 def _workdir(argv: list[str]) -> str | None:
@@ -155,42 +123,33 @@ def _workdir(argv: list[str]) -> str | None:
 
 
 def _flag_error(error: Exception, argv: list[str]) -> UsageError:
-    """Describe an error of the flags, of a key, or of a configuration that cannot be loaded."""
-    first, lines = error.args[0], [line.strip() for line in str(error).strip().splitlines()]
-    missing = first if isinstance(first, KeyError) else error  # an AttributeError may hold one
-    key, _, hint = str(missing.args[0]).partition("\n")
-    if isinstance(missing, KeyError) and (hint or " " in key or _is_part(key, argv)):
-        key = _full_key(key.split()[-1].strip("\"'"), argv)
-        return UsageError("--config", _KEY_RULE, key, hint or "Correct the key.")
-    given = [word for word in argv if word.startswith(("--config=", "-config="))]
-    if any(word.startswith("--config.") for word in argv) and not given:
+    """Describe an error of the flags, of a key of the configuration, or of its file."""
+    if isinstance(error.__context__, UsageError):  # of the file; absl has wrapped it
+        return error.__context__
+    if missing := config_file.missing_key(error):
+        key, remedy = missing
+        return UsageError("--config", config_file.KEY_RULE, _full_key(key, argv), remedy)
+    has_config = any(word.startswith(("--config=", "-config=")) for word in argv)
+    if any(word.startswith("--config.") for word in argv) and not has_config:
         remedy = "Give --config=FILE, or the --workdir of a run."
         return UsageError("--config", "its keys need a configuration", "none", remedy)
-    of_flag = isinstance(error, flags.Error) and not lines[0].startswith("flag --config=")
-    wrong_type = _OTHER_TYPE.search(str(error))
-    if given and not of_flag and wrong_type:
-        key, value = wrong_type.groups()
-        remedy = "See configs/default.py for its type."
-        if key == "layout":
-            remedy = 'Set its keys: config.data.layout.sequences = "auto" has it recognised.'
-        return UsageError(given[-1], "keys must keep their types", f"{key} = {value!r}", remedy)
-    if given and not of_flag:
-        reason = lines[-1].removeprefix(_NOT_LOADED).rstrip(".")
-        reason = f"KeyError: {reason}" if isinstance(error, KeyError) else reason
-        return UsageError(given[-1], _RULE, reason, "Correct the path or the file.")
-    return UsageError(PROGRAM, "flags must be valid", lines[-1], "See --help.")
-
-
-def _is_part(key: str, argv: list[str]) -> bool:
-    """Whether an unknown key is part of a flag --config.KEY=VALUE, rather than of the file."""
-    names = [word.partition("=")[0].split(".")[1:] for word in argv if word.startswith("--config.")]
-    return any(key.strip("\"'") in parts for parts in names)
+    reason = (str(error).strip() or type(error).__name__).splitlines()[-1].strip()
+    return UsageError(PROGRAM, "flags must be valid", reason, "See --help.")
 
 
 def _full_key(part: str, argv: list[str]) -> str:
     """Return the key of a flag --config.KEY=VALUE that contains a part."""
     keys = [word.partition("=")[0].lstrip("-").removeprefix("config.") for word in argv]
     return next((key for key in keys if part == key or part in key.split(".")), part)
+
+
+def _joined(argv: list[str]) -> list[str]:
+    """Write a flag --config and the path that follows it as one word."""
+    words = list(argv)
+    for number, word in enumerate(words[:-1]):
+        if word in ("--config", "-config"):
+            words[number : number + 2] = [f"{word}={words[number + 1]}"]
+    return words
 
 
 def _with_file(word: str) -> str:
@@ -201,7 +160,7 @@ def _with_file(word: str) -> str:
         return word
     found = bundled.find(path)
     if not found.exists():
-        raise UsageError(word, _RULE, "no such file", "Correct the path.")
+        raise UsageError(word, config_file.RULE, "no such file", "Correct the path.")
     return ":".join([f"{flag}={found}", *rest])
 
 

@@ -21,7 +21,7 @@ import pandas as pd
 from dimjax.atomic_files import exclusive_lock, named_in_errors, write_text
 from dimjax.data.label_writing import FORMS
 from dimjax.errors import InputError
-from dimjax.runs.workdir import Paths
+from dimjax.runs.workdir import Paths, run_around
 
 _TABLES = ("detections.csv", "tracks.csv")
 _RECORD, _LOCK = "source.json", "detect.lock"
@@ -97,7 +97,7 @@ def check_output(
 
 
 def check_outside(output: Path, source: Path, files: dict[str, Path]) -> None:
-    """Raise if results would lie in the data that is read, or among its sequences."""
+    """Raise if results would lie in the data that is read, or among the files of any run."""
     folder = output.resolve()
     around = (folder, *folder.parents)
     among = any(path.resolve().parent == folder for path in files.values())
@@ -107,6 +107,8 @@ def check_outside(output: Path, source: Path, files: dict[str, Path]) -> None:
     if among or any(path in around for path in data):
         rule, remedy = "the results must not lie in the data", "Choose another folder."
         raise InputError("--output", rule, output, remedy)
+    if run := run_around(output):
+        check_place(output, Paths(run))
 
 
 def check_place(output: Path, paths: Paths) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from dimjax.data.sequences import Sequence, place_of
+from dimjax.errors import InputError
 
 
 def new_frames(sequence: Sequence) -> np.ndarray:
@@ -17,7 +18,16 @@ def new_frames(sequence: Sequence) -> np.ndarray:
 
 
 def to_places(table: pd.DataFrame, sequence: Sequence) -> pd.DataFrame:
-    """Return the rows of new frames, with the place of each among these as its frame."""
+    """Return the rows of new frames, with the place of each among these as its frame.
+
+    Raises:
+      InputError: A row is of a frame that the sequence has not.
+    """
+    wrong = ~table.frame.isin(range(len(sequence)))
+    if wrong.any():
+        rule = f"frame must be a whole number from 0 to {len(sequence) - 1}"
+        remedy = "Give the detections of these frames."
+        raise InputError("detections", rule, table.frame[wrong].iloc[0], remedy)
     new = new_frames(sequence)
     rows = table[table.frame.isin(new)].reset_index(drop=True)
     return rows.assign(frame=np.searchsorted(new, rows.frame))

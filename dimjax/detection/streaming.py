@@ -95,7 +95,7 @@ class Stream:
         Raises:
           InputError: The frame differs in size or type from those before it.
         """
-        frame = as_sequence(np.asarray(frame)[None], self._name).frame(0)
+        frame = as_sequence(np.asanyarray(frame)[None], self._name).frame(0)  # a mask is kept
         self._check(frame)
         self._frames[self._count] = frame
         if self._camera is not None:

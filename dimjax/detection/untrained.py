@@ -19,7 +19,7 @@ from dimjax.data.sequences import Sequence, as_sequence, skip_repeated
 from dimjax.detection.inference import COLUMNS
 from dimjax.detection.repeated_frames import new_frames, to_frames, to_places
 from dimjax.motion import EvidenceConfig, detect_untrained
-from dimjax.settings_rules import Rule, check_fields
+from dimjax.settings_rules import NUMBER, Rule, check_fields
 from dimjax.tracks import UNTRAINED, LinkingConfig, Tracks, link, linking_of, lone_score, score
 
 UNTRAINED_COLUMNS = (*COLUMNS, "false_alarms", "sign")
@@ -27,7 +27,7 @@ UNTRAINED_COLUMNS = (*COLUMNS, "false_alarms", "sign")
 _BOX_SIGMAS = 5.0  # side of a box, in sigmas of the matched filter
 _AREA_PX = 640 * 512  # false alarms in this area determine the score
 _WEAKEST_FALSE_ALARMS = 10.0  # expected in _AREA_PX; weaker detections do not continue a track
-_FINITE = Rule(lambda value: 0 < value < float("inf"), "above 0 and finite")
+_FINITE = Rule(lambda value: NUMBER.holds(value) and value > 0, "above 0 and finite")
 
 
 def detect(

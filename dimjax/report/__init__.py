@@ -14,8 +14,6 @@ sequences with overlays, in the folder report_files beside the page. live: curve
 runs. comparison: two runs. pages: templates.
 """
 
-import json
-
 from dimjax.atomic_files import write_text
 from dimjax.drawing.text_tables import as_text
 from dimjax.progress import say
@@ -24,6 +22,7 @@ from dimjax.report.comparison import compare
 from dimjax.report.examples import read_evaluated
 from dimjax.report.plain_text import figures_text
 from dimjax.runs.context import RoundContext
+from dimjax.runs.records import read_evaluation
 
 __all__ = ["compare", "figures_text", "read_evaluated", "run"]
 
@@ -35,7 +34,7 @@ def run(context: RoundContext) -> None:
       context: Context of the last round.
     """
     paths = context.paths
-    figures = json.loads(paths.evaluation.read_text())
+    figures = read_evaluation(paths)
     evaluated = read_evaluated(context, figures)
     gallery.write(context, evaluated)
     player.write(context, evaluated)

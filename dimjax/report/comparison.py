@@ -6,7 +6,6 @@ Both must have been evaluated on the same sequences against the same truth, at l
 sequences that both have are compared.
 """
 
-import json
 from pathlib import Path
 
 import pandas as pd
@@ -22,6 +21,7 @@ from dimjax.report.examples import Evaluated, outcome_tables, read_evaluated
 from dimjax.report.recall_tables import bound_text, compared_recalls
 from dimjax.runs import digests
 from dimjax.runs.context import RoundContext
+from dimjax.runs.records import read_evaluation
 from dimjax.runs.workdir import Paths, flat, newest_round, read_config
 
 # Kind of a pair -> its description; the first kinds concern truths, the others false alarms.
@@ -48,7 +48,7 @@ class _Side:
             raise InputError(workdir, rule, "no evaluation.json", remedy)
         digests.verify(paths, "evaluate")
         self.context = RoundContext(config, paths)
-        self.figures = json.loads(paths.evaluation.read_text())
+        self.figures = read_evaluation(paths)
         self.evaluated = read_evaluated(self.context, self.figures)
         self.metrics = paths.training_log.metrics_so_far()
 
@@ -68,6 +68,7 @@ def compare(first: str | Path, second: str | Path, folder: Path) -> Path:
     names = _shared_sequences(*sides)
     pairs = pd.concat([pair(*sides, names, category) for category in CATEGORIES])
     rows, notes = _limited(pairs)
+    pages.replace_by_note(folder / "compare.html")
     entries = gallery.draw(sides[1].context, _within(sides[1].evaluated, names), rows, folder)
     labels = _labels(first, second)
     shown = {

@@ -48,6 +48,7 @@ def write(context: RoundContext, evaluated: Evaluated) -> None:
     """
     folder = context.paths.report_files
     entries = choose_entries(context, evaluated)
+    pages.replace_by_note(folder / "gallery.html")
     drawn = draw(context, evaluated, entries.rows, folder)
     page = pages.render(
         "gallery.html",

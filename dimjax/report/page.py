@@ -17,6 +17,7 @@ from dimjax.report.examples import Evaluated, choose_examples, outcome_tables
 from dimjax.report.network_view import NetworkView
 from dimjax.report.round_sections import sections
 from dimjax.runs.context import RoundContext
+from dimjax.runs.records import read_seconds_per_frame
 from dimjax.runs.workdir import flat
 from dimjax.training.training_log import TrainingLog
 
@@ -107,8 +108,8 @@ def _rate_curve(context: RoundContext, examples: int) -> Markup:
 def _speed(context: RoundContext) -> str:
     log = TrainingLog(context.paths.round)
     examples = len(log.read_losses(["id"], last=True)) // context.config.distributed.num_processes
-    measured = json.loads(context.paths.speed.read_text())
-    return provenance.speed(log.read_metrics(), examples, **measured)
+    seconds = read_seconds_per_frame(context.paths)
+    return provenance.speed(log.read_metrics(), examples, seconds)
 
 
 def _percent(share: float | None) -> str:

@@ -56,6 +56,7 @@ def write(context: RoundContext, evaluated: Evaluated) -> None:
     names = sorted({*evaluated.truth.sequence, *evaluated.detections.sequence} & set(shapes))
     table = outcomes(evaluated.truth, evaluated.accepted, evaluated.match_px)
     parts = choose_parts(table, {name: shapes[name] for name in names})
+    pages.replace_by_note(folder / "player.html")
     shutil.rmtree(folder / _FRAMES, ignore_errors=True)
     points = context.link(evaluated.detections, [part.name for part in parts]).points
     hidden = evaluated.truth.assign(hidden=~must_be_found(evaluated.truth))

@@ -5,7 +5,6 @@ print(as_text(as_table(rounds)))
 review_table(ledger.item_table(db), ledger.standing_decisions(db))
 """
 
-import json
 import math
 from typing import NamedTuple
 
@@ -16,6 +15,7 @@ from dimjax.data.csv_files import read_columns
 from dimjax.drawing.text_tables import NONE, Table
 from dimjax.ledger import KINDS, VERBS
 from dimjax.report.tables import precision_recall_f1, three_digits
+from dimjax.runs.records import read_evaluation, read_review
 from dimjax.runs.workdir import Paths
 from dimjax.training.training_log import TrainingLog
 
@@ -91,12 +91,12 @@ def decision_text(verb: str) -> str:
 
 
 def _read(paths: Paths) -> Round:
-    review = json.loads(paths.reviewed.read_text()) if paths.reviewed.exists() else None
+    review = read_review(paths) if paths.reviewed.exists() else None
     if not paths.evaluation.exists():
         return Round(paths.number, 0, 0, math.nan, None, review)
     metrics = TrainingLog(paths.round).read_metrics()
     images = read_columns(paths.plan, PLAN_COLUMNS)["split"].count("train")
-    figures = json.loads(paths.evaluation.read_text())
+    figures = read_evaluation(paths)
     return Round(paths.number, len(metrics), images, metrics[-1]["train/total"], figures, review)
 
 

@@ -30,8 +30,11 @@ def check_run(paths: Paths, on_error: OnError) -> None:
                 raise InputError(paths.ledger, "the ledger must be whole", damage, _BACKUP)
     except InputError as problem:
         on_error(problem)
-    rounds = [int(folder.name) for folder in paths.workdir.glob("rounds/*")]
-    for number in sorted(rounds) or [0]:
+    try:
+        require_rounds(paths)
+    except InputError as problem:
+        on_error(problem)
+    for number in _rounds(paths) or [0]:
         for stage in digests.STAGES:
             if stage == "simulate" and number:
                 continue  # it belongs to the run
@@ -53,6 +56,26 @@ def require_ledger(paths: Paths) -> None:
         rule = "a run that has begun has a ledger, with its labels and decisions"
         remedy = "Restore it, e.g. from ledger.backup.sqlite, or choose another --workdir."
         raise InputError(paths.ledger, rule, "no file", remedy)
+
+
+def require_rounds(paths: Paths) -> None:
+    """Check that no round of a run is gone whose successor is there.
+
+    Raises:
+      InputError: One is: it would be begun anew, with other decisions than those in the ledger.
+    """
+    rounds = _rounds(paths)
+    for number in range(max(rounds, default=0)):
+        if number not in rounds:
+            rule = f"a run with a round {max(rounds)} has all rounds before it"
+            remedy = "Restore the folder, or choose another --workdir."
+            raise InputError(paths.of_round(number).round, rule, "no folder", remedy)
+
+
+def _rounds(paths: Paths) -> list[int]:
+    """Numbers of the rounds that have a folder; a user may keep others beside them."""
+    folders = [folder for folder in paths.workdir.glob("rounds/*") if folder.is_dir()]
+    return sorted(int(folder.name) for folder in folders if folder.name.isdecimal())
 
 
 def while_kept(file: Path, items: Iterable) -> Iterator:

@@ -23,6 +23,8 @@ from dimjax.errors import InputError
 from dimjax.training.training_log import TrainingLog
 
 _MAX_BYTES = 2**20  # of config.json
+# Folders of a run, whose files it replaces.
+_PARTS = ("rounds", "digests", "report_files", "detect", "evaluations", "comparisons", "export")
 
 # Keys of a start, not of a run: they may differ each time. The default is one process.
 _START_KEYS = {"distributed": {"coordinator_address": "", "num_processes": 1, "process_id": 0}}
@@ -95,7 +97,8 @@ def check_workdir(workdir: str | Path, data_folder: str) -> None:
     """Check the path of a run before anything is written.
 
     Raises:
-      InputError: It contains characters that Orbax cannot handle, or lies in the data.
+      InputError: It contains characters that Orbax cannot handle, lies in the data or among the
+        files of another run, or the data lie among those of this one.
     """
     path = Path(workdir).absolute()
     if not str(path).isprintable() or any(one in str(path) for one in "*?[\\"):
@@ -106,6 +109,30 @@ def check_workdir(workdir: str | Path, data_folder: str) -> None:
     if data in (path.resolve(), *path.resolve().parents):
         remedy = "Choose another --workdir."
         raise InputError("--workdir", "a run must not lie in its data folder", path, remedy)
+    if data and _is_among(data, path.resolve()):
+        rule, remedy = "the data must not lie among the files of the run", "Move them."
+        raise InputError("config.data.folder", rule, data, remedy)
+    for other in path.resolve().parents:
+        if _is_run(other) and _is_among(path.resolve(), other, "sky"):
+            rule, remedy = "it must not lie among the files of a run", "Choose another --workdir."
+            raise InputError("--workdir", rule, path, remedy)
+
+
+def run_around(folder: Path) -> Path | None:
+    """Return the directory of the innermost run that a folder is or lies in, or None."""
+    resolved = folder.resolve()
+    return next((one for one in (resolved, *resolved.parents) if _is_run(one)), None)
+
+
+def _is_run(folder: Path) -> bool:
+    paths = Paths(folder)
+    return paths.config.is_file() and paths.lock.is_file()
+
+
+def _is_among(folder: Path, workdir: Path, *more: str) -> bool:
+    """Whether a folder is one of those that a run writes, or lies in one."""
+    parts = folder.relative_to(workdir).parts if folder.is_relative_to(workdir) else ()
+    return bool(parts) and parts[0] in (*_PARTS, *more)
 
 
 def check_links(workdir: str | Path) -> None:

@@ -28,6 +28,7 @@ from dimjax.motion.windows import min_length
 from dimjax.progress import bar, say
 from dimjax.runs.context import RoundContext
 from dimjax.runs.detection_bound import detection_bound
+from dimjax.runs.records import read_evaluation
 from dimjax.tracks import link, score
 
 
@@ -42,7 +43,7 @@ def run(context: RoundContext) -> dict:
     """
     paths = context.paths
     if paths.evaluation.exists():
-        return json.loads(paths.evaluation.read_text())
+        return read_evaluation(paths)
     checkpoint = context.checkpoint()
     detector = restore_detector(*checkpoint)
     split = next(name for name in ("test", "val", "train") if name in context.splits)

@@ -17,6 +17,7 @@ from dimjax.errors import InputError, doing, program
 from dimjax.progress import say
 from dimjax.runs import config_rules, digests, intake, start_weights
 from dimjax.runs.context import RoundContext, open_data_folder
+from dimjax.runs.integrity import require_rounds
 from dimjax.runs.workdir import (
     Paths,
     adds_rounds,
@@ -93,6 +94,7 @@ def _all_rounds(config, workdir: str, make_builder: Callable, last: str) -> bool
     paths, splits = Paths(workdir), config.sky.sequences
     # All of them raise before the run's directory is made.
     check_workdir(workdir, config.data.folder)
+    require_rounds(paths)
     if config.data.folder:
         splits = open_data_folder(config, paths).splits
     intake.check_count(config.rounds.count, splits)

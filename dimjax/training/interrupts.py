@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM in a training: the running step ends first, and the epoch goes on from there.
+"""Ctrl-C, SIGTERM and SIGHUP in a training: the running step ends first, and is not lost.
 
 trained = take_epoch(path, epoch, train_steps, state, chips, order)
 with kept(path, trained):                       # saved to the path if the block is interrupted
@@ -93,7 +93,7 @@ def kept(path: Path, trained: PartialEpoch) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _deferred_interrupts() -> Iterator[Callable[[], bool]]:
-    """Defer Ctrl-C and SIGTERM during the block; yield whether one has come. A second one acts.
+    """Defer the three signals during the block; yield whether one has come. A second one acts.
 
     Only signals that the program handles are deferred: another SIGTERM ends it at once.
     """
