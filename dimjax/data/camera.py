@@ -97,7 +97,7 @@ def mean_step(sequence: Sequence) -> float:
 
 
 def moves(sequence: Sequence) -> bool:
-    """Whether the scene moves so much from frame to frame that its motion is better taken out.
+    """Whether the motion of the scene from frame to frame is better taken out.
 
     Raises:
       InputError: All frames are equal.
