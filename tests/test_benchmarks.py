@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from random_networks import random_detector
 
+import dimjax
 from dimjax.export.detector_files import export_onnx
 from dimjax.export.onnx_runtime import open_onnx
 from dimjax.export.parity import frames_with_targets
@@ -20,7 +21,7 @@ from dimjax.models import create_detector
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 sys.path.insert(0, str(BENCHMARKS))
-gpu, quantized, table2 = map(importlib.import_module, ("gpu", "quantized", "table2"))
+gpu, live, quantized, table2 = map(importlib.import_module, ("gpu", "live", "quantized", "table2"))
 
 
 @pytest.fixture(scope="module")
@@ -171,3 +172,14 @@ def test_convolutions_in_16_and_8_bits_give_nearly_the_same_scores(tmp_path):
     exact, half, whole = (np.sort(open_onnx(one).detect(frames, scale).score) for one in forms)
     assert 0 < np.abs(half - exact).max() < 0.01
     assert 0 < np.abs(whole - exact).max() < 0.2
+
+
+def test_live_and_whole_detection_search_the_same_frames(tiny_run):
+    run = dimjax.load(tiny_run)
+    frames = live.frames_of(run, 40)
+    assert frames.shape == (40, 64, 96)
+    np.testing.assert_array_equal(frames[7:15], frames[7::-1])  # 8 frames, then backwards
+    turn = live.measure(run, frames)
+    assert turn["live / whole"] == pytest.approx(turn["live, frames/s"] / turn["whole, frames/s"])
+    assert 0 < turn["latency, ms"] <= turn["95 %, ms"]
+    assert live.summary([{"a": 1.0}, {"a": 3.0}, {"a": 2.0}]) == {"a": 2.0}
