@@ -3,6 +3,7 @@
 check_run(Paths("runs/demo"), on_error=problems.append)
 """
 
+import contextlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -59,17 +60,32 @@ def require_ledger(paths: Paths) -> None:
 
 
 def require_rounds(paths: Paths) -> None:
-    """Check that no round of a run is gone whose successor is there.
+    """Check that no round of a run is gone which the ledger knows, or whose successor is there.
 
     Raises:
       InputError: One is: it would be begun anew, with other decisions than those in the ledger.
     """
+    begun = _begun_rounds(paths)
     rounds = _rounds(paths)
-    for number in range(max(rounds, default=0)):
+    newest = max(rounds, default=0)
+    for number in range(max(newest, begun)):
         if number not in rounds:
-            rule = f"a run with a round {max(rounds)} has all rounds before it"
+            rule = f"a run with a round {newest} has all rounds before it"
+            if number >= newest:
+                rule = f"{paths.ledger.name} knows round {number}, so that it must be there"
             remedy = "Restore the folder, or choose another --workdir."
             raise InputError(paths.of_round(number).round, rule, "no folder", remedy)
+
+
+def _begun_rounds(paths: Paths) -> int:
+    """Count the rounds that have begun by the ledger; each has made its folder before.
+
+    A ledger that cannot be opened counts none: it is named where it is used.
+    """
+    if paths.ledger.exists():
+        with contextlib.suppress(InputError), ledger.open_ledger(paths.ledger) as db:
+            return ledger.current_round(db) + 1
+    return 0
 
 
 def _rounds(paths: Paths) -> list[int]:
