@@ -7,11 +7,18 @@ import contextlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
+
 from dimjax import ledger
+from dimjax.data.labels import read_table
 from dimjax.errors import InputError, OnError
+from dimjax.label_noise import planting
 from dimjax.runs import digests
 from dimjax.runs.workdir import Paths
 
+_NUMBERS = ["frame", "x", "y", "w", "h"]
+_TEXTS = ["sequence", "category", "track", "source"]
 _BACKUP = "Restore ledger.backup.sqlite, which was made when the last round began."
 
 
@@ -41,6 +48,8 @@ def check_run(paths: Paths, on_error: OnError) -> None:
                 continue  # it belongs to the run
             try:
                 digests.verify(paths.of_round(number), stage)
+                if stage == "build":
+                    require_own_ledger(paths.of_round(number))
             except InputError as problem:
                 on_error(problem)
 
@@ -57,6 +66,45 @@ def require_ledger(paths: Paths) -> None:
         rule = "a run that has begun has a ledger, with its labels and decisions"
         remedy = "Restore it, e.g. from ledger.backup.sqlite, or choose another --workdir."
         raise InputError(paths.ledger, rule, "no file", remedy)
+
+
+def require_own_ledger(paths: Paths) -> None:
+    """Check that the ledger has the labels that a round was built with.
+
+    A ledger that is missing or damaged is named elsewhere.
+
+    Args:
+      paths: Paths of the round, whose files are as they were written.
+
+    Raises:
+      InputError: They differ: it is the ledger of another run.
+    """
+    if not (paths.built and paths.ledger.exists()):
+        return
+    try:
+        db = ledger.open_ledger(paths.ledger)
+    except InputError:
+        return
+    with db:
+        # Of a restored backup, the round has not begun.
+        number = paths.number if paths.number <= ledger.current_round(db) else None
+        labels = ledger.labels_as_of(db, number)
+    planted, trained = planting.read(paths.planted), read_table(paths.labels)
+    changed = planted.label[planted.label > 0]
+    if not (
+        changed.isin(labels.index).all() and _are_same(planting.apply(labels, planted), trained)
+    ):
+        rule = f"it must have the {len(trained)} labels that round {paths.number} was built with"
+        remedy = "Restore the ledger of this run, or choose another --workdir."
+        raise InputError(paths.ledger, rule, f"{len(labels)} others", remedy)
+
+
+def _are_same(labels: pd.DataFrame, others: pd.DataFrame) -> bool:
+    return (
+        len(labels) == len(others)
+        and np.array_equal(labels[_TEXTS], others[_TEXTS])
+        and np.allclose(labels[_NUMBERS], others[_NUMBERS])
+    )
 
 
 def require_rounds(paths: Paths) -> None:
