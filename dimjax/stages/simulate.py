@@ -4,7 +4,7 @@ from dimjax.label_noise import ErrorRates
 from dimjax.progress import counted, say
 from dimjax.runs.config_rules import implant_settings, sky_settings
 from dimjax.runs.context import RoundContext
-from dimjax.sky import write_folder
+from dimjax.sky import check_same_sky, write_folder
 from dimjax.sky.implant_files import choose, with_implants, write_implants
 
 
@@ -15,10 +15,9 @@ def run(context: RoundContext) -> None:
         if config.data.implant.share and not paths.implants.exists():
             _implant(context)
         return
-    if paths.sky.exists():
-        return
     settings, training = sky_settings(config.sky)
-    write_folder(
+    make = check_same_sky if paths.sky.exists() else write_folder
+    make(
         paths.sky,
         settings,
         config.sky.sequences.to_dict(),
