@@ -166,6 +166,13 @@ def test_live_frames_are_those_of_the_video(frames, tmp_path):
         next(live_frames(f"file://{tmp_path}/nothing.mkv"))
 
 
+def test_a_stream_that_is_finished_takes_no_frames(tiny_run, frames):
+    stream = dimjax.load(tiny_run).stream(Scale(1000.0, 10.0))
+    stream.finish()
+    with pytest.raises(InputError, match="stream: .* `finish`, which ends it; found a further"):
+        stream.push(frames[0])
+
+
 def test_a_video_that_ends_before_its_header_says_so_is_noted(frames, tmp_path):
     path, content = tmp_path / "a.mkv", video(frames)
     path.write_bytes(content[: len(content) // 2])
