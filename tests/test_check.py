@@ -255,8 +255,9 @@ def test_a_notable_motion_of_the_camera_is_named_once(tmp_path, capsys):
     (note,) = (line for line in printed.splitlines() if "moves" in line)
     expected = r"note: in 2 of 3 sequences the scene moves by (\S+) px a frame; data.align=True .*"
     assert float(re.fullmatch(expected, note)[1]) == pytest.approx(np.hypot(3, 1), abs=0.2)
-    config.data.align = True
-    assert "moves" not in problems_of(config, tmp_path / "run", capsys)[2]
+    for align, mode in ((True, "difference"), (False, "single")):  # which compares no frames
+        config.data.align, config.model.input = align, mode
+        assert "moves" not in problems_of(config, tmp_path / "run", capsys)[2]
 
 
 def test_sequences_without_information_are_problems(tmp_path, capsys):

@@ -84,7 +84,8 @@ def run(config, paths: Paths | None, doubts: Iterable[InputError] = ()) -> int:
     evidence = pd.DataFrame()
     if len(labels) or not unlabelled:
         evidence = measure_labels(folder, labels, decoded, problems.append)
-    _print(problems, notes, summaries, config.data.align)
+    compares = unlabelled or config.model.input != "single"  # a network of single frames does not
+    _print(problems, notes, summaries, config.data.align or not compares)
     say(as_text(summary(splits, summaries, labels)))
     if len(evidence):
         say(as_text(evidence_table(evidence)))
@@ -109,7 +110,9 @@ def _summaries(
     }
 
 
-def _print(problems: list[InputError], notes: list[str], summaries, aligned: bool) -> None:
+def _print(
+    problems: list[InputError], notes: list[str], summaries, motion_is_harmless: bool
+) -> None:
     for line in problem_lines(problems):
         say(f"problem: {line}")
     for note in notes:
@@ -118,7 +121,7 @@ def _print(problems: list[InputError], notes: list[str], summaries, aligned: boo
         if one and one.notes:
             say(f"note: sequence {name}: {'; '.join(one.notes)}")
     steps = [one.step_px for one in summaries.values() if one and one.step_px >= MOVING_STEP_PX]
-    if steps and not aligned:
+    if steps and not motion_is_harmless:
         moved = f"in {len(steps)} of {counted(len(summaries), 'sequence')} the scene moves"
         remedy = "data.align=True takes this out"
         say(f"note: {moved} by {_range(steps)} px a frame; {remedy}")
