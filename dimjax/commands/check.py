@@ -34,6 +34,7 @@ from dimjax.runs import config_rules
 from dimjax.runs.context import layout_of
 from dimjax.runs.integrity import check_run
 from dimjax.runs.workdir import Paths
+from dimjax.stages.simulate import check_sky
 from dimjax.training import inputs
 from dimjax.training.inputs import uses_evidence
 
@@ -76,6 +77,7 @@ def run(config, paths: Paths | None, doubts: Iterable[InputError] = ()) -> int:
         notes.append(_WITHOUT_LABELS)
     if paths:
         check_run(paths, problems.append)
+        check_sky(config, paths, problems.append)
     splits = _splits(folder, config.data.val_share, config.seed, problems.append)
     if len(labels) and "train" in splits:
         files, train = folder.layout.splits, splits["train"]
