@@ -25,6 +25,11 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+
 from dimjax.errors import InputError
 
 if TYPE_CHECKING:  # locks and text files need no pandas
@@ -157,7 +162,7 @@ def exclusive_lock(
         with named_in_errors(path):
             lock.acquire()
     except Timeout as error:
-        raise InputError(path, rule, describe_holder(_holder(path)), remedy) from error
+        raise InputError(path, rule, describe_holder(lock_holder(path)), remedy) from error
     try:
         yield
     finally:
@@ -170,8 +175,20 @@ def _write_holder(descriptor: int) -> None:
     os.write(descriptor, f"process {os.getpid()} on {platform.node()} since {now}\n".encode())
 
 
-def _holder(lock_file: Path) -> str:
-    """Description of the holder in a lock file."""
+def lock_is_held(path: Path) -> bool:
+    """Whether a process holds a lock file; False where that cannot be known, as on Windows."""
+    if fcntl is None:
+        return False
+    with contextlib.suppress(OSError), path.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+def lock_holder(lock_file: Path) -> str:
+    """Describe the present or last holder of a lock file, by its text."""
     try:
         text = lock_file.read_text(encoding="utf-8", errors="replace")[:200]
     except PermissionError:  # on Windows a lock forbids reading as well

@@ -12,12 +12,15 @@ from other_user import WITHOUT_RIGHTS, give_away, needs_root
 from PIL import Image, ImageColor
 from scipy import ndimage
 
+from dimjax import ledger
 from dimjax.commands import check
+from dimjax.commands.bundled import make_builder
 from dimjax.commands.problem_list import problem_lines
 from dimjax.data.labels import check_labels, read_table
 from dimjax.drawing import pictures
 from dimjax.errors import InputError, raise_error
 from dimjax.runs.workdir import Paths, read_config, write_config
+from dimjax.stages import rounds
 
 HEADER = "sequence,frame,x,y,w,h,category\n"
 ROWS = ["one,0,20.5,30.5,3,3,target", "one,5,40.5,30.5,3,3,target",
@@ -252,8 +255,9 @@ def test_a_notable_motion_of_the_camera_is_named_once(tmp_path, capsys):
     (note,) = (line for line in printed.splitlines() if "moves" in line)
     expected = r"note: in 2 of 3 sequences the scene moves by (\S+) px a frame; data.align=True .*"
     assert float(re.fullmatch(expected, note)[1]) == pytest.approx(np.hypot(3, 1), abs=0.2)
-    config.data.align = True
-    assert "moves" not in problems_of(config, tmp_path / "run", capsys)[2]
+    for align, mode in ((True, "difference"), (False, "single")):  # which compares no frames
+        config.data.align, config.model.input = align, mode
+        assert "moves" not in problems_of(config, tmp_path / "run", capsys)[2]
 
 
 def test_sequences_without_information_are_problems(tmp_path, capsys):
@@ -319,6 +323,21 @@ def test_the_files_of_a_run_are_checked(tiny_run, tmp_path, capsys):
         f"{paths.training_log.losses}/0001.parquet: it must be as `train` wrote it",
         f"{workdir}/rounds/1: a run with a round 2 has all rounds before it",
     ]
+
+
+def test_a_ledger_of_another_run_is_a_problem_and_refused(tiny_run, tmp_path, capsys):
+    workdir = shutil.copytree(tiny_run, tmp_path / "run")
+    paths, config = Paths(workdir), read_config(workdir)
+    labels = read_table(paths.labels)
+    labels.loc[0, "x"] += 0.25
+    paths.ledger.unlink()
+    shapes = {name: (8, 64, 96) for name in labels.sequence}
+    ledger.create_or_open(paths.ledger, labels, shapes, 3.0).close()
+    rule = f"{paths.ledger}: it must have the {len(labels)} labels that round 0 was built with"
+    problems, *_ = problems_of(config, workdir, capsys)
+    assert [problem.split("; found")[0] for problem in problems] == [rule]
+    with pytest.raises(InputError, match=f"{rule}; found {len(labels)} others"):
+        rounds.run(config, str(workdir), make_builder)
 
 
 @pytest.mark.parametrize("count", [4, 5])

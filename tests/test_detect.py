@@ -214,6 +214,10 @@ def test_wrong_arguments_from_python_are_named(tiny_run):
         ),
         (lambda: dimjax.load(tiny_run, round="0"), "round: must be a whole number; found '0'"),
         (lambda: dimjax.load(tiny_run, round=-1), "round: must be 0 or more; found -1"),
+        (lambda: run.detect(frames, causal=2), "causal: must be True or False; found 2"),
+        (lambda: run.detect(frames, accepted=np.array([1, 2])), "accepted: must be True or False"),
+        (lambda: run.detect(frames, progress=None), "progress: it must be a function .* found Non"),
+        (lambda: run.tracks(frames, found, causal="no"), "causal: must be True .* found 'no'"),
         (lambda: run.tracks(frames, None), "detections: they must be a table from `detect`"),
         (
             lambda: run.tracks(frames, found.assign(frame=len(frames))),

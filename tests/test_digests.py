@@ -10,9 +10,12 @@ from conftest import tiny_config
 
 from dimjax import ledger
 from dimjax.chips import examples
+from dimjax.commands import check
+from dimjax.commands.bundled import make_builder
 from dimjax.errors import InputError
 from dimjax.runs import digests
 from dimjax.runs.workdir import Paths, check_links, newest_round, read_config, write_config
+from dimjax.stages import rounds
 
 
 @pytest.fixture
@@ -92,6 +95,17 @@ def test_a_file_that_was_added_is_named(paths):
     (paths.checkpoints / "3" / "state").touch()
     with pytest.raises(InputError, match="checkpoints/3/state: .*; found a file of another origin"):
         digests.verify(paths, "train")
+
+
+def test_a_sky_that_is_exchanged_with_its_digests_is_refused(tiny_run, tmp_path, capsys):
+    paths = Paths(shutil.copytree(tiny_run, tmp_path / "run"))
+    record = paths.sky / "sky.json"
+    record.write_text(record.read_text().replace('"seed": 0', '"seed": 1'))
+    digests.record(paths, "simulate")
+    config, rule = read_config(paths.workdir), "sky.json: the run began with seed = 0; found 1"
+    with pytest.raises(InputError, match=rule):
+        rounds.run(config, str(paths.workdir), make_builder)
+    assert check.run(config, paths) == 1 and rule in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"mined.csv": []}', "\udcff"])

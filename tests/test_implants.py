@@ -191,6 +191,30 @@ def test_frames_have_their_name_when_they_are_complete(tmp_path, monkeypatch):
     assert not present and len(list((tmp_path / "out").glob("sequences/*/frames.npy"))) == 3
 
 
+def test_a_folder_is_not_read_while_implant_writes_it(tmp_path, monkeypatch):
+    config, output, written = tiny_config(), tmp_path / "out", set()
+    config.data.folder = str(user_folder(tmp_path / "mine"))
+    config.data.implant.share = 1.0
+    implant.run(config, output)
+    opened, read = open_folder(output), Sequence.frame
+
+    def frame(sequence, t):
+        for reader in (lambda: open_folder(output), lambda: opened.sequence("one")):
+            with pytest.raises(InputError, match="lock: a data folder must be complete before"):
+                reader()
+        written.add(sequence.name)
+        return read(sequence, t)
+
+    assert opened.sequence("one").shape == (8, 64, 80)
+    monkeypatch.setattr(Sequence, "frame", frame)
+    implant.run(config, output)
+    assert written == {"one", "two", "three"}
+    (output / "implant.lock").write_text("process 5 on sky since 2026-01-01\n")
+    with pytest.raises(InputError, match="it must stay as it is .* replaced by process 5 on sky"):
+        opened.sequence("one")
+    assert open_folder(output).sequence("one").shape
+
+
 def test_files_that_join_implanted_ones_are_kept(tmp_path):
     config = tiny_config()
     config.data.folder = str(user_folder(tmp_path / "mine"))

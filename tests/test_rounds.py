@@ -21,6 +21,7 @@ from dimjax.errors import InputError
 from dimjax.review import simulated
 from dimjax.runs import round_suspects
 from dimjax.runs.context import RoundContext
+from dimjax.runs.integrity import check_run
 from dimjax.runs.workdir import Paths, read_config, write_config
 from dimjax.stages import refine, rounds
 from dimjax.stages.rounds import sole_run
@@ -327,7 +328,13 @@ def test_a_round_that_is_gone_is_not_begun_anew(undisturbed, tmp_path):
     shutil.rmtree(paths.round)
     with pytest.raises(InputError, match="rounds/0: a run with a round 1 has all rounds before it"):
         rounds.run(read_config(paths.workdir), str(paths.workdir), make_builder)
-    assert not paths.round.exists()
+    shutil.rmtree(paths.of_round(1).round)  # the ledger still knows of them
+    rule = "rounds/0: ledger.sqlite knows round 0, so that it must be there; found no folder"
+    with pytest.raises(InputError, match=rule):
+        rounds.run(read_config(paths.workdir), str(paths.workdir), make_builder)
+    problems = []
+    check_run(paths, problems.append)
+    assert not paths.round.exists() and [rule in str(problem) for problem in problems] == [True]
 
 
 def items_of(context) -> pd.DataFrame:

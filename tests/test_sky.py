@@ -1,5 +1,6 @@
 """The simulated sky: stamps, clouds, objects, sensor, truth and folders."""
 
+import contextlib
 import functools
 import json
 
@@ -14,6 +15,7 @@ from dimjax.errors import InputError
 from dimjax.label_noise import ErrorRates
 from dimjax.sky import (
     SkyConfig,
+    check_same_sky,
     clouds,
     motion,
     objects,
@@ -284,6 +286,20 @@ def test_folder_holds_frames_splits_truth_and_labels(tmp_path):
     record = json.loads((folder / "sky.json").read_text())
     assert record["seed"] == 7 and record["settings"]["height"] == 96
     assert not (tmp_path / "sky.part").exists()
+
+
+@pytest.mark.parametrize(
+    ("seed", "snr", "message"),
+    [(7, SMALL.snr, ""), (8, SMALL.snr, "seed = 8; found 7"), (7, (1.0, 2.5), "snr = .1.0, 2.5.")],
+)
+def test_the_sky_of_another_run_is_refused(tmp_path, seed, snr, message):
+    folder, rates, counts = tmp_path / "sky", ErrorRates(), {"train": 1}
+    write_folder(folder, SMALL, counts, 7, rates)
+    refused = pytest.raises(InputError, match=f"sky.json: the run began with {message}")
+    with refused if message else contextlib.nullcontext():
+        check_same_sky(folder, SMALL._replace(snr=snr), counts, seed, rates, SMALL)
+    (folder / "sky.json").write_text("[")  # nothing to compare with
+    check_same_sky(folder, SMALL._replace(snr=snr), counts, seed, rates, SMALL)
 
 
 def test_training_sequences_may_have_other_settings(tmp_path):

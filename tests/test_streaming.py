@@ -1,9 +1,11 @@
 """Live detection: one frame at a time gives what the whole sequence gives."""
 
+import contextlib
 import io
 import json
 import pickle
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -16,7 +18,7 @@ import pandas as pd
 import pytest
 
 import dimjax
-from dimjax.data.live_video import live_frames
+from dimjax.data.live_video import check_address, live_frames
 from dimjax.data.scale import Scale, measure_scale
 from dimjax.data.sequences import as_sequence, clip_frames
 from dimjax.detection.detector import make_detector
@@ -162,6 +164,52 @@ def test_live_frames_are_those_of_the_video(frames, tmp_path):
     assert (np.stack(list(live_frames(f"file://{path}"))) == frames).all()
     with pytest.raises(InputError, match="nothing.mkv"):
         next(live_frames(f"file://{tmp_path}/nothing.mkv"))
+
+
+def test_a_stream_that_is_finished_takes_no_frames(tiny_run, frames):
+    stream = dimjax.load(tiny_run).stream(Scale(1000.0, 10.0))
+    stream.finish()
+    with pytest.raises(InputError, match="stream: .* `finish`, which ends it; found a further"):
+        stream.push(frames[0])
+
+
+def test_a_video_that_ends_before_its_header_says_so_is_noted(frames, tmp_path):
+    path, content = tmp_path / "a.mkv", video(frames)
+    path.write_bytes(content[: len(content) // 2])
+    notes = []
+    count = len(list(live_frames(f"file://{path}", notes.append)))
+    assert 0 < count < FRAMES
+    ended = f"ended after {count / 25:.2f} s of the {FRAMES / 25:.2f} s that its header has"
+    assert notes == [f"file://{path} {ended}: it may have been cut off"]
+
+
+def test_a_source_that_stays_silent_is_noted_once(monkeypatch):
+    monkeypatch.setattr("dimjax.data.live_video.SILENCE_S", 0.5)
+    notes = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+        threading.Timer(2.0, server.close).start()
+        with pytest.raises(InputError, match="the file must be readable"):
+            next(live_frames(address, notes.append))
+    assert notes == [f"waiting for frames from {address} (Ctrl-C ends)"]
+
+
+@pytest.mark.parametrize(
+    ("address", "port"),
+    [
+        ("udp://127.0.0.1:99999", "99999"),
+        ("rtsp://ann:1@camera:0/1", "0"),
+        ("udp://[ff02::1]:70000?ttl=1", "70000"),
+        ("udp://@239.0.0.1:65535", ""),
+        ("rtsp://ann:99999@camera/1", ""),
+        ("http://camera/a:99999", ""),
+        ("-", ""),
+    ],
+)
+def test_a_port_must_exist(address, port):
+    refused = pytest.raises(InputError, match=f"between 1 and 65535; found {port}. Correct")
+    with refused if port else contextlib.nullcontext():
+        check_address(address)
 
 
 def test_detect_reads_a_video_on_standard_input_and_prints_lines_of_json(tiny_run, frames):

@@ -34,6 +34,7 @@ from dimjax.runs import config_rules
 from dimjax.runs.context import layout_of
 from dimjax.runs.integrity import check_run
 from dimjax.runs.workdir import Paths
+from dimjax.stages.simulate import check_sky
 from dimjax.training import inputs
 from dimjax.training.inputs import uses_evidence
 
@@ -76,6 +77,7 @@ def run(config, paths: Paths | None, doubts: Iterable[InputError] = ()) -> int:
         notes.append(_WITHOUT_LABELS)
     if paths:
         check_run(paths, problems.append)
+        check_sky(config, paths, problems.append)
     splits = _splits(folder, config.data.val_share, config.seed, problems.append)
     if len(labels) and "train" in splits:
         files, train = folder.layout.splits, splits["train"]
@@ -84,7 +86,8 @@ def run(config, paths: Paths | None, doubts: Iterable[InputError] = ()) -> int:
     evidence = pd.DataFrame()
     if len(labels) or not unlabelled:
         evidence = measure_labels(folder, labels, decoded, problems.append)
-    _print(problems, notes, summaries, config.data.align)
+    compares = unlabelled or config.model.input != "single"  # a network of single frames does not
+    _print(problems, notes, summaries, config.data.align or not compares)
     say(as_text(summary(splits, summaries, labels)))
     if len(evidence):
         say(as_text(evidence_table(evidence)))
@@ -109,7 +112,9 @@ def _summaries(
     }
 
 
-def _print(problems: list[InputError], notes: list[str], summaries, aligned: bool) -> None:
+def _print(
+    problems: list[InputError], notes: list[str], summaries, motion_is_harmless: bool
+) -> None:
     for line in problem_lines(problems):
         say(f"problem: {line}")
     for note in notes:
@@ -118,7 +123,7 @@ def _print(problems: list[InputError], notes: list[str], summaries, aligned: boo
         if one and one.notes:
             say(f"note: sequence {name}: {'; '.join(one.notes)}")
     steps = [one.step_px for one in summaries.values() if one and one.step_px >= MOVING_STEP_PX]
-    if steps and not aligned:
+    if steps and not motion_is_harmless:
         moved = f"in {len(steps)} of {counted(len(summaries), 'sequence')} the scene moves"
         remedy = "data.align=True takes this out"
         say(f"note: {moved} by {_range(steps)} px a frame; {remedy}")

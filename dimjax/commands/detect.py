@@ -161,10 +161,11 @@ def run_untrained(
 
 
 def _trained_search(trained: "Run") -> Search:
-    aligns = trained.detector.description["align"]
+    description = trained.detector.description
+    compares = description["input"] != "single"  # other inputs compare frames
 
     def search(sequence: Sequence) -> tuple[pd.DataFrame, Tracks]:
-        if not aligns and moves(sequence):
+        if compares and not description["align"] and moves(sequence):
             say(f"{sequence.name}: the camera moves; runs with data.align=True take its motion out")
         detections = trained.detect(sequence, accepted=False, progress=_search_bar(sequence))
         tracks = trained.tracks(sequence, detections)

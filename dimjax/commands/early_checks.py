@@ -46,6 +46,13 @@ def require_checkpoint(workdir: str, round: int | None = None, epoch: int | None
     context.require_checkpoint(workdir, round, epoch)
 
 
+def check_address(source: str) -> None:
+    """Check the address of a live stream: dimjax.data.live_video.check_address."""
+    from dimjax.data import live_video
+
+    live_video.check_address(source)
+
+
 def require_run(workdir: str) -> None:
     """Check that a directory is that of a run.
 

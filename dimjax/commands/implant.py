@@ -10,12 +10,11 @@ from dimjax.commands.results import check_output
 from dimjax.data.folders import open_folder
 from dimjax.data.layouts import layout_from
 from dimjax.data.listing import locations
+from dimjax.data.written_folders import LOCK
 from dimjax.errors import InputError
 from dimjax.progress import counted, say
 from dimjax.runs.config_rules import check, implant_settings
 from dimjax.sky.implant_files import write_implanted_folder
-
-_LOCK = "implant.lock"
 
 
 def run(config, output: str | Path | None) -> Path:
@@ -42,9 +41,9 @@ def run(config, output: str | Path | None) -> Path:
         raise InputError("--output", rule, "nothing", remedy)
     output, path = Path(output), Path(config.data.folder)
     folder = open_folder(path, layout_from(config.data.layout.to_dict(), "config.data.layout"))
-    check_output(output, path, locations(folder.files), _LOCK)
+    check_output(output, path, locations(folder.files), LOCK)
     rule, remedy = "one process at a time writes a data folder", "Wait for its end, or end it."
-    with exclusive_lock(output / _LOCK, rule, remedy):
+    with exclusive_lock(output / LOCK, rule, remedy):
         labels = write_implanted_folder(folder, settings, output)
     counts = ", ".join(f"{n:,} from {source}" for source, n in labels.source.value_counts().items())
     say(f"{output}: {counted(len(folder.names), 'sequence')}, labels: {counts or 'none'}")

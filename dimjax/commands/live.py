@@ -39,7 +39,7 @@ def run(trained: Run, source: str) -> None:
     stream = trained.stream()
     _note(f"detector: {trained.description}; a frame is answered {stream.delay} frames later")
     latencies, begun = [], None
-    for frame in live_frames(source):
+    for frame in live_frames(source, _note):
         arrived = time.monotonic()
         begun = begun or arrived
         answers = stream.push(frame)

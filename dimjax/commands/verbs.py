@@ -175,6 +175,7 @@ def _detect() -> None:
 
 def _detect_live() -> None:
     early_checks.require_checkpoint(*_checkpoint())
+    early_checks.check_address(given.INPUT.value)
     from dimjax.commands import live
     from dimjax.runs.run import load
 

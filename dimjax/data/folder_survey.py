@@ -149,7 +149,7 @@ def _of_visible(root: Path, containers: list[Path]) -> list[Path]:
 
 
 def _places(root: Path, container: Path, cameras: tuple[str, ...]) -> set[tuple[str, ...]]:
-    """Paths of a container without its suffix and one part that is called as one of the cameras."""
+    """Paths of a container without suffix, each without a part that names one of the cameras."""
     path = container.relative_to(root)
     parts = path.with_suffix("").parts if container.is_file() else path.parts
     of_camera = [k for k, part in enumerate(parts) if part.lower() in cameras]

@@ -33,6 +33,7 @@ from dimjax.data.sequences import Sequence, open_sequence, skip_repeated
 from dimjax.data.split_files import ListReader
 from dimjax.data.splits import LABELLED_SPLITS
 from dimjax.data.substitutes import Substitutes
+from dimjax.data.written_folders import last_writer, require_same_writer
 from dimjax.errors import InputError, OnError, program, raise_error
 
 Shapes = Mapping[str, tuple[int, int, int]]  # T, H, W of each sequence
@@ -58,6 +59,7 @@ def open_folder(
     check_layout(layout, f"layout of {path}")
     if not path.is_dir():
         raise InputError(path, "a data folder must exist", "no folder", "Correct the path.")
+    writer = last_writer(path)
     try:
         files = list_sequences(path, layout, on_error)
     except PermissionError:
@@ -69,7 +71,7 @@ def open_folder(
         remedy = "Correct the path or the layout; "
         remedy += f"`{program()} check --input={path}` recognises many."
         raise InputError(path, rule, "none", remedy)
-    return Folder(path, layout, files)
+    return Folder(path, layout, files, writer=writer)
 
 
 class Additions(NamedTuple):
@@ -89,6 +91,7 @@ class Folder:
       files: Sequence name -> its file or folder, or the tuple of its images; in natural order.
       additions: Objects that the frames, the labels and the truth contain beside their own.
       align: Whether the motion of the camera is taken out of clips and evidence windows.
+      writer: The process that wrote it with `implant`, see dimjax.data.written_folders.
     """
 
     path: Path
@@ -96,6 +99,7 @@ class Folder:
     files: dict[str, Source]
     additions: Additions | None = None
     align: bool = False
+    writer: str = ""
 
     @property
     def names(self) -> list[str]:
@@ -108,8 +112,10 @@ class Folder:
         Each call returns a new object, which caches frames only as long as it lives.
 
         Raises:
-          InputError: The folder has no such sequence, or it cannot be read.
+          InputError: The folder has no such sequence, it cannot be read, or `implant` has replaced
+            the folder.
         """
+        require_same_writer(self.path, self.writer)
         if name not in self.files:
             rule = f"a sequence must be one of the {len(self.files)} in the folder"
             raise InputError(self.path, rule, repr(name), "Correct the name.")

@@ -89,10 +89,8 @@ def report_ends(ends: Mapping[Path, tuple[int, int]], on_error: OnError) -> None
     """
     firsts = [it for it, (count, length) in ends.items() if count == 1 and length >= _LONG]
     if firsts:
-        rule, remedy = (
-            "labels must be of all frames",
-            "Move these sequences to a split new, or away.",
-        )
+        rule = "labels must be of all frames"
+        remedy = "Move these sequences to a split new, or away."
         value = f"those of the first frame alone in {counted(len(firsts), 'label file')}"
         on_error(InputError(firsts[0], rule, value, remedy))
     ends = {file: numbers for file, numbers in ends.items() if file not in firsts}

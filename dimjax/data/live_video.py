@@ -8,9 +8,11 @@ rtsp, udp or http; a device such as /dev/video0.
 """
 
 import queue
+import re
 import sys
 import threading
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator
 
 import av
 import numpy as np
@@ -21,14 +23,36 @@ from dimjax.errors import InputError
 
 _DEVICES = "/dev/"
 _REMEDY = "Check the address, and that it sends a video such as Matroska or MPEG-TS."
+_PORT = re.compile(r"\w+://(?:[^/?#]*@)?(?:\[[^]]*\]|[^][:/?#@]*):(\d+)(?:[/?#]|$)")
+_HIGHEST_PORT = 2**16 - 1
+SILENCE_S = 10.0  # without a frame, before it is noted
+# Headers round the duration, and frames may be shown for unequal times.
+_TOLERATED_FRAMES, _TOLERATED_SHARE = 3, 0.02
 _WAIT_S = 0.5  # Windows delivers Ctrl-C only between two waits
 
 
-def live_frames(source: str) -> Iterator[np.ndarray]:
+def check_address(source: str) -> None:
+    """Check the port of an address: FFmpeg takes any number, and would wait for ever.
+
+    Raises:
+      InputError: It is out of its range.
+    """
+    found = _PORT.match(source)
+    if found and not 1 <= int(found[1]) <= _HIGHEST_PORT:
+        rule = f"its port must be between 1 and {_HIGHEST_PORT}"
+        raise InputError(source, rule, found[1], "Correct the address.")
+
+
+def live_frames(source: str, note: Callable[[str], object] = warnings.warn) -> Iterator[np.ndarray]:
     """Yield the luma plane of each frame, [H, W].
 
     A thread reads the source: while that is silent, FFmpeg would let no signal reach the caller,
     and PyAV would lose an exception that is raised while it reads standard input.
+
+    Args:
+      source: The stream.
+      note: Is called with a text, once if no frame comes for SILENCE_S, and at the end of a video
+        that is shorter than its header has it.
 
     Raises:
       InputError: The source cannot be opened, or its pixels are neither grey nor luma.
@@ -36,49 +60,87 @@ def live_frames(source: str) -> Iterator[np.ndarray]:
     if source == "-" and sys.stdin is None:
         rule, remedy = "it must be open to read from it", "Give a video on it, or name a source."
         raise InputError("standard input", rule, "it is closed", remedy)
-    frames: queue.Queue = queue.Queue(maxsize=1)
+    check_address(source)
+    received: queue.Queue = queue.Queue(maxsize=1)
     left = threading.Event()
     # A daemon: it may wait for the source for ever.
-    threading.Thread(target=_read, args=(source, frames, left), daemon=True).start()
+    threading.Thread(target=_read, args=(source, received, left), daemon=True).start()
     try:
-        while (frame := _next(frames)) is not None:
-            if isinstance(frame, BaseException):
-                raise frame
-            yield frame
+        for item in _items(received, f"waiting for frames from {_name(source)} (Ctrl-C ends)"):
+            if isinstance(item, BaseException):
+                raise item
+            if isinstance(item, str):
+                note(item)
+            else:
+                yield item
     finally:
         left.set()
-        while not frames.empty():  # the thread may wait for a place
-            frames.get_nowait()
+        while not received.empty():  # the thread may wait for a place
+            received.get_nowait()
 
 
-def _next(frames: queue.Queue) -> np.ndarray | BaseException | None:
+def _items(received: queue.Queue, silence: str) -> Iterator[np.ndarray | str | BaseException]:
+    """Yield what a thread puts into a queue before None, and a note on the first long silence."""
+    silent_s, is_noted = 0.0, False
     while True:
         try:
-            return frames.get(timeout=_WAIT_S)
+            item = received.get(timeout=_WAIT_S)
         except queue.Empty:
+            silent_s += _WAIT_S
+            if silent_s >= SILENCE_S and not is_noted:
+                is_noted = True
+                yield silence
             continue
+        if item is None:
+            return
+        silent_s = 0.0
+        yield item
 
 
-def _read(source: str, frames: queue.Queue, left: threading.Event) -> None:
-    """Put each frame into a queue, and then None or the exception that ended the reading."""
+def _read(source: str, received: queue.Queue, left: threading.Event) -> None:
+    """Put frames and notes into a queue, and then None or the exception that ended the reading."""
     try:
-        for frame in _decoded(source):
-            frames.put(frame)
+        for item in _decoded(source):
+            received.put(item)
             if left.is_set():
                 return
-        frames.put(None)
+        received.put(None)
     except BaseException as error:
-        frames.put(error)
+        received.put(error)
 
 
-def _decoded(source: str) -> Iterator[np.ndarray]:
+def _decoded(source: str) -> Iterator[np.ndarray | str]:
     # Not the buffer of standard input: its lock would be held at the end of the interpreter.
-    file, name = (sys.stdin.buffer.raw, "standard input") if source == "-" else (source, source)
+    file, name = sys.stdin.buffer.raw if source == "-" else source, _name(source)
     form = "v4l2" if source.startswith(_DEVICES) else None
     with readable(name, _REMEDY), av.open(file, format=form) as container:
         if not container.streams.video:
             raise InputError(name, "it must contain a video", "none", _REMEDY)
+        frame = None
         for number, frame in enumerate(container.decode(video=0)):
             subject = f"{name} frame {number}"
             stored = stored_format(frame.format, frame.height, frame.width, subject)
             yield frame_pixels(frame, stored, subject)
+        if frame is not None and (end := _early_end(container, frame)):
+            yield f"{name} {end}: it may have been cut off"
+
+
+def _name(source: str) -> str:
+    return "standard input" if source == "-" else source
+
+
+def _early_end(container: av.container.InputContainer, last: av.VideoFrame) -> str:
+    """Describe the end of a video that is shorter than its header has it; "" for others."""
+    stream = container.streams.video[0]
+    announced = 0.0
+    if stream.duration is not None:
+        announced = float(stream.duration * stream.time_base)
+    elif container.duration and len(container.streams) == 1:  # sound may be longer
+        announced = container.duration / av.time_base
+    if last.time is None or not stream.average_rate:
+        return ""
+    frame_s = float(1 / stream.average_rate)
+    reached = last.time - float((stream.start_time or 0) * stream.time_base) + frame_s
+    if announced - reached <= max(_TOLERATED_FRAMES * frame_s, _TOLERATED_SHARE * announced):
+        return ""
+    return f"ended after {reached:.2f} s of the {announced:.2f} s that its header has"

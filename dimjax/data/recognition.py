@@ -113,7 +113,7 @@ def _possible_labels(path: Path, found: FolderSurvey, unread: list[Path]) -> lis
     """Doubts about masks and tables of a folder in which no labels are found."""
     doubts = []
     if found.masks:
-        rule = "masks must be called as their frames, maybe with a text before or behind the name"
+        rule = "masks must have the names of their frames, perhaps with a text before or after them"
         value = f"images of two levels that are not, such as {found.masks[0].relative_to(path)}"
         doubts.append(InputError(path, rule, value, "Rename them, or set the key labels."))
     tables = [file for file in unread if file.suffix.lower() in TABLES]

@@ -80,10 +80,10 @@ def _of_json(text: str) -> tuple[str, str] | None:
     except (ValueError, RecursionError):
         return None
     first = content[0] if isinstance(content, list) and content else content
-    keys = first.keys() if isinstance(first, dict) else set()
-    if any(isinstance(it, dict) and "regions" in it for it in first.values()) if keys else False:
+    entries = first if isinstance(first, dict) else {}
+    if any(isinstance(it, dict) and "regions" in it for it in entries.values()):
         return "VIA", _COCO
-    return next((row[1:] for row in _JSON if row[0] <= keys), None)
+    return next((row[1:] for row in _JSON if row[0] <= entries.keys()), None)
 
 
 def _of_lines(text: str) -> tuple[str, str] | None:

@@ -21,12 +21,12 @@ def to_places(table: pd.DataFrame, sequence: Sequence) -> pd.DataFrame:
     """Return the rows of new frames, with the place of each among these as its frame.
 
     Raises:
-      InputError: A row is of a frame that the sequence has not.
+      InputError: A row is of a frame that the sequence lacks.
     """
     wrong = ~table.frame.isin(range(len(sequence)))
     if wrong.any():
         rule = f"frame must be a whole number from 0 to {len(sequence) - 1}"
-        remedy = "Give the detections of these frames."
+        remedy = "Give the detections in these frames."
         raise InputError("detections", rule, table.frame[wrong].iloc[0], remedy)
     new = new_frames(sequence)
     rows = table[table.frame.isin(new)].reset_index(drop=True)

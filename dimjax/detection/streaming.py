@@ -76,6 +76,7 @@ class Stream:
         self._camera = CameraMotion() if detector.description["align"] else None
         self._shifts: dict[int, np.ndarray] = {}  # of the scene in these frames, if it is measured
         self._count = self._answered = 0
+        self._is_finished = False
         self._detections: list[pd.DataFrame] = []
         self._names = _TrackNames(name)
         window = 0 if self._evidence is None else min_length(self._evidence)
@@ -93,8 +94,12 @@ class Stream:
         """Take the next frame [H, W]; return the answers that it makes possible, in order.
 
         Raises:
-          InputError: The frame differs in size or type from those before it.
+          InputError: The frame differs in size or type from those before it, or the stream is
+            finished.
         """
+        if self._is_finished:
+            rule = "its last frames were answered by `finish`, which ends it"
+            raise InputError(self._name, rule, "a further frame", "Begin a new stream.")
         frame = as_sequence(np.asanyarray(frame)[None], self._name).frame(0)  # a mask is kept
         self._check(frame)
         self._frames[self._count] = frame
@@ -125,6 +130,7 @@ class Stream:
             raise InputError(self._name, rule, self._count, remedy)
         if self._scale is None and self._count:
             self._measure(self._newest(self._count))
+        self._is_finished = True
         return [self._answer(self._count) for _ in range(self._answered, self._count)]
 
     def _shortest(self) -> int:

@@ -25,7 +25,7 @@ from dimjax.errors import InputError
 from dimjax.runs import config_rules, digests
 from dimjax.runs.context import RoundContext
 from dimjax.runs.workdir import Paths, check_path, newest_round, read_config
-from dimjax.settings_rules import INTEGER, at_least, check_fields
+from dimjax.settings_rules import INTEGER, SWITCH, Rule, at_least, check_fields
 from dimjax.tracks import Tracks
 from dimjax.training.chip_feed import chips_of
 from dimjax.training.loss_query import losses_table
@@ -33,6 +33,7 @@ from dimjax.training.meshes import own_mesh
 from dimjax.training.steps import make_loss_query
 
 RUNTIMES = ("jax", "onnx")
+_SWITCH = Rule(lambda value: isinstance(value, bool | np.bool_), SWITCH.text)
 
 
 class Run:
@@ -140,7 +141,14 @@ class Run:
           Table with sequence, frame, x, y, w, h, category, score. Of accepted ones also track and
           detected, which is False in the gaps of tracks that are filled; of others the numbers of
           their appearance, dimjax.tracks.APPEARANCE.
+
+        Raises:
+          InputError: The frames are no sequence, or another argument is not as described.
         """
+        _check_switches(accepted=accepted, causal=causal)
+        if not callable(progress):
+            rule = "it must be a function that takes and returns an iterable"
+            raise InputError("progress", rule, progress, "Give one, e.g. tqdm, or leave it out.")
         sequence = frames if isinstance(frames, Sequence) else as_sequence(frames)
         if self.context.layout.repeated_frames == "skip":
             sequence = skip_repeated(sequence)
@@ -175,7 +183,11 @@ class Run:
         """Link the detections in raw frames; camera motion is taken out if the run does so.
 
         Frames of the tracks do not count repeated frames, see dimjax.detection.repeated_frames.
+
+        Raises:
+          InputError: The detections are no table of `detect`, or causal is neither True nor False.
         """
+        _check_switches(causal=causal)
         sequence = frames if isinstance(frames, Sequence) else as_sequence(frames)
         if not isinstance(detections, pd.DataFrame) or "frame" not in detections:
             rule, remedy = "they must be a table from `detect`", "Give that with accepted=False."
@@ -189,6 +201,10 @@ class Run:
 def _check_whole(name: str, value: int, lowest: int) -> None:
     for rule in (INTEGER, at_least(lowest)):
         check_fields("{}", {name: value}, {name: rule})
+
+
+def _check_switches(**values: bool) -> None:
+    check_fields("{}", values, dict.fromkeys(values, _SWITCH), "Correct the argument.")
 
 
 def load(

@@ -10,7 +10,7 @@ real sequences.
     write_folder("data/sky", SkyConfig(), {"train": 20, "val": 5}, 0, ErrorRates())
 """
 
-from dimjax.sky.folder import signal_of, write_folder
+from dimjax.sky.folder import check_same_sky, signal_of, write_folder
 from dimjax.sky.rendering import Signal, simulate, simulate_signal
 from dimjax.sky.settings import VERSION, SkyConfig
 
@@ -18,6 +18,7 @@ __all__ = [
     "VERSION",
     "Signal",
     "SkyConfig",
+    "check_same_sky",
     "signal_of",
     "simulate",
     "simulate_signal",

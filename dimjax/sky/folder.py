@@ -13,11 +13,12 @@ by clouds: the paper's 35,021 chips with a target take 22,000 frames (220 sequen
 14.4 GB, and the background chips are cut from the same frames.
 """
 
+import contextlib
 import json
 import os
 import shutil
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import jax
@@ -72,7 +73,9 @@ def write_folder(
     final, part = Path(path), Path(f"{os.fspath(path)}.part")
     _require_empty(final)
     _make_part(part)
-    _write_record(part, of_split, sequences_per_split, seed, error_rates)
+    _write_record(
+        part, _arguments(settings, of_split["train"], sequences_per_split, seed, error_rates)
+    )
     numbers = [(split, i) for split in SPLITS for i in range(sequences_per_split.get(split, 0))]
     tables, names = [], {split: [] for split in SPLITS}
     for split, index in bar(numbers, "simulate", "sequence"):
@@ -129,20 +132,58 @@ def _has_only_folders(part: Path) -> bool:
     return bool(names) and names <= set(_FOLDERS) and not any(part.glob("*/*"))
 
 
-def _write_record(
-    part: Path, of_split: Mapping[str, SkyConfig], sequences_per_split, seed: int, rates
+def check_same_sky(
+    path: str | os.PathLike,
+    settings: SkyConfig,
+    sequences_per_split: Mapping[str, int],
+    seed: int,
+    error_rates: ErrorRates,
+    training: SkyConfig,
 ) -> None:
-    record = {
-        "simulator": VERSION,
-        "dimjax": dimjax.__version__,
-        "jax": jax.__version__,
+    """Check that a folder was written with some arguments of write_folder, if its record is there.
+
+    Raises:
+      InputError: It was written with others.
+    """
+    file, record = Path(path) / _RECORD, {}
+    with contextlib.suppress(OSError, ValueError):
+        record = json.loads(file.read_text(encoding="utf-8"))
+    asked = _arguments(settings, training, sequences_per_split, seed, error_rates)
+    found = record if isinstance(record, dict) else {}
+    for name, value, other in _differing(json.loads(json.dumps(asked)), found):
+        remedy = "Restore the sky of this run, or choose another --workdir."
+        raise InputError(file, f"the run began with {name} = {value}", other, remedy)
+
+
+def _differing(asked: dict, found: dict) -> Iterator[tuple]:
+    """Yield the name and both values of each entry that differs; a missing one does not."""
+    for name, value in asked.items():
+        other = found.get(name, value)
+        if isinstance(value, dict) and isinstance(other, dict):
+            yield from _differing(value, other)
+        elif value != other:
+            yield name, value, other
+
+
+def _arguments(
+    settings: SkyConfig,
+    training: SkyConfig,
+    sequences_per_split: Mapping[str, int],
+    seed: int,
+    rates: ErrorRates,
+) -> dict:
+    return {
         "seed": seed,
         "sequences_per_split": dict(sequences_per_split),
-        "settings": of_split["test"]._asdict(),
-        "training_settings": of_split["train"]._asdict(),
+        "settings": settings._asdict(),
+        "training_settings": training._asdict(),
         "error_rates": rates._asdict(),
     }
-    write_text(part / _RECORD, json.dumps(record, indent=2) + "\n")
+
+
+def _write_record(part: Path, arguments: dict) -> None:
+    versions = {"simulator": VERSION, "dimjax": dimjax.__version__, "jax": jax.__version__}
+    write_text(part / _RECORD, json.dumps(versions | arguments, indent=2) + "\n")
 
 
 def _write_tables(part: Path, truth: pd.DataFrame, rates: ErrorRates, seed: int) -> None:

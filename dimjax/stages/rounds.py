@@ -17,7 +17,7 @@ from dimjax.errors import InputError, doing, program
 from dimjax.progress import say
 from dimjax.runs import config_rules, digests, intake, start_weights
 from dimjax.runs.context import RoundContext, open_data_folder
-from dimjax.runs.integrity import require_rounds
+from dimjax.runs.integrity import require_own_ledger, require_rounds
 from dimjax.runs.workdir import (
     Paths,
     adds_rounds,
@@ -176,6 +176,8 @@ def _run_stages(context: RoundContext, make_builder: Callable, last: str) -> boo
         with doing(f"round {context.number}, {name}"):
             if done:
                 digests.verify_or_record(context.paths, name)
+                if name == "build":
+                    require_own_ledger(context.paths)
             else:
                 _require_undecided(context.paths, name)
             stage()
