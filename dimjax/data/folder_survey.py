@@ -11,6 +11,13 @@ from collections import Counter, defaultdict
 from pathlib import Path
 from typing import NamedTuple
 
+from dimjax.data.camera_pairs import (
+    INFRARED,
+    INFRARED_NAMES,
+    infrared_pattern,
+    matches_any,
+    of_visible,
+)
 from dimjax.data.image_folders import ARRAYS, SUFFIXES, split_names
 from dimjax.data.image_kinds import are_masks, are_stills, is_stack
 from dimjax.data.layouts import Layout
@@ -22,10 +29,6 @@ from dimjax.data.stack_files import holds_matlab_objects
 _DOCUMENTS = (".txt", ".csv", ".json", ".xml")
 _OF_SIMULATION = ("truth.csv", "errors.csv", "implants.csv")  # beside labels.csv: not labels
 _FEWEST_ARRAYS = 4  # files of one array each that are taken for the frames of a sequence
-_INFRARED = "infrared"  # of pairs such as visible.mp4 and infrared.mp4 this one is meant
-# Names of folders of both cameras of a pair.
-_INFRARED_FOLDERS = (_INFRARED, "ir", "tir", "lwir", "mwir", "swir", "thermal")
-_VISIBLE_FOLDERS = ("visible", "vis", "visual", "rgb", "color", "colour", "eo")
 MASK_AFFIXES = r"_pixels0|[_-]mask|[_-]gt|[_-]label"  # after the name of the image
 _DOUBLE_SUFFIX = re.compile(r"\.(ome\.tiff?|fi?ts?\.fz)$", re.IGNORECASE)
 
@@ -45,14 +48,18 @@ class FolderSurvey(NamedTuple):
 def survey_folder(root: Path) -> FolderSurvey:
     """Find the frames, masks and documents in a folder."""
     contents = _Contents(root)
-    visible = _of_visible(root, contents.containers)
+    visible = of_visible(root, contents.containers)
     contents.containers = [it for it in contents.containers if it not in visible]
     pattern, matched = _pattern_of(root, contents)
     containers = contents.containers
     if len(matched) < len(containers) and _are_ours(root, pattern, containers):
         pattern, matched = Layout().sequences, containers
+    if pattern and matches_any(pattern, root, visible):
+        names = _label_names(contents)
+        pattern = infrared_pattern(pattern, root, matched, names)
+        matched = [it for it in matched if matches_any(pattern, root, [it])]
     others = [container for container in containers if container not in matched]
-    folders = {it.parent for it in matched if it.stem.lower() == _INFRARED}
+    folders = {it.parent for it in matched if it.stem.lower() == INFRARED}
     companions = [it for it in others if it.parent in folders]
     others = [it for it in others if it not in companions]
     companions += visible
@@ -142,18 +149,10 @@ class _Contents:
                 self.containers += images
 
 
-def _of_visible(root: Path, containers: list[Path]) -> list[Path]:
-    """Frames in a folder or file such as visible, if there are others in one such as infrared."""
-    infrared = set().union(*(_places(root, it, _INFRARED_FOLDERS) for it in containers))
-    return [it for it in containers if _places(root, it, _VISIBLE_FOLDERS) & infrared]
-
-
-def _places(root: Path, container: Path, cameras: tuple[str, ...]) -> set[tuple[str, ...]]:
-    """Paths of a container without its suffix and one part that is called as one of the cameras."""
-    path = container.relative_to(root)
-    parts = path.with_suffix("").parts if container.is_file() else path.parts
-    of_camera = [k for k, part in enumerate(parts) if part.lower() in cameras]
-    return {(*parts[:k], "", *parts[k + 1 :]) for k in of_camera}
+def _label_names(contents: _Contents) -> set[str]:
+    """Names of the documents and of the folders of masks, which may be those of sequences."""
+    names = {file.stem for file in contents.documents}
+    return names | {part for file in contents.masks for part in file.parent.parts}
 
 
 def _are_ours(root: Path, pattern: str | None, containers: list[Path]) -> bool:
@@ -192,7 +191,7 @@ def _pattern_of(root: Path, contents: _Contents) -> tuple[str | None, list[Path]
     if not groups:
         return None, []
     (_, last), group = max(
-        groups.items(), key=lambda it: (len(it[1]), _INFRARED in it[0][1].lower())
+        groups.items(), key=lambda it: (len(it[1]), INFRARED in it[0][1].lower())
     )
     if group[0].is_dir():
         flat = None if contents.mixed else _flat_pattern(root, group)
@@ -217,7 +216,7 @@ def _pattern_of_files(paths: list[tuple[str, ...]]) -> str:
     suffix = suffixes.pop() if len(suffixes) == 1 else ".*"
     stems = [(*path[:-1], path[-1].removesuffix(_suffix(path[-1]))) for path in paths]
     pattern = path_pattern(stems)
-    if len(paths) == 1 and stems[0][-1].lower() not in _INFRARED_FOLDERS:  # others lie beside it
+    if len(paths) == 1 and stems[0][-1].lower() not in INFRARED_NAMES:  # others lie beside it
         pattern = (*pattern[:-1], SEQUENCE)
     return "/".join(pattern) + suffix
 

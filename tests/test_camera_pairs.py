@@ -1,0 +1,69 @@
+"""Recordings of an infrared camera beside those of a visible one."""
+
+import numpy as np
+import pytest
+from field_layouts import centre, frames, save, text
+
+from dimjax.data.folders import open_folder
+from dimjax.data.recognition import recognise
+
+LABELS = "\n".join("{} {}".format(*centre(0, t)) for t in range(6))
+
+
+def write_pairs(folder, infrared, visible):
+    for k, name in enumerate("ab"):
+        for pattern, dimmed in ((infrared, 1), (visible, 2)):
+            path = folder / pattern.format(name)
+            if path.suffix:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                np.save(path, frames(k) // dimmed)
+                continue
+            for t, pixels in enumerate(frames(k)):
+                save(path / f"{t:03d}.png", pixels // dimmed)
+
+
+@pytest.mark.parametrize(
+    ("infrared", "visible", "sequences"),
+    [
+        ("{}_ir.npy", "{}_rgb.npy", "*_ir.npy"),
+        ("d/LWIR-{}.npy", "d/EO-{}.npy", "d/LWIR-*.npy"),
+        ("d/{}_thermal", "d/{}_visible", "d/*_thermal"),
+        ("sequences/{}_tir", "sequences/{}_vis.npy", "sequences/*_tir"),
+        ("{}_ir/img", "{}_rgb/img", "{sequence}_ir/img"),
+    ],
+)
+def test_of_names_with_both_cameras_the_infrared_ones_are_taken(
+    tmp_path, infrared, visible, sequences
+):
+    write_pairs(tmp_path, infrared, visible)
+    found = recognise(tmp_path)
+    assert found.layout.sequences == sequences and not found.doubts
+    (line,) = [it for it in found.evidence if it.startswith("left out: 2 f")]
+    assert line.endswith(f" such as {visible.format('a')}")
+    folder = open_folder(tmp_path, found.layout)
+    assert [(folder.sequence(name).frame(0)).max() for name in folder.names] == [
+        frames(k)[0].max() for k in range(2)
+    ]
+
+
+@pytest.mark.parametrize(("stem", "sequences"), [("a", "{sequence}_ir.npy"), ("a_ir", "*_ir.npy")])
+def test_sequences_are_called_as_their_labels(tmp_path, stem, sequences):
+    write_pairs(tmp_path, "{}_ir.npy", "{}_rgb.npy")
+    text(tmp_path / f"labels/{stem}.txt", LABELS)
+    found = recognise(tmp_path)
+    assert found.layout.sequences == sequences
+    assert found.layout.labels == "labels/{sequence}.txt"
+
+
+def test_an_infrared_recording_of_another_camera_is_a_doubt(tmp_path):
+    write_pairs(tmp_path, "{}_ir.npy", "{}_rgb.npy")
+    np.save(tmp_path / "c_thermal.npy", frames(0))
+    (doubt,) = recognise(tmp_path).doubts
+    assert "found 1 that are not at *_ir.npy, such as" in str(doubt)
+
+
+def test_names_of_one_camera_are_no_pairs(tmp_path):
+    for name in ("a_ir", "b_rgb"):
+        np.save(tmp_path / f"{name}.npy", frames(0))
+    found = recognise(tmp_path)
+    assert found.layout.sequences == "{sequence}.npy" and not found.doubts
