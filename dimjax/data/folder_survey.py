@@ -18,6 +18,7 @@ from dimjax.data.camera_pairs import (
     matches_any,
     of_visible,
 )
+from dimjax.data.flat_names import counted_pattern
 from dimjax.data.image_folders import ARRAYS, SUFFIXES, split_names
 from dimjax.data.image_kinds import are_masks, are_stills, is_stack
 from dimjax.data.layouts import Layout
@@ -257,8 +258,12 @@ def _flat_pattern(root: Path, folders: list[Path]) -> str | None:
     if len(prefixes) > 1 and several and len(separators) == 1:
         separator = separators.pop()
         return f"{place}{SEQUENCE}{separator if not separator.isalnum() else ''}{FRAME}.*"
+    is_one_place = len(folders) == 1 or SPLIT in place
+    images = [file for folder in folders for file in _images(folder)] if is_one_place else []
+    if len(prefixes) > 1 and images and (counted := counted_pattern(images)):
+        return f"{place}{counted}"
     if len(prefixes) > 1 or are_stills(next(iter(prefixes.values()))):
-        return f"{place}{SEQUENCE}.*" if len(folders) == 1 or SPLIT in place else None
+        return f"{place}{SEQUENCE}.*" if is_one_place else None
     return None
 
 
