@@ -19,9 +19,9 @@ from field_layouts import (
 )
 from PIL import Image
 
-from dimjax.data.folder_survey import path_pattern
 from dimjax.data.folders import open_folder
 from dimjax.data.layouts import Layout, check_layout
+from dimjax.data.patterns import path_pattern
 from dimjax.data.presets import PRESETS
 from dimjax.data.recognition import recognise
 from dimjax.data.sniffing import sniff

@@ -18,11 +18,11 @@ from dimjax.data.camera_pairs import (
     matches_any,
     of_visible,
 )
-from dimjax.data.flat_names import counted_pattern
+from dimjax.data.flat_names import MASK_AFFIXES, are_lettered, flat_pattern, images_of
 from dimjax.data.image_folders import ARRAYS, SUFFIXES, split_names
-from dimjax.data.image_kinds import are_masks, are_stills, is_stack
+from dimjax.data.image_kinds import are_masks, is_stack
 from dimjax.data.layouts import Layout
-from dimjax.data.patterns import FRAME, SEQUENCE, SPLIT, glob_of, match, split_of
+from dimjax.data.patterns import FRAME, SEQUENCE, glob_of, match, path_pattern
 from dimjax.data.raw_files import find_sidecar
 from dimjax.data.sequences import OPENERS
 from dimjax.data.stack_files import holds_matlab_objects
@@ -30,7 +30,6 @@ from dimjax.data.stack_files import holds_matlab_objects
 _DOCUMENTS = (".txt", ".csv", ".json", ".xml")
 _OF_SIMULATION = ("truth.csv", "errors.csv", "implants.csv")  # beside labels.csv: not labels
 _FEWEST_ARRAYS = 4  # files of one array each that are taken for the frames of a sequence
-MASK_AFFIXES = r"_pixels0|[_-]mask|[_-]gt|[_-]label"  # after the name of the image
 _DOUBLE_SUFFIX = re.compile(r"\.(ome\.tiff?|fi?ts?\.fz)$", re.IGNORECASE)
 
 
@@ -126,6 +125,9 @@ class _Contents:
 
     def _add_unnumbered(self) -> None:
         """Add images without a number: still images with the same name in each folder, or not."""
+        lettered = [place for place, images in self._unnumbered.items() if are_lettered(images)]
+        self.containers += lettered
+        self._unnumbered = {k: v for k, v in self._unnumbered.items() if k not in lettered}
         counts = Counter(it.name for images in self._unnumbered.values() for it in images)
         shared = [name for name, count in counts.items() if count > 1]
         of_name = {
@@ -164,22 +166,6 @@ def _are_ours(root: Path, pattern: str | None, containers: list[Path]) -> bool:
     return inside and (pattern or "").startswith(f"{place}/")
 
 
-def path_pattern(paths: list[tuple[str, ...]]) -> tuple[str, ...]:
-    """Generalise paths of one depth: {split}, {sequence} or * in place of parts that differ."""
-    parts = [sorted(set(column)) for column in zip(*paths, strict=True)]
-    pattern = []
-    varying = [k for k, values in enumerate(parts) if len(values) > 1 and not _are_splits(values)]
-    key = max(varying, key=lambda k: (len(parts[k]), k), default=None)
-    for k, values in enumerate(parts):
-        if k == key:
-            pattern.append(SEQUENCE)
-        elif len(values) > 1 or _are_splits(values):
-            pattern.append(SPLIT if _are_splits(values) else "*")
-        else:
-            pattern.append(values[0])
-    return tuple(pattern)
-
-
 def _pattern_of(root: Path, contents: _Contents) -> tuple[str | None, list[Path]]:
     """Return the pattern of most containers, and these."""
     containers = contents.containers
@@ -195,7 +181,7 @@ def _pattern_of(root: Path, contents: _Contents) -> tuple[str | None, list[Path]
         groups.items(), key=lambda it: (len(it[1]), INFRARED in it[0][1].lower())
     )
     if group[0].is_dir():
-        flat = None if contents.mixed else _flat_pattern(root, group)
+        flat = None if contents.mixed else flat_pattern(root, group)
         if flat:
             return flat, group
     paths = [container.relative_to(root).parts for container in group]
@@ -230,7 +216,7 @@ def _suffix(name: str) -> str:
 
 def _frames_in(folder: Path) -> str:
     """Pattern of the images in a folder, such as img_{frame}.png."""
-    files = _images(folder)
+    files = images_of(folder)
     before, _, after = split_names([file.stem for file in files])[0]
     return f"{before}{FRAME}{after}{files[0].suffix}"
 
@@ -242,56 +228,11 @@ def _matches_others(root: Path, pattern: tuple[str, ...], group: list[Path]) -> 
     return any(it.is_dir() and it not in group for it in matching)
 
 
-def _flat_pattern(root: Path, folders: list[Path]) -> str | None:
-    """Pattern of folders that hold several sequences, or still images; None for neither."""
-    numberings = [_numberings(folder) for folder in folders]
-    prefixes = max(numberings, key=len)
-    if not prefixes:  # arrays rather than images
-        return None
-    place = "/".join(path_pattern([one.relative_to(root).parts for one in folders]))
-    if SPLIT not in place and len(set().union(*numberings)) < sum(map(len, numberings)):
-        return None  # names of two folders would be those of one sequence
-    place = f"{place.replace(SEQUENCE, '*')}/" if place else ""
-    separators = {prefix[-1:] for prefix in prefixes}
-    sizes = [len(of_prefix) for of_prefix in prefixes.values()]
-    several = sum(size > 1 for size in sizes) > len(sizes) / 2  # a few may have a single frame
-    if len(prefixes) > 1 and several and len(separators) == 1:
-        separator = separators.pop()
-        return f"{place}{SEQUENCE}{separator if not separator.isalnum() else ''}{FRAME}.*"
-    is_one_place = len(folders) == 1 or SPLIT in place
-    images = [file for folder in folders for file in _images(folder)] if is_one_place else []
-    if len(prefixes) > 1 and images and (counted := counted_pattern(images)):
-        return f"{place}{counted}"
-    if len(prefixes) > 1 or are_stills(next(iter(prefixes.values()))):
-        return f"{place}{SEQUENCE}.*" if is_one_place else None
-    return None
-
-
-def _numberings(folder: Path) -> dict[str, list[Path]]:
-    """Text before the number of an image -> images of a folder."""
-    prefixes: dict[str, list[Path]] = defaultdict(list)
-    files = _images(folder)
-    names = split_names([file.stem for file in files])
-    for file, (before, _, _) in zip(files, names, strict=True):
-        prefixes[before].append(file)
-    return prefixes
-
-
-def _images(folder: Path) -> list[Path]:
-    """Images of a folder, without the masks beside them."""
-    images = [file for file in sorted(folder.iterdir()) if file.suffix.lower() in SUFFIXES]
-    return [file for file in images if not re.search(rf"({MASK_AFFIXES})$", file.stem)]
-
-
 def _are_numbered_arrays(files: list[Path]) -> bool:
     """Whether files are the frames of one sequence, in FITS or MATLAB files."""
     stems = {re.sub(r"\d+(?=\D*$)", "", file.stem) for file in files}
     arrays = all(file.suffix.lower() in ARRAYS for file in files)
     return arrays and len(files) >= _FEWEST_ARRAYS and len(stems) == 1
-
-
-def _are_splits(values: list[str]) -> bool:
-    return all(split_of(value) for value in values)
 
 
 def _stem_number(file: Path) -> bool:

@@ -14,7 +14,8 @@ import pandas as pd
 
 from dimjax.data.centroid_readings import best_reading
 from dimjax.data.first_pixels import with_first_pixel
-from dimjax.data.folder_survey import MASK_AFFIXES, FolderSurvey
+from dimjax.data.flat_names import MASK_AFFIXES
+from dimjax.data.folder_survey import FolderSurvey
 from dimjax.data.folders import Folder, open_folder
 from dimjax.data.formats import FORMATS, read_classes
 from dimjax.data.formats.mot import MOT_CLASSES
