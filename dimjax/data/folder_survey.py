@@ -18,6 +18,7 @@ from dimjax.data.camera_pairs import (
     matches_any,
     of_visible,
 )
+from dimjax.data.class_maps import find_class_maps
 from dimjax.data.flat_names import MASK_AFFIXES, are_lettered, flat_pattern, images_of
 from dimjax.data.image_folders import ARRAYS, SUFFIXES, split_names
 from dimjax.data.image_kinds import are_masks, is_stack
@@ -39,8 +40,9 @@ class FolderSurvey(NamedTuple):
     sequences: str | None  # pattern of the sequences; None if there are none
     containers: list[Path]  # files or folders of frames
     others: list[Path]  # other files or folders of frames, which the pattern does not match
-    companions: list[Path]  # files or folders beside infrared ones, such as visible.mp4
+    companions: list[Path]  # files or folders beside the frames, such as visible.mp4
     masks: list[Path]  # a mask of each kind in each folder
+    maps: list[Path]  # folders of maps of several classes; they are companions too
     documents: list[Path]  # texts, tables, JSON and XML
     objects: list[Path]  # files of MATLAB objects, which are not read
 
@@ -50,6 +52,8 @@ def survey_folder(root: Path) -> FolderSurvey:
     contents = _Contents(root)
     visible = of_visible(root, contents.containers)
     contents.containers = [it for it in contents.containers if it not in visible]
+    maps = find_class_maps(contents.containers)
+    contents.containers = [it for it in contents.containers if it not in maps]
     pattern, matched = _pattern_of(root, contents)
     containers = contents.containers
     if len(matched) < len(containers) and _are_ours(root, pattern, containers):
@@ -62,9 +66,9 @@ def survey_folder(root: Path) -> FolderSurvey:
     folders = {it.parent for it in matched if it.stem.lower() == INFRARED}
     companions = [it for it in others if it.parent in folders]
     others = [it for it in others if it not in companions]
-    companions += visible
+    companions += visible + maps
     masks, documents, objects = contents.masks, contents.documents, contents.objects
-    return FolderSurvey(pattern, matched, others, companions, masks, documents, objects)
+    return FolderSurvey(pattern, matched, others, companions, masks, maps, documents, objects)
 
 
 class _Contents:

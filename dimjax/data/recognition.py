@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from dimjax.data.class_maps import levels_of
 from dimjax.data.folder_survey import FolderSurvey, survey_folder
 from dimjax.data.folders import Folder, open_folder
 from dimjax.data.image_folders import list_still_images, split_names
@@ -116,6 +117,12 @@ def _possible_labels(path: Path, found: FolderSurvey, unread: list[Path]) -> lis
         rule = "masks must be called as their frames, maybe with a text before or behind the name"
         value = f"images of two levels that are not, such as {found.masks[0].relative_to(path)}"
         doubts.append(InputError(path, rule, value, "Rename them, or set the key labels."))
+    if found.maps:
+        rule = "masks must be 0 where there is no target, and another level only at the targets"
+        levels = ", ".join(map(str, levels_of(found.maps[0])))
+        value = f"images of the levels {levels} in {found.maps[0].relative_to(path)}, which seem "
+        value += "to be masks of several classes"
+        doubts.append(InputError(path, rule, value, "Write masks of the targets alone."))
     tables = [file for file in unread if file.suffix.lower() in TABLES]
     if tables:
         rule = "labels must be in a file that can be read"
