@@ -168,6 +168,13 @@ def test_a_table_of_other_columns_is_a_doubt_that_names_them(tmp_path, header):
             "a table without a header, such as '0 32 25'. Write commas",
         ),
         ("0.txt", "source:a\nsize:0.1\n4.0 2.0 7.0 2.0 7.0 5.0 4.0 5.0 b 0\n", "another program"),
+        (
+            "a.txt",
+            "0,2,5,5,8,8,20,9,23,12\n1,0\n2,1,6,6,9,9\n",
+            "lists of corners, frame,n,x1,y1,x2,y2,..., such as '0,2,5,5,8,8,20,9,23,12'. Write",
+        ),
+        ("a/truth.txt", "5,5,8,5,8,9,5,9\n6,5,9,5,9,9,6,9\n", "polygons of four corners, such as"),
+        ("a.txt", "0 1 6 8 5 5\n1 1 7 8 5 5\n", "frame id x y w h, as 'mot' has them, without com"),
         ("labels/0.txt", "Drone 0.0 0 -1.0 25.0 22.0 28.0 25.0\n", "another program"),
     ],
 )
@@ -233,7 +240,10 @@ def test_a_folder_without_frames_is_refused(tmp_path):
         ("a.txt", "0 .1 .1 .2 .1 .2 3\n", None),
         ("a.txt", "1,1,10,10,5,5,1,1,1\n", "mot"),
         ("a.txt", "1,1,10,10,5,5,0,2\n", "mot"),
-        ("a.txt", "32,25,32,22,35,22,35,25\n", "centroids"),  # a polygon, refused there
+        ("a.txt", "32,25,32,22,35,22,35,25\n", "centroids"),  # of one frame
+        ("a.txt", "32,25,32,22,35,22,35,25\n" * 2, None),
+        ("a.txt", "0,1,5,5,8,8\n1,1,5,5,3,3\n", "mot"),
+        ("a.txt", "1 5 9 4\n2 6 8 5 9 9\n", "centroids"),
         ("a.txt", ",".join("0" * 24), None),
         ("a.txt", "/home/a b/0.bmp 1,2,3,4,0\n/home/a b/1.bmp\n", "lines"),
         ("a.txt", "0001\n0002\n", None),

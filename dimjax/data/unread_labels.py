@@ -10,6 +10,8 @@ from pathlib import Path
 
 from dimjax.data.csv_files import read_text
 from dimjax.data.label_columns import NO_LABELS, unusable
+from dimjax.data.number_rows import unread_rows
+from dimjax.data.sniffing import numbers_of
 from dimjax.errors import InputError
 
 _COCO = "Export them from there as COCO or YOLO."
@@ -60,7 +62,8 @@ def flaw(document: Path, names: Collection[str]) -> InputError | None:
         found = "VIA", _COCO
     else:
         is_named = _stem(document) in names or _LABELS.fullmatch(document.stem)
-        found = _of_lines(text) if is_named else None
+        found = _of_numbers(text) if is_named or document.parent.name in names else None
+        found = found or (_of_lines(text) if is_named else None)
         if found is None:
             return unusable(document, text.partition("\n")[0])
     if found is None:
@@ -84,6 +87,14 @@ def _of_json(text: str) -> tuple[str, str] | None:
     if any(isinstance(it, dict) and "regions" in it for it in first.values()) if keys else False:
         return "VIA", _COCO
     return next((row[1:] for row in _JSON if row[0] <= keys), None)
+
+
+def _of_numbers(text: str) -> tuple[str, str] | None:
+    """What lines are that hold only numbers, and the remedy; None for others."""
+    lines = [line.strip() for line in text.split("\n")[:_LINES] if line.strip()]
+    rows = [numbers_of(line) for line in lines]
+    found = None if None in rows else unread_rows(rows, "," in lines[0] if lines else False)
+    return found and (f"{found[0]}, such as {lines[0]!r}", found[1])
 
 
 def _of_lines(text: str) -> tuple[str, str] | None:
