@@ -238,6 +238,7 @@ def test_a_folder_without_frames_is_refused(tmp_path):
         ("a.txt", "0 0.5 0.5 0.1 0.1\n", "yolo"),
         ("a.txt", "0 .1 .1 .2 .1 .2 .2\n\n1 .1 .1 .2 .1 .2 .2 .1 .2\n", "yolo"),
         ("a.txt", "0 .1 .1 .2 .1 .2 3\n", None),
+        ("a.txt", "0 .5 .5 .1 .1 .52 .49 2\n0 .5 .5 .1 .1 0 0 0 .52 .49 1\n", "yolo"),
         ("a.txt", "1,1,10,10,5,5,1,1,1\n", "mot"),
         ("a.txt", "1,1,10,10,5,5,0,2\n", "mot"),
         ("a.txt", "32,25,32,22,35,22,35,25\n", "centroids"),  # of one frame

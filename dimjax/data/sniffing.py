@@ -10,6 +10,7 @@ from pathlib import Path
 from dimjax.data.csv_files import read_text, separator_of
 from dimjax.data.formats.centroids import has_decimal_commas
 from dimjax.data.formats.yolo import is_box_or_polygon
+from dimjax.data.formats.yolo_pose import is_pose
 from dimjax.data.label_columns import column_names
 from dimjax.data.number_rows import have_flags, unread_rows
 from dimjax.errors import InputError
@@ -64,8 +65,10 @@ def _of_lines(lines: list[str]) -> str | None:
     if None in rows:
         return None
     counts = {len(row) for row in rows if row}
-    shares = all(all(0 <= number <= 1 for number in row[1 : _yolo_end(row)]) for row in rows)
-    if counts and all(map(is_box_or_polygon, counts)) and shares and "," not in lines[0]:
+    boxes = [row[:5] if is_pose(row[1:]) else row for row in rows if row]
+    shares = all(all(0 <= number <= 1 for number in row[1 : _yolo_end(row)]) for row in boxes)
+    is_yolo = boxes and all(is_box_or_polygon(len(row)) for row in boxes) and shares
+    if is_yolo and "," not in lines[0]:
         return "yolo"
     if unread_rows(rows, "," in lines[0]):  # named in unread_labels
         return None
