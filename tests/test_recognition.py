@@ -157,6 +157,12 @@ def test_a_table_of_other_columns_is_a_doubt_that_names_them(tmp_path, header):
         ("a/0.json", '{"shapes": [], "imagePath": "0.png"}', "LabelMe"),
         ("a.json", '[{"id": 1, "data": {}, "annotations": []}]', "Label Studio"),
         ("a.json", '{"0.png1": {"filename": "0.png", "regions": []}}', "VIA"),
+        (
+            "labels.yaml",
+            "a:\n- frame: 0\n  bbox: [1, 2, 3, 4]\n",
+            "a YAML file. Write them as COCO",
+        ),
+        ("gt/a.yml", "- [1, 2, 3, 4]\n", "a YAML file. Write them as COCO"),
         ("a.csv", "filename,region_count,region_shape_attributes\n", "VIA"),
         ("a.json", '[{"image_id": 1, "bbox": [1, 2, 3, 4]}]', "COCO without its images and cat"),
         ("x/gt.txt", "1 2001 2 60 76 WSV:2d;1O1\n", "another program"),
@@ -183,6 +189,8 @@ def test_labels_of_other_programs_are_named(tmp_path, name, content, program):
         save(tmp_path / f"a/{t}.png", frames(0)[t])
     text(tmp_path / name, content)
     text(tmp_path / "about.json", '{"camera": "b", "fps": 25}')
+    text(tmp_path / "labels/annotation.yaml", "names:\n- drone\n")
+    text(tmp_path / "camera.yaml", "focal_length: 50\n")
     text(tmp_path / "about.txt", "camera b 640 512 25 14 bit\n")
     text(tmp_path / "poses/a.txt", "1 0 0 7.5 0 1 0\n")
     (doubt,) = recognise(tmp_path).doubts

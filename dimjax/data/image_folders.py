@@ -32,6 +32,7 @@ _FORMATS = {".png": "PNG", ".bmp": "BMP", ".jpg": "JPEG", ".jpeg": "JPEG"}
 _ORIENTATION = 274  # tag of EXIF
 # Documents that may lie beside the frames: labels, notes, and what Windows leaves in folders.
 DOCUMENTS = (".json", ".txt", ".csv", ".xml", ".ini", ".md", ".db", ".hdr", ".label")
+DOCUMENTS += (".yaml", ".yml")
 
 _FEWEST_COUNTED = 4  # names; fewer numbers may follow each other by chance
 _MODES = {"I;16": np.uint16} | dict.fromkeys(("L", "LA", "RGB", "RGBA", "P"), np.uint8)

@@ -23,7 +23,7 @@ from dimjax.data.patterns import FRAME, SEQUENCE, glob_of
 from dimjax.data.sequences import refused_file
 from dimjax.data.split_search import find_splits
 from dimjax.data.unread_frames import TABLES, UNREAD, find_unread
-from dimjax.data.unread_labels import flaw
+from dimjax.data.unread_labels import find_yaml, flaw
 from dimjax.errors import InputError
 from dimjax.progress import counted
 
@@ -178,13 +178,14 @@ def _choose(
     """Choose the labels; other sources are compared with them."""
     path = folder.path
     if not candidates:
+        texts = texts_by_sequence(folder.files, path, folder.layout)
+        names = set(folder.files).union(*texts.values())
+        unread = unread + find_yaml(path, names)
         text = "no labels: the sequences can be searched, but not be trained on"
         if unread:
             example = unread[0].relative_to(path)
             text += f"; {counted(len(unread), 'document')} such as {example} in no known format"
         evidence.append(text)
-        texts = texts_by_sequence(folder.files, path, folder.layout)
-        names = set(folder.files).union(*texts.values())
         flaws = [it for it in (flaw(document, names) for document in unread) if it]
         if flaws:
             evidence.append(f"{counted(len(flaws), 'document')} cannot be read")

@@ -41,6 +41,16 @@ _FEWEST_NUMBERS = 4  # of a box
 _LINES = 20  # of a text that are looked at
 
 
+def find_yaml(root: Path, names: Collection[str]) -> list[Path]:
+    """Return the YAML files that are called as labels, a sequence or a frame, in a folder.
+
+    Those that name classes, with the key names, are none.
+    """
+    files = [it for suffix in ("yaml", "yml") for it in sorted(root.rglob(f"[!.]*.{suffix}"))]
+    called = [it for it in files if _stem(it) in names or _LABELS.fullmatch(it.stem)]
+    return [it for it in called if not _names_classes(it)]
+
+
 def flaw(document: Path, names: Collection[str]) -> InputError | None:
     """Return why a document that seems to hold labels cannot be read; None if it seems not to.
 
@@ -58,6 +68,8 @@ def flaw(document: Path, names: Collection[str]) -> InputError | None:
         found = _of_json(text)
     elif suffix == ".xml":
         found = next((row[1:] for row in _XML if re.search(row[0], text[:9999], re.DOTALL)), None)
+    elif suffix in (".yaml", ".yml"):
+        found = "a YAML file", _CONVERT
     elif "region_shape_attributes" in text.partition("\n")[0]:
         found = "VIA", _COCO
     else:
@@ -71,6 +83,13 @@ def flaw(document: Path, names: Collection[str]) -> InputError | None:
     name, remedy = found
     remedy += NO_LABELS
     return InputError(document, "labels must be in a form that is read", f"those of {name}", remedy)
+
+
+def _names_classes(file: Path) -> bool:
+    try:
+        return re.search(r"^names\s*:", read_text(file), re.MULTILINE) is not None
+    except InputError:  # reported as a flaw
+        return False
 
 
 def _stem(document: Path) -> str:
