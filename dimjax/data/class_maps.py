@@ -24,7 +24,7 @@ def find_class_maps(containers: list[Path]) -> list[Path]:
     """
     folders = [it for it in containers if it.is_dir()]
     maps = [it for it in folders if levels_of(it)]
-    frames = [_numbers(it) for it in folders if it not in maps]
+    frames = [_numbers(it) for it in folders if it not in maps] if maps else []
     return [it for it in maps if any(_numbers(it) <= numbers for numbers in frames)]
 
 
