@@ -43,20 +43,44 @@ def infrared_pattern(pattern: str, root: Path, infrared: list[Path], names: Coll
       The pattern with the commonest name of an infrared camera, or as it is given without one.
     """
     parts = pattern.split("/")
-    places = [k for k, part in enumerate(parts) if part.startswith((SEQUENCE, "*"))]
-    if not places:
-        return pattern
-    place = places[-1]
-    suffix = re.sub(r"^(\{sequence\}|\*)", "", parts[place])
-    stems = [_stem(it.relative_to(root).parts[place], suffix) for it in infrared]
-    found = Counter(it for stem in stems for it in _affixes(stem))
-    if not found:
-        return pattern
-    (before, after), _ = found.most_common(1)[0]
-    short = {stem[len(before) : len(stem) - len(after)] for stem in stems}
-    is_whole = place == len(parts) - 1 and (not short & set(names) or set(stems) & set(names))
-    parts[place] = f"{before}{'*' if is_whole else SEQUENCE}{after}{suffix}"
+    for place in reversed(range(len(parts))):
+        start = re.match(r"[^{*]*(\{sequence\}|\*)", parts[place])
+        suffix = parts[place][start.end() :] if start else ""
+        stems = [_stem(it.relative_to(root).parts[place], suffix) for it in infrared]
+        found = Counter(it for stem in stems for it in _affixes(stem)) if start else None
+        if not found:
+            continue
+        (before, after), _ = found.most_common(1)[0]
+        short = {stem[len(before) : len(stem) - len(after)] for stem in stems}
+        is_last = place == len(parts) - 1
+        is_whole = is_last and (not short & set(names) or set(stems) & set(names))
+        parts[place] = f"{before}{'*' if is_whole else SEQUENCE}{after}{suffix}"
+        break
     return "/".join(parts)
+
+
+def infrared_images(pattern: str, root: Path, images: list[Path]) -> tuple[str, list[Path]]:
+    """Return the pattern of the infrared frames in a flat folder, and the others.
+
+    Args:
+      pattern: Pattern of all frames, such as {sequence}_{frame}.*.
+      root: The data folder.
+      images: The files.
+
+    Returns:
+      {sequence}_ir_{frame}.* and the images of visible cameras, if there are pairs of sequences
+      with such names; else the pattern as it is given, and no images.
+    """
+    found = {it: match(pattern, it.relative_to(root).as_posix()) for it in images}
+    texts = {it: text["sequence"] for it, text in found.items() if text and "sequence" in text}
+    of_names = {text: Path(text) for text in texts.values()}
+    visible = {it.name for it in of_visible(Path(), list(of_names.values()))}
+    affixes = Counter(it for name in of_names if name not in visible for it in _affixes(name))
+    if not visible or not affixes:
+        return pattern, []
+    (before, after), _ = affixes.most_common(1)[0]
+    narrowed = pattern.replace(SEQUENCE, f"{before}{SEQUENCE}{after}")
+    return narrowed, [it for it, text in texts.items() if text in visible]
 
 
 def matches_any(pattern: str, root: Path, containers: list[Path]) -> bool:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from dimjax.data.camera_pairs import (
     INFRARED,
     INFRARED_NAMES,
+    infrared_images,
     infrared_pattern,
     matches_any,
     of_visible,
@@ -62,6 +63,10 @@ def survey_folder(root: Path) -> FolderSurvey:
         names = _label_names(contents)
         pattern = infrared_pattern(pattern, root, matched, names)
         matched = [it for it in matched if matches_any(pattern, root, [it])]
+    if pattern and FRAME in pattern:
+        images = [file for it in matched if it.is_dir() for file in images_of(it)]
+        pattern, of_other = infrared_images(pattern, root, images)
+        visible += of_other
     others = [container for container in containers if container not in matched]
     folders = {it.parent for it in matched if it.stem.lower() == INFRARED}
     companions = [it for it in others if it.parent in folders]
