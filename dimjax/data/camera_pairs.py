@@ -46,7 +46,8 @@ def infrared_pattern(pattern: str, root: Path, infrared: list[Path], names: Coll
     for place in reversed(range(len(parts))):
         start = re.match(r"[^{*]*(\{sequence\}|\*)", parts[place])
         suffix = parts[place][start.end() :] if start else ""
-        stems = [_stem(it.relative_to(root).parts[place], suffix) for it in infrared]
+        names_of_part = [it.relative_to(root).parts[place : place + 1] for it in infrared]
+        stems = [_stem(name, suffix) for it in names_of_part for name in it]
         found = Counter(it for stem in stems for it in _affixes(stem)) if start else None
         if not found:
             continue
