@@ -154,6 +154,21 @@ def test_polygons_of_yolo_become_their_bounding_boxes(tmp_path):
     assert [mark[2:6] for mark in found] == [(0.375, 0.5, 0.25, 0.5), (0.5, 0.5, 0.25, 0.25)]
 
 
+@pytest.mark.parametrize("points", ["0.52 0.49", "0.52 0.49 2", "0 0 0 0.52 0.49 1", "0.5 0.5 0 0"])
+def test_of_a_pose_of_yolo_the_box_is_read(tmp_path, points):
+    with pytest.warns(Note, match="lines of YOLO with key points in their boxes: only the boxes"):
+        (mark,) = marks(tmp_path / "a.txt", "yolo", f"0 0.5 0.5 0.1 0.06 {points}\n")
+    assert mark[2:6] == (0.5, 0.5, 0.1, 0.06)
+
+
+@pytest.mark.parametrize("points", ["0.5 0.5 0.51 0.5 0.5 0.51", "0.1 0.1 0.9 0.1 0.9 0.9 0.1 0.9"])
+def test_polygons_are_no_poses(tmp_path, points):
+    (mark,) = marks(tmp_path / "a.txt", "yolo", f"0 {points}\n")
+    numbers = [float(word) for word in points.split()]
+    width = max(numbers[::2]) - min(numbers[::2])
+    assert mark[4] == pytest.approx(width)
+
+
 @pytest.mark.parametrize(
     ("name", "text"),
     [

@@ -19,9 +19,9 @@ from field_layouts import (
 )
 from PIL import Image
 
-from dimjax.data.folder_survey import path_pattern
 from dimjax.data.folders import open_folder
 from dimjax.data.layouts import Layout, check_layout
+from dimjax.data.patterns import path_pattern
 from dimjax.data.presets import PRESETS
 from dimjax.data.recognition import recognise
 from dimjax.data.sniffing import sniff
@@ -157,6 +157,12 @@ def test_a_table_of_other_columns_is_a_doubt_that_names_them(tmp_path, header):
         ("a/0.json", '{"shapes": [], "imagePath": "0.png"}', "LabelMe"),
         ("a.json", '[{"id": 1, "data": {}, "annotations": []}]', "Label Studio"),
         ("a.json", '{"0.png1": {"filename": "0.png", "regions": []}}', "VIA"),
+        (
+            "labels.yaml",
+            "a:\n- frame: 0\n  bbox: [1, 2, 3, 4]\n",
+            "a YAML file. Write them as COCO",
+        ),
+        ("gt/a.yml", "- [1, 2, 3, 4]\n", "a YAML file. Write them as COCO"),
         ("a.csv", "filename,region_count,region_shape_attributes\n", "VIA"),
         ("a.json", '[{"image_id": 1, "bbox": [1, 2, 3, 4]}]', "COCO without its images and cat"),
         ("x/gt.txt", "1 2001 2 60 76 WSV:2d;1O1\n", "another program"),
@@ -168,6 +174,13 @@ def test_a_table_of_other_columns_is_a_doubt_that_names_them(tmp_path, header):
             "a table without a header, such as '0 32 25'. Write commas",
         ),
         ("0.txt", "source:a\nsize:0.1\n4.0 2.0 7.0 2.0 7.0 5.0 4.0 5.0 b 0\n", "another program"),
+        (
+            "a.txt",
+            "0,2,5,5,8,8,20,9,23,12\n1,0\n2,1,6,6,9,9\n",
+            "lists of corners, frame,n,x1,y1,x2,y2,..., such as '0,2,5,5,8,8,20,9,23,12'. Write",
+        ),
+        ("a/truth.txt", "5,5,8,5,8,9,5,9\n6,5,9,5,9,9,6,9\n", "polygons of four corners, such as"),
+        ("a.txt", "0 1 6 8 5 5\n1 1 7 8 5 5\n", "frame id x y w h, as 'mot' has them, without com"),
         ("labels/0.txt", "Drone 0.0 0 -1.0 25.0 22.0 28.0 25.0\n", "another program"),
     ],
 )
@@ -176,6 +189,8 @@ def test_labels_of_other_programs_are_named(tmp_path, name, content, program):
         save(tmp_path / f"a/{t}.png", frames(0)[t])
     text(tmp_path / name, content)
     text(tmp_path / "about.json", '{"camera": "b", "fps": 25}')
+    text(tmp_path / "labels/annotation.yaml", "names:\n- drone\n")
+    text(tmp_path / "camera.yaml", "focal_length: 50\n")
     text(tmp_path / "about.txt", "camera b 640 512 25 14 bit\n")
     text(tmp_path / "poses/a.txt", "1 0 0 7.5 0 1 0\n")
     (doubt,) = recognise(tmp_path).doubts
@@ -231,9 +246,13 @@ def test_a_folder_without_frames_is_refused(tmp_path):
         ("a.txt", "0 0.5 0.5 0.1 0.1\n", "yolo"),
         ("a.txt", "0 .1 .1 .2 .1 .2 .2\n\n1 .1 .1 .2 .1 .2 .2 .1 .2\n", "yolo"),
         ("a.txt", "0 .1 .1 .2 .1 .2 3\n", None),
+        ("a.txt", "0 .5 .5 .1 .1 .52 .49 2\n0 .5 .5 .1 .1 0 0 0 .52 .49 1\n", "yolo"),
         ("a.txt", "1,1,10,10,5,5,1,1,1\n", "mot"),
         ("a.txt", "1,1,10,10,5,5,0,2\n", "mot"),
-        ("a.txt", "32,25,32,22,35,22,35,25\n", "centroids"),  # a polygon, refused there
+        ("a.txt", "32,25,32,22,35,22,35,25\n", "centroids"),  # of one frame
+        ("a.txt", "32,25,32,22,35,22,35,25\n" * 2, None),
+        ("a.txt", "0,1,5,5,8,8\n1,1,5,5,3,3\n", "mot"),
+        ("a.txt", "1 5 9 4\n2 6 8 5 9 9\n", "centroids"),
         ("a.txt", ",".join("0" * 24), None),
         ("a.txt", "/home/a b/0.bmp 1,2,3,4,0\n/home/a b/1.bmp\n", "lines"),
         ("a.txt", "0001\n0002\n", None),

@@ -348,3 +348,12 @@ def test_two_numbers_that_count_or_none_are_refused(tmp_path):
         (tmp_path / f"{n}_{n + 1}.png").rename(tmp_path / f"{2 * n}_{5 * n}.png")
     with pytest.raises(InputError, match="must have one numbering"):
         open_sequence(tmp_path)
+
+
+@pytest.mark.parametrize("save", [np.save, np.savez])
+def test_arrays_of_python_objects_get_a_remedy_that_fits(tmp_path, save):
+    path = tmp_path / f"a.{'npy' if save is np.save else 'npz'}"
+    save(path, np.array([np.zeros((4, 4)), None], dtype=object))
+    message = r"an array must hold numbers; found Python objects\. Save np\.stack\(frames\)"
+    with pytest.raises(InputError, match=message):
+        open_sequence(path)

@@ -7,6 +7,7 @@ say(as_text(evidence_table(evidence)))
 import numpy as np
 import pandas as pd
 
+from dimjax.data.first_pixels import misnumbered
 from dimjax.data.folders import Folder
 from dimjax.data.label_evidence import measure_sequence
 from dimjax.data.label_problems import find_problems, large_boxes
@@ -47,6 +48,8 @@ def measure_labels(
         shapes[name] = sequence.shape
         tables.append(measure_sequence(rows, sequence))
     for problem in large_boxes(labels, shapes, of_labels):
+        on_error(problem)
+    if problem := misnumbered(labels, shapes, folder.layout, of_labels):
         on_error(problem)
     if not tables:
         return pd.DataFrame()

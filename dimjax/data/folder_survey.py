@@ -11,10 +11,20 @@ from collections import Counter, defaultdict
 from pathlib import Path
 from typing import NamedTuple
 
+from dimjax.data.camera_pairs import (
+    INFRARED,
+    INFRARED_NAMES,
+    infrared_images,
+    infrared_pattern,
+    matches_any,
+    of_visible,
+)
+from dimjax.data.class_maps import find_class_maps
+from dimjax.data.flat_names import MASK_AFFIXES, are_lettered, flat_pattern, images_of
 from dimjax.data.image_folders import ARRAYS, SUFFIXES, split_names
-from dimjax.data.image_kinds import are_masks, are_stills, is_stack
+from dimjax.data.image_kinds import are_masks, is_stack
 from dimjax.data.layouts import Layout
-from dimjax.data.patterns import FRAME, SEQUENCE, SPLIT, glob_of, match, split_of
+from dimjax.data.patterns import FRAME, SEQUENCE, glob_of, match, path_pattern
 from dimjax.data.raw_files import find_sidecar
 from dimjax.data.sequences import OPENERS
 from dimjax.data.stack_files import holds_matlab_objects
@@ -22,11 +32,6 @@ from dimjax.data.stack_files import holds_matlab_objects
 _DOCUMENTS = (".txt", ".csv", ".json", ".xml")
 _OF_SIMULATION = ("truth.csv", "errors.csv", "implants.csv")  # beside labels.csv: not labels
 _FEWEST_ARRAYS = 4  # files of one array each that are taken for the frames of a sequence
-_INFRARED = "infrared"  # of pairs such as visible.mp4 and infrared.mp4 this one is meant
-# Names of folders of both cameras of a pair.
-_INFRARED_FOLDERS = (_INFRARED, "ir", "tir", "lwir", "mwir", "swir", "thermal")
-_VISIBLE_FOLDERS = ("visible", "vis", "visual", "rgb", "color", "colour", "eo")
-MASK_AFFIXES = r"_pixels0|[_-]mask|[_-]gt|[_-]label"  # after the name of the image
 _DOUBLE_SUFFIX = re.compile(r"\.(ome\.tiff?|fi?ts?\.fz)$", re.IGNORECASE)
 
 
@@ -36,8 +41,9 @@ class FolderSurvey(NamedTuple):
     sequences: str | None  # pattern of the sequences; None if there are none
     containers: list[Path]  # files or folders of frames
     others: list[Path]  # other files or folders of frames, which the pattern does not match
-    companions: list[Path]  # files or folders beside infrared ones, such as visible.mp4
+    companions: list[Path]  # files or folders beside the frames, such as visible.mp4
     masks: list[Path]  # a mask of each kind in each folder
+    maps: list[Path]  # folders of maps of several classes; they are companions too
     documents: list[Path]  # texts, tables, JSON and XML
     objects: list[Path]  # files of MATLAB objects, which are not read
 
@@ -45,19 +51,29 @@ class FolderSurvey(NamedTuple):
 def survey_folder(root: Path) -> FolderSurvey:
     """Find the frames, masks and documents in a folder."""
     contents = _Contents(root)
-    visible = _of_visible(root, contents.containers)
+    visible = of_visible(root, contents.containers)
     contents.containers = [it for it in contents.containers if it not in visible]
+    maps = find_class_maps(contents.containers)
+    contents.containers = [it for it in contents.containers if it not in maps]
     pattern, matched = _pattern_of(root, contents)
     containers = contents.containers
     if len(matched) < len(containers) and _are_ours(root, pattern, containers):
         pattern, matched = Layout().sequences, containers
+    if pattern and matches_any(pattern, root, visible):
+        names = _label_names(contents)
+        pattern = infrared_pattern(pattern, root, matched, names)
+        matched = [it for it in matched if matches_any(pattern, root, [it])]
+    if pattern and FRAME in pattern:
+        images = [file for it in matched if it.is_dir() for file in images_of(it)]
+        pattern, of_other = infrared_images(pattern, root, images)
+        visible += of_other
     others = [container for container in containers if container not in matched]
-    folders = {it.parent for it in matched if it.stem.lower() == _INFRARED}
+    folders = {it.parent for it in matched if it.stem.lower() == INFRARED}
     companions = [it for it in others if it.parent in folders]
     others = [it for it in others if it not in companions]
-    companions += visible
+    companions += visible + maps
     masks, documents, objects = contents.masks, contents.documents, contents.objects
-    return FolderSurvey(pattern, matched, others, companions, masks, documents, objects)
+    return FolderSurvey(pattern, matched, others, companions, masks, maps, documents, objects)
 
 
 class _Contents:
@@ -118,6 +134,9 @@ class _Contents:
 
     def _add_unnumbered(self) -> None:
         """Add images without a number: still images with the same name in each folder, or not."""
+        lettered = [place for place, images in self._unnumbered.items() if are_lettered(images)]
+        self.containers += lettered
+        self._unnumbered = {k: v for k, v in self._unnumbered.items() if k not in lettered}
         counts = Counter(it.name for images in self._unnumbered.values() for it in images)
         shared = [name for name, count in counts.items() if count > 1]
         of_name = {
@@ -142,18 +161,10 @@ class _Contents:
                 self.containers += images
 
 
-def _of_visible(root: Path, containers: list[Path]) -> list[Path]:
-    """Frames in a folder or file such as visible, if there are others in one such as infrared."""
-    infrared = set().union(*(_places(root, it, _INFRARED_FOLDERS) for it in containers))
-    return [it for it in containers if _places(root, it, _VISIBLE_FOLDERS) & infrared]
-
-
-def _places(root: Path, container: Path, cameras: tuple[str, ...]) -> set[tuple[str, ...]]:
-    """Paths of a container without suffix, each without a part that names one of the cameras."""
-    path = container.relative_to(root)
-    parts = path.with_suffix("").parts if container.is_file() else path.parts
-    of_camera = [k for k, part in enumerate(parts) if part.lower() in cameras]
-    return {(*parts[:k], "", *parts[k + 1 :]) for k in of_camera}
+def _label_names(contents: _Contents) -> set[str]:
+    """Names of the documents and of the folders of masks, which may be those of sequences."""
+    names = {file.stem for file in contents.documents}
+    return names | {part for file in contents.masks for part in file.parent.parts}
 
 
 def _are_ours(root: Path, pattern: str | None, containers: list[Path]) -> bool:
@@ -162,22 +173,6 @@ def _are_ours(root: Path, pattern: str | None, containers: list[Path]) -> bool:
     # Stacks in TIFF files are found as one folder of images.
     inside = all(root / place in (it, it.parent) for it in containers)
     return inside and (pattern or "").startswith(f"{place}/")
-
-
-def path_pattern(paths: list[tuple[str, ...]]) -> tuple[str, ...]:
-    """Generalise paths of one depth: {split}, {sequence} or * in place of parts that differ."""
-    parts = [sorted(set(column)) for column in zip(*paths, strict=True)]
-    pattern = []
-    varying = [k for k, values in enumerate(parts) if len(values) > 1 and not _are_splits(values)]
-    key = max(varying, key=lambda k: (len(parts[k]), k), default=None)
-    for k, values in enumerate(parts):
-        if k == key:
-            pattern.append(SEQUENCE)
-        elif len(values) > 1 or _are_splits(values):
-            pattern.append(SPLIT if _are_splits(values) else "*")
-        else:
-            pattern.append(values[0])
-    return tuple(pattern)
 
 
 def _pattern_of(root: Path, contents: _Contents) -> tuple[str | None, list[Path]]:
@@ -192,10 +187,10 @@ def _pattern_of(root: Path, contents: _Contents) -> tuple[str | None, list[Path]
     if not groups:
         return None, []
     (_, last), group = max(
-        groups.items(), key=lambda it: (len(it[1]), _INFRARED in it[0][1].lower())
+        groups.items(), key=lambda it: (len(it[1]), INFRARED in it[0][1].lower())
     )
     if group[0].is_dir():
-        flat = None if contents.mixed else _flat_pattern(root, group)
+        flat = None if contents.mixed else flat_pattern(root, group)
         if flat:
             return flat, group
     paths = [container.relative_to(root).parts for container in group]
@@ -217,7 +212,7 @@ def _pattern_of_files(paths: list[tuple[str, ...]]) -> str:
     suffix = suffixes.pop() if len(suffixes) == 1 else ".*"
     stems = [(*path[:-1], path[-1].removesuffix(_suffix(path[-1]))) for path in paths]
     pattern = path_pattern(stems)
-    if len(paths) == 1 and stems[0][-1].lower() not in _INFRARED_FOLDERS:  # others lie beside it
+    if len(paths) == 1 and stems[0][-1].lower() not in INFRARED_NAMES:  # others lie beside it
         pattern = (*pattern[:-1], SEQUENCE)
     return "/".join(pattern) + suffix
 
@@ -230,7 +225,7 @@ def _suffix(name: str) -> str:
 
 def _frames_in(folder: Path) -> str:
     """Pattern of the images in a folder, such as img_{frame}.png."""
-    files = _images(folder)
+    files = images_of(folder)
     before, _, after = split_names([file.stem for file in files])[0]
     return f"{before}{FRAME}{after}{files[0].suffix}"
 
@@ -242,52 +237,11 @@ def _matches_others(root: Path, pattern: tuple[str, ...], group: list[Path]) -> 
     return any(it.is_dir() and it not in group for it in matching)
 
 
-def _flat_pattern(root: Path, folders: list[Path]) -> str | None:
-    """Pattern of folders that hold several sequences, or still images; None for neither."""
-    numberings = [_numberings(folder) for folder in folders]
-    prefixes = max(numberings, key=len)
-    if not prefixes:  # arrays rather than images
-        return None
-    place = "/".join(path_pattern([one.relative_to(root).parts for one in folders]))
-    if SPLIT not in place and len(set().union(*numberings)) < sum(map(len, numberings)):
-        return None  # names of two folders would be those of one sequence
-    place = f"{place.replace(SEQUENCE, '*')}/" if place else ""
-    separators = {prefix[-1:] for prefix in prefixes}
-    sizes = [len(of_prefix) for of_prefix in prefixes.values()]
-    several = sum(size > 1 for size in sizes) > len(sizes) / 2  # a few may have a single frame
-    if len(prefixes) > 1 and several and len(separators) == 1:
-        separator = separators.pop()
-        return f"{place}{SEQUENCE}{separator if not separator.isalnum() else ''}{FRAME}.*"
-    if len(prefixes) > 1 or are_stills(next(iter(prefixes.values()))):
-        return f"{place}{SEQUENCE}.*" if len(folders) == 1 or SPLIT in place else None
-    return None
-
-
-def _numberings(folder: Path) -> dict[str, list[Path]]:
-    """Text before the number of an image -> images of a folder."""
-    prefixes: dict[str, list[Path]] = defaultdict(list)
-    files = _images(folder)
-    names = split_names([file.stem for file in files])
-    for file, (before, _, _) in zip(files, names, strict=True):
-        prefixes[before].append(file)
-    return prefixes
-
-
-def _images(folder: Path) -> list[Path]:
-    """Images of a folder, without the masks beside them."""
-    images = [file for file in sorted(folder.iterdir()) if file.suffix.lower() in SUFFIXES]
-    return [file for file in images if not re.search(rf"({MASK_AFFIXES})$", file.stem)]
-
-
 def _are_numbered_arrays(files: list[Path]) -> bool:
     """Whether files are the frames of one sequence, in FITS or MATLAB files."""
     stems = {re.sub(r"\d+(?=\D*$)", "", file.stem) for file in files}
     arrays = all(file.suffix.lower() in ARRAYS for file in files)
     return arrays and len(files) >= _FEWEST_ARRAYS and len(stems) == 1
-
-
-def _are_splits(values: list[str]) -> bool:
-    return all(split_of(value) for value in values)
 
 
 def _stem_number(file: Path) -> bool:

@@ -20,6 +20,7 @@ from dimjax.data import frame_files
 from dimjax.data.frame_files import NATIVE, Frames, Header, Reading
 from dimjax.data.grey_levels import Stack, grey_levels
 from dimjax.data.stack_files import fits_pixels, frames_of_stack, mat_frame, open_npy
+from dimjax.data.time_names import are_times
 from dimjax.errors import InputError
 
 SUFFIXES = (".png", ".tif", ".tiff", ".bmp", ".jpg", ".jpeg")
@@ -31,6 +32,7 @@ _FORMATS = {".png": "PNG", ".bmp": "BMP", ".jpg": "JPEG", ".jpeg": "JPEG"}
 _ORIENTATION = 274  # tag of EXIF
 # Documents that may lie beside the frames: labels, notes, and what Windows leaves in folders.
 DOCUMENTS = (".json", ".txt", ".csv", ".xml", ".ini", ".md", ".db", ".hdr", ".label")
+DOCUMENTS += (".yaml", ".yml")
 
 _FEWEST_COUNTED = 4  # names; fewer numbers may follow each other by chance
 _MODES = {"I;16": np.uint16} | dict.fromkeys(("L", "LA", "RGB", "RGBA", "P"), np.uint8)
@@ -173,11 +175,15 @@ def _sort_by_number(folder: Path, files: list[Path]) -> list[Path]:
     """Sort files by the numbers in their names, which must have no gaps."""
     numbered: dict[int, Path] = {}
     first = None
-    names = split_names([file.name[: -len(file.suffix)] for file in files])
+    stems = [file.name[: -len(file.suffix)] for file in files]
+    if are_times(stems):
+        rule, value = "the names of frames must number them", f"times, {stems[0]} to {stems[-1]}"
+        raise InputError(folder, rule, value, "Rename the frames 0, 1, ... in the same order.")
+    names = split_names(stems)
     for file, (before, digits, after) in zip(files, names, strict=True):
         if not digits:
             rule = "a frame's name must contain its number"
-            raise InputError(file, rule, file.name, "Rename it.")
+            raise InputError(file, rule, file.name, "Rename the frames 0, 1, ... in their order.")
         numbering = f"{before}<number>{after}{file.suffix}"
         first = first or numbering
         number = int(digits)

@@ -13,7 +13,9 @@ from pathlib import Path, PurePosixPath
 import pandas as pd
 
 from dimjax.data.centroid_readings import best_reading
-from dimjax.data.folder_survey import MASK_AFFIXES, FolderSurvey
+from dimjax.data.first_pixels import with_first_pixel
+from dimjax.data.flat_names import MASK_AFFIXES
+from dimjax.data.folder_survey import FolderSurvey
 from dimjax.data.folders import Folder, open_folder
 from dimjax.data.formats import FORMATS, read_classes
 from dimjax.data.formats.mot import MOT_CLASSES
@@ -205,7 +207,7 @@ def _layout_of(path: Path, base: Layout, form: str, pattern: str, evidence: list
         layout = _with_first_frame(path, layout, evidence)
     if form == "centroids":
         return best_reading(layout, lambda it: read(path, it), evidence)
-    return layout
+    return with_first_pixel(layout, lambda it: read(path, it), evidence)
 
 
 def _has_videos(path: Path, layout: Layout) -> bool:

@@ -61,6 +61,26 @@ def split_words(name: str) -> set[str]:
     return {re.sub("(sets?|lists?)$", "", word.lower()) for word in words} & set(SPLIT_FOLDERS)
 
 
+def path_pattern(paths: list[tuple[str, ...]]) -> tuple[str, ...]:
+    """Generalise paths of one depth: {split}, {sequence} or * in place of parts that differ."""
+    parts = [sorted(set(column)) for column in zip(*paths, strict=True)]
+    pattern = []
+    varying = [k for k, values in enumerate(parts) if len(values) > 1 and not _are_splits(values)]
+    key = max(varying, key=lambda k: (len(parts[k]), k), default=None)
+    for k, values in enumerate(parts):
+        if k == key:
+            pattern.append(SEQUENCE)
+        elif len(values) > 1 or _are_splits(values):
+            pattern.append(SPLIT if _are_splits(values) else "*")
+        else:
+            pattern.append(values[0])
+    return tuple(pattern)
+
+
+def _are_splits(values: list[str]) -> bool:
+    return all(split_of(value) for value in values)
+
+
 @functools.lru_cache(maxsize=64)
 def _expression(pattern: str) -> re.Pattern:
     texts, end, seen = [], 0, set()

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from dimjax.data.class_maps import levels_of
 from dimjax.data.folder_survey import FolderSurvey, survey_folder
 from dimjax.data.folders import Folder, open_folder
 from dimjax.data.image_folders import list_still_images, split_names
@@ -22,7 +23,7 @@ from dimjax.data.patterns import FRAME, SEQUENCE, glob_of
 from dimjax.data.sequences import refused_file
 from dimjax.data.split_search import find_splits
 from dimjax.data.unread_frames import TABLES, UNREAD, find_unread
-from dimjax.data.unread_labels import flaw
+from dimjax.data.unread_labels import find_yaml, flaw
 from dimjax.errors import InputError
 from dimjax.progress import counted
 
@@ -116,6 +117,12 @@ def _possible_labels(path: Path, found: FolderSurvey, unread: list[Path]) -> lis
         rule = "masks must have the names of their frames, perhaps with a text before or after them"
         value = f"images of two levels that are not, such as {found.masks[0].relative_to(path)}"
         doubts.append(InputError(path, rule, value, "Rename them, or set the key labels."))
+    if found.maps:
+        rule = "masks must be 0 where there is no target, and another level only at the targets"
+        levels = ", ".join(map(str, levels_of(found.maps[0])))
+        value = f"images of the levels {levels} in {found.maps[0].relative_to(path)}, which seem "
+        value += "to be masks of several classes"
+        doubts.append(InputError(path, rule, value, "Write masks of the targets alone."))
     tables = [file for file in unread if file.suffix.lower() in TABLES]
     if tables:
         rule = "labels must be in a file that can be read"
@@ -171,13 +178,14 @@ def _choose(
     """Choose the labels; other sources are compared with them."""
     path = folder.path
     if not candidates:
+        texts = texts_by_sequence(folder.files, path, folder.layout)
+        names = set(folder.files).union(*texts.values())
+        unread = unread + find_yaml(path, names)
         text = "no labels: the sequences can be searched, but not be trained on"
         if unread:
             example = unread[0].relative_to(path)
             text += f"; {counted(len(unread), 'document')} such as {example} in no known format"
         evidence.append(text)
-        texts = texts_by_sequence(folder.files, path, folder.layout)
-        names = set(folder.files).union(*texts.values())
         flaws = [it for it in (flaw(document, names) for document in unread) if it]
         if flaws:
             evidence.append(f"{counted(len(flaws), 'document')} cannot be read")

@@ -10,7 +10,9 @@ from pathlib import Path
 from dimjax.data.csv_files import read_text, separator_of
 from dimjax.data.formats.centroids import has_decimal_commas
 from dimjax.data.formats.yolo import is_box_or_polygon
+from dimjax.data.formats.yolo_pose import is_pose
 from dimjax.data.label_columns import column_names
+from dimjax.data.number_rows import have_flags, unread_rows
 from dimjax.errors import InputError
 
 _LINES = 20  # of a text that are looked at
@@ -59,26 +61,25 @@ def _of_lines(lines: list[str]) -> str | None:
         return "lines"
     if any(has_decimal_commas(line) for line in lines):  # refused there, with a remedy
         return "centroids"
-    rows = [_numbers(line) for line in lines]
+    rows = [numbers_of(line) for line in lines]
     if None in rows:
         return None
     counts = {len(row) for row in rows if row}
-    shares = all(all(0 <= number <= 1 for number in row[1 : _yolo_end(row)]) for row in rows)
-    if counts and all(map(is_box_or_polygon, counts)) and shares and "," not in lines[0]:
+    boxes = [row[:5] if is_pose(row[1:]) else row for row in rows if row]
+    shares = all(all(0 <= number <= 1 for number in row[1 : _yolo_end(row)]) for row in boxes)
+    is_yolo = boxes and all(is_box_or_polygon(len(row)) for row in boxes) and shares
+    if is_yolo and "," not in lines[0]:
         return "yolo"
+    if unread_rows(rows, "," in lines[0]):  # named in unread_labels
+        return None
     if counts and min(counts) >= 6 and max(counts) <= 10 and "," in lines[0]:
-        return "centroids" if counts == {8} and not _have_flags(rows) else "mot"
+        return "centroids" if counts == {8} and not have_flags(rows) else "mot"
     if len(rows) == 1 and len(rows[0]) > _MOST_IN_LINE and set(rows[0]) <= {0, 1}:
         return None  # whether the object is hidden in each frame, as LaSOT has it
     if counts == {4}:
         return "rectangles"
     # A lone number per line is a list of names rather than labels.
     return "centroids" if counts and all(count % 2 == 0 for count in counts) else None
-
-
-def _have_flags(rows: list[list[float]]) -> bool:
-    """Whether rows of eight numbers have a flag after the box; else they are polygons."""
-    return all(row[6] in (-1, 0, 1) for row in rows if row)
 
 
 def _columns(header: str) -> list[str]:
@@ -90,7 +91,7 @@ def _yolo_end(row: list[float]) -> int:
     return 5 if len(row) <= 6 else len(row)
 
 
-def _numbers(line: str) -> list[float] | None:
+def numbers_of(line: str) -> list[float] | None:
     """The numbers of a line, none for one that says that there is no object; None for a text."""
     words = [word for word in re.split(r"[\s,;]+", line) if word]
     if all(word.lower() in ("none", "nan") for word in words):

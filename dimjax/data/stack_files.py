@@ -8,8 +8,9 @@ dimjax.data.stack_axes.
     open_mat(Path("rec1.mat")).read(0)                  # [H, W]
 """
 
+import contextlib
 import importlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -33,7 +34,8 @@ def open_npy(path: Path, axes: str = "") -> Frames:
     Raises:
       InputError: The file is damaged, or its shape, axes or type are not those of a stack.
     """
-    with readable(path), np.errstate(all="raise"):  # a shape of the header may overflow
+    # A shape of the header may overflow.
+    with readable(path), _numbers_in(path), np.errstate(all="raise"):
         stack = np.lib.format.open_memmap(path, mode="r")
     size, expected = path.stat().st_size, stack.offset + stack.nbytes
     if size != expected:  # e.g. two arrays saved into one file
@@ -44,10 +46,22 @@ def open_npy(path: Path, axes: str = "") -> Frames:
 
 def open_npz(path: Path, axes: str = "") -> Frames:
     """Open the only array of a .npz file; it is kept in memory."""
-    with readable(path), np.load(path) as arrays:
+    with readable(path), _numbers_in(path), np.load(path) as arrays:
         name = _only(path, {key: arrays[key].ndim for key in arrays.files})
         stack = arrays[name]
     return frames_of_stack(stack, path, axes)
+
+
+@contextlib.contextmanager
+def _numbers_in(path: Path) -> Iterator[None]:
+    """Convert the error of NumPy at an array of Python objects into one with a fitting remedy."""
+    try:
+        yield
+    except ValueError as error:
+        if "object" not in str(error).lower():
+            raise
+        rule, remedy = "an array must hold numbers", "Save np.stack(frames), of one size and type."
+        raise InputError(path, rule, "Python objects", remedy) from error
 
 
 def open_mat(path: Path, axes: str = "") -> Frames:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from dimjax.data.csv_files import read_text
 from dimjax.data.label_columns import NO_LABELS, unusable
+from dimjax.data.number_rows import unread_rows
+from dimjax.data.sniffing import numbers_of
 from dimjax.errors import InputError
 
 _COCO = "Export them from there as COCO or YOLO."
@@ -39,6 +41,16 @@ _FEWEST_NUMBERS = 4  # of a box
 _LINES = 20  # of a text that are looked at
 
 
+def find_yaml(root: Path, names: Collection[str]) -> list[Path]:
+    """Return the YAML files that are called as labels, a sequence or a frame, in a folder.
+
+    Those that name classes, with the key names, are none.
+    """
+    files = [it for suffix in ("yaml", "yml") for it in sorted(root.rglob(f"[!.]*.{suffix}"))]
+    called = [it for it in files if _stem(it) in names or _LABELS.fullmatch(it.stem)]
+    return [it for it in called if not _names_classes(it)]
+
+
 def flaw(document: Path, names: Collection[str]) -> InputError | None:
     """Return why a document that seems to hold labels cannot be read; None if it seems not to.
 
@@ -56,11 +68,14 @@ def flaw(document: Path, names: Collection[str]) -> InputError | None:
         found = _of_json(text)
     elif suffix == ".xml":
         found = next((row[1:] for row in _XML if re.search(row[0], text[:9999], re.DOTALL)), None)
+    elif suffix in (".yaml", ".yml"):
+        found = "a YAML file", _CONVERT
     elif "region_shape_attributes" in text.partition("\n")[0]:
         found = "VIA", _COCO
     else:
         is_named = _stem(document) in names or _LABELS.fullmatch(document.stem)
-        found = _of_lines(text) if is_named else None
+        found = _of_numbers(text) if is_named or document.parent.name in names else None
+        found = found or (_of_lines(text) if is_named else None)
         if found is None:
             return unusable(document, text.partition("\n")[0])
     if found is None:
@@ -68,6 +83,13 @@ def flaw(document: Path, names: Collection[str]) -> InputError | None:
     name, remedy = found
     remedy += NO_LABELS
     return InputError(document, "labels must be in a form that is read", f"those of {name}", remedy)
+
+
+def _names_classes(file: Path) -> bool:
+    try:
+        return re.search(r"^names\s*:", read_text(file), re.MULTILINE) is not None
+    except InputError:  # reported as a flaw
+        return False
 
 
 def _stem(document: Path) -> str:
@@ -84,6 +106,14 @@ def _of_json(text: str) -> tuple[str, str] | None:
     if any(isinstance(it, dict) and "regions" in it for it in entries.values()):
         return "VIA", _COCO
     return next((row[1:] for row in _JSON if row[0] <= entries.keys()), None)
+
+
+def _of_numbers(text: str) -> tuple[str, str] | None:
+    """What lines are that hold only numbers, and the remedy; None for others."""
+    lines = [line.strip() for line in text.split("\n")[:_LINES] if line.strip()]
+    rows = [numbers_of(line) for line in lines]
+    found = None if None in rows else unread_rows(rows, "," in lines[0] if lines else False)
+    return found and (f"{found[0]}, such as {lines[0]!r}", found[1])
 
 
 def _of_lines(text: str) -> tuple[str, str] | None:

@@ -4,13 +4,14 @@
 
 A box is class, centre x and y, width and height; the four are shares of the frame's width and
 height. A line of three points or more, class x1 y1 x2 y2 x3 y3 ..., is a polygon, of which the
-bounding box is taken, as Ultralytics does. An empty or missing file means that the frame has no
-object.
+bounding box is taken, as Ultralytics does. Of a box with key points in it only the box is read. An
+empty or missing file means that the frame has no object.
 """
 
 import contextlib
 import os
 import re
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,8 @@ import yaml
 from dimjax.data.csv_files import read_text
 from dimjax.data.formats.lines import class_name
 from dimjax.data.formats.marks import Mark, Options, each_line, read_json, to_number
-from dimjax.errors import InputError, OnError
+from dimjax.data.formats.yolo_pose import is_pose
+from dimjax.errors import InputError, Note, OnError
 
 _MOST_CLASSES = 10_000
 _MOST_OF_BOX = 6  # numbers of a box; the sixth is the confidence of a prediction
@@ -30,12 +32,16 @@ _CLASS_FILES = ("data.yaml", "dataset.yaml", "classes.txt", "obj.names", "labels
 
 
 def read_yolo(path: Path, options: Options, on_error: OnError) -> list[Mark]:
-    """Read the boxes of a text, as shares of the frame's size."""
+    """Read the boxes of a text, as shares of the frame's size; key points are left out."""
+    posed = []
 
     def parse(line: str, number: int) -> list[Mark]:
         words, subject = line.split(), f"{path} line {number}"
         if not words:
             return []
+        if has_key_points(line):
+            posed.append(number)
+            words = words[:5]
         if not is_box_or_polygon(len(words)):
             rule = "a line must be a class and the centre and size of a box, or a polygon"
             raise InputError(subject, rule, repr(line), "Correct the line.")
@@ -48,7 +54,19 @@ def read_yolo(path: Path, options: Options, on_error: OnError) -> list[Mark]:
         box = _bounding_box(numbers) if is_polygon else numbers
         return [Mark(f"line {number}", "", *box, class_name(words[0], options))]
 
-    return each_line(path, parse, on_error)
+    marks = each_line(path, parse, on_error)
+    if posed:  # without the file's name, so that the files of all frames share one note
+        message = "lines of YOLO with key points in their boxes: only the boxes are read."
+        warnings.warn(message, category=Note, stacklevel=2)
+    return marks
+
+
+def has_key_points(line: str) -> bool:
+    """Whether a line is a class, a box and key points in it, rather than a polygon."""
+    try:
+        return is_pose([float(word) for word in line.split()[1:]])
+    except ValueError:
+        return False
 
 
 def is_box_or_polygon(count: int) -> bool:

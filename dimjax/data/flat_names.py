@@ -1,0 +1,106 @@
+"""Images of flat folders, which hold several sequences or still images, by their names.
+
+flat_pattern(Path("data"), [Path("data/images")])   # "images/{sequence}_{frame}.*"
+"""
+
+import re
+from collections import defaultdict
+from pathlib import Path
+
+from dimjax.data.image_folders import SUFFIXES, split_names
+from dimjax.data.image_kinds import are_stills
+from dimjax.data.patterns import FRAME, SEQUENCE, SPLIT, path_pattern
+from dimjax.data.time_names import are_times
+
+MASK_AFFIXES = r"_pixels0|[_-]mask|[_-]gt|[_-]label"  # after the name of the image
+
+_SEPARATOR = re.compile(r"([_.-])")
+_FEWEST = 4  # frames of a video; fewer numbers may follow each other by chance
+
+
+def flat_pattern(root: Path, folders: list[Path]) -> str | None:
+    """Pattern of folders that hold several sequences, or still images; None for neither."""
+    numberings = [_numberings(folder) for folder in folders]
+    prefixes = max(numberings, key=len)
+    first = images_of(folders[0])
+    if not prefixes:  # arrays rather than images
+        return None
+    if are_times([file.stem for file in first]) or are_lettered(first):  # refused when read
+        return None
+    place = "/".join(path_pattern([one.relative_to(root).parts for one in folders]))
+    if SPLIT not in place and len(set().union(*numberings)) < sum(map(len, numberings)):
+        return None  # names of two folders would be those of one sequence
+    place = f"{place.replace(SEQUENCE, '*')}/" if place else ""
+    separators = {prefix[-1:] for prefix in prefixes}
+    sizes = [len(of_prefix) for of_prefix in prefixes.values()]
+    several = sum(size > 1 for size in sizes) > len(sizes) / 2  # a few may have a single frame
+    if len(prefixes) > 1 and several and len(separators) == 1:
+        separator = separators.pop()
+        return f"{place}{SEQUENCE}{separator if not separator.isalnum() else ''}{FRAME}.*"
+    is_one_place = len(folders) == 1 or SPLIT in place
+    images = [file for folder in folders for file in images_of(folder)] if is_one_place else []
+    if len(prefixes) > 1 and images and (counted := _counted_pattern(images)):
+        return f"{place}{counted}"
+    if len(prefixes) > 1 or are_stills(next(iter(prefixes.values()))):
+        return f"{place}{SEQUENCE}.*" if is_one_place else None
+    return None
+
+
+def are_lettered(images: list[Path]) -> bool:
+    """Whether images are frames that count by a letter: a, b, c, d or f_a, f_b, f_c, f_d."""
+    stems = sorted(file.stem for file in images)
+    start, first, last = stems[0][:-1], stems[0][-1], stems[-1][-1]
+    counted = [start + chr(code) for code in range(ord(first), ord(last) + 1)]
+    is_one = first.isalpha() and not start[-1:].isalnum()
+    return len(stems) >= _FEWEST and is_one and stems == counted and not are_stills(images)
+
+
+def _numberings(folder: Path) -> dict[str, list[Path]]:
+    """Text before the number of an image -> images of a folder."""
+    prefixes: dict[str, list[Path]] = defaultdict(list)
+    files = images_of(folder)
+    names = split_names([file.stem for file in files])
+    for file, (before, _, _) in zip(files, names, strict=True):
+        prefixes[before].append(file)
+    return prefixes
+
+
+def images_of(folder: Path) -> list[Path]:
+    """Images of a folder, without the masks beside them."""
+    images = [file for file in sorted(folder.iterdir()) if file.suffix.lower() in SUFFIXES]
+    return [file for file in images if not re.search(rf"({MASK_AFFIXES})$", file.stem)]
+
+
+def _counted_pattern(files: list[Path]) -> str | None:
+    """Return the pattern of images whose names hold a video, then the number of a frame, then more.
+
+    The numbers must count the frames of each video without a gap. None for other names.
+    """
+    names = [_SEPARATOR.split(file.stem) for file in files]
+    suffixes = {file.suffix for file in files}
+    if len(suffixes) > 1:
+        return None
+    for k in range(2, min(map(len, names)) - 2, 2):
+        if all(name[k].isdecimal() for name in names) and _count_frames(names, k):
+            return f"{_before(names, k)}{FRAME}{names[0][k + 1]}*{suffixes.pop()}"
+    return None
+
+
+def _count_frames(names: list[list[str]], k: int) -> bool:
+    """Whether the parts at k number the frames of videos, which the parts before them name."""
+    if len({(name[k - 1], name[k + 1]) for name in names}) > 1:
+        return False
+    videos: dict[tuple[str, ...], list[int]] = defaultdict(list)
+    for name in names:
+        videos[tuple(name[:k])].append(int(name[k]))
+    return all(
+        len(set(numbers)) == len(numbers) == max(numbers) - min(numbers) + 1 >= _FEWEST
+        for numbers in videos.values()
+    )
+
+
+def _before(names: list[list[str]], k: int) -> str:
+    """Pattern of the parts before k, such as {sequence}-frame- of video-Q4-frame-."""
+    word = {name[k - 2] for name in names}
+    is_word = k > 2 and len(word) == 1 and min(word).isalpha()
+    return SEQUENCE + "".join(names[0][k - 3 : k] if is_word else names[0][k - 1])

@@ -1,0 +1,50 @@
+"""Lines of numbers that are labels in a form that is not read, by their number in each line.
+
+unread_rows([[0, 2, 5, 5, 8, 8, 20, 9, 23, 12], [1, 0]])    # ("lists of corners", "Write ...")
+"""
+
+from itertools import pairwise
+
+_TABLE = "Write them as a CSV frame,x,y,w,h per sequence."
+_FEWEST_BOXES = 8  # of one per line; x, y, w, h of fewer may look like corners by chance
+_FEWEST_OF_LIST = 6  # even numbers in every line; fewer are rectangles or points
+
+
+def unread_rows(rows: list[list[float]], has_commas: bool) -> tuple[str, str] | None:
+    """Return what lines of numbers seem to be, and the remedy; None for those that may be read.
+
+    Args:
+      rows: The numbers of each line; empty ones are left out.
+      has_commas: Whether commas separate them, as in the format mot.
+    """
+    rows = [row for row in rows if row]
+    if len(rows) < 2:
+        return None
+    if _are_counted_corners(rows):
+        return "lists of corners, frame,n,x1,y1,x2,y2,...", _TABLE
+    counts = {len(row) for row in rows}
+    count = max(counts)
+    if len(counts) > 1 or count < _FEWEST_OF_LIST or count % 2:
+        return None
+    if count == 8 and not have_flags(rows):
+        return "polygons of four corners", "Write x,y,w,h of the box around each ('rectangles')."
+    if count <= 10:
+        text = "frame id x y w h, as 'mot' has them, without commas"
+        return None if has_commas else (text, "Write commas between the numbers.")
+    return f"lines of {count} numbers", _TABLE
+
+
+def have_flags(rows: list[list[float]]) -> bool:
+    """Whether rows of eight numbers have a flag after the box; else they are polygons."""
+    return all(row[6] in (-1, 0, 1) for row in rows if row)
+
+
+def _are_counted_corners(rows: list[list[float]]) -> bool:
+    """Whether each row is a frame, a number of boxes, and two corners of each box."""
+    if not all(len(row) > 1 and len(row) == 2 + 4 * row[1] for row in rows):
+        return False
+    boxes = [row[k : k + 4] for row in rows for k in range(2, len(row), 4)]
+    ordered = all(x1 < x2 and y1 < y2 for x1, y1, x2, y2 in boxes)
+    counting = all(a[0] < b[0] for a, b in pairwise(rows))
+    several = any(row[1] != 1 for row in rows) or len(boxes) >= _FEWEST_BOXES
+    return ordered and counting and several

@@ -1,0 +1,55 @@
+"""Masks of several classes beside the frames."""
+
+import json
+
+import numpy as np
+import pytest
+from field_layouts import HEIGHT, WIDTH, centre, every_frame, save, text
+
+from dimjax.data.recognition import recognise
+
+
+def class_map(k, t):
+    """Level 1 in the sky, 2 at the target."""
+    pixels = np.zeros((HEIGHT, WIDTH), np.uint8)
+    pixels[:20] = 1
+    x, y = centre(k, t)
+    pixels[y - 1 : y + 2, x - 1 : x + 2] = 2
+    return pixels
+
+
+@pytest.mark.parametrize(
+    ("frame", "mask", "sequences", "example"),
+    [
+        ("s{k}/images/{t:03d}", "s{k}/labels/{t:03d}_map", "{sequence}/images", "s0/labels"),
+        ("images/s{k}/{t:03d}", "masks/s{k}/m{t:03d}", "images/{sequence}", "masks/s0"),
+        ("images/s{k}_{t:03d}", "maps/s{k}_{t:03d}", "images/{sequence}_{frame}.*", "maps"),
+    ],
+)
+def test_maps_of_classes_are_a_problem_of_their_own(tmp_path, frame, mask, sequences, example):
+    images, boxes = [], []
+    for k, _, t, pixels in every_frame():
+        save(tmp_path / f"{frame.format(k=k, t=t)}.png", pixels)
+        save(tmp_path / f"{mask.format(k=k, t=t)}.png", class_map(k, t))
+        images.append({"id": len(images), "file_name": f"{frame.format(k=k, t=t)}.png"})
+        boxes.append({"image_id": len(boxes), "bbox": [9, 9, 3, 3], "category_id": 0})
+    found = recognise(tmp_path)
+    assert found.layout.sequences == sequences
+    assert any(it.startswith("left out: ") and it.endswith(example) for it in found.evidence)
+    (doubt,) = found.doubts
+    message = "must be 0 where there is no target, and another level only at the targets; found "
+    message += f"images of the levels 0, 1, 2 in {example}, which seem to be masks of several"
+    assert message in str(doubt)
+    content = {"images": images, "annotations": boxes, "categories": [{"id": 0, "name": "drone"}]}
+    text(tmp_path / "coco.json", json.dumps(content))
+    assert not recognise(tmp_path).doubts
+
+
+def test_dark_frames_with_noise_are_frames(tmp_path):
+    rng = np.random.default_rng(0)
+    for k, _, t, pixels in every_frame():
+        dark = rng.integers(0, 4, pixels.shape).astype(np.uint8)
+        save(tmp_path / f"s{k}/{t:03d}.png", dark if k else pixels)
+    found = recognise(tmp_path)
+    assert found.layout.sequences == "{sequence}" and not found.doubts
+    assert not any(line.startswith("left out") for line in found.evidence)

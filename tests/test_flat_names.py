@@ -1,0 +1,84 @@
+"""Frames of several videos in one folder, by their names."""
+
+import json
+
+import pytest
+from field_layouts import centre, every_frame, frames, save, text
+
+from dimjax.data.flat_names import flat_pattern
+from dimjax.data.folders import open_folder
+from dimjax.data.recognition import recognise
+from dimjax.errors import InputError
+
+RANDOM = ("x7Kd", "Qa3b", "9fTe", "w2Lm", "Zu8-", "k_5c")
+
+
+def pattern_of(folder, names):
+    for name in names:
+        save(folder / f"{name}.png", frames(0)[0])
+    return flat_pattern(folder, [folder])
+
+
+def test_frames_with_a_random_text_behind_their_number_are_those_of_videos(tmp_path):
+    """Names as FLIR ADAS has them; the numbers of a video do not begin with 0."""
+    images, boxes = [], []
+    for k, _, t, pixels in every_frame():
+        name = f"video-{RANDOM[k]}-frame-{100 * k + t:06d}-{RANDOM[t]}.png"
+        save(tmp_path / "data" / name, pixels)
+        images.append({"id": len(images), "file_name": f"data/{name}"})
+        x, y = centre(k, t)
+        boxes.append({"image_id": len(boxes), "bbox": [x - 1, y - 1, 3, 3], "category_id": 0})
+    content = {"images": images, "annotations": boxes, "categories": [{"id": 0, "name": "drone"}]}
+    text(tmp_path / "coco.json", json.dumps(content))
+    found = recognise(tmp_path)
+    assert found.layout.sequences == "data/{sequence}-frame-{frame}-*.png"
+    assert not found.doubts and not found.stills
+    folder = open_folder(tmp_path, found.layout)
+    assert sorted(folder.names) == sorted(f"video-{text}" for text in RANDOM[:3])
+    row = folder.labels.query("sequence == 'video-Qa3b' and frame == 2")
+    assert row[["x", "y"]].to_numpy().tolist() == [[v + 0.5 for v in centre(1, 2)]]
+
+
+def test_other_names_are_left_alone(tmp_path):
+    videos = [f"{name}_{t}_{RANDOM[t]}" for name in "ab" for t in range(4)]
+    assert pattern_of(tmp_path / "0", videos) == "{sequence}_{frame}_*.png"
+    still = "{sequence}.*"
+    assert pattern_of(tmp_path / "1", videos[:-1]) == still  # three frames of b
+    assert pattern_of(tmp_path / "2", [*videos, "a_7_x"]) == still  # images of single moments
+    assert pattern_of(tmp_path / "3", [*videos, "a_2_x"]) == still
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        ("abcdef", "a.png: a frame's name must contain its number; found a.png. Rename the frames"),
+        (
+            [f"12-{30 + t // 60}-{t % 60:02d}" for t in range(40, 100, 10)],
+            "the names of frames must number them; found times, 12-30-40 to 12-31-30. Rename",
+        ),
+        (
+            ["123058.00", "123058.50", "123059.00", "123059.50", "123100.00", "123100.50"],
+            "must number them; found times, 123058.00 to 123100.50. Rename the frames 0, 1,",
+        ),
+    ],
+)
+@pytest.mark.parametrize("count", [1, 3])
+def test_letters_and_times_do_not_number_frames(tmp_path, names, message, count):
+    for k, _, t, pixels in every_frame():
+        if k < count:
+            save(tmp_path / f"s{k}/{names[t]}.png", pixels)
+    found = recognise(tmp_path)
+    assert found.layout.sequences == ("s0" if count == 1 else "{sequence}") and not found.stills
+    with pytest.raises(InputError) as error:
+        open_folder(tmp_path, found.layout).sequence("s0")
+    assert message in str(error.value)
+
+
+def test_numbers_that_look_like_times_are_none(tmp_path):
+    """Scene and frame, and frame numbers of six digits."""
+    names = [f"01-{scene:02d}-{t:02d}" for scene in (2, 3) for t in range(5)]
+    assert pattern_of(tmp_path / "0", names) == "{sequence}-{frame}.*"
+    for t in range(50, 70):
+        save(tmp_path / f"1/s/{t:06d}.png", frames(0)[0])
+    folder = open_folder(tmp_path / "1", recognise(tmp_path / "1").layout)
+    assert len(folder.sequence("s")) == 20
