@@ -190,7 +190,7 @@ def test_an_unknown_key_of_a_run_is_named(copied):
         (
             "{'a': 1}['b']",
             [],
-            r"mine\.py: it must be a configuration .*; found KeyError: 'b'\. Corr",
+            r"mine\.py line 5: it must be a configuration .*; found KeyError: 'b'\. Corr",
         ),
         (
             "config.data.layout.category = {'s*': 'target'}; config.sky.training.pan_px = 1.0",
