@@ -45,6 +45,9 @@ _FOLDER = ROOT / "runs" / "faults"
 
 def main(arguments: list[str]) -> int:
     """Run parts of the campaign; return the exit status."""
+    unknown = [word for word in arguments if word not in (*PARTS, "--short")]
+    if unknown:
+        sys.exit(f"error: the words must be of --short, {', '.join(PARTS)}; found {unknown[0]}.")
     short = "--short" in arguments
     parts = [name for name in arguments if name in PARTS] or list(PARTS)
     with tempfile.TemporaryDirectory(prefix="dimjax-faults-") as temporary:
