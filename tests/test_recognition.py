@@ -210,10 +210,19 @@ def test_masks_and_tables_that_cannot_be_used_are_doubts(tmp_path):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("a/0.pgm", "found an image of a kind that is not read. Convert it to PNG or TIFF"),
-        ("a.webm", "found a video whose .* Copy it without loss: ffmpeg -i FILE -c copy NAME.mkv"),
-        ("a.zip", "found an archive. Unpack it"),
-        ("a.seq", "found a recording of FLIR"),
+        (
+            "a/0.pgm",
+            "such as a/0.pgm, an image of a kind that is not read. Convert it to PNG or TIFF",
+        ),
+        (
+            "a.webm",
+            "such as a.webm, a video whose .* Copy it without loss: ffmpeg -i FILE -c copy NAME.mkv",
+        ),
+        (
+            "a.zip",
+            "1 file that cannot be read, such as a.zip, an archive. Unpack it. Or correct the path",
+        ),
+        ("a.seq", "such as a.seq, a recording of FLIR"),
     ],
 )
 def test_files_of_frames_that_are_not_read_are_named(tmp_path, name, message):

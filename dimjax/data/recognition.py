@@ -20,7 +20,6 @@ from dimjax.data.label_search import find_labels, layouts_of, read
 from dimjax.data.layouts import Layout
 from dimjax.data.listing import check_access, texts_by_sequence
 from dimjax.data.patterns import FRAME, SEQUENCE, glob_of
-from dimjax.data.sequences import refused_file
 from dimjax.data.split_search import find_splits
 from dimjax.data.unread_frames import TABLES, UNREAD, find_unread
 from dimjax.data.unread_labels import find_yaml, flaw
@@ -56,9 +55,12 @@ def recognise(path: str | Path) -> Recognition:
     if found.sequences is None:
         check_access(path)
         frames = [file for file in unread if file.suffix.lower() not in TABLES]
-        if frames:
-            raise refused_file(frames[0])
         rule = "a data folder must contain images, videos or stacks of frames"
+        if frames:  # which may be others': the path may be wrong as well
+            kind, remedy = UNREAD[frames[0].suffix.lower()]
+            value = f"{counted(len(frames), 'file')} that cannot be read, such as "
+            value += f"{frames[0].relative_to(path)}, {kind}"
+            raise InputError(path, rule, value, f"{remedy} Or correct the path.")
         masks = f"masks alone, such as in {found.masks[0].parent}" if found.masks else ""
         raise InputError(path, rule, masks or "none that can be read", "Correct the path.")
     table = Layout()._replace(sequences=found.sequences)
