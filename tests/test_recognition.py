@@ -216,7 +216,8 @@ def test_masks_and_tables_that_cannot_be_used_are_doubts(tmp_path):
         ),
         (
             "a.webm",
-            "such as a.webm, a video whose .* Copy it without loss: ffmpeg -i FILE -c copy NAME.mkv",
+            "such as a.webm, a video whose .* Copy it without loss: ffmpeg -i FILE -c copy "
+            "NAME.mkv",
         ),
         (
             "a.zip",
