@@ -53,6 +53,7 @@ def test_centroids(tmp_path, text, order, expected):
         ("centroids", "1 7 298 247 44 34\nNone\n", r"or polygons; found 6 .* has 3 targets"),
         ("centroids", "1 1 5 1 5 4 1 4\n" * 2, r"found 8 numbers in every line, .* \('rectangles'"),
         ("boxes", "frame,x,y,w\n", r"line 1: there must be a column h"),
+        ("table", "sequence,frame,x,y,w,h,categroy\n", r"line 1: .*'categroy'. Rename it to cate"),
         ("rectangles", "1,2,3\n", r"line 1: a line must contain x, y, w, h or nothing; found '1"),
         ("mot", "1,1,5,5\n", r"line 1: a line must be frame, id, x, y, w, h, flag"),
         ("mot", "1.5,1,5,5,3,3\n", r"line 1: frame must be a whole number of .*; found '1.5'"),
@@ -119,6 +120,11 @@ def test_tables_of_other_programs(tmp_path):
     with pytest.warns(Note, match="columns 'width' are not used"):
         (mark,) = marks(tmp_path / "a.csv", "boxes", "frame,x,y,w,h,width\n3,1,2,4,5,640\n")
     assert mark.w == 4
+    with pytest.warns(Note, match="columns 'score', 'tracked' are not used"):
+        (mark,) = marks(
+            tmp_path / "a.csv", "table", "sequence,frame,x,y,w,h,score,tracked\ns,3,1,2,4,5,9,1\n"
+        )
+    assert mark.sequence == "s"
     with pytest.raises(InputError, match="columns must be frame, x, y, w, h, each once; found 'x'"):
         marks(tmp_path / "a.csv", "boxes", "frame,x,X,y,w,h\n")
 

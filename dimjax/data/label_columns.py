@@ -8,6 +8,7 @@ left out, with a note but for those that name files or times.
     rows.columns["x"], rows.lines                       # [12.5, 13.0], [2, 4]
 """
 
+import difflib
 import re
 import warnings
 from pathlib import Path
@@ -51,6 +52,9 @@ _EMPTY = ("", "-", "nan", "none", "null", "na", "n/a")
 _DECIMAL_COMMA = re.compile(r"\s*[-+]?\d+,\d+\s*")
 
 
+_ALIKE = 0.85  # of names of which one is the other misspelt; that of tracked and track is 0.83
+
+
 class LabelRows(NamedTuple):
     """The valid rows of a table of labels."""
 
@@ -92,11 +96,16 @@ def read_label_rows(
       on_error: Is called once for each invalid row; if it returns, the row is left out.
 
     Raises:
-      InputError: The file is missing, or its header lacks a column.
+      InputError: The file is missing, or its header lacks a column or misspells one.
     """
     required = (*numbers, *(name for name, default in texts.items() if default is None))
     found = read_columns(path, required, tuple(texts), True, on_error, column_names)
     rest = [name for name in found if name not in (*numbers, *texts, *_OF_FRAMES)]
+    lacking = [name for name in texts if name not in found and name != "source"]  # but for score
+    for name in rest:
+        if near := difflib.get_close_matches(_plain(name), lacking, 1, _ALIKE):
+            rule, remedy = "columns must have their names", f"Rename it to {near[0]}, or remove it."
+            raise InputError(f"{path} line 1", rule, repr(name), remedy)
     if rest:
         # Without the file's name, so that the tables of many sequences share one note.
         message = f"tables of labels: columns {', '.join(map(repr, rest))} are not used for labels."
