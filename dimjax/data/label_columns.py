@@ -50,8 +50,6 @@ _COORDINATE = re.compile(
 _OF_FRAMES = ("file", "filename", "image", "path", "time", "timestamp", "date")
 _EMPTY = ("", "-", "nan", "none", "null", "na", "n/a")
 _DECIMAL_COMMA = re.compile(r"\s*[-+]?\d+,\d+\s*")
-
-
 _ALIKE = 0.85  # of names of which one is the other misspelt; that of tracked and track is 0.83
 
 
