@@ -119,6 +119,15 @@ def test_a_wrong_folder_is_refused_before_jax_is_loaded(copied, words, reason):
     assert reason in done.stdout and done.stdout.endswith(" []\n"), done.stdout + done.stderr
 
 
+def test_too_few_addresses_for_jax_are_named_before_it_aborts(tmp_path):
+    command = f"ulimit -v 3000000; {sys.executable} main.py detect --untrained --input={tmp_path}"
+    done = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 1 and done.stderr == (
+        "error: memory: JAX must be able to reserve at least 4 GB; found a limit of 3.1 GB. "
+        "Raise the limit with `ulimit -v`.\n"
+    )
+
+
 def test_a_folder_without_a_flag_is_an_input(tmp_path):
     text, _ = run("check", tmp_path, status=2)
     assert text.endswith(f"found check {tmp_path}. Give --input={tmp_path}.\n")

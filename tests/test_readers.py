@@ -1,6 +1,7 @@
 """Readers of files of other programs: arrays, colour images, TIFF, raw files and videos."""
 
 import builtins
+import errno
 import json
 import sys
 
@@ -13,7 +14,7 @@ from PIL import Image
 from scipy import io
 
 from dimjax.data.folders import open_folder
-from dimjax.data.frame_files import Reading
+from dimjax.data.frame_files import Reading, readable
 from dimjax.data.layouts import Layout
 from dimjax.data.sequences import open_sequence
 from dimjax.data.stack_files import fits_date
@@ -526,3 +527,21 @@ def test_tiff_images_of_signed_numbers_and_floats(tmp_path):
     gain, _ = np.polyfit(DEEP.ravel().astype(float), levels.ravel(), 1)
     rest = levels / gain - DEEP
     assert np.ptp(rest) < 2 / gain
+
+
+@pytest.mark.parametrize(
+    ("error", "remedy"),
+    [
+        (MemoryError(), "Raise the limit with `ulimit -v`, or use a machine with more memory."),
+        (OSError(errno.ENOMEM, "no memory"), "Raise the limit with `ulimit -v`"),
+        (OSError(errno.EMFILE, "too many files"), "Raise the limit with `ulimit -n`."),
+        (OSError(errno.EACCES, "no access"), "Change its permissions."),
+        (OSError(errno.EIO, "a bad block"), "Copy it again from its source."),
+        (ValueError("a wrong header"), "Copy it again from its source."),
+    ],
+)
+def test_a_file_is_not_blamed_for_limits_of_the_system(error, remedy):
+    with pytest.raises(InputError) as caught, readable("a.npy"):
+        raise error
+    assert f"a.npy: the file must be readable; found {type(error).__name__}" in str(caught.value)
+    assert remedy in str(caught.value)

@@ -1,12 +1,38 @@
-"""Checks of the folders that a verb is given, before the seconds that loading JAX takes.
+"""Checks of what a verb is given, before the seconds that loading JAX takes.
 
     require_data(config)                    # raises if the data folder contains no sequence
     require_checkpoint("runs/demo")         # raises if the run is not trained
+    require_addresses()                     # raises under a low limit of `ulimit -v`
 
 A configuration of `--config` loads JAX itself: its folder is checked afterwards.
 """
 
 from pathlib import Path
+
+from dimjax.errors import InputError
+
+# JAX reserves more than it uses, and its native code aborts the process where it cannot. On two
+# cores 4 GB suffice for a small search, and 3 GB do not.
+_LEAST_ADDRESSES = 4 * 10**9  # bytes
+
+
+def require_addresses() -> None:
+    """Check that this process may reserve as many addresses as JAX does at least.
+
+    Raises:
+      InputError: It may not.
+    """
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    if limit != resource.RLIM_INFINITY and limit < _LEAST_ADDRESSES:
+        rule, value = (
+            "JAX must be able to reserve at least 4 GB",
+            f"a limit of {limit / 1e9:.1f} GB",
+        )
+        raise InputError("memory", rule, value, "Raise the limit with `ulimit -v`.")
 
 
 def require_data(config, sky: Path | None = None) -> None:

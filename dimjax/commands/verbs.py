@@ -35,6 +35,8 @@ def main() -> int | None:
     command = _VERBS.get(verb) or _main_job(verb)
     _check_flags(verb, command.flags)
     with doing(verb):
+        if verb not in _WITHOUT_JAX:
+            early_checks.require_addresses()
         return command.run()
 
 
@@ -169,8 +171,8 @@ def _read_items() -> None:
 def _detect() -> None:
     from dimjax.commands import detect
 
-    options = given.RUNTIME.value, given.FORM.value, given.ROUND.value, given.EPOCH.value
-    detect.run(given.WORKDIR.value, *_outputs(), *options)
+    workdir, *checkpoint = _checkpoint()
+    detect.run(workdir, *_outputs(), given.RUNTIME.value, given.FORM.value, *checkpoint)
 
 
 def _detect_live() -> None:
@@ -179,8 +181,7 @@ def _detect_live() -> None:
     from dimjax.commands import live
     from dimjax.runs.run import load
 
-    trained = load(*_checkpoint(), given.RUNTIME.value)
-    live.run(trained, given.INPUT.value)
+    live.run(load(*_checkpoint(), given.RUNTIME.value), given.INPUT.value)
 
 
 def _detect_untrained() -> None:
@@ -245,6 +246,7 @@ _VERBS = {
     "review": _Verb(_review, (*_RUN, given.REVIEWER, given.PORT)),
     "score": _Verb(_score, (given.WORKDIR, given.SPLIT, *_CHECKPOINT)),
 }
+_WITHOUT_JAX = ("check", "check --input", "export --labels", "items", "items --input", "review")
 
 
 def _main_job(last: str) -> _Verb:

@@ -8,6 +8,7 @@ headers when it opens a file; damaged pixels are detected when their frame is re
     frames.read(0)                                      # [H, W] uint8 or uint16
 """
 
+import errno
 import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -25,6 +26,11 @@ GREY_REMEDY = "Save it as 8 or 16 bit unsigned grey levels."
 CHANNELS = ("red", "green", "blue", "luma")
 _LUMA = (0.299, 0.587, 0.114)  # of ITU-R BT.601
 COPY_REMEDY = "Copy it again from its source."
+_SYSTEM_REMEDIES = {  # errors of the system, which are not faults of a file
+    errno.ENOMEM: "Raise the limit with `ulimit -v`, or use a machine with more memory.",
+    errno.EMFILE: "Raise the limit with `ulimit -n`.",
+    errno.EACCES: "Change its permissions.",
+}
 
 _TIFF_KINDS = (
     (tifffile.PHOTOMETRIC.MINISBLACK, "YX", 1),
@@ -71,6 +77,8 @@ def readable(subject: object, remedy: str = COPY_REMEDY) -> Iterator[None]:
         raise
     except Exception as error:  # damaged bytes can lead a decoder to raise anything
         value = f"{type(error).__name__}: {error}"
+        code = errno.ENOMEM if isinstance(error, MemoryError) else getattr(error, "errno", None)
+        remedy = _SYSTEM_REMEDIES.get(code, remedy)
         raise InputError(subject, "the file must be readable", value, remedy) from error
 
 
