@@ -2,6 +2,7 @@ r"""Few labels: a tenth of the clips of drone-ir, with implants and with the wei
 
     python experiments/few_labels.py --data=DATA/drone-ir --size=cpu --seeds=0,1,2 \
         --start=runs/sky --out=experiments/results
+    python experiments/few_labels.py --data=DATA/drone-ir --runs=labels,weights --start=runs/sky
 
 A tenth of the training clips, chosen by kind in turn, have their labels, two of them for
 validation. Networks are trained on these labels alone, with simulated targets and interference
@@ -38,9 +39,17 @@ from dimjax.runs.workdir import Paths, read_config
 from dimjax.stages import rounds
 from dimjax.tracks import score
 
+# Name of a training -> whether it has implants, and weights of another run.
+RUNS = {
+    "labels": (False, False),
+    "implants": (True, False),
+    "weights": (False, True),
+    "both": (True, True),
+}
 _DATA = flags.DEFINE_string("data", None, "Folder of drone-ir.", required=True)
 _SIZE = flags.DEFINE_enum("size", "cpu", ["toy", "cpu"], "Amount of data and training.")
 _SEEDS = flags.DEFINE_list("seeds", ["0", "1", "2"], "Seeds.")
+_RUNS = flags.DEFINE_list("runs", None, f"Trainings to make: some of {', '.join(RUNS)}.")
 _START = flags.DEFINE_string("start", None, "Run whose weights two of the trainings start from.")
 _OUT = flags.DEFINE_string("out", "experiments/results", "Folder to write to.")
 
@@ -73,8 +82,8 @@ def main(_) -> None:
     """Train and measure each variant with each seed; write and print the table."""
     logging.set_verbosity(logging.ERROR)  # Orbax logs every step
     size, out = SIZES[_SIZE.value], Path(_OUT.value)
-    variants = [(False, False), (True, False)]
-    variants += [(False, True), (True, True)] if _START.value else []
+    names = _RUNS.value or [name for name in RUNS if _START.value or not RUNS[name][1]]
+    variants = [RUNS[name] for name in names]
     results: dict[str, dict] = {}
     for seed in map(int, _SEEDS.value):
         folder = _folder(Path(_DATA.value), size, seed, out / "few_labels.work" / f"clips-{seed}")

@@ -77,6 +77,35 @@ def test_the_untrained_filter_is_measured_on_the_same_frames(tiny_run):
     assert figures["untrained"]["recall_at"]["target"][1]["recall"] > 0
 
 
+@pytest.mark.parametrize(("moved_px", "searches"), [(0.0, 0), (0.25, 1)])
+def test_the_filter_is_measured_anew_only_where_the_labels_have_changed(
+    evaluated, tmp_path, monkeypatch, moved_px, searches
+):
+    """A second round takes its figures from the first one, unless a review moved a label."""
+    first = evaluated(flight())
+    paths = Paths(tmp_path / "run", 1)
+    shutil.copytree(paths.of_round(0).round, paths.round)
+    paths.evaluation.unlink()
+    context = RoundContext(read_config(paths.workdir), paths)
+    truth, searched = context.folder.truth, []
+    monkeypatch.setattr(
+        RoundContext,
+        "reference",
+        property(lambda one: truth.assign(x=truth.x + moved_px * one.number)),
+    )
+    search = evaluation_stage.untrained_detections
+    monkeypatch.setattr(
+        evaluation_stage,
+        "untrained_detections",
+        lambda *words: searched.append(1) or search(*words),
+    )
+    second = evaluation_stage.run(context)
+    assert len(searched) == searches and first["untrained"]["recall_at"]
+    parts = ("untrained", "untrained_tracks", "bound")
+    same = all(second.get(part) == first.get(part) for part in parts)
+    assert same or searches
+
+
 def test_sequences_shorter_than_an_evidence_window_are_reported(evaluated, capsys):
     figures = evaluated(flight(), evidence={"frames": 9})
     message = "untrained filter: no detections in 1 of 1 sequences, shorter than 9 frames\n"

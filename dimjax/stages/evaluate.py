@@ -31,6 +31,8 @@ from dimjax.runs.detection_bound import detection_bound
 from dimjax.runs.records import read_evaluation
 from dimjax.tracks import link, score
 
+_OF_NO_NETWORK = ("untrained", "untrained_tracks", "bound")  # parts of the figures
+
 
 def run(context: RoundContext) -> dict:
     """Write paths.detections, outcomes, speed and, last, evaluation; return the figures.
@@ -38,7 +40,8 @@ def run(context: RoundContext) -> dict:
     The split is "test", or "val" if there is no test split (the thresholds were chosen on it: the
     figures then flatter, and their split shows it). The reference is a simulated folder's truth,
     otherwise its labels. The untrained filter is measured on the same frames, and in the run's own
-    sky the bound of detection is computed. If the split has no chip (no label, and no backgrounds),
+    sky the bound of detection is computed; both are taken from the round before if its sequences
+    and reference are the same. If the split has no chip (no label, and no backgrounds),
     the figures lack the part "chips".
     """
     paths = context.paths
@@ -47,7 +50,8 @@ def run(context: RoundContext) -> dict:
     checkpoint = context.checkpoint()
     detector = restore_detector(*checkpoint)
     split = next(name for name in ("test", "val", "train") if name in context.splits)
-    measured = measure(context, detector, context.splits[split])
+    names = context.splits[split]
+    measured = measure(context, detector, names, _measured_before(context, names))
     write_table(measured.detections, paths.detections)
     write_csv(measured.outcomes, paths.outcomes)
     write_text(paths.speed, json.dumps({"seconds_per_frame": measured.seconds_per_frame}) + "\n")
@@ -69,13 +73,30 @@ class Measured(NamedTuple):
     seconds_per_frame: float  # to read it and detect in it; median over the sequences
 
 
-def measure(context: RoundContext, detector: Detector, names: list[str]) -> Measured:
+def _measured_before(context: RoundContext, names: list[str]) -> dict:
+    """Return the figures of no network from the round before, if they are those of this round."""
+    if not context.number:
+        return {}
+    before = context.of_round(context.number - 1)
+    if not before.paths.evaluation.exists():
+        return {}
+    figures = read_evaluation(before.paths)
+    references = (_rows_of(one.reference, names) for one in (before, context))
+    if figures["sequences"] != names or not pd.DataFrame.equals(*references):
+        return {}
+    return {part: figures[part] for part in _OF_NO_NETWORK if part in figures}
+
+
+def measure(
+    context: RoundContext, detector: Detector, names: list[str], known: dict | None = None
+) -> Measured:
     """Measure a detector, the untrained filter and the bound on full frames of some sequences.
 
     Args:
       context: Its folder has the sequences and their labels.
       detector: The detector.
       names: Names of the sequences.
+      known: Figures of the untrained filter and the bound on these frames, which take minutes.
 
     Returns:
       The figures of each frame alone ("frames"), with tracks ("tracks"), with the past of the
@@ -99,8 +120,7 @@ def measure(context: RoundContext, detector: Detector, names: list[str]) -> Meas
         "tracks": _figures(full, scored, detector.thresholds_of(tracks)),
         "online": _figures(full, score(online), detector.thresholds_of(online)),
         "by_sequence": by_sequence(table, full.frames),
-        **_untrained(context, full),
-        **_bound(context, names),
+        **(known or _untrained(context, full) | _bound(context, names)),
         "other_rules": {
             "frames": _by_other_rules(context, full, detections, thresholds),
             "tracks": _by_other_rules(context, full, scored, detector.thresholds_of(tracks)),
@@ -118,6 +138,10 @@ def _search(context: RoundContext, detector: Detector, name: str) -> tuple[pd.Da
     return table, (time.monotonic() - started) / context.folder.shapes[name][0]
 
 
+def _rows_of(table: pd.DataFrame, names: list[str]) -> pd.DataFrame:
+    return table[table.sequence.isin(names)].reset_index(drop=True)
+
+
 class _FullFrames(NamedTuple):
     """The frames that are evaluated, and how."""
 
@@ -130,7 +154,7 @@ class _FullFrames(NamedTuple):
 
 def _full_frames(context: RoundContext, names: list[str]) -> _FullFrames:
     folder, config = context.folder, context.config
-    truth = context.reference[context.reference.sequence.isin(names)]
+    truth = _rows_of(context.reference, names)
     if folder.truth is None:
         truth = truth.assign(scr=measure_scr(truth, folder.sequence))
     return _FullFrames(
