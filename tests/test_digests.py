@@ -97,6 +97,24 @@ def test_a_file_that_was_added_is_named(paths):
         digests.verify(paths, "train")
 
 
+@pytest.mark.parametrize("name", ["checkpoints/9", "checkpoints/9/state", "best/9"])
+def test_an_empty_folder_in_place_of_a_checkpoint_is_named(paths, name):
+    digests.record(paths, "train")
+    (paths.round / name).mkdir(parents=True)
+    with pytest.raises(
+        InputError, match=r"/9: it must be as `train` wrote it; found an empty fold"
+    ):
+        digests.verify(paths, "train")
+
+
+def test_a_training_goes_on_before_an_empty_checkpoint(paths, capsys):
+    whole = {one.name for one in paths.checkpoints.iterdir()}
+    (paths.checkpoints / "9").mkdir()
+    digests.keep_intact_epochs(paths)
+    assert {one.name for one in paths.checkpoints.iterdir()} == whole
+    assert "checkpoints/9: an empty folder; epoch 10 is trained again" in capsys.readouterr().out
+
+
 def test_a_sky_that_is_exchanged_with_its_digests_is_refused(tiny_run, tmp_path, capsys):
     paths = Paths(shutil.copytree(tiny_run, tmp_path / "run"))
     record = paths.sky / "sky.json"

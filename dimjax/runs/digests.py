@@ -14,7 +14,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from dimjax.atomic_files import check_regular, write_text
@@ -67,6 +67,8 @@ def verify(paths: Paths, stage: str) -> None:
         makes it again.
     """
     problem = _find_problem(_record_of(paths, stage), _root_of(paths, stage), _OUTPUTS[stage])
+    if stage == "train":
+        problem = problem or _find_empty([*paths.checkpoints.glob("*"), *paths.best.glob("*")])
     if problem is not None:
         last = _root_of(paths, stage) / _LAST.get(stage, _OUTPUTS[stage][0])
         last = problem[0] if problem[0] == paths.implants else last
@@ -94,10 +96,11 @@ def keep_intact_epochs(paths: Paths) -> None:
     """Remove the newest checkpoints of a training until one is whole, each with a message."""
     numbers = [int(one.name) for one in paths.checkpoints.glob("*") if one.name.isdecimal()]
     for epoch in sorted(numbers, reverse=True):
+        folder = paths.checkpoints / str(epoch)
         problem = _find_problem(_epoch_record(paths, epoch), paths.round, _of_epoch(epoch))
+        problem = problem or _find_empty([folder])
         if problem is None:
             return
-        folder = paths.checkpoints / str(epoch)
         say(f"{problem[0]}: {problem[1]}; epoch {epoch + 1} is trained again")
         shutil.rmtree(folder)
 
@@ -149,6 +152,14 @@ def _find_problem(file: Path, root: Path, outputs: tuple[str, ...]) -> tuple[Pat
         recorded, *state = digests[name] if isinstance(digests[name], list) else [digests[name]]
         if state != _state(present[name]) and recorded != digest(present[name]):
             return root / name, "a damaged file"
+    return None
+
+
+def _find_empty(folders: Iterable[Path]) -> tuple[Path, str] | None:
+    """Return the first checkpoint without any file; a record of files passes over its folder."""
+    for folder in folders:
+        if folder.is_dir() and not any(one.is_file() for one in folder.rglob("*")):
+            return folder, "an empty folder"
     return None
 
 
