@@ -232,7 +232,7 @@ def test_ignored_parts_of_sequences_are_named_with_numbers(tmp_path, capsys):
     bars, shutter = np.pad(noisy(), [(0, 0), (12, 12), (0, 0)]), noisy()
     shutter[5] = 0
     frames = {"bars": bars, "shutter": shutter, "twice": np.repeat(noisy(), 2, axis=0),
-              "wide": noisy() // 16 * 257}  # fmt: skip
+              "wide": noisy() // 16 * 257, "dark": noisy().clip(1003)}  # fmt: skip
     rows = [f"{name},0,20,20,3,3,target" for name in frames]
     folder = write_arrays(tmp_path / "data", frames, rows)
     problems, count, printed = problems_of(config_of(folder), tmp_path / "run", capsys)
@@ -240,6 +240,8 @@ def test_ignored_parts_of_sequences_are_named_with_numbers(tmp_path, capsys):
     notes = [line for line in printed.splitlines() if line.startswith("note: sequence ")]
     assert [note.removeprefix("note: sequence ") for note in notes] == [
         "bars: 33 % of the pixels never change and are left out of level and noise",
+        "dark: 63 % of the pixels have the lowest or highest level, as if clipped: noise is lost "
+        "there and measured too small",
         "shutter: 1 of 12 frames are flat, 5; clips skip them",
         "twice: 12 of 24 frames repeat the one before, 1, 3, 5, 7 and 8 more; clips skip them",
         "wide: grey levels come in steps of 257",

@@ -5,8 +5,10 @@ import json
 import pytest
 from field_layouts import centre, every_frame, frames, save, text
 
+from dimjax.commands.sources import open_source
 from dimjax.data.flat_names import flat_pattern
 from dimjax.data.folders import open_folder
+from dimjax.data.layouts import DIMJAX
 from dimjax.data.recognition import recognise
 from dimjax.errors import InputError
 
@@ -37,6 +39,15 @@ def test_frames_with_a_random_text_behind_their_number_are_those_of_videos(tmp_p
     assert sorted(folder.names) == sorted(f"video-{text}" for text in RANDOM[:3])
     row = folder.labels.query("sequence == 'video-Qa3b' and frame == 2")
     assert row[["x", "y"]].to_numpy().tolist() == [[v + 0.5 for v in centre(1, 2)]]
+    alone = open_source(tmp_path / "data", DIMJAX)  # as the input of `detect`
+    assert sorted(alone.names) == sorted(folder.names)
+
+
+def test_a_sequence_with_a_missing_frame_is_not_taken_for_still_images(tmp_path):
+    for t in (0, 1, 2, 4, 5):
+        save(tmp_path / f"{t}.png", frames(0)[0])
+    with pytest.raises(InputError, match="frames must be numbered without a gap, 3 follows 2"):
+        open_source(tmp_path, DIMJAX)
 
 
 def test_other_names_are_left_alone(tmp_path):

@@ -90,6 +90,21 @@ def test_an_invalid_file_is_reported_with_its_place(tmp_path, form, text, messag
         marks(tmp_path / "labels", form, text)
 
 
+@pytest.mark.parametrize("decimal", [".", ","])
+@pytest.mark.parametrize("separator", [";", "\t", ","])
+def test_tables_of_any_separator_have_the_same_labels(tmp_path, separator, decimal):
+    if separator == decimal:
+        pytest.skip("such a table cannot be told")
+    rows = [
+        ["frame", "x", "y", "w", "h"],
+        ["0", "1.5", "2", "3", "4"],
+        ["7", "20.25", "3", "4", "5"],
+    ]
+    text = "".join(f"{separator.join(row)}\n" for row in rows).replace(".", decimal)
+    found = marks(tmp_path / "a.csv", "boxes", text)
+    assert [tuple(mark[1:6]) for mark in found] == [(0, 1.5, 2, 3, 4), (7, 20.25, 3, 4, 5)]
+
+
 def test_all_invalid_lines_are_reported_and_the_others_read(tmp_path):
     errors = []
     text = "5 6\n7\n8 nine\n1 2 3 4\n"

@@ -3,6 +3,8 @@
 import builtins
 import errno
 import json
+import re
+import struct
 import sys
 
 import av
@@ -384,9 +386,9 @@ def test_tiff_of_other_types_and_axes(tmp_path):
         open_sequence(tmp_path / "d.tif")
 
 
-def video(path, form="gray", stack=GREY, streams=1, stored=None):
+def video(path, form="gray", stack=GREY, streams=1, stored=None, codec="ffv1"):
     with av.open(str(path), "w") as container:
-        made = [container.add_stream("ffv1", rate=25) for _ in range(streams)]
+        made = [container.add_stream(codec, rate=25) for _ in range(streams)]
         for stream in made:
             stream.width, stream.height, stream.pix_fmt = 48, 40, stored or form
         for frame in stack:
@@ -412,11 +414,63 @@ def test_two_streams_of_a_video_are_named(tmp_path):
         open_sequence(tmp_path / "a.mkv")
 
 
-def test_a_rotated_video_is_refused(tmp_path, monkeypatch):
-    video(tmp_path / "a.mkv")
-    monkeypatch.setattr("dimjax.data.video_files.display_matrix", lambda frame: (0, 65536, 0))
+def test_a_video_of_a_camera_that_hung_upside_down_is_refused(tmp_path):
+    """PyAV writes no display matrix: that in the header of the MP4 file is replaced."""
+    video(tmp_path / "a.mp4", codec="mpeg4", stored="yuv420p")
+    header = bytearray((tmp_path / "a.mp4").read_bytes())
+    matrix = header.index(b"tkhd") + 44
+    assert struct.unpack_from(">i", header, matrix) == (0x10000,)
+    struct.pack_into(">5i", header, matrix, -0x10000, 0, 0, 0, -0x10000)
+    (tmp_path / "a.mp4").write_bytes(header)
     with pytest.raises(InputError, match="a video must be stored as it is shown; found a display"):
-        open_sequence(tmp_path / "a.mkv")
+        open_sequence(tmp_path / "a.mp4")
+
+
+def test_a_tiff_that_is_shown_turned_is_refused(tmp_path):
+    for t in range(3):
+        name = tmp_path / f"{t}.tif"
+        tifffile.imwrite(name, GREY[t], extratags=[(274, 3, 1, 3, True)])
+    with pytest.raises(InputError, match=r"0\.tif: an image must be stored as .* orientation 3"):
+        open_sequence(tmp_path)
+
+
+def test_a_tiff_with_a_strip_of_no_bytes_is_refused(tmp_path):
+    """Its pixels would be read from the header of the file."""
+    tifffile.imwrite(tmp_path / "a.tif", GREY, photometric="minisblack")
+    with tifffile.TiffFile(tmp_path / "a.tif", mode="r+b") as tiff:
+        for name in ("StripOffsets", "StripByteCounts"):
+            tiff.pages[1].tags[name].overwrite(0)
+    with pytest.raises(InputError, match="each strip of a page must lie in the file; found a str"):
+        open_sequence(tmp_path / "a.tif")
+
+
+def test_a_tiff_of_two_positions_is_questioned(tmp_path):
+    with tifffile.TiffWriter(tmp_path / "a.tif", ome=True) as tiff:
+        for part in (GREY[:4], GREY[4:8]):
+            tiff.write(part, photometric="minisblack", metadata={"axes": "TYX"})
+    with pytest.raises(InputError, match=r"a\.tif: .*2 series|a\.tif: .*series"):
+        open_sequence(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize(("layout", "first"), [("yuyv422", 0), ("uyvy422", 1)])
+def test_the_remedy_for_interleaved_video_keeps_every_level(tmp_path, layout, first):
+    """Grabbers store the levels 0 to 255 between two colours; other formats stretch or cut them."""
+    line = np.full(512, 128, np.uint8)
+    line[first::2] = np.arange(256)
+    with av.open(str(tmp_path / "a.avi"), "w") as container:
+        stream = container.add_stream("rawvideo", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 256, 8, layout
+        frame = av.VideoFrame(256, 8, layout)
+        frame.planes[0].update(np.tile(line, 8).tobytes())
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    with pytest.raises(InputError, match="Convert it without loss: ffmpeg") as caught:
+        open_sequence(tmp_path / "a.avi")
+    (chosen,) = re.findall(r"-pix_fmt (\w+)", str(caught.value))
+    with av.open(str(tmp_path / "a.avi")) as container:
+        (frame,) = container.decode(video=0)
+        plane = np.frombuffer(frame.reformat(format=chosen).planes[0], np.uint8)
+    np.testing.assert_array_equal(plane.reshape(8, -1)[:, :256], np.tile(np.arange(256), (8, 1)))
 
 
 @pytest.mark.parametrize(("name", "extra"), [("a.fits", "fits"), ("a.h5", "hdf5")])

@@ -119,6 +119,19 @@ def test_pixels_that_are_equal_by_chance_hardly_matter(sigma):
     assert result.scale.noise_sigma == pytest.approx(np.hypot(sigma, 12**-0.5), rel=0.2)
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "share"), [(0, 4000, 0), (1000, 4000, 0.52), (0, 995, 0.71), (985, 4000, 0)]
+)
+def test_levels_that_are_clipped_stand_out(low, high, share):
+    """Noise that is clipped at its middle is half as large; clipped pixels flicker, not in runs."""
+    noise = 1000 + np.random.default_rng(0).normal(0, 10, (12, 64, 80)).round()
+    measured = measure(as_sequence(noise.clip(low, high).astype(np.uint16)))
+    assert measured.clipped_share == pytest.approx(share, abs=0.02)
+    assert (measured.scale.noise_sigma < 7) == (share > 0.5)
+    few = np.random.default_rng(0).normal(0.2, 0.4, (12, 64, 80)).round().clip(0)  # not clipped
+    assert not measure(as_sequence(few.astype(np.uint8))).clipped_share
+
+
 def test_frozen_sequences_are_errors():
     for frames, found in ((PLAIN[:1], r"found 5 equal ones\."), (PLAIN[:1] * 0, "of grey level 0")):
         with pytest.raises(InputError, match=f"frames: its frames must differ; .*{found}"):

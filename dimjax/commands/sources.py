@@ -7,13 +7,14 @@
 It does not load JAX: a wrong source is refused at once.
 """
 
+import contextlib
 from pathlib import Path
 
 from dimjax.data.folders import Folder, open_folder
 from dimjax.data.image_folders import ARRAYS
 from dimjax.data.layouts import Layout
 from dimjax.data.patterns import FRAME, SEQUENCE, glob_of, match
-from dimjax.data.recognition import recognise
+from dimjax.data.recognition import Recognition, recognise
 from dimjax.data.sequences import OPENERS, open_sequence
 from dimjax.errors import InputError
 from dimjax.progress import say
@@ -53,12 +54,24 @@ def open_source(source: Path, layout: Layout) -> Folder:
         entries = list(source.iterdir()) if source.is_dir() else []
         if any(entry.suffix.lower() in _WHOLE for entry in entries):
             return open_folder(source, layout._replace(sequences="*"))
-        if any(entry.is_dir() for entry in entries):
-            found = recognise(source)
-            say(f"layout of {source}: {'; '.join(found.evidence)}")
-            return open_folder(source, found.layout)
-        raise
+        has_folders = any(entry.is_dir() for entry in entries)
+        found = recognise(source) if has_folders else _recognised(entries, source)
+        if found is None:
+            raise
+        say(f"layout of {source}: {'; '.join(found.evidence)}")
+        return open_folder(source, found.layout)
     return Folder(source.parent, layout, {source_name(source, layout): source})
+
+
+def _recognised(entries: list[Path], source: Path) -> Recognition | None:
+    """Recognise frames of several sequences, or with odd names, in one folder; None for others.
+
+    A single sequence with a fault, such as a missing frame, looks like still images.
+    """
+    with contextlib.suppress(InputError):
+        found = recognise(source) if entries else None
+        return found if found and not found.stills else None
+    return None
 
 
 def source_name(source: Path, layout: Layout) -> str:

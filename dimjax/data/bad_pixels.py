@@ -65,7 +65,7 @@ def find_substitutes(sequence: Sequence, measured: Measurement | None = None) ->
     still = np.array(False) if pairs is None else (pairs == pairs[0, 0]).all(axis=(0, 1))
     if not still.any():
         return none
-    (_, noise_sigma), _, step, noiseless = measured or measure_pairs(pairs)
+    (_, noise_sigma), _, step, noiseless, _ = measured or measure_pairs(pairs)
     if noiseless or _equal_by_chance(pairs, noise_sigma / step) >= MAX_GOOD:
         return none
     alone = still & (

@@ -10,6 +10,7 @@ from dimjax.data.scale import Measurement
 from dimjax.progress import counted
 
 _LEAST_STILL_SHARE = 0.005  # of the pixels; fewer are no bars
+_CLIPPED = "as if clipped: noise is lost there and measured too small"
 _RANGES = 4  # of frame numbers that are named
 
 
@@ -30,6 +31,9 @@ def describe(
     elif measurement.still_share >= _LEAST_STILL_SHARE:
         share = f"{100 * measurement.still_share:.0f} %"
         notes.append(f"{share} of the pixels never change and are left out of level and noise")
+    if measurement.clipped_share:
+        share = f"{100 * measurement.clipped_share:.0f} %"
+        notes.append(f"{share} of the pixels have the lowest or highest level, {_CLIPPED}")
     if replaced:
         pixels = counted(replaced, "bad pixel")
         notes.append(f"{pixels}, which never change, are replaced by their neighbours")
@@ -61,11 +65,15 @@ def summarise(
     flat = sum(len(survey.flat) for survey in surveys)
     step = max(measurement.step for measurement in measurements)
     skip = "skipped" if skipped else "kept"
+    clipped = max(measurement.clipped_share for measurement in measurements)
     parts = [
         f"up to {100 * still:.0f} % of the pixels never change" if still else "",
         f"bad pixels are replaced, up to {max(replaced):,} in one" if any(replaced) else "",
         f"{repeated:,} repeated and {flat:,} flat frames are {skip}" if repeated + flat else "",
         f"grey levels come in steps of up to {step}" if step > 1 else "",
+        f"up to {100 * clipped:.0f} % have the lowest or highest one, {_CLIPPED}"
+        if clipped
+        else "",
     ]
     return f"ignored in {counted(len(notable), 'sequence')}: {'; '.join(filter(None, parts))}"
 

@@ -25,6 +25,7 @@ SEARCH_FRAMES = 8  # in which the second frame of a pair is searched
 CHANGED_SHARE = 0.1  # of the pixels differ between the frames of a pair
 STILL_RUN_PX = 16  # shortest run of unchanging pixels in a row or column that is left out
 MAX_STILL_SHARE = 0.9  # if more pixels are left out, the others are those of moving objects
+CLIPPED_SHARE = 0.2  # of the values have the lowest or highest level; noise is lost there
 FLAT_SHARE = 0.25  # of the usual spread of grey levels; frames below it are flat
 
 RULE = (
@@ -41,6 +42,7 @@ RULE = (
 
 _SIGMAS_PER_MAD = 1.4826  # of a normal distribution
 _SECOND_DIFFERENCE = np.outer([1, -2, 1], [1, -2, 1])
+_PILED_UP = 3  # times as many values as at the next level
 _QUANTISATION_SIGMA = 1 / np.sqrt(12)
 
 
@@ -58,6 +60,7 @@ class Measurement(NamedTuple):
     still_share: float  # share of the pixels that never change and were left out
     step: int  # usual distance of neighbouring grey levels that occur
     noiseless: bool  # the pixels that change are too few: the noise is that of quantisation
+    clipped_share: float = 0.0  # of the values of changing pixels, if they are clipped to a level
 
 
 def measure_scale(sequence: Sequence) -> Scale:
@@ -118,7 +121,8 @@ def measure_pairs(pairs: np.ndarray) -> Measurement:
     step = _step([*first, *second])
     noise_sigma = _SIGMAS_PER_MAD * np.median(deviations) / np.sqrt(2)
     scale = Scale(float(level), float(max(noise_sigma, step * _QUANTISATION_SIGMA)))
-    return Measurement(scale, 0.0 if noiseless else float(still.mean()), step, noiseless)
+    still_share = 0.0 if noiseless else float(still.mean())
+    return Measurement(scale, still_share, step, noiseless, _clipped_share([*first, *second]))
 
 
 def _measure_still(sequence: Sequence) -> Measurement:
@@ -211,6 +215,32 @@ def _step(frames: list[np.ndarray]) -> int:
         occurs[frame] = True
     levels = np.flatnonzero(occurs)
     return int(np.percentile(np.diff(levels), 5, method="lower")) if len(levels) > 1 else 1
+
+
+def _clipped_share(frames: list[np.ndarray]) -> float:
+    """Return the share of the values at the lowest or the highest level, if it stands out.
+
+    It does if it is 20 % at least and several times that of the next level, and the other values do
+    not lie next to it, as small noise in coarse levels does: noise that is clipped at its middle
+    leaves half a distribution there.
+    """
+    counts = np.bincount(np.concatenate(frames))
+    counts = counts[counts > 0]
+    share = max(_share_at_end(counts), _share_at_end(counts[::-1]))
+    return share if share >= CLIPPED_SHARE else 0.0
+
+
+def _share_at_end(counts: np.ndarray) -> float:
+    """Share of the values at the first of the levels that occur; 0 if the others do not stand off.
+
+    Args:
+      counts: Number of values at each level, [L].
+    """
+    end, others = counts[0], np.cumsum(counts[1:])
+    if len(others) < 2 or end < _PILED_UP * others[0]:
+        return 0.0
+    median = 1 + np.searchsorted(others, others[-1] / 2)  # of the others, in levels from the end
+    return float(end / counts.sum()) if median >= 2 else 0.0
 
 
 def _grouped_mad(values: np.ndarray) -> float:
