@@ -65,8 +65,10 @@ def find_substitutes(sequence: Sequence, measured: Measurement | None = None) ->
     still = np.array(False) if pairs is None else (pairs == pairs[0, 0]).all(axis=(0, 1))
     if not still.any():
         return none
-    (_, noise_sigma), _, step, noiseless, _ = measured or measure_pairs(pairs)
-    if noiseless or _equal_by_chance(pairs, noise_sigma / step) >= MAX_GOOD:
+    measured = measured or measure_pairs(pairs)
+    noise_sigma = measured.scale.noise_sigma
+    by_chance = _equal_by_chance(pairs, noise_sigma / measured.step)
+    if measured.noiseless or by_chance >= MAX_GOOD:
         return none
     alone = still & (
         ndimage.convolve(still.astype(np.uint8), np.ones((3, 3)), mode="constant") == 1

@@ -88,7 +88,7 @@ def draw_implants(sequence: Sequence, settings: ImplantConfig) -> pd.DataFrame:
     _, height, width = sequence.shape
     usable = sequence.usable
     seen = _only(sequence, usable)
-    scale, _, step, _ = measure(sequence)
+    measured = measure(sequence)
     size = SkyConfig(frames=len(usable), height=height, width=width)
     shared = size._replace(**{name: getattr(settings, name) for name in _SHARED})
     rng = np.random.default_rng([settings.seed, zlib.crc32(sequence.name.encode())])
@@ -98,8 +98,8 @@ def draw_implants(sequence: Sequence, settings: ImplantConfig) -> pd.DataFrame:
     rows = _in_all_frames(rows, sequence, usable)
     rows["snr"] = rows.snr.abs()
     rows = rows.assign(
-        amplitude=rows.snr * scale.noise_sigma,
-        step=step,
+        amplitude=rows.snr * measured.scale.noise_sigma,
+        step=measured.step,
         highest=_highest(seen),
         sequence=sequence.name,
     )
