@@ -15,7 +15,7 @@ from dimjax.data.folders import open_folder
 from dimjax.data.label_writing import write_labels
 from dimjax.errors import InputError
 from dimjax.evaluation.outcomes import OUTCOME_COLUMNS, by_sequence, outcomes
-from dimjax.runs.workdir import Paths, read_config
+from dimjax.runs.workdir import Paths, read_config, write_config
 
 PARTS = ("frames", "tracks", "online", "untrained", "untrained_tracks")
 
@@ -108,6 +108,23 @@ def test_a_folder_of_another_layout_is_recognised(tiny_run, foreign, tmp_path):
     figures = measure.run(tiny_run, config, tmp_path / "out")
     assert sorted(figures["sequences"]) == ["test-0000", "val-0000"]
     assert np.isclose(figures["frames"]["images"], 16)
+
+
+def test_a_run_on_a_folder_of_its_own_is_measured_on_another(tiny_run, foreign, tmp_path, capsys):
+    run = Paths(shutil.copytree(tiny_run, tmp_path / "run"))
+    own = shutil.move(run.sky, tmp_path / "mine")
+    config = read_config(run.workdir)
+    config.data.folder = str(own)
+    run.config.unlink()
+    write_config(config, run.workdir)
+    shutil.copy(own / "labels.csv", run.implants)  # of its own folder, not of another
+    figures = measure.run(run.workdir, config_for(run.workdir, foreign), tmp_path / "out")
+    assert sorted(figures["sequences"]) == ["test-0000", "val-0000"]
+    assert "in the training" not in capsys.readouterr().out
+    run.implants.unlink()
+    measure.run(run.workdir, config_for(run.workdir, own), tmp_path / "all")
+    seen = "note: 1 of the 3 sequences were in the training, train-0000 first: the figures flatter"
+    assert seen in capsys.readouterr().out
 
 
 def test_a_folder_without_labels_is_refused(tiny_run, foreign, tmp_path):

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ from conftest import tiny_config
 from PIL import Image
 
 from dimjax import ledger
+from dimjax.commands import check
 from dimjax.commands.bundled import make_builder
 from dimjax.data.duplicates import find_duplicates
 from dimjax.data.sequences import as_sequence, open_sequence
@@ -17,7 +19,7 @@ from dimjax.errors import InputError
 from dimjax.runs import intake
 from dimjax.runs.context import RoundContext
 from dimjax.runs.workdir import Paths
-from dimjax.stages import build, decide, mine, predict
+from dimjax.stages import build, decide, mine, predict, rounds
 
 NOISE = np.random.default_rng(0).normal(1000, 5, (8, 64, 96)).astype(np.uint16)
 
@@ -144,3 +146,23 @@ def test_duplicates_are_found_by_their_frames(tmp_path):
     ]
     assert find_duplicates(new, known) == {"pictures": "a", "d": "c", "f": "e"}
     assert find_duplicates(new[2:3], known) == find_duplicates([], known) == {}
+
+
+@pytest.mark.parametrize(("val", "words"), [("val", 1), ("train", 0)])
+def test_a_copy_in_another_split_is_a_problem_and_refused(tiny_run, tmp_path, capsys, val, words):
+    """In `check` and before the chips are cut; a copy in the same split does no harm."""
+    folder = Path(shutil.copytree(tiny_run / "sky", tmp_path / "data"))
+    shutil.copytree(folder / "sequences" / "train-0000", folder / "sequences" / "copy")
+    with (folder / "splits" / f"{val}.txt").open("a") as names:
+        names.write("copy\n")
+    config = tiny_config()
+    config.data.folder = str(folder)
+    rule = "must not be in two splits, as they are in train and val; found the frames of sequence"
+    assert check.run(config, None) == words
+    printed = capsys.readouterr().out
+    assert (
+        f"problem: sequence copy: the frames of a sequence {rule} train-0000." in printed
+    ) == words
+    if words:
+        with pytest.raises(InputError, match=rule):
+            rounds.run(config, str(tmp_path / "run"), make_builder, last="build")

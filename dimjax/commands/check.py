@@ -17,6 +17,7 @@ from dimjax.chips import planning
 from dimjax.commands.label_checks import evidence_table, measure_labels
 from dimjax.commands.problem_list import problem_lines
 from dimjax.data.camera import MOVING_STEP_PX, mean_step
+from dimjax.data.duplicates import NO_SPLIT, check_splits
 from dimjax.data.folders import Folder, open_folder
 from dimjax.data.frame_notes import describe
 from dimjax.data.frame_survey import Survey, survey_frames
@@ -83,6 +84,7 @@ def run(config, paths: Paths | None, doubts: Iterable[InputError] = ()) -> int:
         files, train = folder.layout.splits, splits["train"]
         check_train_labels(folder.path, labels, train, files, problems.append)
     decoded = [name for name, one in summaries.items() if one and one.scale]
+    check_splits(folder, {k: set(decoded) & set(v) for k, v in splits.items()}, problems.append)
     evidence = pd.DataFrame()
     if len(labels) or not unlabelled:
         evidence = measure_labels(folder, labels, decoded, problems.append)
@@ -263,7 +265,7 @@ def _splits(folder: Folder, val_share: float, seed: int, on_error: OnError) -> d
     others = {name: names for name, names in named.items() if name not in (*cut, "all") and names}
     assigned = {name for names in (*cut.values(), *others.values()) for name in names}
     rest = [name for name in folder.names if name not in assigned]
-    return {**cut, **others, **({"in no split": rest} if rest else {})}
+    return {**cut, **others, **({NO_SPLIT: rest} if rest else {})}
 
 
 def _summary(names: list[str], summaries, labels: pd.DataFrame) -> list[str]:

@@ -7,12 +7,15 @@ runs/demo/evaluations/more_clips/detections.csv     detections at all scores
 runs/demo/evaluations/more_clips/outcomes.csv       accepted ones: hit or false alarm; and misses
 """
 
+import contextlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from dimjax.atomic_files import exclusive_lock, write_text
 from dimjax.commands.results import check_output
 from dimjax.data.csv_files import write_csv
+from dimjax.data.folders import Folder, open_folder
 from dimjax.data.labels import write_table
 from dimjax.data.listing import locations
 from dimjax.data.patterns import glob_of
@@ -20,8 +23,9 @@ from dimjax.data.presets import AUTO
 from dimjax.data.splits import LABELLED_SPLITS
 from dimjax.errors import InputError
 from dimjax.progress import say
-from dimjax.runs.context import RoundContext, require_checkpoint
-from dimjax.runs.workdir import Paths, differing_keys
+from dimjax.runs.context import RoundContext, layout_of, require_checkpoint
+from dimjax.runs.same_folder import is_same
+from dimjax.runs.workdir import Paths, differing_keys, read_config
 
 _LOCK = "evaluate.lock"
 # The keys of the run that may be changed for a measurement.
@@ -55,9 +59,10 @@ def run(
         files break a rule, or the output folder holds something else.
     """
     require_checkpoint(workdir, round, epoch)
-    context = RoundContext(config, Paths(workdir))
-    context.labels = context.folder.labels  # not those of the run's ledger
-    path = Path(config.data.folder)
+    context, path = RoundContext(config, Paths(workdir)), Path(config.data.folder)
+    # Not the run's own folder, with its implants, nor the labels of its ledger.
+    context.folder = replace(open_folder(path, layout_of(config)), align=config.data.align)
+    context.labels = context.folder.labels
     names = _names(context, split)
     from dimjax.report import figures_text  # loads JAX: a wrong folder is refused before
     from dimjax.runs.config_rules import check
@@ -68,6 +73,9 @@ def run(
     trained = load(workdir, round, epoch)
     context.paths = trained.paths
     say(f"detector: {trained.description}")
+    if seen := _trained_on(context.folder, names, workdir, trained.paths):
+        trained_on = f"{len(seen)} of the {len(names)} sequences were in the training"
+        say(f"note: {trained_on}, {seen[0]} first: the figures flatter; see --split")
     output = Path(output) if output else trained.paths.evaluations / path.resolve().name
     check_output(output, path, locations(context.folder.files), _LOCK, trained.paths)
     _check_same_folder(output / "evaluation.json", str(path.resolve()))
@@ -86,6 +94,15 @@ def run(
     say(figures_text(figures))
     say(f"\nwritten: {output}")
     return figures
+
+
+def _trained_on(folder: Folder, names: list[str], workdir: str | Path, paths: Paths) -> list[str]:
+    """Names of the sequences, among those of a folder, that the detector was trained on."""
+    own = RoundContext(read_config(workdir), paths)
+    with contextlib.suppress(InputError):  # the data of the run are gone
+        trained = set(own.trained_sequences) & set(own.folder.names)
+        return [name for name in names if name in trained and is_same(folder, own.folder, name)]
+    return []
 
 
 def _check_same_folder(earlier: Path, folder: str) -> None:

@@ -18,7 +18,7 @@ import pandas as pd
 from dimjax.chips import planning
 from dimjax.data import splits
 from dimjax.data.csv_files import write_csv
-from dimjax.data.duplicates import find_duplicates
+from dimjax.data.duplicates import check_splits, find_duplicates
 from dimjax.data.sequences import clip_frames
 from dimjax.data.splits import starts_without_labels
 from dimjax.errors import InputError
@@ -81,9 +81,11 @@ def check(context: RoundContext) -> None:
 
     Raises:
       InputError: There are fewer new sequences than rounds to mine them, a sequence has too few or
-        too small frames, or it is in the data set already under another name.
+        too small frames, or it is in the data set already, or in two splits, under another name.
     """
     folder, config = context.folder, context.config
+    if not (context.number or context.proposes):
+        check_splits(folder, context.splits)
     names, rounds = _unassigned(context), _mining_rounds(context)
     if not rounds:
         return

@@ -35,13 +35,13 @@ def check_same_folder(folder: Folder, first: str) -> None:
         return
     names = folder.names
     chosen = np.unique(np.linspace(0, len(names) - 1, _COMPARED).astype(int))
-    if names == other.names and all(_is_same(folder, other, names[k]) for k in chosen):
+    if names == other.names and all(is_same(folder, other, names[k]) for k in chosen):
         return
     rule, remedy = f"the run began with {first}", "Start it in the same working directory."
     raise InputError("config.data.folder", rule, f"{path}, with other frames", remedy)
 
 
-def _is_same(folder: Folder, other: Folder, name: str) -> bool:
+def is_same(folder: Folder, other: Folder, name: str) -> bool:
     """Whether a sequence has the same first and last frame in both folders."""
     one, two = folder.sequence(name), other.sequence(name)
     return len(one) == len(two) and all(
