@@ -14,6 +14,7 @@ what is there already is not computed again.
 
 import json
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -21,9 +22,11 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from absl import app, flags, logging
-from drone_rounds import VALIDATION, by_turns, write_splits
 from ml_collections import ConfigDict
 from result_files import as_json, markdown, number, versions
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from drone_rounds import VALIDATION, by_turns, write_splits
 
 from configs import drone_ir
 from dimjax.atomic_files import write_text

@@ -96,6 +96,8 @@ REFUSED = {
     "score --workdir={run}": "a checkpoint of any epoch is needed; found no folder",
     "export --workdir={run}": "a checkpoint of any epoch is needed; found no folder",
     "export --labels=csv --workdir={empty}": "a run's directory holds config.json; found none",
+    "report --compare={run},{run}/.": "--compare: it must name two different runs; found '",
+    "implant --output={empty}/new": "--input: the verb needs a data folder; found nothing. Give --",
     "report --compare={run},{empty}": "a run's directory holds config.json; found none",
     "train --workdir={empty}": "a run's directory holds config.json; found none",
 }

@@ -108,7 +108,7 @@ def test_an_interrupted_program_names_its_activity(tmp_path, number):
     process.send_signal(number)
     _, line = process.communicate(timeout=10)
     expected = "interrupted in round 0, train: finished work is kept; give the same command again"
-    assert (process.returncode, line) == (130, f"{expected} to go on.\n")
+    assert (process.returncode, line) == (130, f"{expected}.\n")
 
 
 def test_an_interrupt_that_a_callback_of_the_collector_swallows_comes_again(tmp_path):

@@ -7,7 +7,12 @@ import sys
 import pandas as pd
 import pytest
 
-from dimjax.commands.results import check_outside, check_place, open_results
+from dimjax.commands.results import (
+    check_outside,
+    check_place,
+    check_unoccupied,
+    open_results,
+)
 from dimjax.errors import InputError
 from dimjax.runs.workdir import Paths
 
@@ -58,6 +63,16 @@ def test_files_of_others_are_not_overwritten(tmp_path, source):
             pass
         assert sorted(folder.rglob("*")) == before
         assert (folder / (form or "") / "labels.csv").read_text() == "reviewed"
+
+
+def test_results_of_other_commands_may_lie_beneath(tmp_path):
+    """As the labels of a run in export/csv, beside its detector in export."""
+    (tmp_path / "csv").mkdir()
+    (tmp_path / "csv" / "export.lock").touch()
+    check_unoccupied(tmp_path, "export.lock")
+    (tmp_path / "csv" / "export.lock").rename(tmp_path / "csv" / "labels.csv")
+    with pytest.raises(InputError, match="the output folder must be empty, or hold earlier"):
+        check_unoccupied(tmp_path, "export.lock")
 
 
 def test_a_folder_in_the_output_that_leads_out_of_it_is_refused(tmp_path, source):

@@ -213,7 +213,7 @@ def test_the_rest_is_left_and_the_end_screen_lies_below_the_toolbar(page, run):
     confirm(page, "leave-rest")
     page.wait(lambda: page.body("state") == "done", "items are left")
     assert "4 skipped items keep their labels" in page.text("empty")
-    assert "python main.py --workdir=" in page.text("empty")
+    assert "dimjax --workdir=" in page.text("empty")
     with ledger.open_ledger(run / "ledger.sqlite") as db:
         assert (
             ledger.item_table(db).drop_duplicates("item").state.tolist()

@@ -161,6 +161,7 @@ def _leaves(tree) -> list[bytes]:
 def test_a_run_can_be_asked_from_python(undisturbed):
     opened = dimjax.load(undisturbed[0])
     assert opened.paths.number == 1  # the newest
+    assert repr(opened) == f"<dimjax run {undisturbed[0]}, round 1, epoch {opened.epoch}>"
     losses = opened.losses("test")
     assert {"id", "sequence", "frame", "location", "confidence", "category", "total"} == set(losses)
     assert losses.id.is_unique and np.isfinite(losses.total).all()

@@ -132,6 +132,15 @@ def test_levels_that_are_clipped_stand_out(low, high, share):
     assert not measure(as_sequence(few.astype(np.uint8))).clipped_share
 
 
+def test_frames_in_memory_have_the_scale_of_their_sequence():
+    frames = np.random.default_rng(0).normal(100, 5, (12, 64, 80)).astype(np.uint8)
+    assert measure_scale(frames) == measure_scale(as_sequence(frames))
+    with pytest.raises(InputError, match=r"must be an array \[T, H, W\].*; found the path 'a.mp4'"):
+        measure_scale("a.mp4")
+    with pytest.raises(InputError, match=r"must be an array \[T, H, W\].* Give frames of one size"):
+        measure_scale([frames[0], frames[1, :9]])
+
+
 def test_frozen_sequences_are_errors():
     for frames, found in ((PLAIN[:1], r"found 5 equal ones\."), (PLAIN[:1] * 0, "of grey level 0")):
         with pytest.raises(InputError, match=f"frames: its frames must differ; .*{found}"):

@@ -9,7 +9,7 @@ A configuration of `--config` loads JAX itself: its folder is checked afterwards
 
 from pathlib import Path
 
-from dimjax.errors import InputError
+from dimjax.errors import InputError, UsageError
 
 # JAX reserves more than it uses, and its native code aborts the process where it cannot. On two
 # cores 4 GB suffice for a small search, and 3 GB do not.
@@ -53,12 +53,15 @@ def require_data(config, sky: Path | None = None) -> None:
         open_folder(folder, layout_of(config), lambda error: None)  # the verb reports these
 
 
-def require_files(folder: str) -> None:
-    """Check that a folder whose layout is unknown exists and contains a file.
+def require_files(folder: str | None) -> None:
+    """Check that a folder whose layout is unknown is given, exists and contains a file.
 
     Raises:
-      InputError: It does not.
+      InputError: It is not, or does not.
     """
+    if folder is None:
+        remedy = "Give --input=FOLDER, or --config=FILE."
+        raise UsageError("--input", "the verb needs a data folder", "nothing", remedy)
     from dimjax.data.recognition import recognise
 
     if not any(one.is_file() for one in Path(folder).rglob("*")):

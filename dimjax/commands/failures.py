@@ -72,7 +72,7 @@ def explain(error: BaseException, folder: str | Path = ".") -> Failure:
     activity = notes[0].removeprefix(DURING) if notes else ""
     if isinstance(error, KeyboardInterrupt):
         at = f" in {activity}" if activity else ""
-        text = f"interrupted{at}: finished work is kept; {_AGAIN}"
+        text = f"interrupted{at}: finished work is kept; give the same command again."
         return Failure(text, INTERRUPTED, True)
     if isinstance(error, InputError):
         status = USAGE if isinstance(error, UsageError) else FAULT

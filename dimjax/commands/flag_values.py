@@ -55,7 +55,9 @@ COMPARE = flags.DEFINE_list(
     "compare", None, "report: two runs to compare, e.g. runs/a,runs/b; no --workdir is needed."
 )
 FORM = flags.DEFINE_string("form", None, "detect: also write detections in this form: coco, ...")
-SPLIT = flags.DEFINE_string("split", "train", "score, evaluate --input: train, val or test.")
+SPLIT = flags.DEFINE_string(
+    "split", None, "train, val or test; default: train for score, all for evaluate --input."
+)
 REVIEWER = flags.DEFINE_string("reviewer", None, "review, items: your name.")
 FINISHED = flags.DEFINE_bool("finished", False, "items: decide unchanged items as they are.")
 PORT = flags.DEFINE_integer("port", 0, "review: port on this machine; 0: a free one.", 0)

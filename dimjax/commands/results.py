@@ -129,7 +129,10 @@ def check_unoccupied(output: Path, lock: str) -> None:
       InputError: It does, or a folder in it is a link out of it, where others would be replaced.
     """
     folder = output.resolve()  # "new/.." is what it will be once "new" is made
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / lock).exists():
+    # A folder with a lock in it is the output of another command, such as export/csv in export.
+    others = folder.iterdir() if folder.is_dir() else ()
+    others = [one for one in others if not (one.is_dir() and any(one.glob("*.lock")))]
+    if others and not (folder / lock).exists():
         rule = "the output folder must be empty, or hold earlier results of the same command"
         raise InputError("--output", rule, output, "Choose another folder.")
     for place, names, _ in os.walk(folder):

@@ -101,7 +101,7 @@ def _check_folder() -> int:
 
 
 def _implant() -> None:
-    if given.INPUT.present:
+    if given.INPUT.present or given.CONFIG.value is None:
         early_checks.require_files(given.INPUT.value)
     from configs import default
     from dimjax.commands import implant, recognise
@@ -124,7 +124,7 @@ def _score() -> None:
     from dimjax.commands import score
 
     workdir, *checkpoint = _checkpoint()
-    score.run(workdir, given.SPLIT.value, *checkpoint)
+    score.run(workdir, given.SPLIT.value or "train", *checkpoint)
 
 
 def _evaluate_folder() -> None:
@@ -136,9 +136,8 @@ def _evaluate_folder() -> None:
     measure.check_keys(config, given.WORKDIR.value)
     measure.use_folder(config, given.INPUT.value)
     recognise.apply(config, trains=False)
-    split = given.SPLIT.value if given.SPLIT.present else None
-    checkpoint = given.ROUND.value, given.EPOCH.value
-    measure.run(given.WORKDIR.value, config, given.OUTPUT.value, split, *checkpoint)
+    workdir, *checkpoint = _checkpoint()
+    measure.run(workdir, config, given.OUTPUT.value, given.SPLIT.value, *checkpoint)
 
 
 def _export() -> None:
@@ -193,8 +192,8 @@ def _detect_untrained() -> None:
 
 def _compare() -> None:
     runs = given.COMPARE.value
-    if len(runs) != 2 or not all(runs):
-        rule, remedy = "it must name two runs", "Give --compare=runs/a,runs/b."
+    if len(runs) != 2 or not all(runs) or len({os.path.realpath(run) for run in runs}) != 2:
+        rule, remedy = "it must name two different runs", "Give --compare=runs/a,runs/b."
         raise UsageError("--compare", rule, repr(",".join(runs)), remedy)
     for run in runs:
         early_checks.require_run(run)

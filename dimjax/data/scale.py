@@ -17,7 +17,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from scipy import ndimage
 
 from dimjax.data.alignment import align_levels
-from dimjax.data.sequences import Sequence
+from dimjax.data.sequences import Sequence, as_sequence
 from dimjax.errors import InputError
 
 PAIRS = 16
@@ -63,13 +63,13 @@ class Measurement(NamedTuple):
     clipped_share: float = 0.0  # of the values of changing pixels, if they are clipped to a level
 
 
-def measure_scale(sequence: Sequence) -> Scale:
+def measure_scale(sequence: Sequence | np.ndarray) -> Scale:
     """Measure grey level and noise of a sequence; see `measure`."""
     return measure(sequence).scale
 
 
-def measure(sequence: Sequence) -> Measurement:
-    """Measure grey level and noise of a sequence on up to 16 pairs of frames.
+def measure(sequence: Sequence | np.ndarray) -> Measurement:
+    """Measure grey level and noise of a sequence, or frames [T, H, W], on up to 16 pairs of frames.
 
     The pairs begin at evenly spaced frames. The second frame of a pair is the first of the next 8
     that differs from the first one in 10 % of the pixels, or else the first that differs at all:
@@ -94,6 +94,8 @@ def measure(sequence: Sequence) -> Measurement:
     Raises:
       InputError: All frames are equal, or the pixels of a still image.
     """
+    if not isinstance(sequence, Sequence):
+        sequence = as_sequence(sequence)
     if len(sequence) == 1:
         return _measure_still(sequence)
     return measure_pairs(changing_pairs(sequence))

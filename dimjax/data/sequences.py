@@ -196,7 +196,10 @@ def as_sequence(frames: np.ndarray, name: str = "frames") -> Sequence:
     if isinstance(frames, np.ma.MaskedArray):
         remedy = "Fill the masked pixels first."
         raise InputError(name, "frames must not be masked", "a masked array", remedy)
-    frames = np.asarray(frames)
+    try:
+        frames = np.asarray(frames)
+    except ValueError as error:  # of frames with different shapes
+        raise InputError(name, rule, error, "Give frames of one size.") from error
     frames = frames.astype(frames.dtype.newbyteorder("="), copy=False)
     if frames.ndim != 3 or not frames.size or frames.dtype not in (np.uint8, np.uint16):
         raise InputError(

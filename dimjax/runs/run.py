@@ -75,6 +75,9 @@ class Run:
             detector = with_onnx_runtime(detector, self.paths.round / name)
         self.detector = detector
 
+    def __repr__(self) -> str:
+        return f"<dimjax run {self.description}>"
+
     @property
     def description(self) -> str:
         """Directory, round and epoch of the checkpoint, in words."""

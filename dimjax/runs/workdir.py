@@ -171,7 +171,9 @@ def write_config(config: config_dict.ConfigDict, workdir: str | Path) -> None:
         for key, (saved, given) in differing.items():
             more = f" and {len(differing) - 1} more that differ" if len(differing) > 1 else ""
             rule = f"a run keeps its configuration, {key}={saved!r}"
-            remedy = "Choose another --workdir, or leave --config out to use the run's own."
+            remedy = (
+                "Choose another --workdir, or leave --config and this key out to use the run's."
+            )
             raise InputError(paths.config, rule, f"{key}={given!r}{more}", remedy)
         return
     write_text(paths.config, json.dumps(record, indent=2) + "\n")

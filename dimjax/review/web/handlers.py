@@ -9,12 +9,13 @@ reviewer and the page. A decision is on the disk before its handler returns.
 """
 
 import math
+import shlex
 import threading
 from collections.abc import Mapping
 from typing import Any
 
 from dimjax import ledger
-from dimjax.errors import InputError
+from dimjax.errors import InputError, program
 from dimjax.ledger import Change, Item, ItemFrame, Ledger
 from dimjax.ledger.checks import as_int, as_name, as_text
 from dimjax.ledger.queue import LEASE_SECONDS, extend_lease
@@ -70,7 +71,8 @@ class Handlers:
         if not isinstance(values["take_over"], bool):
             raise _invalid("take_over must be true or false", values["take_over"])
         run = self._db.path.absolute().parent
-        response = {"run": run.name, "workdir": str(self._db.path.parent), "reviewer": None}
+        command = f"{program()} --workdir={shlex.quote(str(self._db.path.parent))}"  # goes on
+        response = {"run": run.name, "command": command, "reviewer": None}
         reviewer = as_text(_SUBJECT, "reviewer", values["reviewer"]).strip() or self._reviewer
         if not reviewer:
             return response

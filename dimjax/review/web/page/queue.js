@@ -140,7 +140,7 @@ function updateQueue({ items, progress }) {
   const updated = held.map((item) => (item === state.item ? item : leased.get(item.id)));
   state.queue = [...updated, ...added];
   if (state.queue[0] !== state.item || !state.item) showFirst();
-  if (!state.queue.length) showEmpty(progress, session.workdir, refill);
+  if (!state.queue.length) showEmpty(progress, session.command, refill);
   prefetch();
 }
 

@@ -69,12 +69,12 @@ export function showProgress(progress) {
 }
 
 /** Report that no item is left, and offer those that the filters hide; `reload` fetches them. */
-export function showEmpty(progress, workdir, reload) {
+export function showEmpty(progress, command, reload) {
   const [title, text, button] = byId("empty").children;
   const isFiltered = byId("kind").value || byId("sequence").value;
   const skipped = byId("skipped").checked ? 0 : progress.skipped;
   title.textContent = "No items left to decide";
-  text.textContent = nothingLeft(progress, isFiltered, workdir);
+  text.textContent = nothingLeft(progress, isFiltered, command);
   button.hidden = !(skipped || isFiltered);
   button.textContent = skipped ? `show the ${skipped} skipped items` : "show all kinds and sequences";
   button.onclick = () => {

@@ -8,7 +8,7 @@ const RETRY_MS = 500;
 const RELEASE_MS = 500; // a reloaded page may hold its id for a moment longer
 
 export const session = {
-  page: await pageId(), reviewer: "", workdir: "",
+  page: await pageId(), reviewer: "", command: "",
   opening: 0, // how often the server has opened this page
   round: 0, // the round whose items and decisions the page shows
   leasedAt: 0, // time of the last lease
@@ -39,7 +39,7 @@ async function pageId() {
 export async function openPage(reviewer, takeOver = false) {
   const values = { reviewer, page: session.page, take_over: takeOver };
   const response = await send("/open_page", values);
-  session.workdir = response.workdir;
+  session.command = response.command;
   byId("run").textContent = response.run;
   document.title = `${response.run}: review`;
   if (response.reviewer === null) return false;

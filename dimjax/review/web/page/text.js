@@ -69,7 +69,7 @@ function describeBox(box) {
 }
 
 /** Explain why no item is shown, and how to continue. */
-export function nothingLeft(progress, filtered, workdir) {
+export function nothingLeft(progress, filtered, command) {
   const selection = filtered ? " of this kind and sequence" : "";
   const parts = [`${progress.decided} items${selection} are decided.`];
   if (progress.leased) {
@@ -79,7 +79,7 @@ export function nothingLeft(progress, filtered, workdir) {
   else if (!filtered) {
     if (progress.skipped) parts.push(`${progress.skipped} skipped items keep their labels.`);
     parts.push("End the review with Ctrl-C in its terminal, then continue with:");
-    parts.push(`\npython main.py --workdir=${workdir}`);
+    parts.push(`\n${command}`);
   }
   return parts.join(" ");
 }
