@@ -284,3 +284,7 @@ def test_curves_are_written_while_a_training_runs(tmp_path, workdir):
     live.write(paths, config.training, metrics, steps_per_epoch=3, epochs=2)
     page = paths.training_page.read_text()
     assert 'http-equiv="refresh"' not in page and "2 of 2 epochs: complete" in page
+    assert "The last" not in page
+    more = [{**metrics[0], "epoch": k} for k in range(14)]
+    live.write(paths, config.training, more, steps_per_epoch=3, epochs=14)
+    assert "The last 12 epochs." in paths.training_page.read_text()

@@ -30,7 +30,7 @@ def _recall_table(figures: dict, k: int) -> Table:
         ("category", ""),
         ("range", "") if ratio is None else (RATIOS[ratio], RATIO_UNITS[ratio]),
         ("truths", "number"),
-        *((head, "95 % interval") for head in parts.values()),
+        *((head, "95 % interval" if _has_interval(figures) else "") for head in parts.values()),
     ]
     rows = []
     for name, recalls in figures["frames"]["recall_at"].items():
@@ -53,6 +53,11 @@ def _interval(figure: dict | None) -> str:
     if figure["low"] is None:
         return share(figure["recall"])
     return f"{share(figure['recall'])} ({share(figure['low'])}-{share(figure['high'])})"
+
+
+def _has_interval(figures: dict) -> bool:
+    """Whether there are several sequences to draw from."""
+    return any(row["low"] is not None for row in figures["frames"]["recall_at"]["target"])
 
 
 def _parts(figures: dict) -> dict[str, str]:
@@ -82,9 +87,10 @@ def bound_text(figures: dict) -> str | None:
 def compared_recalls(runs: Sequence[tuple[str, dict]]) -> Table:
     """Tabulate the recalls of targets of some runs, given by their names and figures."""
     rates = sorted({rate for _, figures in runs for rate in _targets(figures, "frames")})
+    has_interval = any(_has_interval(figures) for _, figures in runs)
+    interval = ", 95 % interval" if has_interval else ""
     heads = [
-        (f"recall of targets at {rate:g}", "false alarms per frame, 95 % interval")
-        for rate in rates
+        (f"recall of targets at {rate:g}", f"false alarms per frame{interval}") for rate in rates
     ]
     parts = {name: part for _, figures in runs for part, name in _parts(figures).items()}
     rows = []
