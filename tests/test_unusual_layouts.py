@@ -300,3 +300,34 @@ def test_rows_that_are_no_labels_are_counted_in_one_note(tmp_path):
         with pytest.warns(Note, match=message):
             labels = folder.read_labels({name: (LENGTH, HEIGHT, WIDTH) for name in folder.files})
     assert "9" not in labels.track.tolist() and len(labels) == 18
+
+
+@pytest.mark.parametrize(
+    ("images", "masks", "pattern"),
+    [
+        ("images/day{k}/s{k}", "masks/day{k}/s{k}", "masks/*/{sequence}/{frame}.png"),
+        ("i/day{k}/cam{k}/s{k}", "m/day{k}/cam{k}/s{k}", "m/*/*/{sequence}/{frame}.png"),
+        ("images/a{k}/x/s{k}", "x/a{k}/s{k}", "x/*/{sequence}/{frame}.png"),
+    ],
+)
+def test_labels_in_a_folder_for_each_day_are_all_read(tmp_path, images, masks, pattern):
+    for k, _, t, pixels in every_frame():
+        save(tmp_path / images.format(k=k) / f"{t:04d}.png", pixels)
+        save(tmp_path / masks.format(k=k) / f"{t:04d}.png", mask(k, t))
+    found = recognise(tmp_path)
+    assert found.layout.labels == pattern and not found.doubts
+    assert len(open_folder(tmp_path, found.layout).labels) == 3 * LENGTH
+
+
+@pytest.mark.parametrize("parts", ["sequences", "frames"])
+def test_labels_at_another_pattern_are_not_lost(tmp_path, parts):
+    for k, _, t, pixels in every_frame():
+        save(tmp_path / f"images/s{k}/{t:04d}.png", pixels)
+        is_first = k == 0 if parts == "sequences" else t < 2
+        place = "labels" if is_first else "labels_of_tom"
+        text(tmp_path / f"{place}/s{k}/{t:04d}.txt", yolo_box(k, t) or "0 .5 .5 .1 .1")
+    (doubt,) = recognise(tmp_path).doubts
+    rule = "the labels of all sequences must be at one pattern, such as labels/{sequence}/{frame}"
+    count = {"sequences": 2, "frames": 3}[parts]
+    found = f"found those of {count} sequences at labels_of_tom/{{sequence}}/{{frame}}.txt alone."
+    assert rule in str(doubt) and found in str(doubt)

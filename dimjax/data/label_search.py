@@ -14,18 +14,19 @@ import pandas as pd
 
 from dimjax.data.centroid_readings import best_reading
 from dimjax.data.first_pixels import with_first_pixel
-from dimjax.data.flat_names import MASK_AFFIXES
 from dimjax.data.folder_survey import FolderSurvey
 from dimjax.data.folders import Folder, open_folder
 from dimjax.data.formats import FORMATS, read_classes
 from dimjax.data.formats.mot import MOT_CLASSES
 from dimjax.data.image_folders import list_still_images
+from dimjax.data.label_patterns import generalise, uncovered
 from dimjax.data.labels import CATEGORIES
 from dimjax.data.layouts import IGNORE, Layout, is_alone
 from dimjax.data.listing import texts_by_sequence
-from dimjax.data.patterns import FRAME, SEQUENCE, SPLIT, match, split_of
+from dimjax.data.patterns import FRAME, SEQUENCE
 from dimjax.data.sniffing import sniff
 from dimjax.errors import InputError, OnError
+from dimjax.progress import counted
 
 _FIRST = {"mot": {"first_pixel": 1, "first_frame": 1}, "spotgeo": {"first_frame": 1}}
 _FIRST |= dict.fromkeys(("voc", "centroid-xml"), {"first_pixel": 1})
@@ -55,7 +56,7 @@ def find_labels(folder: Folder, found: FolderSurvey, lists: set[Path]) -> dict[s
     of_numbers = Counter(map(_numbering, found.documents))
     for file in found.documents:
         numbered = videos if of_numbers[_numbering(file)] > 1 else set()
-        by_pattern[_generalise(folder, file, frames, numbered)].append(file)
+        by_pattern[generalise(folder, file, frames, numbered)].append(file)
     patterns: dict[str, list[str]] = defaultdict(list)
     for pattern, files in by_pattern.items():
         form = next((form for form in map(sniff, files[:5]) if form), None)
@@ -63,7 +64,7 @@ def find_labels(folder: Folder, found: FolderSurvey, lists: set[Path]) -> dict[s
         if form and not is_list and _fits(form, pattern, folder):
             patterns[form].append(pattern)
     for file in found.masks:
-        pattern = _generalise(folder, file, frames, videos)
+        pattern = generalise(folder, file, frames, videos)
         if _fits("masks", pattern, folder) and pattern not in patterns["masks"]:
             patterns["masks"].append(pattern)
     return {form: of_form for form, of_form in patterns.items() if of_form}
@@ -88,69 +89,8 @@ def _numbering(file: Path) -> tuple[Path, str, str]:
     return file.parent, re.sub(r"\d+$", "", file.stem), file.suffix
 
 
-def _generalise(folder: Folder, file: Path, frames: set[str], videos: set[str]) -> str:
-    """Pattern of a label file: names of sequences, splits and frames become placeholders.
-
-    Args:
-      folder: The folder.
-      file: The label file.
-      frames: Names of its images.
-      videos: Sequences whose frames have no names, if the file may be one of many numbered ones.
-    """
-    *parts, name = file.relative_to(folder.path).parts
-    sequences = folder.layout.sequences.split("/")[:-1]
-    pattern = []
-    for k, part in enumerate(parts):
-        is_split = SPLIT in folder.layout.sequences and split_of(part)
-        name_of = SPLIT if is_split else SEQUENCE if part in folder.files else part
-        beside = sequences[: k + 1] == [*pattern, "*"]  # in one of the folders of the sequences
-        pattern.append("*" if beside and name_of == part else name_of)
-    stem, suffix = os.path.splitext(name)
-    base = re.sub(rf"({MASK_AFFIXES})$", "", stem)
-    affix = stem[len(base) :]
-    if FRAME in folder.layout.sequences:
-        flat = PurePosixPath(folder.layout.sequences).stem
-        found = match(flat, base)
-        stem = flat + affix if found and found["frame"] in frames else stem
-    elif base in folder.files and (SEQUENCE not in pattern or base not in frames):
-        stem = SEQUENCE + affix
-    elif base in frames:
-        stem = FRAME + affix
-    elif affixed := _affixed(base, frames, folder):
-        stem = affixed + affix
-    elif videos:
-        of_one = SEQUENCE in pattern or len(folder.files) == 1
-        stem = _of_number(base, videos, of_one) + affix
-    return "/".join([*pattern, stem + suffix])
-
-
-def _affixed(base: str, frames: set[str], folder: Folder) -> str | None:
-    """Pattern of a name that ends with that of a frame, as mask_0001 does; None for others."""
-    starts = [k for k in range(1, len(base)) if base[k:] in frames]
-    # Of the frame 0001 and the name 10001, the last digits are no name of a frame.
-    starts = [
-        k
-        for k in starts
-        if not (base[k - 1].isalnum() and base[k - 1].isdigit() == base[k].isdigit())
-    ]
-    if not starts:
-        return None
-    before = base[: starts[0]]
-    name = before.rstrip(" _.-")
-    return f"{SEQUENCE if name in folder.files else name}{before[len(name) :]}{FRAME}"
-
-
-def _of_number(base: str, videos: set[str], of_one: bool) -> str:
-    """Pattern of a name that ends with the number of a frame; `of_one`: the sequence is known."""
-    before = re.sub(r"\d+$", "", base)
-    name = before.rstrip(" _.-")
-    if base != before and name in videos:
-        return f"{SEQUENCE}{before[len(name) :]}{FRAME}"
-    return f"{before}{FRAME}" if base != before and of_one else base
-
-
 def layouts_of(
-    path: Path, base: Layout, form: str, patterns: list[str], evidence: list[str]
+    path: Path, base: Layout, form: str, patterns: list[str], evidence: list[str], doubts: list
 ) -> list[Layout]:
     """Complete a layout by labels of one format.
 
@@ -160,6 +100,7 @@ def layouts_of(
       form: Format of the labels.
       patterns: Those of the label files.
       evidence: Reasons are appended.
+      doubts: A problem is appended if labels of further sequences are left out.
 
     Returns:
       The layout with the labels and, if several files hold labels of the same frames, those with
@@ -175,10 +116,23 @@ def layouts_of(
         key=lambda it: (PurePosixPath(it).stem != video, bool(_RESULTS.search(it)), len(it)),
     )
     rivals = [it for it in others if of_folder and not _RESULTS.search(it)]
-    rest = ", ".join(it for it in others if it not in rivals)
+    rest = [it for it in others if it not in rivals]
     if rest:
-        evidence.append(f"{form}: {chosen} is used, {rest} is left out")
+        evidence.append(f"{form}: {chosen} is used, {', '.join(rest)} is left out")
+        doubts += _lost_labels(path, base, chosen, rest)
     return [_layout_of(path, base, form, pattern, evidence) for pattern in (chosen, *rivals)]
+
+
+def _lost_labels(path: Path, base: Layout, chosen: str, rest: list[str]) -> list[InputError]:
+    """Doubt about labels of sequences or frames that have none at the chosen pattern."""
+    for other in (it for it in rest if not _RESULTS.search(it)):
+        names = uncovered(path, chosen, other, is_alone(base.sequences))
+        if names:
+            rule = f"the labels of all sequences must be at one pattern, such as {chosen}"
+            value = f"those of {counted(len(names), 'sequence')} at {other} alone"
+            remedy = "Move them to the folder of the others, or choose with the key labels."
+            return [InputError(path, rule, value, remedy)]
+    return []
 
 
 def _common_pattern(patterns: list[str]) -> str:

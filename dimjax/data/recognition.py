@@ -195,7 +195,9 @@ def _choose(
         return base._replace(labels="")
     forms = sorted(candidates, key=_PREFERRED.index)
     layouts = [
-        it for form in forms for it in layouts_of(path, base, form, candidates[form], evidence)
+        it
+        for form in forms
+        for it in layouts_of(path, base, form, candidates[form], evidence, doubts)
     ]
     sources = [(layout, read(path, layout)[0]) for layout in layouts]
     chosen, labels = _with_most_categories(sources)
