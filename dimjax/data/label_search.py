@@ -31,6 +31,7 @@ from dimjax.progress import counted
 _FIRST = {"mot": {"first_pixel": 1, "first_frame": 1}, "spotgeo": {"first_frame": 1}}
 _FIRST |= dict.fromkeys(("voc", "centroid-xml"), {"first_pixel": 1})
 _WITH_FRAMES = ("table", "boxes", "centroids")  # whose files number the frames, from 0 or 1
+_SAMPLES = 5  # files of a pattern that are looked at: the first and the largest ones
 _WITH_SPLITS = ("lines", "table")  # which may be lists of sequences as well
 _BIRD = re.compile(r"bird", re.IGNORECASE)
 _INTERFERENCE = re.compile(r"bird|cloud|clutter|interfer|noise|glint", re.IGNORECASE)
@@ -59,7 +60,7 @@ def find_labels(folder: Folder, found: FolderSurvey, lists: set[Path]) -> dict[s
         by_pattern[generalise(folder, file, frames, numbered)].append(file)
     patterns: dict[str, list[str]] = defaultdict(list)
     for pattern, files in by_pattern.items():
-        form = next((form for form in map(sniff, files[:5]) if form), None)
+        form = _form_of(files)
         is_list = set(files) <= lists and form not in _WITH_SPLITS
         if form and not is_list and _fits(form, pattern, folder):
             patterns[form].append(pattern)
@@ -68,6 +69,16 @@ def find_labels(folder: Folder, found: FolderSurvey, lists: set[Path]) -> dict[s
         if _fits("masks", pattern, folder) and pattern not in patterns["masks"]:
             patterns["masks"].append(pattern)
     return {form: of_form for form, of_form in patterns.items() if of_form}
+
+
+def _form_of(files: list[Path]) -> str | None:
+    """Format of files at one pattern; None if they hold no labels.
+
+    The first ones may be of frames without an object, which the smallest files are.
+    """
+    largest = sorted(files, key=lambda file: -file.lstat().st_size)
+    samples = dict.fromkeys(files[:_SAMPLES] + largest[:_SAMPLES])
+    return next((form for form in map(sniff, samples) if form), None)
 
 
 def _fits(form: str, pattern: str, folder: Folder) -> bool:
