@@ -331,3 +331,63 @@ def test_labels_at_another_pattern_are_not_lost(tmp_path, parts):
     count = {"sequences": 2, "frames": 3}[parts]
     found = f"found those of {count} sequences at labels_of_tom/{{sequence}}/{{frame}}.txt alone."
     assert rule in str(doubt) and found in str(doubt)
+
+
+@pytest.mark.parametrize(
+    ("images", "masks", "sequences", "labels"),
+    [
+        ("train/a/img1", "train/a/mask", "{split}/{sequence}/img1", "{split}/{sequence}/mask"),
+        ("val/images/a", "val/gt/a", "{split}/images/{sequence}", "{split}/gt/{sequence}"),
+        ("i/test/a", "m/test/a", "i/{split}/{sequence}", "m/{split}/{sequence}"),
+    ],
+)
+def test_one_sequence_in_a_split_has_the_name_of_its_labels(
+    tmp_path, images, masks, sequences, labels
+):
+    for t, pixels in enumerate(frames(0)):
+        save(tmp_path / f"{images}/{t:03d}.png", pixels)
+        save(tmp_path / f"{masks}/{t:03d}.png", mask(0, t))
+    found = recognise(tmp_path)
+    assert found.layout.sequences == sequences and not found.doubts
+    assert found.layout.labels == f"{labels}/{{frame}}.png"
+    assert open_folder(tmp_path, found.layout).labels.sequence.tolist() == ["a"] * LENGTH
+
+
+def test_one_sequence_in_a_split_with_a_table(tmp_path):
+    for t, pixels in enumerate(frames(0)):
+        save(tmp_path / f"train/a/img1/{t + 1:03d}.png", pixels)
+    x, y = centre(0, 3)
+    text(tmp_path / "train/a/gt/gt.txt", f"4,1,{x - 1},{y - 1},5,5,1,1,1\n")
+    found = recognise(tmp_path)
+    assert found.layout.sequences == "{split}/{sequence}/img1" and not found.doubts
+    row = open_folder(tmp_path, found.layout).labels.iloc[0]
+    assert (row.sequence, row.frame, row.x, row.y) == ("a", 3, x + 0.5, y + 0.5)
+
+
+def test_frames_of_one_camera_in_two_splits(tmp_path):
+    """Each split is a sequence; the labels of both are read."""
+    for t, pixels in enumerate(frames(0)):
+        split = "train" if t < 4 else "val"
+        save(tmp_path / f"images/{split}/v_{t:03d}.png", pixels)
+        save(tmp_path / f"masks/{split}/v_{t:03d}.png", mask(0, t))
+    found = recognise(tmp_path)
+    assert found.layout.sequences == "images/{split}" and not found.doubts
+    folder = open_folder(tmp_path, found.layout)
+    assert folder.splits == {"train": ["train"], "val": ["val"], "test": [], "new": []}
+    rows = folder.labels[["sequence", "frame", "x"]].to_numpy().tolist()
+    steps = [("train", t, t) for t in range(4)] + [("val", 0, 4), ("val", 1, 5)]
+    assert rows == [[name, t, centre(0, of_camera)[0] + 0.5] for name, t, of_camera in steps]
+    with pytest.raises(InputError, match=r"labels must contain {sequence} for masks"):
+        open_folder(tmp_path, found.layout._replace(sequences="images/{split}/*"))
+
+
+def test_labels_of_a_sequence_without_images(tmp_path):
+    for k, _, t, pixels in every_frame():
+        if k < 2:
+            save(tmp_path / f"images/s{k}/{t:04d}.png", pixels)
+        text(tmp_path / f"labels/s{k}/{t:04d}.txt", "0 .5 .5 .1 .1")
+    found = recognise(tmp_path)
+    assert found.layout.labels == "labels/{sequence}/{frame}.txt" and not found.doubts
+    note = "6 label files at labels/{sequence}/{frame}.txt without a frame or sequence"
+    with pytest.warns(Note, match=note):
+        assert len(open_folder(tmp_path, found.layout).labels) == 2 * LENGTH

@@ -24,7 +24,7 @@ from dimjax.data.flat_names import MASK_AFFIXES, are_lettered, flat_pattern, ima
 from dimjax.data.image_folders import ARRAYS, SUFFIXES, split_names
 from dimjax.data.image_kinds import are_masks, is_stack
 from dimjax.data.layouts import Layout
-from dimjax.data.patterns import FRAME, SEQUENCE, glob_of, match, path_pattern
+from dimjax.data.patterns import FRAME, SEQUENCE, SPLIT, glob_of, match, path_pattern
 from dimjax.data.raw_files import find_sidecar
 from dimjax.data.sequences import OPENERS
 from dimjax.data.stack_files import holds_matlab_objects
@@ -197,8 +197,11 @@ def _pattern_of(root: Path, contents: _Contents) -> tuple[str | None, list[Path]
     if group[0].is_file() and not last.startswith("."):  # the same name in each folder
         return "/".join((*path_pattern([path[:-1] for path in paths]), last)), group
     if group[0].is_file():
-        return _pattern_of_files(paths), group
+        return _pattern_of_files(root, paths, contents), group
     pattern = path_pattern(paths)
+    named = _with_name(root, pattern, contents)
+    if named != pattern and not _matches_others(root, named, group):
+        pattern = named
     if root in group or contents.mixed >= set(group):  # not all of what is in the folder
         return "/".join((*pattern, _frames_in(group[0]))), group
     if pattern[-1:] == (SEQUENCE,) and _matches_others(root, pattern, group):
@@ -207,14 +210,29 @@ def _pattern_of(root: Path, contents: _Contents) -> tuple[str | None, list[Path]
     return "/".join(pattern), group
 
 
-def _pattern_of_files(paths: list[tuple[str, ...]]) -> str:
+def _with_name(root: Path, pattern: tuple[str, ...], contents: _Contents) -> tuple[str, ...]:
+    """Put {sequence} in place of the folder in a split after which labels are called.
+
+    This is the name of a sequence that is the only one of its split; others differ in theirs.
+    """
+    if SPLIT not in pattern or SEQUENCE in pattern:
+        return pattern
+    places = {file.relative_to(root).parent for file in contents.documents + contents.masks}
+    names = {part for place in places for part in place.parts}
+    names |= {file.stem for file in contents.documents}
+    last = len(pattern) - 1 - pattern[::-1].index(SPLIT)
+    called = [k for k, part in enumerate(pattern) if k > last and part in names]
+    return (*pattern[: called[-1]], SEQUENCE, *pattern[called[-1] + 1 :]) if called else pattern
+
+
+def _pattern_of_files(root: Path, paths: list[tuple[str, ...]], contents: _Contents) -> str:
     suffixes = {_suffix(path[-1]) for path in paths}
     suffix = suffixes.pop() if len(suffixes) == 1 else ".*"
     stems = [(*path[:-1], path[-1].removesuffix(_suffix(path[-1]))) for path in paths]
     pattern = path_pattern(stems)
     if len(paths) == 1 and stems[0][-1].lower() not in INFRARED_NAMES:  # others lie beside it
         pattern = (*pattern[:-1], SEQUENCE)
-    return "/".join(pattern) + suffix
+    return "/".join(_with_name(root, pattern, contents)) + suffix
 
 
 def _suffix(name: str) -> str:

@@ -21,7 +21,7 @@ from dimjax.data.formats.mot import MOT_CLASSES
 from dimjax.data.image_folders import list_still_images
 from dimjax.data.label_patterns import generalise, uncovered
 from dimjax.data.labels import CATEGORIES
-from dimjax.data.layouts import IGNORE, Layout, is_alone
+from dimjax.data.layouts import IGNORE, Layout, is_alone, tells_sequence
 from dimjax.data.listing import texts_by_sequence
 from dimjax.data.patterns import FRAME, SEQUENCE
 from dimjax.data.sniffing import sniff
@@ -82,10 +82,10 @@ def _form_of(files: list[Path]) -> str | None:
 
 
 def _fits(form: str, pattern: str, folder: Folder) -> bool:
-    layout, scope = folder.layout, FORMATS[form].scope
+    scope, of_sequence = FORMATS[form].scope, tells_sequence(folder.layout.sequences, pattern)
     if scope == "frame":
-        return FRAME in pattern or SEQUENCE in pattern and _are_stills(folder)
-    of_sequence = SEQUENCE in pattern or is_alone(layout.sequences)
+        of_frame = FRAME in pattern or SEQUENCE in pattern and _are_stills(folder)
+        return of_sequence and of_frame
     return FRAME not in pattern and (scope == "folder" or of_sequence)
 
 
