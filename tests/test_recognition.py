@@ -207,6 +207,36 @@ def test_masks_and_tables_that_cannot_be_used_are_doubts(tmp_path):
     assert "found labels.xlsx, a table of a kind that is not read. Save it as CSV." in str(table)
 
 
+def test_label_files_that_are_not_called_after_frames_are_a_doubt(tmp_path):
+    for k, _, t, pixels in every_frame():
+        save(tmp_path / f"images/s{k}/{t:04d}.png", pixels)
+        text(tmp_path / f"labels/s{k}/{t + 1:06d}.txt", "0 .5 .5 .1 .1")
+    found = recognise(tmp_path)
+    (doubt,) = found.doubts
+    message = "must be called after their sequences and frames; found 18 files of format yolo"
+    remedy = "such as labels/s0/000001.txt. Rename them after the images, see images/s0."
+    assert message in str(doubt) and remedy in str(doubt)
+    for file in sorted(tmp_path.glob("labels/*/*.txt")):  # without the sequence
+        file.rename(tmp_path / "labels" / f"{int(file.stem) - 1:04d}.txt")
+    (doubt,) = recognise(tmp_path).doubts
+    assert "found 6 files of format yolo that fit no sequence and frame" in str(doubt)
+    for k, _, t, _ in every_frame():
+        save(tmp_path / f"masks/s{k}/{t:04d}.png", mask(k, t))
+    found = recognise(tmp_path)
+    assert found.layout.label_format == "masks" and not found.doubts
+    assert any(it.startswith("not used: 6 files of format yolo that") for it in found.evidence)
+
+
+@pytest.mark.parametrize("place", ["labels/s{k}/{t:04d}", "images/s{k}/{t:04d}", "gt/x{k}-{t}"])
+def test_boxes_of_yolo_in_pixels_are_a_doubt(tmp_path, place):
+    for k, _, t, pixels in every_frame():
+        save(tmp_path / f"images/s{k}/{t:04d}.png", pixels)
+        text(tmp_path / f"{place.format(k=k, t=t)}.txt", f"0 {20 + t} 9.5 5 5\n" if t else "")
+    (doubt,) = recognise(tmp_path).doubts
+    message = "found those of boxes in pixels with a class, as YOLO has them in shares of the frame"
+    assert f"{message}, such as '0 21 9.5 5 5'. Divide x and w by the width" in str(doubt)
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [

@@ -1,7 +1,7 @@
 """The labels of an unknown folder: which files may be labels, in which format, and their layouts.
 
-found = find_labels(folder, survey, lists)          # {"mot": ["{sequence}/gt/gt.txt"]}
-layouts_of(path, base, "mot", found["mot"], evidence)
+found = find_labels(folder, survey, lists).patterns # {"mot": ["{sequence}/gt/gt.txt"]}
+layouts_of(path, base, "mot", found["mot"], evidence, doubts)
 """
 
 import os
@@ -9,6 +9,7 @@ import re
 import warnings
 from collections import Counter, defaultdict
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -33,22 +34,27 @@ _FIRST |= dict.fromkeys(("voc", "centroid-xml"), {"first_pixel": 1})
 _WITH_FRAMES = ("table", "boxes", "centroids")  # whose files number the frames, from 0 or 1
 _SAMPLES = 5  # files of a pattern that are looked at: the first and the largest ones
 _WITH_SPLITS = ("lines", "table")  # which may be lists of sequences as well
+_UNMISTAKABLE = ("yolo", "voc", "centroid-xml", "exist-rect")  # other texts do not look so
 _BIRD = re.compile(r"bird", re.IGNORECASE)
 _INTERFERENCE = re.compile(r"bird|cloud|clutter|interfer|noise|glint", re.IGNORECASE)
 _IGNORED = re.compile(r"ignor|don.?t.?care|crowd", re.IGNORECASE)  # regions of several objects
 _RESULTS = re.compile(r"(^|[/_])(det|pred|result)", re.IGNORECASE)  # of a detector: no labels
 
 
-def find_labels(folder: Folder, found: FolderSurvey, lists: set[Path]) -> dict[str, list[str]]:
+class LabelSearch(NamedTuple):
+    """Label files by their format."""
+
+    patterns: dict[str, list[str]]  # format -> patterns of its files
+    strays: dict[str, list[Path]]  # format -> files that tell no sequence or frame by their names
+
+
+def find_labels(folder: Folder, found: FolderSurvey, lists: set[Path]) -> LabelSearch:
     """Find the label files of a folder.
 
     Args:
       folder: The folder; its layout says where the sequences are.
       found: Its contents.
       lists: Files that list sequences.
-
-    Returns:
-      Format -> patterns of its label files.
     """
     texts = texts_by_sequence(folder.files, folder.path, folder.layout)
     frames = set().union(*texts.values())
@@ -59,16 +65,19 @@ def find_labels(folder: Folder, found: FolderSurvey, lists: set[Path]) -> dict[s
         numbered = videos if of_numbers[_numbering(file)] > 1 else set()
         by_pattern[generalise(folder, file, frames, numbered)].append(file)
     patterns: dict[str, list[str]] = defaultdict(list)
+    strays: dict[str, list[Path]] = defaultdict(list)
     for pattern, files in by_pattern.items():
         form = _form_of(files)
         is_list = set(files) <= lists and form not in _WITH_SPLITS
         if form and not is_list and _fits(form, pattern, folder):
             patterns[form].append(pattern)
+        elif form in _UNMISTAKABLE and not _RESULTS.search(pattern):
+            strays[form] += files
     for file in found.masks:
         pattern = generalise(folder, file, frames, videos)
         if _fits("masks", pattern, folder) and pattern not in patterns["masks"]:
             patterns["masks"].append(pattern)
-    return {form: of_form for form, of_form in patterns.items() if of_form}
+    return LabelSearch({form: it for form, it in patterns.items() if it}, strays)
 
 
 def _form_of(files: list[Path]) -> str | None:

@@ -16,9 +16,10 @@ from dimjax.data.class_maps import levels_of
 from dimjax.data.folder_survey import FolderSurvey, survey_folder
 from dimjax.data.folders import Folder, open_folder
 from dimjax.data.image_folders import list_still_images, split_names
+from dimjax.data.label_columns import NO_LABELS
 from dimjax.data.label_search import find_labels, layouts_of, read
 from dimjax.data.layouts import Layout
-from dimjax.data.listing import check_access, texts_by_sequence
+from dimjax.data.listing import check_access, locations, texts_by_sequence
 from dimjax.data.patterns import FRAME, SEQUENCE, glob_of
 from dimjax.data.split_search import find_splits
 from dimjax.data.unread_frames import TABLES, UNREAD, find_unread
@@ -72,9 +73,13 @@ def recognise(path: str | Path) -> Recognition:
     splits, lists, of_splits = find_splits(folder, found.documents)
     doubts += of_splits
     evidence += [f"split {name}: listed in {file}" for name, file in splits.items()]
-    candidates = find_labels(folder, found, set(lists))
+    candidates, strays = find_labels(folder, found, set(lists))
     doubts += [] if candidates else _possible_labels(path, found, unread)
-    documents = [file for file in found.documents if file not in lists]
+    fitting_none = [_fit_none(path, *it) for it in strays.items() if it[0] not in candidates]
+    evidence += [f"not used: {it}" for it in fitting_none] if candidates else []
+    doubts += [] if candidates else [_stray(folder, it) for it in fitting_none]
+    known = {file for files in (lists, *strays.values()) for file in files}
+    documents = [file for file in found.documents if file not in known]
     base = table._replace(splits=splits)
     layout = _choose(folder, base, candidates, documents, evidence, doubts)
     stills = all(_is_still(folder, name) for name in folder.names)
@@ -132,6 +137,19 @@ def _possible_labels(path: Path, found: FolderSurvey, unread: list[Path]) -> lis
         value = f"{tables[0].relative_to(path)}, {kind}"
         doubts.append(InputError(path, rule, value, remedy))
     return doubts
+
+
+def _fit_none(path: Path, form: str, files: list[Path]) -> str:
+    text = f"{counted(len(files), 'file')} of format {form} that fit no sequence and frame"
+    return f"{text}, such as {files[0].relative_to(path)}"
+
+
+def _stray(folder: Folder, found: str) -> InputError:
+    """Doubt about label files that are called after no sequence or frame."""
+    rule = "label files must be called after their sequences and frames"
+    first = next(iter(locations(folder.files).values())).relative_to(folder.path)
+    remedy = f"Rename them after the images, see {first}.{NO_LABELS}"
+    return InputError(folder.path, rule, found, remedy)
 
 
 def _is_still(folder: Folder, name: str) -> bool:
