@@ -521,3 +521,36 @@ def test_a_flat_sequence_whose_number_is_not_the_last_one(tmp_path):
     found = recognise(tmp_path)
     assert found.layout.sequences == "img_{frame}_14bit.png" and not found.stills
     assert len(open_folder(tmp_path, found.layout).labels) == LENGTH
+
+
+@pytest.mark.parametrize("level", [0, 255])
+@pytest.mark.parametrize(
+    ("images", "masks"),
+    [("images/s{}", "masks/s{}"), ("train/s{}/img1", "train/s{}/blobs"), ("s{}/img", "")],
+)
+def test_a_black_or_white_sequence_is_none_of_masks(tmp_path, images, masks, level):
+    for k, _, t, pixels in every_frame():
+        if masks:
+            pixels = np.full_like(pixels, level) if k == 1 else pixels
+            save(tmp_path / f"{masks.format(k)}/{t:02d}.png", mask(k, t))
+        save(tmp_path / f"{images.format(k)}/{t:02d}.png", pixels)
+    if not masks:  # a sequence without an object is none of frames
+        for k, _, t, _ in every_frame():
+            save(tmp_path / f"s{k}/blobs/{t:02d}.png", mask(k, t) * (k != 1))
+    found = recognise(tmp_path)
+    assert found.layout.label_format == "masks" and not found.doubts
+    folder = open_folder(tmp_path, found.layout)
+    assert folder.names == ["s0", "s1", "s2"]
+    assert (folder.sequence("s1").frame(0).max() == level) == bool(masks)
+    assert folder.labels.sequence.nunique() == (3 if masks else 2)
+
+
+def test_a_black_sequence_beside_a_table(tmp_path):
+    for k, _, t, pixels in every_frame():
+        save(tmp_path / f"sequences/s{k}/{t:02d}.png", pixels * (k != 2))
+    rows = [f"s{k},0,{centre(k, 0)[0]},9,3,3,target" for k in range(3)]
+    text(tmp_path / "labels.csv", "\n".join(["sequence,frame,x,y,w,h,category", *rows]))
+    found = recognise(tmp_path)
+    assert found.layout.labels == "labels.csv" and not found.doubts
+    folder = open_folder(tmp_path, found.layout)
+    assert folder.names == ["s0", "s1", "s2"] and len(folder.labels) == 3

@@ -11,6 +11,7 @@ from collections import Counter, defaultdict
 from pathlib import Path
 from typing import NamedTuple
 
+from dimjax.data.blank_frames import blank_frames
 from dimjax.data.camera_pairs import (
     INFRARED,
     INFRARED_NAMES,
@@ -101,6 +102,9 @@ class _Contents:
             self._add_images(Path(place), files)
             self._add_files(Path(place), files)
         self._add_unnumbered()
+        blank = blank_frames(root, self.containers, self.masks)
+        self.masks = [file for file in self.masks if file not in blank]
+        self.containers += [file.parent for file in blank]
         if root / Layout().labels in self.documents:
             unused = [root / name for name in _OF_SIMULATION]
             self.documents = [file for file in self.documents if file not in unused]
