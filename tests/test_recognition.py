@@ -554,3 +554,42 @@ def test_a_black_sequence_beside_a_table(tmp_path):
     assert found.layout.labels == "labels.csv" and not found.doubts
     folder = open_folder(tmp_path, found.layout)
     assert folder.names == ["s0", "s1", "s2"] and len(folder.labels) == 3
+
+
+def test_links_to_folders(tmp_path):
+    images_and_masks(tmp_path / "elsewhere")
+    data = tmp_path / "data"
+    (data / ".store").mkdir(parents=True)
+    (data / "images").symlink_to(tmp_path / "elsewhere/images")
+    message = r"must lie in the folder to be recognised; found 1 link out of it, such as images to "
+    with pytest.raises(InputError, match=message):
+        recognise(data)
+    (data / "images").unlink()
+    (tmp_path / "elsewhere/images").rename(data / ".store/images")
+    (data / "images").symlink_to(data / ".store/images")
+    (data / "again").symlink_to(".store/images")  # read once
+    (data / "masks").symlink_to(tmp_path / "elsewhere/masks")
+    found = recognise(data)
+    assert any(it.startswith("not read: 1 link such as masks to") for it in found.evidence)
+    assert "found 1 link out of it, such as masks to" in str(found.doubts[0])
+    (data / "masks").unlink()
+    (tmp_path / "elsewhere/masks").rename(data / "masks")
+    (data / "images" / "all").symlink_to(data)  # a circle
+    found = recognise(data)
+    assert not found.doubts and len(open_folder(data, found.layout).labels) == 3 * LENGTH
+    assert any(it.startswith("read there: 2 links such as images to ") for it in found.evidence)
+
+
+@pytest.mark.parametrize(
+    ("images", "masks"),
+    [("rec [1]/images/s{}", "rec [1]/gt/s{}"), ("[ir] s{}", "m [2]/[ir] s{}"), ("[i]", "[m]")],
+)
+def test_brackets_in_names_stand_for_themselves(tmp_path, images, masks):
+    for k, _, t, pixels in every_frame():
+        if k == 0 or "{}" in images:
+            save(tmp_path / f"{images.format(k)}/{t:02d}.png", pixels)
+            save(tmp_path / f"{masks.format(k)}/{t:02d}.png", mask(k, t))
+    found = recognise(tmp_path)
+    assert not found.doubts
+    labels = open_folder(tmp_path, found.layout).labels
+    assert len(labels) == (3 * LENGTH if "{}" in images else LENGTH)

@@ -25,10 +25,11 @@ from dimjax.data.flat_names import MASK_AFFIXES, are_lettered, flat_pattern, ima
 from dimjax.data.image_folders import ARRAYS, SUFFIXES, split_names
 from dimjax.data.image_kinds import are_masks, is_stack
 from dimjax.data.layouts import Layout
-from dimjax.data.patterns import FRAME, SEQUENCE, SPLIT, glob_of, match, path_pattern
+from dimjax.data.patterns import FRAME, SEQUENCE, SPLIT, glob_of, literal, match, path_pattern
 from dimjax.data.raw_files import find_sidecar
 from dimjax.data.sequences import OPENERS
 from dimjax.data.stack_files import holds_matlab_objects
+from dimjax.data.walking import walk
 
 _DOCUMENTS = (".txt", ".csv", ".json", ".xml")
 _OF_SIMULATION = ("truth.csv", "errors.csv", "implants.csv")  # beside labels.csv: not labels
@@ -47,6 +48,7 @@ class FolderSurvey(NamedTuple):
     maps: list[Path]  # folders of maps of several classes; they are companions too
     documents: list[Path]  # texts, tables, JSON and XML
     objects: list[Path]  # files of MATLAB objects, which are not read
+    links: tuple[list[Path], list[Path]]  # to folders that are read themselves, and to others
 
 
 def survey_folder(root: Path) -> FolderSurvey:
@@ -73,8 +75,8 @@ def survey_folder(root: Path) -> FolderSurvey:
     companions = [it for it in others if it.parent in folders]
     others = [it for it in others if it not in companions]
     companions += visible + maps
-    masks, documents, objects = contents.masks, contents.documents, contents.objects
-    return FolderSurvey(pattern, matched, others, companions, masks, maps, documents, objects)
+    rest = (contents.documents, contents.objects, contents.links)
+    return FolderSurvey(pattern, matched, others, companions, contents.masks, maps, *rest)
 
 
 class _Contents:
@@ -86,6 +88,7 @@ class _Contents:
       masks: A mask of each kind in each folder.
       documents: Texts, tables, JSON and XML.
       objects: Files of MATLAB objects.
+      links: Links to folders in the root and elsewhere, see `walk`.
     """
 
     def __init__(self, root: Path):
@@ -95,12 +98,12 @@ class _Contents:
         self.documents: list[Path] = []
         self.objects: list[Path] = []
         self._unnumbered: dict[Path, list[Path]] = {}
-        for place, folders, names in os.walk(root):
-            folders[:] = sorted(name for name in folders if not name.startswith("."))
-            files = [Path(place) / name for name in sorted(names) if not name.startswith(".")]
+        found = walk(root)
+        self.links = found.inward, found.outward
+        for place, files in found.places:
             self.documents += [file for file in files if file.suffix.lower() in _DOCUMENTS]
-            self._add_images(Path(place), files)
-            self._add_files(Path(place), files)
+            self._add_images(place, files)
+            self._add_files(place, files)
         self._add_unnumbered()
         blank = blank_frames(root, self.containers, self.masks)
         self.masks = [file for file in self.masks if file not in blank]
@@ -199,7 +202,7 @@ def _pattern_of(root: Path, contents: _Contents) -> tuple[str | None, list[Path]
             return flat, group
     paths = [container.relative_to(root).parts for container in group]
     if group[0].is_file() and not last.startswith("."):  # the same name in each folder
-        return "/".join((*path_pattern([path[:-1] for path in paths]), last)), group
+        return "/".join((*path_pattern([path[:-1] for path in paths]), literal(last))), group
     if group[0].is_file():
         return _pattern_of_files(root, paths, contents), group
     pattern = path_pattern(paths)
@@ -210,7 +213,7 @@ def _pattern_of(root: Path, contents: _Contents) -> tuple[str | None, list[Path]
         return "/".join((*pattern, _frames_in(group[0]))), group
     if pattern[-1:] == (SEQUENCE,) and _matches_others(root, pattern, group):
         shared = os.path.commonprefix([path[-1] for path in paths])
-        pattern = (*pattern[:-1], f"{shared}*")
+        pattern = (*pattern[:-1], f"{literal(shared)}*")
     return "/".join(pattern), group
 
 

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from dimjax.data.flat_names import MASK_AFFIXES
 from dimjax.data.folders import Folder
 from dimjax.data.listing import locations
-from dimjax.data.patterns import FRAME, SEQUENCE, SPLIT, glob_of, match, split_of
+from dimjax.data.patterns import FRAME, SEQUENCE, SPLIT, glob_of, literal, match, split_of
 
 
 def generalise(folder: Folder, file: Path, frames: set[str], videos: set[str]) -> str:
@@ -31,12 +31,12 @@ def generalise(folder: Folder, file: Path, frames: set[str], videos: set[str]) -
     pattern = []
     for k, part in enumerate(parts):
         is_split = SPLIT in folder.layout.sequences and split_of(part)
-        name_of = SPLIT if is_split else SEQUENCE if part in folder.files else part
+        name_of = SPLIT if is_split else SEQUENCE if part in folder.files else literal(part)
         beside = sequences[: k + 1] == [*pattern, "*"]  # in one of the folders of the sequences
-        pattern.append("*" if beside and name_of == part else name_of)
+        pattern.append("*" if beside and name_of == literal(part) else name_of)
     stem, suffix = os.path.splitext(name)
     base = re.sub(rf"({MASK_AFFIXES})$", "", stem)
-    affix = stem[len(base) :]
+    stem, affix = literal(stem), stem[len(base) :]
     if FRAME in folder.layout.sequences:
         flat = PurePosixPath(folder.layout.sequences).stem
         found = match(flat, base)

@@ -85,9 +85,16 @@ def _form_of(files: list[Path]) -> str | None:
 
     The first ones may be of frames without an object, which the smallest files are.
     """
-    largest = sorted(files, key=lambda file: -file.lstat().st_size)
+    largest = sorted(files, key=_size, reverse=True)
     samples = dict.fromkeys(files[:_SAMPLES] + largest[:_SAMPLES])
     return next((form for form in map(sniff, samples) if form), None)
+
+
+def _size(file: Path) -> int:
+    try:
+        return file.lstat().st_size
+    except OSError:  # reported when it is read
+        return 0
 
 
 def _fits(form: str, pattern: str, folder: Folder) -> bool:

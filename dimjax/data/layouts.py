@@ -145,7 +145,8 @@ def tells_sequence(sequences: str, labels: str) -> bool:
 
 def is_alone(sequences: str) -> bool:
     """Whether a pattern of sequences matches a single one."""
-    return not re.search(r"[*?\[]|\{(?!frame)", sequences)
+    texts = re.sub(r"\[[*?[]\]", "", sequences)  # such a bracket is a character, see `literal`
+    return not re.search(r"[*?\[]|\{(?!frame)", texts)
 
 
 def _check_values(layout: Layout, subject: object) -> None:

@@ -80,7 +80,7 @@ def path_pattern(paths: list[tuple[str, ...]]) -> tuple[str, ...]:
         elif len(values) > 1 or _are_splits(values):
             pattern.append(SPLIT if _are_splits(values) else "*")
         else:
-            pattern.append(values[0])
+            pattern.append(literal(values[0]))
     return tuple(pattern)
 
 

@@ -19,7 +19,7 @@ from dimjax.data.image_folders import list_still_images, split_names
 from dimjax.data.label_columns import NO_LABELS
 from dimjax.data.label_search import find_labels, layouts_of, read
 from dimjax.data.layouts import Layout
-from dimjax.data.listing import check_access, locations, texts_by_sequence
+from dimjax.data.listing import check_access, list_sequences, locations, texts_by_sequence
 from dimjax.data.patterns import FRAME, SEQUENCE, glob_of
 from dimjax.data.split_search import find_splits
 from dimjax.data.unread_frames import TABLES, UNREAD, find_unread
@@ -62,9 +62,15 @@ def recognise(path: str | Path) -> Recognition:
             value = f"{counted(len(frames), 'file')} that cannot be read, such as "
             value += f"{frames[0].relative_to(path)}, {kind}"
             raise InputError(path, rule, value, f"{remedy} Or correct the path.")
+        if found.links[1]:
+            raise _outward(path, found.links[1])
         masks = f"masks alone, such as in {found.masks[0].parent}" if found.masks else ""
         raise InputError(path, rule, masks or "none that can be read", "Correct the path.")
     table = Layout()._replace(sequences=found.sequences)
+    if not list_sequences(path, table, lambda error: None):
+        rule = "the names of frames must tell their sequence and number, as in flight3/0017.png"
+        value = f"others, such as in {found.containers[0].relative_to(path)}"
+        raise InputError(path, rule, value, "Rename them, or set the key sequences.")
     folder = open_folder(path, table, lambda error: None)
     evidence = [f"{counted(len(folder.files), 'sequence')} at {found.sequences}, {_kinds(folder)}"]
     doubts: list[InputError] = []
@@ -96,7 +102,20 @@ def _left_out(path: Path, found: FolderSurvey, unread: list[Path]) -> list[str]:
     if unread:
         first = f"{unread[0].relative_to(path)}, {UNREAD[unread[0].suffix.lower()].kind}"
         lines.append(f"not read: {counted(len(unread), 'file')} such as {first}")
+    inward, outward = found.links
+    for links, text in ((inward, "read there"), (outward, "not read")):
+        if links:
+            count, target = counted(len(links), "link"), links[0].resolve()
+            lines.append(f"{text}: {count} such as {links[0].relative_to(path)} to {target}")
     return lines
+
+
+def _outward(path: Path, links: list[Path]) -> InputError:
+    """Doubt about frames or labels in folders that are links out of the data folder."""
+    rule = "its frames and labels must lie in the folder to be recognised"
+    value = f"{counted(len(links), 'link')} out of it, such as {links[0].relative_to(path)} to "
+    remedy = "Move them here, or set the keys sequences and labels, which follow links."
+    return InputError(path, rule, f"{value}{links[0].resolve()}", remedy)
 
 
 def _unusable(path: Path, found: FolderSurvey) -> list[InputError]:
@@ -130,6 +149,8 @@ def _possible_labels(path: Path, found: FolderSurvey, unread: list[Path]) -> lis
         value = f"images of the levels {levels} in {found.maps[0].relative_to(path)}, which seem "
         value += "to be masks of several classes"
         doubts.append(InputError(path, rule, value, "Write masks of the targets alone."))
+    if found.links[1]:
+        doubts.append(_outward(path, found.links[1]))
     tables = [file for file in unread if file.suffix.lower() in TABLES]
     if tables:
         rule = "labels must be in a file that can be read"
