@@ -391,3 +391,21 @@ def test_labels_of_a_sequence_without_images(tmp_path):
     note = "6 label files at labels/{sequence}/{frame}.txt without a frame or sequence"
     with pytest.warns(Note, match=note):
         assert len(open_folder(tmp_path, found.layout).labels) == 2 * LENGTH
+
+
+def test_sequences_of_the_same_name_get_a_remedy_that_fits(tmp_path):
+    for k in range(2):
+        for camera in "ab":
+            for t in range(2):
+                save(tmp_path / f"day{k}/{camera}{k}/s{k}/{t}.png", frames(k)[t])
+    errors = []
+    open_folder(tmp_path, Layout(sequences="*/*/{sequence}", labels=""), errors.append)
+    assert "b0/s0: names must be unique; found " in str(errors[0]) and len(errors) == 2
+    other = "*/{sequence}/*"
+    assert str(errors[0]).endswith(f"a0/s0. Rename one of them, or set sequences={other}.")
+    folder = open_folder(tmp_path, Layout(sequences=other, labels=""))
+    assert folder.names == ["a0", "a1", "b0", "b1"]
+    save(tmp_path / "day2/b1/s2/0.png", frames(0)[0])  # now no folder has names for all
+    errors = []
+    open_folder(tmp_path, Layout(sequences="*/*/{sequence}", labels=""), errors.append)
+    assert str(errors[0]).endswith("Rename one of them, and its labels alike.")

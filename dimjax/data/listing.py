@@ -85,8 +85,7 @@ def list_sequences(path: Path, layout: Layout, on_error: OnError) -> dict[str, S
             rule = "the name of a sequence must be printable UTF-8 text"
             on_error(InputError(item, rule, repr(name), "Rename it."))
         elif name in files:
-            remedy = "Rename one of them, or name sequences by another part of their path, as in "
-            remedy += "sequences={sequence}/images."
+            remedy = _unique_name(pattern, [it.relative_to(path).parts for it in found])
             on_error(InputError(item, "names must be unique", files[name], remedy))
         else:
             files[name] = item
@@ -137,6 +136,17 @@ def natural_key(name: str) -> list[tuple[int, str]]:
     """Sort key for natural order: 2 before 10."""
     parts = re.split(r"(\d{1,18})", name)  # Python refuses to read numbers of 4,301 digits
     return [(int(part), "") if k % 2 else (0, part) for k, part in enumerate(parts)]
+
+
+def _unique_name(pattern: str, paths: list[tuple[str, ...]]) -> str:
+    """Remedy for sequences of the same name: another folder in their paths, if it names each."""
+    parts = pattern.split("/")
+    for k in range(len(parts) - 1):
+        if {len(it) for it in paths} == {len(parts)} and len({it[k] for it in paths}) == len(paths):
+            parts = [part.replace(SEQUENCE, "*") for part in parts]
+            named = "/".join([*parts[:k], SEQUENCE, *parts[k + 1 :]])
+            return f"Rename one of them, or set sequences={named}."
+    return "Rename one of them, and its labels alike."
 
 
 def _may_hold_documents(pattern: str) -> bool:
