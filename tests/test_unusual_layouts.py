@@ -319,6 +319,20 @@ def test_labels_in_a_folder_for_each_day_are_all_read(tmp_path, images, masks, p
     assert len(open_folder(tmp_path, found.layout).labels) == 3 * LENGTH
 
 
+@pytest.mark.filterwarnings("ignore:1 label file at")
+def test_a_frame_with_two_label_files_is_a_problem(tmp_path):
+    for k, _, t, pixels in every_frame():
+        save(tmp_path / f"images/day{k}/s{k}/{t:04d}.png", pixels)
+        save(tmp_path / f"masks/day{k}/s{k}/{t:04d}.png", mask(k, t))
+    save(tmp_path / "masks/day2/s0/0003.png", mask(1, 3))
+    errors, folder = [], open_folder(tmp_path, recognise(tmp_path).layout)
+    folder.read_labels(folder.shapes, errors.append)
+    assert len(errors) == 1 and "a frame must have one label file; found " in str(errors[0])
+    assert "day0/s0/0003.png and " in str(errors[0]) and "day2/s0/0003.png. Remove" in str(
+        errors[0]
+    )
+
+
 @pytest.mark.parametrize("parts", ["sequences", "frames"])
 def test_labels_at_another_pattern_are_not_lost(tmp_path, parts):
     for k, _, t, pixels in every_frame():
