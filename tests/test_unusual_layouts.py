@@ -423,3 +423,15 @@ def test_sequences_of_the_same_name_get_a_remedy_that_fits(tmp_path):
     errors = []
     open_folder(tmp_path, Layout(sequences="*/*/{sequence}", labels=""), errors.append)
     assert str(errors[0]).endswith("Rename one of them, and its labels alike.")
+
+
+def test_frames_of_several_cameras_in_two_splits_are_problems(tmp_path):
+    for k, _, t, pixels in every_frame():
+        split = "train" if t < 4 or k == 2 else "val"
+        save(tmp_path / f"images/{split}/s{k}_{t:03d}.png", pixels)
+    layout, errors = recognise(tmp_path).layout, []
+    assert layout.sequences == "images/{split}/{sequence}_{frame}.*"
+    open_folder(tmp_path, layout, errors.append)
+    assert len(errors) == 2
+    message = "images/train/s0_000.png: the frames of a sequence must be in one split; found "
+    assert message in str(errors[0]) and "images/val/s0_004.png. Move all" in str(errors[0])

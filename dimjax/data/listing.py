@@ -186,6 +186,7 @@ def _group_images(
             on_error(InputError(file, rule, value, "Rename one of them."))
         of_sequence[number] = file
     for numbered in groups.values():
+        _check_split(list(numbered.values()), path, pattern, on_error)
         try:
             check_gaps(next(iter(numbered.values())).parent, numbered)
         except InputError as error:
@@ -194,6 +195,17 @@ def _group_images(
         name: tuple(groups[name][number] for number in sorted(groups[name]))
         for name in sorted(groups, key=natural_key)
     }
+
+
+def _check_split(files: list[Path], path: Path, pattern: str, on_error: OnError) -> None:
+    """Report a sequence whose frames are in several splits: their labels would not be found."""
+    first: dict[str | None, Path] = {}
+    for file in files:
+        first.setdefault(match(pattern, file.relative_to(path).as_posix()).get("split"), file)
+    if len(first) > 1:
+        one, other = list(first.values())[:2]
+        remedy = "Move all of them to one split, or rename those of one: splits are by sequence."
+        on_error(InputError(one, "the frames of a sequence must be in one split", other, remedy))
 
 
 def _default_name(item: Path) -> str:
