@@ -76,7 +76,7 @@ def recognise(path: str | Path) -> Recognition:
     doubts: list[InputError] = []
     evidence += _left_out(path, found, unread)
     doubts += _unusable(path, found)
-    splits, lists, of_splits = find_splits(folder, found.documents)
+    splits, lists, of_splits = find_splits(folder, found.documents, found.links[0])
     doubts += of_splits
     evidence += [f"split {name}: listed in {file}" for name, file in splits.items()]
     candidates, strays = find_labels(folder, found, set(lists))
