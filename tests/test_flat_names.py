@@ -93,3 +93,28 @@ def test_numbers_that_look_like_times_are_none(tmp_path):
         save(tmp_path / f"1/s/{t:06d}.png", frames(0)[0])
     folder = open_folder(tmp_path / "1", recognise(tmp_path / "1").layout)
     assert len(folder.sequence("s")) == 20
+
+
+@pytest.mark.parametrize(
+    ("name", "pattern", "sequences"),
+    [
+        ("c{k}_frame{t:05d}", "{sequence}{frame}", ["c0_frame", "c1_frame", "c2_frame"]),
+        ("c{k} 05-01 T{t:03d}", "{sequence}{frame}", ["c0 05-01 T", "c1 05-01 T", "c2 05-01 T"]),
+        ("{word}{t:04d}", "{sequence}{frame}", ["day", "dusk", "night"]),
+        ("cam{k} ({t})", "{sequence} ({frame})", ["cam0", "cam1", "cam2"]),
+        ("c{k} [{t:03d}]", "{sequence} [[]{frame}]", ["c0", "c1", "c2"]),
+    ],
+)
+def test_a_number_behind_a_letter_or_in_brackets_is_not_divided(tmp_path, name, pattern, sequences):
+    """The numbers run from 7 to 12, so that their first digits change."""
+    for k, _, t, pixels in every_frame():
+        stem = name.format(k=k, t=t + 7, word=("day", "night", "dusk")[k])
+        save(tmp_path / f"im/{stem}.png", pixels)
+        x, y = ((v + 0.5) / size for v, size in zip(centre(k, t), (48, 40), strict=True))
+        text(tmp_path / f"labels/{stem}.txt", f"0 {x} {y} .1 .1\n")
+    found = recognise(tmp_path)
+    assert found.layout.sequences == f"im/{pattern}.*" and not found.doubts
+    folder = open_folder(tmp_path, found.layout)
+    assert folder.names == sequences
+    assert [len(folder.sequence(name)) for name in sequences] == [6, 6, 6]
+    assert len(folder.labels) == 18

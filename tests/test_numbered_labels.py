@@ -111,3 +111,22 @@ def test_images_that_are_several_frames_are_a_problem(tmp_path):
 def test_a_path_without_a_name_is_no_frame(path):
     index = FrameIndex({"s1": [], "s2": [Path("s2/0.png")]})
     assert index.find(path) is None and index.number(path) is None
+
+
+@pytest.mark.parametrize("form", ["yolo", "voc", "lines"])
+def test_labels_of_which_the_first_25_frames_have_none(tmp_path, form):
+    rows, size = [], "<size><width>48</width><height>40</height></size>"
+    for t in range(30):
+        save(tmp_path / f"images/a/{t:02d}.png", frames(0)[t % LENGTH])
+        box = "<object><name>target</name><bndbox><xmin>5</xmin><ymin>6</ymin><xmax>7</xmax>"
+        box = "" if t < 25 else f"{box}<ymax>8</ymax></bndbox></object>"
+        if form == "yolo":
+            text(tmp_path / f"labels/a/{t:02d}.txt", "" if t < 25 else "0 .125 .175 .0625 .075\n")
+        if form == "voc":
+            text(tmp_path / f"labels/a/{t:02d}.xml", f"<annotation>{size}{box}</annotation>")
+        rows.append(f"/x/images/a/{t:02d}.png" + (" 5,6,8,9,0" if t >= 25 else ""))
+    if form == "lines":
+        text(tmp_path / "list.txt", "\n".join(rows))
+    found = recognise(tmp_path)
+    labels = open_folder(tmp_path, found.layout).labels
+    assert found.layout.label_format == form and labels.frame.tolist() == [*range(25, 30)]

@@ -207,6 +207,36 @@ def test_masks_and_tables_that_cannot_be_used_are_doubts(tmp_path):
     assert "found labels.xlsx, a table of a kind that is not read. Save it as CSV." in str(table)
 
 
+def test_label_files_that_are_not_called_after_frames_are_a_doubt(tmp_path):
+    for k, _, t, pixels in every_frame():
+        save(tmp_path / f"images/s{k}/{t:04d}.png", pixels)
+        text(tmp_path / f"labels/s{k}/{t + 1:06d}.txt", "0 .5 .5 .1 .1")
+    found = recognise(tmp_path)
+    (doubt,) = found.doubts
+    message = "must be called after their sequences and frames; found 18 files of format yolo"
+    remedy = "such as labels/s0/000001.txt. Rename them after the images, see images/s0."
+    assert message in str(doubt) and remedy in str(doubt)
+    for file in sorted(tmp_path.glob("labels/*/*.txt")):  # without the sequence
+        file.rename(tmp_path / "labels" / f"{int(file.stem) - 1:04d}.txt")
+    (doubt,) = recognise(tmp_path).doubts
+    assert "found 6 files of format yolo that fit no sequence and frame" in str(doubt)
+    for k, _, t, _ in every_frame():
+        save(tmp_path / f"masks/s{k}/{t:04d}.png", mask(k, t))
+    found = recognise(tmp_path)
+    assert found.layout.label_format == "masks" and not found.doubts
+    assert any(it.startswith("not used: 6 files of format yolo that") for it in found.evidence)
+
+
+@pytest.mark.parametrize("place", ["labels/s{k}/{t:04d}", "images/s{k}/{t:04d}", "gt/x{k}-{t}"])
+def test_boxes_of_yolo_in_pixels_are_a_doubt(tmp_path, place):
+    for k, _, t, pixels in every_frame():
+        save(tmp_path / f"images/s{k}/{t:04d}.png", pixels)
+        text(tmp_path / f"{place.format(k=k, t=t)}.txt", f"0 {20 + t} 9.5 5 5\n" if t else "")
+    (doubt,) = recognise(tmp_path).doubts
+    message = "found those of boxes in pixels with a class, as YOLO has them in shares of the frame"
+    assert f"{message}, such as '0 21 9.5 5 5'. Divide x and w by the width" in str(doubt)
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [
@@ -491,3 +521,75 @@ def test_a_flat_sequence_whose_number_is_not_the_last_one(tmp_path):
     found = recognise(tmp_path)
     assert found.layout.sequences == "img_{frame}_14bit.png" and not found.stills
     assert len(open_folder(tmp_path, found.layout).labels) == LENGTH
+
+
+@pytest.mark.parametrize("level", [0, 255])
+@pytest.mark.parametrize(
+    ("images", "masks"),
+    [("images/s{}", "masks/s{}"), ("train/s{}/img1", "train/s{}/blobs"), ("s{}/img", "")],
+)
+def test_a_black_or_white_sequence_is_none_of_masks(tmp_path, images, masks, level):
+    for k, _, t, pixels in every_frame():
+        if masks:
+            pixels = np.full_like(pixels, level) if k == 1 else pixels
+            save(tmp_path / f"{masks.format(k)}/{t:02d}.png", mask(k, t))
+        save(tmp_path / f"{images.format(k)}/{t:02d}.png", pixels)
+    if not masks:  # a sequence without an object is none of frames
+        for k, _, t, _ in every_frame():
+            save(tmp_path / f"s{k}/blobs/{t:02d}.png", mask(k, t) * (k != 1))
+    found = recognise(tmp_path)
+    assert found.layout.label_format == "masks" and not found.doubts
+    folder = open_folder(tmp_path, found.layout)
+    assert folder.names == ["s0", "s1", "s2"]
+    assert (folder.sequence("s1").frame(0).max() == level) == bool(masks)
+    assert folder.labels.sequence.nunique() == (3 if masks else 2)
+
+
+def test_a_black_sequence_beside_a_table(tmp_path):
+    for k, _, t, pixels in every_frame():
+        save(tmp_path / f"sequences/s{k}/{t:02d}.png", pixels * (k != 2))
+    rows = [f"s{k},0,{centre(k, 0)[0]},9,3,3,target" for k in range(3)]
+    text(tmp_path / "labels.csv", "\n".join(["sequence,frame,x,y,w,h,category", *rows]))
+    found = recognise(tmp_path)
+    assert found.layout.labels == "labels.csv" and not found.doubts
+    folder = open_folder(tmp_path, found.layout)
+    assert folder.names == ["s0", "s1", "s2"] and len(folder.labels) == 3
+
+
+def test_links_to_folders(tmp_path):
+    images_and_masks(tmp_path / "elsewhere")
+    data = tmp_path / "data"
+    (data / ".store").mkdir(parents=True)
+    (data / "images").symlink_to(tmp_path / "elsewhere/images")
+    message = r"must lie in the folder to be recognised; found 1 link out of it, such as images to "
+    with pytest.raises(InputError, match=message):
+        recognise(data)
+    (data / "images").unlink()
+    (tmp_path / "elsewhere/images").rename(data / ".store/images")
+    (data / "images").symlink_to(data / ".store/images")
+    (data / "again").symlink_to(".store/images")  # read once
+    (data / "masks").symlink_to(tmp_path / "elsewhere/masks")
+    found = recognise(data)
+    assert any(it.startswith("not read: 1 link such as masks to") for it in found.evidence)
+    assert "found 1 link out of it, such as masks to" in str(found.doubts[0])
+    (data / "masks").unlink()
+    (tmp_path / "elsewhere/masks").rename(data / "masks")
+    (data / "images" / "all").symlink_to(data)  # a circle
+    found = recognise(data)
+    assert not found.doubts and len(open_folder(data, found.layout).labels) == 3 * LENGTH
+    assert any(it.startswith("read there: 2 links such as images to ") for it in found.evidence)
+
+
+@pytest.mark.parametrize(
+    ("images", "masks"),
+    [("rec [1]/images/s{}", "rec [1]/gt/s{}"), ("[ir] s{}", "m [2]/[ir] s{}"), ("[i]", "[m]")],
+)
+def test_brackets_in_names_stand_for_themselves(tmp_path, images, masks):
+    for k, _, t, pixels in every_frame():
+        if k == 0 or "{}" in images:
+            save(tmp_path / f"{images.format(k)}/{t:02d}.png", pixels)
+            save(tmp_path / f"{masks.format(k)}/{t:02d}.png", mask(k, t))
+    found = recognise(tmp_path)
+    assert not found.doubts
+    labels = open_folder(tmp_path, found.layout).labels
+    assert len(labels) == (3 * LENGTH if "{}" in images else LENGTH)

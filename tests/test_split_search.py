@@ -164,3 +164,17 @@ def test_sequences_called_after_splits_are_a_doubt(tmp_path):
     (tmp_path / "sequences/train_a.npy").unlink()
     (tmp_path / "sequences/train_b.npy").rename(tmp_path / "sequences/test_b.npy")
     assert splits_of(tmp_path) == {"all": ["test_a", "test_b"]}
+
+
+def test_links_in_folders_of_splits_are_a_doubt(tmp_path):
+    masks(tmp_path)
+    for k, split in enumerate(("train", "train", "val")):
+        (tmp_path / split).mkdir(exist_ok=True)
+        (tmp_path / split / f"s{k}").symlink_to(tmp_path / f"images/s{k}")
+    found = recognise(tmp_path)
+    assert found.layout.sequences == "images/{sequence}"
+    (doubt,) = found.split_doubts
+    assert "the sequences of train, val and test must be known" in str(doubt)
+    assert "found 3 links in folders of splits, such as train/s0. Write the names" in str(doubt)
+    (tmp_path / "train.txt").write_text(TRAIN)
+    assert splits_of(tmp_path) == {"train": ["s0", "s1"]}

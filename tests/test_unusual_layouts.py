@@ -300,3 +300,138 @@ def test_rows_that_are_no_labels_are_counted_in_one_note(tmp_path):
         with pytest.warns(Note, match=message):
             labels = folder.read_labels({name: (LENGTH, HEIGHT, WIDTH) for name in folder.files})
     assert "9" not in labels.track.tolist() and len(labels) == 18
+
+
+@pytest.mark.parametrize(
+    ("images", "masks", "pattern"),
+    [
+        ("images/day{k}/s{k}", "masks/day{k}/s{k}", "masks/*/{sequence}/{frame}.png"),
+        ("i/day{k}/cam{k}/s{k}", "m/day{k}/cam{k}/s{k}", "m/*/*/{sequence}/{frame}.png"),
+        ("images/a{k}/x/s{k}", "x/a{k}/s{k}", "x/*/{sequence}/{frame}.png"),
+    ],
+)
+def test_labels_in_a_folder_for_each_day_are_all_read(tmp_path, images, masks, pattern):
+    for k, _, t, pixels in every_frame():
+        save(tmp_path / images.format(k=k) / f"{t:04d}.png", pixels)
+        save(tmp_path / masks.format(k=k) / f"{t:04d}.png", mask(k, t))
+    found = recognise(tmp_path)
+    assert found.layout.labels == pattern and not found.doubts
+    assert len(open_folder(tmp_path, found.layout).labels) == 3 * LENGTH
+
+
+@pytest.mark.filterwarnings("ignore:1 label file at")
+def test_a_frame_with_two_label_files_is_a_problem(tmp_path):
+    for k, _, t, pixels in every_frame():
+        save(tmp_path / f"images/day{k}/s{k}/{t:04d}.png", pixels)
+        save(tmp_path / f"masks/day{k}/s{k}/{t:04d}.png", mask(k, t))
+    save(tmp_path / "masks/day2/s0/0003.png", mask(1, 3))
+    errors, folder = [], open_folder(tmp_path, recognise(tmp_path).layout)
+    folder.read_labels(folder.shapes, errors.append)
+    assert len(errors) == 1 and "a frame must have one label file; found " in str(errors[0])
+    assert "day0/s0/0003.png and " in str(errors[0]) and "day2/s0/0003.png. Remove" in str(
+        errors[0]
+    )
+
+
+@pytest.mark.parametrize("parts", ["sequences", "frames"])
+def test_labels_at_another_pattern_are_not_lost(tmp_path, parts):
+    for k, _, t, pixels in every_frame():
+        save(tmp_path / f"images/s{k}/{t:04d}.png", pixels)
+        is_first = k == 0 if parts == "sequences" else t < 2
+        place = "labels" if is_first else "labels_of_tom"
+        text(tmp_path / f"{place}/s{k}/{t:04d}.txt", yolo_box(k, t) or "0 .5 .5 .1 .1")
+    (doubt,) = recognise(tmp_path).doubts
+    rule = "the labels of all sequences must be at one pattern, such as labels/{sequence}/{frame}"
+    count = {"sequences": 2, "frames": 3}[parts]
+    found = f"found those of {count} sequences at labels_of_tom/{{sequence}}/{{frame}}.txt alone."
+    assert rule in str(doubt) and found in str(doubt)
+
+
+@pytest.mark.parametrize(
+    ("images", "masks", "sequences", "labels"),
+    [
+        ("train/a/img1", "train/a/mask", "{split}/{sequence}/img1", "{split}/{sequence}/mask"),
+        ("val/images/a", "val/gt/a", "{split}/images/{sequence}", "{split}/gt/{sequence}"),
+        ("i/test/a", "m/test/a", "i/{split}/{sequence}", "m/{split}/{sequence}"),
+    ],
+)
+def test_one_sequence_in_a_split_has_the_name_of_its_labels(
+    tmp_path, images, masks, sequences, labels
+):
+    for t, pixels in enumerate(frames(0)):
+        save(tmp_path / f"{images}/{t:03d}.png", pixels)
+        save(tmp_path / f"{masks}/{t:03d}.png", mask(0, t))
+    found = recognise(tmp_path)
+    assert found.layout.sequences == sequences and not found.doubts
+    assert found.layout.labels == f"{labels}/{{frame}}.png"
+    assert open_folder(tmp_path, found.layout).labels.sequence.tolist() == ["a"] * LENGTH
+
+
+def test_one_sequence_in_a_split_with_a_table(tmp_path):
+    for t, pixels in enumerate(frames(0)):
+        save(tmp_path / f"train/a/img1/{t + 1:03d}.png", pixels)
+    x, y = centre(0, 3)
+    text(tmp_path / "train/a/gt/gt.txt", f"4,1,{x - 1},{y - 1},5,5,1,1,1\n")
+    found = recognise(tmp_path)
+    assert found.layout.sequences == "{split}/{sequence}/img1" and not found.doubts
+    row = open_folder(tmp_path, found.layout).labels.iloc[0]
+    assert (row.sequence, row.frame, row.x, row.y) == ("a", 3, x + 0.5, y + 0.5)
+
+
+def test_frames_of_one_camera_in_two_splits(tmp_path):
+    """Each split is a sequence; the labels of both are read."""
+    for t, pixels in enumerate(frames(0)):
+        split = "train" if t < 4 else "val"
+        save(tmp_path / f"images/{split}/v_{t:03d}.png", pixels)
+        save(tmp_path / f"masks/{split}/v_{t:03d}.png", mask(0, t))
+    found = recognise(tmp_path)
+    assert found.layout.sequences == "images/{split}" and not found.doubts
+    folder = open_folder(tmp_path, found.layout)
+    assert folder.splits == {"train": ["train"], "val": ["val"], "test": [], "new": []}
+    rows = folder.labels[["sequence", "frame", "x"]].to_numpy().tolist()
+    steps = [("train", t, t) for t in range(4)] + [("val", 0, 4), ("val", 1, 5)]
+    assert rows == [[name, t, centre(0, of_camera)[0] + 0.5] for name, t, of_camera in steps]
+    with pytest.raises(InputError, match=r"labels must contain {sequence} for masks"):
+        open_folder(tmp_path, found.layout._replace(sequences="images/{split}/*"))
+
+
+def test_labels_of_a_sequence_without_images(tmp_path):
+    for k, _, t, pixels in every_frame():
+        if k < 2:
+            save(tmp_path / f"images/s{k}/{t:04d}.png", pixels)
+        text(tmp_path / f"labels/s{k}/{t:04d}.txt", "0 .5 .5 .1 .1")
+    found = recognise(tmp_path)
+    assert found.layout.labels == "labels/{sequence}/{frame}.txt" and not found.doubts
+    note = "6 label files at labels/{sequence}/{frame}.txt without a frame or sequence"
+    with pytest.warns(Note, match=note):
+        assert len(open_folder(tmp_path, found.layout).labels) == 2 * LENGTH
+
+
+def test_sequences_of_the_same_name_get_a_remedy_that_fits(tmp_path):
+    for k in range(2):
+        for camera in "ab":
+            for t in range(2):
+                save(tmp_path / f"day{k}/{camera}{k}/s{k}/{t}.png", frames(k)[t])
+    errors = []
+    open_folder(tmp_path, Layout(sequences="*/*/{sequence}", labels=""), errors.append)
+    assert "b0/s0: names must be unique; found " in str(errors[0]) and len(errors) == 2
+    other = "*/{sequence}/*"
+    assert str(errors[0]).endswith(f"a0/s0. Rename one of them, or set sequences={other}.")
+    folder = open_folder(tmp_path, Layout(sequences=other, labels=""))
+    assert folder.names == ["a0", "a1", "b0", "b1"]
+    save(tmp_path / "day2/b1/s2/0.png", frames(0)[0])  # now no folder has names for all
+    errors = []
+    open_folder(tmp_path, Layout(sequences="*/*/{sequence}", labels=""), errors.append)
+    assert str(errors[0]).endswith("Rename one of them, and its labels alike.")
+
+
+def test_frames_of_several_cameras_in_two_splits_are_problems(tmp_path):
+    for k, _, t, pixels in every_frame():
+        split = "train" if t < 4 or k == 2 else "val"
+        save(tmp_path / f"images/{split}/s{k}_{t:03d}.png", pixels)
+    layout, errors = recognise(tmp_path).layout, []
+    assert layout.sequences == "images/{split}/{sequence}_{frame}.*"
+    open_folder(tmp_path, layout, errors.append)
+    assert len(errors) == 2
+    message = "images/train/s0_000.png: the frames of a sequence must be in one split; found "
+    assert message in str(errors[0]) and "images/val/s0_004.png. Move all" in str(errors[0])

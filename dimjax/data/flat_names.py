@@ -3,13 +3,14 @@
 flat_pattern(Path("data"), [Path("data/images")])   # "images/{sequence}_{frame}.*"
 """
 
+import os
 import re
 from collections import defaultdict
 from pathlib import Path
 
 from dimjax.data.image_folders import SUFFIXES, split_names
 from dimjax.data.image_kinds import are_stills
-from dimjax.data.patterns import FRAME, SEQUENCE, SPLIT, path_pattern
+from dimjax.data.patterns import FRAME, SEQUENCE, SPLIT, literal, path_pattern
 from dimjax.data.time_names import are_times
 
 MASK_AFFIXES = r"_pixels0|[_-]mask|[_-]gt|[_-]label"  # after the name of the image
@@ -31,12 +32,8 @@ def flat_pattern(root: Path, folders: list[Path]) -> str | None:
     if SPLIT not in place and len(set().union(*numberings)) < sum(map(len, numberings)):
         return None  # names of two folders would be those of one sequence
     place = f"{place.replace(SEQUENCE, '*')}/" if place else ""
-    separators = {prefix[-1:] for prefix in prefixes}
-    sizes = [len(of_prefix) for of_prefix in prefixes.values()]
-    several = sum(size > 1 for size in sizes) > len(sizes) / 2  # a few may have a single frame
-    if len(prefixes) > 1 and several and len(separators) == 1:
-        separator = separators.pop()
-        return f"{place}{SEQUENCE}{separator if not separator.isalnum() else ''}{FRAME}.*"
+    if numbered := _numbered_pattern(prefixes):
+        return f"{place}{numbered}"
     is_one_place = len(folders) == 1 or SPLIT in place
     images = [file for folder in folders for file in images_of(folder)] if is_one_place else []
     if len(prefixes) > 1 and images and (counted := _counted_pattern(images)):
@@ -53,6 +50,28 @@ def are_lettered(images: list[Path]) -> bool:
     counted = [start + chr(code) for code in range(ord(first), ord(last) + 1)]
     is_one = first.isalpha() and not start[-1:].isalnum()
     return len(stems) >= _FEWEST and is_one and stems == counted and not are_stills(images)
+
+
+def _numbered_pattern(prefixes: dict[str, list[Path]]) -> str | None:
+    """Return the pattern of images that are frames of several sequences; None for others.
+
+    Args:
+      prefixes: Text before the number of an image -> images.
+    """
+    sizes = [len(of_prefix) for of_prefix in prefixes.values()]
+    several = sum(size > 1 for size in sizes) > len(sizes) / 2  # a few may have a single frame
+    stems = [file.stem for images in prefixes.values() for file in images]
+    ends = {after for _, _, after in split_names(stems)}
+    if len(prefixes) < 2 or not several or len(ends) > 1 or not all(prefixes):
+        return None
+    ends_alike = len({prefix[-1] for prefix in prefixes}) == 1
+    if not ends_alike and are_stills(max(prefixes.values(), key=len)):
+        return None
+    separators = {re.search(r"[\W_]*$", prefix)[0] for prefix in prefixes}
+    separator = os.path.commonprefix([it[::-1] for it in separators])[::-1]
+    if separator in prefixes:  # nothing would be left for the name
+        separator = separator[1:]
+    return f"{SEQUENCE}{literal(separator)}{FRAME}{literal(ends.pop())}.*"
 
 
 def _numberings(folder: Path) -> dict[str, list[Path]]:

@@ -11,6 +11,7 @@ from collections import Counter, defaultdict
 from pathlib import Path
 from typing import NamedTuple
 
+from dimjax.data.blank_frames import blank_frames
 from dimjax.data.camera_pairs import (
     INFRARED,
     INFRARED_NAMES,
@@ -24,10 +25,11 @@ from dimjax.data.flat_names import MASK_AFFIXES, are_lettered, flat_pattern, ima
 from dimjax.data.image_folders import ARRAYS, SUFFIXES, split_names
 from dimjax.data.image_kinds import are_masks, is_stack
 from dimjax.data.layouts import Layout
-from dimjax.data.patterns import FRAME, SEQUENCE, glob_of, match, path_pattern
+from dimjax.data.patterns import FRAME, SEQUENCE, SPLIT, glob_of, literal, match, path_pattern
 from dimjax.data.raw_files import find_sidecar
 from dimjax.data.sequences import OPENERS
 from dimjax.data.stack_files import holds_matlab_objects
+from dimjax.data.walking import walk
 
 _DOCUMENTS = (".txt", ".csv", ".json", ".xml")
 _OF_SIMULATION = ("truth.csv", "errors.csv", "implants.csv")  # beside labels.csv: not labels
@@ -46,6 +48,7 @@ class FolderSurvey(NamedTuple):
     maps: list[Path]  # folders of maps of several classes; they are companions too
     documents: list[Path]  # texts, tables, JSON and XML
     objects: list[Path]  # files of MATLAB objects, which are not read
+    links: tuple[list[Path], list[Path]]  # to folders that are read themselves, and to others
 
 
 def survey_folder(root: Path) -> FolderSurvey:
@@ -72,8 +75,8 @@ def survey_folder(root: Path) -> FolderSurvey:
     companions = [it for it in others if it.parent in folders]
     others = [it for it in others if it not in companions]
     companions += visible + maps
-    masks, documents, objects = contents.masks, contents.documents, contents.objects
-    return FolderSurvey(pattern, matched, others, companions, masks, maps, documents, objects)
+    rest = (contents.documents, contents.objects, contents.links)
+    return FolderSurvey(pattern, matched, others, companions, contents.masks, maps, *rest)
 
 
 class _Contents:
@@ -85,6 +88,7 @@ class _Contents:
       masks: A mask of each kind in each folder.
       documents: Texts, tables, JSON and XML.
       objects: Files of MATLAB objects.
+      links: Links to folders in the root and elsewhere, see `walk`.
     """
 
     def __init__(self, root: Path):
@@ -94,13 +98,16 @@ class _Contents:
         self.documents: list[Path] = []
         self.objects: list[Path] = []
         self._unnumbered: dict[Path, list[Path]] = {}
-        for place, folders, names in os.walk(root):
-            folders[:] = sorted(name for name in folders if not name.startswith("."))
-            files = [Path(place) / name for name in sorted(names) if not name.startswith(".")]
+        found = walk(root)
+        self.links = found.inward, found.outward
+        for place, files in found.places:
             self.documents += [file for file in files if file.suffix.lower() in _DOCUMENTS]
-            self._add_images(Path(place), files)
-            self._add_files(Path(place), files)
+            self._add_images(place, files)
+            self._add_files(place, files)
         self._add_unnumbered()
+        blank = blank_frames(root, self.containers, self.masks)
+        self.masks = [file for file in self.masks if file not in blank]
+        self.containers += [file.parent for file in blank]
         if root / Layout().labels in self.documents:
             unused = [root / name for name in _OF_SIMULATION]
             self.documents = [file for file in self.documents if file not in unused]
@@ -195,26 +202,44 @@ def _pattern_of(root: Path, contents: _Contents) -> tuple[str | None, list[Path]
             return flat, group
     paths = [container.relative_to(root).parts for container in group]
     if group[0].is_file() and not last.startswith("."):  # the same name in each folder
-        return "/".join((*path_pattern([path[:-1] for path in paths]), last)), group
+        return "/".join((*path_pattern([path[:-1] for path in paths]), literal(last))), group
     if group[0].is_file():
-        return _pattern_of_files(paths), group
+        return _pattern_of_files(root, paths, contents), group
     pattern = path_pattern(paths)
+    named = _with_name(root, pattern, contents)
+    if named != pattern and not _matches_others(root, named, group):
+        pattern = named
     if root in group or contents.mixed >= set(group):  # not all of what is in the folder
         return "/".join((*pattern, _frames_in(group[0]))), group
     if pattern[-1:] == (SEQUENCE,) and _matches_others(root, pattern, group):
         shared = os.path.commonprefix([path[-1] for path in paths])
-        pattern = (*pattern[:-1], f"{shared}*")
+        pattern = (*pattern[:-1], f"{literal(shared)}*")
     return "/".join(pattern), group
 
 
-def _pattern_of_files(paths: list[tuple[str, ...]]) -> str:
+def _with_name(root: Path, pattern: tuple[str, ...], contents: _Contents) -> tuple[str, ...]:
+    """Put {sequence} in place of the folder in a split after which labels are called.
+
+    This is the name of a sequence that is the only one of its split; others differ in theirs.
+    """
+    if SPLIT not in pattern or SEQUENCE in pattern:
+        return pattern
+    places = {file.relative_to(root).parent for file in contents.documents + contents.masks}
+    names = {part for place in places for part in place.parts}
+    names |= {file.stem for file in contents.documents}
+    last = len(pattern) - 1 - pattern[::-1].index(SPLIT)
+    called = [k for k, part in enumerate(pattern) if k > last and part in names]
+    return (*pattern[: called[-1]], SEQUENCE, *pattern[called[-1] + 1 :]) if called else pattern
+
+
+def _pattern_of_files(root: Path, paths: list[tuple[str, ...]], contents: _Contents) -> str:
     suffixes = {_suffix(path[-1]) for path in paths}
     suffix = suffixes.pop() if len(suffixes) == 1 else ".*"
     stems = [(*path[:-1], path[-1].removesuffix(_suffix(path[-1]))) for path in paths]
     pattern = path_pattern(stems)
     if len(paths) == 1 and stems[0][-1].lower() not in INFRARED_NAMES:  # others lie beside it
         pattern = (*pattern[:-1], SEQUENCE)
-    return "/".join(pattern) + suffix
+    return "/".join(_with_name(root, pattern, contents)) + suffix
 
 
 def _suffix(name: str) -> str:

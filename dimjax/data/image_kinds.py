@@ -65,6 +65,16 @@ def _is_mask(file: Path) -> bool:
     return bool(len(levels) <= _MASK_LEVELS and counts.max() >= (1 - _MASK_SHARE) * colours.size)
 
 
+def is_blank(file: Path) -> bool:
+    """Whether all pixels of an image are black, or all are white."""
+    try:
+        with Image.open(file) as image:
+            low, high = np.asarray(image).min(), np.asarray(image).max()
+    except OSError:
+        return False
+    return bool(low == high and low in (0, _WHITE))
+
+
 def _mask_channel(pixels: np.ndarray) -> np.ndarray:
     """The alpha channel if it alone shows something, else the largest colour."""
     if pixels.ndim == 2:

@@ -159,7 +159,7 @@ class LabelFiles:
 
         for name, source in self._files.items():
             length = shapes.get(name, _UNKNOWN)[0]
-            files = self._files_of_frames(name, source, length) if length < math.inf else {}
+            files = self._files_of_frames(name, source, length, on_error)
             used |= set(files.values())
             missing += length - len(files) if length < math.inf else 0
             marks = [
@@ -181,16 +181,27 @@ class LabelFiles:
             )
             warnings.warn(f"{message}frames without an object.", category=Note, stacklevel=2)
 
-    def _files_of_frames(self, name: str, source: Source, length: int) -> dict[int, Path]:
+    def _files_of_frames(
+        self, name: str, source: Source, length: int, on_error: OnError
+    ) -> dict[int, Path]:
         """Frame number -> label file, for the frames of a sequence that have one."""
+        if length == math.inf:
+            return {}
         texts = {"sequence": name} | placeholders(source, self._path, self._layout)
         texts.pop("frame", None)
         pattern = fill(self._layout.labels, **texts)
         files = sorted(self._path.glob(glob_of(pattern)))
         if FRAME not in pattern:  # a still image
             return dict(enumerate(files[:1]))
-        paths = {file.relative_to(self._path).as_posix(): file for file in files}
-        by_text = {match(pattern, path)["frame"]: file for path, file in paths.items()}
+        by_text: dict[str, Path] = {}
+        second = None
+        for file in files:
+            text = match(pattern, file.relative_to(self._path).as_posix())["frame"]
+            second = second or (text in by_text and (by_text[text], file))
+            by_text[text] = file
+        if second:  # in two folders that * stands for
+            rule, value = "a frame must have one label file", "{} and {}".format(*second)
+            on_error(InputError(self._path, rule, value, "Remove one, or correct the key labels."))
         texts = frame_texts(source, self._path, self._layout)
         if texts:
             return {t: by_text[text] for t, text in enumerate(texts) if text in by_text}

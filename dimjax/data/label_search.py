@@ -1,7 +1,7 @@
 """The labels of an unknown folder: which files may be labels, in which format, and their layouts.
 
-found = find_labels(folder, survey, lists)          # {"mot": ["{sequence}/gt/gt.txt"]}
-layouts_of(path, base, "mot", found["mot"], evidence)
+found = find_labels(folder, survey, lists).patterns # {"mot": ["{sequence}/gt/gt.txt"]}
+layouts_of(path, base, "mot", found["mot"], evidence, doubts)
 """
 
 import os
@@ -9,44 +9,52 @@ import re
 import warnings
 from collections import Counter, defaultdict
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 import pandas as pd
 
 from dimjax.data.centroid_readings import best_reading
 from dimjax.data.first_pixels import with_first_pixel
-from dimjax.data.flat_names import MASK_AFFIXES
 from dimjax.data.folder_survey import FolderSurvey
 from dimjax.data.folders import Folder, open_folder
 from dimjax.data.formats import FORMATS, read_classes
 from dimjax.data.formats.mot import MOT_CLASSES
 from dimjax.data.image_folders import list_still_images
+from dimjax.data.label_patterns import generalise, uncovered
 from dimjax.data.labels import CATEGORIES
-from dimjax.data.layouts import IGNORE, Layout, is_alone
+from dimjax.data.layouts import IGNORE, Layout, is_alone, tells_sequence
 from dimjax.data.listing import texts_by_sequence
-from dimjax.data.patterns import FRAME, SEQUENCE, SPLIT, match, split_of
+from dimjax.data.patterns import FRAME, SEQUENCE
 from dimjax.data.sniffing import sniff
 from dimjax.errors import InputError, OnError
+from dimjax.progress import counted
 
 _FIRST = {"mot": {"first_pixel": 1, "first_frame": 1}, "spotgeo": {"first_frame": 1}}
 _FIRST |= dict.fromkeys(("voc", "centroid-xml"), {"first_pixel": 1})
 _WITH_FRAMES = ("table", "boxes", "centroids")  # whose files number the frames, from 0 or 1
+_SAMPLES = 5  # files of a pattern that are looked at: the first and the largest ones
 _WITH_SPLITS = ("lines", "table")  # which may be lists of sequences as well
+_UNMISTAKABLE = ("yolo", "voc", "centroid-xml", "exist-rect")  # other texts do not look so
 _BIRD = re.compile(r"bird", re.IGNORECASE)
 _INTERFERENCE = re.compile(r"bird|cloud|clutter|interfer|noise|glint", re.IGNORECASE)
 _IGNORED = re.compile(r"ignor|don.?t.?care|crowd", re.IGNORECASE)  # regions of several objects
 _RESULTS = re.compile(r"(^|[/_])(det|pred|result)", re.IGNORECASE)  # of a detector: no labels
 
 
-def find_labels(folder: Folder, found: FolderSurvey, lists: set[Path]) -> dict[str, list[str]]:
+class LabelSearch(NamedTuple):
+    """Label files by their format."""
+
+    patterns: dict[str, list[str]]  # format -> patterns of its files
+    strays: dict[str, list[Path]]  # format -> files that tell no sequence or frame by their names
+
+
+def find_labels(folder: Folder, found: FolderSurvey, lists: set[Path]) -> LabelSearch:
     """Find the label files of a folder.
 
     Args:
       folder: The folder; its layout says where the sequences are.
       found: Its contents.
       lists: Files that list sequences.
-
-    Returns:
-      Format -> patterns of its label files.
     """
     texts = texts_by_sequence(folder.files, folder.path, folder.layout)
     frames = set().union(*texts.values())
@@ -55,25 +63,45 @@ def find_labels(folder: Folder, found: FolderSurvey, lists: set[Path]) -> dict[s
     of_numbers = Counter(map(_numbering, found.documents))
     for file in found.documents:
         numbered = videos if of_numbers[_numbering(file)] > 1 else set()
-        by_pattern[_generalise(folder, file, frames, numbered)].append(file)
+        by_pattern[generalise(folder, file, frames, numbered)].append(file)
     patterns: dict[str, list[str]] = defaultdict(list)
+    strays: dict[str, list[Path]] = defaultdict(list)
     for pattern, files in by_pattern.items():
-        form = next((form for form in map(sniff, files[:5]) if form), None)
+        form = _form_of(files)
         is_list = set(files) <= lists and form not in _WITH_SPLITS
         if form and not is_list and _fits(form, pattern, folder):
             patterns[form].append(pattern)
+        elif form in _UNMISTAKABLE and not _RESULTS.search(pattern):
+            strays[form] += files
     for file in found.masks:
-        pattern = _generalise(folder, file, frames, videos)
+        pattern = generalise(folder, file, frames, videos)
         if _fits("masks", pattern, folder) and pattern not in patterns["masks"]:
             patterns["masks"].append(pattern)
-    return {form: of_form for form, of_form in patterns.items() if of_form}
+    return LabelSearch({form: it for form, it in patterns.items() if it}, strays)
+
+
+def _form_of(files: list[Path]) -> str | None:
+    """Format of files at one pattern; None if they hold no labels.
+
+    The first ones may be of frames without an object, which the smallest files are.
+    """
+    largest = sorted(files, key=_size, reverse=True)
+    samples = dict.fromkeys(files[:_SAMPLES] + largest[:_SAMPLES])
+    return next((form for form in map(sniff, samples) if form), None)
+
+
+def _size(file: Path) -> int:
+    try:
+        return file.lstat().st_size
+    except OSError:  # reported when it is read
+        return 0
 
 
 def _fits(form: str, pattern: str, folder: Folder) -> bool:
-    layout, scope = folder.layout, FORMATS[form].scope
+    scope, of_sequence = FORMATS[form].scope, tells_sequence(folder.layout.sequences, pattern)
     if scope == "frame":
-        return FRAME in pattern or SEQUENCE in pattern and _are_stills(folder)
-    of_sequence = SEQUENCE in pattern or is_alone(layout.sequences)
+        of_frame = FRAME in pattern or SEQUENCE in pattern and _are_stills(folder)
+        return of_sequence and of_frame
     return FRAME not in pattern and (scope == "folder" or of_sequence)
 
 
@@ -88,69 +116,8 @@ def _numbering(file: Path) -> tuple[Path, str, str]:
     return file.parent, re.sub(r"\d+$", "", file.stem), file.suffix
 
 
-def _generalise(folder: Folder, file: Path, frames: set[str], videos: set[str]) -> str:
-    """Pattern of a label file: names of sequences, splits and frames become placeholders.
-
-    Args:
-      folder: The folder.
-      file: The label file.
-      frames: Names of its images.
-      videos: Sequences whose frames have no names, if the file may be one of many numbered ones.
-    """
-    *parts, name = file.relative_to(folder.path).parts
-    sequences = folder.layout.sequences.split("/")[:-1]
-    pattern = []
-    for k, part in enumerate(parts):
-        is_split = SPLIT in folder.layout.sequences and split_of(part)
-        name_of = SPLIT if is_split else SEQUENCE if part in folder.files else part
-        beside = sequences[: k + 1] == [*pattern, "*"]  # in one of the folders of the sequences
-        pattern.append("*" if beside and name_of == part else name_of)
-    stem, suffix = os.path.splitext(name)
-    base = re.sub(rf"({MASK_AFFIXES})$", "", stem)
-    affix = stem[len(base) :]
-    if FRAME in folder.layout.sequences:
-        flat = PurePosixPath(folder.layout.sequences).stem
-        found = match(flat, base)
-        stem = flat + affix if found and found["frame"] in frames else stem
-    elif base in folder.files and (SEQUENCE not in pattern or base not in frames):
-        stem = SEQUENCE + affix
-    elif base in frames:
-        stem = FRAME + affix
-    elif affixed := _affixed(base, frames, folder):
-        stem = affixed + affix
-    elif videos:
-        of_one = SEQUENCE in pattern or len(folder.files) == 1
-        stem = _of_number(base, videos, of_one) + affix
-    return "/".join([*pattern, stem + suffix])
-
-
-def _affixed(base: str, frames: set[str], folder: Folder) -> str | None:
-    """Pattern of a name that ends with that of a frame, as mask_0001 does; None for others."""
-    starts = [k for k in range(1, len(base)) if base[k:] in frames]
-    # Of the frame 0001 and the name 10001, the last digits are no name of a frame.
-    starts = [
-        k
-        for k in starts
-        if not (base[k - 1].isalnum() and base[k - 1].isdigit() == base[k].isdigit())
-    ]
-    if not starts:
-        return None
-    before = base[: starts[0]]
-    name = before.rstrip(" _.-")
-    return f"{SEQUENCE if name in folder.files else name}{before[len(name) :]}{FRAME}"
-
-
-def _of_number(base: str, videos: set[str], of_one: bool) -> str:
-    """Pattern of a name that ends with the number of a frame; `of_one`: the sequence is known."""
-    before = re.sub(r"\d+$", "", base)
-    name = before.rstrip(" _.-")
-    if base != before and name in videos:
-        return f"{SEQUENCE}{before[len(name) :]}{FRAME}"
-    return f"{before}{FRAME}" if base != before and of_one else base
-
-
 def layouts_of(
-    path: Path, base: Layout, form: str, patterns: list[str], evidence: list[str]
+    path: Path, base: Layout, form: str, patterns: list[str], evidence: list[str], doubts: list
 ) -> list[Layout]:
     """Complete a layout by labels of one format.
 
@@ -160,6 +127,7 @@ def layouts_of(
       form: Format of the labels.
       patterns: Those of the label files.
       evidence: Reasons are appended.
+      doubts: A problem is appended if labels of further sequences are left out.
 
     Returns:
       The layout with the labels and, if several files hold labels of the same frames, those with
@@ -175,10 +143,23 @@ def layouts_of(
         key=lambda it: (PurePosixPath(it).stem != video, bool(_RESULTS.search(it)), len(it)),
     )
     rivals = [it for it in others if of_folder and not _RESULTS.search(it)]
-    rest = ", ".join(it for it in others if it not in rivals)
+    rest = [it for it in others if it not in rivals]
     if rest:
-        evidence.append(f"{form}: {chosen} is used, {rest} is left out")
+        evidence.append(f"{form}: {chosen} is used, {', '.join(rest)} is left out")
+        doubts += _lost_labels(path, base, chosen, rest)
     return [_layout_of(path, base, form, pattern, evidence) for pattern in (chosen, *rivals)]
+
+
+def _lost_labels(path: Path, base: Layout, chosen: str, rest: list[str]) -> list[InputError]:
+    """Doubt about labels of sequences or frames that have none at the chosen pattern."""
+    for other in (it for it in rest if not _RESULTS.search(it)):
+        names = uncovered(path, chosen, other, is_alone(base.sequences))
+        if names:
+            rule = f"the labels of all sequences must be at one pattern, such as {chosen}"
+            value = f"those of {counted(len(names), 'sequence')} at {other} alone"
+            remedy = "Move them to the folder of the others, or choose with the key labels."
+            return [InputError(path, rule, value, remedy)]
+    return []
 
 
 def _common_pattern(patterns: list[str]) -> str:

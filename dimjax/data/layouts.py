@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from dimjax.data.formats import BOX_SHIFTS, FORMATS
 from dimjax.data.frame_files import CHANNELS, NATIVE, Reading
 from dimjax.data.labels import CATEGORIES
-from dimjax.data.patterns import FRAME, SEQUENCE
+from dimjax.data.patterns import FRAME, SEQUENCE, SPLIT
 from dimjax.errors import InputError
 from dimjax.settings_rules import INTEGER, NUMBER, Rule, check_fields
 
@@ -131,17 +131,22 @@ def check_layout(layout: Layout, subject: object) -> None:
     per_frame = FRAME in layout.labels
     if not layout.labels:
         return
-    needed = "" if form.scope == "folder" or is_alone(layout.sequences) else SEQUENCE
-    if needed not in layout.labels or per_frame and form.scope != "frame":
-        rule = (
-            f"labels must {'not contain {frame}' if per_frame else f'contain {needed}'} for {name}"
-        )
-        raise InputError(subject, rule, repr(layout.labels), _REMEDY)
+    is_surplus = per_frame and form.scope != "frame"
+    if is_surplus or form.scope != "folder" and not tells_sequence(layout.sequences, layout.labels):
+        needed = "not contain {frame}" if is_surplus else f"contain {SEQUENCE}"
+        raise InputError(subject, f"labels must {needed} for {name}", repr(layout.labels), _REMEDY)
+
+
+def tells_sequence(sequences: str, labels: str) -> bool:
+    """Whether the path of a label file tells its sequence, which may be the only one of a split."""
+    of_split = SPLIT in labels and SPLIT in sequences and is_alone(sequences.replace(SPLIT, ""))
+    return is_alone(sequences) or SEQUENCE in labels or of_split
 
 
 def is_alone(sequences: str) -> bool:
     """Whether a pattern of sequences matches a single one."""
-    return not re.search(r"[*?\[]|\{(?!frame)", sequences)
+    texts = re.sub(r"\[[*?[]\]", "", sequences)  # such a bracket is a character, see `literal`
+    return not re.search(r"[*?\[]|\{(?!frame)", texts)
 
 
 def _check_values(layout: Layout, subject: object) -> None:

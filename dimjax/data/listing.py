@@ -85,8 +85,7 @@ def list_sequences(path: Path, layout: Layout, on_error: OnError) -> dict[str, S
             rule = "the name of a sequence must be printable UTF-8 text"
             on_error(InputError(item, rule, repr(name), "Rename it."))
         elif name in files:
-            remedy = "Rename one of them, or name sequences by another part of their path, as in "
-            remedy += "sequences={sequence}/images."
+            remedy = _unique_name(pattern, [it.relative_to(path).parts for it in found])
             on_error(InputError(item, "names must be unique", files[name], remedy))
         else:
             files[name] = item
@@ -139,6 +138,17 @@ def natural_key(name: str) -> list[tuple[int, str]]:
     return [(int(part), "") if k % 2 else (0, part) for k, part in enumerate(parts)]
 
 
+def _unique_name(pattern: str, paths: list[tuple[str, ...]]) -> str:
+    """Remedy for sequences of the same name: another folder in their paths, if it names each."""
+    parts = pattern.split("/")
+    for k in range(len(parts) - 1):
+        if {len(it) for it in paths} == {len(parts)} and len({it[k] for it in paths}) == len(paths):
+            parts = [part.replace(SEQUENCE, "*") for part in parts]
+            named = "/".join([*parts[:k], SEQUENCE, *parts[k + 1 :]])
+            return f"Rename one of them, or set sequences={named}."
+    return "Rename one of them, and its labels alike."
+
+
 def _may_hold_documents(pattern: str) -> bool:
     """Whether labels and lists may lie beside the sequences of a pattern."""
     return SEQUENCE in pattern or pattern.endswith(".*") or "/" not in pattern
@@ -176,6 +186,7 @@ def _group_images(
             on_error(InputError(file, rule, value, "Rename one of them."))
         of_sequence[number] = file
     for numbered in groups.values():
+        _check_split(list(numbered.values()), path, pattern, on_error)
         try:
             check_gaps(next(iter(numbered.values())).parent, numbered)
         except InputError as error:
@@ -184,6 +195,17 @@ def _group_images(
         name: tuple(groups[name][number] for number in sorted(groups[name]))
         for name in sorted(groups, key=natural_key)
     }
+
+
+def _check_split(files: list[Path], path: Path, pattern: str, on_error: OnError) -> None:
+    """Report a sequence whose frames are in several splits: their labels would not be found."""
+    first: dict[str | None, Path] = {}
+    for file in files:
+        first.setdefault(match(pattern, file.relative_to(path).as_posix()).get("split"), file)
+    if len(first) > 1:
+        one, other = list(first.values())[:2]
+        remedy = "Move all of them to one split, or rename those of one: splits are by sequence."
+        on_error(InputError(one, "the frames of a sequence must be in one split", other, remedy))
 
 
 def _default_name(item: Path) -> str:

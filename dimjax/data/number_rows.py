@@ -6,6 +6,7 @@ unread_rows([[0, 2, 5, 5, 8, 8, 20, 9, 23, 12], [1, 0]])    # ("lists of corners
 from itertools import pairwise
 
 _TABLE = "Write them as a CSV frame,x,y,w,h per sequence."
+_BOX_WITH_CLASS = 5  # numbers
 _FEWEST_BOXES = 8  # of one per line; x, y, w, h of fewer may look like corners by chance
 _FEWEST_OF_LIST = 6  # even numbers in every line; fewer are rectangles or points
 
@@ -18,6 +19,9 @@ def unread_rows(rows: list[list[float]], has_commas: bool) -> tuple[str, str] | 
       has_commas: Whether commas separate them, as in the format mot.
     """
     rows = [row for row in rows if row]
+    if not has_commas and _are_boxes_in_pixels(rows):
+        remedy = "Divide x and w by the width of the frames, y and h by their height."
+        return "boxes in pixels with a class, as YOLO has them in shares of the frame", remedy
     if len(rows) < 2:
         return None
     if _are_counted_corners(rows):
@@ -37,6 +41,15 @@ def unread_rows(rows: list[list[float]], has_commas: bool) -> tuple[str, str] | 
 def have_flags(rows: list[list[float]]) -> bool:
     """Whether rows of eight numbers have a flag after the box; else they are polygons."""
     return all(row[6] in (-1, 0, 1) for row in rows if row)
+
+
+def _are_boxes_in_pixels(rows: list[list[float]]) -> bool:
+    """Whether each row is a class and x, y, w, h in pixels; if they count, they are frames."""
+    if not rows or any(len(row) != _BOX_WITH_CLASS for row in rows):
+        return False
+    have_classes = all(row[0] >= 0 and row[0] % 1 == 0 for row in rows)
+    counting = len(rows) > 1 and all(a[0] < b[0] for a, b in pairwise(rows))
+    return have_classes and not counting and any(max(row[1:]) > 1 for row in rows)
 
 
 def _are_counted_corners(rows: list[list[float]]) -> bool:

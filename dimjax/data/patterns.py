@@ -30,8 +30,13 @@ _WILDCARDS = {"**/": "(?:.*/)?", "*": "[^/]*", "?": "[^/]"}
 def fill(pattern: str, **texts: str) -> str:
     """Replace placeholders by texts, which stand for themselves in a glob."""
     for name, text in texts.items():
-        pattern = pattern.replace(f"{{{name}}}", re.sub(r"([*?[])", r"[\1]", text))
+        pattern = pattern.replace(f"{{{name}}}", literal(text))
     return pattern
+
+
+def literal(text: str) -> str:
+    """Return the pattern that matches a text alone."""
+    return re.sub(r"([*?[])", r"[\1]", text)
 
 
 def glob_of(pattern: str) -> str:
@@ -44,6 +49,8 @@ def match(pattern: str, path: str) -> dict[str, str] | None:
     """Return the texts of the placeholders in a relative path; None if it does not match.
 
     {frame} stands for digits beside another placeholder in the same name, and else for any text.
+    Directly behind {sequence} these are all the digits there, if others come before them: the
+    texts in cam1_T017 are cam1_T and 017.
     """
     found = _expression(pattern).fullmatch(path)
     return found and found.groupdict()
@@ -73,7 +80,7 @@ def path_pattern(paths: list[tuple[str, ...]]) -> tuple[str, ...]:
         elif len(values) > 1 or _are_splits(values):
             pattern.append(SPLIT if _are_splits(values) else "*")
         else:
-            pattern.append(values[0])
+            pattern.append(literal(values[0]))
     return tuple(pattern)
 
 
@@ -102,5 +109,7 @@ def _translate(piece: str, pattern: str, seen: set[str]) -> str:
     seen.add(name)
     if piece == SPLIT:
         return f"(?P<split>{_SPLIT_NAME})"
+    if piece == SEQUENCE and f"{SEQUENCE}{FRAME}" in pattern:
+        return r"(?P<sequence>[^/]*[^/\d]|[^/]+)"
     shared = any(FRAME in part and part.count("{") > 1 for part in pattern.split("/"))
     return rf"(?P<{name}>\d+)" if piece == FRAME and shared else f"(?P<{name}>[^/]+)"

@@ -16,9 +16,10 @@ from dimjax.data.class_maps import levels_of
 from dimjax.data.folder_survey import FolderSurvey, survey_folder
 from dimjax.data.folders import Folder, open_folder
 from dimjax.data.image_folders import list_still_images, split_names
+from dimjax.data.label_columns import NO_LABELS
 from dimjax.data.label_search import find_labels, layouts_of, read
 from dimjax.data.layouts import Layout
-from dimjax.data.listing import check_access, texts_by_sequence
+from dimjax.data.listing import check_access, list_sequences, locations, texts_by_sequence
 from dimjax.data.patterns import FRAME, SEQUENCE, glob_of
 from dimjax.data.split_search import find_splits
 from dimjax.data.unread_frames import TABLES, UNREAD, find_unread
@@ -61,20 +62,30 @@ def recognise(path: str | Path) -> Recognition:
             value = f"{counted(len(frames), 'file')} that cannot be read, such as "
             value += f"{frames[0].relative_to(path)}, {kind}"
             raise InputError(path, rule, value, f"{remedy} Or correct the path.")
+        if found.links[1]:
+            raise _outward(path, found.links[1])
         masks = f"masks alone, such as in {found.masks[0].parent}" if found.masks else ""
         raise InputError(path, rule, masks or "none that can be read", "Correct the path.")
     table = Layout()._replace(sequences=found.sequences)
+    if not list_sequences(path, table, lambda error: None):
+        rule = "the names of frames must tell their sequence and number, as in flight3/0017.png"
+        value = f"others, such as in {found.containers[0].relative_to(path)}"
+        raise InputError(path, rule, value, "Rename them, or set the key sequences.")
     folder = open_folder(path, table, lambda error: None)
     evidence = [f"{counted(len(folder.files), 'sequence')} at {found.sequences}, {_kinds(folder)}"]
     doubts: list[InputError] = []
     evidence += _left_out(path, found, unread)
     doubts += _unusable(path, found)
-    splits, lists, of_splits = find_splits(folder, found.documents)
+    splits, lists, of_splits = find_splits(folder, found.documents, found.links[0])
     doubts += of_splits
     evidence += [f"split {name}: listed in {file}" for name, file in splits.items()]
-    candidates = find_labels(folder, found, set(lists))
+    candidates, strays = find_labels(folder, found, set(lists))
     doubts += [] if candidates else _possible_labels(path, found, unread)
-    documents = [file for file in found.documents if file not in lists]
+    fitting_none = [_fit_none(path, *it) for it in strays.items() if it[0] not in candidates]
+    evidence += [f"not used: {it}" for it in fitting_none] if candidates else []
+    doubts += [] if candidates else [_stray(folder, it) for it in fitting_none]
+    known = {file for files in (lists, *strays.values()) for file in files}
+    documents = [file for file in found.documents if file not in known]
     base = table._replace(splits=splits)
     layout = _choose(folder, base, candidates, documents, evidence, doubts)
     stills = all(_is_still(folder, name) for name in folder.names)
@@ -91,7 +102,20 @@ def _left_out(path: Path, found: FolderSurvey, unread: list[Path]) -> list[str]:
     if unread:
         first = f"{unread[0].relative_to(path)}, {UNREAD[unread[0].suffix.lower()].kind}"
         lines.append(f"not read: {counted(len(unread), 'file')} such as {first}")
+    inward, outward = found.links
+    for links, text in ((inward, "read there"), (outward, "not read")):
+        if links:
+            count, target = counted(len(links), "link"), links[0].resolve()
+            lines.append(f"{text}: {count} such as {links[0].relative_to(path)} to {target}")
     return lines
+
+
+def _outward(path: Path, links: list[Path]) -> InputError:
+    """Doubt about frames or labels in folders that are links out of the data folder."""
+    rule = "its frames and labels must lie in the folder to be recognised"
+    value = f"{counted(len(links), 'link')} out of it, such as {links[0].relative_to(path)} to "
+    remedy = "Move them here, or set the keys sequences and labels, which follow links."
+    return InputError(path, rule, f"{value}{links[0].resolve()}", remedy)
 
 
 def _unusable(path: Path, found: FolderSurvey) -> list[InputError]:
@@ -125,6 +149,8 @@ def _possible_labels(path: Path, found: FolderSurvey, unread: list[Path]) -> lis
         value = f"images of the levels {levels} in {found.maps[0].relative_to(path)}, which seem "
         value += "to be masks of several classes"
         doubts.append(InputError(path, rule, value, "Write masks of the targets alone."))
+    if found.links[1]:
+        doubts.append(_outward(path, found.links[1]))
     tables = [file for file in unread if file.suffix.lower() in TABLES]
     if tables:
         rule = "labels must be in a file that can be read"
@@ -132,6 +158,19 @@ def _possible_labels(path: Path, found: FolderSurvey, unread: list[Path]) -> lis
         value = f"{tables[0].relative_to(path)}, {kind}"
         doubts.append(InputError(path, rule, value, remedy))
     return doubts
+
+
+def _fit_none(path: Path, form: str, files: list[Path]) -> str:
+    text = f"{counted(len(files), 'file')} of format {form} that fit no sequence and frame"
+    return f"{text}, such as {files[0].relative_to(path)}"
+
+
+def _stray(folder: Folder, found: str) -> InputError:
+    """Doubt about label files that are called after no sequence or frame."""
+    rule = "label files must be called after their sequences and frames"
+    first = next(iter(locations(folder.files).values())).relative_to(folder.path)
+    remedy = f"Rename them after the images, see {first}.{NO_LABELS}"
+    return InputError(folder.path, rule, found, remedy)
 
 
 def _is_still(folder: Folder, name: str) -> bool:
@@ -195,7 +234,9 @@ def _choose(
         return base._replace(labels="")
     forms = sorted(candidates, key=_PREFERRED.index)
     layouts = [
-        it for form in forms for it in layouts_of(path, base, form, candidates[form], evidence)
+        it
+        for form in forms
+        for it in layouts_of(path, base, form, candidates[form], evidence, doubts)
     ]
     sources = [(layout, read(path, layout)[0]) for layout in layouts]
     chosen, labels = _with_most_categories(sources)

@@ -31,8 +31,10 @@ def sniff(path: Path) -> str | None:
     if path.suffix.lower() == ".xml":
         points = "centroid-xml" if "<object>" in text and "<x>" in text else None
         return "voc" if "<bndbox>" in text else points
-    lines = [line.strip() for line in text.split("\n")[:_LINES]]
-    return _of_lines([line for line in lines if line])
+    lines = [line.strip() for line in text.split("\n")]
+    form = _of_lines([line for line in lines[:_LINES] if line])
+    # The first images of such a list may have no box.
+    return form or ("lines" if any(map(_PATH_AND_BOXES.match, lines[_LINES:])) else None)
 
 
 def _of_json(text: str) -> str | None:

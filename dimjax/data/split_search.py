@@ -6,17 +6,19 @@ found.doubts                                        # names of which nobody know
 """
 
 from collections import defaultdict
+from collections.abc import Collection
 from pathlib import Path
 from typing import NamedTuple
 
 from dimjax.data.csv_files import read_text
 from dimjax.data.folders import Folder
 from dimjax.data.listing import texts_by_sequence
-from dimjax.data.patterns import SPLIT, SPLIT_FOLDERS, split_words
+from dimjax.data.patterns import SPLIT, SPLIT_FOLDERS, split_of, split_words
 from dimjax.data.sniffing import sniff
 from dimjax.data.split_files import ListReader, entries, splits_in
 from dimjax.data.splits import LABELLED_SPLITS
 from dimjax.errors import InputError
+from dimjax.progress import counted
 
 _LISTED = 50  # lines of a list that are looked at
 _KNOWN_SHARE = 0.5  # of these lines; a list may name sequences that are missing, which is reported
@@ -32,7 +34,7 @@ class SplitSearch(NamedTuple):
     doubts: list[InputError]
 
 
-def find_splits(folder: Folder, documents: list[Path]) -> SplitSearch:
+def find_splits(folder: Folder, documents: list[Path], links: Collection[Path] = ()) -> SplitSearch:
     """Find the lists of sequences in a folder.
 
     A document or folder called train, val or test that tells the split of no sequence is a doubt,
@@ -41,6 +43,7 @@ def find_splits(folder: Folder, documents: list[Path]) -> SplitSearch:
     Args:
       folder: The folder; its layout says where the sequences are.
       documents: Its texts, tables, JSON and XML.
+      links: Its links to folders that are read by their own path.
     """
     if SPLIT in folder.layout.sequences:
         return SplitSearch({}, [], [])
@@ -62,6 +65,11 @@ def find_splits(folder: Folder, documents: list[Path]) -> SplitSearch:
     doubts = [it for it in (_differing(folder, *it) for it in of_split.items()) if it]
     if "train" not in of_split:
         doubts += _unread(folder, [file for file in documents if file not in lists])
+        paths = (link.relative_to(folder.path) for link in links)
+        telling = [it for it in paths if any(map(split_of, it.parts))]
+        if telling:
+            count = counted(len(telling), "link")
+            doubts.append(_doubt(folder, f"{count} in folders of splits, such as {telling[0]}"))
     chosen = {split: min(files, key=_depth) for split, files in of_split.items()}
     names = {split: it.relative_to(folder.path).as_posix() for split, it in chosen.items()}
     return SplitSearch(names, lists, doubts)

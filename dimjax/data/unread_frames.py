@@ -4,9 +4,10 @@ UNREAD[".webm"].remedy                              # "Copy it without loss: ffm
 find_unread(Path("data/unknown"))                   # [Path("data/unknown/images/0.pgm"), ...]
 """
 
-import os
 from pathlib import Path
 from typing import NamedTuple
+
+from dimjax.data.walking import walk
 
 TABLES = (".xlsx", ".xls", ".ods", ".parquet", ".feather", ".jsonl", ".ndjson")
 
@@ -42,9 +43,5 @@ UNREAD |= dict.fromkeys(TABLES, _TABLE)
 
 def find_unread(root: Path) -> list[Path]:
     """Find such files in a folder and the folders in it."""
-    found = []
-    for place, folders, names in os.walk(root):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        files = [Path(place) / name for name in sorted(names) if not name.startswith(".")]
-        found += [file for file in files if file.suffix.lower() in UNREAD]
-    return found
+    files = (file for _, files in walk(root).places for file in files)
+    return [file for file in files if file.suffix.lower() in UNREAD]

@@ -74,7 +74,9 @@ def flaw(document: Path, names: Collection[str]) -> InputError | None:
         found = "VIA", _COCO
     else:
         is_named = _stem(document) in names or _LABELS.fullmatch(document.stem)
-        found = _of_numbers(text) if is_named or document.parent.name in names else None
+        place = document.parent.name
+        is_placed = place in names or _LABELS.fullmatch(place)
+        found = _of_numbers(text) if is_named or is_placed else None
         found = found or (_of_lines(text) if is_named else None)
         if found is None:
             return unusable(document, text.partition("\n")[0])

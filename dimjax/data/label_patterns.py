@@ -1,0 +1,115 @@
+"""Patterns of label files in an unknown folder, by the sequences and frames in their paths.
+
+generalise(folder, file, frames, set())             # "labels/{sequence}/{frame}.txt"
+uncovered(path, "a/{sequence}.txt", "b/{sequence}.txt", is_one=False)   # ["clip3"]: not in a
+"""
+
+import os
+import re
+from pathlib import Path, PurePosixPath
+
+from dimjax.data.flat_names import MASK_AFFIXES
+from dimjax.data.folders import Folder
+from dimjax.data.listing import locations
+from dimjax.data.patterns import FRAME, SEQUENCE, SPLIT, glob_of, literal, match, split_of
+
+
+def generalise(folder: Folder, file: Path, frames: set[str], videos: set[str]) -> str:
+    """Pattern of a label file: names of sequences, splits and frames become placeholders.
+
+    Folders that are * in the pattern of the sequences are so here too: day1 of labels/day1/c3.txt
+    and images/day1/c3.
+
+    Args:
+      folder: The folder.
+      file: The label file.
+      frames: Names of its images.
+      videos: Sequences whose frames have no names, if the file may be one of many numbered ones.
+    """
+    *parts, name = file.relative_to(folder.path).parts
+    sequences = folder.layout.sequences.split("/")[:-1]
+    pattern = []
+    for k, part in enumerate(parts):
+        is_split = SPLIT in folder.layout.sequences and split_of(part)
+        name_of = SPLIT if is_split else SEQUENCE if part in folder.files else literal(part)
+        beside = sequences[: k + 1] == [*pattern, "*"]  # in one of the folders of the sequences
+        pattern.append("*" if beside and name_of == literal(part) else name_of)
+    stem, suffix = os.path.splitext(name)
+    base = re.sub(rf"({MASK_AFFIXES})$", "", stem)
+    stem, affix = literal(stem), stem[len(base) :]
+    if FRAME in folder.layout.sequences:
+        flat = PurePosixPath(folder.layout.sequences).stem
+        found = match(flat, base)
+        stem = flat + affix if found and found["frame"] in frames else stem
+    elif base in folder.files and (SEQUENCE not in pattern or base not in frames):
+        stem = SEQUENCE + affix
+    elif base in frames:
+        stem = FRAME + affix
+    elif affixed := _affixed(base, frames, folder):
+        stem = affixed + affix
+    elif videos:
+        of_one = SEQUENCE in pattern or len(folder.files) == 1
+        stem = _of_number(base, videos, of_one) + affix
+    return _without_places(folder, file, [*pattern, stem + suffix])
+
+
+def _without_places(folder: Folder, file: Path, pattern: list[str]) -> str:
+    """Put * in place of the folders that are * in the path of the sequence of a label file."""
+    texts = match("/".join(pattern), file.relative_to(folder.path).as_posix()) or {}
+    name = texts.get("sequence")
+    if name not in folder.files:
+        return "/".join(pattern)
+    path = locations({name: folder.files[name]})[name].relative_to(folder.path)
+    places = zip(folder.layout.sequences.split("/"), path.parts, strict=False)
+    passed = {part for place, part in places if place == "*"}
+    return "/".join("*" if part in passed else part for part in pattern)
+
+
+def _affixed(base: str, frames: set[str], folder: Folder) -> str | None:
+    """Pattern of a name that ends with that of a frame, as mask_0001 does; None for others."""
+    starts = [k for k in range(1, len(base)) if base[k:] in frames]
+    # Of the frame 0001 and the name 10001, the last digits are no name of a frame.
+    starts = [
+        k
+        for k in starts
+        if not (base[k - 1].isalnum() and base[k - 1].isdigit() == base[k].isdigit())
+    ]
+    if not starts:
+        return None
+    before = base[: starts[0]]
+    name = before.rstrip(" _.-")
+    return f"{SEQUENCE if name in folder.files else name}{before[len(name) :]}{FRAME}"
+
+
+def _of_number(base: str, videos: set[str], of_one: bool) -> str:
+    """Pattern of a name that ends with the number of a frame; `of_one`: the sequence is known."""
+    before = re.sub(r"\d+$", "", base)
+    name = before.rstrip(" _.-")
+    if base != before and name in videos:
+        return f"{SEQUENCE}{before[len(name) :]}{FRAME}"
+    return f"{before}{FRAME}" if base != before and of_one else base
+
+
+def uncovered(path: Path, chosen: str, other: str, is_one: bool) -> list[str]:
+    """Names of the sequences that have labels in other files alone.
+
+    Args:
+      path: The folder.
+      chosen: Pattern of the label files that are used.
+      other: Pattern of those that are not.
+      is_one: Whether there is a single sequence, whatever the folders of the labels are called.
+    """
+    used, unused = (_labelled(path, pattern, is_one) for pattern in (chosen, other))
+    of_used = {name for name, _ in used}
+    names = {name for name, _ in unused} - of_used
+    if not used & unused:  # other frames of the same sequences
+        names |= {name for name, _ in unused}
+    return sorted(names)
+
+
+def _labelled(path: Path, pattern: str, is_one: bool) -> set[tuple[str, str]]:
+    """Texts of sequence and frame of the label files at a pattern."""
+    paths = (file.relative_to(path).as_posix() for file in path.glob(glob_of(pattern)))
+    found = [texts for texts in (match(pattern, it) for it in paths) if texts is not None]
+    names = ("" if is_one else texts.get("sequence", "") for texts in found)
+    return set(zip(names, (texts.get("frame", "") for texts in found), strict=True))

@@ -1,0 +1,43 @@
+"""The folders of a data folder with their files, and its links to other folders.
+
+found = walk(Path("data/unknown"))
+found.places[0]                                     # (Path("data/unknown"), [its files])
+found.outward                                       # links out of the folder, not followed
+"""
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Walk(NamedTuple):
+    """Contents of a folder without hidden files and folders."""
+
+    places: list[tuple[Path, list[Path]]]  # folders and the files in them, by name
+    inward: list[Path]  # links to folders that are among the places by their own path
+    outward: list[Path]  # links to folders elsewhere
+
+
+def walk(root: Path) -> Walk:
+    """List the folders in a folder. A link to a hidden folder in it is followed, once."""
+    found, seen = Walk([], [], []), set()
+    top, waiting = root.resolve(), [root]
+    while waiting:
+        for place, folders, names in os.walk(waiting.pop()):
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            files = sorted(name for name in names if not name.startswith("."))
+            found.places.append((Path(place), [Path(place) / name for name in files]))
+            for link in (Path(place) / name for name in folders):
+                target = link.resolve() if os.path.islink(link) else top
+                if target != top and top not in target.parents:
+                    found.outward.append(link)
+                elif target not in seen and _is_hidden(target.relative_to(top)):
+                    waiting.append(link)
+                    seen.add(target)
+                elif os.path.islink(link):  # False for one that may not be looked at
+                    found.inward.append(link)
+    return found
+
+
+def _is_hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
