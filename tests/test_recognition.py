@@ -97,6 +97,26 @@ def test_classes_and_names_of_interference(tmp_path):
     assert categories == ["interference", "target", "target"]
 
 
+@pytest.mark.parametrize(
+    ("second", "third", "category"),
+    [
+        ("tarqet", "interference", {}),  # `check` names it
+        ("bird", "Targets", {"target": "target", "bird": "interference"}),
+    ],
+)
+def test_a_misspelt_category_is_no_class_of_its_own(tmp_path, second, third, category):
+    for t, pixels in enumerate(frames(0)):
+        save(tmp_path / f"sequences/a/{t:02d}.png", pixels)
+    rows = "".join(f"a,{t},{t + 9},9,3,3,target\n" for t in range(4))
+    rows += f"a,5,20,9,3,3,{second}\na,6,30,9,3,3,{third}\n"
+    text(tmp_path / "labels.csv", f"sequence,frame,x,y,w,h,category\n{rows}")
+    layout = recognise(tmp_path).layout
+    assert layout.category == category
+    errors = []
+    labels = open_folder(tmp_path, layout).read_labels({"a": (12, 64, 80)}, errors.append)
+    assert len(labels) == 5 and "without one, in 1 label." in str(*errors)
+
+
 def test_classes_without_names_are_said(tmp_path):
     for t, pixels in enumerate(frames(0)):
         save(tmp_path / f"images/a/{t:02d}.png", pixels)

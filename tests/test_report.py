@@ -136,7 +136,12 @@ def test_recall_tables_by_hand():
     ]
     assert strict[1].columns[1] == ("effective SNR", "noise sigmas")
     heads, units = zip(*strict[1].columns[2:], strict=True)
-    assert set(units[1:]) == {""} and list(heads) == ["truths", "full frames", "with tracks", "untrained filter"]
+    assert set(units[1:]) == {""} and list(heads) == [
+        "truths",
+        "full frames",
+        "with tracks",
+        "untrained filter",
+    ]
     # The one false alarm in ten frames is allowed, and one sequence has no interval.
     assert strict[1].rows[0] == ["target", "all", "2", "0.500", "0.500", "0.500"]
     assert ["target", "4 to 5", "1", "0.000", "0.000", "0.000"] in strict[1].rows

@@ -19,6 +19,7 @@ from dimjax.data.formats import BOX_SHIFTS, FORMATS
 from dimjax.data.labels import CATEGORIES, COLUMNS
 from dimjax.data.layouts import IGNORE, Layout
 from dimjax.errors import InputError, Note, OnError
+from dimjax.progress import counted
 
 
 def to_labels(
@@ -72,7 +73,7 @@ def _categories(marks: pd.DataFrame, layout: Layout, on_error: OnError, subject:
     for kind in dict.fromkeys(kind for (kind, _), found in categories.items() if found is None):
         rule = "each class of the labels must have a category, target, interference or ignore"
         remedy = f"Set the key category of the layout, e.g. category={{{kind or '*'!r}: 'target'}}."
-        value = f"class {kind!r} without one, in {marks.category.eq(kind).sum()} labels"
+        value = f"class {kind!r} without one, in {counted(marks.category.eq(kind).sum(), 'label')}"
         on_error(InputError(subject, rule, value, remedy))
     return [categories[pair] or IGNORE for pair in pairs]
 

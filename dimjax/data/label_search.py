@@ -8,6 +8,7 @@ import os
 import re
 import warnings
 from collections import Counter, defaultdict
+from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -227,7 +228,15 @@ def _categories(path: Path, layout: Layout, evidence: list[str]) -> dict[str, st
             f"class{'es' if len(numbers) > 1 else ''} {', '.join(numbers)} without a name, taken "
         )
         evidence.append(f"{text}for targets: write the names of all classes to classes.txt")
-    return {it or "*": _category(it) for it in sorted(classes)}  # objects may have no class
+    found = {it or "*": _category(it) for it in sorted(classes)}  # objects may have no class
+    known = set(read(path, layout._replace(category={}))[0].category)
+    return _beside_categories(found, known) if known else found
+
+
+def _beside_categories(found: dict[str, str], known: set[str]) -> dict[str, str]:
+    """Categories of classes beside labels that name their category; misspelt ones are left out."""
+    others = {it: of for it, of in found.items() if not get_close_matches(it, CATEGORIES)}
+    return {**{it: it for it in known}, **others} if others else {}
 
 
 def _category(name: str) -> str:
