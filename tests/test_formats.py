@@ -146,8 +146,8 @@ def test_tables_of_other_programs(tmp_path):
 
 def test_rectangles_of_one_object(tmp_path):
     text = "298,247,44,34\n0,0,0,0\nnan nan nan nan\n\n1.5\t2\t3\t4\n"
-    found = marks(tmp_path / "a", "rectangles", text, first_frame=1)
-    assert [(mark.frame, mark.x, mark.w) for mark in found] == [(1, 298, 44), (5, 1.5, 3)]
+    found = marks(tmp_path / "a", "rectangles", text)
+    assert [(mark.frame, mark.x, mark.w) for mark in found] == [(0, 298, 44), (4, 1.5, 3)]
 
 
 def test_mot_marks_rows_that_are_not_to_be_evaluated(tmp_path):

@@ -155,6 +155,29 @@ def test_frames_that_count_from_1(tmp_path):
         open_folder(tmp_path).labels  # noqa: B018
 
 
+@pytest.mark.parametrize(
+    ("form", "name", "content"),
+    [
+        ("centroids", "{sequence}.txt", "-1 -1\n1 2\n3 4\n"),
+        ("rectangles", "{sequence}.txt", "0,0,0,0\n0,1,3,3\n2,3,3,3\n"),
+        (
+            "exist-rect",
+            "{sequence}.json",
+            '{"exist": [0, 1, 1], "gt_rect": [[], [0, 1, 3, 3], [2, 3, 3, 3]]}',
+        ),
+    ],
+)
+def test_entries_without_numbers_count_from_0_to_the_first_frame(tmp_path, form, name, content):
+    for t in range(2):
+        save(tmp_path / f"sequences/s/{t}.png", frames(0)[t])
+    text(tmp_path / name.format(sequence="s"), content)
+    layout = Layout(labels=name, label_format=form, category={"*": "target"}, first_frame=1)
+    labels = open_folder(tmp_path, layout).labels
+    assert labels[["frame", "x", "y"]].to_numpy().tolist() == [[0, 1.5, 2.5], [1, 3.5, 4.5]]
+    with pytest.raises(InputError, match=r"frame must lie in 0 <= frame < 2; found 2"):
+        open_folder(tmp_path, layout._replace(first_frame=0)).labels  # noqa: B018
+
+
 def test_images_that_no_sequence_has(tmp_path):
     LAYOUTS["itsdt"][0](tmp_path)
     file = tmp_path / "coco_val_ITSDT.txt"

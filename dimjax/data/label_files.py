@@ -66,7 +66,7 @@ class LabelFiles:
         self._form = FORMATS[layout.label_format]
         classes = read_classes(path) if self._form.is_numbered else ()
         self._left_out: Counter[str] = Counter()  # reason -> number of marks
-        self._options = Options(layout.centroid_order, classes, layout.first_frame)
+        self._options = Options(layout.centroid_order, classes)
 
     def read(self, shapes: Shapes, on_error: OnError) -> pd.DataFrame:
         """Read and check all labels; invalid rows and files are reported and left out."""
@@ -143,6 +143,7 @@ class LabelFiles:
                     self._form.count(file) if marks else None,
                     shapes.get(name, _UNKNOWN)[0],
                 )
+                count = None if count is None else count - self._layout.first_frame
                 if count is not None and count < length < math.inf:
                     ends[file] = count, length
                 yield file, marks, [name]
