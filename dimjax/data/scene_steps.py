@@ -38,7 +38,7 @@ def step_of_scene(
 
     Returns:
       `step`, if it makes most of the frames match better, or is measured without the places that
-      change most, too; else what is measured there, if that makes them match better, or 0.
+      change most, too; else the one measured there, if that makes them match better, or 0.
     """
     factor = -(-max(previous.shape) // _LONGEST_SIDE_PX)
     first, second = (_averaged(frame, factor) for frame in (previous, current))
