@@ -251,7 +251,8 @@ def test_ignored_parts_of_sequences_are_named_with_numbers(tmp_path, capsys):
 def test_a_notable_motion_of_the_camera_is_named_once(tmp_path, capsys):
     clouds = 2000 * ndimage.gaussian_filter(np.random.default_rng(0).normal(size=(80, 110)), 1.5)
     pan = np.array([clouds[t : t + 48, 3 * t : 3 * t + 64] for t in range(12)])  # (3, 1) px a frame
-    frames = {name: (noisy() + pan).astype(np.uint16) for name in ("a", "b")} | {"still": noisy()}
+    frames = {name: (noisy() + pan + 1000).astype(np.uint16) for name in ("a", "b")}
+    frames["still"] = noisy()
     config = config_of(write_arrays(tmp_path / "data", frames, ["a,0,20,20,3,3,target"]))
     *_, printed = problems_of(config, tmp_path / "run", capsys)
     (note,) = (line for line in printed.splitlines() if "moves" in line)
