@@ -146,6 +146,32 @@ def test_conventions_of_boxes(tmp_path, changes, x, y):
     assert (label.x, label.y, label.w, label.h, label.frame) == (x, y, 4, 6, 0)
 
 
+def test_shares_of_the_frame_are_one_problem(tmp_path):
+    """The frames have 48x40 pixels: 0.25 and 0.0625 of the width are 12 and 3, of the height 10."""
+    for t in range(3):
+        save(tmp_path / f"sequences/s/{t}.png", frames(0)[t])
+    rows = "".join(f"s,{t},0.25,0.25,0.0625,0.075,target\n" for t in range(3))
+    text(tmp_path / "labels.csv", f"sequence,frame,x,y,w,h,category\n{rows}")
+    errors = []
+    folder = open_folder(tmp_path)
+    labels = folder.read_labels(folder.shapes, errors.append)
+    (error,) = map(str, errors)
+    assert "x, y, w and h must be pixels; found 3 labels with all four from 0 to 1, as sh" in error
+    assert labels[["x", "y", "w", "h"]].iloc[0].tolist() == [12, 10, 3, 3]
+    text(tmp_path / "labels.csv", "sequence,frame,x,y,w,h,category\ns,0,0.5,0.5,1,1,target\n")
+    assert len(open_folder(tmp_path).labels) == 1  # a pixel in the corner
+
+
+def test_labels_on_images_of_another_size_in_xml_are_one_problem(tmp_path):
+    LAYOUTS["voc"][0](tmp_path)
+    for file in tmp_path.rglob("*.xml"):
+        size = "<size><width>96</width><height>80</height></size>"
+        file.write_text(file.read_text().replace("<annotation>", f"<annotation>{size}"))
+    folder, errors = open_folder(tmp_path, PRESETS["voc"]), []
+    folder.read_labels(folder.shapes, errors.append)
+    assert "of an image of 96x80 for the frames of 48x40 of sequence" in str(errors[-1])
+
+
 def test_frames_that_count_from_1(tmp_path):
     for t in range(2):
         save(tmp_path / f"sequences/s/{t}.png", frames(0)[t])
