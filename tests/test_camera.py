@@ -119,6 +119,21 @@ def test_the_mean_step_is_that_of_the_pan(panned):
     assert mean_step(as_sequence(panned.frame(0)[None])) == 0
 
 
+@pytest.mark.parametrize("pan", [(0.0, 0.0), (0.5, 0.2)])
+def test_a_bright_object_is_not_taken_for_the_scene(pan):
+    rng = np.random.default_rng(1)
+    clouds = 250 * ndimage.gaussian_filter(rng.normal(size=(180, 220)), 4.0) + 3000
+    rows, columns = np.indices((96, 128))
+    frames = []
+    for t in range(10):
+        scene = ndimage.shift(clouds, (t * pan[1], t * pan[0]), order=5)[42:138, 46:174]
+        distance = np.hypot(columns - 90 + 1.5 * t, rows - 20 - 2 * t)
+        frames.append(scene + 400 * np.exp(-(distance**2) / 2) + rng.normal(0, NOISE, scene.shape))
+    sequence = as_sequence(np.round(frames).astype(np.uint16))
+    assert mean_step(sequence) == pytest.approx(np.hypot(*pan), abs=0.15)
+    assert moves(sequence) == any(pan)
+
+
 def test_untrained_detection_takes_out_a_notable_motion_of_the_camera(panned, tmp_path, capsys):
     frames, at = with_target(panned)
     np.save(tmp_path / "flight.npy", frames)

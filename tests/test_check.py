@@ -251,7 +251,8 @@ def test_ignored_parts_of_sequences_are_named_with_numbers(tmp_path, capsys):
 def test_a_notable_motion_of_the_camera_is_named_once(tmp_path, capsys):
     clouds = 2000 * ndimage.gaussian_filter(np.random.default_rng(0).normal(size=(80, 110)), 1.5)
     pan = np.array([clouds[t : t + 48, 3 * t : 3 * t + 64] for t in range(12)])  # (3, 1) px a frame
-    frames = {name: (noisy() + pan).astype(np.uint16) for name in ("a", "b")} | {"still": noisy()}
+    frames = {name: (noisy() + pan + 1000).astype(np.uint16) for name in ("a", "b")}
+    frames["still"] = noisy()
     config = config_of(write_arrays(tmp_path / "data", frames, ["a,0,20,20,3,3,target"]))
     *_, printed = problems_of(config, tmp_path / "run", capsys)
     (note,) = (line for line in printed.splitlines() if "moves" in line)
@@ -371,3 +372,30 @@ def test_problems_that_differ_in_their_line_alone_are_one():
     (line,) = problem_lines(problems)
     assert line.startswith("a.json annotations[9]: x must be 1; found 7.")
     assert line.endswith(" No. The same once more, up to annotations[10].")
+
+
+@pytest.mark.parametrize(
+    ("places", "more"),
+    [
+        (
+            [f"a.json annotations[{n}]" for n in range(2, 9)],
+            "a.json: 4 more, from annotations[5] to annotations[8]",
+        ),
+        ([f"a.json [{n}]" for n in range(9)], "a.json: 6 more, from [3] to [8]"),
+        (
+            [f"data anno/s{n // 4}/00{n}.xml object 1" for n in range(8)],
+            "5 more files, from data anno/s0/003.xml to data anno/s1/007.xml",
+        ),
+        (
+            [f"masks/s{n}/0.png" for n in range(5, 11)],
+            "3 more files, from masks/s8/0.png to masks/s10/0.png",
+        ),
+    ],
+)
+def test_many_problems_of_one_rule_are_the_first_and_a_count(places, more):
+    problems = [InputError(place, "x must be 1", n, "No.") for n, place in enumerate(places)]
+    lines = problem_lines(problems)
+    assert lines == [*map(str, problems[:3]), f"{more}: x must be 1"]
+    assert problem_lines(problems[:4]) == [*map(str, problems[:4])]
+    folders = [InputError(f"sequences/s{n}", "x must be 1", 2, "No.") for n in range(6)]
+    assert problem_lines(folders) == [*map(str, folders)]  # each sequence is named

@@ -146,8 +146,8 @@ def test_tables_of_other_programs(tmp_path):
 
 def test_rectangles_of_one_object(tmp_path):
     text = "298,247,44,34\n0,0,0,0\nnan nan nan nan\n\n1.5\t2\t3\t4\n"
-    found = marks(tmp_path / "a", "rectangles", text, first_frame=1)
-    assert [(mark.frame, mark.x, mark.w) for mark in found] == [(1, 298, 44), (5, 1.5, 3)]
+    found = marks(tmp_path / "a", "rectangles", text)
+    assert [(mark.frame, mark.x, mark.w) for mark in found] == [(0, 298, 44), (4, 1.5, 3)]
 
 
 def test_mot_marks_rows_that_are_not_to_be_evaluated(tmp_path):
@@ -272,7 +272,23 @@ def test_coco_ignores_what_no_annotation_uses(tmp_path):
     found = marks(tmp_path / "a.json", "coco", json.dumps(content), errors.append)
     assert found[0][:2] == ("annotations[0]", "a/0.png")
     assert (found[0].category, found[0].track, len(found)) == ("target", "8", 1)
-    assert "annotations[1]: image_id must occur in the file; found 9" in str(errors[0])
+    assert "annotations[1]: image_id must occur in the file; found 9." in str(errors[0])
+
+
+def test_a_number_is_no_id_that_is_a_text(tmp_path):
+    content = {"images": [{"id": 1, "file_name": "a"}], "categories": [{"id": 1, "name": "b"}]}
+    content["annotations"] = [{"image_id": "1", "category_id": 1, "bbox": [1, 2, 3, 4]}]
+    with pytest.raises(InputError, match="image_id must occur in the file; found '1'"):
+        marks(tmp_path / "a.json", "coco", json.dumps(content))
+
+
+def test_the_size_of_the_image_in_xml(tmp_path):
+    box = "<bndbox><xmin>1</xmin><ymin>2</ymin><xmax>4</xmax><ymax>5</ymax></bndbox>"
+    thing = f"<object><name>a</name>{box}</object>"
+    for width, size in (("640", (640, 512)), ("0", None), ("", None)):
+        stated = f"<size><width>{width}</width><height>512</height></size>"
+        text = f"<annotation>{stated}{thing}</annotation>"
+        assert marks(tmp_path / "a.xml", "voc", text)[0].image_size == size
 
 
 def test_tracks_of_coco(tmp_path):
@@ -359,5 +375,10 @@ def test_a_mask_in_a_jpeg_and_an_inverted_one(tmp_path):
     Image.fromarray(pixels).save(tmp_path / "m.jpg", quality=75)
     assert [mark[2:6] for mark in marks(tmp_path / "m.jpg", "masks")] == [(32, 24, 8, 8)]
     Image.fromarray(255 - pixels).save(tmp_path / "m.png")
-    with pytest.raises(InputError, match="must be 0 where there is no target; found 98%"):
+    with pytest.raises(
+        InputError, match=r"no target; found 98% .* set, most to 255\. Invert the mask"
+    ):
+        marks(tmp_path / "m.png", "masks")
+    Image.fromarray(pixels // 255 * 3 + 7).save(tmp_path / "m.png")
+    with pytest.raises(InputError, match=r"a background of 7\. Write 0 in place of 7, or corr"):
         marks(tmp_path / "m.png", "masks")

@@ -107,6 +107,16 @@ WRONG = {
         BOXES._replace(first_frame=1),
         "Subtract 1 from the frames of the labels.",
     ),
+    "a frame late by lines": (
+        lambda it: moved(it, frame=1),
+        BOXES._replace(label_format="rectangles", first_frame=1),
+        "Remove the first entry of the label files.",
+    ),
+    "a frame early by lines": (
+        lambda it: moved(it, frame=-1),
+        CENTROIDS._replace(labels="{sequence}.txt"),
+        "Add an entry at the start of the label files.",
+    ),
     "first frame 0": (
         lambda it: moved(it, frame=-1),
         BOXES._replace(first_frame=1),

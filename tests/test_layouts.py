@@ -146,6 +146,32 @@ def test_conventions_of_boxes(tmp_path, changes, x, y):
     assert (label.x, label.y, label.w, label.h, label.frame) == (x, y, 4, 6, 0)
 
 
+def test_shares_of_the_frame_are_one_problem(tmp_path):
+    """The frames have 48x40 pixels: 0.25 and 0.0625 of the width are 12 and 3, of the height 10."""
+    for t in range(3):
+        save(tmp_path / f"sequences/s/{t}.png", frames(0)[t])
+    rows = "".join(f"s,{t},0.25,0.25,0.0625,0.075,target\n" for t in range(3))
+    text(tmp_path / "labels.csv", f"sequence,frame,x,y,w,h,category\n{rows}")
+    errors = []
+    folder = open_folder(tmp_path)
+    labels = folder.read_labels(folder.shapes, errors.append)
+    (error,) = map(str, errors)
+    assert "x, y, w and h must be pixels; found 3 labels with all four from 0 to 1, as sh" in error
+    assert labels[["x", "y", "w", "h"]].iloc[0].tolist() == [12, 10, 3, 3]
+    text(tmp_path / "labels.csv", "sequence,frame,x,y,w,h,category\ns,0,0.5,0.5,1,1,target\n")
+    assert len(open_folder(tmp_path).labels) == 1  # a pixel in the corner
+
+
+def test_labels_on_images_of_another_size_in_xml_are_one_problem(tmp_path):
+    LAYOUTS["voc"][0](tmp_path)
+    for file in tmp_path.rglob("*.xml"):
+        size = "<size><width>96</width><height>80</height></size>"
+        file.write_text(file.read_text().replace("<annotation>", f"<annotation>{size}"))
+    folder, errors = open_folder(tmp_path, PRESETS["voc"]), []
+    folder.read_labels(folder.shapes, errors.append)
+    assert "of an image of 96x80 for the frames of 48x40 of sequence" in str(errors[-1])
+
+
 def test_frames_that_count_from_1(tmp_path):
     for t in range(2):
         save(tmp_path / f"sequences/s/{t}.png", frames(0)[t])
@@ -153,6 +179,29 @@ def test_frames_that_count_from_1(tmp_path):
     assert open_folder(tmp_path, Layout(first_frame=1)).labels.frame.tolist() == [1]
     with pytest.raises(InputError, match=r"line 2: frame must lie in 0 <= frame < 2; found 2"):
         open_folder(tmp_path).labels  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("form", "name", "content"),
+    [
+        ("centroids", "{sequence}.txt", "-1 -1\n1 2\n3 4\n"),
+        ("rectangles", "{sequence}.txt", "0,0,0,0\n0,1,3,3\n2,3,3,3\n"),
+        (
+            "exist-rect",
+            "{sequence}.json",
+            '{"exist": [0, 1, 1], "gt_rect": [[], [0, 1, 3, 3], [2, 3, 3, 3]]}',
+        ),
+    ],
+)
+def test_entries_without_numbers_count_from_0_to_the_first_frame(tmp_path, form, name, content):
+    for t in range(2):
+        save(tmp_path / f"sequences/s/{t}.png", frames(0)[t])
+    text(tmp_path / name.format(sequence="s"), content)
+    layout = Layout(labels=name, label_format=form, category={"*": "target"}, first_frame=1)
+    labels = open_folder(tmp_path, layout).labels
+    assert labels[["frame", "x", "y"]].to_numpy().tolist() == [[0, 1.5, 2.5], [1, 3.5, 4.5]]
+    with pytest.raises(InputError, match=r"frame must lie in 0 <= frame < 2; found 2"):
+        open_folder(tmp_path, layout._replace(first_frame=0)).labels  # noqa: B018
 
 
 def test_images_that_no_sequence_has(tmp_path):

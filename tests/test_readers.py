@@ -6,6 +6,7 @@ import json
 import re
 import struct
 import sys
+import warnings
 
 import av
 import numpy as np
@@ -13,7 +14,7 @@ import pytest
 import tifffile
 from field_layouts import frames
 from PIL import Image
-from scipy import io
+from scipy import io, ndimage
 
 from dimjax.data.folders import open_folder
 from dimjax.data.frame_files import Reading, readable
@@ -272,6 +273,33 @@ def test_raw_files_in_the_other_byte_order_are_noticed(tmp_path):
     upper = (levels // 16 % 256 << 8).astype("<u2")  # 8 bit in the upper byte
     for right in (levels, levels * 16, noise, upper, upper // 256, (upper // 256) * 257):
         np.testing.assert_array_equal(read(form + "}", right), right)
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "dtype", "found"),
+    [
+        (120, 96, "uint16", None),
+        (96, 120, "uint16", "rows of 120 pixels, since those of 96 are not alike"),
+        (240, 48, "uint16", "rows of 120 pixels, since those of 240 are not alike"),
+        (120, 96, "uint8", "numbers of 16 bit, since every second byte is alike"),
+    ],
+)
+def test_raw_frames_that_seem_to_have_another_shape_are_noted(
+    tmp_path, width, height, dtype, found
+):
+    rng = np.random.default_rng(0)
+    scene = 1000 + 3000 * ndimage.gaussian_filter(rng.normal(size=(96, 120)), 6.0)
+    stack = (scene + rng.normal(0, 20, (4, 96, 120))).astype("<u2")
+    (tmp_path / "a.raw").write_bytes(stack.tobytes())
+    sidecar = {"width": width, "height": height, "dtype": dtype, "byte_order": "little"}
+    (tmp_path / "a.json").write_text(json.dumps(sidecar))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        open_sequence(tmp_path / "a.raw")
+    notes = [str(it.message) for it in caught]
+    assert [f"found {found}. Correct width" in note for note in notes] == [True] * (
+        found is not None
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Layouts on the command line: `check --input`, --config.data.layout=NAME and auto."""
 
+import ast
 import importlib
 import json
 import subprocess
@@ -17,6 +18,7 @@ from dimjax.data.folders import open_folder
 from dimjax.data.layouts import Layout
 from dimjax.data.presets import AUTO, PRESETS
 from dimjax.errors import InputError
+from dimjax.runs import workdir
 
 ROOT = Path(__file__).parent.parent
 
@@ -128,3 +130,26 @@ def test_the_first_pixel_may_be_a_mapping_on_the_command_line(monkeypatch):
     holder = config_flags.DEFINE_config_dict("config", config, flag_values=values)
     values(argv)
     assert holder.value.data.layout.to_dict()["first_pixel"] == pixels
+
+
+@pytest.mark.parametrize(
+    ("name", "pixels"),
+    [("cloud-seqs", 0), ("sky-seqs", {"easy*": 1, "*": 0}), ("auto", {"*": 1})],
+)
+def test_the_first_pixel_of_a_preset_or_a_run_may_be_of_either_kind(tmp_path, name, pixels):
+    key = "--config.data.layout.first_pixel"
+    config = importlib.import_module("configs.demo").get_config()
+    config.data.layout.first_pixel = {"b": 1} if pixels == 0 else 1
+    workdir.write_config(config, tmp_path)
+    for words in (
+        ["--config=configs/demo.py", f"--config.data.layout={name}", f"{key}={pixels}"],
+        ["--config=configs/demo.py", f"--config.data.layout={name}", key, str(pixels)],
+        [f"--workdir={tmp_path}", f"{key}={pixels}"],
+    ):
+        command = "from dimjax.commands import flag_values as given; import sys; "
+        command += "given.parse(sys.argv); print(given.CONFIG.value.data.layout.to_dict())"
+        done = subprocess.run(
+            [sys.executable, "-c", command, *words], cwd=ROOT, capture_output=True, text=True
+        )
+        layout = ast.literal_eval(done.stdout)
+        assert layout["first_pixel"] == pixels, done.stderr

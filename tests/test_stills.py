@@ -3,12 +3,17 @@
 import importlib
 
 import numpy as np
+import pandas as pd
 import pytest
 from field_layouts import sirst
+from PIL import Image
 from random_networks import random_detector
 
 from dimjax.commands import check
+from dimjax.commands.sources import open_source
+from dimjax.data.layouts import DIMJAX
 from dimjax.data.presets import preset
+from dimjax.data.scale import Scale
 from dimjax.data.sequences import as_sequence, clip_frames
 from dimjax.detection.inference import detect_in_sequence
 from dimjax.errors import InputError
@@ -39,6 +44,34 @@ def test_detection_in_still_images():
     assert len(table) and set(table.frame) == {0}
     with pytest.raises(InputError, match=MESSAGE):
         detect_in_sequence(random_detector(), STILL)
+
+
+def test_one_frame_needs_no_clip_of_several():
+    frames = np.random.default_rng(0).integers(90, 110, (5, 40, 48)).astype(np.uint8)
+    sequence, scale = as_sequence(frames, "s"), Scale(100.0, 5.0)
+    detector = random_detector(input="single", stride=2)  # whose clips need nine frames
+    table = detect_in_sequence(detector, sequence, scale=scale)
+    assert set(table.frame) == set(range(5))
+    alone = detect_in_sequence(detector, as_sequence(frames[3:4], "s"), scale=scale)
+    pd.testing.assert_frame_equal(
+        table[table.frame == 3].reset_index(drop=True), alone.assign(frame=3)
+    )
+    assert set(detect_in_sequence(detector, sequence, [1], scale=scale).frame) == {1}
+    with pytest.raises(InputError, match="clips of stride 2 need 9 frames or more; found 5"):
+        detect_in_sequence(random_detector(stride=2), sequence, scale=scale)
+
+
+@pytest.mark.parametrize("names", [("mond", "see 2"), ("Misc_0", "Misc_3"), ("0", "1")])
+def test_images_that_are_no_sequence_are_still_images(tmp_path, capsys, names):
+    for width, name in zip((40, 48), names, strict=True):
+        pixels = np.random.default_rng(width).integers(0, 255, (32, width), np.uint8)
+        Image.fromarray(pixels).save(tmp_path / f"{name}.png")
+    folder = open_source(tmp_path, DIMJAX, takes_stills=True)
+    assert folder.names == list(names) and folder.sequence(names[1]).shape == (1, 32, 48)
+    noted = "taken for 2 still images, which as frames of a sequence break a rule: "
+    assert noted in capsys.readouterr().out
+    with pytest.raises(InputError):
+        open_source(tmp_path, DIMJAX)
 
 
 @pytest.mark.parametrize("mode", ["single", "difference"])

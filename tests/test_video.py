@@ -1,3 +1,4 @@
+from fractions import Fraction
 from types import SimpleNamespace
 
 import av
@@ -102,6 +103,28 @@ def test_a_truncated_video_is_refused_when_opened(tmp_path, name, share):
         InputError, match=rf"{name}: the (file must be readable|video must contain)"
     ):
         open_sequence(file)
+
+
+def test_a_matroska_video_ends_when_its_header_says(tmp_path):
+    path = tmp_path / "a.mkv"
+    times = [0, 33, 66, 400, 440, 500, 530, 900, 930, 960]  # ms, of a variable rate
+    frames = np.random.default_rng(0).integers(0, 256, (10, 64, 80), np.uint8)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("ffv1", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 80, 64, "gray"
+        stream.codec_context.time_base = Fraction(1, 1000)
+        for t, levels in zip(times, frames, strict=True):
+            frame = av.VideoFrame.from_ndarray(levels, format="gray")
+            frame.pts, frame.time_base = t, Fraction(1, 1000)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    assert open_sequence(path).shape == (10, 64, 80)
+    path.write_bytes(path.read_bytes()[: len(path.read_bytes()) // 4])
+    rule = (
+        r"must have frames up to the 1\.00 s that its header states; found the last of 2 at 0\.03"
+    )
+    with pytest.raises(InputError, match=rf"{rule} s\. Copy .*ffmpeg -i a\.mkv -c copy whole\.mkv"):
+        open_sequence(path)
 
 
 def test_a_truncated_video_is_reported_with_its_frames(tmp_path):

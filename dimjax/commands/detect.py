@@ -98,8 +98,9 @@ def run(
     """
     source = existing_source(source)
     require_checkpoint(workdir, round, epoch)
-    layout = layout_of(read_config(workdir))
-    folder = open_source(source, layout)
+    config = read_config(workdir)
+    layout = layout_of(config)
+    folder = open_source(source, layout, takes_stills=config.model.input == "single")
     from dimjax.runs.run import load  # loads JAX: a wrong run or source is refused before
 
     trained = load(workdir, round, epoch, runtime)

@@ -64,6 +64,7 @@ PORT = flags.DEFINE_integer("port", 0, "review: port on this machine; 0: a free 
 
 PROGRAM = Path(sys.argv[0]).name  # subject of errors
 
+_LAYOUT = "config.data.layout"
 _SAVED = Path(__file__).parents[1] / "runs" / "saved_config.py"
 
 
@@ -82,7 +83,7 @@ def parse(argv: list[str]) -> list[str]:
       InputError: The run whose configuration is meant cannot be read.
     """
     bundled.add_to_imports()
-    argv = [_with_preset(_with_file(word)) for word in _joined(argv)]
+    argv = _with_presets([_with_file(word) for word in _joined(argv)])
     _check_words(argv)
     keys_only = any(word.lstrip("-").startswith("config.") for word in argv[1:]) and not any(
         word.lstrip("-").partition("=")[0] == "config" for word in argv[1:]
@@ -109,10 +110,15 @@ def _check_words(argv: list[str]) -> None:
     for word, following in zip(argv, [*argv[1:], ""], strict=True):
         flag, has_value, value = word.partition("=")
         if flag.lstrip("-").startswith("config."):
-            section = None  # of a value that is none
-            with contextlib.suppress(ValueError, SyntaxError, MemoryError, RecursionError):
-                section = ast.literal_eval(value if has_value else following)
+            section = _literal(value if has_value else following)
             config_file.check_texts(flag.lstrip("-"), section)
+
+
+def _literal(text: str) -> object:
+    """The value of a Python literal; the text itself if it is none."""
+    with contextlib.suppress(ValueError, SyntaxError, MemoryError, RecursionError):
+        return ast.literal_eval(text)
+    return text
 
 
 def _workdir(argv: list[str]) -> str | None:
@@ -166,11 +172,27 @@ def _with_file(word: str) -> str:
     return ":".join([f"{flag}={found}", *rest])
 
 
-def _with_preset(word: str) -> str:
-    """Replace the name of a layout, --config.data.layout=NAME, by its keys."""
-    flag, _, name = word.partition("=")
-    if flag.lstrip("-") != "config.data.layout" or name.startswith("{"):
-        return word
-    from dimjax.data.presets import preset
+def _with_presets(argv: list[str]) -> list[str]:
+    """Replace the name of a layout, --config.data.layout=NAME, by its keys.
 
-    return f"{flag}={preset(name, flag)._asdict()}"
+    The first pixel that follows is one of them at once: it may be a number or a mapping, but a key
+    keeps the type that it has in the preset.
+    """
+    words: list[str] = []
+    preset_at = None  # place and keys of the preset
+    following = iter(argv)
+    for word in following:
+        flag, has_value, value = word.partition("=")
+        key = flag.lstrip("-")
+        if key == _LAYOUT and not value.startswith("{"):
+            from dimjax.data.presets import preset
+
+            preset_at = len(words), preset(value, flag)._asdict()
+            word = f"{flag}={preset_at[1]}"
+        elif key == f"{_LAYOUT}.first_pixel" and preset_at:
+            place, keys = preset_at
+            keys["first_pixel"] = _literal(value if has_value else next(following, ""))
+            words[place] = f"--{_LAYOUT}={keys}"
+            continue
+        words.append(word)
+    return words

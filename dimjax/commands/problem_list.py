@@ -4,37 +4,56 @@ for line in problem_lines(problems):
     say(f"problem: {line}")
 """
 
-import itertools
 import re
 from collections.abc import Iterable
 
 from dimjax.data.listing import natural_key
 from dimjax.errors import InputError
 
-_SHOWN = 3  # lines of a file that break the same rule
-_PLACE = re.compile(r"(.*?) (line |\w+\[)(\d+)(?=\]?: )", re.DOTALL)
-_IN_LINE = re.compile(r"(.*) line (\d+): (.*?); found ", re.DOTALL)
+_SHOWN = 3  # lines of a file, or files with names alike, that break the same rule
+_UNIT = r"(line |object |\w*\[)"
+_PLACE = re.compile(rf"(.*?) {_UNIT}(\d+)(?=\]?: )", re.DOTALL)
+_IN_FILE = re.compile(rf"(.*?)(?: {_UNIT}(\d+)\]?)?: (.*?); found ", re.DOTALL)
+_FILE = re.compile(r".*\.\w+", re.DOTALL)
 
 
 def problem_lines(problems: Iterable[InputError]) -> list[str]:
-    """Sort problems by their texts, and count those that repeat a rule in a file.
+    """Sort problems by their texts, and count those that repeat a rule in a file or many files.
 
     Args:
       problems: Problems of which each is a line, up to three for each rule and file. If there are
         more, another line counts them and names the last of their lines. Problems that differ in
-        their line alone are one.
+        their line alone are one. Of files whose names differ in their numbers alone, as those of
+        frames do, three are shown, and a line names the last one.
     """
     texts = _without_repeats(sorted(map(str, problems), key=natural_key))
     lines = []
-    for key, group in _by_rule(texts).items():
-        shown = group if len(group) <= _SHOWN + 1 else group[:_SHOWN]
-        lines += shown
-        if len(shown) < len(group):
-            file, rule = key
-            numbers = [int(_IN_LINE.match(text)[2]) for text in group[_SHOWN:]]
-            more = f"{len(numbers):,} more, from line {numbers[0]} to line {numbers[-1]}"
-            lines.append(f"{file}: {more}: {rule}")
+    for (_, rule), by_file in _by_rule(texts).items():
+        files = list(by_file)
+        shown = files if len(files) <= _SHOWN + 1 else files[:_SHOWN]
+        for file in shown:
+            lines += _lines_of(file, rule, by_file[file])
+        if len(shown) < len(files):
+            more = f"{len(files) - len(shown):,} more files, from {files[len(shown)]}"
+            lines.append(f"{more} to {files[-1]}: {rule}")
     return lines
+
+
+def _lines_of(file: str, rule: str, texts: list[str]) -> list[str]:
+    """The problems of one rule in a file, of more than four only the first and a count."""
+    if len(texts) <= _SHOWN + 1 or not all(map(_PLACE.match, texts)):
+        return texts
+    first, last = (_place(texts[k]) for k in (_SHOWN, -1))
+    return [
+        *texts[:_SHOWN],
+        f"{file}: {len(texts) - _SHOWN:,} more, from {first} to {last}: {rule}",
+    ]
+
+
+def _place(text: str) -> str:
+    """The place of a problem in its file, such as line 3 or annotations[7]."""
+    _, unit, number = _PLACE.match(text).groups()
+    return f"{unit}{number}{']' * unit.endswith('[')}"
 
 
 def _without_repeats(texts: list[str]) -> list[str]:
@@ -48,22 +67,18 @@ def _without_repeats(texts: list[str]) -> list[str]:
 
 
 def _counted(texts: list[str]) -> str:
-    if len(texts) == 1:
-        return texts[0]
-    last = _PLACE.match(texts[-1])
-    if last is None:
+    if len(texts) == 1 or _PLACE.match(texts[-1]) is None:
         return texts[0]
     count = "once" if len(texts) == 2 else f"{len(texts) - 1:,} times"
-    place = f"{last[2]}{last[3]}{']' * last[2].endswith('[')}"
-    return f"{texts[0]} The same {count} more, up to {place}."
+    return f"{texts[0]} The same {count} more, up to {_place(texts[-1])}."
 
 
-def _by_rule(texts: list[str]) -> dict[tuple[str, str], list[str]]:
-    """Group texts by file and rule; those that name no line are each alone."""
-    groups: dict[tuple[str, str], list[str]] = {}
-    alone = itertools.count()
+def _by_rule(texts: list[str]) -> dict[tuple[str, str], dict[str, list[str]]]:
+    """Group texts by files with names alike and rule, and in each group by file."""
+    groups: dict[tuple[str, str], dict[str, list[str]]] = {}
     for text in texts:
-        match = _IN_LINE.match(text)
-        key = (match[1], match[3]) if match else (text, str(next(alone)))
-        groups.setdefault(key, []).append(text)
+        match = _IN_FILE.match(text)
+        file, rule = (match[1], match[4]) if match else (text, "")
+        alike = re.sub(r"\d+", "#", file) if _FILE.fullmatch(file) else file
+        groups.setdefault((alike, rule), {}).setdefault(file, []).append(text)
     return groups

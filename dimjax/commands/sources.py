@@ -11,13 +11,14 @@ import contextlib
 from pathlib import Path
 
 from dimjax.data.folders import Folder, open_folder
-from dimjax.data.image_folders import ARRAYS
+from dimjax.data.image_folders import ARRAYS, SUFFIXES
 from dimjax.data.layouts import Layout
+from dimjax.data.listing import natural_key
 from dimjax.data.patterns import FRAME, SEQUENCE, glob_of, match
 from dimjax.data.recognition import Recognition, recognise
 from dimjax.data.sequences import OPENERS, open_sequence
 from dimjax.errors import InputError
-from dimjax.progress import say
+from dimjax.progress import counted, say
 
 _WHOLE = set(OPENERS) - {".tif", ".tiff", *ARRAYS}  # suffixes of files that are whole sequences
 
@@ -36,12 +37,13 @@ def existing_source(source: str | Path | None) -> Path:
     return Path(source)
 
 
-def open_source(source: Path, layout: Layout) -> Folder:
+def open_source(source: Path, layout: Layout, takes_stills: bool = False) -> Folder:
     """Open a data folder, the videos and stacks in a folder, or a single sequence as a folder.
 
     Args:
       source: An existing path.
       layout: Layout of a data folder; another folder of folders is recognised, and a line says so.
+      takes_stills: Whether images in a folder that are no sequence are taken for still images.
 
     Raises:
       InputError: There is no sequence in it, or a single one cannot be opened.
@@ -50,17 +52,29 @@ def open_source(source: Path, layout: Layout) -> Folder:
         return open_folder(source, layout)
     try:
         open_sequence(source, reading=layout.reading)  # raises before anything is written
-    except InputError:
+    except InputError as error:
         entries = list(source.iterdir()) if source.is_dir() else []
         if any(entry.suffix.lower() in _WHOLE for entry in entries):
             return open_folder(source, layout._replace(sequences="*"))
         has_folders = any(entry.is_dir() for entry in entries)
         found = recognise(source) if has_folders else _recognised(entries, source)
+        if found is None and takes_stills and (images := _still_images(entries)):
+            count = counted(len(images), "still image")
+            say(f"{source}: taken for {count}, which as frames of a sequence break a rule: {error}")
+            return Folder(source, layout, images)
         if found is None:
             raise
         say(f"layout of {source}: {'; '.join(found.evidence)}")
         return open_folder(source, found.layout)
     return Folder(source.parent, layout, {source_name(source, layout): source})
+
+
+def _still_images(entries: list[Path]) -> dict[str, Path]:
+    """Images of a folder by their names, with suffixes if these tell them apart."""
+    images = [it for it in entries if it.suffix.lower() in SUFFIXES and it.name[0] != "."]
+    are_unique = len({it.stem for it in images}) == len(images)
+    named = {it.stem if are_unique else it.name: it for it in images}
+    return dict(sorted(named.items(), key=lambda item: natural_key(item[0])))
 
 
 def _recognised(entries: list[Path], source: Path) -> Recognition | None:

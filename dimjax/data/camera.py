@@ -8,7 +8,8 @@
 Phase correlation (Kuglin, Hines 1975) of each frame with the previous one. Patterns that do not
 move with the scene would bias it towards zero and are left out: the noise and fixed pattern of the
 sensor, which are white, and anything that varies along one axis only, as row offsets and the
-brightness gradient towards the horizon do.
+brightness gradient towards the horizon do. A step that only a few bright objects make is not that
+of the scene, see dimjax.data.scene_steps.
 """
 
 from collections.abc import Callable, Iterable
@@ -19,9 +20,12 @@ import numpy as np
 from scipy import fft
 
 from dimjax.data.scale import changing_pairs
+from dimjax.data.scene_steps import step_of_scene
 from dimjax.data.sequences import Sequence
 
 MOVING_STEP_PX = 0.25  # mean motion of the scene from frame to frame that hides moving targets
+
+_CHECKED_STEP_PX = 0.2  # from which an object could be taken for the scene
 
 _NOISE_FACTOR = 10.0  # a wave counts if its power exceeds the noise by this factor
 _MIN_WAVES = 100  # with fewer waves the frames are not matched
@@ -33,17 +37,19 @@ class CameraMotion:
 
     def __init__(self):
         self._previous: np.ndarray | None = None
+        self._spectrum: np.ndarray | None = None
         self._shift = np.zeros(2)
 
     def push(self, frame: np.ndarray) -> np.ndarray:
         """Take the next frame [H, W]; return the scene's displacement x, y from the first one."""
-        height, width = frame.shape
-        window = np.hanning(height + 2)[1:-1, None] * np.hanning(width + 2)[1:-1]
         values = frame.astype(np.float64)
-        spectrum = fft.rfft2(window * (values - values.mean()))
+        spectrum = _spectrum(values)
         if self._previous is not None:
-            self._shift = self._shift + _step(self._previous, spectrum, frame.shape)
-        self._previous = spectrum
+            step = _step(self._spectrum, spectrum, frame.shape)
+            if np.hypot(*step) >= _CHECKED_STEP_PX:
+                step = step_of_scene(step, self._previous, values, _step_between)
+            self._shift = self._shift + step
+        self._previous, self._spectrum = values, spectrum
         return self._shift
 
 
@@ -103,6 +109,16 @@ def moves(sequence: Sequence) -> bool:
       InputError: All frames are equal.
     """
     return mean_step(sequence) >= MOVING_STEP_PX
+
+
+def _step_between(previous: np.ndarray, current: np.ndarray) -> np.ndarray:
+    return _step(_spectrum(previous), _spectrum(current), previous.shape)
+
+
+def _spectrum(frame: np.ndarray) -> np.ndarray:
+    height, width = frame.shape
+    window = np.hanning(height + 2)[1:-1, None] * np.hanning(width + 2)[1:-1]
+    return fft.rfft2(window * (frame - frame.mean()))
 
 
 def _step(previous: np.ndarray, current: np.ndarray, shape: tuple[int, int]) -> np.ndarray:

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from dimjax.data.formats import BOX_SHIFTS, FORMATS
-from dimjax.data.labels import CATEGORIES, COLUMNS
+from dimjax.data.labels import CATEGORIES, COLUMNS, MIN_SIZE_PX
 from dimjax.data.layouts import IGNORE, Layout
 from dimjax.errors import InputError, Note, OnError
 from dimjax.progress import counted
@@ -124,6 +124,20 @@ def scaled(marks: pd.DataFrame, is_other: np.ndarray, shapes) -> pd.DataFrame:
         scale = [shape[2] / width, shape[1] / height] * 2
         marks.iloc[k, [marks.columns.get_loc(it) for it in ("x", "y", "w", "h")]] *= scale
     return marks
+
+
+def are_shares(marks: pd.DataFrame) -> bool:
+    """Whether boxes seem to be shares of their frames: up to 1, and too small for pixels."""
+    box = marks[["x", "y", "w", "h"]].to_numpy(dtype=float)
+    inside = len(box) > 0 and bool(((box >= 0) & (box <= 1)).all())
+    return inside and bool((box[:, 2:] < MIN_SIZE_PX).any())
+
+
+def pixels_of_shares(marks: pd.DataFrame, shapes) -> pd.DataFrame:
+    """Scale marks that are shares to the frames of their sequences, if these are known."""
+    known = [shapes.get(name, (0, math.inf))[1] < math.inf for name in marks.sequence]
+    marks = marks.assign(image_size=[(1, 1)] * len(marks))
+    return scaled(marks, np.array(known, bool), shapes).assign(image_size=None)
 
 
 def without_surplus(table: pd.DataFrame, shapes, file: object) -> pd.DataFrame:

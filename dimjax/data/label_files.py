@@ -19,13 +19,15 @@ from dimjax.data.formats import FORMATS, Options, read_classes
 from dimjax.data.formats.marks import Mark
 from dimjax.data.frame_index import FrameIndex
 from dimjax.data.label_conventions import (
+    are_shares,
     of_other_size,
+    pixels_of_shares,
     scaled,
     to_labels,
     value_of,
     without_surplus,
 )
-from dimjax.data.label_problems import report_ends
+from dimjax.data.label_problems import report_ends, shares_problem
 from dimjax.data.labels import COLUMNS, check_labels
 from dimjax.data.layouts import Layout
 from dimjax.data.listing import Source, frame_texts, placeholders
@@ -66,7 +68,7 @@ class LabelFiles:
         self._form = FORMATS[layout.label_format]
         classes = read_classes(path) if self._form.is_numbered else ()
         self._left_out: Counter[str] = Counter()  # reason -> number of marks
-        self._options = Options(layout.centroid_order, classes, layout.first_frame)
+        self._options = Options(layout.centroid_order, classes)
 
     def read(self, shapes: Shapes, on_error: OnError) -> pd.DataFrame:
         """Read and check all labels; invalid rows and files are reported and left out."""
@@ -78,6 +80,9 @@ class LabelFiles:
             of_file = {name: shapes[name] for name in names if name in shapes}
             unused = set(names) - set(shapes)
             marks = marks[~marks.sequence.isin(unused)]
+            if not self._form.is_normalised and are_shares(marks):
+                on_error(shares_problem(len(marks), file))
+                marks = pixels_of_shares(marks, of_file)
             is_other = of_other_size(marks, of_file)
             others.append(marks[is_other])
             # Else their positions would lead to further problems, which are none.
@@ -143,6 +148,7 @@ class LabelFiles:
                     self._form.count(file) if marks else None,
                     shapes.get(name, _UNKNOWN)[0],
                 )
+                count = None if count is None else count - self._layout.first_frame
                 if count is not None and count < length < math.inf:
                     ends[file] = count, length
                 yield file, marks, [name]

@@ -82,6 +82,13 @@ def large_boxes(
         yield InputError(subject, rule, value, remedy)
 
 
+def shares_problem(count: int, file: object) -> InputError:
+    """Return the problem of labels that are shares of the frames rather than pixels."""
+    value = f"{counted(count, 'label')} with all four from 0 to 1, as shares of the frame have"
+    remedy = "Multiply x and w by the width and y and h by the height of the frames."
+    return InputError(file, "x, y, w and h must be pixels", value, remedy)
+
+
 def report_ends(ends: Mapping[Path, tuple[int, int]], on_error: OnError) -> None:
     """Warn of label files with an entry for each frame, but for fewer frames than there are.
 

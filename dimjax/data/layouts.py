@@ -70,7 +70,7 @@ class Layout(NamedTuple):
     centroid_order: str = "xy"  # xy or rowcol
     centroid_size_px: float = 3.0  # width and height of the boxes around centroids
     first_pixel: int | dict[str, int] = 0  # number of the first pixel, 0 or 1; or by pattern
-    first_frame: int = 0  # number of the first frame, 0 or 1
+    first_frame: int = 0  # number of the first frame, or of its line counted from 0; 0 or 1
     box_point: str = ""  # what x, y of a box are: corner, centre, bottom-left; "": as usual
     surplus_rows: str = "error"  # rows beyond a sequence's end: error, or drop with a warning
     channel: str = ""  # red, green, blue or luma, if those of colour images differ

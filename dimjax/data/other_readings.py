@@ -11,6 +11,9 @@ from dimjax.data.layouts import Layout
 _OF_IMAGES = ("coco", "lines")  # whose files name images
 
 
+_OF_ENTRIES = ("rectangles", "exist-rect")  # with one for each frame
+
+
 class Reading(NamedTuple):
     """Another reading of the labels."""
 
@@ -35,11 +38,20 @@ def frame_readings(layout: Layout) -> dict[str, Reading]:
             remedy = f"{change} these numbers."
         elif layout.first_frame == first:
             text, remedy = f"frames were too {size} by 1", f"{change} the frames of the labels."
+            if _has_entries(layout):
+                change = "Remove the first entry of" if first else "Add an entry at the start of"
+                remedy = f"{change} the label files."
         else:
             text = f"frames were counted from {first}"
             remedy = f"Set data.layout.first_frame={first}."
         readings[column] = Reading(text, remedy)
     return readings
+
+
+def _has_entries(layout: Layout) -> bool:
+    """Whether a label file has an entry for each frame, as a line, and no numbers of frames."""
+    is_text = layout.label_format == "centroids" and not layout.labels.endswith(".csv")
+    return is_text or layout.label_format in _OF_ENTRIES
 
 
 def place_readings(layout: Layout) -> list[Reading]:

@@ -15,6 +15,7 @@ import numpy as np
 from dimjax.data.byte_order import swapped
 from dimjax.data.csv_files import read_text
 from dimjax.data.frame_files import Frames, readable
+from dimjax.data.raw_shapes import other_shape
 from dimjax.data.stack_files import frames_of_stack
 from dimjax.errors import InputError, Note
 
@@ -43,7 +44,8 @@ def open_raw(path: Path, axes: str = "") -> Frames:
     The JSON has width, height and dtype, and may have frames, byte_order (little or big),
     header_bytes, bits, which no number may exceed, and fps, which nothing uses; other keys are
     refused, since they may say what would be ignored. Without a byte order it is little; if the
-    pixels of 16 bit show that it is the other one, they are refused, or noted if it is stated.
+    pixels of 16 bit show that it is the other one, they are refused, or noted if it is stated; so
+    is another length of the rows or number of bytes.
 
     Raises:
       InputError: The sidecar is missing or wrong, or the file has another length. A frame raises it
@@ -66,6 +68,8 @@ def open_raw(path: Path, axes: str = "") -> Frames:
     stack = np.memmap(path, dtype, "r", start, (int(length), height, width))
     if dtype.kind in "ui" and dtype.itemsize == 2:
         _check_order(stack, is_ordered, sidecar, path)
+    if axes in ("", "thw"):
+        _check_shape(stack, sidecar, path)
     opened = frames_of_stack(stack, path, axes or "thw")
     return opened if bits is None else _of_bits(opened, bits, dtype, sidecar, path)
 
@@ -87,6 +91,16 @@ def _check_order(stack: np.ndarray, is_ordered: bool, sidecar: Path, path: Path)
     if not is_ordered:
         raise problem
     warnings.warn(str(problem), category=Note, stacklevel=2)
+
+
+def _check_shape(stack: np.ndarray, sidecar: Path, path: Path) -> None:
+    """Note that the pixels are alike in another shape than the one that the sidecar states."""
+    if other := other_shape(stack):
+        _, height, width = stack.shape
+        rule = f"it must hold the frames of {width}x{height} {stack.dtype} of {sidecar.name}"
+        remedy = "Correct width, height or type in it, unless the frames look right."
+        problem = InputError(path, rule, other, remedy)
+        warnings.warn(str(problem), category=Note, stacklevel=2)
 
 
 def _check_form(form: _Form, sidecar: Path, path: Path) -> None:

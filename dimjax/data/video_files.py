@@ -26,6 +26,7 @@ MIN_CACHED_FRAMES = 32  # cached in any case: clips of stride 8 go back this far
 _UPRIGHT = (65536, 0, 0, 0, 65536, 0, 0, 0, 1 << 30)  # display matrix that changes nothing
 # Pixel formats that are not read -> one that holds the same levels.
 _LOSSLESS = {"yuyv422": "yuv422p", "uyvy422": "yuv422p", "nv12": "yuv420p"}
+_MOST_INTERVALS = 2.5  # the longest time from frame to frame, from the last frame to the end
 _PALETTE = "pal8"
 _PACKED_COLOUR = {"rgb24": 3, "bgr24": 3, "rgb0": 4, "bgr0": 4}  # bytes per pixel
 
@@ -53,7 +54,8 @@ def open_video(path: Path) -> Frames:
         _check_streams(container, path)
         form = stored_format(stream.codec_context.format, stream.height, stream.width, path)
         announced = stream.frames
-        total, length, damaged = _count_packets(container.demux(stream))
+        total, length, damaged, times = _count_packets(container.demux(stream))
+        _check_end(container, times, path)
     if damaged or length == 0 or announced not in (0, total):
         rule = f"the video must contain all {announced} frames that its header announces"
         remedy = COPY_REMEDY
@@ -89,15 +91,37 @@ def display_matrix(frame: av.VideoFrame) -> tuple[int, ...]:
     return _UPRIGHT if data is None else tuple(np.frombuffer(data, "<i4").tolist())
 
 
-def _count_packets(packets: Iterable[av.Packet]) -> tuple[int, int, int]:
-    """Count all packets, those with a frame to show, and damaged ones."""
+def _count_packets(packets: Iterable[av.Packet]) -> tuple[int, int, int, list[float]]:
+    """Count all packets, those with a frame to show, and damaged ones, with all times, seconds."""
     total = shown = damaged = 0
+    times = []
     for packet in packets:
         if packet.size:
             total += 1
             shown += not packet.is_discard
             damaged += packet.is_corrupt
-    return total, shown, damaged
+            times += [] if packet.pts is None else [float(packet.pts * packet.time_base)]
+    return total, shown, damaged, sorted(times)
+
+
+def _check_end(container: av.container.InputContainer, times: list[float], path: Path) -> None:
+    """Raise if the frames of a Matroska file end long before the duration that its header states.
+
+    Its header does not count the frames. The duration is that of the longest stream.
+    """
+    states_end = "matroska" in container.format.name and container.duration
+    if not states_end or len(container.streams) > 1 or not times:
+        return
+    end_s, last_s = container.duration / av.time_base, times[-1]
+    # Frames of a variable rate may be shown for long, the last one too.
+    usual_s = 1 / (container.streams.video[0].average_rate or 1)
+    longest_s = max([float(usual_s), *np.diff(times).tolist()])
+    if end_s - last_s > _MOST_INTERVALS * longest_s:
+        rule = f"the video must have frames up to the {end_s:.2f} s that its header states"
+        value = f"the last of {len(times)} at {last_s:.2f} s"
+        remedy = f"{COPY_REMEDY} If it is whole, copy its frames into a new file: "
+        remedy += f"ffmpeg -i {path.name} -c copy whole.mkv."
+        raise InputError(path, rule, value, remedy)
 
 
 class VideoReader:

@@ -10,6 +10,7 @@ frame, or of the chip.
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
@@ -20,7 +21,7 @@ from dimjax.chips.examples import Examples
 from dimjax.data.camera import aligned
 from dimjax.data.labels import CATEGORIES
 from dimjax.data.scale import Scale, measure_scale
-from dimjax.data.sequences import Sequence
+from dimjax.data.sequences import Sequence, shortest_length
 from dimjax.detection.clips import clips_of
 from dimjax.detection.detector import Detector
 from dimjax.detection.grid import Detections
@@ -57,6 +58,7 @@ def detect_in_sequence(
       Table with COLUMNS, SIGNALS, if the detector uses motion evidence, and
       dimjax.tracks.APPEARANCE: all detections with a score of at least 0.01, whatever the
       threshold. A repeated frame has those of the frame that it repeats, a flat frame has none.
+      The input "single" takes the frames of a sequence that is too short for clips as still images.
     """
     if detector.description["align"]:
         sequence = aligned(sequence)
@@ -65,6 +67,8 @@ def detect_in_sequence(
     numbers = np.arange(length) if frames is None else np.asarray(list(frames), int)
     numbers = numbers[~np.isin(numbers, sequence.flat)]
     scale = np.asarray(measure_scale(sequence) if scale is None else scale, np.float32)
+    if len(numbers) and _needs_stills(detector, sequence):
+        return _detect_in_stills(detector, sequence, numbers, progress, Scale(*scale.tolist()))
     size = max(1, min(len(numbers), PIXELS_PER_CALL // (height * width)))
     batches = [numbers[i : i + size] for i in range(0, len(numbers), size)]
     scales = np.tile(scale, (size, 1))
@@ -85,6 +89,28 @@ def detect_in_sequence(
         table = table.drop(columns=[*SIGNALS])
     appearance = measure_appearance(table, sequence, float(scale[1]), stride)
     return pd.concat([table, appearance], axis=1)
+
+
+def _needs_stills(detector: Detector, sequence: Sequence) -> bool:
+    """Whether a sequence is too short for clips, of which the detector uses one frame only."""
+    is_short = 1 < len(sequence.usable) < shortest_length(detector.description["stride"])
+    return is_short and detector.description["input"] == "single"
+
+
+def _detect_in_stills(
+    detector: Detector,
+    sequence: Sequence,
+    numbers: np.ndarray,
+    progress: Callable[[Iterable], Iterable],
+    scale: Scale,
+) -> pd.DataFrame:
+    """Detect objects in frames as in still images; see detect_in_sequence."""
+    shape, plain = (1, *sequence.shape[1:]), replace(sequence, survey=None, shifts=None, names=())
+    tables = []
+    for t in progress(numbers.tolist()):
+        still = replace(plain, shape=shape, read=lambda _, t=t: sequence.frame(t), substitutes=None)
+        tables.append(detect_in_sequence(detector, still, scale=scale).assign(frame=t))
+    return pd.concat(tables, ignore_index=True)
 
 
 def detect_in_chips(

@@ -14,6 +14,11 @@ def get_config(workdir: str):
     JSON has neither tuples nor keys that are empty but typed.
     """
     config = config_dict.ConfigDict(_typed(read_config(workdir).to_dict()))
+    layout = config.data.layout
+    if "first_pixel" in layout:  # a number or a mapping
+        pixels = layout.first_pixel
+        del layout.first_pixel
+        layout.first_pixel = config_dict.FieldReference(pixels, field_type=object)
     return config.lock()
 
 

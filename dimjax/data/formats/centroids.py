@@ -83,7 +83,7 @@ def _of_line(row: str, words: list[str], frame: int, subject: str, options: Opti
         if not _is_none(first, second):
             pair = (first, second) if options.order == "xy" else (second, first)
             x, y = (to_number(word, subject, key) for word, key in zip(pair, "xy", strict=True))
-            marks.append(Mark(f"line {frame + 1}", frame + options.first_frame, x, y))
+            marks.append(Mark(f"line {frame + 1}", frame, x, y))
     return marks
 
 

@@ -50,7 +50,7 @@ def _mark(place: str, row: dict, images: dict, names: dict, path: Path) -> Mark:
     subject = f"{path} {place}"
     for key, known in (("image_id", images), ("category_id", names)):
         if not isinstance(row.get(key), _ID) or row[key] not in known:
-            raise InputError(subject, f"{key} must occur in the file", row.get(key), _REMEDY)
+            raise InputError(subject, f"{key} must occur in the file", repr(row.get(key)), _REMEDY)
     box = row.get("bbox") or _around(row.get("segmentation"), subject)
     if not isinstance(box, list) or len(box) != 4:
         raise InputError(subject, "bbox must be a list of x, y, w, h", box, _REMEDY)
@@ -87,7 +87,7 @@ def _by_id(path: Path, content: Any, key: str, value: str) -> dict[Any, str]:
             raise InputError(f"{path} {key}[{k}]", rule, ", ".join(row), _REMEDY)
         if not isinstance(row["id"], _ID) or row["id"] in texts:
             rule = "each id must be a number or a text, and occur once"
-            raise InputError(f"{path} {key}[{k}]", rule, row["id"], _REMEDY)
+            raise InputError(f"{path} {key}[{k}]", rule, repr(row["id"]), _REMEDY)
         texts[row["id"]] = str(row[value])
     return texts
 

@@ -27,8 +27,7 @@ def read_exist_rect(path: Path, options: Options, on_error: OnError) -> list[Mar
     for frame, rectangle in enumerate(rectangles):
         try:
             if exist[frame]:
-                mark = _mark(f"{path} gt_rect[{frame}]", frame, rectangle)
-                marks.append(mark._replace(frame=frame + options.first_frame))
+                marks.append(_mark(f"{path} gt_rect[{frame}]", frame, rectangle))
         except InputError as error:
             on_error(error)
     return marks

@@ -44,7 +44,6 @@ class Options(NamedTuple):
 
     order: str = "xy"  # of the two numbers of a point: xy or rowcol
     classes: tuple[str, ...] = ()  # names of numbered classes, from 0
-    first_frame: int = 0  # number of the first frame
 
 
 class Format(NamedTuple):

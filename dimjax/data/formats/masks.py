@@ -51,6 +51,18 @@ def set_pixels(path: Path) -> np.ndarray:
     found = pixels > pixels.max() / 2 if lossy else pixels > 0
     if found.mean() > _LARGEST_SHARE:
         rule = "a mask must be 0 where there is no target"
-        value = f"{found.mean():.0%} of its pixels set"
-        raise InputError(path, rule, value, "Invert the mask, or correct the key labels.")
+        value, remedy = f"{found.mean():.0%} of its pixels set", "Invert the mask"
+        usual, count = _commonest(pixels)
+        if not found.all():  # at the targets, if the mask is inverted
+            value += f", most to {usual}"
+        elif count > _LARGEST_SHARE * pixels.size:
+            value += f" and a background of {usual}"
+            remedy = f"Write 0 in place of {usual}"
+        raise InputError(path, rule, value, f"{remedy}, or correct the key labels.")
     return found
+
+
+def _commonest(pixels: np.ndarray) -> tuple[int, int]:
+    """The commonest level and the number of its pixels."""
+    levels, counts = np.unique(pixels, return_counts=True)
+    return int(levels[counts.argmax()]), int(counts.max())

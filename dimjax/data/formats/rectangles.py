@@ -31,8 +31,7 @@ def read_rectangles(path: Path, options: Options, on_error: OnError) -> list[Mar
             rule = "a line must contain x, y, w, h or nothing"
             raise InputError(subject, rule, repr(line), "Correct the line.")
         box = [to_number(word, subject, key) for word, key in zip(words, "xywh", strict=True)]
-        frame = number - 1 + options.first_frame
-        return [Mark(f"line {number}", frame, *box)] if any(box[2:]) else []
+        return [Mark(f"line {number}", number - 1, *box)] if any(box[2:]) else []
 
     return each_line(path, parse, on_error)
 

@@ -4,6 +4,7 @@
 <object><name>Target</name><centroid><x>..</x><y>..</y></centroid></object>
 """
 
+import re
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
 from pathlib import Path
@@ -33,13 +34,21 @@ def _read(
         root = ElementTree.fromstring(text)
     except ElementTree.ParseError as error:
         raise InputError(path, "it must be XML", error, "Export it again.") from error
-    marks = []
+    marks, size = [], _image_size(root)
     for k, element in enumerate(root.iter("object")):
         try:
-            marks.append(parse(element, f"object {k + 1}", f"{path} object {k + 1}"))
+            mark = parse(element, f"object {k + 1}", f"{path} object {k + 1}")
+            marks.append(mark._replace(image_size=size))
         except InputError as error:
             on_error(error)
     return marks
+
+
+def _image_size(root: ElementTree.Element) -> tuple[int, int] | None:
+    """Width and height of the image, if the file states them."""
+    texts = [(root.findtext(f"size/{key}") or "").strip() for key in ("width", "height")]
+    known = all(re.fullmatch(r"[1-9]\d{0,8}", text) for text in texts)
+    return (int(texts[0]), int(texts[1])) if known else None
 
 
 def _box(element: ElementTree.Element, place: str, subject: str) -> Mark:
