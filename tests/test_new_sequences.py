@@ -148,21 +148,28 @@ def test_duplicates_are_found_by_their_frames(tmp_path):
     assert find_duplicates(new[2:3], known) == find_duplicates([], known) == {}
 
 
-@pytest.mark.parametrize(("val", "words"), [("val", 1), ("train", 0)])
-def test_a_copy_in_another_split_is_a_problem_and_refused(tiny_run, tmp_path, capsys, val, words):
-    """In `check` and before the chips are cut; a copy in the same split does no harm."""
+@pytest.mark.parametrize(("lists", "is_problem"), [("val", True), ("train", False), ("", False)])
+def test_a_copy_in_another_split_is_a_problem_and_refused(
+    tiny_run, tmp_path, capsys, lists, is_problem
+):
+    """In `check` and before the chips are cut; in a split that was drawn it is a note."""
     folder = Path(shutil.copytree(tiny_run / "sky", tmp_path / "data"))
-    shutil.copytree(folder / "sequences" / "train-0000", folder / "sequences" / "copy")
-    with (folder / "splits" / f"{val}.txt").open("a") as names:
-        names.write("copy\n")
+    copies = [f"copy{k}" for k in range(1 if lists else 3)]
+    for name in copies:
+        shutil.copytree(folder / "sequences" / "train-0000", folder / "sequences" / name)
+    if lists:
+        with (folder / "splits" / f"{lists}.txt").open("a") as names:
+            names.write("copy0\n")
+    else:
+        shutil.rmtree(folder / "splits")
     config = tiny_config()
     config.data.folder = str(folder)
     rule = "must not be in two splits, as they are in train and val; found the frames of sequence"
-    assert check.run(config, None) == words
+    assert check.run(config, None) == is_problem
     printed = capsys.readouterr().out
-    assert (
-        f"problem: sequence copy: the frames of a sequence {rule} train-0000." in printed
-    ) == words
-    if words:
+    line = f"problem: sequence copy0: the frames of a sequence {rule} train-0000."
+    assert (line in printed) == is_problem
+    assert ("have the same frames, one in train, one in val: figures on" in printed) == (not lists)
+    if is_problem:
         with pytest.raises(InputError, match=rule):
             rounds.run(config, str(tmp_path / "run"), make_builder, last="build")

@@ -84,7 +84,8 @@ def run(config, paths: Paths | None, doubts: Iterable[InputError] = ()) -> int:
         files, train = folder.layout.splits, splits["train"]
         check_train_labels(folder.path, labels, train, files, problems.append)
     decoded = [name for name, one in summaries.items() if one and one.scale]
-    check_splits(folder, {k: set(decoded) & set(v) for k, v in splits.items()}, problems.append)
+    used = {split: set(decoded) & set(names) for split, names in splits.items()}
+    check_splits(folder, used, problems.append, notes.append)
     evidence = pd.DataFrame()
     if len(labels) or not unlabelled:
         evidence = measure_labels(folder, labels, decoded, problems.append)

@@ -6,20 +6,24 @@ check_splits(folder, {"train": ["a", "b"], "val": ["c"]})       # raises if c ha
 
 import functools
 import hashlib
+import warnings
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 
 from dimjax.data.folders import Folder
 from dimjax.data.sequences import Sequence
-from dimjax.errors import InputError, OnError, raise_error
+from dimjax.errors import InputError, Note, OnError, raise_error
 
 NO_SPLIT = "in no split"  # where copies do no harm
 
 
 def check_splits(
-    folder: Folder, splits: Mapping[str, Iterable[str]], on_error: OnError = raise_error
+    folder: Folder,
+    splits: Mapping[str, Iterable[str]],
+    on_error: OnError = raise_error,
+    on_note: Callable[[str], None] = lambda text: warnings.warn(text, Note, stacklevel=2),
 ) -> None:
     """Report each sequence whose frames another split has, too: figures would flatter.
 
@@ -27,15 +31,22 @@ def check_splits(
       folder: The folder of the sequences.
       splits: Split -> names of its sequences.
       on_error: Is called with each error.
+      on_note: Is called with the text about a validation split that was drawn, not named.
     """
     used = {split: names for split, names in splits.items() if split != NO_SPLIT}
     split_of = {name: split for split, names in used.items() for name in sorted(names)}
+    named = folder.read_splits(lambda error: None)
     for name, same in find_duplicates(map(folder.sequence, split_of), ()).items():
-        if split_of[name] != split_of[same]:
-            rule = "the frames of a sequence must not be in two splits, as they are in"
-            rule += f" {split_of[same]} and {split_of[name]}"
+        one, other = split_of[same], split_of[name]
+        if one == other:
+            continue
+        if same in named.get(one, ()) and name in named.get(other, ()):
+            rule = f"the frames of a sequence must not be in two splits, as they are in {one} and"
             value, remedy = f"the frames of sequence {same}", "Leave one of them out."
-            on_error(InputError(f"sequence {name}", rule, value, remedy))
+            on_error(InputError(f"sequence {name}", f"{rule} {other}", value, remedy))
+        else:
+            text = f"sequences {same} and {name} have the same frames, one in {one}, one in {other}"
+            on_note(f"{text}: figures on {other} flatter")
 
 
 def find_duplicates(new: Iterable[Sequence], existing: Iterable[Sequence]) -> dict[str, str]:
