@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from scripts import ROOT, run_script
 
-FRAMES, SIZE = 40, (64, 96)  # H, W
+FRAMES, SIZE = 34, (64, 80)  # H, W
 TEXT = (ROOT / "docs" / "tutorial.md").read_text()
 BLOCKS = re.findall(r"(?:^    .*\n|^\n(?=    ))+", TEXT, flags=re.MULTILINE)
 COMMANDS = [
@@ -57,7 +57,7 @@ def write_video(path, frames):
 def desk(tmp_path_factory):
     """The folder of the user, after all commands but those of a live camera."""
     folder = tmp_path_factory.mktemp("desk")
-    write_clips(folder / "clips", 8)
+    write_clips(folder / "clips", 5)
     write_clips(folder / "other_clips", 2)
     write_clips(folder / "new_clips", 1)
     write_video(folder / "flight3.mp4", clip(0)[0])
@@ -78,7 +78,7 @@ def test_each_step_leaves_what_the_tutorial_says(desk):
     folder, printed = desk
     assert len(printed) == len(COMMANDS) - 1 == 7
     assert "--config.data.layout=auto" in printed["dimjax check --input=clips"]
-    assert "layout of clips: 8 sequences" in printed["dimjax --config=mine.py --workdir=runs/mine"]
+    assert "layout of clips: 5 sequences" in printed["dimjax --config=mine.py --workdir=runs/mine"]
     run = folder / "runs" / "mine"
     for name in (
         "contact_sheet.png",
