@@ -613,3 +613,16 @@ def test_brackets_in_names_stand_for_themselves(tmp_path, images, masks):
     assert not found.doubts
     labels = open_folder(tmp_path, found.layout).labels
     assert len(labels) == (3 * LENGTH if "{}" in images else LENGTH)
+
+
+def test_the_sidecars_of_raw_files_are_no_unknown_documents(tmp_path):
+    for name in "ab":
+        frames(0).astype("<u2").tofile(tmp_path / f"{name}.raw")
+        height, width = frames(0).shape[1:]
+        text(
+            tmp_path / f"{name}.json",
+            json.dumps({"width": width, "height": height, "dtype": "uint16"}),
+        )
+    assert not any("document" in line for line in recognise(tmp_path).evidence)
+    text(tmp_path / "notes.json", "{}")
+    assert any("1 document such as notes.json" in line for line in recognise(tmp_path).evidence)

@@ -26,7 +26,7 @@ from dimjax.data.image_folders import ARRAYS, SUFFIXES, split_names
 from dimjax.data.image_kinds import are_masks, is_stack
 from dimjax.data.layouts import Layout
 from dimjax.data.patterns import FRAME, SEQUENCE, SPLIT, glob_of, literal, match, path_pattern
-from dimjax.data.raw_files import find_sidecar
+from dimjax.data.raw_files import RAW, find_sidecar
 from dimjax.data.sequences import OPENERS
 from dimjax.data.stack_files import holds_matlab_objects
 from dimjax.data.walking import walk
@@ -108,6 +108,8 @@ class _Contents:
         blank = blank_frames(root, self.containers, self.masks)
         self.masks = [file for file in self.masks if file not in blank]
         self.containers += [file.parent for file in blank]
+        sidecars = {find_sidecar(file) for file in self.containers if file.suffix in RAW}
+        self.documents = [file for file in self.documents if file not in sidecars]
         if root / Layout().labels in self.documents:
             unused = [root / name for name in _OF_SIMULATION]
             self.documents = [file for file in self.documents if file not in unused]
