@@ -2,7 +2,7 @@ r"""Few labels: a tenth of the clips of drone-ir, with implants and with the wei
 
     python experiments/few_labels.py --data=DATA/drone-ir --size=cpu --seeds=0,1,2 \
         --start=runs/sky --out=experiments/results
-    python experiments/few_labels.py --data=DATA/drone-ir --runs=labels,weights --start=runs/sky
+    python experiments/few_labels.py --data=DATA/drone-ir --runs=weights --start=runs/sky
 
 A tenth of the training clips, chosen by kind in turn, have their labels, two of them for
 validation. Networks are trained on these labels alone, with simulated targets and interference
@@ -44,10 +44,10 @@ from dimjax.tracks import score
 
 # Name of a training -> whether it has implants, and weights of another run.
 RUNS = {
-    "labels": (False, False),
+    "labels alone": (False, False),
     "implants": (True, False),
     "weights": (False, True),
-    "both": (True, True),
+    "implants and weights": (True, True),
 }
 _DATA = flags.DEFINE_string("data", None, "Folder of drone-ir.", required=True)
 _SIZE = flags.DEFINE_enum("size", "cpu", ["toy", "cpu"], "Amount of data and training.")
@@ -86,21 +86,15 @@ def main(_) -> None:
     logging.set_verbosity(logging.ERROR)  # Orbax logs every step
     size, out = SIZES[_SIZE.value], Path(_OUT.value)
     names = _RUNS.value or [name for name in RUNS if _START.value or not RUNS[name][1]]
-    variants = [RUNS[name] for name in names]
     results: dict[str, dict] = {}
     for seed in map(int, _SEEDS.value):
         folder = _folder(Path(_DATA.value), size, seed, out / "few_labels.work" / f"clips-{seed}")
-        for implants, starts in variants:
-            name = _name(implants, starts)
+        for name in names:
+            implants, starts = RUNS[name]
             work = out / "few_labels.work" / f"{_SIZE.value}-{seed}-{name.replace(' ', '-')}"
             config = config_of(folder, size, seed, implants, _START.value if starts else "")
             results.setdefault(name, {})[str(seed)] = run(config, work, make_builder)
             _write(results, out)
-
-
-def _name(implants: bool, starts: bool) -> str:
-    words = [word for word, used in (("implants", implants), ("weights", starts)) if used]
-    return " and ".join(words) or "labels alone"
 
 
 def _folder(data: Path, size: Size, seed: int, path: Path) -> Path:

@@ -28,11 +28,8 @@ def require_addresses() -> None:
         return
     limit = resource.getrlimit(resource.RLIMIT_AS)[0]
     if limit != resource.RLIM_INFINITY and limit < _LEAST_ADDRESSES:
-        rule, value = (
-            "JAX must be able to reserve at least 4 GB",
-            f"a limit of {limit / 1e9:.1f} GB",
-        )
-        raise InputError("memory", rule, value, "Raise the limit with `ulimit -v`.")
+        value, remedy = f"a limit of {limit / 1e9:.1f} GB", "Raise the limit with `ulimit -v`."
+        raise InputError("memory", "JAX must be able to reserve at least 4 GB", value, remedy)
 
 
 def require_data(config, sky: Path | None = None) -> None:

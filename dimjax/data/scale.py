@@ -226,7 +226,9 @@ def _clipped_share(frames: list[np.ndarray]) -> float:
     not lie next to it, as small noise in coarse levels does: noise that is clipped at its middle
     leaves half a distribution there.
     """
-    counts = np.bincount(np.concatenate(frames))
+    counts = np.zeros(1 << 16, np.int64)
+    for frame in frames:  # one by one: bincount takes eight bytes for each pixel
+        counts += np.bincount(frame, minlength=len(counts))
     counts = counts[counts > 0]
     share = max(_share_at_end(counts), _share_at_end(counts[::-1]))
     return share if share >= CLIPPED_SHARE else 0.0

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from dimjax.data.folders import Folder, open_folder
+from dimjax.data.listing import locations
 from dimjax.errors import InputError
 
 _COMPARED = 8  # sequences, evenly spaced
@@ -43,6 +44,8 @@ def check_same_folder(folder: Folder, first: str) -> None:
 
 def is_same(folder: Folder, other: Folder, name: str) -> bool:
     """Whether a sequence has the same first and last frame in both folders."""
+    if locations(folder.files)[name].resolve() == locations(other.files)[name].resolve():
+        return True
     one, two = folder.sequence(name), other.sequence(name)
     return len(one) == len(two) and all(
         np.array_equal(one.frame(t), two.frame(t)) for t in (0, len(one) - 1)

@@ -172,7 +172,7 @@ def write_config(config: config_dict.ConfigDict, workdir: str | Path) -> None:
             more = f" and {len(differing) - 1} more that differ" if len(differing) > 1 else ""
             rule = f"a run keeps its configuration, {key}={saved!r}"
             remedy = (
-                "Choose another --workdir, or leave --config and this key out to use the run's."
+                "Choose another --workdir, or leave --config and this key out: the run has its."
             )
             raise InputError(paths.config, rule, f"{key}={given!r}{more}", remedy)
         return
