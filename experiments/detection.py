@@ -10,13 +10,13 @@ velocity filter bank on the same frames. Skies: that of configs/demo.py, that of
 clips of drone-ir (configs/drone_ir.py, with --data), and that of the paper's run
 (configs/darknet80.py). All variants of a sky and seed share its sequences.
 
-Sizes: toy (tiny sky, four epochs), cpu (as configured, two cores), paper (100 epochs at full width,
-for a GPU), gpu (the paper's run with fewer sequences, in minutes on a large GPU). The runs lie in
-DIR/detection.work; finished ones are not repeated. Writes detection.json and .md into DIR, with
+Sizes: toy (tiny sky, four epochs), half (half of the sequences, two thirds of the epochs), cpu (as
+configured, two cores), paper (100 epochs at full width, for a GPU), gpu (the paper's run with fewer
+sequences, in minutes on a large GPU). The runs lie in DIR/detection.work; finished ones are not
+repeated. Writes detection.json and .md into DIR, with
 95 % intervals over the seeds (Student's t).
 """
 
-import json
 import sys
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from absl import app, flags, logging
 from result_files import as_json
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from detection_runs import VARIANTS, config_of, trained
+from detection_runs import VARIANTS, SkyRuns, config_of
 
 from dimjax.atomic_files import write_text
 from dimjax.commands.bundled import make_builder
@@ -34,7 +34,7 @@ from dimjax.stages import rounds
 from dimjax.training.memory import restart_with_huge_pages
 
 _SIZE = flags.DEFINE_enum(
-    "size", "cpu", ["toy", "cpu", "paper", "gpu"], "Size of sky and training."
+    "size", "cpu", ["toy", "half", "cpu", "paper", "gpu"], "Size of sky and training."
 )
 _SEEDS = flags.DEFINE_list("seeds", ["0", "1", "2"], "Seeds of the sky, errors and training.")
 _SKIES = flags.DEFINE_list("skies", ["demo", "default"], "Of demo, default, drone-ir, darknet80.")
@@ -54,13 +54,11 @@ def measure(sky_name: str, size: str, seed: int, variants: list[str], work: Path
         config = config_of(sky_name, size, seed, None, variants[0])
         rounds.run(config, str(work / "sky"), make_builder, last="simulate")
         data = str(Paths(work / "sky").sky)
+    runs = SkyRuns(sky_name, size, seed, data, work)
     results = {}
     for variant in variants:
-        config = config_of(sky_name, size, seed, data, variant)
-        folder = work / variant.replace(", ", "-").replace(" ", "-")
-        evaluation = trained(config, folder, make_builder)
-        seconds = json.loads((folder / "cpu.json").read_text())["cpu_s"]
-        results[variant] = detection_report.figures_of(evaluation, seconds)
+        evaluation = runs.evaluation(variant, make_builder)
+        results[variant] = detection_report.figures_of(evaluation, evaluation["cpu_s"])
     return {"untrained": detection_report.figures_of_untrained(evaluation), **results}
 
 

@@ -14,6 +14,7 @@ Errors that libraries log, and exceptions in their threads, are kept for the fil
 
 import contextlib
 import logging
+import math
 import os
 import shlex
 import signal
@@ -149,7 +150,7 @@ class _Noise(logging.Handler):
     def _keep_unraisable(self, args) -> None:
         self.keep(args.exc_type, args.exc_value, args.exc_traceback)
         if issubclass(args.exc_type, KeyboardInterrupt):  # e.g. JAX's callback of the collector
-            signal.setitimer(signal.ITIMER_REAL, 0.05)  # once this callback has returned
+            _retry_each(_RETRY_S)  # once this callback has returned
 
     def _append(self, text: str) -> None:
         if len(self.records) < _MAX_NOISE:
@@ -161,15 +162,26 @@ class _Interrupt:
 
     def __init__(self):
         self._first: float | None = None  # time of the signal that waits
+        self._raised = -math.inf  # time of the last exception
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
-        now = time.monotonic()
+        now, is_retry = time.monotonic(), number == getattr(signal, "SIGALRM", None)
+        if is_retry and now - self._raised < 2 * _RETRY_S:
+            return  # sent before the timer was stopped
         self._first = self._first or now
-        is_urgent = now > self._first and number != getattr(signal, "SIGALRM", None)
+        is_urgent = now > self._first and not is_retry
         if is_urgent or now - self._first > _LONGEST_S or not _in_native(frame):
-            self._first = None
+            self._first, self._raised = None, now
+            _retry_each(0.0)
             raise KeyboardInterrupt
-        signal.setitimer(signal.ITIMER_REAL, _RETRY_S)
+        # Again and again: a signal that comes just before a call sleeps does not wake it.
+        _retry_each(_RETRY_S)
+
+
+def _retry_each(seconds: float) -> None:
+    """Call the handler of signals in intervals, by SIGALRM; no longer, if they are 0."""
+    if hasattr(signal, "setitimer"):  # which Windows lacks
+        signal.setitimer(signal.ITIMER_REAL, seconds, seconds)
 
 
 def _in_native(frame: FrameType | None) -> bool:
