@@ -17,7 +17,7 @@ from pathlib import Path
 
 from machine import describe, write_record
 
-from dimjax.training.memory import HUGE_PAGES
+from dimjax.training.process_settings import HUGE_PAGES
 
 DEVICES = (1, 2)
 WARM_UP = 3

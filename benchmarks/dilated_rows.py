@@ -24,7 +24,7 @@ from pathlib import Path
 from machine import describe, write_record
 from ratios import summary
 
-from dimjax.training.memory import restart_with_huge_pages
+from dimjax.training.process_settings import restart_with_settings
 
 CELLS = (
     "darknet19:64:0.5:64",  # the demo
@@ -114,5 +114,5 @@ def _step_seconds(steps: int) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    restart_with_huge_pages()
+    restart_with_settings()
     main()

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from machine import describe, write_record
 
-from dimjax.training.memory import restart_with_huge_pages
+from dimjax.training.process_settings import restart_with_settings
 
 BATCH, STEPS = 32, 3
 OP_NAME = re.compile(r"^\s*(?:ROOT )?%?([\w.-]+) = .*op_name=\"([^\"]+)\"", re.MULTILINE)
@@ -118,5 +118,5 @@ def _table(by_backbone: dict[str, dict[str, float]]) -> str:
 
 
 if __name__ == "__main__":
-    restart_with_huge_pages()
+    restart_with_settings()
     main()

@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 from machine import describe, write_record
 
-from dimjax.training.memory import HUGE_PAGES
+from dimjax.training.process_settings import HUGE_PAGES
 
 ROOT = Path(__file__).resolve().parents[1]
 HEIGHT, WIDTH, FRAMES, CHIPS_PER_SEQUENCE = 512, 640, 50, 5000

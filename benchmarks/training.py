@@ -37,7 +37,7 @@ from dimjax.export.parity import frames_with_targets
 from dimjax.models import BACKBONES, create_detector
 from dimjax.training import meshes, steps, train_state
 from dimjax.training.chip_feed import on_device
-from dimjax.training.memory import restart_with_huge_pages
+from dimjax.training.process_settings import restart_with_settings
 
 STRIDE = 8
 PAUSE_S = 0.05
@@ -231,5 +231,5 @@ def _row(cell: dict) -> str:
 
 
 if __name__ == "__main__":
-    restart_with_huge_pages()
+    restart_with_settings()
     main()

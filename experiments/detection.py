@@ -31,7 +31,7 @@ from dimjax.atomic_files import write_text
 from dimjax.commands.bundled import make_builder
 from dimjax.runs.workdir import Paths
 from dimjax.stages import rounds
-from dimjax.training.memory import restart_with_huge_pages
+from dimjax.training.process_settings import restart_with_settings
 
 _SIZE = flags.DEFINE_enum(
     "size", "cpu", ["toy", "half", "cpu", "paper", "gpu"], "Size of sky and training."
@@ -90,5 +90,5 @@ def main(_) -> None:
 
 
 if __name__ == "__main__":
-    restart_with_huge_pages()
+    restart_with_settings()
     app.run(main)

@@ -32,7 +32,7 @@ from configs import default
 from dimjax.commands.bundled import make_builder
 from dimjax.runs.workdir import Paths
 from dimjax.stages import rounds
-from dimjax.training.memory import restart_with_huge_pages
+from dimjax.training.process_settings import restart_with_settings
 
 _SIZE = flags.DEFINE_enum("size", "cpu", ["toy", "cpu", "paper"], "Size of the simulation.")
 _SEEDS = flags.DEFINE_list("seeds", ["0", "1", "2"], "Seeds of the sky, errors and training.")
@@ -144,5 +144,5 @@ def main(_) -> None:
 
 
 if __name__ == "__main__":
-    restart_with_huge_pages()
+    restart_with_settings()
     app.run(main)

@@ -41,7 +41,7 @@ from dimjax.data.presets import PRESETS
 from dimjax.data.splits import with_validation
 from dimjax.runs.workdir import Paths
 from dimjax.stages import rounds
-from dimjax.training.memory import restart_with_huge_pages
+from dimjax.training.process_settings import restart_with_settings
 
 RUNS = ("oracle", "auto", "one", "all")
 _SIZE = flags.DEFINE_enum("size", "cpu", ["toy", "cpu", "paper"], "Size of data and training.")
@@ -176,5 +176,5 @@ def main(_) -> None:
 
 
 if __name__ == "__main__":
-    restart_with_huge_pages()
+    restart_with_settings()
     app.run(main)

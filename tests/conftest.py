@@ -20,6 +20,9 @@ os.environ.setdefault(
     "--xla_llvm_disable_expensive_passes=true",
 )
 
+# Threads of OpenBLAS would wait for each other beside another worker.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 # Programs are compiled once for all tests and the processes that they start.
 _PREFIX = f"dimjax-tests-{os.environ.get('PYTEST_XDIST_TESTRUNUID', 'one')[:8]}-"
 _compiled = Path(tempfile.mkdtemp(prefix=_PREFIX))

@@ -36,7 +36,7 @@ from typing import NoReturn
 
 import dimjax
 from dimjax.commands import program
-from dimjax.training.memory import restart_with_huge_pages
+from dimjax.training.process_settings import restart_with_settings
 
 _HELP = {"--help", "-help", "-h", "--helpshort", "--helpfull", "help"}
 _VERSION = {"--version", "-version"}
@@ -54,7 +54,7 @@ def main() -> NoReturn:
 
         print(f"{__doc__}\n{flag_values.describe()}")
         sys.exit(program.DONE)
-    restart_with_huge_pages()  # before slow imports
+    restart_with_settings()  # before slow imports
     from dimjax.commands import verbs
 
     program.run(verbs.main, verbs.log_folder)

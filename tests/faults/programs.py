@@ -21,7 +21,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from dimjax.training.memory import HUGE_PAGES
+from dimjax.training.process_settings import HUGE_PAGES
 
 ROOT = Path(__file__).parents[2]
 HANG_S = 1800  # machines that run campaigns are often busy

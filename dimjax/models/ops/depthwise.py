@@ -6,7 +6,7 @@ convolution up to rounding.
     y = depthwise(x, kernel, stride=2)
 
 Timings in the comments are CPU times of XLA (jax 0.10.2) on one core of an AMD EPYC of 2.6 GHz for
-32 chips, without page faults (see dimjax.training.memory).
+32 chips, without page faults (see dimjax.training.process_settings).
 """
 
 import math

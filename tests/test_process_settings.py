@@ -1,4 +1,4 @@
-"""The restart with huge pages: once, with the arguments, and not if the user chose settings."""
+"""The restart with settings: once, with the arguments, and not if the user chose settings."""
 
 import os
 import subprocess
@@ -9,21 +9,22 @@ import pytest
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="a setting of glibc")
 
+VARIABLES = ("GLIBC_TUNABLES", "OPENBLAS_NUM_THREADS")
 ROOT = Path(__file__).parents[1]
 SCRIPT = """
 import os, sys
 print("started", flush=True)
-from dimjax.training.memory import restart_with_huge_pages
-restart_with_huge_pages()
+from dimjax.training.process_settings import restart_with_settings
+restart_with_settings()
 assert "jax" not in sys.modules
-print(os.environ["GLIBC_TUNABLES"], *sys.argv[1:])
+print(os.environ["GLIBC_TUNABLES"], os.environ["OPENBLAS_NUM_THREADS"], *sys.argv[1:])
 """
 
 
 def _run(tmp_path, **variables):
     script = tmp_path / "script.py"
     script.write_text(SCRIPT)
-    environment = {k: v for k, v in os.environ.items() if k != "GLIBC_TUNABLES"}
+    environment = {k: v for k, v in os.environ.items() if k not in VARIABLES}
     environment |= {"PYTHONPATH": str(ROOT), **variables}
     command = [sys.executable, script, "--width=0.5", "two words"]
     return subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
@@ -33,9 +34,10 @@ def test_a_process_restarts_once_with_its_arguments(tmp_path):
     lines = _run(tmp_path).stdout.splitlines()
     settings = "hugetlb=1", "mmap_threshold=17179869184", "trim_threshold=17179869184"
     tunables = ":".join(f"glibc.malloc.{setting}" for setting in settings)
-    assert lines == ["started", "started", f"{tunables} --width=0.5 two words"]
+    assert lines == ["started", "started", f"{tunables} 1 --width=0.5 two words"]
 
 
 def test_settings_of_the_user_are_kept(tmp_path):
-    lines = _run(tmp_path, GLIBC_TUNABLES="glibc.malloc.arena_max=1").stdout.splitlines()
-    assert lines == ["started", "glibc.malloc.arena_max=1 --width=0.5 two words"]
+    chosen = dict(zip(VARIABLES, ("glibc.malloc.arena_max=1", "2"), strict=True))
+    lines = _run(tmp_path, **chosen).stdout.splitlines()
+    assert lines == ["started", "glibc.malloc.arena_max=1 2 --width=0.5 two words"]
