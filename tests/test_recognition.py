@@ -201,6 +201,12 @@ def test_a_table_of_other_columns_is_a_doubt_that_names_them(tmp_path, header):
         ),
         ("a/truth.txt", "5,5,8,5,8,9,5,9\n6,5,9,5,9,9,6,9\n", "polygons of four corners, such as"),
         ("a.txt", "0 1 6 8 5 5\n1 1 7 8 5 5\n", "frame id x y w h, as 'mot' has them, without com"),
+        ("a/rect.txt", "0 5 6 4 4\n1 6 6 4 4\n", "frame x y w h without a header, such as '0 5"),
+        ("a/gt/gt.txt", "1 1 6 8 5 5 1 1 1\n2 1 7 8 5 5 1 1 1\n", "frame id x y w h, as 'mot'"),
+        ("a/IR.json", '{"gt_rect": [[5, 6, 4, 4], []]}', "rectangles alone. Add a list exist, 1"),
+        ("a.json", '{"frames": [{"frame": 0, "bbox": [1, 2, 3, 4]}]}', "another program. Write"),
+        ("a.json", '{"0": [5, 6, 4, 4], "1": [6, 6, 4, 4]}', "another program. Write them as"),
+        ("a.xml", '<data><frame id="0"><box left="5"/></frame></data>', "another program. Write"),
         ("labels/0.txt", "Drone 0.0 0 -1.0 25.0 22.0 28.0 25.0\n", "another program"),
     ],
 )
@@ -212,7 +218,8 @@ def test_labels_of_other_programs_are_named(tmp_path, name, content, program):
     text(tmp_path / "labels/annotation.yaml", "names:\n- drone\n")
     text(tmp_path / "camera.yaml", "focal_length: 50\n")
     text(tmp_path / "about.txt", "camera b 640 512 25 14 bit\n")
-    text(tmp_path / "poses/a.txt", "1 0 0 7.5 0 1 0\n")
+    text(tmp_path / "poses/a.txt", "1 0 0 7.5 0 1 0\n2 0.5 0 7.5 1 1 0\n")
+    text(tmp_path / "a/imu.json", '{"roi": [0, 0, 48, 40], "gyro": [1, 2, 3]}')
     (doubt,) = recognise(tmp_path).doubts
     assert f"{name}: labels must be in a form that is read; found those of {program}" in str(doubt)
 

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
 from dimjax.data.csv_files import read_text
 from dimjax.data.label_columns import NO_LABELS, unusable
@@ -25,6 +26,7 @@ _XML = (
         "Export them as COCO, or as MOT for a video.",
     ),
     (r"<annotation>.*<polygon>", "LabelMe in XML", "Write bndbox in place of polygon."),
+    (r"<(b?box|bndbox|rect|point|polygon)\b", "another program", _CONVERT),
 )
 _JSON = (
     ({"shapes", "imagePath"}, "LabelMe", "Convert them to COCO or YOLO (labelme2coco)."),
@@ -35,7 +37,9 @@ _JSON = (
     ({"image_id", "bbox"}, "COCO without its images and categories", "Write all three lists."),
     ({"objects", "size"}, "Supervisely", _COCO),
     ({"labels", "name"}, "Scalabel or BDD100K", _CONVERT),
+    ({"gt_rect"}, "rectangles alone", "Add a list exist, 1 for each rectangle, 0 where none is."),
 )
+_BOX_KEYS = {"bbox", "bboxes", "box", "boxes", "bndbox", "rect", "polygon", "centroid"}
 _LABELS = re.compile(r"gt|ground_?truth|labels?|anno(tation)?s?|bbox(es)?|boxes", re.IGNORECASE)
 _FEWEST_NUMBERS = 4  # of a box
 _LINES = 20  # of a text that are looked at
@@ -107,7 +111,20 @@ def _of_json(text: str) -> tuple[str, str] | None:
     entries = first if isinstance(first, dict) else {}
     if any(isinstance(it, dict) and "regions" in it for it in entries.values()):
         return "VIA", _COCO
-    return next((row[1:] for row in _JSON if row[0] <= entries.keys()), None)
+    found = next((row[1:] for row in _JSON if row[0] <= entries.keys()), None)
+    return found or (("another program", _CONVERT) if _has_boxes(content) else None)
+
+
+def _has_boxes(content: Any) -> bool:
+    """Whether a part of a JSON is called as a box, or several entries of a table are x, y, w, h."""
+    if isinstance(content, list):
+        return any(map(_has_boxes, content))
+    if not isinstance(content, dict):
+        return False
+    rows = [it for it in content.values() if isinstance(it, list) and len(it) == _FEWEST_NUMBERS]
+    numeric = [it for it in rows if all(isinstance(number, int | float) for number in it)]
+    is_table = len(numeric) > 1 and len(numeric) == len(content)
+    return is_table or bool(_BOX_KEYS & content.keys()) or any(map(_has_boxes, content.values()))
 
 
 def _of_numbers(text: str) -> tuple[str, str] | None:
