@@ -76,7 +76,8 @@ def recognise(path: str | Path) -> Recognition:
     doubts: list[InputError] = []
     evidence += _left_out(path, found, unread)
     doubts += _unusable(path, found)
-    splits, lists, of_splits = find_splits(folder, found.documents, found.links[0])
+    tables = [file for file in unread if file.suffix.lower() in TABLES]
+    splits, lists, of_splits = find_splits(folder, found.documents, found.links[0], tables)
     doubts += of_splits
     evidence += [f"split {name}: listed in {file}" for name, file in splits.items()]
     candidates, strays = find_labels(folder, found, set(lists))
