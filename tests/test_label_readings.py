@@ -76,6 +76,11 @@ WRONG = {
         "data.layout.centroid_order=row",
     ),
     "exchanged in a table": (lambda it: it.assign(x=it.y, y=it.x), DIMJAX, "Exchange x and y"),
+    "exchanged as shares": (
+        lambda it: it.assign(x=it.y * WIDTH / HEIGHT, y=it.x * HEIGHT / WIDTH),
+        BOXES._replace(label_format="yolo"),
+        "as if x and y were exchanged",
+    ),
     "upwards": (lambda it: it.assign(y=HEIGHT - it.y), DIMJAX, "Subtract y from the height"),
     "mirrored": (lambda it: it.assign(x=WIDTH - it.x), BOXES, "Subtract x from the width"),
     "turned": (

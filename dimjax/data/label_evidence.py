@@ -40,6 +40,7 @@ COLUMNS = (
     *("ux", "uy"),  # from the label to that of the frame before
     "strength",  # sigmas at the label
     *PLACES,  # sigmas at the positions of other readings
+    "exchanged",  # and of x and y exchanged as shares of the frame
     *("before", "after"),  # sigmas at the label in the frame before and in the next one
 )
 
@@ -83,6 +84,7 @@ def _rows(labels: pd.DataFrame, sequence: Sequence, t: int) -> Iterator[tuple]:
         offset = _offset(window, radius)
         left, up = width - row.x, height - row.y
         places = [(row.y, row.x), (row.x, up), (left, row.y), (left, up)]
+        places.append((row.y * width / height, row.x * height / width))
         strengths = [
             _strength(_spots(frames[t], x, y))
             if 0 <= x < width and 0 <= y < height and np.hypot(x - row.x, y - row.y) > radius

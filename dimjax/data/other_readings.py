@@ -59,10 +59,11 @@ def place_readings(layout: Layout) -> list[Reading]:
     other = "rowcol" if layout.centroid_order == "xy" else "xy"
     key = f"Set data.layout.centroid_order={other}."
     swap = key if layout.label_format == "centroids" else "Exchange x and y in the labels."
+    column = "exchanged" if FORMATS[layout.label_format].is_normalised else "swapped"
     upwards = "Subtract y from the height of the frames."
     left = "Subtract x from the width of the frames."
     return [
-        Reading("x and y were exchanged", swap, "swapped"),
+        Reading("x and y were exchanged", swap, column),
         Reading("y pointed upwards", upwards, "upwards"),
         Reading("x pointed to the left", left, "mirrored"),
         Reading("x pointed to the left and y upwards", f"{left} {upwards}", "turned"),
