@@ -395,6 +395,14 @@ def test_files_and_folders_in_the_folder_sequences(tmp_path):
     assert not found.doubts
 
 
+def test_stacks_of_doubles_are_sequences(tmp_path):
+    for k, name in enumerate("ab"):  # Pillow does not read such numbers
+        tifffile.imwrite(tmp_path / f"{name}.tif", frames(k) / 255, photometric="minisblack")
+    found = recognise(tmp_path)
+    assert found.layout.sequences == "{sequence}.tif"
+    assert found.evidence[0] == "2 sequences at {sequence}.tif, .tif files"
+
+
 def test_objects_of_matlab_are_no_frames(tmp_path, monkeypatch):
     np.save(tmp_path / "a.npy", frames(0))
     (tmp_path / "a_LABELS.mat").write_bytes(b"MATLAB 5.0 MAT-file")
