@@ -2,7 +2,7 @@
 
 The spots at the labels of a sequence, see dimjax.data.label_evidence, are compared along time.
 
-    partly_right(groups, readings, layout)          # {"s": "12 of 40 labels of s1 on bright ..."}
+    partly_right(groups, readings, layout)          # {"s": ("12 of 40 labels ...", remedy)}
     partly_wrong(groups, readings, layout)          # notes about single sequences of other groups
 """
 
@@ -14,9 +14,10 @@ from dimjax.data.layouts import Layout
 from dimjax.data.other_readings import Reading, frame_readings
 from dimjax.data.reading_fits import MAX_ERROR, MOTIONS, lag, lie_on_nothing
 
-PART_REMEDY = (
-    "Number the labels as the frames of the files: frames may be lost, repeated or at another "
-    "rate; or correct the positions."
+_NUMBER = "Number the labels as the frames of the files, some of which may be lost or repeated."
+_CORRECT = (
+    "Correct the numbers of the frames, which may be at another rate, or the positions, unless the "
+    "objects fade there or a codec removed them."
 )
 _MIN_CHANGE = 0.65  # frames, of the lag between the first and the last third of a sequence
 _SIGMAS = 4.0  # and standard errors of this change
@@ -30,8 +31,10 @@ _Groups = dict[str, pd.DataFrame]  # evidence of the sequences whose names begin
 _Readings = dict[str, tuple[Reading, ...]]  # those that fit a group better
 
 
-def partly_right(groups: _Groups, readings: _Readings, layout: Layout) -> dict[str, str]:
-    """Return the groups whose labels are right in a part of the frames only, with the evidence.
+def partly_right(
+    groups: _Groups, readings: _Readings, layout: Layout
+) -> dict[str, tuple[str, str]]:
+    """Return the groups whose labels are right in a part of the frames only.
 
     Either the labels of the last third are late or early by another number of frames than those of
     the first third, or in at least half of the sequences some labels lie on bright objects, but a
@@ -41,18 +44,21 @@ def partly_right(groups: _Groups, readings: _Readings, layout: Layout) -> dict[s
       groups: Tables of dimjax.data.label_evidence.measure_sequence.
       readings: The other readings that fit each group better.
       layout: Layout that the labels were read with.
+
+    Returns:
+      Group -> evidence and remedy.
     """
     frames, found = set(frame_readings(layout).values()), {}
     for name in _undecided(groups, readings, layout):
         text = _changing_lag(groups[name])
-        found |= {name: text} if text else {}
+        found |= {name: (text, _NUMBER)} if text else {}
     if any(set(readings[name]) & frames for name in groups if name not in found):
         return found
     for name in _undecided(groups, readings, layout):
         partly, count = _on_nothing(groups[name])
         if name not in found and partly and 2 * len(partly) >= count:
             sequences = f"{len(partly)} of {count} sequences"
-            found[name] = f"{partly[0]}, alike in {sequences}"
+            found[name] = f"{partly[0]}, alike in {sequences}", _CORRECT
     return found
 
 
@@ -61,7 +67,7 @@ def partly_wrong(groups: _Groups, readings: _Readings, layout: Layout) -> list[s
     found = partly_right(groups, readings, layout)
     rest = [name for name in groups if not readings[name] and name not in found]
     texts = [text for name in rest for text in _on_nothing(groups[name])[0]]
-    return [f"{text}: frames or positions may be wrong there" for text in texts]
+    return [f"{text}: wrong frames or positions there, or fading objects" for text in texts]
 
 
 def _undecided(groups: _Groups, readings: _Readings, layout: Layout) -> list[str]:

@@ -16,7 +16,7 @@ import pandas as pd
 
 from dimjax.data.label_conventions import value_of
 from dimjax.data.label_evidence import PLACES
-from dimjax.data.label_parts import PART_REMEDY, partly_right, partly_wrong
+from dimjax.data.label_parts import partly_right, partly_wrong
 from dimjax.data.layouts import Layout
 from dimjax.data.other_readings import Reading, frame_readings
 from dimjax.data.reading_fits import (
@@ -73,9 +73,9 @@ def better_readings(evidence: pd.DataFrame, layout: Layout) -> list[InputError]:
         remedy = " ".join(_for_patterns(it.remedy, patterns, layout) for it in found)
         value = _value(rows, found, layout)
         problems.append(InputError(_subject(patterns), _RULE, value, remedy))
-    for name, value in parts.items():
+    for name, flaw in parts.items():
         patterns = [] if len(groups) == 1 else [f"{name}*"]
-        problems.append(InputError(_subject(patterns), _RULE, value, PART_REMEDY))
+        problems.append(InputError(_subject(patterns), _RULE, *flaw))
     rest = {name: groups[name] for name in groups if not readings[name] and name not in parts}
     return problems + _on_nothing(rest, len(groups)) + _odd_sequences(rest, layout)
 
