@@ -55,9 +55,10 @@ def test_a_run_of_labels_on_nothing_behind_bright_ones_is_named():
 
 
 @pytest.mark.parametrize("strength", [
-    after(20, 3.0, 8.0), after(20, 1.5, 5.0), after(39, 8.0, 2.0)
+    after(20, 3.0, 8.0), after(20, 1.5, 5.0), after(39, 8.0, 2.0),
+    after(30, 1.5, after(4, 2.5, 8.0)),
 ])  # fmt: skip
-def test_objects_that_fade_or_are_dim_throughout_are_no_doubt(strength):
+def test_objects_that_fade_slowly_or_are_mostly_dim_are_no_problem(strength):
     assert not problems_of(evidence(strength=strength))
 
 
@@ -66,6 +67,13 @@ def test_one_sequence_of_several_with_such_a_run_is_a_note():
     assert not problems_of(*tables)
     (note,) = late_labels(pd.concat(tables), DIMJAX)
     assert note.startswith("20 of 40 labels of a3 on bright objects, but spots of 1.5 sigmas at ")
+
+
+def test_two_sequences_with_few_bright_labels_are_a_problem():
+    tables = [evidence(name, after(4, 1.5, 8.0)) for name in ("a1", "a2")]
+    (problem,) = problems_of(*tables)
+    assert "found 4 of 40 labels of a1 on bright objects" in problem
+    assert "alike in 2 of 2 sequences. Correct the numbers of the frames" in problem
 
 
 def test_few_labels_or_none_at_other_places_are_no_doubt():

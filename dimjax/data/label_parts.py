@@ -23,8 +23,9 @@ _MIN_CHANGE = 0.65  # frames, of the lag between the first and the last third of
 _SIGMAS = 4.0  # and standard errors of this change
 _PARTS = 4  # of a sequence that are compared
 _MIN_LABELS = 5  # of each part
-_NOTHING = 1.5  # factor of the strength elsewhere below which a part lies on nothing ...
-_OBJECT = 4.0  # ... and above which a label lies on a bright object
+_NOTHING = 1.3  # factor of the strength elsewhere below which a part lies on nothing ...
+_OBJECT = 4.0  # ... and above which a label lies on a bright object, ...
+_BRIGHT_SIGMAS = 6.0  # if it is that strong too
 _MIN_HITS = 0.05  # share of such labels; dim objects have none
 
 _Groups = dict[str, pd.DataFrame]  # evidence of the sequences whose names begin alike
@@ -56,9 +57,11 @@ def partly_right(
         return found
     for name in _undecided(groups, readings, layout):
         partly, count = _on_nothing(groups[name])
-        if name not in found and partly and 2 * len(partly) >= count:
+        # One sequence may hold a bright object and then a dim one.
+        is_certain = len(partly) > 1 or any(partly.values())
+        if name not in found and is_certain and 2 * len(partly) >= count:
             sequences = f"{len(partly)} of {count} sequences"
-            found[name] = f"{partly[0]}, alike in {sequences}", _CORRECT
+            found[name] = f"{next(iter(partly))}, alike in {sequences}", _CORRECT
     return found
 
 
@@ -94,24 +97,30 @@ def _changing_lag(evidence: pd.DataFrame) -> str:
     return found[max(found)] if found else ""
 
 
-def _on_nothing(evidence: pd.DataFrame) -> tuple[list[str], int]:
+def _on_nothing(evidence: pd.DataFrame) -> tuple[dict[str, bool], int]:
     """Describe the sequences of whose labels some lie on bright objects, but a run on nothing.
 
-    Objects that are as dim in all frames do not count. The number is that of the sequences with
-    enough labels to tell.
+    Objects that are as dim in all frames do not count.
+
+    Returns:
+      Description -> whether another run lies on bright objects throughout, or most labels on
+      nothing; and the number of the sequences with enough labels to tell.
     """
-    found, count = [], 0
+    found, count = {}, 0
     for name, rows in evidence.sort_values("frame").groupby("sequence"):
         places = rows[list(PLACES)].stack()
         if len(rows) < _PARTS * _MIN_LABELS or places.empty:
             continue
         count, elsewhere = count + 1, float(places.median())
         parts = [rows.iloc[it] for it in np.array_split(np.arange(len(rows)), _PARTS)]
-        weakest = min(parts, key=lambda part: part.strength.median())
-        here, hits = weakest.strength.median(), int((rows.strength >= _OBJECT * elsewhere).sum())
+        weakest, *_, strongest = sorted(parts, key=lambda part: part.strength.median())
+        bright = max(_OBJECT * elsewhere, _BRIGHT_SIGMAS)
+        here, hits = weakest.strength.median(), int((rows.strength >= bright).sum())
         if here < _NOTHING * elsewhere and hits >= _MIN_HITS * len(rows):
             first, last = weakest.frame.iloc[[0, -1]]
             text = f"{hits} of {len(rows)} labels of {name} on bright objects, but spots of "
             text += f"{here:.1f} sigmas at those of frames {first} to {last}, and of "
-            found.append(f"{text}{elsewhere:.1f} at other places")
+            text += f"{elsewhere:.1f} at other places"
+            mostly = rows.strength.median() < _NOTHING * elsewhere
+            found[text] = bool(mostly or strongest.strength.median() >= bright)
     return found, count
