@@ -43,6 +43,11 @@ def test_a_frame_that_is_lost_or_repeated_is_no_wrong_first_frame(late, found):
     assert "first_frame" not in problem and "Add 1" not in problem
 
 
+def test_a_lag_that_is_wrong_throughout_may_be_one_of_positions():
+    (problem,) = problems_of(evidence(late=np.linspace(1.2, -1.2, LENGTH)))
+    assert "in the first third" in problem and "or the positions, unless" in problem
+
+
 def test_labels_that_are_late_in_all_frames_have_a_wrong_first_frame():
     (problem,) = problems_of(evidence(late=1.0).query("frame > 0"))
     assert "Set data.layout.first_frame=1." in problem

@@ -20,6 +20,7 @@ _CORRECT = (
     "objects fade there or a codec removed them."
 )
 _MIN_CHANGE = 0.65  # frames, of the lag between the first and the last third of a sequence
+_MOST_RIGHT = 0.35  # frames, of the lag of right labels
 _SIGMAS = 4.0  # and standard errors of this change
 _PARTS = 4  # of a sequence that are compared
 _MIN_LABELS = 5  # of each part
@@ -51,8 +52,8 @@ def partly_right(
     """
     frames, found = set(frame_readings(layout).values()), {}
     for name in _undecided(groups, readings, layout):
-        text = _changing_lag(groups[name])
-        found |= {name: (text, _NUMBER)} if text else {}
+        change = _changing_lag(groups[name])
+        found |= {name: change} if change else {}
     if any(set(readings[name]) & frames for name in groups if name not in found):
         return found
     for name in _undecided(groups, readings, layout):
@@ -80,8 +81,11 @@ def _undecided(groups: _Groups, readings: _Readings, layout: Layout) -> list[str
     return [name for name in names if not lie_on_nothing(groups[name])]
 
 
-def _changing_lag(evidence: pd.DataFrame) -> str:
-    """By how many frames labels are late or early at first and at last; "" if alike."""
+def _changing_lag(evidence: pd.DataFrame) -> tuple[str, str] | None:
+    """By how many frames labels are late or early at first and at last, and the remedy.
+
+    None if they are alike. Unless one of them is 0, positions may be wrong as well.
+    """
     place = evidence.groupby("sequence").frame.rank(pct=True)
     found = {}
     for column, when in zip(MOTIONS, ("late", "early"), strict=True):
@@ -93,8 +97,9 @@ def _changing_lag(evidence: pd.DataFrame) -> str:
             lags = [round(share, 1) + 0.0 for share in (first, last)]  # 0.0 rather than -0.0
             text = f"labels {lags[0]:.1f} frames {when} in the first third of the frames, and "
             text += f"{lags[1]:.1f} in the last one, standard errors {error:.2f} and {other:.2f}"
-            found[max(first, last)] = text
-    return found[max(found)] if found else ""
+            remedy = _NUMBER if min(abs(first), abs(last)) <= _MOST_RIGHT else _CORRECT
+            found[max(first, last)] = text, remedy
+    return found[max(found)] if found else None
 
 
 def _on_nothing(evidence: pd.DataFrame) -> tuple[dict[str, bool], int]:
