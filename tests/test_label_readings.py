@@ -76,6 +76,18 @@ WRONG = {
         "data.layout.centroid_order=row",
     ),
     "exchanged in a table": (lambda it: it.assign(x=it.y, y=it.x), DIMJAX, "Exchange x and y"),
+    "exchanged as shares": (
+        lambda it: it.assign(x=it.y * WIDTH / HEIGHT, y=it.x * HEIGHT / WIDTH),
+        BOXES._replace(label_format="yolo"),
+        "as if x and y were exchanged",
+    ),
+    "twice the size": (lambda it: it.assign(x=2 * it.x, y=2 * it.y), DIMJAX, "Divide x, y, w and"),
+    "half the size": (lambda it: it.assign(x=it.x / 2, y=it.y / 2), BOXES, "Multiply x, y, w an"),
+    "padded": (
+        lambda it: it.assign(y=(it.y + (WIDTH - HEIGHT) / 2) * HEIGHT / WIDTH),
+        BOXES._replace(label_format="yolo"),
+        "at the labels). Compute them as shares of the frames without the padding.",
+    ),
     "upwards": (lambda it: it.assign(y=HEIGHT - it.y), DIMJAX, "Subtract y from the height"),
     "mirrored": (lambda it: it.assign(x=WIDTH - it.x), BOXES, "Subtract x from the width"),
     "turned": (
@@ -172,7 +184,7 @@ def test_fast_objects_in_large_boxes_tell_that_the_first_frame_is_right():
     rows |= {"after": 8.0} | dict.fromkeys(("swapped", "upwards", "mirrored", "turned"), 1.5)
     still = {"dy": 0.0, "vy": 0.0, "uy": 0.0}
     late = pd.DataFrame({"sequence": "a", "dx": 2.0, "vx": 2.0, "ux": -2.0, **rows, **still})
-    late = late.assign(w=4.0, h=4.0)
+    late = late.assign(w=4.0, h=4.0).reindex(columns=COLUMNS)
     right = pd.DataFrame({"sequence": "b", "dx": 0.0, "vx": 6.0, "ux": -6.0, **rows, **still})
     evidence = pd.concat([late, right], ignore_index=True)
     (problem,) = better_readings(late, BOXES)

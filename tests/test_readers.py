@@ -177,6 +177,19 @@ def test_npz_and_mat_stacks(tmp_path):
     io.savemat(tmp_path / "a.mat", {"stack": np.moveaxis(DEEP, 0, -1)})
     np.testing.assert_array_equal(pixels(tmp_path / "a.mat"), DEEP)
     np.savez(tmp_path / "b.npz", one=DEEP, two=DEEP)
+    np.savez(tmp_path / "each.npz", *GREY)
+    with pytest.raises(InputError, match="found arr_0, arr_1, arr_2, arr_3 and 2 more. Save"):
+        open_sequence(tmp_path / "each.npz")
+    cells = np.empty((1, len(DEEP)), object)
+    cells[0, :] = list(DEEP)
+    io.savemat(tmp_path / "cells.mat", {"frames": cells})
+    with pytest.raises(InputError, match="must hold numbers; found cells or structures. Save cat"):
+        open_sequence(tmp_path / "cells.mat")
+    io.savemat(tmp_path / "four.mat", {"frames": np.moveaxis(DEEP, 0, -1)[:, :, np.newaxis]})
+    with pytest.raises(
+        InputError, match=r"\[H, W, T\]; found \(40, 48, 1, 6\). .* row, column, ti"
+    ):
+        open_sequence(tmp_path / "four.mat")
     with pytest.raises(InputError, match="must contain one array of frames; found one, two"):
         open_sequence(tmp_path / "b.npz")
 

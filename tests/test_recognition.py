@@ -152,6 +152,7 @@ def test_labels_in_another_encoding_are_a_doubt(tmp_path):
     assert found.evidence[-1] == "1 document cannot be read"
     (doubt,) = found.doubts
     assert "labels.csv: the file must exist and be UTF-8 text; found" in str(doubt)
+    assert str(doubt).endswith("Save it as UTF-8, in Excel as CSV UTF-8.")
 
 
 @pytest.mark.parametrize(
@@ -201,6 +202,18 @@ def test_a_table_of_other_columns_is_a_doubt_that_names_them(tmp_path, header):
         ),
         ("a/truth.txt", "5,5,8,5,8,9,5,9\n6,5,9,5,9,9,6,9\n", "polygons of four corners, such as"),
         ("a.txt", "0 1 6 8 5 5\n1 1 7 8 5 5\n", "frame id x y w h, as 'mot' has them, without com"),
+        ("a/rect.txt", "0 5 6 4 4\n1 6 6 4 4\n", "frame x y w h without a header, such as '0 5"),
+        ("a/gt/gt.txt", "1 1 6 8 5 5 1 1 1\n2 1 7 8 5 5 1 1 1\n", "frame id x y w h, as 'mot'"),
+        ("a/IR.json", '{"gt_rect": [[5, 6, 4, 4], []]}', "rectangles alone. Add a list exist, 1"),
+        ("a.json", '{"frames": [{"frame": 0, "bbox": [1, 2, 3, 4]}]}', "another program. Write"),
+        ("a.json", '{"0": [5, 6, 4, 4], "1": [6, 6, 4, 4]}', "another program. Write them as"),
+        ("a.xml", '<data><frame id="0"><box left="5"/></frame></data>', "another program. Write"),
+        ("a.txt", "# x y\n5.5e0 6e+0\n6 6\n", "a table without a usual header, such as '5.5e0 6e"),
+        ("gt/a.csv", "x,y\n5.5,6\n6,6\n", "a table without a usual header, such as '5.5,6'. Wr"),
+        ("a.txt", "0.png 5 6\n1.png 6 6\n", "a table without a header, such as '0.png 5 6'. Write"),
+        ("a.txt", "[5.5, 6]\n[6, 6]\n", "a table without a header, such as '[5.5, 6]'. Write"),
+        ("a.json", "[[5.5, 6], [6, 6]]", "another program. Write them as COCO"),
+        ("a.json", '{"0": {"x": 5.5, "y": 6}, "1": {}}', "another program. Write them as COCO"),
         ("labels/0.txt", "Drone 0.0 0 -1.0 25.0 22.0 28.0 25.0\n", "another program"),
     ],
 )
@@ -212,9 +225,25 @@ def test_labels_of_other_programs_are_named(tmp_path, name, content, program):
     text(tmp_path / "labels/annotation.yaml", "names:\n- drone\n")
     text(tmp_path / "camera.yaml", "focal_length: 50\n")
     text(tmp_path / "about.txt", "camera b 640 512 25 14 bit\n")
-    text(tmp_path / "poses/a.txt", "1 0 0 7.5 0 1 0\n")
+    text(tmp_path / "poses/a.txt", "1 0 0 7.5 0 1 0\n2 0.5 0 7.5 1 1 0\n")
+    text(tmp_path / "times/a.txt", "frame time\n0 0.04\n1 0.08\n")
+    text(tmp_path / "tilt/a.json", '{"x": 1, "y": 2, "z": 3, "roi": [0, 0, 48, 40]}')
+    text(tmp_path / "a/imu.json", '{"roi": [0, 0, 48, 40], "gyro": [1, 2, 3]}')
     (doubt,) = recognise(tmp_path).doubts
     assert f"{name}: labels must be in a form that is read; found those of {program}" in str(doubt)
+
+
+@pytest.mark.parametrize("above", ["sep=;\n", "# by hand\n# in pixels\n", "% x y\n"])
+def test_lines_above_the_header_of_a_table_are_a_doubt(tmp_path, above):
+    for t, pixels in enumerate(frames(0)):
+        save(tmp_path / f"a/{t}.png", pixels)
+    text(tmp_path / "labels.csv", f"{above}sequence;frame;x;y;w;h;category\na;0;5;6;3;3;target\n")
+    (doubt,) = recognise(tmp_path).doubts
+    remedy = f"Remove all above line {above.count(chr(10)) + 1}."
+    assert "labels.csv line 1: the first line must be the header; found" in str(doubt)
+    assert str(doubt).endswith(remedy)
+    text(tmp_path / "labels.csv", "sequence;frame;x;y;w;h;category\na;0;5;6;3;3;target\n")
+    assert not recognise(tmp_path).doubts
 
 
 def test_masks_and_tables_that_cannot_be_used_are_doubts(tmp_path):
@@ -386,6 +415,14 @@ def test_files_and_folders_in_the_folder_sequences(tmp_path):
     found = recognise(tmp_path)
     assert found.evidence[0] == "3 sequences at sequences/*, folders of images and .tif files"
     assert not found.doubts
+
+
+def test_stacks_of_doubles_are_sequences(tmp_path):
+    for k, name in enumerate("ab"):  # Pillow does not read such numbers
+        tifffile.imwrite(tmp_path / f"{name}.tif", frames(k) / 255, photometric="minisblack")
+    found = recognise(tmp_path)
+    assert found.layout.sequences == "{sequence}.tif"
+    assert found.evidence[0] == "2 sequences at {sequence}.tif, .tif files"
 
 
 def test_objects_of_matlab_are_no_frames(tmp_path, monkeypatch):

@@ -117,6 +117,10 @@ def test_a_table_of_labels_may_tell_the_splits(tmp_path):
         ("split.json", '{"test": {"a": 1}}'),
         ("split.json", '{"test": 3, "val": [1]}'),
         ("test.json", "[1]"),
+        ("split.xlsx", "PK"),
+        ("test.xls", "PK"),
+        ("split.yaml", "train: [s0, s1]\ntest: [s2]\n"),
+        ("data.yaml", "names: [target]\ntrain:\n- images/s0\n- images/s1\nval: images/s2\n"),
     ],
 )
 def test_a_document_of_a_split_that_is_not_read_is_a_doubt(tmp_path, name, content):
@@ -126,6 +130,13 @@ def test_a_document_of_a_split_that_is_not_read_is_a_doubt(tmp_path, name, conte
     assert f"or all are trained on; found no list of them, such as {name}. Write" in str(doubt)
     text(tmp_path / "train.txt", TRAIN)
     assert splits_of(tmp_path) == {"train": ["s0", "s1"]}
+
+
+def test_settings_in_yaml_are_no_splits(tmp_path):
+    masks(tmp_path)
+    text(tmp_path / "data.yaml", "path: .\ntrain: images\nval: images\ntest:\nnames: [target]\n")
+    text(tmp_path / "train.yml", "epochs: 5\ntrain: true\n")
+    assert splits_of(tmp_path) == {"all": ["s0", "s1", "s2"]}
 
 
 def test_a_json_without_a_list_of_the_split_is_refused(tmp_path):

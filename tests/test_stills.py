@@ -74,6 +74,18 @@ def test_images_that_are_no_sequence_are_still_images(tmp_path, capsys, names):
         open_source(tmp_path, DIMJAX)
 
 
+def test_folders_of_documents_beside_stacks_are_no_sequences(tmp_path, capsys):
+    for name in ("a", "b"):
+        np.save(tmp_path / f"{name}.npy", np.zeros((9, 32, 40), np.uint8))
+    for name, file in (("labels", "a.csv"), ("splits", "fold/train.txt"), ("c", "0.pgm")):
+        (tmp_path / name / file).parent.mkdir(parents=True)
+        (tmp_path / name / file).write_text("a\n")
+    assert open_source(tmp_path, DIMJAX).names == ["a", "b", "c"]
+    assert (
+        f"left out: 2 folders of documents, such as {tmp_path}/labels\n" in capsys.readouterr().out
+    )
+
+
 @pytest.mark.parametrize("mode", ["single", "difference"])
 def test_check_of_still_images(tmp_path, capsys, mode):
     sirst(tmp_path)

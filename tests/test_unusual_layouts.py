@@ -1,6 +1,7 @@
 """Layouts that differ in names, nesting and suffixes from those of public data sets."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -71,6 +72,26 @@ def coco_in_each_split(folder):
         files[split]["annotations"].append({"id": key, **box})
     for split, content in files.items():
         text(folder / split / "_annotations.coco.json", json.dumps(content))
+
+
+def coco_of_each_sequence(folder):
+    kinds = [{"id": 1, "name": "target"}]
+    images = [{"id": t, "file_name": f"frame_{t:06d}.PNG"} for t in range(LENGTH)]
+    for k, _, t, pixels in every_frame():
+        save(folder / f"c{k}/images/frame_{t:06d}.PNG", pixels)
+        corners = [(x - 3, y - 3) for x, y in (centre(k, i) for i in range(LENGTH))]
+        boxes = [{"image_id": i, "category_id": 1, "bbox": [*it, 7, 7]}
+                 for i, it in enumerate(corners)]  # fmt: skip
+        content = {"images": images, "annotations": boxes, "categories": kinds}
+        text(folder / f"c{k}/instances_default.json", json.dumps(content))
+
+
+def coco_of_each_stack(folder):
+    coco_of_each_sequence(folder)
+    for k in range(len(SPLITS)):
+        (folder / f"c{k}/instances_default.json").rename(folder / f"c{k}.json")
+        np.save(folder / f"c{k}.npy", frames(k))
+        shutil.rmtree(folder / f"c{k}")
 
 
 def tracking_with_absences(folder):
@@ -145,6 +166,8 @@ CASES = [
     (masks_beside, "{sequence}/{frame}.png", False),
     (masks_of_the_centre_alone, "{split}/{sequence}/images", False),
     (coco_in_each_split, "{split}/{sequence}_{frame}.*", False),
+    (coco_of_each_sequence, "{sequence}/images", False),
+    (coco_of_each_stack, "{sequence}.npy", False),
     (tracking_with_absences, "{split}/{sequence}", True),
     (infrared_and_visible, "set/{split}/{sequence}/infrared.mp4", True),
     (points_in_xml, "imgs/{sequence}", False),

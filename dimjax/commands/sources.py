@@ -10,6 +10,7 @@ It does not load JAX: a wrong source is refused at once.
 import contextlib
 from pathlib import Path
 
+from dimjax.data.folder_survey import DOCUMENTS
 from dimjax.data.folders import Folder, open_folder
 from dimjax.data.image_folders import ARRAYS, SUFFIXES
 from dimjax.data.layouts import Layout
@@ -55,7 +56,7 @@ def open_source(source: Path, layout: Layout, takes_stills: bool = False) -> Fol
     except InputError as error:
         entries = list(source.iterdir()) if source.is_dir() else []
         if any(entry.suffix.lower() in _WHOLE for entry in entries):
-            return open_folder(source, layout._replace(sequences="*"))
+            return _without_documents(open_folder(source, layout._replace(sequences="*")))
         has_folders = any(entry.is_dir() for entry in entries)
         found = recognise(source) if has_folders else _recognised(entries, source)
         if found is None and takes_stills and (images := _still_images(entries)):
@@ -67,6 +68,21 @@ def open_source(source: Path, layout: Layout, takes_stills: bool = False) -> Fol
         say(f"layout of {source}: {'; '.join(found.evidence)}")
         return open_folder(source, found.layout)
     return Folder(source.parent, layout, {source_name(source, layout): source})
+
+
+def _without_documents(folder: Folder) -> Folder:
+    """Leave out the folders that hold documents alone, such as the labels of videos beside them."""
+    files = {name: it for name, it in folder.files.items() if not _holds_documents(it)}
+    left_out = [name for name in folder.files if name not in files]
+    if left_out:
+        count = counted(len(left_out), "folder")
+        say(f"left out: {count} of documents, such as {folder.path / left_out[0]}")
+    return Folder(folder.path, folder.layout, files)
+
+
+def _holds_documents(path: Path) -> bool:
+    files = [it for it in path.rglob("*") if it.is_file()] if path.is_dir() else []
+    return bool(files) and all(it.suffix.lower() in DOCUMENTS for it in files)
 
 
 def _still_images(entries: list[Path]) -> dict[str, Path]:

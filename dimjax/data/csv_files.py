@@ -141,8 +141,10 @@ def read_text(path: Path) -> str:
             is_wide = file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
         return path.read_text(encoding="utf-16" if is_wide else "utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        rule = "the file must exist and be UTF-8 text"
-        raise InputError(path, rule, error, "Correct the path or the file.") from error
+        rule, remedy = "the file must exist and be UTF-8 text", "Correct the path or the file."
+        if isinstance(error, UnicodeDecodeError):
+            remedy = "Save it as UTF-8, in Excel as CSV UTF-8."
+        raise InputError(path, rule, error, remedy) from error
 
 
 def separator_of(header: str) -> str:

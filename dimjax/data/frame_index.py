@@ -7,7 +7,7 @@ FrameIndex({"clip": []}).number("clip/frame_000017.png")    # ("clip", 17), of a
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 
@@ -28,9 +28,14 @@ class FrameIndex:
             for t, image in enumerate(images):
                 self._frames[image.stem].append((image.parts[-2::-1], name, t))
 
-    def find(self, path: str) -> tuple[str, int] | None:
-        """Return sequence and frame number; None if no frame, or more than one, fits."""
-        fitting = self.find_all(path)
+    def find(self, path: str, names: Collection[str] | None = None) -> tuple[str, int] | None:
+        """Return sequence and frame number; None if no frame, or more than one, fits.
+
+        Args:
+          path: That of the image.
+          names: Sequences that the frame is one of; by default all.
+        """
+        fitting = [it for it in self.find_all(path) if names is None or it[0] in names]
         return fitting[0] if len(fitting) == 1 else None
 
     def find_all(self, path: str) -> list[tuple[str, int]]:

@@ -7,7 +7,11 @@ are_stills([Path("a.png"), Path("b.png")])          # True: they show different 
 from pathlib import Path
 
 import numpy as np
+import tifffile
 from PIL import Image
+
+from dimjax.data.frame_files import readable
+from dimjax.errors import InputError
 
 _MASK_SHARE = 0.05  # largest share of set pixels of a mask
 _MASK_LEVELS = 3  # largest number of its levels
@@ -91,7 +95,7 @@ def is_stack(images: list[Path]) -> bool:
     if not images or images[0].suffix.lower() not in (".tif", ".tiff"):
         return False
     try:
-        with Image.open(images[0]) as image:
-            return getattr(image, "n_frames", 1) > 1
-    except OSError:
+        with readable(images[0]), tifffile.TiffFile(images[0]) as opened:
+            return len(opened.pages) > 1
+    except InputError:
         return False

@@ -128,6 +128,11 @@ def read_label_rows(
     return LabelRows([lines[k] for k in kept], columns, [lines[k] for k in np.flatnonzero(absent)])
 
 
+def is_coordinate(name: str) -> bool:
+    """Whether a name is that of a column of coordinates, also in other programs."""
+    return _COORDINATE.fullmatch(_plain(name)) is not None
+
+
 def unusable(path: Path, header: str) -> InputError | None:
     """Return why a table that seems to hold labels cannot be read; None if it seems not to.
 
@@ -136,7 +141,7 @@ def unusable(path: Path, header: str) -> InputError | None:
       header: Its first line.
     """
     names = header.split(separator_of(header))
-    if len(names) < 3 or not any(_COORDINATE.fullmatch(_plain(name)) for name in names):
+    if len(names) < 3 or not any(map(is_coordinate, names)):
         return None
     rule = "a table of labels must have the columns sequence, frame, x, y, w, h or, if it is of one"
     rule += " sequence and called like it, frame, x, y"

@@ -33,6 +33,9 @@ _SIGMAS_PER_MAD = 1.4826  # of a normal distribution
 _MATCH_PX = 12.0  # a label without a track is followed to the nearest one within this distance
 
 PLACES = ("swapped", "upwards", "mirrored", "turned")
+# Positions exchanged as shares of the frame, or made on frames of half or twice the size, or on
+# frames that were padded to squares, as shares.
+OTHER_SIZES = ("exchanged", "doubled", "halved", "unpadded")
 COLUMNS = (
     *("sequence", "frame", "x", "y", "w", "h"),
     *("dx", "dy"),  # offset of the spot from the label, pixels
@@ -40,6 +43,7 @@ COLUMNS = (
     *("ux", "uy"),  # from the label to that of the frame before
     "strength",  # sigmas at the label
     *PLACES,  # sigmas at the positions of other readings
+    *OTHER_SIZES,
     *("before", "after"),  # sigmas at the label in the frame before and in the next one
 )
 
@@ -83,6 +87,11 @@ def _rows(labels: pd.DataFrame, sequence: Sequence, t: int) -> Iterator[tuple]:
         offset = _offset(window, radius)
         left, up = width - row.x, height - row.y
         places = [(row.y, row.x), (row.x, up), (left, row.y), (left, up)]
+        places.append((row.y * width / height, row.x * height / width))
+        places += [(2 * row.x, 2 * row.y), (row.x / 2, row.y / 2)]
+        side = max(width, height)
+        shares = ((row.x - width / 2) / width, (row.y - height / 2) / height)
+        places.append((shares[0] * side + width / 2, shares[1] * side + height / 2))
         strengths = [
             _strength(_spots(frames[t], x, y))
             if 0 <= x < width and 0 <= y < height and np.hypot(x - row.x, y - row.y) > radius

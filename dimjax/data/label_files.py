@@ -76,7 +76,7 @@ class LabelFiles:
         first = self._layout.first_frame
         self._left_out.clear()
         for file, marks, names in self._parts(shapes, on_error):
-            marks = self._with_frames(marks, file, on_error)
+            marks = self._with_frames(marks, file, names, on_error)
             of_file = {name: shapes[name] for name in names if name in shapes}
             unused = set(names) - set(shapes)
             marks = marks[~marks.sequence.isin(unused)]
@@ -144,10 +144,8 @@ class LabelFiles:
                 file = found[0]
                 marks = self._read(file, on_error)
                 marks = [mark._replace(sequence=mark.sequence or name) for mark in marks]
-                count, length = (
-                    self._form.count(file) if marks else None,
-                    shapes.get(name, _UNKNOWN)[0],
-                )
+                count = self._form.count(file) if marks else None
+                length = shapes.get(name, _UNKNOWN)[0]
                 count = None if count is None else count - self._layout.first_frame
                 if count is not None and count < length < math.inf:
                     ends[file] = count, length
@@ -224,12 +222,14 @@ class LabelFiles:
             on_error(error)
             return []
 
-    def _with_frames(self, marks: list[Mark], file: Path, on_error: OnError) -> pd.DataFrame:
+    def _with_frames(
+        self, marks: list[Mark], file: Path, names: Collection[str], on_error: OnError
+    ) -> pd.DataFrame:
         """Tabulate marks; those that name an image get its sequence and frame, if there are any."""
         table = pd.DataFrame(marks, columns=Mark._fields)
         if not any(isinstance(mark.frame, str) for mark in marks):
             return table
-        frames = {image: self._frame_of(str(image), file) for image in table.frame.unique()}
+        frames = {image: self._frame_of(str(image), file, names) for image in table.frame.unique()}
         lost = [image for image, frame in frames.items() if frame is None]
         self._report_lost(table, lost, file, on_error)
         table = table[~table.frame.isin(lost)]
@@ -238,13 +238,14 @@ class LabelFiles:
             sequence=[name for name, _ in of_marks], frame=[number for _, number in of_marks]
         )
 
-    def _frame_of(self, image: str, file: Path) -> tuple[str, int] | None:
+    def _frame_of(self, image: str, file: Path, names: Collection[str]) -> tuple[str, int] | None:
         """Sequence and number of the frame of an image, counted from the layout's first frame."""
-        index = self._make_index()
+        index, only = self._make_index(), next(iter(names)) if len(names) == 1 else ""
         found = index.find(image) or index.find(f"{file.parent.as_posix()}/{image}")
+        found = found or index.find(image, names)
         if found:
             return found[0], found[1] + self._layout.first_frame
-        return index.number(image)
+        return index.number(image) or index.number(f"{only}/{image}")
 
     def _report_lost(
         self, table: pd.DataFrame, lost: list[str], file: Path, on_error: OnError

@@ -16,6 +16,7 @@ import pandas as pd
 
 from dimjax.data.label_conventions import value_of
 from dimjax.data.label_evidence import PLACES
+from dimjax.data.label_parts import partly_right, partly_wrong
 from dimjax.data.layouts import Layout
 from dimjax.data.other_readings import Reading, frame_readings
 from dimjax.data.reading_fits import (
@@ -47,19 +48,22 @@ def better_readings(evidence: pd.DataFrame, layout: Layout) -> list[InputError]:
     Sequences whose names begin alike, up to the first digit, are judged together, and all sequences
     if no such group gives a result. The number of the first frame is one of the whole folder: it is
     wrong only if it fits worse in all groups that move fast enough to tell, and too large only if
-    the first frame has no label. Labels that lie on nothing in any reading are a problem too, and
-    sequences unlike the rest of their group.
+    the first frame has no label. Labels that lie on nothing in any reading are a problem too, or
+    that are right in a part of the frames of most sequences, and sequences unlike the rest of their
+    group.
 
     Args:
       evidence: Tables of dimjax.data.label_evidence.measure_sequence.
       layout: Layout that the labels were read with.
     """
     groups, readings = _by_group(evidence, layout)
+    parts = partly_right(groups, readings, layout)
+    readings |= dict.fromkeys(parts, ())
     refuted = [frames for _, frames in _refuted(groups, readings, layout)]
     readings = {
         name: tuple(it for it in found if it not in refuted) for name, found in readings.items()
     }
-    if not refuted and not any(readings.values()):
+    if not refuted and not parts and not any(readings.values()):
         of_all = fitting_readings(evidence, layout)
         groups, readings = ({"": evidence}, {"": of_all}) if of_all else (groups, readings)
     problems = []
@@ -69,19 +73,23 @@ def better_readings(evidence: pd.DataFrame, layout: Layout) -> list[InputError]:
         remedy = " ".join(_for_patterns(it.remedy, patterns, layout) for it in found)
         value = _value(rows, found, layout)
         problems.append(InputError(_subject(patterns), _RULE, value, remedy))
-    rest = {name: groups[name] for name in groups if not readings[name]}
+    for name, flaw in parts.items():
+        patterns = [] if len(groups) == 1 else [f"{name}*"]
+        problems.append(InputError(_subject(patterns), _RULE, *flaw))
+    rest = {name: groups[name] for name in groups if not readings[name] and name not in parts}
     return problems + _on_nothing(rest, len(groups)) + _odd_sequences(rest, layout)
 
 
 def late_labels(evidence: pd.DataFrame, layout: Layout) -> list[str]:
-    """Return which labels are a frame late or early, unlike others or in spite of their numbers.
+    """Return which labels are late or early, or on nothing in a part, unlike others or their key.
 
     Args:
       evidence: Tables of dimjax.data.label_evidence.measure_sequence.
       layout: Layout that the labels were read with.
     """
     groups, readings = _by_group(evidence, layout)
-    notes = []
+    notes = partly_wrong(groups, readings, layout)
+    readings |= dict.fromkeys(partly_right(groups, readings, layout), ())
     for column, frames in _refuted(groups, readings, layout):
         names = [name for name, found in readings.items() if frames in found]
         patterns = ", ".join(f"{name}*" for name in names)

@@ -6,7 +6,7 @@ unread_rows([[0, 2, 5, 5, 8, 8, 20, 9, 23, 12], [1, 0]])    # ("lists of corners
 from itertools import pairwise
 
 _TABLE = "Write them as a CSV frame,x,y,w,h per sequence."
-_BOX_WITH_CLASS = 5  # numbers
+_BOX_WITH_CLASS = 5  # numbers; a box with the number of its frame has as many
 _FEWEST_BOXES = 8  # of one per line; x, y, w, h of fewer may look like corners by chance
 _FEWEST_OF_LIST = 6  # even numbers in every line; fewer are rectangles or points
 
@@ -26,9 +26,11 @@ def unread_rows(rows: list[list[float]], has_commas: bool) -> tuple[str, str] | 
         return None
     if _are_counted_corners(rows):
         return "lists of corners, frame,n,x1,y1,x2,y2,...", _TABLE
+    if _are_numbered_boxes(rows):
+        return "frame x y w h without a header", _TABLE
     counts = {len(row) for row in rows}
     count = max(counts)
-    if len(counts) > 1 or count < _FEWEST_OF_LIST or count % 2:
+    if len(counts) > 1 or count < _FEWEST_OF_LIST or count % 2 and not _have_tracks(rows):
         return None
     if count == 8 and not have_flags(rows):
         return "polygons of four corners", "Write x,y,w,h of the box around each ('rectangles')."
@@ -50,6 +52,18 @@ def _are_boxes_in_pixels(rows: list[list[float]]) -> bool:
     have_classes = all(row[0] >= 0 and row[0] % 1 == 0 for row in rows)
     counting = len(rows) > 1 and all(a[0] < b[0] for a, b in pairwise(rows))
     return have_classes and not counting and any(max(row[1:]) > 1 for row in rows)
+
+
+def _are_numbered_boxes(rows: list[list[float]]) -> bool:
+    """Whether each row is the number of a frame, which grows, and x, y, w, h."""
+    if any(len(row) != _BOX_WITH_CLASS or min(row[3:]) <= 0 for row in rows):
+        return False
+    return all(row[0] % 1 == 0 for row in rows) and all(a[0] < b[0] for a, b in pairwise(rows))
+
+
+def _have_tracks(rows: list[list[float]]) -> bool:
+    """Whether each row begins with whole numbers, those of a frame and a track, and a box."""
+    return all(row[0] % 1 == row[1] % 1 == 0 < min(row[4:6]) for row in rows)
 
 
 def _are_counted_corners(rows: list[list[float]]) -> bool:

@@ -59,10 +59,19 @@ def place_readings(layout: Layout) -> list[Reading]:
     other = "rowcol" if layout.centroid_order == "xy" else "xy"
     key = f"Set data.layout.centroid_order={other}."
     swap = key if layout.label_format == "centroids" else "Exchange x and y in the labels."
+    column = "exchanged" if FORMATS[layout.label_format].is_normalised else "swapped"
     upwards = "Subtract y from the height of the frames."
     left = "Subtract x from the width of the frames."
+    sizes = [
+        Reading("x and y were half of theirs", "Multiply x, y, w and h by 2.", "doubled"),
+        Reading("x and y were twice theirs", "Divide x, y, w and h by 2.", "halved"),
+    ]
+    if FORMATS[layout.label_format].is_normalised:
+        padded = "Compute them as shares of the frames without the padding."
+        sizes = [Reading("they were shares of frames padded to squares", padded, "unpadded")]
     return [
-        Reading("x and y were exchanged", swap, "swapped"),
+        *sizes,
+        Reading("x and y were exchanged", swap, column),
         Reading("y pointed upwards", upwards, "upwards"),
         Reading("x pointed to the left", left, "mirrored"),
         Reading("x pointed to the left and y upwards", f"{left} {upwards}", "turned"),

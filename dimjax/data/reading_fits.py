@@ -26,7 +26,7 @@ _MIN_SIGMAS = 4.0
 _MIN_SPEED_PX = 2.0  # from which the frame before or after shows the object elsewhere
 _TOLERANCE = 0.35  # of the share of a shift that is found, around 1
 _MOST_FRAMES = 2.0  # labels may lag by a frame in addition
-_MAX_ERROR = 0.2  # standard error of this share, if it is 1: 2.5 of them from one half
+MAX_ERROR = 0.2  # standard error of this share, if it is 1: 2.5 of them from one half
 # The centre of a box differs from the brightest spot in it, alike for the labels of a sequence.
 _CENTRE_ERROR = 0.05  # of the size of the box
 _MAX_REST = 0.6  # of the distance that one shift leaves, if two together are right
@@ -86,7 +86,7 @@ def denies(evidence: pd.DataFrame, column: str) -> bool:
     near = speed <= search_radius(evidence.w.to_numpy(), evidence.h.to_numpy())
     share, error = _share(evidence[near], _offsets(evidence[near]), motion[near].to_numpy().T)
     fast = evidence[speed >= _MIN_SPEED_PX]
-    return (share < 0.5 and error <= _MAX_ERROR) or _is_stronger(fast, "strength", column)
+    return (share < 0.5 and error <= MAX_ERROR) or _is_stronger(fast, "strength", column)
 
 
 def lag(evidence: pd.DataFrame, column: str) -> tuple[float, float]:
@@ -216,7 +216,7 @@ def _fits(evidence: pd.DataFrame, shift: _Shift) -> bool:
 def _is_certain(evidence: pd.DataFrame, shift: _Shift) -> bool:
     for part in shift.parts:
         share, error = _share(evidence, _offsets(evidence) - (shift.total - part), part)
-        if error > _MAX_ERROR * max(1.0, 2 * share - 1):
+        if error > MAX_ERROR * max(1.0, 2 * share - 1):
             return False
     return True
 

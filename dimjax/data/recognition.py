@@ -76,7 +76,8 @@ def recognise(path: str | Path) -> Recognition:
     doubts: list[InputError] = []
     evidence += _left_out(path, found, unread)
     doubts += _unusable(path, found)
-    splits, lists, of_splits = find_splits(folder, found.documents, found.links[0])
+    tables = [file for file in unread if file.suffix.lower() in TABLES]
+    splits, lists, of_splits = find_splits(folder, found.documents, found.links[0], tables)
     doubts += of_splits
     evidence += [f"split {name}: listed in {file}" for name, file in splits.items()]
     candidates, strays = find_labels(folder, found, set(lists))
@@ -124,7 +125,8 @@ def _unusable(path: Path, found: FolderSurvey) -> list[InputError]:
     if found.others:
         rule = "all files of frames must be at one pattern"
         value = f"{len(found.others)} that are not at {found.sequences}, such as {found.others[0]}"
-        doubts.append(InputError(path, rule, value, "Use only a part of the folder, or move them."))
+        remedy = "Use only a part of the folder, or move them. Write arrays of labels as CSV."
+        doubts.append(InputError(path, rule, value, remedy))
     if found.objects:
         rule = "labels must be in a file that can be read"
         value = f"{len(found.objects)} files of MATLAB objects, such as {found.objects[0].name}"

@@ -5,6 +5,7 @@ found.splits                                        # {"train": "train.txt", "te
 found.doubts                                        # names of which nobody knows the sequences
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Collection
 from pathlib import Path
@@ -23,6 +24,8 @@ from dimjax.progress import counted
 _LISTED = 50  # lines of a list that are looked at
 _KNOWN_SHARE = 0.5  # of these lines; a list may name sequences that are missing, which is reported
 _UNION = "trainval"  # of the lists of train and val
+# A split in a YAML file, with the folder, the list or the names behind it.
+_IN_YAML = re.compile(r"^(train|val(?:id\w*)?|test)\s*:(.*(?:\n\s*-.*)*)", re.MULTILINE)
 _REMEDY = "Write the names of the sequences, one per line, in train.txt, val.txt and test.txt."
 
 
@@ -34,7 +37,12 @@ class SplitSearch(NamedTuple):
     doubts: list[InputError]
 
 
-def find_splits(folder: Folder, documents: list[Path], links: Collection[Path] = ()) -> SplitSearch:
+def find_splits(
+    folder: Folder,
+    documents: list[Path],
+    links: Collection[Path] = (),
+    tables: Collection[Path] = (),
+) -> SplitSearch:
     """Find the lists of sequences in a folder.
 
     A document or folder called train, val or test that tells the split of no sequence is a doubt,
@@ -44,6 +52,7 @@ def find_splits(folder: Folder, documents: list[Path], links: Collection[Path] =
       folder: The folder; its layout says where the sequences are.
       documents: Its texts, tables, JSON and XML.
       links: Its links to folders that are read by their own path.
+      tables: Its files of a kind that is not read, such as those of Excel.
     """
     if SPLIT in folder.layout.sequences:
         return SplitSearch({}, [], [])
@@ -64,7 +73,9 @@ def find_splits(folder: Folder, documents: list[Path], links: Collection[Path] =
         of_split["train"] = union
     doubts = [it for it in (_differing(folder, *it) for it in of_split.items()) if it]
     if "train" not in of_split:
-        doubts += _unread(folder, [file for file in documents if file not in lists])
+        rest = [file for file in documents if file not in lists]
+        others = [*_of_splits(folder, list(tables)), *_yaml_files(folder.path)]
+        doubts += _unread(folder, rest, others)
         paths = (link.relative_to(folder.path) for link in links)
         telling = [it for it in paths if any(map(split_of, it.parts))]
         if telling:
@@ -109,8 +120,28 @@ def _differing(folder: Folder, split: str, files: list[Path]) -> InputError | No
     return InputError(folder.path, rule, f"others in {value}", remedy)
 
 
-def _unread(folder: Folder, documents: list[Path]) -> list[InputError]:
-    """Doubts about names of splits that the sequences are not in."""
+def _yaml_files(root: Path) -> list[Path]:
+    """YAML files with several splits that are not the same, rather than settings of a training."""
+    files = [it for suffix in ("yaml", "yml") for it in sorted(root.rglob(f"[!.]*.{suffix}"))]
+    return [file for file in files if _tells_splits(file)]
+
+
+def _tells_splits(file: Path) -> bool:
+    try:
+        text = read_text(file)
+    except InputError:
+        return False
+    return len({value.strip() for _, value in _IN_YAML.findall(text)} - {""}) > 1
+
+
+def _unread(folder: Folder, documents: list[Path], others: list[Path]) -> list[InputError]:
+    """Doubts about names of splits that the sequences are not in.
+
+    Args:
+      folder: The folder.
+      documents: Those that may be read.
+      others: Files that tell splits, but are of a kind that is not read.
+    """
     doubts = []
     documents = _of_splits(folder, documents)
     told = {split for file in documents for split in _told(file.stem)}
@@ -122,13 +153,18 @@ def _unread(folder: Folder, documents: list[Path]) -> list[InputError]:
         except InputError as error:
             doubts.append(error)
             continue
-        value = f"{len(documents)} documents that list none" if documents[1:] else "no list of them"
-        value += f", such as {file.relative_to(folder.path)}"
-        doubts.append(_doubt(folder, value))
+        doubts.append(_doubt(folder, _listing_none(folder, documents)))
+    if others and not documents:
+        doubts.append(_doubt(folder, _listing_none(folder, others)))
     names = _names_of_splits(folder)
     if names:
         doubts.append(_doubt(folder, f"{len(names)} names of splits, such as {names[0]}"))
     return doubts
+
+
+def _listing_none(folder: Folder, files: list[Path]) -> str:
+    value = f"{len(files)} documents that list none" if files[1:] else "no list of them"
+    return f"{value}, such as {files[0].relative_to(folder.path)}"
 
 
 def _doubt(folder: Folder, value: str) -> InputError:
@@ -138,7 +174,9 @@ def _doubt(folder: Folder, value: str) -> InputError:
 
 def _of_splits(folder: Folder, documents: list[Path]) -> list[Path]:
     """Documents called after a split, unless a sequence or frame is called so too."""
-    named = [it for it in documents if _told(it.stem) or "split" in it.stem.lower()]
+    named = [
+        it for it in documents if _told(it.stem) or "split" in it.stem.lower() or _tells_splits(it)
+    ]
     if not named:
         return []
     of_frames = texts_by_sequence(folder.files, folder.path, folder.layout).values()

@@ -25,6 +25,7 @@ from dimjax.errors import InputError
 
 _MATLAB_73 = b"MATLAB 7.3 MAT-file"
 _CHECKED: set[tuple[Path, int, int]] = set()  # files whose first axis is known to be time
+_NAMED = 4  # arrays of a file that an error names
 _UPWARDS, _DOWNWARDS = "BOTTOM-UP", "TOP-DOWN"  # of ROWORDER in a FITS file
 
 
@@ -70,10 +71,13 @@ def open_mat(path: Path, axes: str = "") -> Frames:
         if opened.read(len(_MATLAB_73)) == _MATLAB_73:
             return _of_mat_73(_dataset(path), path, axes)
     stack = mat_array(path)
+    if stack.dtype.hasobject:
+        rule, remedy = "an array must hold numbers", "Save cat(3, frames{:}), which is [H, W, T]."
+        raise InputError(path, rule, "cells or structures", remedy)
     if stack.ndim == 3 and axes != "thw":
         moved = np.moveaxis(stack, -1, 0)
         return frames_of_stack(moved, path, axes and "thw", stored=(2, 0, 1))
-    return frames_of_stack(stack, path, axes)
+    return frames_of_stack(stack, path, axes, stored=(0, 1, 2) if axes == "thw" else (2, 0, 1))
 
 
 def _of_mat_73(stack: Any, path: Path, axes: str) -> Frames:
@@ -167,8 +171,11 @@ def frames_of_stack(
     """
     shape = tuple(stack.shape)
     if len(shape) == 4 and shape[3] != 1 or len(shape) not in (3, 4) or 0 in shape:
-        remedy = "Save grey frames in the order time, row, column."
-        raise InputError(path, "a stack must have the shape [T, H, W]", shape, remedy)
+        order, words = "[T, H, W]", "time, row, column"
+        if stored != (0, 1, 2):
+            order, words = "[H, W, T]", "row, column, time"
+        rule, remedy = f"a stack must have the shape {order}", f"Save grey frames in order {words}."
+        raise InputError(path, rule, shape, remedy)
     if axes == "hwt":
         stack = np.moveaxis(np.asarray(stack), 2, 0)
     levels = grey_levels(stack, path)  # whose noise is that along time
@@ -220,8 +227,9 @@ def _only(path: Path, ndims: Mapping[str, int]) -> str:
     """Name of the only array of two axes or more."""
     names = [name for name, ndim in ndims.items() if ndim >= 2]
     if len(names) != 1:
-        rule, value = "it must contain one array of frames", ", ".join(names) or "none"
-        raise InputError(path, rule, value, "Save the frames in a file of their own.")
+        rule, value = "it must contain one array of frames", ", ".join(names[:_NAMED]) or "none"
+        value += f" and {len(names) - _NAMED} more" if names[_NAMED:] else ""
+        raise InputError(path, rule, value, "Save the frames as one array in a file of its own.")
     return names[0]
 
 

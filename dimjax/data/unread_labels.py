@@ -7,9 +7,10 @@ import json
 import re
 from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 
-from dimjax.data.csv_files import read_text
-from dimjax.data.label_columns import NO_LABELS, unusable
+from dimjax.data.csv_files import read_text, separator_of
+from dimjax.data.label_columns import NO_LABELS, column_names, is_coordinate, unusable
 from dimjax.data.number_rows import unread_rows
 from dimjax.data.sniffing import numbers_of
 from dimjax.errors import InputError
@@ -25,6 +26,7 @@ _XML = (
         "Export them as COCO, or as MOT for a video.",
     ),
     (r"<annotation>.*<polygon>", "LabelMe in XML", "Write bndbox in place of polygon."),
+    (r"<(b?box|bndbox|rect|point|polygon)\b", "another program", _CONVERT),
 )
 _JSON = (
     ({"shapes", "imagePath"}, "LabelMe", "Convert them to COCO or YOLO (labelme2coco)."),
@@ -35,9 +37,14 @@ _JSON = (
     ({"image_id", "bbox"}, "COCO without its images and categories", "Write all three lists."),
     ({"objects", "size"}, "Supervisely", _COCO),
     ({"labels", "name"}, "Scalabel or BDD100K", _CONVERT),
+    ({"gt_rect"}, "rectangles alone", "Add a list exist, 1 for each rectangle, 0 where none is."),
 )
+_BOX_KEYS = {"bbox", "bboxes", "box", "boxes", "bndbox", "rect", "polygon", "centroid"}
 _LABELS = re.compile(r"gt|ground_?truth|labels?|anno(tation)?s?|bbox(es)?|boxes", re.IGNORECASE)
 _FEWEST_NUMBERS = 4  # of a box
+_NUMBERS_OF_LABELS = {2, 3, 4, 5, 6}  # of points or boxes, perhaps with a frame and a track
+_NUMBER = re.compile(r"(?<![\w.])-?\d+(\.\d+)?(e[-+]?\d+)?(?!\w)")
+_ABOVE_HEADER = ("#", "%", "sep=")  # comments, and the separator for Excel
 _LINES = 20  # of a text that are looked at
 
 
@@ -64,8 +71,9 @@ def flaw(document: Path, names: Collection[str]) -> InputError | None:
     except InputError as error:
         return error
     suffix = document.suffix.lower()
+    is_named = _stem(document) in names or _LABELS.fullmatch(document.stem) is not None
     if suffix == ".json":
-        found = _of_json(text)
+        found = _of_json(text, is_named)
     elif suffix == ".xml":
         found = next((row[1:] for row in _XML if re.search(row[0], text[:9999], re.DOTALL)), None)
     elif suffix in (".yaml", ".yml"):
@@ -73,18 +81,28 @@ def flaw(document: Path, names: Collection[str]) -> InputError | None:
     elif "region_shape_attributes" in text.partition("\n")[0]:
         found = "VIA", _COCO
     else:
-        is_named = _stem(document) in names or _LABELS.fullmatch(document.stem)
         place = document.parent.name
-        is_placed = place in names or _LABELS.fullmatch(place)
-        found = _of_numbers(text) if is_named or is_placed else None
+        is_placed = is_named or place in names or _LABELS.fullmatch(place) is not None
+        found = _of_numbers(text) if is_placed else None
+        if found is None and (error := _of_header(document, text)):
+            return error
         found = found or (_of_lines(text) if is_named else None)
-        if found is None:
-            return unusable(document, text.partition("\n")[0])
     if found is None:
         return None
     name, remedy = found
     remedy += NO_LABELS
     return InputError(document, "labels must be in a form that is read", f"those of {name}", remedy)
+
+
+def _of_header(document: Path, text: str) -> InputError | None:
+    """The flaw of the header of a table of labels, or of its place; None for other texts."""
+    lines = text.split("\n")[:_LINES]
+    above = next((k for k, line in enumerate(lines) if not line.startswith(_ABOVE_HEADER)), 0)
+    names = column_names(lines[above].split(separator_of(lines[above])))
+    if above and {"frame", "x", "y"} <= set(names):
+        rule, remedy = "the first line must be the header", f"Remove all above line {above + 1}."
+        return InputError(f"{document} line 1", rule, repr(lines[0]), remedy)
+    return unusable(document, lines[0])
 
 
 def _names_classes(file: Path) -> bool:
@@ -98,7 +116,7 @@ def _stem(document: Path) -> str:
     return re.sub(r"[_-](gt|label|labels|anno)$", "", document.stem)
 
 
-def _of_json(text: str) -> tuple[str, str] | None:
+def _of_json(text: str, is_named: bool) -> tuple[str, str] | None:
     try:
         content = json.loads(text)
     except (ValueError, RecursionError):
@@ -107,7 +125,37 @@ def _of_json(text: str) -> tuple[str, str] | None:
     entries = first if isinstance(first, dict) else {}
     if any(isinstance(it, dict) and "regions" in it for it in entries.values()):
         return "VIA", _COCO
-    return next((row[1:] for row in _JSON if row[0] <= entries.keys()), None)
+    found = next((row[1:] for row in _JSON if row[0] <= entries.keys()), None)
+    holds_labels = _has_boxes(content) or is_named and _has_points(content)
+    return found or (("another program", _CONVERT) if holds_labels else None)
+
+
+def _has_boxes(content: Any) -> bool:
+    """Whether a part of a JSON is called as a box, or several entries of a table are x, y, w, h."""
+    if isinstance(content, list):
+        return any(map(_has_boxes, content))
+    if not isinstance(content, dict):
+        return False
+    rows = [it for it in content.values() if isinstance(it, list) and len(it) == _FEWEST_NUMBERS]
+    numeric = [it for it in rows if _are_numbers(it)]
+    is_table = len(numeric) > 1 and len(numeric) == len(content)
+    return is_table or bool(_BOX_KEYS & content.keys()) or any(map(_has_boxes, content.values()))
+
+
+def _has_points(content: Any) -> bool:
+    """Whether a part of a JSON has x and y, but no z, or is a list of as many numbers each."""
+    if isinstance(content, dict):
+        is_point = {"x", "y"} <= content.keys() and "z" not in content
+        return is_point or any(map(_has_points, content.values()))
+    if not isinstance(content, list):
+        return False
+    counts = {len(it) if isinstance(it, list) and _are_numbers(it) else 0 for it in content}
+    is_table = len(content) > 1 and len(counts) == 1 and counts <= _NUMBERS_OF_LABELS
+    return is_table or any(map(_has_points, content))
+
+
+def _are_numbers(values: list) -> bool:
+    return all(isinstance(it, int | float) for it in values)
 
 
 def _of_numbers(text: str) -> tuple[str, str] | None:
@@ -126,9 +174,22 @@ def _of_lines(text: str) -> tuple[str, str] | None:
     numeric = sum(sum(map(_is_number, row)) > 1 for row in rows)
     if 2 * len(boxes) > numeric:
         return f"another program, such as {boxes[0]!r}", _CONVERT
-    if len(rows) > 1 and all(3 <= len(row) <= 6 and all(map(_is_number, row)) for row in rows):
-        return f"a table without a header, such as {lines[0]!r}", _HEADER
-    return None
+    return _without_header(lines)
+
+
+def _without_header(lines: list[str]) -> tuple[str, str] | None:
+    """What lines are that hold as many numbers each, behind at most one line of other names."""
+    counts = [sum(1 for _ in _NUMBER.finditer(line)) for line in lines]
+    start = int(bool(counts) and counts[0] < min(_NUMBERS_OF_LABELS))
+    words = re.findall(r"[^\W\d]+", lines[0]) if start else []
+    if words and not any(map(is_coordinate, words)):
+        return None  # such as frames and times
+    if len(lines) - start < 2 or not set(counts[start:]) <= _NUMBERS_OF_LABELS:
+        return None
+    if len(set(counts[start:])) > 1:
+        return None
+    header = "a usual header" if start else "a header"
+    return f"a table without {header}, such as {lines[start]!r}", _HEADER
 
 
 def _is_box(line: str) -> bool:
