@@ -359,14 +359,31 @@ def test_sequences_whose_labels_are_exchanged_are_named(four):
     assert all("in the sequences with a name like this. Correct" in it for it in problems)
 
 
-@pytest.mark.parametrize(("others", "is_odd"), [((5, 2.8, 2.6), False), ((5, 3.2, 2.6), True)])
-def test_dim_objects_are_not_odd_where_strengths_vary(four, others, is_odd):
+@pytest.mark.parametrize(
+    ("others", "own", "is_odd"),
+    [
+        ((5, 2.8, 2.6), 1.4, False),
+        ((5, 3.2, 2.6), 1.4, True),
+        ((5, 3.2, 2.6), 1.5, False),  # all a little stronger than at other places
+    ],
+)
+def test_dim_objects_are_not_odd_where_strengths_vary(four, others, own, is_odd):
     evidence = evidence_of(*four)
-    strengths = dict(zip(("a1", "a2", "a4", "a3"), (*others, 1.5), strict=True))
+    strengths = dict(zip(("a1", "a2", "a4", "a3"), (*others, own), strict=True))
     places = dict.fromkeys((*PLACES, "before", "after"), 1.4)
     evidence = evidence.assign(strength=evidence.sequence.map(strengths), **places)
     problems = better_readings(evidence, CENTROIDS)
     assert ["a3" in str(problem) for problem in problems] == [True] * is_odd
+
+
+@pytest.mark.parametrize(("gain", "is_odd"), [(0.5, True), (-0.5, False)])
+def test_offsets_like_those_of_late_labels_need_stronger_spots_a_frame_before(four, gain, is_odd):
+    evidence = evidence_of(*four)
+    odd = evidence.sequence == "a3"
+    evidence.loc[odd, ["dx", "dy"]] = 0.7 * evidence.loc[odd, ["vx", "vy"]].to_numpy()
+    evidence.loc[odd, "before"] = evidence.strength[odd] + gain
+    problems = better_readings(evidence, CENTROIDS)
+    assert ["labels 0.7 frames late" in str(problem) for problem in problems] == [True] * is_odd
 
 
 def test_few_labels_name_no_reading(fast):

@@ -24,8 +24,10 @@ from dimjax.data.reading_fits import (
     begin_in_first_frame,
     denies,
     fitting_readings,
+    is_weaker_in,
     lag,
     lie_on_nothing,
+    stands_out,
 )
 from dimjax.errors import InputError
 
@@ -207,7 +209,8 @@ def _oddity(own: pd.DataFrame, rest: pd.DataFrame, layout: Layout) -> tuple[str,
     for column, reading in frame_readings(layout).items():
         of_one = frame_readings(layout._replace(first_frame=int(column == "before")))[column]
         remedies[reading] = of_one.remedy
-        if not denies(rest, column):
+        # Among many sequences of dim objects, the offsets of one agree by chance.
+        if not denies(rest, column) or is_weaker_in(own, column):
             found = tuple(it for it in found if it != reading)
     if found:
         texts = [remedies.get(it) or _for_patterns(it.remedy, [name], layout) for it in found]
@@ -217,7 +220,7 @@ def _oddity(own: pd.DataFrame, rest: pd.DataFrame, layout: Layout) -> tuple[str,
     there = rest.strength.mean()
     # The dim objects of some sequences may not be seen in single frames.
     weakest = rest.groupby("sequence").strength.mean().quantile(_WEAKEST, "higher")
-    is_weak = here < _WEAK * weakest and here < _CHANCE * elsewhere
+    is_weak = here < min(_WEAK * weakest, _CHANCE * elsewhere) and not stands_out(own)
     if is_weak and diagonal <= _MEDIUM_BOX_PX and len(own) >= MIN_LABELS:
         value = f"spots of {here:.1f} sigmas at them, and of {there:.1f} in {_RELATED}"
         return value, "Correct their positions, frames or sequences."

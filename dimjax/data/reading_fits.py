@@ -24,6 +24,7 @@ _MIN_GAIN = 1.5  # factor of the strength at the labels of another place or fram
 _MIN_WINS = 0.65  # share of the labels whose strength grows
 _MIN_SIGMAS = 4.0
 _MIN_SPEED_PX = 2.0  # from which the frame before or after shows the object elsewhere
+_CORE_SPEED_PX = 1.0  # from which the object leaves the core of a label within a frame
 _TOLERANCE = 0.35  # of the share of a shift that is found, around 1
 _MOST_FRAMES = 2.0  # labels may lag by a frame in addition
 MAX_ERROR = 0.2  # standard error of this share, if it is 1: 2.5 of them from one half
@@ -98,6 +99,26 @@ def lag(evidence: pd.DataFrame, column: str) -> tuple[float, float]:
     """
     motion = evidence[list(MOTIONS[column])].to_numpy(dtype=float).T
     return _share(evidence, _offsets(evidence), motion)
+
+
+def is_weaker_in(evidence: pd.DataFrame, column: str) -> bool:
+    """Whether the spots at labels of moving objects are weaker in the frame before or after.
+
+    If the labels were late or early, they would be stronger there.
+
+    Args:
+      evidence: Table of measure_sequence.
+      column: "before" for late labels, "after" for early ones.
+    """
+    speed = np.hypot(*evidence[list(MOTIONS[column])].to_numpy(dtype=float).T)
+    gain = (evidence[column] - evidence.strength)[speed >= _CORE_SPEED_PX]
+    return bool(gain.mean() < 0)  # not a number, and False, without such objects
+
+
+def stands_out(evidence: pd.DataFrame) -> bool:
+    """Whether the spots at labels are stronger than at other places by a standard error."""
+    gain = (evidence.strength - evidence[list(PLACES)].mean(axis=1)).dropna()
+    return len(gain) > 1 and bool(gain.mean() > gain.std() / np.sqrt(len(gain)))
 
 
 def begin_in_first_frame(evidence: pd.DataFrame) -> bool:
