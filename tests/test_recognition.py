@@ -228,6 +228,7 @@ def test_labels_of_other_programs_are_named(tmp_path, name, content, program):
     text(tmp_path / "poses/a.txt", "1 0 0 7.5 0 1 0\n2 0.5 0 7.5 1 1 0\n")
     text(tmp_path / "times/a.txt", "frame time\n0 0.04\n1 0.08\n")
     text(tmp_path / "tilt/a.json", '{"x": 1, "y": 2, "z": 3, "roi": [0, 0, 48, 40]}')
+    text(tmp_path / "a/deep.json", '{"a":' * 900 + "1" + "}" * 900)
     text(tmp_path / "a/imu.json", '{"roi": [0, 0, 48, 40], "gyro": [1, 2, 3]}')
     (doubt,) = recognise(tmp_path).doubts
     assert f"{name}: labels must be in a form that is read; found those of {program}" in str(doubt)

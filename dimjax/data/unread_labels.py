@@ -5,7 +5,7 @@ flaw(Path("annotations.xml"), names)                # InputError: ... found thos
 
 import json
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -126,32 +126,36 @@ def _of_json(text: str, is_named: bool) -> tuple[str, str] | None:
     if any(isinstance(it, dict) and "regions" in it for it in entries.values()):
         return "VIA", _COCO
     found = next((row[1:] for row in _JSON if row[0] <= entries.keys()), None)
-    holds_labels = _has_boxes(content) or is_named and _has_points(content)
+    parts = list(_parts(content))
+    holds_labels = any(map(_has_box, parts)) or is_named and any(map(_holds_points, parts))
     return found or (("another program", _CONVERT) if holds_labels else None)
 
 
-def _has_boxes(content: Any) -> bool:
-    """Whether a part of a JSON is called as a box, or several entries of a table are x, y, w, h."""
-    if isinstance(content, list):
-        return any(map(_has_boxes, content))
-    if not isinstance(content, dict):
+def _parts(content: Any) -> Iterator[dict | list]:
+    """Yield all objects and lists in a JSON, however deep, the outer ones first."""
+    waiting = [content]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, dict | list):
+            yield part
+            waiting += part.values() if isinstance(part, dict) else part
+
+
+def _has_box(part: dict | list) -> bool:
+    """Whether a part of a JSON has a box, or several entries, all of them x, y, w, h."""
+    if isinstance(part, list):
         return False
-    rows = [it for it in content.values() if isinstance(it, list) and len(it) == _FEWEST_NUMBERS]
+    rows = [it for it in part.values() if isinstance(it, list) and len(it) == _FEWEST_NUMBERS]
     numeric = [it for it in rows if _are_numbers(it)]
-    is_table = len(numeric) > 1 and len(numeric) == len(content)
-    return is_table or bool(_BOX_KEYS & content.keys()) or any(map(_has_boxes, content.values()))
+    return len(numeric) > 1 and len(numeric) == len(part) or bool(_BOX_KEYS & part.keys())
 
 
-def _has_points(content: Any) -> bool:
+def _holds_points(part: dict | list) -> bool:
     """Whether a part of a JSON has x and y, but no z, or is a list of as many numbers each."""
-    if isinstance(content, dict):
-        is_point = {"x", "y"} <= content.keys() and "z" not in content
-        return is_point or any(map(_has_points, content.values()))
-    if not isinstance(content, list):
-        return False
-    counts = {len(it) if isinstance(it, list) and _are_numbers(it) else 0 for it in content}
-    is_table = len(content) > 1 and len(counts) == 1 and counts <= _NUMBERS_OF_LABELS
-    return is_table or any(map(_has_points, content))
+    if isinstance(part, dict):
+        return {"x", "y"} <= part.keys() and "z" not in part
+    counts = {len(it) if isinstance(it, list) and _are_numbers(it) else 0 for it in part}
+    return len(part) > 1 and len(counts) == 1 and counts <= _NUMBERS_OF_LABELS
 
 
 def _are_numbers(values: list) -> bool:
