@@ -18,7 +18,7 @@ def evidence(name="a1", strength=8.0, late=0.0, speed=3.0):
     table[["x", "y", "w", "h"]] = 50.0, 40.0, 3.0, 3.0
     table[["vx", "vy", "ux", "uy"]] = speed, 0.0, -speed, 0.0
     table["dx"], table["dy"] = noise[0] + speed * np.broadcast_to(late, LENGTH), noise[1]
-    table["strength"] = strength
+    table["strength"], table["objects"] = strength, 1
     table[[*PLACES, "before", "after"]] = 1.6
     return table
 
@@ -79,6 +79,11 @@ def test_two_sequences_with_few_bright_labels_are_a_problem():
     (problem,) = problems_of(*tables)
     assert "found 4 of 40 labels of a1 on bright objects" in problem
     assert "alike in 2 of 2 sequences. Correct the numbers of the frames" in problem
+
+
+def test_some_of_several_objects_at_a_time_may_be_dim():
+    table = evidence(strength=after(10, 1.5, 8.0)).assign(objects=3)
+    assert not problems_of(table) and not late_labels(table, DIMJAX)
 
 
 def test_few_labels_or_none_at_other_places_are_no_doubt():

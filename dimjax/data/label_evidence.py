@@ -38,6 +38,7 @@ PLACES = ("swapped", "upwards", "mirrored", "turned")
 OTHER_SIZES = ("exchanged", "doubled", "halved", "unpadded")
 COLUMNS = (
     *("sequence", "frame", "x", "y", "w", "h"),
+    "objects",  # labels of the frame
     *("dx", "dy"),  # offset of the spot from the label, pixels
     *("vx", "vy"),  # from the label to that of the next frame, pixels; missing for single labels
     *("ux", "uy"),  # from the label to that of the frame before
@@ -66,6 +67,7 @@ def measure_sequence(labels: pd.DataFrame, sequence: Sequence) -> pd.DataFrame:
       frame or near the label, `before` and `after` at the ends of the sequence.
     """
     moving = _with_motion(labels)
+    moving["objects"] = moving.groupby("frame").frame.transform("size")
     chosen = np.unique(np.linspace(0, len(moving) - 1, MAX_LABELS).round().astype(int))
     moving = moving.iloc[chosen] if len(moving) else moving
     rows = [row for t, of_frame in moving.groupby("frame") for row in _rows(of_frame, sequence, t)]
@@ -102,7 +104,7 @@ def _rows(labels: pd.DataFrame, sequence: Sequence, t: int) -> Iterator[tuple]:
             _strength(_spots(frames[k], row.x, row.y)) if k in frames else np.nan
             for k in (t - 1, t + 1)
         ]
-        box = (row.x, row.y, row.w, row.h)
+        box = (row.x, row.y, row.w, row.h, row.objects)
         motion = (row.vx, row.vy, row.ux, row.uy)
         yield (sequence.name, t, *box, *offset, *motion, _strength(window), *strengths)
 

@@ -105,7 +105,8 @@ def _changing_lag(evidence: pd.DataFrame) -> tuple[str, str] | None:
 def _on_nothing(evidence: pd.DataFrame) -> tuple[dict[str, bool], int]:
     """Describe the sequences of whose labels some lie on bright objects, but a run on nothing.
 
-    Objects that are as dim in all frames do not count.
+    Objects that are as dim in all frames do not count, nor sequences of several objects at a time,
+    of which some are bright and others dim.
 
     Returns:
       Description -> whether another run lies on bright objects throughout, or most labels on
@@ -114,7 +115,8 @@ def _on_nothing(evidence: pd.DataFrame) -> tuple[dict[str, bool], int]:
     found, count = {}, 0
     for name, rows in evidence.sort_values("frame").groupby("sequence"):
         places = rows[list(PLACES)].stack()
-        if len(rows) < _PARTS * _MIN_LABELS or places.empty:
+        has_one = rows.objects.median() == 1
+        if len(rows) < _PARTS * _MIN_LABELS or places.empty or not has_one:
             continue
         count, elsewhere = count + 1, float(places.median())
         parts = [rows.iloc[it] for it in np.array_split(np.arange(len(rows)), _PARTS)]
