@@ -4,17 +4,18 @@
     python experiments/detection.py --skies=drone-ir --data=DATA/drone-ir --out=DIR
     python experiments/detection.py --variants=difference,difference+evidence --out=DIR
 
-A variant is the configuration of a sky with a few other keys (VARIANTS in detection_runs.py); it is
-trained and measured on the test split, each frame alone and with tracks. "untrained" is the
-velocity filter bank on the same frames. Skies: that of configs/demo.py, that of configs/sky.py, the
-clips of drone-ir (configs/drone_ir.py, with --data), and that of the paper's run
-(configs/darknet80.py). All variants of a sky and seed share its sequences.
+A variant (VARIANTS in detection_runs.py) is the configuration of a sky with a few other keys, with
+a change of the training that dimjax does not have, or with another use of the weights that were
+trained as configured (detection_changes.py). It is trained and measured on the test split, each
+frame alone and with tracks. "untrained" is the velocity filter bank on the same frames. Skies: that
+of configs/demo.py, that of configs/sky.py, the clips of drone-ir (configs/drone_ir.py, with
+--data), and that of the paper's run (configs/darknet80.py). All variants of a sky and seed share
+its sequences.
 
 Sizes: toy (tiny sky, four epochs), half (half of the sequences, two thirds of the epochs), cpu (as
 configured, two cores), paper (100 epochs at full width, for a GPU), gpu (the paper's run with fewer
 sequences, in minutes on a large GPU). The runs lie in DIR/detection.work; finished ones are not
-repeated. Writes detection.json and .md into DIR, with
-95 % intervals over the seeds (Student's t).
+repeated. Writes detection.json and .md into DIR, with 95 % intervals over the seeds (Student's t).
 """
 
 import sys
