@@ -196,7 +196,7 @@ class Averaging(NamedTuple):
 
 def averaging_optimizer(*args, **kwargs) -> train_state.Optimizer:
     """train_state.make_optimizer, with an exponential average of the weights in its state."""
-    optimizer = train_state.Optimizer(*_MAKE_OPTIMIZER(*args, **kwargs))
+    optimizer = _MAKE_OPTIMIZER(*args, **kwargs)
     rule = optax.with_extra_args_support(optimizer.rule)
 
     def init(params):
@@ -212,7 +212,7 @@ def averaging_optimizer(*args, **kwargs) -> train_state.Optimizer:
     return optimizer._replace(rule=optax.GradientTransformationExtraArgs(init, update))
 
 
-_MAKE_OPTIMIZER = train_state.make_optimizer
+_MAKE_OPTIMIZER = train_state.make_optimizer  # which averaging_optimizer takes the place of
 
 
 def averaged(detector: Detector, checkpoints: Path) -> tuple[nn.Module, dict]:

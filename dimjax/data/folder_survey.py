@@ -31,7 +31,7 @@ from dimjax.data.sequences import OPENERS
 from dimjax.data.stack_files import holds_matlab_objects
 from dimjax.data.walking import walk
 
-DOCUMENTS = (".txt", ".csv", ".json", ".xml")
+_DOCUMENTS = (".txt", ".csv", ".json", ".xml")
 _OF_SIMULATION = ("truth.csv", "errors.csv", "implants.csv")  # beside labels.csv: not labels
 _FEWEST_ARRAYS = 4  # files of one array each that are taken for the frames of a sequence
 _DOUBLE_SUFFIX = re.compile(r"\.(ome\.tiff?|fi?ts?\.fz)$", re.IGNORECASE)
@@ -101,7 +101,7 @@ class _Contents:
         found = walk(root)
         self.links = found.inward, found.outward
         for place, files in found.places:
-            self.documents += [file for file in files if file.suffix.lower() in DOCUMENTS]
+            self.documents += [file for file in files if file.suffix.lower() in _DOCUMENTS]
             self._add_images(place, files)
             self._add_files(place, files)
         self._add_unnumbered()

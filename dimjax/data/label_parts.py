@@ -3,7 +3,7 @@
 The spots at the labels of a sequence, see dimjax.data.label_evidence, are compared along time.
 
     partly_right(groups, readings, layout)          # {"s": ("12 of 40 labels ...", remedy)}
-    partly_wrong(groups, readings, layout)          # notes about single sequences of other groups
+    partly_wrong(groups)                            # notes about single sequences of other groups
 """
 
 import numpy as np
@@ -66,11 +66,9 @@ def partly_right(
     return found
 
 
-def partly_wrong(groups: _Groups, readings: _Readings, layout: Layout) -> list[str]:
+def partly_wrong(groups: _Groups) -> list[str]:
     """Return notes about sequences whose labels lie on nothing in a part, unlike their group."""
-    found = partly_right(groups, readings, layout)
-    rest = [name for name in groups if not readings[name] and name not in found]
-    texts = [text for name in rest for text in _on_nothing(groups[name])[0]]
+    texts = [text for rows in groups.values() for text in _on_nothing(rows)[0]]
     return [f"{text}: wrong frames or positions there, or fading objects" for text in texts]
 
 

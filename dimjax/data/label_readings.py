@@ -90,8 +90,9 @@ def late_labels(evidence: pd.DataFrame, layout: Layout) -> list[str]:
       layout: Layout that the labels were read with.
     """
     groups, readings = _by_group(evidence, layout)
-    notes = partly_wrong(groups, readings, layout)
-    readings |= dict.fromkeys(partly_right(groups, readings, layout), ())
+    parts = partly_right(groups, readings, layout)
+    notes = partly_wrong({k: v for k, v in groups.items() if not readings[k] and k not in parts})
+    readings |= dict.fromkeys(parts, ())
     for column, frames in _refuted(groups, readings, layout):
         names = [name for name, found in readings.items() if frames in found]
         patterns = ", ".join(f"{name}*" for name in names)

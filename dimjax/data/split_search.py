@@ -18,6 +18,7 @@ from dimjax.data.patterns import SPLIT, SPLIT_FOLDERS, split_of, split_words
 from dimjax.data.sniffing import sniff
 from dimjax.data.split_files import ListReader, entries, splits_in
 from dimjax.data.splits import LABELLED_SPLITS
+from dimjax.data.walking import yaml_files
 from dimjax.errors import InputError
 from dimjax.progress import counted
 
@@ -74,7 +75,8 @@ def find_splits(
     doubts = [it for it in (_differing(folder, *it) for it in of_split.items()) if it]
     if "train" not in of_split:
         rest = [file for file in documents if file not in lists]
-        others = [*_of_splits(folder, list(tables)), *_yaml_files(folder.path)]
+        others = _of_splits(folder, list(tables))
+        others += filter(_tells_splits, yaml_files(folder.path))
         doubts += _unread(folder, rest, others)
         paths = (link.relative_to(folder.path) for link in links)
         telling = [it for it in paths if any(map(split_of, it.parts))]
@@ -120,13 +122,8 @@ def _differing(folder: Folder, split: str, files: list[Path]) -> InputError | No
     return InputError(folder.path, rule, f"others in {value}", remedy)
 
 
-def _yaml_files(root: Path) -> list[Path]:
-    """YAML files with several splits that are not the same, rather than settings of a training."""
-    files = [it for suffix in ("yaml", "yml") for it in sorted(root.rglob(f"[!.]*.{suffix}"))]
-    return [file for file in files if _tells_splits(file)]
-
-
 def _tells_splits(file: Path) -> bool:
+    """Whether a YAML file has several splits that differ, rather than settings of a training."""
     try:
         text = read_text(file)
     except InputError:
@@ -174,9 +171,7 @@ def _doubt(folder: Folder, value: str) -> InputError:
 
 def _of_splits(folder: Folder, documents: list[Path]) -> list[Path]:
     """Documents called after a split, unless a sequence or frame is called so too."""
-    named = [
-        it for it in documents if _told(it.stem) or "split" in it.stem.lower() or _tells_splits(it)
-    ]
+    named = [it for it in documents if _told(it.stem) or "split" in it.stem.lower()]
     if not named:
         return []
     of_frames = texts_by_sequence(folder.files, folder.path, folder.layout).values()

@@ -13,6 +13,7 @@ from dimjax.data.csv_files import read_text, separator_of
 from dimjax.data.label_columns import NO_LABELS, column_names, is_coordinate, unusable
 from dimjax.data.number_rows import unread_rows
 from dimjax.data.sniffing import numbers_of
+from dimjax.data.walking import yaml_files
 from dimjax.errors import InputError
 
 _COCO = "Export them from there as COCO or YOLO."
@@ -53,8 +54,7 @@ def find_yaml(root: Path, names: Collection[str]) -> list[Path]:
 
     Those that name classes, with the key names, are none.
     """
-    files = [it for suffix in ("yaml", "yml") for it in sorted(root.rglob(f"[!.]*.{suffix}"))]
-    called = [it for it in files if _stem(it) in names or _LABELS.fullmatch(it.stem)]
+    called = [it for it in yaml_files(root) if _stem(it) in names or _LABELS.fullmatch(it.stem)]
     return [it for it in called if not _names_classes(it)]
 
 

@@ -3,6 +3,7 @@
 found = walk(Path("data/unknown"))
 found.places[0]                                     # (Path("data/unknown"), [its files])
 found.outward                                       # links out of the folder, not followed
+yaml_files(Path("data/unknown"))
 """
 
 import os
@@ -37,6 +38,12 @@ def walk(root: Path) -> Walk:
                 elif os.path.islink(link):  # False for one that may not be looked at
                     found.inward.append(link)
     return found
+
+
+def yaml_files(root: Path) -> list[Path]:
+    """List the YAML files in a folder and its folders, without hidden ones."""
+    files = [file for _, of_place in walk(root).places for file in of_place]
+    return [file for file in files if file.suffix.lower() in (".yaml", ".yml")]
 
 
 def _is_hidden(path: Path) -> bool:

@@ -6,8 +6,7 @@
 glibc gets huge pages and keeps them for later allocations: without them a training step on a CPU
 spends a quarter of its time on page faults; with huge pages that are returned to the system after
 each step, up to a sixth. OpenBLAS, by which NumPy and SciPy multiply, gets one thread: all
-matrices outside of JAX are small, and threads that wait for each other take three times as long,
-on a busy machine twenty times.
+matrices outside of JAX are small, and threads wait for each other longer than they compute.
 """
 
 import os
