@@ -33,10 +33,6 @@ from dimjax.export.detector_files import computed_by, with_onnx_runtime
 from dimjax.export.onnx_runtime import open_onnx
 from dimjax.progress import bar
 
-_RUNS = flags.DEFINE_list("runs", None, "Trained runs.", required=True)
-_SEQUENCES = flags.DEFINE_integer("sequences", 8, "Test sequences of each run.", 1)
-_OUT = flags.DEFINE_string("out", "benchmarks/results", "Folder to write to.")
-
 _CALIBRATION_FRAMES = 64
 _FALSE_ALARMS = (0.1, 0.65)
 
@@ -55,7 +51,7 @@ class Recorded(CalibrationDataReader):
 def main(_) -> None:
     """Measure each form of each run; print a table and write the JSON file."""
     logging.set_verbosity(logging.ERROR)
-    results = {path: measure(path) for path in _RUNS.value}
+    results = {path: measure(path) for path in flags.FLAGS.runs}
     rows = [one for forms in results.values() for one in forms.values()]
     columns = [*rows[0]]
     print("| run | convolutions | " + " | ".join(columns) + " |")
@@ -65,7 +61,7 @@ def main(_) -> None:
             values = " | ".join(f"{row[column]:.4g}" for column in columns)
             print(f"| {Path(path).name} | {name} | {values} |")
     record = {**describe("dimjax", "jax", "onnxruntime", "onnx", "numpy"), "results": results}
-    write_record(Path(_OUT.value) / "quantized.json", record)
+    write_record(Path(flags.FLAGS.out) / "quantized.json", record)
 
 
 def measure(path: str) -> dict[str, dict[str, float]]:
@@ -162,7 +158,7 @@ def _calls(run, detector: Detector) -> list[dict]:
 
 def _figures(run, detector: Detector) -> dict[str, float]:
     """Return recall, F1, milliseconds of a frame in the network, and frames/s of the whole."""
-    folder, names = run.context.folder, run.context.splits["test"][: _SEQUENCES.value]
+    folder, names = run.context.folder, run.context.splits["test"][: flags.FLAGS.sequences]
     calls, rates, tables = [], [], []
 
     def timed(*inputs) -> Detections:
@@ -191,4 +187,7 @@ def _figures(run, detector: Detector) -> dict[str, float]:
 
 
 if __name__ == "__main__":
+    flags.DEFINE_list("runs", None, "Trained runs.", required=True)
+    flags.DEFINE_integer("sequences", 8, "Test sequences of each run.", 1)
+    flags.DEFINE_string("out", "benchmarks/results", "Folder to write to.")
     app.run(main)

@@ -28,10 +28,6 @@ from dimjax.motion.windows import window_of
 from dimjax.progress import bar
 from dimjax.sky import SkyConfig, simulate
 
-_SIZE = flags.DEFINE_enum("size", "cpu", ["toy", "cpu"], "Size of the frames.")
-_SEEDS = flags.DEFINE_list("seeds", [str(seed) for seed in range(16)], "Seeds of the sequences.")
-_OUT = flags.DEFINE_string("out", "experiments/results", "Folder to write to.")
-
 SKY = SkyConfig(
     frames=24, height=256, width=320, targets_per_frame=6.0, interference_per_frame=0.0,
     speed_px=(2.0, 6.0), manoeuvres=1.0, pan_px=0.0, jitter_px=(0.0, 0.0), snr=(2.5, 4.5),
@@ -115,13 +111,17 @@ def _cell(count: dict) -> str:
 
 def main(_) -> None:
     """Measure each window; write and print the table."""
-    sky, out = SKIES[_SIZE.value], Path(_OUT.value)
-    rows = {window: measure(sky, _SEEDS.value, window) for window in WINDOWS}
-    record = {"sky": sky._asdict(), "seeds": _SEEDS.value, "versions": versions(("dimjax", "jax"))}
+    given = flags.FLAGS
+    sky, out = SKIES[given.size], Path(given.out)
+    rows = {window: measure(sky, given.seeds, window) for window in WINDOWS}
+    record = {"sky": sky._asdict(), "seeds": given.seeds, "versions": versions(("dimjax", "jax"))}
     write_text(out / "curved_paths.json", as_json({**record, "rows": rows}))
     write_text(out / "curved_paths.md", as_markdown(rows))
     print(as_markdown(rows))
 
 
 if __name__ == "__main__":
+    flags.DEFINE_enum("size", "cpu", ["toy", "cpu"], "Size of the frames.")
+    flags.DEFINE_list("seeds", [str(seed) for seed in range(16)], "Seeds of the sequences.")
+    flags.DEFINE_string("out", "experiments/results", "Folder to write to.")
     app.run(main)

@@ -162,6 +162,15 @@ def test_experiments_and_benchmarks_use_the_main_job_and_not_the_inside_of_stage
             assert not inside or name.startswith(public), f"{file}: {name}"
 
 
+def test_scripts_that_tests_import_define_their_flags_only_when_run():
+    """Two scripts with a flag of the same name could not be tested in one process."""
+    imported = {name for file in OUTSIDE["tests"] for name in _imports(file)}
+    imported |= {"gpu", "live", "quantized", "table2"}  # by tests/test_benchmarks.py
+    for file in OUTSIDE["experiments"] + OUTSIDE["benchmarks"]:
+        if file.stem in imported:
+            assert not re.search(r"^\w* ?=? ?flags\.DEFINE", file.read_text(), re.M), file
+
+
 @pytest.mark.parametrize("folder", OUTSIDE)
 def test_only_public_names_are_used_outside_of_the_package(folder):
     for file in OUTSIDE[folder]:
