@@ -42,6 +42,7 @@ def _add_data(config: config_dict.ConfigDict) -> None:
     config.sky.settings = config_dict.ConfigDict(SkyConfig()._asdict())  # dimjax/sky/settings.py
     config.sky.training = config_dict.ConfigDict()  # of the training sequences; None: as settings
     config.sky.training.interference_per_frame = config_dict.placeholder(float)
+    config.sky.training.birds = config_dict.placeholder(float)
     config.sky.errors = config_dict.ConfigDict(ErrorRates()._asdict())  # shares of all labels
 
     config.chips = config_dict.ConfigDict()

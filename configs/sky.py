@@ -4,8 +4,9 @@
 
 Harder than configs/demo.py, whose sky is calm: the clouds have sharper contrasts and drift, the
 camera pans and jitters, targets may stand still, and there are two interferences in each frame to
-eight targets; eight in the training sequences, so that interference can be learnt. Targets that
-hardly move within 8 frames are shown by a second window of 22 frames.
+eight targets; ten in the training sequences, more of them birds, so that interference can be
+learnt: a bird is taken for a target in frame after frame. Targets that hardly move within 8 frames
+are shown by a second window of 22 frames.
 """
 
 from configs import demo
@@ -19,6 +20,7 @@ def get_config():
     settings = SkyConfig()._asdict()
     config.sky.settings.update({name: settings[name] for name in calm})
     config.sky.settings.targets_per_frame = 8.0
-    config.sky.training.interference_per_frame = 8.0
+    config.sky.training.interference_per_frame = 10.0
+    config.sky.training.birds = 0.28
     config.evidence.slow_stride = 3
     return config

@@ -193,6 +193,19 @@ def test_a_run_without_implants_may_be_older_than_a_key_of_implants(tmp_path, sh
     assert ("birds" in read_config(tmp_path).data.implant) == is_completed
 
 
+def test_a_run_may_be_older_than_the_share_of_birds_of_its_sky(tmp_path):
+    config = tiny_config()
+    del config.sky.settings.birds, config.sky.training.birds
+    write_config(config, tmp_path)
+    sky = read_config(tmp_path).sky
+    assert (sky.settings.birds, sky.training.birds) == (0.1, None)
+    write_config(tiny_config(), tmp_path)  # the same run
+    other = tiny_config()
+    other.sky.training.birds = 0.5
+    with pytest.raises(InputError, match=r"sky\.training\.birds"):
+        write_config(other, tmp_path)
+
+
 @pytest.mark.parametrize(
     "text",
     ["", "{", "null", "[]", "{}", '{"config": 5}', '{"config": {"seed": 1}, "digest": "0"}',

@@ -224,10 +224,10 @@ def test_glints_lie_on_an_edge_and_move_with_their_cloud():
     def edges(frame, layer, pixels):
         return np.where(pixels[:, 0] < 5, 0.25, 0.0)
 
-    rows = objects.glints(np.random.default_rng(0), scene, edges, paths)
+    rows = objects.glints(np.random.default_rng(0), scene, 0.3, edges, paths)
     assert rows.groupby("track").x.first().max() < 5 + 1
     np.testing.assert_allclose(rows.groupby("track").x.diff().dropna(), 0.5)
-    none = objects.glints(np.random.default_rng(0), scene, lambda *a: np.zeros(256), paths)
+    none = objects.glints(np.random.default_rng(0), scene, 0.3, lambda *a: np.zeros(256), paths)
     assert len(none) == 0
 
 
@@ -316,6 +316,20 @@ def test_training_sequences_may_have_other_settings(tmp_path):
     record = json.loads((tmp_path / "sky" / "sky.json").read_text())
     assert record["training_settings"]["interference_per_frame"] == 0.0
     assert record["settings"]["interference_per_frame"] == SMALL.interference_per_frame
+
+
+@pytest.mark.parametrize(("birds", "kinds"), [(0.0, "fgs"), (1.0, "b"), (0.5, "bfgs")])
+def test_the_share_of_birds_divides_the_interference(birds, kinds):
+    busy = SMALL._replace(
+        frames=60, interference_per_frame=20.0, targets_per_frame=0.0, birds=birds
+    )
+    truth = pd.concat(simulate(busy, seed)[1] for seed in range(4))
+    count = truth.track.str[0].value_counts()
+    assert set(count.index) == set(kinds)
+    shares = {"b": birds, "f": 4 / 9, "s": 2 / 9, "g": 3 / 9}
+    for kind in kinds:
+        expected = shares[kind] if kind == "b" else shares[kind] * (1 - birds)
+        assert count[kind] / (4 * 60 * 20) == pytest.approx(expected, rel=0.25)
 
 
 def test_folder_can_be_opened_and_its_labels_are_valid(tmp_path):

@@ -131,7 +131,7 @@ _TYPES = {
     "data.align": SWITCH,
     **{f"sky.settings.{name}": same_type(value) for name, value in SkyConfig()._asdict().items()},
     **{f"data.implant.{k}": same_type(value) for k, value in ImplantConfig()._asdict().items()},
-    "sky.training.interference_per_frame": optional(NUMBER),
+    **{f"sky.training.{key}": optional(NUMBER) for key in ("interference_per_frame", "birds")},
     **{f"sky.errors.{name}": same_type(value) for name, value in ErrorRates()._asdict().items()},
     **{f"evidence.{name}": same_type(value) for name, value in EvidenceConfig()._asdict().items()},
     "model.output_stride": INTEGER,

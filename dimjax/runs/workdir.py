@@ -249,11 +249,12 @@ def _read_saved(path: Path) -> dict[str, Any]:
 
 
 def _with_newer_keys(config: dict[str, Any]) -> dict[str, Any]:
-    """Add the keys that a run without implants began before, since they change nothing in it."""
-    data = config.get("data")
-    implant = data.get("implant") if isinstance(data, dict) else None
-    if isinstance(implant, dict) and implant.get("share") == 0:
-        implant.setdefault("birds", 1.0)
+    """Add the keys that a run began before, with the values that change nothing in it."""
+    with contextlib.suppress(LookupError, TypeError, AttributeError):  # the rules name what lacks
+        if config["data"]["implant"]["share"] == 0:
+            config["data"]["implant"].setdefault("birds", 1.0)
+        config["sky"]["settings"].setdefault("birds", 0.1)
+        config["sky"]["training"].setdefault("birds", None)
     return config
 
 

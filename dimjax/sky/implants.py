@@ -107,13 +107,13 @@ def draw_implants(sequence: Sequence, settings: ImplantConfig) -> pd.DataFrame:
 
 
 def _kinds(rng: np.random.Generator, scene: objects.Scene, birds: float) -> list[pd.DataFrame]:
-    """Draw the tables of all kinds; flickering pixels and spots share the rest."""
-    spots = (1 - birds) * objects.SPOTS_OF_SENSOR
+    """Draw the tables of all kinds."""
+    share = objects.shares_of(birds, has_glints=False)
     return [
         objects.targets(rng, scene),
-        objects.birds(rng, scene, birds),
-        objects.flickers(rng, scene, 1 - birds - spots),
-        objects.spots(rng, scene, spots),
+        objects.birds(rng, scene, share.birds),
+        objects.flickers(rng, scene, share.flickers),
+        objects.spots(rng, scene, share.spots),
     ]
 
 

@@ -1,8 +1,9 @@
 """Targets and interference of a sequence: a table with one row for each object and frame.
 
-    scene = Scene(settings, psf_px, camera)
-    rows = pd.concat([targets(rng, scene), birds(rng, scene), flickers(rng, scene),
-                      spots(rng, scene), glints(rng, scene, edges, paths)])
+    scene, share = Scene(settings, psf_px, camera), shares_of(settings.birds)
+    rows = pd.concat([targets(rng, scene), birds(rng, scene, share.birds),
+                      flickers(rng, scene, share.flickers), spots(rng, scene, share.spots),
+                      glints(rng, scene, share.glints, edges, paths)])
 
 Columns: frame, x, y (centre in pixels), snr (signed: negative is darker than the sky), sigma_px
 (0: a single pixel), along_x, along_y (line along which the object is smeared, pixels), depth
@@ -18,9 +19,6 @@ import pandas as pd
 from dimjax.sky.motion import LAYERS, bird_path, target_path
 from dimjax.sky.settings import SkyConfig
 
-# Shares of interference_per_frame in simulated skies.
-_BIRDS, _FLICKERS, _SPOTS, _GLINTS = 0.1, 0.4, 0.2, 0.3
-SPOTS_OF_SENSOR = _SPOTS / (_FLICKERS + _SPOTS)  # of flickering pixels and spots together
 _NEGATIVE = 0.1  # share of targets and flickering pixels that are darker than the sky
 _RIM_PX = 10.0  # objects up to this far outside the frame still affect it
 _GLINT_FRAMES = (3, 9)  # shortest life, and one more than the longest
@@ -28,6 +26,26 @@ _COLUMNS = ("frame", "x", "y", "snr", "sigma_px", "along_x", "along_y", "depth")
 _MIN_EDGE = 0.1  # smallest opacity * (1 - opacity) at a glint
 
 _Rows = dict[str, np.ndarray]  # columns of one object, one value for each of its frames
+
+
+class Shares(NamedTuple):
+    """Share of each kind in the interference; together 1."""
+
+    birds: float
+    flickers: float
+    spots: float
+    glints: float
+
+
+_COMMON = Shares(birds=0.1, flickers=0.4, spots=0.2, glints=0.3)
+
+
+def shares_of(birds: float, has_glints: bool = True) -> Shares:
+    """Divide what is no bird among the other kinds; glints need simulated clouds."""
+    others = _COMMON._replace(birds=0.0, glints=_COMMON.glints if has_glints else 0.0)
+    # Exactly 1 for the common share of birds, so that a rounded number changes no random choice.
+    factor = (1 - birds) / (1 - _COMMON.birds if has_glints else sum(others))
+    return Shares(*(factor * share for share in others))._replace(birds=birds)
 
 
 class Scene(NamedTuple):
@@ -55,7 +73,7 @@ def targets(rng: np.random.Generator, scene: Scene) -> pd.DataFrame:
     return _table("target", "target", _drawn_to_quota(rng, quota, draw, scene))
 
 
-def birds(rng: np.random.Generator, scene: Scene, share: float = _BIRDS) -> pd.DataFrame:
+def birds(rng: np.random.Generator, scene: Scene, share: float) -> pd.DataFrame:
     """Draw birds: erratic, larger than targets, flapping, in front of all clouds."""
     settings = scene.settings
 
@@ -72,7 +90,7 @@ def birds(rng: np.random.Generator, scene: Scene, share: float = _BIRDS) -> pd.D
     return _table("bird", "interference", _drawn_to_quota(rng, quota, draw, scene))
 
 
-def flickers(rng: np.random.Generator, scene: Scene, share: float = _FLICKERS) -> pd.DataFrame:
+def flickers(rng: np.random.Generator, scene: Scene, share: float) -> pd.DataFrame:
     """Draw pixels that switch at random between two levels (random telegraph signal)."""
     settings = scene.settings
     pixels = iter(rng.permutation(settings.width * settings.height))  # each at most once
@@ -88,7 +106,7 @@ def flickers(rng: np.random.Generator, scene: Scene, share: float = _FLICKERS) -
     return _table("flicker", "interference", _drawn_to_quota(rng, quota, draw, scene))
 
 
-def spots(rng: np.random.Generator, scene: Scene, share: float = _SPOTS) -> pd.DataFrame:
+def spots(rng: np.random.Generator, scene: Scene, share: float) -> pd.DataFrame:
     """Draw electromagnetic interference: spots and short lines, for one to three frames."""
     settings = scene.settings
 
@@ -111,6 +129,7 @@ def spots(rng: np.random.Generator, scene: Scene, share: float = _SPOTS) -> pd.D
 def glints(
     rng: np.random.Generator,
     scene: Scene,
+    share: float,
     edges: Callable[[int, int, np.ndarray], np.ndarray],
     paths: np.ndarray,
 ) -> pd.DataFrame:
@@ -119,6 +138,7 @@ def glints(
     Args:
       rng: Source of all random choices.
       scene: Parameters shared by the objects.
+      share: Share of the interference.
       edges: (frame, layer, pixels [N, 2] = column, row) -> opacity * (1 - opacity) [N].
       paths: [T, LAYERS, 2] displacement of the layers, pixels.
     """
@@ -138,7 +158,7 @@ def glints(
         snr = rng.uniform(*settings.snr) * glow
         return _rows(frames, centre, snr, scene.psf_px, (0.0, 0.0), layer + 1)
 
-    quota = _GLINTS * settings.interference_per_frame * settings.frames
+    quota = share * settings.interference_per_frame * settings.frames
     return _table("glint", "interference", _drawn_to_quota(rng, quota, draw, scene))
 
 

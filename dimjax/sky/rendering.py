@@ -110,9 +110,14 @@ def _draw(settings: SkyConfig, seed: int) -> tuple[_Sequence, clouds.Schedule, p
 
 def _draw_objects(streams, scene: objects.Scene, paths: np.ndarray, edges) -> pd.DataFrame:
     targets, clutter, shine = streams
-    kinds = [objects.targets(targets, scene)]
-    kinds += [draw(clutter, scene) for draw in (objects.birds, objects.flickers, objects.spots)]
-    kinds.append(objects.glints(shine, scene, edges, paths))
+    share = objects.shares_of(scene.settings.birds)
+    kinds = [
+        objects.targets(targets, scene),
+        objects.birds(clutter, scene, share.birds),
+        objects.flickers(clutter, scene, share.flickers),
+        objects.spots(clutter, scene, share.spots),
+        objects.glints(shine, scene, share.glints, edges, paths),
+    ]
     rows = pd.concat(kinds, ignore_index=True).sort_values(["frame", "track"], kind="stable")
     return rows.reset_index(drop=True)
 

@@ -29,6 +29,7 @@ class SkyConfig(NamedTuple):
     # Objects. The counts are means over sequences of the objects inside the frame, hidden or not.
     targets_per_frame: float = 2.0
     interference_per_frame: float = 2.0
+    birds: float = 0.1  # share of birds in the interference
     snr: Range = (2.0, 15.0)  # of each object: peak amplitude over sigma of one raw frame's noise
     speed_px: Range = (0.0, 6.0)  # of each target, pixels a frame
     extent_px: Range = (0.0, 2.0)  # of each target, length before the optics blur it, pixels
@@ -78,6 +79,7 @@ RULES = {
     "width": between(32, 16384),
     "targets_per_frame": between(0, _MAX_OBJECTS),
     "interference_per_frame": between(0, _MAX_OBJECTS),
+    "birds": SHARE,
     "snr": _POSITIVE,
     "speed_px": _NOT_NEGATIVE,
     "extent_px": _NOT_NEGATIVE,
