@@ -14,10 +14,12 @@ its sequences.
 
 Sizes: toy (tiny sky, four epochs), half (half of the sequences, two thirds of the epochs), cpu (as
 configured, two cores), paper (100 epochs at full width, for a GPU), gpu (the paper's run with fewer
-sequences, in minutes on a large GPU). The runs lie in DIR/detection.work; finished ones are not
-repeated. Writes detection.json and .md into DIR, with 95 % intervals over the seeds (Student's t).
+sequences, in minutes on a large GPU). The runs lie in DIR/detection.work. Writes detection.json and
+.md into DIR after each seed, with 95 % intervals over the seeds (Student's t). What is in them
+already is not repeated, so that a ladder can be measured in parts.
 """
 
+import itertools
 import sys
 from pathlib import Path
 
@@ -70,24 +72,16 @@ def main(_) -> None:
         raise app.UsageError("--skies=drone-ir needs --data, the folder of the clips")
     out, size = Path(_OUT.value), _SIZE.value
     variants = _VARIANTS.value or list(VARIANTS)
-    results = {
-        sky_name: {
-            seed: measure(
-                sky_name,
-                size,
-                int(seed),
-                variants,
-                out / "detection.work" / f"{sky_name}-{size}-{seed}",
-            )
-            for seed in _SEEDS.value
-        }
-        for sky_name in _SKIES.value
-    }
-    record = detection_report.record_of(results, size)
-    write_text(out / "detection.json", as_json(record))
-    text = detection_report.as_markdown(record)
-    write_text(out / "detection.md", text)
-    print(text)
+    results = detection_report.read_results(out / "detection.json", size)
+    for sky_name, seed in itertools.product(_SKIES.value, _SEEDS.value):
+        measured = results.setdefault(sky_name, {}).setdefault(seed, {})
+        if missing := [name for name in variants if name not in measured]:
+            work = out / "detection.work" / f"{sky_name}-{size}-{seed}"
+            measured.update(measure(sky_name, size, int(seed), missing, work))
+            record = detection_report.record_of(results, size)
+            write_text(out / "detection.json", as_json(record))
+            write_text(out / "detection.md", detection_report.as_markdown(results, size))
+    print(detection_report.as_markdown(results, size))
 
 
 if __name__ == "__main__":
