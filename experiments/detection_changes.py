@@ -187,6 +187,26 @@ def fine_model(description: dict) -> nn.Module:
     return FineHead(coarse.backbone, coarse.head_channels, coarse.skipped_channels)
 
 
+def rounded_otherwise(*args, **kwargs) -> train_state.TrainState:
+    """train_state.initial_state, with each weight at the next number of float32 above or below.
+
+    What follows differs as on a machine that rounds its sums in another order.
+    """
+    state = _INITIAL_STATE(*args, **kwargs)
+    leaves, structure = jax.tree.flatten(state.params)
+    keys = jax.random.split(jax.random.key(0), len(leaves))
+    pairs = zip(leaves, keys, strict=True)
+    towards = [
+        (leaf, jnp.where(jax.random.bernoulli(key, shape=leaf.shape), jnp.inf, -jnp.inf))
+        for leaf, key in pairs
+    ]
+    moved = [jnp.nextafter(leaf, limit) for leaf, limit in towards]
+    return state._replace(params=jax.tree.unflatten(structure, moved))
+
+
+_INITIAL_STATE = train_state.initial_state  # which rounded_otherwise takes the place of
+
+
 class Averaging(NamedTuple):
     """State of an optimiser that averages the weights."""
 
@@ -255,6 +275,9 @@ def _model(create: Callable, **others: Any) -> Callable:
 CHANGES = {  # of a training
     "averaging": lambda: replaced(
         {"dimjax.training.train_state.make_optimizer": averaging_optimizer}
+    ),
+    "other rounding": lambda: replaced(
+        {"dimjax.training.train_state.initial_state": rounded_otherwise}
     ),
     "focal confidence": _loss(focal),
     "balanced confidence": _loss(balanced),

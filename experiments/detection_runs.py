@@ -44,6 +44,7 @@ class Variant(NamedTuple):
 _FRAMES = {"model.input": "sequence{evidence}"}
 VARIANTS = {
     AS_CONFIGURED: Variant(change="averaging"),  # which changes nothing but keeps an average
+    "other rounding": Variant(change="other rounding"),
     "averaged weights": Variant(use="averaged weights"),
     "symmetries at evaluation": Variant(use="symmetries"),
     "focal confidence": Variant(change="focal confidence"),

@@ -11,7 +11,7 @@ import pytest
 
 from dimjax.coordinates import decode
 from dimjax.detection.detector import create_model
-from dimjax.training import step_programs
+from dimjax.training import meshes, step_programs, train_state
 from dimjax.training.inputs import network_input
 from dimjax.training.losses import assign, detection_loss
 from dimjax.training.train_state import make_optimizer
@@ -72,6 +72,24 @@ def test_the_cell_of_a_label_is_its_own_beside_another():
     filled = np.array(hard.confidence) > 0
     for one, other in zip(soft, hard, strict=True):
         np.testing.assert_allclose(one[filled], other[filled])
+
+
+def test_other_rounding_moves_each_weight_to_a_neighbouring_number():
+    arguments = (
+        create_model(DESCRIPTION),
+        make_optimizer("adam", 1e-3, 0.0, 1, 9),
+        meshes.make_mesh(),
+    )
+    plain, moved = (
+        jax.tree.leaves(make(*arguments, 3, 8, jax.random.key(0)).params)
+        for make in (train_state.initial_state, changes.rounded_otherwise)
+    )
+    for one, other in zip(plain, moved, strict=True):
+        low, high = np.nextafter(one, -np.inf), np.nextafter(one, np.inf)
+        assert np.all((other == low) | (other == high) | (one == 0))
+    assert any(
+        (other > one).any() and (other < one).any() for one, other in zip(plain, moved, strict=True)
+    )
 
 
 @pytest.mark.parametrize("is_learnt", [False, True])
