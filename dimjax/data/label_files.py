@@ -27,6 +27,7 @@ from dimjax.data.label_conventions import (
     value_of,
     without_surplus,
 )
+from dimjax.data.label_gaps import report_gaps, taken_for_empty
 from dimjax.data.label_problems import report_ends, shares_problem
 from dimjax.data.labels import COLUMNS, check_labels
 from dimjax.data.layouts import Layout
@@ -102,7 +103,10 @@ class LabelFiles:
             message = f"{counted(count, 'label row')} at {self._layout.labels} {reason}."
             warnings.warn(message, category=Note, stacklevel=2)
         empty = pd.DataFrame(columns=COLUMNS).astype({"frame": int})
-        return pd.concat([table for table in tables if len(table)] or [empty], ignore_index=True)
+        labels = pd.concat([table for table in tables if len(table)] or [empty], ignore_index=True)
+        if self._form.scope != "frame" and not self._form.count:
+            report_gaps(labels, {it: shapes[it] for it in self._required if it in shapes})
+        return labels
 
     def _parts(self, shapes: Shapes, on_error: OnError) -> Iterator[_Part]:
         if not self._form.has_classes:
@@ -144,7 +148,7 @@ class LabelFiles:
                 file = found[0]
                 marks = self._read(file, on_error)
                 marks = [mark._replace(sequence=mark.sequence or name) for mark in marks]
-                count = self._form.count(file) if marks else None
+                count = self._form.count(file) if marks and self._form.count else None
                 length = shapes.get(name, _UNKNOWN)[0]
                 count = None if count is None else count - self._layout.first_frame
                 if count is not None and count < length < math.inf:
@@ -180,10 +184,7 @@ class LabelFiles:
             return
         self._report_rest(used)
         if missing:
-            message = (
-                f"{counted(missing, 'frame')} without a file {self._layout.labels}: taken for "
-            )
-            warnings.warn(f"{message}frames without an object.", category=Note, stacklevel=2)
+            taken_for_empty(f"{counted(missing, 'frame')} without a file {self._layout.labels}")
 
     def _files_of_frames(
         self, name: str, source: Source, length: int, on_error: OnError

@@ -69,7 +69,7 @@ class Format(NamedTuple):
     box_point: str = "corner"
     is_inclusive: bool = False
     is_normalised: bool = False
-    count: Callable[[Path], int | None] = lambda path: None
+    count: Callable[[Path], int | None] | None = None
 
 
 def to_number(value: Any, subject: str, key: str) -> float:
