@@ -10,7 +10,7 @@ from dimjax.data.folders import open_folder
 from dimjax.data.labels import COLUMNS, TRUTH_COLUMNS, write_table
 from dimjax.data.layouts import DIMJAX, Layout, layout_from
 from dimjax.data.presets import PRESETS
-from dimjax.errors import InputError
+from dimjax.errors import InputError, Note
 
 NAMES = ["s1", "s2", "s10"]
 BOXES = Layout(
@@ -333,7 +333,10 @@ def test_drone_ir():
     assert len(folder.names) == 113
     assert sum(length for length, _, _ in folder.shapes.values()) == 35325
     assert {shape[1:] for shape in folder.shapes.values()} == {(256, 320)}
-    assert len(folder.labels) == 34946  # and no warning: no file has surplus rows
+    text = "of 4 of 113 sequences, such as IR_BIRD_030 from frame 0 to 120"
+    with pytest.warns(Note, match=text) as notes:
+        assert len(folder.labels) == 34946
+    assert len(notes) == 1  # no file has surplus rows
     assert {split: len(names) for split, names in folder.splits.items()} == {
         "train": 90,
         "val": 23,
@@ -344,6 +347,7 @@ def test_drone_ir():
     assert counted.to_dict() == {name: shape[0] for name, shape in folder.shapes.items()}
 
 
+@pytest.mark.filterwarnings("ignore:no label in 8 frames")
 def test_drone_ir_labels_lie_on_the_peak():
     folder = real_folder("drone-ir")
     sequence = folder.sequence("IR_AIRPLANE_022")

@@ -1,6 +1,7 @@
 """Readers of label files, format by format; the numbers are those of the files."""
 
 import json
+import warnings
 
 import numpy as np
 import pytest
@@ -222,6 +223,8 @@ def test_names_of_numbered_classes_that_do_not_begin_with_0(tmp_path):
         ("set/data.yaml", "names: [drone, bird]"),
         ("my.yml", "names: {0: drone, 1: bird}"),
         ("data/obj.names", "drone\nbird\n"),
+        ("train/_darknet.labels", "drone\nbird\n"),
+        ("class_names.txt", "drone\nbird\n"),
         ("a/labels/classes.txt", "drone\nbird\n"),
         ("notes.json", '{"categories": [{"id": 1, "name": "bird"}, {"id": 0, "name": "drone"}]}'),
     ],
@@ -257,6 +260,36 @@ def test_names_of_classes_that_are_not_understood(tmp_path, text, message):
     (tmp_path / "data.yaml").write_text(text)
     with pytest.raises(InputError, match=message):
         read_classes(tmp_path)
+
+
+def test_the_names_of_mot_classes_are_counted_from_1(tmp_path):
+    text = "1,1,5,5,3,3,1,1,1\n2,1,5,5,3,3,1,2,1\n3,1,5,5,3,3,1,3,1\n"
+    (tmp_path / "labels.txt").write_text("bird\ndrone\n")
+    found = marks(tmp_path / "gt.txt", "mot", text)
+    assert [mark.category for mark in found] == ["bird", "drone", "3"]
+
+
+def test_a_category_of_a_table_may_be_a_number_with_a_name(tmp_path):
+    text = "sequence,frame,x,y,w,h,class\na,0,5,5,3,3,1\na,1,5,5,3,3,2\n"
+    found = marks(tmp_path / "a.csv", "table", text, classes=("drone", "bird"))
+    assert [mark.category for mark in found] == ["bird", "2"]
+
+
+@pytest.mark.parametrize(
+    ("column", "values"), [("visible", ("1", "0", "0.4")), ("Outside", ("False", "TRUE", "no"))]
+)
+@pytest.mark.parametrize("form", ["table", "boxes", "centroids"])
+def test_rows_of_objects_that_are_not_visible_are_left_out(tmp_path, form, column, values):
+    header = f"frame,x,y,{column}" if form == "centroids" else f"sequence,frame,x,y,w,h,{column}"
+    row = "{t},5,5,{seen}" if form == "centroids" else "a,{t},5,5,3,3,{seen}"
+    rows = [row.format(t=t, seen=seen) for t, seen in enumerate(values)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Note)  # a table of boxes needs no sequence
+        found = marks(tmp_path / "a.csv", form, "\n".join([header, *rows]))
+    assert [mark.frame for mark in found if not mark.left_out] == [0, 2]
+    assert [(mark.place, mark.left_out) for mark in found if mark.left_out] == [
+        ("line 3", "of objects that are not visible, and left out")
+    ]
 
 
 def test_coco_ignores_what_no_annotation_uses(tmp_path):

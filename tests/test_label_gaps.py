@@ -35,7 +35,7 @@ def labels_of(**frames) -> pd.DataFrame:
 )  # fmt: skip
 def test_gaps_by_hand(frames, text):
     with pytest.warns(Note, match=f"{text}.*frames without an object"):
-        report_gaps(labels_of(**frames), SHAPES)
+        report_gaps(labels_of(**frames), SHAPES, SHAPES)
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,15 @@ def test_gaps_by_hand(frames, text):
 def test_short_gaps_are_not_worth_a_note(frames):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        report_gaps(labels_of(**frames), SHAPES)
+        report_gaps(labels_of(**frames), SHAPES, SHAPES)
+
+
+def test_a_table_that_tells_empty_frames_has_no_gaps():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        report_gaps(
+            labels_of(s1=range(9)), SHAPES, SHAPES, {"without a box: frames without an object": 3}
+        )
 
 
 def test_a_table_that_ends_early_is_noted_when_it_is_read(tmp_path):

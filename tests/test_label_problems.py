@@ -21,6 +21,10 @@ def problems_of(labels):
             "found 10 labels with both from 0 to 1",
         ),
         (LABELS.assign(x=10.0, y=20.0), "in different places; found all 10 at 10, 20."),
+        (
+            pd.concat([LABELS, LABELS.assign(x=LABELS.x + 0.6)], ignore_index=True),
+            "found 10 pairs of labels less than 1 px apart, first in s0 frame 0 at 10, 20.",
+        ),
         (LABELS.assign(frame=4, track="7"), "found 8 more, first of track 7 in s0 frame 4."),
     ],
 )

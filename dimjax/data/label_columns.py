@@ -48,6 +48,10 @@ _COORDINATE = re.compile(
 )
 # Columns that repeat which frame is meant, and need no note.
 _OF_FRAMES = ("file", "filename", "image", "path", "time", "timestamp", "date")
+# Columns that tell whether an object is seen -> their values where it is not.
+_NO, _YES = ("0", "0.0", "false", "no"), ("1", "1.0", "true", "yes")
+_SEEN = dict.fromkeys(("visible", "isvisible", "visibility", "exist", "exists", "present"), _NO)
+_SEEN |= dict.fromkeys(("outside", "outofview", "outofframe", "invisible", "lost"), _YES)
 _EMPTY = ("", "-", "nan", "none", "null", "na", "n/a")
 _DECIMAL_COMMA = re.compile(r"\s*[-+]?\d+,\d+\s*")
 _ALIKE = 0.85  # of names of which one is the other misspelt; that of tracked and track is 0.83
@@ -59,6 +63,7 @@ class LabelRows(NamedTuple):
     lines: list[int]  # of the file
     columns: dict[str, list]  # numbers or texts of each column that was asked for
     absent: list[int]  # lines without any number of a box
+    hidden: list[int]  # lines of objects that are not visible, as a column says
 
 
 def column_names(header: list[str]) -> list[str]:
@@ -98,7 +103,8 @@ def read_label_rows(
     """
     required = (*numbers, *(name for name, default in texts.items() if default is None))
     found = read_columns(path, required, tuple(texts), True, on_error, column_names)
-    rest = [name for name in found if name not in (*numbers, *texts, *_OF_FRAMES)]
+    seen = [name for name in found if name not in texts and _plain(name) in _SEEN]
+    rest = [name for name in found if name not in (*numbers, *texts, *_OF_FRAMES, *seen)]
     lacking = [name for name in texts if name not in found and name != "source"]  # but for score
     for name in rest:
         if near := difflib.get_close_matches(_plain(name), lacking, 1, _ALIKE):
@@ -111,21 +117,26 @@ def read_label_rows(
     lines = line_numbers(found)
     box = [found[name] for name in numbers if name in BOX]
     absent = np.array([all(map(_is_empty, row)) for row in zip(*box, strict=True)], bool)
+    hidden = np.zeros(len(absent), bool)
+    for name in seen:
+        hidden |= [str(value).strip().lower() in _SEEN[_plain(name)] for value in found[name]]
+    hidden &= ~absent
     parsed = {name: [*map(_with_point, found[name])] for name in numbers}
     values = {
         name: parse_numbers(name, column, path, lines, name == "frame", lambda error: None)
         for name, column in parsed.items()
     }
     valid = np.logical_and.reduce([np.isfinite(column) for column in values.values()])
-    for row in np.flatnonzero(~valid & ~absent).tolist():
+    for row in np.flatnonzero(~valid & ~absent & ~hidden).tolist():
         if box[0][row] is not None:  # else the whole row has been reported
             bad = {k: parsed[k][row] for k, column in values.items() if np.isnan(column[row])}
             on_error(_invalid(f"{path} line {lines[row]}", bad))
-    kept = np.flatnonzero(valid & ~absent).tolist()
+    kept = np.flatnonzero(valid & ~absent & ~hidden).tolist()
     columns = {name: column[kept].tolist() for name, column in values.items()}
     for name, default in texts.items():
         columns[name] = [found[name][k] if name in found else default for k in kept]
-    return LabelRows([lines[k] for k in kept], columns, [lines[k] for k in np.flatnonzero(absent)])
+    of = [[lines[k] for k in np.flatnonzero(rows)] for rows in (absent, hidden)]
+    return LabelRows([lines[k] for k in kept], columns, *of)
 
 
 def is_coordinate(name: str) -> bool:

@@ -105,7 +105,7 @@ class LabelFiles:
         empty = pd.DataFrame(columns=COLUMNS).astype({"frame": int})
         labels = pd.concat([table for table in tables if len(table)] or [empty], ignore_index=True)
         if self._form.scope != "frame" and not self._form.count:
-            report_gaps(labels, {it: shapes[it] for it in self._required if it in shapes})
+            report_gaps(labels, shapes, self._required, self._left_out)
         return labels
 
     def _parts(self, shapes: Shapes, on_error: OnError) -> Iterator[_Part]:

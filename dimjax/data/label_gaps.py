@@ -3,30 +3,43 @@
 In a file of a whole folder or sequence nothing tells them from frames that nobody has labelled,
 which would become wrong background.
 
-    report_gaps(labels, {"s1": (100, 512, 640), ...})   # no label in 1 of 20 sequences, such as s3
+    report_gaps(labels, folder.shapes, folder.names)   # no label in 1 of 20 sequences, such as s3
 """
 
 import math
 import warnings
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 import pandas as pd
 
+from dimjax.data.formats.marks import ABSENT, HIDDEN
 from dimjax.errors import Note
 
 _LONG = 8  # frames on end without a label that are worth a note
 _MIN_FRAMES = 6  # with labels, of a sequence, which show whether they are evenly spaced
 
 
-def report_gaps(labels: pd.DataFrame, shapes: Mapping[str, tuple[int, int, int]]) -> None:
+def report_gaps(
+    labels: pd.DataFrame,
+    shapes: Mapping[str, tuple[int, int, int]],
+    required: Collection[str],
+    left_out: Collection[str] = (),
+) -> None:
     """Warn of frames without a label, if they are many on end, evenly spaced or whole sequences.
 
     Args:
       labels: Label table.
-      shapes: T, H, W of the sequences that are to have labels.
+      shapes: T, H, W of the sequences that were read.
+      required: Sequences that are to have labels.
+      left_out: Reasons for which rows of the files are no labels. If rows tell the frames without
+        an object, nothing is reported.
     """
-    if text := _described(labels, {name: shape[0] for name, shape in shapes.items()}):
+    if {ABSENT.left_out, HIDDEN.left_out} & set(left_out):
+        return
+    if text := _described(
+        labels, {name: shape[0] for name, shape in shapes.items() if name in required}
+    ):
         taken_for_empty(text)
 
 

@@ -10,12 +10,15 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy.spatial import cKDTree
 
 from dimjax.errors import InputError, Note, OnError
 from dimjax.progress import counted
 
 _MIN_LABELS = 8  # fewer may lie anywhere
 _NEAR_PX = 0.01
+_PAIR_PX = 1.0  # below which two labels are of one object
+_MANY_PAIRS = 0.05  # of all labels; objects that meet make few
 _LONG = 8  # frames of a sequence of which one label is too few
 _LARGE = 1 / 3  # of the size of a frame
 
@@ -23,8 +26,8 @@ _LARGE = 1 / 3  # of the size of a frame
 def find_problems(labels: pd.DataFrame, subject: object) -> Iterator[InputError]:
     """Yield a problem for each kind that a label table shows.
 
-    These are: no label, coordinates from 0 to 1, one position for all labels, and a track with two
-    labels in a frame.
+    These are: no label, coordinates from 0 to 1, one position for all labels, a track with two
+    labels in a frame, and many objects with two labels in a frame, as of two annotators.
 
     Args:
       labels: Label table, frame coordinates.
@@ -43,6 +46,19 @@ def find_problems(labels: pd.DataFrame, subject: object) -> Iterator[InputError]
         rule = "a track must have one label in a frame"
         value = f"{len(twice)} more, first of track {row.track} in {row.sequence} frame {row.frame}"
         yield InputError(subject, rule, value, "Give each object a track of its own.")
+    elif len(pairs := _near_pairs(labels)) >= max(_MIN_LABELS, _MANY_PAIRS * len(labels)):
+        row = labels.iloc[pairs[0, 0]]
+        rule = "an object must have one label in a frame"
+        value = f"{len(pairs)} pairs of labels less than {_PAIR_PX:g} px apart, first in "
+        value += f"{row.sequence} frame {row.frame} at {row.x:.4g}, {row.y:.4g}"
+        yield InputError(subject, rule, value, "Keep one label of each, as of one annotator.")
+
+
+def _near_pairs(labels: pd.DataFrame) -> np.ndarray:
+    """Find pairs [N, 2] of rows that are near each other in a frame."""
+    frame = labels.groupby(["sequence", "frame"]).ngroup() * 10 * _PAIR_PX
+    places = np.column_stack([labels.x, labels.y, frame])
+    return cKDTree(places).query_pairs(_PAIR_PX, output_type="ndarray")
 
 
 def _of_positions(labels: pd.DataFrame, subject: object) -> Iterator[InputError]:

@@ -219,7 +219,10 @@ def _categories(path: Path, layout: Layout, evidence: list[str]) -> dict[str, st
     if layout.label_format == "mot":
         if "2" in classes and classes <= set(MOT_CLASSES):
             evidence.append("class 2 is taken for interference, as in the MOT files of dimjax")
-        return MOT_CLASSES if classes <= set(MOT_CLASSES) else {"*": "target"}
+        if classes <= set(MOT_CLASSES):
+            return MOT_CLASSES
+        if not any(re.search("[^-0-9]", it) for it in classes):
+            return {"*": "target"}
     if classes <= set(CATEGORIES):
         return {}
     numbers = sorted(filter(str.isdecimal, classes), key=int)

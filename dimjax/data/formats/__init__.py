@@ -8,6 +8,7 @@ the label table, by the keys first_pixel, first_frame, box_point and category of
 
 from dimjax.data.formats.boxes import read_boxes
 from dimjax.data.formats.centroids import count_centroids, read_centroids
+from dimjax.data.formats.class_names import read_classes
 from dimjax.data.formats.coco import read_coco
 from dimjax.data.formats.exist_rect import count_rectangles, read_exist_rect
 from dimjax.data.formats.lines import read_lines
@@ -18,12 +19,12 @@ from dimjax.data.formats.rectangles import read_rectangles
 from dimjax.data.formats.spotgeo import read_spotgeo
 from dimjax.data.formats.table import read_label_table
 from dimjax.data.formats.xml_files import read_centroid_xml, read_voc
-from dimjax.data.formats.yolo import read_classes, read_yolo
+from dimjax.data.formats.yolo import read_yolo
 
 __all__ = ["BOX_SHIFTS", "FORMATS", "Format", "Options", "read_classes"]
 
 FORMATS = {
-    "table": Format(read_label_table, "folder", has_classes=True, box_point="centre"),
+    "table": Format(read_label_table, "folder", True, is_numbered=True, box_point="centre"),
     "boxes": Format(read_boxes, "sequence"),
     "centroids": Format(read_centroids, "sequence", is_point=True, count=count_centroids),
     "masks": Format(read_masks, "frame"),

@@ -16,7 +16,7 @@ import re
 from pathlib import Path
 
 from dimjax.data.csv_files import read_text
-from dimjax.data.formats.marks import Mark, Options, count_lines, to_number
+from dimjax.data.formats.marks import HIDDEN, Mark, Options, count_lines, to_number
 from dimjax.data.label_columns import read_label_rows
 from dimjax.errors import InputError, OnError
 
@@ -46,9 +46,10 @@ _NONE_WORDS = re.compile(r"\b(none|nan|\d[\d.]*e[+-]?\d+)\b")
 
 
 def _of_csv(path: Path, on_error: OnError) -> list[Mark]:
-    lines, columns, _ = read_label_rows(path, ("frame", "x", "y"), {}, on_error)
+    lines, columns, _, hidden = read_label_rows(path, ("frame", "x", "y"), {}, on_error)
     rows = zip(lines, *columns.values(), strict=True)
-    return [Mark(f"line {n}", *row) for n, *row in rows if not _is_none(*map(str, row[1:]))]
+    marks = [Mark(f"line {n}", *row) for n, *row in rows if not _is_none(*map(str, row[1:]))]
+    return marks + [HIDDEN._replace(place=f"line {line}") for line in hidden]
 
 
 def _of_text(rows: list[str], path: Path, options: Options, on_error: OnError) -> list[Mark]:

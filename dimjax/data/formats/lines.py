@@ -8,6 +8,7 @@ A box is x1,y1,x2,y2,class. An image without a box has a line with its path alon
 import re
 from pathlib import Path
 
+from dimjax.data.formats.class_names import class_name
 from dimjax.data.formats.marks import Mark, Options, each_line, to_number
 from dimjax.errors import InputError, OnError
 
@@ -38,9 +39,3 @@ def _mark(word: str, image: str, number: int, subject: str, options: Options) ->
     keys = ("x1", "y1", "x2", "y2")
     x1, y1, x2, y2 = (to_number(part, subject, key) for part, key in zip(parts, keys, strict=False))
     return Mark(f"line {number}", image, x1, y1, x2 - x1, y2 - y1, class_name(parts[4], options))
-
-
-def class_name(text: str, options: Options) -> str:
-    """Return the name of a numbered class; the number itself if it has no name."""
-    known = text.isdecimal() and int(text) < len(options.classes)
-    return (options.classes[int(text)] if known else "") or text
