@@ -13,6 +13,9 @@ from dimjax.data.folders import Folder
 from dimjax.data.listing import locations
 from dimjax.data.patterns import FRAME, SEQUENCE, SPLIT, glob_of, literal, match, split_of
 
+# After the name of the sequence or frame, as in flight3_labels.csv.
+AFFIXES = rf"{MASK_AFFIXES}|[_-](labels|masks|anno|annotations?|gts|ground_?truth|bbox(es)?|boxes)"
+
 
 def generalise(folder: Folder, file: Path, frames: set[str], videos: set[str]) -> str:
     """Pattern of a label file: names of sequences, splits and frames become placeholders.
@@ -35,7 +38,7 @@ def generalise(folder: Folder, file: Path, frames: set[str], videos: set[str]) -
         beside = sequences[: k + 1] == [*pattern, "*"]  # in one of the folders of the sequences
         pattern.append("*" if beside and name_of == literal(part) else name_of)
     stem, suffix = os.path.splitext(name)
-    base = re.sub(rf"({MASK_AFFIXES})$", "", stem)
+    base = re.sub(rf"({AFFIXES})$", "", stem)
     stem, affix = literal(stem), stem[len(base) :]
     if FRAME in folder.layout.sequences:
         flat = PurePosixPath(folder.layout.sequences).stem

@@ -30,6 +30,7 @@ from dimjax.errors import InputError, OnError
 _NAMES = ("sequence", "sequencename", "seq", "video", "videoname", "clip", "name", "path")
 _NAMES += ("filepath", "file", "filename", "image", "img", "id")
 _SPLITS = ("split", "subset", "set", "phase")
+_TABLES = (".csv", ".tsv")
 _KEY_OF_SPLIT = re.compile(r'"(\w+)"\s*:\s*\[')
 
 
@@ -106,7 +107,7 @@ def entries(file: Path, split: str, names: Collection[str] = ()) -> list[tuple[s
     if file.suffix.lower() == ".json":
         return _of_json(file, text, split)
     lines = [(n, line.strip()) for n, line in enumerate(text.split("\n"), 1) if line.strip()]
-    header = _header(lines[0][1], names) if lines and file.suffix.lower() == ".csv" else []
+    header = _header(lines[0][1], names) if lines and file.suffix.lower() in _TABLES else []
     column = next((header.index(name) for name in _NAMES if name in header), None)
     if column is None:
         return [(f"line {n}", line) for n, line in lines]
@@ -124,7 +125,7 @@ def splits_in(file: Path) -> set[str]:
     """Return the splits that a table or JSON tells entry by entry; none for other files."""
     suffix = file.suffix.lower()
     try:
-        text = read_text(file) if suffix in (".csv", ".json") else ""
+        text = read_text(file) if suffix in (*_TABLES, ".json") else ""
     except InputError:
         return set()
     if suffix == ".json":

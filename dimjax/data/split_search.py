@@ -94,7 +94,7 @@ def _depth(file: Path) -> int:
 
 def _is_list(folder: Folder, file: Path, split: str) -> bool:
     """Whether most lines of a text, or all entries of a table or JSON, name sequences or frames."""
-    if file.suffix.lower() not in (".txt", ".csv", ".json"):
+    if file.suffix.lower() not in (".txt", ".csv", ".tsv", ".json"):
         return False
     try:
         listed = entries(file, split, folder.files.keys())[:_LISTED]
