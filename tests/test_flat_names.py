@@ -10,6 +10,7 @@ from dimjax.data.flat_names import flat_pattern
 from dimjax.data.folders import open_folder
 from dimjax.data.layouts import DIMJAX
 from dimjax.data.recognition import recognise
+from dimjax.data.sequences import open_sequence
 from dimjax.errors import InputError
 
 RANDOM = ("x7Kd", "Qa3b", "9fTe", "w2Lm", "Zu8-", "k_5c")
@@ -71,6 +72,22 @@ def test_other_names_are_left_alone(tmp_path):
             ["123058.00", "123058.50", "123059.00", "123059.50", "123100.00", "123100.50"],
             "must number them; found times, 123058.00 to 123100.50. Rename the frames 0, 1,",
         ),
+        (
+            [f"17092944{t // 4:02d}.{t % 4 * 250001 + 33:09d}" for t in range(6)],
+            "found times, 1709294400.000000033 to 1709294401.000250034. Rename the frames 0, 1,",
+        ),
+        (
+            [f"1709294400.{t * 33366700:09d}" for t in range(6)],
+            "found times, 1709294400.000000000 to 1709294400.166833500. Rename the frames 0, 1,",
+        ),
+        (
+            [f"IR_20230714_10320{t // 3}_{t % 3 * 300:03d}" for t in range(6)],
+            "found times, IR_20230714_103200_000 to IR_20230714_103201_600. Rename the frames 0,",
+        ),
+        (
+            [f"{1689330725123 + 400 * t}" for t in range(6)],
+            "must number them; found times, 1689330725123 to 1689330727123. Rename the frames 0,",
+        ),
     ],
 )
 @pytest.mark.parametrize("count", [1, 3])
@@ -83,6 +100,16 @@ def test_letters_and_times_do_not_number_frames(tmp_path, names, message, count)
     with pytest.raises(InputError) as error:
         open_folder(tmp_path, found.layout).sequence("s0")
     assert message in str(error.value)
+
+
+def test_numbers_behind_times_number_frames(tmp_path):
+    """With a missing frame, which is said."""
+    for t in (0, 1, 3, 4, 5):
+        save(tmp_path / f"a/DJI_2023-07-14T10:32:0{t}_{t + 1:04d}.png", frames(0)[t])
+        save(tmp_path / f"b/DJI_20230714_103205_{t + 1:06d}.png", frames(0)[t])
+    for folder in ("a", "b"):
+        with pytest.raises(InputError, match=r"without a gap, 3 follows 2|one numbering"):
+            open_sequence(tmp_path / folder)
 
 
 def test_numbers_that_look_like_times_are_none(tmp_path):
