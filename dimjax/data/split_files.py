@@ -24,6 +24,7 @@ from pathlib import Path, PurePosixPath
 from dimjax.data.csv_files import read_text, separator_of
 from dimjax.data.frame_index import FrameIndex
 from dimjax.data.patterns import split_of
+from dimjax.data.unicode_names import same_name
 from dimjax.errors import InputError, OnError
 
 # Names of columns, without separators and in lower case; of several, the first one is used.
@@ -68,8 +69,8 @@ class ListReader:
 
     def add(self, text: str, subject: str, split: str) -> None:
         """Add the sequence that a line names to a split."""
-        is_name = text in self._names
-        name = text if is_name else self._sequence_of(text)
+        called = same_name(text, self._names)
+        is_name, name = called is not None, called or self._sequence_of(text)
         if name is None:
             remedy = "Correct the name or remove the line."
             self._on_error(InputError(subject, self._rule, repr(text), remedy))
@@ -89,7 +90,8 @@ class ListReader:
             return frame[0]
         *folders, last = re.split(r"[/\\]+", path)
         stem = PurePosixPath(last).stem
-        return next((part for part in (*reversed(folders), stem) if part in self._names), None)
+        parts = (same_name(part, self._names) for part in (*reversed(folders), stem))
+        return next(filter(None, parts), None)
 
 
 def entries(file: Path, split: str, names: Collection[str] = ()) -> list[tuple[str, str]]:
