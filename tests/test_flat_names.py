@@ -1,9 +1,10 @@
 """Frames of several videos in one folder, by their names."""
 
 import json
+import random
 
 import pytest
-from field_layouts import centre, every_frame, frames, save, text
+from field_layouts import centre, every_frame, frames, save, text, yolo_box
 
 from dimjax.commands.sources import open_source
 from dimjax.data.flat_names import flat_pattern
@@ -120,6 +121,36 @@ def test_numbers_that_look_like_times_are_none(tmp_path):
         save(tmp_path / f"1/s/{t:06d}.png", frames(0)[0])
     folder = open_folder(tmp_path / "1", recognise(tmp_path / "1").layout)
     assert len(folder.sequence("s")) == 20
+
+
+@pytest.mark.parametrize(
+    ("name", "pattern", "sequences"),
+    [
+        ("c{k}-a_{t:04d}", "{sequence}_{frame}.*", ["c0-a", "c1-a", "c2-a"]),
+        ("day_{n:04d}", "{sequence}_{frame}.*", ["day"]),
+        ("{n:04d}", "{frame}.*", None),
+    ],
+)
+@pytest.mark.parametrize("split", ["", "train/"])
+def test_a_random_text_before_a_name_is_left_out(tmp_path, name, pattern, sequences, split):
+    """As Label Studio has it."""
+    rng = random.Random(0)
+    for k, _, t, pixels in every_frame():
+        stem = f"{rng.getrandbits(32):08x}-{name.format(k=k, t=t, n=6 * k + t)}"
+        save(tmp_path / f"images/{split}{stem}.png", pixels)
+        text(tmp_path / f"labels/{split}{stem}.txt", yolo_box(k, t))
+    found = recognise(tmp_path)
+    place = split.replace("train", "{split}")
+    assert found.layout.sequences == f"images/{place}????????-{pattern}" and not found.doubts
+    assert found.layout.labels == f"labels/{place}????????-{pattern[:-2]}.txt"
+    folder = open_folder(tmp_path, found.layout)
+    assert folder.names == (sequences or [tmp_path.name]) and len(folder.labels) == 15
+    assert len(folder.sequence(folder.names[0])) == (6 if "{k}" in name else 18)
+
+
+def test_dates_before_names_are_no_random_texts(tmp_path):
+    names = [f"202307{day}-a_{t:02d}" for day in (14, 15) for t in range(5)]
+    assert pattern_of(tmp_path, names) == "{sequence}_{frame}.*"
 
 
 @pytest.mark.parametrize(
