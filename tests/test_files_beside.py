@@ -64,6 +64,17 @@ def test_documents_and_photos_hold_no_sequences(tmp_path, place):
     assert "found a video whose container is not read. Copy it without loss" in str(errors[0])
 
 
+@pytest.mark.parametrize("count", [1, 3])
+def test_the_preview_of_a_sequence_is_no_frame(tmp_path, count):
+    for k, _, t, pixels in every_frame():
+        if k < count:
+            save(tmp_path / f"c{k}/{t:03d}.png", pixels)
+            save(tmp_path / f"c{k}/preview.png", pixels[::2, ::2])
+    found = recognise(tmp_path)
+    folder = open_folder(tmp_path, found.layout)
+    assert [len(folder.sequence(name)) for name in folder.names] == [LENGTH] * count
+
+
 @pytest.mark.parametrize("name", ["groundtruth.mat", "boxes.npy", "boxes.npz"])
 @pytest.mark.parametrize("inner", ["img/", ""])
 def test_arrays_beside_images_are_labels_that_are_not_read(tmp_path, name, inner):

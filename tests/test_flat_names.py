@@ -148,9 +148,17 @@ def test_a_random_text_before_a_name_is_left_out(tmp_path, name, pattern, sequen
     assert len(folder.sequence(folder.names[0])) == (6 if "{k}" in name else 18)
 
 
-def test_dates_before_names_are_no_random_texts(tmp_path):
+def test_dates_and_numbers_before_names_are_no_random_texts(tmp_path):
     names = [f"202307{day}-a_{t:02d}" for day in (14, 15) for t in range(5)]
-    assert pattern_of(tmp_path, names) == "{sequence}_{frame}.*"
+    assert pattern_of(tmp_path / "0", names) == "{sequence}_{frame}.*"
+    names = [
+        f"{start}-a{k}_{t:02d}"
+        for k, start in enumerate(("deadbeef", "0ddba11d"))
+        for t in range(5)
+    ]
+    assert pattern_of(tmp_path / "1", names) == "{sequence}_{frame}.*"
+    names = [f"{7001 * t:08d}-a{t % 2}_{t:02d}" for t in range(10)]
+    assert not (pattern_of(tmp_path / "2", names) or "").startswith("?")
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,7 @@ STACK = "frames.npy"
 
 _FORMATS = {".png": "PNG", ".bmp": "BMP", ".jpg": "JPEG", ".jpeg": "JPEG"}
 _ORIENTATION = 274  # tag of EXIF
+_PREVIEWS = {"preview", "overview", "thumb", "thumbnail", "cover", "contact_sheet"}
 _FEWEST_COUNTED = 4  # names; fewer numbers may follow each other by chance
 _MODES = {"I;16": np.uint16} | dict.fromkeys(("L", "LA", "RGB", "RGBA", "P"), np.uint8)
 
@@ -131,8 +132,14 @@ def _entries(path: Path) -> list[Path]:
     visible = (entry for entry in path.iterdir() if not is_hidden(Path(entry.name)))
     entries = sorted(entry for entry in visible if entry.is_dir() or not is_document(entry))
     if any(entry.suffix.lower() in SUFFIXES for entry in entries):  # else the arrays are frames
-        return [entry for entry in entries if not holds_no_frames(entry)]
-    return entries
+        entries = [entry for entry in entries if not holds_no_frames(entry)]
+    return without_previews(entries)
+
+
+def without_previews(files: list[Path]) -> list[Path]:
+    """Leave out the picture of a whole sequence among its frames, by its name."""
+    frames = [file for file in files if file.stem.lower() not in _PREVIEWS]
+    return frames if len(frames) > 1 else files
 
 
 def split_names(names: Sequence[str]) -> list[tuple[str, str, str]]:
