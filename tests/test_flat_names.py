@@ -1,15 +1,17 @@
 """Frames of several videos in one folder, by their names."""
 
 import json
+import random
 
 import pytest
-from field_layouts import centre, every_frame, frames, save, text
+from field_layouts import centre, every_frame, frames, save, text, yolo_box
 
 from dimjax.commands.sources import open_source
 from dimjax.data.flat_names import flat_pattern
 from dimjax.data.folders import open_folder
 from dimjax.data.layouts import DIMJAX
 from dimjax.data.recognition import recognise
+from dimjax.data.sequences import open_sequence
 from dimjax.errors import InputError
 
 RANDOM = ("x7Kd", "Qa3b", "9fTe", "w2Lm", "Zu8-", "k_5c")
@@ -71,6 +73,22 @@ def test_other_names_are_left_alone(tmp_path):
             ["123058.00", "123058.50", "123059.00", "123059.50", "123100.00", "123100.50"],
             "must number them; found times, 123058.00 to 123100.50. Rename the frames 0, 1,",
         ),
+        (
+            [f"17092944{t // 4:02d}.{t % 4 * 250001 + 33:09d}" for t in range(6)],
+            "found times, 1709294400.000000033 to 1709294401.000250034. Rename the frames 0, 1,",
+        ),
+        (
+            [f"1709294400.{t * 33366700:09d}" for t in range(6)],
+            "found times, 1709294400.000000000 to 1709294400.166833500. Rename the frames 0, 1,",
+        ),
+        (
+            [f"IR_20230714_10320{t // 3}_{t % 3 * 300:03d}" for t in range(6)],
+            "found times, IR_20230714_103200_000 to IR_20230714_103201_600. Rename the frames 0,",
+        ),
+        (
+            [f"{1689330725123 + 400 * t}" for t in range(6)],
+            "must number them; found times, 1689330725123 to 1689330727123. Rename the frames 0,",
+        ),
     ],
 )
 @pytest.mark.parametrize("count", [1, 3])
@@ -85,6 +103,16 @@ def test_letters_and_times_do_not_number_frames(tmp_path, names, message, count)
     assert message in str(error.value)
 
 
+def test_numbers_behind_times_number_frames(tmp_path):
+    """With a missing frame, which is said."""
+    for t in (0, 1, 3, 4, 5):
+        save(tmp_path / f"a/DJI_2023-07-14T10:32:0{t}_{t + 1:04d}.png", frames(0)[t])
+        save(tmp_path / f"b/DJI_20230714_103205_{t + 1:06d}.png", frames(0)[t])
+    for folder in ("a", "b"):
+        with pytest.raises(InputError, match=r"without a gap, 3 follows 2|one numbering"):
+            open_sequence(tmp_path / folder)
+
+
 def test_numbers_that_look_like_times_are_none(tmp_path):
     """Scene and frame, and frame numbers of six digits."""
     names = [f"01-{scene:02d}-{t:02d}" for scene in (2, 3) for t in range(5)]
@@ -93,6 +121,44 @@ def test_numbers_that_look_like_times_are_none(tmp_path):
         save(tmp_path / f"1/s/{t:06d}.png", frames(0)[0])
     folder = open_folder(tmp_path / "1", recognise(tmp_path / "1").layout)
     assert len(folder.sequence("s")) == 20
+
+
+@pytest.mark.parametrize(
+    ("name", "pattern", "sequences"),
+    [
+        ("c{k}-a_{t:04d}", "{sequence}_{frame}.*", ["c0-a", "c1-a", "c2-a"]),
+        ("day_{n:04d}", "{sequence}_{frame}.*", ["day"]),
+        ("{n:04d}", "{frame}.*", None),
+    ],
+)
+@pytest.mark.parametrize("split", ["", "train/"])
+def test_a_random_text_before_a_name_is_left_out(tmp_path, name, pattern, sequences, split):
+    """As Label Studio has it."""
+    rng = random.Random(0)
+    for k, _, t, pixels in every_frame():
+        stem = f"{rng.getrandbits(32):08x}-{name.format(k=k, t=t, n=6 * k + t)}"
+        save(tmp_path / f"images/{split}{stem}.png", pixels)
+        text(tmp_path / f"labels/{split}{stem}.txt", yolo_box(k, t))
+    found = recognise(tmp_path)
+    place = split.replace("train", "{split}")
+    assert found.layout.sequences == f"images/{place}????????-{pattern}" and not found.doubts
+    assert found.layout.labels == f"labels/{place}????????-{pattern[:-2]}.txt"
+    folder = open_folder(tmp_path, found.layout)
+    assert folder.names == (sequences or [tmp_path.name]) and len(folder.labels) == 15
+    assert len(folder.sequence(folder.names[0])) == (6 if "{k}" in name else 18)
+
+
+def test_dates_and_numbers_before_names_are_no_random_texts(tmp_path):
+    names = [f"202307{day}-a_{t:02d}" for day in (14, 15) for t in range(5)]
+    assert pattern_of(tmp_path / "0", names) == "{sequence}_{frame}.*"
+    names = [
+        f"{start}-a{k}_{t:02d}"
+        for k, start in enumerate(("deadbeef", "0ddba11d"))
+        for t in range(5)
+    ]
+    assert pattern_of(tmp_path / "1", names) == "{sequence}_{frame}.*"
+    names = [f"{7001 * t:08d}-a{t % 2}_{t:02d}" for t in range(10)]
+    assert not (pattern_of(tmp_path / "2", names) or "").startswith("?")
 
 
 @pytest.mark.parametrize(

@@ -151,6 +151,23 @@ def test_rectangles_of_one_object(tmp_path):
     assert [(mark.frame, mark.x, mark.w) for mark in found] == [(0, 298, 44), (4, 1.5, 3)]
 
 
+@pytest.mark.parametrize(
+    ("name", "flags"),
+    [
+        ("absence.label", "0\n1\n0\n"),
+        ("full_occlusion.txt", "0,1,0\n"),
+        ("out_of_view.txt", "0, 1, 0"),
+    ],
+)
+def test_rectangles_of_hidden_objects_are_none(tmp_path, name, flags):
+    (tmp_path / name).write_text(flags)
+    found = marks(tmp_path / "groundtruth.txt", "rectangles", "5,7,3,3\n" * 3)
+    assert [mark.frame for mark in found if not mark.left_out] == [0, 2]
+    assert len(found) == 3 - (name == "absence.label")  # the others are counted in a note
+    (tmp_path / name).write_text("1 of 3 frames\n")
+    assert len(marks(tmp_path / "groundtruth.txt", "rectangles")) == 3
+
+
 def test_mot_marks_rows_that_are_not_to_be_evaluated(tmp_path):
     text = "1,4,10,20,5,6,1,1,1\n1,5,30,20,5,6,0,1,1\n2,-1,10,20,5,6\n"
     found = marks(tmp_path / "gt.txt", "mot", text)

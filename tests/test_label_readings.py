@@ -231,6 +231,17 @@ def test_first_pixel_and_frame_are_named_together_though_spots_are_uncertain():
     assert "as if frames were counted from 1 (labels 1.0 frames late, standard" in str(problem)
 
 
+@pytest.mark.parametrize(("late", "count"), [(1.0, 1), (1.4, 1), (1.9, 2)])
+def test_labels_late_by_several_frames_get_their_number(late, count):
+    angle = np.arange(40) * 2.4
+    motion = np.column_stack([np.cos(angle), np.sin(angle)])
+    layout = BOXES._replace(first_frame=1)
+    (problem,) = better_readings(synthetic(late * motion, motion, 0.1), layout)
+    assert f"as if frames were too large by {count} (labels {late} frames late" in str(problem)
+    assert f"Subtract {count} from the frames of the labels." in str(problem)
+    assert str(problem).endswith("Check again: it may be more.") == (late > 1)
+
+
 def test_corners_are_named_though_clutter_elsewhere_is_stronger_than_the_corners():
     sizes = {"w": 15.0, "h": 13.0, "strength": 2.0, "swapped": 5.0, "upwards": 1.0}
     corners = synthetic(np.full((40, 2), (7.5, 6.5)), np.zeros((40, 2)), 0.3, **sizes)

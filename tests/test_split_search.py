@@ -10,6 +10,13 @@ from dimjax.data.folders import open_folder
 from dimjax.data.recognition import recognise
 
 TRAIN, TEST = "s0\ns1\n", "s2\n"
+YOLO = """path: /home/me/ir
+train: # of the sequences
+- images/s0
+- images/s1/
+valid: ../images/s2
+names: {0: drone}
+"""
 
 
 def masks(folder, images="images/s{}", labels="masks/s{}"):
@@ -119,8 +126,8 @@ def test_a_table_of_labels_may_tell_the_splits(tmp_path):
         ("test.json", "[1]"),
         ("split.xlsx", "PK"),
         ("test.xls", "PK"),
-        ("split.yaml", "train: [s0, s1]\ntest: [s2]\n"),
-        ("data.yaml", "names: [target]\ntrain:\n- images/s0\n- images/s1\nval: images/s2\n"),
+        ("split.yaml", "train: [s0, s1]\ntest: [s9]\n"),
+        ("data.yaml", "names: [target]\ntrain:\n- images/s0\n- images/s1\nval: images/s9\n"),
     ],
 )
 def test_a_document_of_a_split_that_is_not_read_is_a_doubt(tmp_path, name, content):
@@ -130,6 +137,21 @@ def test_a_document_of_a_split_that_is_not_read_is_a_doubt(tmp_path, name, conte
     assert f"or all are trained on; found no list of them, such as {name}. Write" in str(doubt)
     text(tmp_path / "train.txt", TRAIN)
     assert splits_of(tmp_path) == {"train": ["s0", "s1"]}
+
+
+@pytest.mark.parametrize("content", ["train: [s0, s1]\nval: s2\n", YOLO])
+def test_lists_in_yaml_are_read(tmp_path, content):
+    masks(tmp_path)
+    text(tmp_path / "data.yaml", content)
+    assert splits_of(tmp_path) == {"train": ["s0", "s1"], "val": ["s2"]}
+    text(tmp_path / "train.txt", "s2\n")  # which is preferred
+    assert splits_of(tmp_path) == {"train": ["s2"]}
+
+
+def test_a_yaml_that_trains_and_validates_on_the_same_sequence_is_no_list(tmp_path):
+    masks(tmp_path, "images", "masks")
+    text(tmp_path / "data.yaml", "train: images\nval: images\n")
+    assert splits_of(tmp_path) == {"all": ["images"]}
 
 
 def test_settings_in_yaml_are_no_splits(tmp_path):

@@ -10,8 +10,9 @@ It does not load JAX: a wrong source is refused at once.
 import contextlib
 from pathlib import Path
 
+from dimjax.data.documents import is_document
 from dimjax.data.folders import Folder, open_folder
-from dimjax.data.image_folders import ARRAYS, DOCUMENTS, SUFFIXES
+from dimjax.data.image_folders import ARRAYS, SUFFIXES
 from dimjax.data.layouts import Layout
 from dimjax.data.listing import natural_key
 from dimjax.data.patterns import FRAME, SEQUENCE, glob_of, match
@@ -80,8 +81,8 @@ def _without_documents(folder: Folder) -> Folder:
 
 
 def _holds_documents(path: Path) -> bool:
-    suffixes = (it.suffix.lower() for it in path.rglob("*") if it.is_file())
-    return next(suffixes, "") in DOCUMENTS and all(suffix in DOCUMENTS for suffix in suffixes)
+    files = [it for it in path.rglob("*") if it.is_file()]
+    return bool(files) and all(map(is_document, files))
 
 
 def _still_images(entries: list[Path]) -> dict[str, Path]:

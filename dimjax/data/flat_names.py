@@ -8,7 +8,7 @@ import re
 from collections import defaultdict
 from pathlib import Path
 
-from dimjax.data.image_folders import SUFFIXES, split_names
+from dimjax.data.image_folders import SUFFIXES, split_names, without_previews
 from dimjax.data.image_kinds import are_stills
 from dimjax.data.patterns import FRAME, SEQUENCE, SPLIT, literal, path_pattern
 from dimjax.data.time_names import are_times
@@ -16,12 +16,14 @@ from dimjax.data.time_names import are_times
 MASK_AFFIXES = r"_pixels0|[_-]mask|[_-]gt|[_-]label"  # after the name of the image
 
 _SEPARATOR = re.compile(r"([_.-])")
+_HASHED = re.compile(r"[0-9a-f]{8}-.")  # 1a43ace3-flight3_0017 of Label Studio
+_HASH = 9  # its characters
 _FEWEST = 4  # frames of a video; fewer numbers may follow each other by chance
 
 
 def flat_pattern(root: Path, folders: list[Path]) -> str | None:
     """Pattern of folders that hold several sequences, or still images; None for neither."""
-    numberings = [_numberings(folder) for folder in folders]
+    numberings = [_by_prefix(images_of(folder)) for folder in folders]
     prefixes = max(numberings, key=len)
     first = images_of(folders[0])
     if not prefixes:  # arrays rather than images
@@ -32,15 +34,34 @@ def flat_pattern(root: Path, folders: list[Path]) -> str | None:
     if SPLIT not in place and len(set().union(*numberings)) < sum(map(len, numberings)):
         return None  # names of two folders would be those of one sequence
     place = f"{place.replace(SEQUENCE, '*')}/" if place else ""
-    if numbered := _numbered_pattern(prefixes):
-        return f"{place}{numbered}"
     is_one_place = len(folders) == 1 or SPLIT in place
     images = [file for folder in folders for file in images_of(folder)] if is_one_place else []
+    if numbered := _hashed_pattern(images) or _numbered_pattern(prefixes):
+        return f"{place}{numbered}"
     if len(prefixes) > 1 and images and (counted := _counted_pattern(images)):
         return f"{place}{counted}"
     if len(prefixes) > 1 or are_stills(next(iter(prefixes.values()))):
         return f"{place}{SEQUENCE}.*" if is_one_place else None
     return None
+
+
+def _hashed_pattern(images: list[Path]) -> str | None:
+    """Return the pattern of frames behind a random text each, as Label Studio calls them.
+
+    None for other names, and for still images.
+    """
+    starts = {file.stem[:_HASH] for file in images}
+    if not all(_HASHED.match(file.stem) for file in images) or len(starts) < len(images):
+        return None
+    if len(images) < _FEWEST or not any(re.search("[a-f]", start) for start in starts):
+        return None  # dates or numbers
+    prefixes = _by_prefix(sorted(images, key=lambda file: file.stem[_HASH:]), _HASH)
+    pattern = _numbered_pattern(prefixes, _HASH)
+    if len(prefixes) == 1 and not are_stills(*prefixes.values()):
+        before = min(prefixes)
+        name = before.rstrip(" _.-")
+        pattern = f"{SEQUENCE if name else ''}{literal(before[len(name) :])}{FRAME}.*"
+    return pattern and f"{'?' * (_HASH - 1)}-{pattern}"
 
 
 def are_lettered(images: list[Path]) -> bool:
@@ -52,15 +73,16 @@ def are_lettered(images: list[Path]) -> bool:
     return len(stems) >= _FEWEST and is_one and stems == counted and not are_stills(images)
 
 
-def _numbered_pattern(prefixes: dict[str, list[Path]]) -> str | None:
+def _numbered_pattern(prefixes: dict[str, list[Path]], start: int = 0) -> str | None:
     """Return the pattern of images that are frames of several sequences; None for others.
 
     Args:
       prefixes: Text before the number of an image -> images.
+      start: Characters of their names that are left out.
     """
     sizes = [len(of_prefix) for of_prefix in prefixes.values()]
     several = sum(size > 1 for size in sizes) > len(sizes) / 2  # a few may have a single frame
-    stems = [file.stem for images in prefixes.values() for file in images]
+    stems = [file.stem[start:] for images in prefixes.values() for file in images]
     ends = {after for _, _, after in split_names(stems)}
     if len(prefixes) < 2 or not several or len(ends) > 1 or not all(prefixes):
         return None
@@ -74,11 +96,10 @@ def _numbered_pattern(prefixes: dict[str, list[Path]]) -> str | None:
     return f"{SEQUENCE}{literal(separator)}{FRAME}{literal(ends.pop())}.*"
 
 
-def _numberings(folder: Path) -> dict[str, list[Path]]:
-    """Text before the number of an image -> images of a folder."""
+def _by_prefix(files: list[Path], start: int = 0) -> dict[str, list[Path]]:
+    """Text before the number of an image, from a character on -> images."""
     prefixes: dict[str, list[Path]] = defaultdict(list)
-    files = images_of(folder)
-    names = split_names([file.stem for file in files])
+    names = split_names([file.stem[start:] for file in files])
     for file, (before, _, _) in zip(files, names, strict=True):
         prefixes[before].append(file)
     return prefixes
@@ -87,7 +108,8 @@ def _numberings(folder: Path) -> dict[str, list[Path]]:
 def images_of(folder: Path) -> list[Path]:
     """Images of a folder, without the masks beside them."""
     images = [file for file in sorted(folder.iterdir()) if file.suffix.lower() in SUFFIXES]
-    return [file for file in images if not re.search(rf"({MASK_AFFIXES})$", file.stem)]
+    frames = [file for file in images if not re.search(rf"({MASK_AFFIXES})$", file.stem)]
+    return without_previews(frames)
 
 
 def _counted_pattern(files: list[Path]) -> str | None:

@@ -24,6 +24,7 @@ from dimjax.data.class_maps import find_class_maps
 from dimjax.data.flat_names import MASK_AFFIXES, are_lettered, flat_pattern, images_of
 from dimjax.data.image_folders import ARRAYS, SUFFIXES, split_names
 from dimjax.data.image_kinds import are_masks, is_stack
+from dimjax.data.label_arrays import holds_no_frames
 from dimjax.data.layouts import Layout
 from dimjax.data.patterns import FRAME, SEQUENCE, SPLIT, glob_of, literal, match, path_pattern
 from dimjax.data.raw_files import RAW, find_sidecar
@@ -31,7 +32,7 @@ from dimjax.data.sequences import OPENERS
 from dimjax.data.stack_files import holds_matlab_objects
 from dimjax.data.walking import walk
 
-_DOCUMENTS = (".txt", ".csv", ".json", ".xml")
+_DOCUMENTS = (".txt", ".csv", ".tsv", ".json", ".xml")
 _OF_SIMULATION = ("truth.csv", "errors.csv", "implants.csv")  # beside labels.csv: not labels
 _FEWEST_ARRAYS = 4  # files of one array each that are taken for the frames of a sequence
 _DOUBLE_SUFFIX = re.compile(r"\.(ome\.tiff?|fi?ts?\.fz)$", re.IGNORECASE)
@@ -48,6 +49,7 @@ class FolderSurvey(NamedTuple):
     maps: list[Path]  # folders of maps of several classes; they are companions too
     documents: list[Path]  # texts, tables, JSON and XML
     objects: list[Path]  # files of MATLAB objects, which are not read
+    arrays: list[Path]  # files of arrays that are no frames, which are not read either
     links: tuple[list[Path], list[Path]]  # to folders that are read themselves, and to others
 
 
@@ -75,7 +77,7 @@ def survey_folder(root: Path) -> FolderSurvey:
     companions = [it for it in others if it.parent in folders]
     others = [it for it in others if it not in companions]
     companions += visible + maps
-    rest = (contents.documents, contents.objects, contents.links)
+    rest = (contents.documents, contents.objects, contents.arrays, contents.links)
     return FolderSurvey(pattern, matched, others, companions, contents.masks, maps, *rest)
 
 
@@ -88,6 +90,7 @@ class _Contents:
       masks: A mask of each kind in each folder.
       documents: Texts, tables, JSON and XML.
       objects: Files of MATLAB objects.
+      arrays: Files of arrays that are no frames.
       links: Links to folders in the root and elsewhere, see `walk`.
     """
 
@@ -97,6 +100,7 @@ class _Contents:
         self.masks: list[Path] = []
         self.documents: list[Path] = []
         self.objects: list[Path] = []
+        self.arrays: list[Path] = []
         self._unnumbered: dict[Path, list[Path]] = {}
         found = walk(root)
         self.links = found.inward, found.outward
@@ -139,7 +143,12 @@ class _Contents:
         objects = [file for file in whole if holds_matlab_objects(file)]
         whole = [file for file in whole if file not in objects]
         self.objects += objects
-        self.containers += [place] if _are_numbered_arrays(whole) else whole
+        if _are_numbered_arrays(whole):
+            self.containers.append(place)
+            return
+        arrays = [file for file in whole if holds_no_frames(file)]
+        self.arrays += arrays
+        self.containers += [file for file in whole if file not in arrays]
 
     def _add_unnumbered(self) -> None:
         """Add images without a number: still images with the same name in each folder, or not."""
@@ -211,7 +220,7 @@ def _pattern_of(root: Path, contents: _Contents) -> tuple[str | None, list[Path]
     named = _with_name(root, pattern, contents)
     if named != pattern and not _matches_others(root, named, group):
         pattern = named
-    if root in group or contents.mixed >= set(group):  # not all of what is in the folder
+    if root in group or contents.mixed >= set(group):  # which holds other files too
         return "/".join((*pattern, _frames_in(group[0]))), group
     if pattern[-1:] == (SEQUENCE,) and _matches_others(root, pattern, group):
         shared = os.path.commonprefix([path[-1] for path in paths])

@@ -10,6 +10,8 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
+from dimjax.data.unicode_names import composed, same_name
+
 
 class FrameIndex:
     """Frames by the path of their image.
@@ -26,7 +28,8 @@ class FrameIndex:
         self._frames: dict[str, list[tuple[tuple[str, ...], str, int]]] = defaultdict(list)
         for name, images in files.items():
             for t, image in enumerate(images):
-                self._frames[image.stem].append((image.parts[-2::-1], name, t))
+                parts = tuple(map(composed, image.parts[-2::-1]))
+                self._frames[composed(image.stem)].append((parts, name, t))
 
     def find(self, path: str, names: Collection[str] | None = None) -> tuple[str, int] | None:
         """Return sequence and frame number; None if no frame, or more than one, fits.
@@ -53,12 +56,12 @@ class FrameIndex:
         if not found or _stem(last) in self._whole:
             return None
         names = [found[1], *(_stem(folder) for folder in reversed(folders)), *reversed(folders)]
-        name = next((it for it in names if it in self._whole), None)
+        name = next((it for name in names if (it := same_name(name, self._whole))), None)
         return name and (name, int(found[2]))
 
 
 def _split(path: str) -> tuple[list[str], str]:
-    parts = [part for part in re.split(r"[/\\]+", path) if part not in ("", ".")]
+    parts = [part for part in re.split(r"[/\\]+", composed(path)) if part not in ("", ".")]
     return parts[:-1], "".join(parts[-1:])  # a path such as / names nothing
 
 

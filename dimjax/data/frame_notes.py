@@ -17,7 +17,7 @@ _RANGES = 4  # of frame numbers that are named
 def describe(
     measurement: Measurement, survey: Survey, skipped: bool = True, replaced: int = 0
 ) -> list[str]:
-    """Describe what was ignored in a sequence, in phrases with numbers; empty if nothing was.
+    """Describe the parts ignored in a sequence, in phrases with numbers; empty without any.
 
     Args:
       measurement: Scale of the sequence.
@@ -50,7 +50,7 @@ def describe(
 def summarise(
     measured: Iterable[tuple[Measurement, Survey, int]], skipped: bool = True
 ) -> str | None:
-    """Summarise what was ignored in many sequences in one line; None if nothing was.
+    """Summarise the parts ignored in many sequences in one line; None without any.
 
     Args:
       measured: Scale, survey and number of replaced pixels of each sequence.

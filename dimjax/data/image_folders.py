@@ -17,10 +17,13 @@ from PIL import Image
 
 from dimjax.atomic_files import check_regular
 from dimjax.data import frame_files
+from dimjax.data.documents import is_document
 from dimjax.data.frame_files import NATIVE, Frames, Header, Reading
 from dimjax.data.grey_levels import Stack, grey_levels
+from dimjax.data.label_arrays import holds_no_frames
 from dimjax.data.stack_files import fits_pixels, frames_of_stack, mat_frame, open_npy
 from dimjax.data.time_names import are_times
+from dimjax.data.walking import is_hidden
 from dimjax.errors import InputError
 
 SUFFIXES = (".png", ".tif", ".tiff", ".bmp", ".jpg", ".jpeg")
@@ -30,10 +33,7 @@ STACK = "frames.npy"
 
 _FORMATS = {".png": "PNG", ".bmp": "BMP", ".jpg": "JPEG", ".jpeg": "JPEG"}
 _ORIENTATION = 274  # tag of EXIF
-# Documents that may lie beside the frames: labels, notes, and what Windows leaves in folders.
-DOCUMENTS = (".json", ".txt", ".csv", ".xml", ".ini", ".md", ".db", ".hdr", ".label")
-DOCUMENTS += (".yaml", ".yml")
-
+_PREVIEWS = {"preview", "overview", "thumb", "thumbnail", "cover", "contact_sheet"}
 _FEWEST_COUNTED = 4  # names; fewer numbers may follow each other by chance
 _MODES = {"I;16": np.uint16} | dict.fromkeys(("L", "LA", "RGB", "RGBA", "P"), np.uint8)
 
@@ -129,8 +129,17 @@ def _open_arrays(files: Sequence[Path]) -> Frames:
 
 def _entries(path: Path) -> list[Path]:
     """Files and folders in a folder, without hidden ones and documents."""
-    visible = (entry for entry in path.iterdir() if not entry.name.startswith("."))
-    return sorted(entry for entry in visible if entry.suffix.lower() not in DOCUMENTS)
+    visible = (entry for entry in path.iterdir() if not is_hidden(Path(entry.name)))
+    entries = sorted(entry for entry in visible if entry.is_dir() or not is_document(entry))
+    if any(entry.suffix.lower() in SUFFIXES for entry in entries):  # else the arrays are frames
+        entries = [entry for entry in entries if not holds_no_frames(entry)]
+    return without_previews(entries)
+
+
+def without_previews(files: list[Path]) -> list[Path]:
+    """Leave out the picture of a whole sequence among its frames, by its name."""
+    frames = [file for file in files if file.stem.lower() not in _PREVIEWS]
+    return frames if len(frames) > 1 else files
 
 
 def split_names(names: Sequence[str]) -> list[tuple[str, str, str]]:

@@ -33,6 +33,7 @@ from dimjax.data.labels import COLUMNS, check_labels
 from dimjax.data.layouts import Layout
 from dimjax.data.listing import Source, frame_texts, placeholders
 from dimjax.data.patterns import FRAME, SEQUENCE, fill, glob_of, match
+from dimjax.data.unicode_names import composed, find_files, with_known_names
 from dimjax.errors import InputError, Note, OnError
 from dimjax.progress import counted
 
@@ -77,7 +78,7 @@ class LabelFiles:
         first = self._layout.first_frame
         self._left_out.clear()
         for file, marks, names in self._parts(shapes, on_error):
-            marks = self._with_frames(marks, file, names, on_error)
+            marks = with_known_names(self._with_frames(marks, file, names, on_error), names)
             of_file = {name: shapes[name] for name in names if name in shapes}
             unused = set(names) - set(shapes)
             marks = marks[~marks.sequence.isin(unused)]
@@ -137,7 +138,7 @@ class LabelFiles:
         ends: dict[Path, tuple[int, int]] = {}  # entries and frames of files with too few
         for name, source in self._files.items():
             texts = {"sequence": name} | placeholders(source, self._path, self._layout)
-            found = sorted(self._path.glob(glob_of(fill(self._layout.labels, **texts))))
+            found = find_files(self._path, glob_of(fill(self._layout.labels, **texts)))
             used |= set(found)
             if len(found) > 1:
                 rule, remedy = "a sequence must have one label file", "Correct the key labels."
@@ -194,21 +195,20 @@ class LabelFiles:
             return {}
         texts = {"sequence": name} | placeholders(source, self._path, self._layout)
         texts.pop("frame", None)
-        pattern = fill(self._layout.labels, **texts)
-        files = sorted(self._path.glob(glob_of(pattern)))
+        pattern = composed(fill(self._layout.labels, **texts))
+        files = find_files(self._path, glob_of(pattern))
         if FRAME not in pattern:  # a still image
             return dict(enumerate(files[:1]))
-        by_text: dict[str, Path] = {}
-        second = None
+        by_text, second = dict[str, Path](), None
         for file in files:
-            text = match(pattern, file.relative_to(self._path).as_posix())["frame"]
+            path = composed(file.relative_to(self._path).as_posix())
+            text = match(pattern, path)["frame"]
             second = second or (text in by_text and (by_text[text], file))
             by_text[text] = file
         if second:  # in two folders that * stands for
             rule, value = "a frame must have one label file", "{} and {}".format(*second)
             on_error(InputError(self._path, rule, value, "Remove one, or correct the key labels."))
-        texts = frame_texts(source, self._path, self._layout)
-        if texts:
+        if texts := [*map(composed, frame_texts(source, self._path, self._layout))]:
             return {t: by_text[text] for t, text in enumerate(texts) if text in by_text}
         first = self._layout.first_frame
         numbered = {int(it) - first: file for it, file in by_text.items() if it.isdecimal()}

@@ -12,6 +12,10 @@ from dimjax.data.flat_names import MASK_AFFIXES
 from dimjax.data.folders import Folder
 from dimjax.data.listing import locations
 from dimjax.data.patterns import FRAME, SEQUENCE, SPLIT, glob_of, literal, match, split_of
+from dimjax.data.unicode_names import same_name
+
+# After the name of the sequence or frame, as in flight3_labels.csv.
+AFFIXES = rf"{MASK_AFFIXES}|[_-](labels|masks|anno|annotations?|gts|ground_?truth|bbox(es)?|boxes)"
 
 
 def generalise(folder: Folder, file: Path, frames: set[str], videos: set[str]) -> str:
@@ -31,17 +35,18 @@ def generalise(folder: Folder, file: Path, frames: set[str], videos: set[str]) -
     pattern = []
     for k, part in enumerate(parts):
         is_split = SPLIT in folder.layout.sequences and split_of(part)
-        name_of = SPLIT if is_split else SEQUENCE if part in folder.files else literal(part)
+        is_sequence = same_name(part, folder.files) is not None
+        name_of = SPLIT if is_split else SEQUENCE if is_sequence else literal(part)
         beside = sequences[: k + 1] == [*pattern, "*"]  # in one of the folders of the sequences
         pattern.append("*" if beside and name_of == literal(part) else name_of)
     stem, suffix = os.path.splitext(name)
-    base = re.sub(rf"({MASK_AFFIXES})$", "", stem)
+    base = re.sub(rf"({AFFIXES})$", "", stem)
     stem, affix = literal(stem), stem[len(base) :]
     if FRAME in folder.layout.sequences:
         flat = PurePosixPath(folder.layout.sequences).stem
         found = match(flat, base)
         stem = flat + affix if found and found["frame"] in frames else stem
-    elif base in folder.files and (SEQUENCE not in pattern or base not in frames):
+    elif same_name(base, folder.files) and (SEQUENCE not in pattern or base not in frames):
         stem = SEQUENCE + affix
     elif base in frames:
         stem = FRAME + affix
@@ -56,8 +61,8 @@ def generalise(folder: Folder, file: Path, frames: set[str], videos: set[str]) -
 def _without_places(folder: Folder, file: Path, pattern: list[str]) -> str:
     """Put * in place of the folders that are * in the path of the sequence of a label file."""
     texts = match("/".join(pattern), file.relative_to(folder.path).as_posix()) or {}
-    name = texts.get("sequence")
-    if name not in folder.files:
+    name = same_name(texts.get("sequence", ""), folder.files)
+    if name is None:
         return "/".join(pattern)
     path = locations({name: folder.files[name]})[name].relative_to(folder.path)
     places = zip(folder.layout.sequences.split("/"), path.parts, strict=False)

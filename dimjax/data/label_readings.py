@@ -38,6 +38,7 @@ _ODD_OFFSET_PX = 0.7  # median offset of one sequence beyond that of the others
 _SMALL_BOX_PX, _MEDIUM_BOX_PX = 10.0, 20.0  # diagonal
 _WEAKEST = 0.2  # quantile of the mean strengths of the other sequences ...
 _WEAK = 0.5  # ... and share of it below which the labels of a sequence may lie on nothing
+_SEVERAL = 1.3  # frames; labels that are later may be so by two or more, at which spots are lost
 _CHANCE = 1.3  # factor of the strength at other places below which labels may lie on nothing
 
 _Groups = dict[str, pd.DataFrame]  # evidence of the sequences whose names begin alike
@@ -72,6 +73,7 @@ def better_readings(evidence: pd.DataFrame, layout: Layout) -> list[InputError]:
     for names, found in _by_names(readings, layout).items():
         patterns = [] if len(names) == len(groups) else [f"{name}*" for name in names]
         rows = pd.concat([groups[name] for name in names if found[0] in readings[name]])
+        found = [_of_several_frames(it, rows, layout) for it in found]
         remedy = " ".join(_for_patterns(it.remedy, patterns, layout) for it in found)
         value = _value(rows, found, layout)
         problems.append(InputError(_subject(patterns), _RULE, value, remedy))
@@ -159,13 +161,25 @@ def _value(rows: pd.DataFrame, found: list[Reading], layout: Layout) -> str:
     """Describe the offsets, the readings that explain them, and the spots elsewhere."""
     value = f"{describe(rows)}, as if {' and '.join(it.meaning for it in found)}"
     for column, reading in frame_readings(layout).items():
-        if found == [reading]:
+        if found == [_of_several_frames(reading, rows, layout)]:
             return f"{value} (labels {_lag(rows, column)})"
     places = [it.column for it in found if it.column]
     if not places:
         return value
     there, here = rows[places[0]].mean(), rows.strength.mean()
     return f"{value} (spots of {there:.1f} sigmas there, of {here:.1f} at the labels)"
+
+
+def _of_several_frames(reading: Reading, rows: pd.DataFrame, layout: Layout) -> Reading:
+    """Correct a reading of frames by the number of frames that the labels are late or early."""
+    column = next((it for it, other in frame_readings(layout).items() if other == reading), None)
+    frames = lag(rows, column)[0] if column else 0.0
+    if not frames >= _SEVERAL:
+        return reading
+    count = round(frames)
+    meaning = re.sub(r"by 1$", f"by {count}", reading.meaning)
+    remedy = re.sub(r"^(Subtract|Add) 1\b", rf"\1 {count}", reading.remedy)
+    return reading._replace(meaning=meaning, remedy=f"{remedy} Check again: it may be more.")
 
 
 def _lag(rows: pd.DataFrame, column: str) -> str:

@@ -252,7 +252,7 @@ def _category(name: str) -> str:
 def _categories_of_sequences(path: Path, layout: Layout, evidence: list[str]) -> dict[str, str]:
     """Categories of labels without a class: those of birds, if sequences are called so.
 
-    Names such as cloud_01 may speak of the scene.
+    Names such as cloud_01 may be those of the scene.
     """
     any_category = layout._replace(category={"*": "target"})
     names = open_folder(path, any_category, lambda error: None).names

@@ -146,6 +146,9 @@ def tells_sequence(sequences: str, labels: str) -> bool:
 def is_alone(sequences: str) -> bool:
     """Whether a pattern of sequences matches a single one."""
     texts = re.sub(r"\[[*?[]\]", "", sequences)  # such a bracket is a character, see `literal`
+    place, _, name = texts.rpartition("/")
+    if FRAME in name and SEQUENCE not in name:  # wildcards there differ from frame to frame
+        texts = place
     return not re.search(r"[*?\[]|\{(?!frame)", texts)
 
 

@@ -14,22 +14,21 @@ from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 
+from dimjax.data.documents import is_document
 from dimjax.data.frame_files import ome_files
-from dimjax.data.image_folders import (
-    DOCUMENTS,
-    SUFFIXES,
-    check_gaps,
-    list_images,
-    list_still_images,
-)
+from dimjax.data.image_folders import SUFFIXES, check_gaps, list_images, list_still_images
+from dimjax.data.label_arrays import holds_no_frames
 from dimjax.data.layouts import Layout
 from dimjax.data.patterns import FRAME, SEQUENCE, SPLIT, glob_of, match
 from dimjax.data.raw_files import RAW
 from dimjax.data.sequences import OPENERS
+from dimjax.data.unread_frames import UNREAD
+from dimjax.data.walking import is_hidden
 from dimjax.errors import InputError, OnError
 
 _OME = (".ome.tif", ".ome.tiff")
 _SIDECARS = (".json", ".hdr")  # which describe a raw file
+_OTHER_KIND = ("something else", "Convert it.")
 
 Source = Path | tuple[Path, ...]  # a file or folder, or the images of a sequence in order
 
@@ -60,16 +59,17 @@ def list_sequences(path: Path, layout: Layout, on_error: OnError) -> dict[str, S
     The name is the text of {sequence}, or else that of the file or folder.
     """
     pattern = layout.sequences
-    found = [it for it in path.glob(glob_of(pattern)) if not _is_hidden(it, path)]
+    found = [it for it in path.glob(glob_of(pattern)) if not is_hidden(it.relative_to(path))]
     if FRAME in pattern:
         return _group_images(sorted(found), path, layout, on_error)
     raw = {it.stem for it in found if it.suffix.lower() in RAW}
+    photos = photos_in(found)
     files: dict[str, Source] = {}
     for item in sorted(found):
         texts = match(pattern, item.relative_to(path).as_posix())
         if texts is None and SPLIT in pattern:
             continue  # another folder beside those of the splits
-        if item.suffix.lower() in DOCUMENTS and _may_hold_documents(pattern):
+        if _may_hold_documents(pattern) and (item in photos or _is_left_aside(item)):
             continue
         if item.suffix.lower() in _SIDECARS and item.stem in raw or _is_later_part(item, found):
             continue
@@ -80,7 +80,8 @@ def list_sequences(path: Path, layout: Layout, on_error: OnError) -> dict[str, S
         name = texts["sequence"] if SEQUENCE in pattern else _default_name(item)
         if not item.is_dir() and item.suffix.lower() not in (*OPENERS, *SUFFIXES):
             rule = f"{pattern} must match folders or files of type {', '.join(OPENERS)}"
-            on_error(InputError(item, rule, "something else", "Move it elsewhere or convert it."))
+            kind, remedy = UNREAD.get(item.suffix.lower(), _OTHER_KIND)
+            on_error(InputError(item, rule, kind, f"{remedy} Or move it elsewhere."))
         elif not name.isprintable():  # e.g. a line break, or bytes that are no UTF-8
             rule = "the name of a sequence must be printable UTF-8 text"
             on_error(InputError(item, rule, repr(name), "Rename it."))
@@ -90,6 +91,12 @@ def list_sequences(path: Path, layout: Layout, on_error: OnError) -> dict[str, S
         else:
             files[name] = item
     return dict(sorted(files.items(), key=lambda item: natural_key(item[0])))
+
+
+def photos_in(found: list[Path]) -> list[Path]:
+    """Return the images of one frame beside more folders: photos of the site rather than frames."""
+    stills = [it for it in found if not it.is_dir() and list_still_images(it)]
+    return stills if len(stills) < sum(it.is_dir() for it in found) else []
 
 
 def placeholders(source: Source, path: Path, layout: Layout) -> dict[str, str]:
@@ -154,6 +161,10 @@ def _may_hold_documents(pattern: str) -> bool:
     return SEQUENCE in pattern or pattern.endswith(".*") or "/" not in pattern
 
 
+def _is_left_aside(item: Path) -> bool:
+    return not item.is_dir() and (is_document(item, or_archive=True) or holds_no_frames(item))
+
+
 def _is_later_part(item: Path, found: list[Path]) -> bool:
     """Whether a file is a later one of an OME-TIFF whose first one is found too."""
     if not item.name.lower().endswith(_OME):
@@ -210,7 +221,3 @@ def _check_split(files: list[Path], path: Path, pattern: str, on_error: OnError)
 
 def _default_name(item: Path) -> str:
     return item.name if item.is_dir() else item.stem
-
-
-def _is_hidden(item: Path, path: Path) -> bool:
-    return any(part.startswith(".") for part in item.relative_to(path).parts)

@@ -50,7 +50,7 @@ def frame_readings(layout: Layout) -> dict[str, Reading]:
 
 def _has_entries(layout: Layout) -> bool:
     """Whether a label file has an entry for each frame, as a line, and no numbers of frames."""
-    is_text = layout.label_format == "centroids" and not layout.labels.endswith(".csv")
+    is_text = layout.label_format == "centroids" and not layout.labels.endswith((".csv", ".tsv"))
     return is_text or layout.label_format in _OF_ENTRIES
 
 

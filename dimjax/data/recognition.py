@@ -12,14 +12,24 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from dimjax.data.class_maps import levels_of
-from dimjax.data.folder_survey import FolderSurvey, survey_folder
+from dimjax.data.folder_doubts import (
+    fit_none,
+    left_out,
+    outward,
+    possible_labels,
+    stray,
+    unusable,
+)
+from dimjax.data.folder_survey import survey_folder
 from dimjax.data.folders import Folder, open_folder
 from dimjax.data.image_folders import list_still_images, split_names
-from dimjax.data.label_columns import NO_LABELS
 from dimjax.data.label_search import find_labels, layouts_of, read
 from dimjax.data.layouts import Layout
-from dimjax.data.listing import check_access, list_sequences, locations, texts_by_sequence
+from dimjax.data.listing import (
+    check_access,
+    list_sequences,
+    texts_by_sequence,
+)
 from dimjax.data.patterns import FRAME, SEQUENCE, glob_of
 from dimjax.data.split_search import find_splits
 from dimjax.data.unread_frames import TABLES, UNREAD, find_unread
@@ -63,7 +73,7 @@ def recognise(path: str | Path) -> Recognition:
             value += f"{frames[0].relative_to(path)}, {kind}"
             raise InputError(path, rule, value, f"{remedy} Or correct the path.")
         if found.links[1]:
-            raise _outward(path, found.links[1])
+            raise outward(path, found.links[1])
         masks = f"masks alone, such as in {found.masks[0].parent}" if found.masks else ""
         raise InputError(path, rule, masks or "none that can be read", "Correct the path.")
     table = Layout()._replace(sequences=found.sequences)
@@ -74,105 +84,23 @@ def recognise(path: str | Path) -> Recognition:
     folder = open_folder(path, table, lambda error: None)
     evidence = [f"{counted(len(folder.files), 'sequence')} at {found.sequences}, {_kinds(folder)}"]
     doubts: list[InputError] = []
-    evidence += _left_out(path, found, unread)
-    doubts += _unusable(path, found)
+    evidence += left_out(path, found, unread)
+    doubts += unusable(path, found)
     tables = [file for file in unread if file.suffix.lower() in TABLES]
     splits, lists, of_splits = find_splits(folder, found.documents, found.links[0], tables)
     doubts += of_splits
     evidence += [f"split {name}: listed in {file}" for name, file in splits.items()]
     candidates, strays = find_labels(folder, found, set(lists))
-    doubts += [] if candidates else _possible_labels(path, found, unread)
-    fitting_none = [_fit_none(path, *it) for it in strays.items() if it[0] not in candidates]
+    doubts += [] if candidates else possible_labels(path, found, unread)
+    fitting_none = [fit_none(path, *it) for it in strays.items() if it[0] not in candidates]
     evidence += [f"not used: {it}" for it in fitting_none] if candidates else []
-    doubts += [] if candidates else [_stray(folder, it) for it in fitting_none]
+    doubts += [] if candidates else [stray(folder, it) for it in fitting_none]
     known = {file for files in (lists, *strays.values()) for file in files}
     documents = [file for file in found.documents if file not in known]
     base = table._replace(splits=splits)
     layout = _choose(folder, base, candidates, documents, evidence, doubts)
     stills = all(_is_still(folder, name) for name in folder.names)
     return Recognition(layout, evidence, doubts, stills, of_splits)
-
-
-def _left_out(path: Path, found: FolderSurvey, unread: list[Path]) -> list[str]:
-    """Evidence on files of frames that are left out."""
-    lines = []
-    if found.companions:
-        first = found.companions[0].relative_to(path)
-        kind = "folder" if found.companions[0].is_dir() else "file"
-        lines.append(f"left out: {counted(len(found.companions), kind)} such as {first}")
-    if unread:
-        first = f"{unread[0].relative_to(path)}, {UNREAD[unread[0].suffix.lower()].kind}"
-        lines.append(f"not read: {counted(len(unread), 'file')} such as {first}")
-    inward, outward = found.links
-    for links, text in ((inward, "read there"), (outward, "not read")):
-        if links:
-            count, target = counted(len(links), "link"), links[0].resolve()
-            lines.append(f"{text}: {count} such as {links[0].relative_to(path)} to {target}")
-    return lines
-
-
-def _outward(path: Path, links: list[Path]) -> InputError:
-    """Doubt about frames or labels in folders that are links out of the data folder."""
-    rule = "its frames and labels must lie in the folder to be recognised"
-    value = f"{counted(len(links), 'link')} out of it, such as {links[0].relative_to(path)} to "
-    remedy = "Move them here, or set the keys sequences and labels, which follow links."
-    return InputError(path, rule, f"{value}{links[0].resolve()}", remedy)
-
-
-def _unusable(path: Path, found: FolderSurvey) -> list[InputError]:
-    """Doubts about files of frames or labels that are not where or what they should be."""
-    doubts = []
-    if found.others:
-        rule = "all files of frames must be at one pattern"
-        value = f"{len(found.others)} that are not at {found.sequences}, such as {found.others[0]}"
-        remedy = "Use only a part of the folder, or move them. Write arrays of labels as CSV."
-        doubts.append(InputError(path, rule, value, remedy))
-    if found.objects:
-        rule = "labels must be in a file that can be read"
-        value = f"{len(found.objects)} files of MATLAB objects, such as {found.objects[0].name}"
-        remedy = (
-            "Write a CSV frame,x,y,w,h for each sequence, in MATLAB or with the Python package "
-        )
-        remedy += "mcos-decoder; MATLAB counts pixels from 1 (data.layout.first_pixel=1)."
-        doubts.append(InputError(path, rule, value, remedy))
-    return doubts
-
-
-def _possible_labels(path: Path, found: FolderSurvey, unread: list[Path]) -> list[InputError]:
-    """Doubts about masks and tables of a folder in which no labels are found."""
-    doubts = []
-    if found.masks:
-        rule = "masks must have the names of their frames, perhaps with a text before or after them"
-        value = f"images of two levels that are not, such as {found.masks[0].relative_to(path)}"
-        doubts.append(InputError(path, rule, value, "Rename them, or set the key labels."))
-    if found.maps:
-        rule = "masks must be 0 where there is no target, and another level only at the targets"
-        levels = ", ".join(map(str, levels_of(found.maps[0])))
-        value = f"images of the levels {levels} in {found.maps[0].relative_to(path)}, which seem "
-        value += "to be masks of several classes"
-        doubts.append(InputError(path, rule, value, "Write masks of the targets alone."))
-    if found.links[1]:
-        doubts.append(_outward(path, found.links[1]))
-    tables = [file for file in unread if file.suffix.lower() in TABLES]
-    if tables:
-        rule = "labels must be in a file that can be read"
-        kind, remedy = UNREAD[tables[0].suffix.lower()]
-        value = f"{tables[0].relative_to(path)}, {kind}"
-        doubts.append(InputError(path, rule, value, remedy))
-    return doubts
-
-
-def _fit_none(path: Path, form: str, files: list[Path]) -> str:
-    text = f"{counted(len(files), 'file')} of format {form} that fit no sequence and frame"
-    return f"{text}, such as {files[0].relative_to(path)}"
-
-
-def _stray(folder: Folder, found: str) -> InputError:
-    """Doubt about label files that are called after no sequence or frame."""
-    rule = "label files must be called after their sequences and frames"
-    first = next(iter(locations(folder.files).values())).relative_to(folder.path)
-    remedy = f"Rename them after the images, see {first}.{NO_LABELS}"
-    return InputError(folder.path, rule, found, remedy)
 
 
 def _is_still(folder: Folder, name: str) -> bool:

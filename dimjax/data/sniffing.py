@@ -17,6 +17,7 @@ from dimjax.errors import InputError
 
 _LINES = 20  # of a text that are looked at
 _MOST_IN_LINE = 8  # numbers of a polygon; more of them are a list
+_ATTITUDE = {"roll", "pitch", "yaw", "heading", "qx", "qy", "qz", "qw"}
 _PATH_AND_BOXES = re.compile(r"\S.*?\s-?[\d.]+(,-?[\d.]+){4}(\s|$)")
 
 
@@ -56,6 +57,8 @@ def _of_lines(lines: list[str]) -> str | None:
     if not lines:
         return None
     header = set(_columns(lines[0]))
+    if tells_place_in_space(lines[0]) or tells_attitude(lines[0]):
+        return None
     if {"frame", "x", "y"} <= header:
         is_box = {"w", "h"} <= header
         return ("table" if "sequence" in header else "boxes") if is_box else "centroids"
@@ -82,6 +85,23 @@ def _of_lines(lines: list[str]) -> str | None:
         return "rectangles"
     # A lone number per line is a list of names rather than labels.
     return "centroids" if counts and all(count % 2 == 0 for count in counts) else None
+
+
+def tells_place_in_space(header: str) -> bool:
+    """Whether a header has the columns x, y and z, as for the place of a camera, and no box."""
+    names = _plain_columns(header)
+    return {"x", "y", "z"} <= names and not {"w", "h"} & names
+
+
+def tells_attitude(header: str) -> bool:
+    """Whether a header has columns of angles or of a quaternion, and no box."""
+    names = _plain_columns(header)
+    return len(names & _ATTITUDE) > 1 and not {"w", "h"} & names
+
+
+def _plain_columns(header: str) -> set[str]:
+    """Names of columns in lower case, without units."""
+    return {re.sub(r"[\[(].*|[\W_]", "", name.lower()) for name in _columns(header)}
 
 
 def _columns(header: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Lists of sequences: files with one name per line, by split; also tables and JSON.
+"""Lists of sequences: files with one name per line, by split; also tables, JSON and YAML.
 
 A line is the name of a sequence, or names one of its frames, as the lists of public sets do:
 
@@ -13,6 +13,8 @@ or a JSON has a list for each split, one file is the list of several splits:
 
     sequence,split                  {"train": ["s1"], "test": ["s2"]}
     s1,train
+
+So may a YAML, which Ultralytics trains with: `train: images/s1`.
 """
 
 import csv
@@ -20,16 +22,22 @@ import json
 import re
 from collections.abc import Callable, Collection
 from pathlib import Path, PurePosixPath
+from typing import Any
+
+import yaml
 
 from dimjax.data.csv_files import read_text, separator_of
 from dimjax.data.frame_index import FrameIndex
 from dimjax.data.patterns import split_of
+from dimjax.data.unicode_names import same_name
 from dimjax.errors import InputError, OnError
 
 # Names of columns, without separators and in lower case; of several, the first one is used.
 _NAMES = ("sequence", "sequencename", "seq", "video", "videoname", "clip", "name", "path")
 _NAMES += ("filepath", "file", "filename", "image", "img", "id")
 _SPLITS = ("split", "subset", "set", "phase")
+YAML = (".yaml", ".yml")
+_TABLES = (".csv", ".tsv")
 _KEY_OF_SPLIT = re.compile(r'"(\w+)"\s*:\s*\[')
 
 
@@ -67,8 +75,8 @@ class ListReader:
 
     def add(self, text: str, subject: str, split: str) -> None:
         """Add the sequence that a line names to a split."""
-        is_name = text in self._names
-        name = text if is_name else self._sequence_of(text)
+        called = same_name(text, self._names)
+        is_name, name = called is not None, called or self._sequence_of(text)
         if name is None:
             remedy = "Correct the name or remove the line."
             self._on_error(InputError(subject, self._rule, repr(text), remedy))
@@ -88,25 +96,26 @@ class ListReader:
             return frame[0]
         *folders, last = re.split(r"[/\\]+", path)
         stem = PurePosixPath(last).stem
-        return next((part for part in (*reversed(folders), stem) if part in self._names), None)
+        parts = (same_name(part, self._names) for part in (*reversed(folders), stem))
+        return next(filter(None, parts), None)
 
 
 def entries(file: Path, split: str, names: Collection[str] = ()) -> list[tuple[str, str]]:
     """Return the places and texts of a file that name sequences or frames of a split.
 
     Args:
-      file: A text, or a CSV or JSON file by its suffix.
+      file: A text, or a CSV, JSON or YAML file by its suffix.
       split: Split that is meant, if the file tells those of its entries.
       names: Names of sequences, which are no header.
 
     Raises:
-      InputError: The file cannot be read, or is no such JSON.
+      InputError: The file cannot be read, or is no such JSON or YAML.
     """
     text = read_text(file)
-    if file.suffix.lower() == ".json":
-        return _of_json(file, text, split)
+    if file.suffix.lower() in (".json", *YAML):
+        return _of_lists(file, text, split)
     lines = [(n, line.strip()) for n, line in enumerate(text.split("\n"), 1) if line.strip()]
-    header = _header(lines[0][1], names) if lines and file.suffix.lower() == ".csv" else []
+    header = _header(lines[0][1], names) if lines and file.suffix.lower() in _TABLES else []
     column = next((header.index(name) for name in _NAMES if name in header), None)
     if column is None:
         return [(f"line {n}", line) for n, line in lines]
@@ -121,12 +130,16 @@ def entries(file: Path, split: str, names: Collection[str] = ()) -> list[tuple[s
 
 
 def splits_in(file: Path) -> set[str]:
-    """Return the splits that a table or JSON tells entry by entry; none for other files."""
+    """Return the splits that a table, JSON or YAML tells by entries; none for other files."""
     suffix = file.suffix.lower()
     try:
-        text = read_text(file) if suffix in (".csv", ".json") else ""
+        text = read_text(file) if suffix in (*_TABLES, *YAML, ".json") else ""
+        content = _content(file, text) if suffix in YAML else {}
     except InputError:
         return set()
+    if suffix in YAML:
+        keys = content if isinstance(content, dict) else {}
+        return {split_of(key) for key, value in keys.items() if value} - {None}
     if suffix == ".json":
         return {split for key in _KEY_OF_SPLIT.findall(text) if (split := split_of(key))}
     lines = text.split("\n")
@@ -138,13 +151,23 @@ def splits_in(file: Path) -> set[str]:
     return found - {None}
 
 
-def _of_json(file: Path, text: str, split: str) -> list[tuple[str, str]]:
+def _content(file: Path, text: str) -> Any:
+    """Parse JSON or YAML; all scalars of YAML are texts."""
+    kind = "JSON" if file.suffix.lower() == ".json" else "YAML"
     try:
-        content = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise InputError(file, "it must be JSON", error, "Export it again.") from error
+        return json.loads(text) if kind == "JSON" else yaml.load(text, yaml.BaseLoader)
+    except (ValueError, RecursionError, yaml.YAMLError) as error:
+        raise InputError(file, f"it must be {kind}", error, "Export it again.") from error
+
+
+def _of_lists(file: Path, text: str, split: str) -> list[tuple[str, str]]:
+    content = _content(file, text)
     lists = content if isinstance(content, dict) else {split: content}
-    lists = {key: names for key, names in lists.items() if split_of(key) == split}
+    lists = {
+        key: [names] if isinstance(names, str) and file.suffix.lower() in YAML else names
+        for key, names in lists.items()
+        if split_of(key) == split
+    }
     is_list = bool(lists) and all(isinstance(names, list) for names in lists.values())
     names = [(f"{key}[{k}]", name) for key in lists if is_list for k, name in enumerate(lists[key])]
     if not is_list or not all(isinstance(name, str) for _, name in names):

@@ -16,7 +16,7 @@ from dimjax.data.folders import Folder
 from dimjax.data.listing import texts_by_sequence
 from dimjax.data.patterns import SPLIT, SPLIT_FOLDERS, split_of, split_words
 from dimjax.data.sniffing import sniff
-from dimjax.data.split_files import ListReader, entries, splits_in
+from dimjax.data.split_files import YAML, ListReader, entries, splits_in
 from dimjax.data.splits import LABELLED_SPLITS
 from dimjax.data.walking import yaml_files
 from dimjax.errors import InputError
@@ -74,6 +74,10 @@ def find_splits(
         of_split["train"] = union
     doubts = [it for it in (_differing(folder, *it) for it in of_split.items()) if it]
     if "train" not in of_split:
+        yaml_lists = _of_yaml(folder)
+        of_split.update(yaml_lists)
+        lists += yaml_lists.get("train", [])
+    if "train" not in of_split:
         rest = [file for file in documents if file not in lists]
         others = _of_splits(folder, list(tables))
         others += filter(_tells_splits, yaml_files(folder.path))
@@ -88,13 +92,22 @@ def find_splits(
     return SplitSearch(names, lists, doubts)
 
 
+def _of_yaml(folder: Folder) -> dict[str, list[Path]]:
+    """The first YAML file that names sequences of train and of other splits, by split."""
+    for file in filter(_tells_splits, yaml_files(folder.path)):
+        told = [split for split in LABELLED_SPLITS if split in splits_in(file)]
+        if "train" in told and all(_is_list(folder, file, split) for split in told):
+            return {split: [file] for split in told}
+    return {}
+
+
 def _depth(file: Path) -> int:
     return len(file.parts)
 
 
 def _is_list(folder: Folder, file: Path, split: str) -> bool:
     """Whether most lines of a text, or all entries of a table or JSON, name sequences or frames."""
-    if file.suffix.lower() not in (".txt", ".csv", ".json"):
+    if file.suffix.lower() not in (".txt", ".csv", ".tsv", ".json", *YAML):
         return False
     try:
         listed = entries(file, split, folder.files.keys())[:_LISTED]

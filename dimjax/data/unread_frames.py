@@ -10,6 +10,9 @@ from typing import NamedTuple
 from dimjax.data.walking import walk
 
 TABLES = (".xlsx", ".xls", ".ods", ".parquet", ".feather", ".jsonl", ".ndjson")
+_DATABASES = (".db", ".sqlite", ".sqlite3")
+TABLES += _DATABASES
+ARCHIVES = (".zip", ".tar", ".tgz", ".gz", ".xz", ".7z", ".rar")
 
 
 class Unread(NamedTuple):
@@ -31,14 +34,15 @@ _VIDEO = Unread(
 _ARCHIVE = Unread("an archive", "Unpack it.")
 _DUMP = Unread("a file of another program", "Export its frames as PNG, or as .npy [T, H, W].")
 _TABLE = Unread("a table of a kind that is not read", "Save it as CSV.")
+_DATABASE = Unread("a database", "Export its table of labels as CSV.")
 
 UNREAD = dict.fromkeys((".seq", ".csq", ".fff", ".sfmov", ".ptw"), _FLIR)
 UNREAD |= dict.fromkeys((".pgm", ".ppm", ".pnm", ".webp", ".jp2", ".j2k", ".jxl", ".gif"), _IMAGE)
 UNREAD |= dict.fromkeys((".tga", ".dng", ".exr", ".heic", ".avif", ".pfm"), _IMAGE)
 UNREAD |= dict.fromkeys((".webm", ".wmv", ".flv", ".mpg", ".mpeg", ".mts", ".m2ts"), _VIDEO)
-UNREAD |= dict.fromkeys((".zip", ".tar", ".tgz", ".gz", ".xz", ".7z", ".rar"), _ARCHIVE)
+UNREAD |= dict.fromkeys(ARCHIVES, _ARCHIVE)
 UNREAD |= dict.fromkeys((".bag", ".mcap", ".db3", ".pkl", ".pickle", ".pt", ".tfrecord"), _DUMP)
-UNREAD |= dict.fromkeys(TABLES, _TABLE)
+UNREAD |= dict.fromkeys(TABLES, _TABLE) | dict.fromkeys(_DATABASES, _DATABASE)
 
 
 def find_unread(root: Path) -> list[Path]:

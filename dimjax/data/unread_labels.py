@@ -11,11 +11,14 @@ from typing import Any
 
 from dimjax.data.csv_files import read_text, separator_of
 from dimjax.data.label_columns import NO_LABELS, column_names, is_coordinate, unusable
+from dimjax.data.label_patterns import AFFIXES
 from dimjax.data.number_rows import unread_rows
-from dimjax.data.sniffing import numbers_of
+from dimjax.data.sniffing import numbers_of, tells_attitude, tells_place_in_space
 from dimjax.data.walking import yaml_files
 from dimjax.errors import InputError
 
+_OF_MATLAB = "Write a CSV frame,x,y,w,h for each sequence, with data.layout.first_pixel=1."
+_MATLAB = re.compile(r"\W*imagefilename\W+(?!x\b)\w+", re.IGNORECASE)
 _COCO = "Export them from there as COCO or YOLO."
 _CONVERT = "Write them as COCO (an image for each frame) or as a CSV frame,x,y,w,h per sequence."
 _HEADER = "Write commas and a header, such as frame,x,y or frame,x,y,w,h."
@@ -78,8 +81,14 @@ def flaw(document: Path, names: Collection[str]) -> InputError | None:
         found = next((row[1:] for row in _XML if re.search(row[0], text[:9999], re.DOTALL)), None)
     elif suffix in (".yaml", ".yml"):
         found = "a YAML file", _CONVERT
-    elif "region_shape_attributes" in text.partition("\n")[0]:
+    elif "region_shape_attributes" in (header := text.partition("\n")[0]):
         found = "VIA", _COCO
+    elif _MATLAB.match(header):
+        found = "a groundTruth of MATLAB, a column for each number of a box", _OF_MATLAB
+    elif tells_attitude(header):
+        found = None
+    elif tells_place_in_space(header):
+        found = "places in space", "If x and y are pixels, remove the column z."
     else:
         place = document.parent.name
         is_placed = is_named or place in names or _LABELS.fullmatch(place) is not None
@@ -113,7 +122,7 @@ def _names_classes(file: Path) -> bool:
 
 
 def _stem(document: Path) -> str:
-    return re.sub(r"[_-](gt|label|labels|anno)$", "", document.stem)
+    return re.sub(rf"({AFFIXES})$", "", document.stem)
 
 
 def _of_json(text: str, is_named: bool) -> tuple[str, str] | None:

@@ -1,8 +1,11 @@
 """The folders of a data folder with their files, and its links to other folders.
 
+Hidden files and folders are left out, and so are those that systems make: thumbnails, bins, caches.
+
 found = walk(Path("data/unknown"))
 found.places[0]                                     # (Path("data/unknown"), [its files])
 found.outward                                       # links out of the folder, not followed
+is_hidden(Path("images/@eaDir/0001.png"))           # True
 yaml_files(Path("data/unknown"))
 """
 
@@ -10,9 +13,15 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
+# Folders and files of no data, by their names in lower case: of Synology, QNAP, Windows, macOS,
+# Linux and Python.
+_OF_SYSTEMS = {"@eadir", "#recycle", "#snapshot", "@recycle", "@recently-snapshot", "@tmp"}
+_OF_SYSTEMS |= {"$recycle.bin", "recycler", "system volume information", "thumbs", "thumbnails"}
+_OF_SYSTEMS |= {"thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "lost+found", "__pycache__"}
+
 
 class Walk(NamedTuple):
-    """Contents of a folder without hidden files and folders."""
+    """Contents of a folder without hidden files and folders, see `is_hidden`."""
 
     places: list[tuple[Path, list[Path]]]  # folders and the files in them, by name
     inward: list[Path]  # links to folders that are among the places by their own path
@@ -25,14 +34,14 @@ def walk(root: Path) -> Walk:
     top, waiting = root.resolve(), [root]
     while waiting:
         for place, folders, names in os.walk(waiting.pop()):
-            folders[:] = sorted(name for name in folders if not name.startswith("."))
-            files = sorted(name for name in names if not name.startswith("."))
+            folders[:] = sorted(name for name in folders if not _is_left_out(name))
+            files = sorted(name for name in names if not _is_left_out(name))
             found.places.append((Path(place), [Path(place) / name for name in files]))
             for link in (Path(place) / name for name in folders):
                 target = link.resolve() if os.path.islink(link) else top
                 if target != top and top not in target.parents:
                     found.outward.append(link)
-                elif target not in seen and _is_hidden(target.relative_to(top)):
+                elif target not in seen and is_hidden(target.relative_to(top)):
                     waiting.append(link)
                     seen.add(target)
                 elif os.path.islink(link):  # False for one that may not be looked at
@@ -46,5 +55,14 @@ def yaml_files(root: Path) -> list[Path]:
     return [file for file in files if file.suffix.lower() in (".yaml", ".yml")]
 
 
-def _is_hidden(path: Path) -> bool:
-    return any(part.startswith(".") for part in path.parts)
+def is_hidden(path: Path) -> bool:
+    """Whether a file or folder is hidden or of no data by its name, or one of its folders is.
+
+    Args:
+      path: Relative to the data folder.
+    """
+    return any(map(_is_left_out, path.parts))
+
+
+def _is_left_out(name: str) -> bool:
+    return name.startswith(".") or name.lower() in _OF_SYSTEMS

@@ -1,0 +1,69 @@
+"""Arrays that are no frames, such as the boxes of a sequence, [T, 4], in NumPy and MATLAB files.
+
+holds_no_frames(Path("flight3/boxes.npy"))          # True
+label_array(Path("flight3/boxes.npy")).shape        # (90, 4)
+"""
+
+import zipfile
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from scipy import io
+
+_MAX_BYTES = 2**24  # of a file that is looked at
+_MAX_COLUMNS = 10  # of an array of numbers; images are larger
+_COLUMNS = range(2, 9)  # of points or boxes, perhaps with a frame, a track and a class
+_FEWEST_ROWS = 5  # of labels; matrices of a camera have fewer
+
+
+class LabelArray(NamedTuple):
+    """An array that seems to hold labels."""
+
+    file: Path
+    name: str  # in the file, or that of the file
+    shape: tuple[int, ...]
+
+
+def holds_no_frames(file: Path) -> bool:
+    """Whether a .npy, .npz or .mat file holds only vectors and narrow tables of numbers."""
+    shapes = _shapes(file)
+    return bool(shapes) and all(map(_is_narrow, shapes.values()))
+
+
+def label_array(file: Path) -> LabelArray | None:
+    """Return the largest array of a file without frames that may hold labels; None without one."""
+    found = [LabelArray(file, *it) for it in _shapes(file).items() if _may_be_labels(it[1])]
+    return max(found, key=lambda it: it.shape[0], default=None)
+
+
+def _shapes(file: Path) -> dict[str, tuple[int, ...]]:
+    """Shapes of the arrays in a file by their names; none for other, large and damaged files."""
+    suffix = file.suffix.lower()
+    try:
+        if suffix not in (".npy", ".npz", ".mat") or file.stat().st_size > _MAX_BYTES:
+            return {}
+        if suffix == ".mat":
+            return {name: shape for name, shape, kind in io.whosmat(file) if kind != "char"}
+        if suffix == ".npy":
+            return {file.stem: np.load(file, mmap_mode="r").shape}
+        with zipfile.ZipFile(file) as arrays:
+            return {it.removesuffix(".npy"): _shape_in(arrays, it) for it in arrays.namelist()}
+    except (OSError, ValueError, TypeError, RuntimeError, EOFError, zipfile.BadZipFile):
+        return {}  # reported when it is read
+
+
+def _shape_in(arrays: zipfile.ZipFile, name: str) -> tuple[int, ...]:
+    """Shape in the header of an array, whose numbers may be many more than the file has bytes."""
+    with arrays.open(name) as member:
+        version = np.lib.format.read_magic(member)
+        read = np.lib.format.read_array_header_1_0
+        return (read if version == (1, 0) else np.lib.format.read_array_header_2_0)(member)[0]
+
+
+def _is_narrow(shape: tuple[int, ...]) -> bool:
+    return len(shape) < 2 or len(shape) == 2 and min(shape) <= _MAX_COLUMNS
+
+
+def _may_be_labels(shape: tuple[int, ...]) -> bool:
+    return len(shape) == 2 and shape[0] >= _FEWEST_ROWS and shape[1] in _COLUMNS
