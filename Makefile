@@ -1,5 +1,6 @@
 # make demo     the whole job on a small simulated sky, in minutes on two cores: see runs/demo
-# make test     the tests
+# make test     the tests, but for those of the longest experiments
+# make test-long     those of the longest experiments
 # make faults   kill, fill, damage and mutate toy runs for hours: docs/reliability.md
 # make faults-short    the same in small, on a run that is built but not trained
 # make docs     the documentation as a site, in site.work/
@@ -10,7 +11,7 @@
 PYTHON ?= python3
 install := .venv/bin/pip install -qq -c constraints.txt
 
-.PHONY: help demo test faults faults-short docs check
+.PHONY: help demo test test-long faults faults-short docs check
 
 help:
 	@sed -n 's/^# \{0,1\}//p' Makefile
@@ -19,7 +20,10 @@ demo: .venv/installed
 	.venv/bin/python main.py --config=configs/demo.py --workdir=runs/demo
 
 test: .venv/installed-dev
-	.venv/bin/pytest -q -n 2 --dist loadfile --no-loadscope-reorder
+	.venv/bin/pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m 'not long' --durations=20
+
+test-long: .venv/installed-dev
+	.venv/bin/pytest -q -m long
 
 faults: .venv/installed-dev
 	.venv/bin/python -m tests.faults.campaign

@@ -24,6 +24,9 @@ from dimjax.sky.implant_files import choose, with_implants, write_implants
 from dimjax.sky.implants import ImplantConfig, add_light, draw_implants, with_objects
 from dimjax.stages import rounds
 
+# Most of the small sequences have no label of their own.
+pytestmark = pytest.mark.filterwarnings("ignore:no label in")
+
 ALL = ImplantConfig(share=1.0, targets_per_frame=3.0, interference_per_frame=3.0)
 SIGMA = 10.0
 

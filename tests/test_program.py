@@ -103,10 +103,10 @@ def test_a_folder_with_too_long_a_name_does_not_hide_the_failure(tmp_path, numbe
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupted_program_names_its_activity(tmp_path, number):
-    process = start("print('ready', flush=True)\ntime.sleep(60)", tmp_path)
+    process = start("print('ready', flush=True)\ntime.sleep(600)", tmp_path)
     process.stdout.readline()
     process.send_signal(number)
-    _, line = process.communicate(timeout=10)
+    _, line = process.communicate(timeout=60)
     expected = "interrupted in round 0, train: finished work is kept; give the same command again"
     assert (process.returncode, line) == (130, f"{expected}.\n")
 

@@ -23,6 +23,7 @@ from dimjax.training.training_log import TrainingLog
 TOY = ("--seeds=0", "--folds=2")
 
 
+@pytest.mark.long
 def test_the_toy_size_writes_its_table_and_repeats_nothing(tmp_path):
     printed = run_toy("refinement", tmp_path, *TOY)
     assert "F1, labels" in printed

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.spatial import cKDTree
 from scripts import run_script, start_script
 
 import dimjax
@@ -174,11 +175,14 @@ def test_a_run_can_be_asked_from_python(undisturbed):
     frames = np.load(opened.paths.sky / "sequences" / "test-0000" / "frames.npy")
     detected = opened.detect(frames, accepted=False)
     saved = pd.read_csv(opened.paths.detections)
-    assert len(detected) == len(saved)
     # Batches of other sizes and code that is optimised differently round differently, and evidence
-    # is in steps.
-    columns = ["frame", "x", "score"]
-    np.testing.assert_allclose(detected[columns], saved[columns], rtol=2e-2)
+    # is in steps: a score may be on the other side of the lowest one.
+    assert abs(len(detected) - len(saved)) <= 2
+    places = [table[["frame", "x", "y"]] * [1000, 1, 1] for table in (detected, saved)]
+    distance, row = cKDTree(places[0]).query(places[1])
+    assert (distance > 0.5).sum() <= 2
+    scores = detected.score.to_numpy()[row][distance <= 0.5]
+    np.testing.assert_allclose(scores, saved.score[distance <= 0.5], rtol=2e-2)
 
 
 def linked_copy(source: Path, target: Path) -> None:

@@ -26,6 +26,7 @@ def measured(tmp_path_factory):
     return out, *(run_toy(script, out, "--seeds=0") for script in ("table3", "figure11"))
 
 
+@pytest.mark.long
 def test_the_table_has_a_row_for_each_round_of_each_run(measured):
     out, printed, _ = measured
     record = json.loads((out / "table3.json").read_text())
@@ -47,6 +48,7 @@ def test_the_table_has_a_row_for_each_round_of_each_run(measured):
     )
 
 
+@pytest.mark.long
 def test_claims_are_compared_with_their_goals(measured):
     summary = json.loads((measured[0] / "table3.json").read_text())["summary"]
     goals = [claim for claim in summary["claims"] if claim["holds"] is not None]
@@ -59,6 +61,7 @@ def test_claims_are_compared_with_their_goals(measured):
     assert summary["runs"]["oracle"][1]["epochs"]["mean"] == 1
 
 
+@pytest.mark.long
 def test_the_runs_share_labels_and_chips_of_the_first_sequences(measured):
     plans = {}
     for name in ("oracle", "no-mining", "random", "all"):
@@ -68,6 +71,7 @@ def test_the_runs_share_labels_and_chips_of_the_first_sequences(measured):
     assert len({frozenset(ids) for ids in plans.values()}) == 1
 
 
+@pytest.mark.long
 def test_figure_11_shows_the_fall_of_the_losses(measured):
     out, _, printed = measured
     record = json.loads((out / "figure11.json").read_text())

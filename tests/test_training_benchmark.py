@@ -15,6 +15,7 @@ from dimjax.training.losses import assign, detection_loss
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 
 
+@pytest.mark.long
 def test_a_cell_of_toy_size_is_timed(tmp_path):
     out = tmp_path / "results" / "training.json"
     toy = ["--backbones=darknet19", "--sizes=16", "--widths=0.05", "--batch=2", "--rounds=2"]

@@ -34,7 +34,9 @@ FORMATS = {
     ),
     "voc": Format(read_voc, "frame", has_classes=True, is_inclusive=True),
     "mot": Format(read_mot, "sequence", has_classes=True),
-    "lines": Format(read_lines, "folder", True, is_numbered=True, is_inclusive=True),
+    "lines": Format(
+        read_lines, "folder", True, is_numbered=True, is_inclusive=True, count=count_lines
+    ),
     "rectangles": Format(read_rectangles, "sequence", count=count_lines),
     "exist-rect": Format(read_exist_rect, "sequence", count=count_rectangles),
     "centroid-xml": Format(read_centroid_xml, "frame", has_classes=True, is_point=True),
