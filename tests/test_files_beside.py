@@ -1,5 +1,6 @@
 """Files beside frames that are none: those of systems, documents, photos, arrays and tables."""
 
+import os
 import zipfile
 
 import numpy as np
@@ -103,3 +104,15 @@ def test_the_header_of_an_array_is_enough(tmp_path):
         np.lib.format.write_array_header_1_0(member, header)
     assert holds_no_frames(tmp_path / "a.npz")
     assert label_array(tmp_path / "a.npz").name == "boxes"
+
+
+@pytest.mark.parametrize("name", ["a.npy", "a.npz", "a.mat"])
+def test_pipes_and_damaged_files_hold_no_arrays(tmp_path, name):
+    os.mkfifo(tmp_path / name)
+    assert not holds_no_frames(tmp_path / name)  # and does not wait for it
+    (tmp_path / name).unlink()
+    WRITERS[name[2:]](tmp_path / name)
+    content = (tmp_path / name).read_bytes()
+    for end in (0, 20, 60):
+        (tmp_path / name).write_bytes(content[:end] + bytes([255] * 40))
+        assert label_array(tmp_path / name) is None

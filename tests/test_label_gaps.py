@@ -28,7 +28,7 @@ def labels_of(**frames) -> pd.DataFrame:
         ),
         (
             {"s1": range(30), "s2": [*range(4), *range(12, 30)]},
-            "s3, no label in 8 frames on end or more of 1 others, such as s2 from frame 4 to 11",
+            "s3, no label in 8 frames on end or more of 1 other, such as s2 from frame 4 to 11",
         ),
         ({"s1": range(0, 30, 5), "s2": range(2, 30, 5)}, "labels 5 frames apart, and none between"),
     ],

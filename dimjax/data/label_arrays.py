@@ -4,12 +4,16 @@ holds_no_frames(Path("flight3/boxes.npy"))          # True
 label_array(Path("flight3/boxes.npy")).shape        # (90, 4)
 """
 
+import contextlib
 import zipfile
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from scipy import io
+
+from dimjax.data.frame_files import readable
+from dimjax.errors import InputError
 
 _MAX_BYTES = 2**24  # of a file that is looked at
 _MAX_COLUMNS = 10  # of an array of numbers; images are larger
@@ -40,8 +44,10 @@ def label_array(file: Path) -> LabelArray | None:
 def _shapes(file: Path) -> dict[str, tuple[int, ...]]:
     """Shapes of the arrays in a file by their names; none for other, large and damaged files."""
     suffix = file.suffix.lower()
-    try:
-        if suffix not in (".npy", ".npz", ".mat") or file.stat().st_size > _MAX_BYTES:
+    if suffix not in (".npy", ".npz", ".mat") or not file.is_file():  # a pipe would be waited for
+        return {}
+    with contextlib.suppress(InputError), readable(file):  # else reported when it is read
+        if file.stat().st_size > _MAX_BYTES:
             return {}
         if suffix == ".mat":
             return {name: shape for name, shape, kind in io.whosmat(file) if kind != "char"}
@@ -49,8 +55,7 @@ def _shapes(file: Path) -> dict[str, tuple[int, ...]]:
             return {file.stem: np.load(file, mmap_mode="r").shape}
         with zipfile.ZipFile(file) as arrays:
             return {it.removesuffix(".npy"): _shape_in(arrays, it) for it in arrays.namelist()}
-    except (OSError, ValueError, TypeError, RuntimeError, EOFError, zipfile.BadZipFile):
-        return {}  # reported when it is read
+    return {}
 
 
 def _shape_in(arrays: zipfile.ZipFile, name: str) -> tuple[int, ...]:

@@ -15,6 +15,7 @@ import pandas as pd
 
 from dimjax.data.formats.marks import ABSENT, HIDDEN
 from dimjax.errors import Note
+from dimjax.progress import counted
 
 _LONG = 8  # frames on end without a label that are worth a note
 _MIN_FRAMES = 6  # with labels, of a sequence, which show whether they are evenly spaced
@@ -67,8 +68,12 @@ def _described(labels: pd.DataFrame, lengths: Mapping[str, float]) -> str:
     if partly:
         name = max(partly, key=lambda it: partly[it][1] - partly[it][0])
         start, stop = partly[name]
-        text = f"no label in {_LONG} frames on end or more of {len(partly)}"
-        text += f"{' others' if without else f' of {len(lengths)} sequences'}, such as {name} from "
+        count = (
+            counted(len(partly), "other")
+            if without
+            else f"{len(partly)} of {len(lengths)} sequences"
+        )
+        text = f"no label in {_LONG} frames on end or more of {count}, such as {name} from "
         texts.append(f"{text}frame {start} to {stop - 1}")
     return ", ".join(texts)
 
