@@ -13,20 +13,18 @@ import re
 from pathlib import Path
 
 from dimjax.data.csv_files import read_text
-from dimjax.data.formats.marks import Mark, Options, each_line, to_number
+from dimjax.data.formats.marks import HIDDEN, Mark, Options, each_line, to_number
 from dimjax.errors import InputError, OnError
 
 _ABSENCE = "absence.label"
-_HIDDEN = ("full_occlusion.txt", "out_of_view.txt")  # whose frames have a box nevertheless
-_UNUSED = f"of objects that {' or '.join(_HIDDEN)} marks as hidden: left out"
-
+_FLAGGED = ("full_occlusion.txt", "out_of_view.txt")  # whose frames have a box nevertheless
 _FLAGS = {"0", "1"}
 
 
 def read_rectangles(path: Path, options: Options, on_error: OnError) -> list[Mark]:
     """Read one rectangle or none per line."""
     absent = _absent_lines(path.with_name(_ABSENCE))
-    hidden = set().union(*(_absent_lines(path.with_name(name)) for name in _HIDDEN))
+    hidden = set().union(*(_absent_lines(path.with_name(name)) for name in _FLAGGED))
 
     def parse(line: str, number: int) -> list[Mark]:
         words = [word for word in re.split(r"[\s,;]+", line) if word]
@@ -38,7 +36,7 @@ def read_rectangles(path: Path, options: Options, on_error: OnError) -> list[Mar
             raise InputError(subject, rule, repr(line), "Correct the line.")
         box = [to_number(word, subject, key) for word, key in zip(words, "xywh", strict=True)]
         mark = Mark(f"line {number}", number - 1, *box)
-        mark = mark._replace(left_out=_UNUSED) if number in hidden else mark
+        mark = mark._replace(left_out=HIDDEN.left_out) if number in hidden else mark
         return [mark] if any(box[2:]) else []
 
     return each_line(path, parse, on_error)
