@@ -19,6 +19,7 @@ from dimjax.runs.config_rules import check
 TOY = ("--seeds=0", "--skies=default", "--variants=difference")
 
 
+@pytest.mark.long
 def test_the_toy_run_completes_and_is_not_repeated(tmp_path):
     printed = run_toy("detection", tmp_path, *TOY)
     results = json.loads((tmp_path / "detection.json").read_text())
