@@ -43,7 +43,7 @@ def test_the_toy_run_completes_and_is_not_repeated(tmp_path):
 
 def test_every_variant_is_a_valid_configuration():
     runs = itertools.product(
-        detection_runs.CONFIGS, ("half", "cpu", "gpu"), detection_runs.VARIANTS.items()
+        detection_runs.CONFIGS, ("sixth", "half", "cpu", "gpu"), detection_runs.VARIANTS.items()
     )
     for sky, size, (name, variant) in runs:
         config = detection_runs.config_of(sky, size, 3, "clips", name)
