@@ -126,7 +126,7 @@ def test_a_sky_that_is_exchanged_with_its_digests_is_refused(tiny_run, tmp_path,
     assert check.run(config, paths) == 1 and rule in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{", '{"mined.csv": []}', "\udcff"])
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"mined.csv": []}', "\udcff", "[" * 100_000])
 def test_a_damaged_record_is_named(paths, text):
     digests.record(paths, "mine")
     file = paths.round / "digests" / "mine.json"

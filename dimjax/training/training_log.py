@@ -28,7 +28,7 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import dataset
 
-from dimjax.atomic_files import write_parquet, write_text
+from dimjax.atomic_files import read_record, write_parquet, write_text
 from dimjax.chips.examples import Examples
 from dimjax.coordinates import chip_to_frame
 from dimjax.errors import InputError
@@ -78,7 +78,7 @@ class TrainingLog:
         if not self.is_complete:
             raise InputError(self.completion, rule, "no file", "Train the round to its end first.")
         try:
-            return [int(epoch) for epoch in json.loads(self.completion.read_text())["epochs"]]
+            return [int(epoch) for epoch in read_record(self.completion)["epochs"]]
         except (ValueError, KeyError, TypeError) as error:
             raise InputError(self.completion, rule, "a damaged file", _REMEDY) from error
 

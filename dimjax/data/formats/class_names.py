@@ -7,6 +7,7 @@ class_name("1", Options(classes=classes))           # "bird"
 import contextlib
 import os
 import re
+import reprlib
 from pathlib import Path
 from typing import Any
 
@@ -105,5 +106,7 @@ def _by_number(numbered: Any, file: Path) -> tuple[str, ...]:
     is_text = all(isinstance(name, str) and name for name in by_number.values())
     if not is_text or not all(0 <= key < _MOST_CLASSES for key in by_number):
         rule = "names must be a list of texts, or a mapping of the numbers of classes to them"
-        raise InputError(file, rule, numbered, "Write e.g. names: {0: drone, 1: bird}.")
+        # The text of a list whose aliases repeat lists of aliases would fill the memory.
+        found = numbered if isinstance(numbered, str) else reprlib.repr(numbered)
+        raise InputError(file, rule, found, "Write e.g. names: {0: drone, 1: bird}.")
     return tuple(by_number.get(key, "") for key in range(max(by_number, default=-1) + 1))
