@@ -90,3 +90,14 @@ def test_compressed_arrays_are_complete(tmp_path):
     with h5py.File(tmp_path / "a.h5", "w") as file:
         file.create_dataset("x", data=DEEP, chunks=(4, 32, 48), compression="gzip")
     assert np.array_equal(open_sequence(tmp_path / "a.h5").frame(5), DEEP[5])
+
+
+def test_groups_of_a_thousand_levels_are_refused(tmp_path):
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["/".join("g" * 50 + "x")] = DEEP
+    assert open_sequence(tmp_path / "a.h5").shape == DEEP.shape
+    with h5py.File(tmp_path / "b.h5", "w") as file:
+        file["/".join("g" * 1000 + "x")] = DEEP
+    with pytest.raises(InputError, match=r"b\.h5: groups must have at most 50 levels; found more"):
+        open_sequence(tmp_path / "b.h5")

@@ -21,7 +21,7 @@ from scipy import io
 from dimjax.data.frame_files import COPY_REMEDY, Frames, readable
 from dimjax.data.grey_levels import grey_levels
 from dimjax.data.stack_axes import check_axes
-from dimjax.data.stated_sizes import check_in_memory, check_stored, npz_headers
+from dimjax.data.stated_sizes import check_depth, check_in_memory, check_stored, npz_headers
 from dimjax.errors import InputError
 
 _MATLAB_73 = b"MATLAB 7.3 MAT-file"
@@ -223,6 +223,7 @@ def _dataset(path: Path) -> Any:
         ndims: dict[str, int] = {}
 
         def add(name: str, item: Any) -> None:
+            check_depth(name, path)
             ndims.update({name: item.ndim} if isinstance(item, h5py.Dataset) else {})
 
         opened.visititems(add)

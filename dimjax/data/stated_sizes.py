@@ -17,6 +17,7 @@ import numpy as np
 from dimjax.errors import InputError
 
 MAX_BYTES = 2**32  # of an array that is kept in memory
+_MAX_DEPTH = 50  # levels of groups
 _IN_PARTS = "Save the frames as .npy, which is read one frame at a time."
 
 
@@ -56,6 +57,17 @@ def _header_in(arrays: zipfile.ZipFile, name: str) -> ArrayHeader:
         shape, _, dtype = read(member)
         size = member.tell() + math.prod(shape) * dtype.itemsize
     return ArrayHeader(shape, dtype, size - arrays.getinfo(name).file_size)
+
+
+def check_depth(name: str, path: Path) -> None:
+    """Check how deep a group or a data set lies in an HDF5 file.
+
+    Raises:
+      InputError: It lies deeper than any program writes; the time to find it grows with its square.
+    """
+    if name.count("/") > _MAX_DEPTH:
+        rule, remedy = f"groups must have at most {_MAX_DEPTH} levels", "Copy the frames alone."
+        raise InputError(path, rule, "more", remedy)
 
 
 def check_stored(dataset: Any, path: Path) -> None:
