@@ -1,5 +1,6 @@
 """The files of a training: written, read back, and refused if one is missing or damaged."""
 
+import shutil
 import subprocess
 import sys
 
@@ -129,6 +130,18 @@ def test_a_training_goes_on_only_with_the_figures_of_its_epochs(log, text, expec
         log.drop_metrics_from(2)
     assert log.metrics.read_text() == text
     log.drop_metrics_from(0)  # all epochs are trained again
+
+
+@pytest.mark.parametrize(("column", "kind"), [("total", "str"), ("id", "float")])
+def test_columns_of_other_types_are_refused(log, column, kind):
+    file = log.losses / "0001.parquet"
+    losses = pd.read_parquet(file)
+    losses[column] = np.arange(len(losses))
+    losses.astype({column: kind}).to_parquet(file)
+    for other in ("0000.parquet", "0002.parquet"):
+        shutil.copy(file, log.losses / other)
+    with pytest.raises(InputError, match=f"0/losses: .* an error, another type of column {column}"):
+        log.read_losses()
 
 
 def test_metrics_of_epochs_that_are_trained_again_are_dropped(log):

@@ -29,6 +29,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from pandas.api.types import is_numeric_dtype
 from pyarrow import dataset
 
 from dimjax.atomic_files import check_regular, read_record, write_parquet, write_text
@@ -289,7 +290,11 @@ def _read(files: list[Path], columns: Sequence[str] | None) -> pd.DataFrame:
     """Read the rows of files in their order."""
     try:
         rows = dataset.dataset(files, format="parquet")
-        return rows.to_table(columns=columns and list(columns)).to_pandas()
+        table = rows.to_table(columns=columns and list(columns)).to_pandas()
+        other = [it for it in table if is_numeric_dtype(table[it]) == (it in ("id", "sequence"))]
+        if other:
+            raise pa.ArrowInvalid(f"another type of column {other[0]}")
+        return table
     except (pa.ArrowInvalid, OSError) as error:
         rule = "the files of its epochs must be complete Parquet files"
         raise InputError(files[0].parent, rule, f"an error, {error}", _REMEDY) from error
