@@ -95,6 +95,10 @@ def test_a_file_that_was_added_is_named(paths):
     (paths.checkpoints / "3" / "state").touch()
     with pytest.raises(InputError, match="checkpoints/3/state: .*; found a file of another origin"):
         digests.verify(paths, "train")
+    shutil.rmtree(paths.checkpoints / "3")
+    paths.checkpoints.with_suffix(".json").write_text("{}")  # of chosen thresholds
+    with pytest.raises(InputError, match="checkpoints.json: .*; found a file of another origin"):
+        digests.verify(paths, "train")
 
 
 @pytest.mark.parametrize("name", ["checkpoints/9", "checkpoints/9/state", "best/9"])

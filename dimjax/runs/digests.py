@@ -30,6 +30,7 @@ _OUTPUTS = {
         "checkpoints",
         "best",
         "best.json",
+        "checkpoints.json",  # never written: of another origin, it would change the detector
         "losses",
         "label_outputs",
         "metrics.jsonl",
