@@ -276,6 +276,10 @@ def test_names_of_classes_are_searched(tmp_path, name, text):
         ("names: {-1: drone}", "names must be a list"),
         ("names: [{a: b}]", "names must be a list"),
         (ALIASES, r"names must be a list .*; found \{0: \[\[\[\[\[\[?\.\.\."),
+        (
+            "names: [drone]\n" + "# " * 2**19,
+            r"YAML must have at most 1,048,576 .*; found 1,048,591",
+        ),
         ("names: [drone", "data.yaml: it must be YAML; found while parsing"),
     ],
 )
