@@ -7,6 +7,7 @@ found.mask_folders                                  # folders of masks
 
 import os
 import re
+import stat
 from collections import Counter, defaultdict
 from pathlib import Path
 from typing import NamedTuple
@@ -105,6 +106,9 @@ class _Contents:
         found = walk(root)
         self.links = found.inward, found.outward
         for place, files in found.places:
+            special = [file for file in files if _is_special(file)]
+            self.containers += special  # refused by whoever reads them
+            files = [file for file in files if file not in special] if special else files
             self.documents += [file for file in files if file.suffix.lower() in _DOCUMENTS]
             self._add_images(place, files)
             self._add_files(place, files)
@@ -282,3 +286,13 @@ def _are_numbered_arrays(files: list[Path]) -> bool:
 
 def _stem_number(file: Path) -> bool:
     return re.search(r"\d", file.stem) is not None
+
+
+def _is_special(file: Path) -> bool:
+    """Whether a file of frames is a pipe, a device or a socket: opening it may wait for ever."""
+    if file.suffix.lower() not in OPENERS and file.suffix.lower() not in SUFFIXES:
+        return False
+    try:
+        return not stat.S_ISREG(file.stat().st_mode)
+    except OSError:  # a broken link is reported when it is read
+        return False
