@@ -26,6 +26,7 @@ from dimjax.data.image_folders import ARRAYS, SUFFIXES, split_names
 from dimjax.data.image_kinds import are_masks, is_stack
 from dimjax.data.label_arrays import holds_no_frames
 from dimjax.data.layouts import Layout
+from dimjax.data.mask_stacks import called_as_masks, find_mask_stacks
 from dimjax.data.patterns import FRAME, SEQUENCE, SPLIT, glob_of, literal, match, path_pattern
 from dimjax.data.raw_files import RAW, find_sidecar
 from dimjax.data.sequences import OPENERS
@@ -46,11 +47,13 @@ class FolderSurvey(NamedTuple):
     others: list[Path]  # other files or folders of frames, which the pattern does not match
     companions: list[Path]  # files or folders beside the frames, such as visible.mp4
     masks: list[Path]  # a mask of each kind in each folder
+    mask_stacks: list[Path]  # files with the masks of all frames of a sequence
     maps: list[Path]  # folders of maps of several classes; they are companions too
     documents: list[Path]  # texts, tables, JSON and XML
     objects: list[Path]  # files of MATLAB objects, which are not read
     arrays: list[Path]  # files of arrays that are no frames, which are not read either
     links: tuple[list[Path], list[Path]]  # to folders that are read themselves, and to others
+    runs: list[Path]  # directories of runs, which are left out
 
 
 def survey_folder(root: Path) -> FolderSurvey:
@@ -77,8 +80,9 @@ def survey_folder(root: Path) -> FolderSurvey:
     companions = [it for it in others if it.parent in folders]
     others = [it for it in others if it not in companions]
     companions += visible + maps
-    rest = (contents.documents, contents.objects, contents.arrays, contents.links)
-    return FolderSurvey(pattern, matched, others, companions, contents.masks, maps, *rest)
+    masks = contents.masks, contents.mask_stacks
+    rest = contents.documents, contents.objects, contents.arrays, contents.links, contents.runs
+    return FolderSurvey(pattern, matched, others, companions, *masks, maps, *rest)
 
 
 class _Contents:
@@ -88,10 +92,12 @@ class _Contents:
       containers: Files or folders of frames.
       mixed: Those folders that hold masks beside their frames.
       masks: A mask of each kind in each folder.
+      mask_stacks: Files with the masks of all frames of a sequence.
       documents: Texts, tables, JSON and XML.
       objects: Files of MATLAB objects.
       arrays: Files of arrays that are no frames.
       links: Links to folders in the root and elsewhere, see `walk`.
+      runs: Directories of runs, which are left out.
     """
 
     def __init__(self, root: Path):
@@ -103,7 +109,7 @@ class _Contents:
         self.arrays: list[Path] = []
         self._unnumbered: dict[Path, list[Path]] = {}
         found = walk(root)
-        self.links = found.inward, found.outward
+        self.links, self.runs = (found.inward, found.outward), found.runs
         for place, files in found.places:
             self.documents += [file for file in files if file.suffix.lower() in _DOCUMENTS]
             self._add_images(place, files)
@@ -112,6 +118,8 @@ class _Contents:
         blank = blank_frames(root, self.containers, self.masks)
         self.masks = [file for file in self.masks if file not in blank]
         self.containers += [file.parent for file in blank]
+        self.mask_stacks = find_mask_stacks(root, self.containers)
+        self.containers = [it for it in self.containers if it not in self.mask_stacks]
         sidecars = {find_sidecar(file) for file in self.containers if file.suffix in RAW}
         self.documents = [file for file in self.documents if file not in sidecars]
         if root / Layout().labels in self.documents:
@@ -181,7 +189,7 @@ class _Contents:
 
 def _label_names(contents: _Contents) -> set[str]:
     """Names of the documents and of the folders of masks, which may be those of sequences."""
-    names = {file.stem for file in contents.documents}
+    names = {file.stem for file in contents.documents + contents.mask_stacks}
     return names | {part for file in contents.masks for part in file.parent.parts}
 
 
@@ -270,7 +278,8 @@ def _matches_others(root: Path, pattern: tuple[str, ...], group: list[Path]) -> 
     """Whether a pattern matches folders without frames too."""
     found = root.glob(glob_of("/".join(pattern)))
     matching = [it for it in found if match("/".join(pattern), it.relative_to(root).as_posix())]
-    return any(it.is_dir() and it not in group for it in matching)
+    used = {*group, *called_as_masks(matching)}
+    return any(it.is_dir() and it not in used for it in matching)
 
 
 def _are_numbered_arrays(files: list[Path]) -> bool:

@@ -36,7 +36,7 @@ def generalise(folder: Folder, file: Path, frames: set[str], videos: set[str]) -
     for k, part in enumerate(parts):
         is_split = SPLIT in folder.layout.sequences and split_of(part)
         is_sequence = same_name(part, folder.files) is not None
-        name_of = SPLIT if is_split else SEQUENCE if is_sequence else literal(part)
+        name_of = SPLIT if is_split else SEQUENCE if is_sequence else _without_affix(part, folder)
         beside = sequences[: k + 1] == [*pattern, "*"]  # in one of the folders of the sequences
         pattern.append("*" if beside and name_of == literal(part) else name_of)
     stem, suffix = os.path.splitext(name)
@@ -55,7 +55,16 @@ def generalise(folder: Folder, file: Path, frames: set[str], videos: set[str]) -
     elif videos:
         of_one = SEQUENCE in pattern or len(folder.files) == 1
         stem = _of_number(base, videos, of_one) + affix
+    if stem == literal(base) + affix and not {SEQUENCE, FRAME} & {*pattern}:
+        stem = _beside_texts(base, folder) + affix
     return _without_places(folder, file, [*pattern, stem + suffix])
+
+
+def _without_affix(part: str, folder: Folder) -> str:
+    """Pattern of a folder that is called as a sequence, but for a text such as _gt behind that."""
+    name = re.sub(rf"({AFFIXES})$", "", part)
+    is_sequence = same_name(name, folder.files) is not None
+    return f"{SEQUENCE}{part[len(name) :]}" if is_sequence else literal(part)
 
 
 def _without_places(folder: Folder, file: Path, pattern: list[str]) -> str:
@@ -84,6 +93,16 @@ def _affixed(base: str, frames: set[str], folder: Folder) -> str | None:
     before = base[: starts[0]]
     name = before.rstrip(" _.-")
     return f"{SEQUENCE if name in folder.files else name}{before[len(name) :]}{FRAME}"
+
+
+def _beside_texts(base: str, folder: Folder) -> str:
+    """Pattern of a name that holds that of a sequence as a word, as flight3_gt_whole does."""
+    words = {name: rf"(?<![^\W_]){re.escape(name)}(?![^\W_])" for name in folder.files}
+    found = [name for name in words if re.search(words[name], base)]
+    if not found:
+        return literal(base)
+    start, end = re.search(words[max(found, key=len)], base).span()
+    return f"{literal(base[:start])}{SEQUENCE}{literal(base[end:])}"
 
 
 def _of_number(base: str, videos: set[str], of_one: bool) -> str:

@@ -78,6 +78,8 @@ def find_labels(folder: Folder, found: FolderSurvey, lists: set[Path]) -> LabelS
         pattern = generalise(folder, file, frames, videos)
         if _fits("masks", pattern, folder) and pattern not in patterns["masks"]:
             patterns["masks"].append(pattern)
+    stacks = dict.fromkeys(generalise(folder, it, set(), set()) for it in found.mask_stacks)
+    patterns["mask-stacks"] += [it for it in stacks if _fits("mask-stacks", it, folder)]
     return LabelSearch({form: it for form, it in patterns.items() if it}, strays)
 
 

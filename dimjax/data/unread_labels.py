@@ -16,6 +16,7 @@ from dimjax.data.number_rows import unread_rows
 from dimjax.data.sniffing import numbers_of, tells_attitude, tells_place_in_space
 from dimjax.data.walking import yaml_files
 from dimjax.errors import InputError
+from dimjax.progress import counted
 
 _OF_MATLAB = "Write a CSV frame,x,y,w,h for each sequence, with data.layout.first_pixel=1."
 _MATLAB = re.compile(r"\W*imagefilename\W+(?!x\b)\w+", re.IGNORECASE)
@@ -74,7 +75,7 @@ def flaw(document: Path, names: Collection[str]) -> InputError | None:
     except InputError as error:
         return error
     suffix = document.suffix.lower()
-    is_named = _stem(document) in names or _LABELS.fullmatch(document.stem) is not None
+    is_named = _is_named(document, names)
     if suffix == ".json":
         found = _of_json(text, is_named)
     elif suffix == ".xml":
@@ -101,6 +102,26 @@ def flaw(document: Path, names: Collection[str]) -> InputError | None:
     name, remedy = found
     remedy += NO_LABELS
     return InputError(document, "labels must be in a form that is read", f"those of {name}", remedy)
+
+
+def only_empty(documents: list[Path], names: Collection[str]) -> InputError | None:
+    """Return the doubt about empty documents that are called as labels; None without one.
+
+    Args:
+      documents: The documents of a folder without any label.
+      names: Names of sequences and frames.
+    """
+    empty = [it for it in documents if _is_named(it, names) and it.stat().st_size == 0]
+    if not empty:
+        return None
+    value = f"{counted(len(empty), 'empty file')}, called as sequences, frames or labels are"
+    remedy = f"Export the labels again.{NO_LABELS}"
+    return InputError(empty[0], "label files must hold some label", value, remedy)
+
+
+def _is_named(document: Path, names: Collection[str]) -> bool:
+    """Whether a document is called as a sequence, a frame or labels."""
+    return _stem(document) in names or _LABELS.fullmatch(document.stem) is not None
 
 
 def _of_header(document: Path, text: str) -> InputError | None:
