@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from dimjax.data.bird_names import birds_by_folder, birds_by_name
 from dimjax.data.centroid_readings import best_reading
 from dimjax.data.first_pixels import with_first_pixel
 from dimjax.data.folder_survey import FolderSurvey
@@ -36,7 +37,6 @@ _WITH_FRAMES = ("table", "boxes", "centroids")  # whose files number the frames,
 _SAMPLES = 5  # files of a pattern that are looked at: the first and the largest ones
 _WITH_SPLITS = ("lines", "table")  # which may be lists of sequences as well
 _UNMISTAKABLE = ("yolo", "voc", "centroid-xml", "exist-rect")  # other texts do not look so
-_BIRD = re.compile(r"bird", re.IGNORECASE)
 _INTERFERENCE = re.compile(r"bird|cloud|clutter|interfer|noise|glint", re.IGNORECASE)
 _IGNORED = re.compile(r"ignor|don.?t.?care|crowd", re.IGNORECASE)  # regions of several objects
 _RESULTS = re.compile(r"(^|[/_])(det|pred|result)", re.IGNORECASE)  # of a detector: no labels
@@ -215,16 +215,17 @@ def _categories(path: Path, layout: Layout, evidence: list[str]) -> dict[str, st
     """Categories of the classes of the labels, by their names; {} if they are categories."""
     form = FORMATS[layout.label_format]
     if not form.has_classes:
-        return _categories_of_sequences(path, layout, evidence)
+        return {"*": "target"} | _birds(path, layout, evidence)
     names = set(read_classes(path)) - {""} if form.is_numbered else set()
     classes = names | _classes(path, layout)
     if layout.label_format == "mot":
         if "2" in classes and classes <= set(MOT_CLASSES):
             evidence.append("class 2 is taken for interference, as in the MOT files of dimjax")
         if classes <= set(MOT_CLASSES):
-            return MOT_CLASSES
+            birds = {} if "2" in classes else _birds(path, layout, evidence)
+            return MOT_CLASSES | birds
         if not any(re.search("[^-0-9]", it) for it in classes):
-            return {"*": "target"}
+            return {"*": "target"} | _birds(path, layout, evidence)
     if classes <= set(CATEGORIES):
         return {}
     numbers = sorted(filter(str.isdecimal, classes), key=int)
@@ -234,6 +235,8 @@ def _categories(path: Path, layout: Layout, evidence: list[str]) -> dict[str, st
         )
         evidence.append(f"{text}for targets: write the names of all classes to classes.txt")
     found = {it or "*": _category(it) for it in sorted(classes)}  # objects may have no class
+    if not any(re.search("[^0-9]", it) for it in classes):
+        found |= _birds(path, layout, evidence)
     known = set(read(path, layout._replace(category={}))[0].category)
     return _beside_categories(found, known) if known else found
 
@@ -251,18 +254,21 @@ def _category(name: str) -> str:
     return "interference" if _INTERFERENCE.search(name) else "target"
 
 
-def _categories_of_sequences(path: Path, layout: Layout, evidence: list[str]) -> dict[str, str]:
-    """Categories of labels without a class: those of birds, if sequences are called so.
+def _birds(path: Path, layout: Layout, evidence: list[str]) -> dict[str, str]:
+    """Categories of the sequences of birds, by their names and folders.
 
     Names such as cloud_01 may be those of the scene.
     """
     any_category = layout._replace(category={"*": "target"})
-    names = open_folder(path, any_category, lambda error: None).names
-    words = sorted({found[0] for name in names if (found := _BIRD.search(name))})
-    if words:
-        text = ", ".join(f"*{word}*" for word in words)
+    folder = open_folder(path, any_category, lambda error: None)
+    patterns, places = birds_by_name(folder), birds_by_folder(folder)
+    if patterns:
+        text = ", ".join(patterns)
         evidence.append(f"the labels of the sequences {text} are taken for interference")
-    return {"*": "target"} | {f"*{word}*": "interference" for word in words}
+    if places:
+        text = ", ".join(places)
+        evidence.append(f"the labels of sequences in folders {text} are taken for interference")
+    return dict.fromkeys([*patterns, *sum(places.values(), [])], "interference")
 
 
 def _classes(path: Path, layout: Layout) -> set[str]:

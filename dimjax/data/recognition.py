@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from dimjax.data.bird_names import targets_called_birds
 from dimjax.data.folder_doubts import (
     fit_none,
     left_out,
@@ -178,6 +179,8 @@ def _choose(
     chosen, labels = _with_most_categories(sources)
     files = f"{counted(len(list(path.glob(glob_of(chosen.labels)))), 'file')} at {chosen.labels}"
     evidence.append(f"{counted(len(labels), 'label')} of format {chosen.label_format}, {files}")
+    if birds := targets_called_birds(path, chosen):
+        doubts.append(birds)
     for other, rest in sources:
         if other is not chosen:
             _compare(path, chosen, labels, other, rest, evidence, doubts)
