@@ -1,8 +1,11 @@
 """Label files by their names: with other texts around the name of a sequence, and empty ones."""
 
-import pytest
-from field_layouts import LENGTH, centre, every_frame, save, text, yolo_box
+from pathlib import Path
 
+import pytest
+from field_layouts import ABSENT, LENGTH, centre, every_frame, mask, save, text, yolo_box
+
+from dimjax.data.file_numbers import files_of_frames
 from dimjax.data.folders import open_folder
 from dimjax.data.recognition import recognise
 
@@ -48,3 +51,46 @@ def test_empty_label_files_are_a_doubt(tmp_path):
     text(tmp_path / "labels/c1/002.txt", yolo_box(1, 2))
     found = recognise(tmp_path)
     assert not found.doubts and len(open_folder(tmp_path, found.layout).labels) == 1
+
+
+@pytest.mark.parametrize(
+    ("image", "label", "pattern"),
+    [
+        ("frame_{:05d}", "label_{:05d}", "label_{frame}"),
+        ("{:05d}", "{}", "{frame}"),
+        ("{}", "{:02d}", "{frame}"),  # 08, 09, 10, ...: the last ones are names of frames
+        ("img{:03d}_14bit", "gt{:03d}_mask", "gt{frame}_mask"),
+    ],
+)
+@pytest.mark.parametrize("form", ["masks", "yolo"])
+def test_labels_belong_to_the_frames_of_their_numbers(tmp_path, image, label, pattern, form):
+    for k, _, t, pixels in every_frame():
+        save(tmp_path / f"images/c{k}/{image.format(t + 8)}.png", pixels)
+        place = tmp_path / f"truth/c{k}/{label.format(t + 8)}"
+        if form == "masks":
+            save(place.with_suffix(".png"), mask(k, t))
+        else:
+            text(place.with_suffix(".txt"), yolo_box(k, t) or "\n")
+    found = recognise(tmp_path)
+    suffix = {"masks": "png", "yolo": "txt"}[form]
+    assert found.layout.labels == f"truth/{{sequence}}/{pattern}.{suffix}" and not found.doubts
+    labels = open_folder(tmp_path, found.layout).labels
+    frames = [t for t in range(LENGTH) if form == "masks" or t != ABSENT]
+    rows = labels[["sequence", "frame", "x", "y"]].round(3).to_numpy().tolist()
+    places = [(f"c{k}", t, *centre(k, t)) for k in range(3) for t in frames]
+    assert rows == [[name, t, x + 0.5, y + 0.5] for name, t, x, y in places]
+
+
+def test_numbers_that_are_not_all_of_frames_tell_nothing(tmp_path):
+    """The first frame is 8, the first mask 7: they may be counted from 1 and 0."""
+    for k, _, t, pixels in every_frame():
+        save(tmp_path / f"images/c{k}/f{t + 8}.png", pixels)
+        save(tmp_path / f"truth/c{k}/m{t + 7}.png", mask(k, t))
+    found = recognise(tmp_path)
+    assert found.layout.labels == ""
+    assert "masks must have the names of their frames" in str(found.doubts[0])
+    files = {str(t): Path(f"m{t}.png") for t in range(7, 13)}
+    assert files_of_frames(files, [f"f{t}" for t in range(8, 14)]) == {}
+    del files["7"]
+    assert files_of_frames(files, ["f8", "f9"]) == {}  # of another sequence
+    assert files_of_frames(files, [f"f{t}" for t in range(8, 13)])[0] == files["8"]

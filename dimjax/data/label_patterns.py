@@ -6,8 +6,11 @@ uncovered(path, "a/{sequence}.txt", "b/{sequence}.txt", is_one=False)   # ["clip
 
 import os
 import re
+from collections import defaultdict
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
+from dimjax.data.file_numbers import numbers_of
 from dimjax.data.flat_names import MASK_AFFIXES
 from dimjax.data.folders import Folder
 from dimjax.data.listing import locations
@@ -15,10 +18,47 @@ from dimjax.data.patterns import FRAME, SEQUENCE, SPLIT, glob_of, literal, match
 from dimjax.data.unicode_names import same_name
 
 # After the name of the sequence or frame, as in flight3_labels.csv.
+_FEWEST_NUMBERS = 2  # of the files of frames; a single one may number anything
 AFFIXES = rf"{MASK_AFFIXES}|[_-](labels|masks|anno|annotations?|gts|ground_?truth|bbox(es)?|boxes)"
 
 
-def generalise(folder: Folder, file: Path, frames: set[str], videos: set[str]) -> str:
+class Numbering:
+    """Numbers at the end of the names of label files, by their folders and the texts before.
+
+    Args:
+      files: The files.
+      texts: Sequence -> names of its frames, none for a video.
+    """
+
+    def __init__(self, files: list[Path], texts: Mapping[str, list[str]]):
+        self._texts = texts
+        self._frames = {it for of_one in texts.values() for it in numbers_of(of_one)}
+        self._numbers: dict[tuple, set[int]] = defaultdict(set)
+        for file in files:
+            key, number = _without_number(file)
+            self._numbers[key] |= {int(number)} if number else set()
+
+    def sequences(self, file: Path) -> set[str]:
+        """Sequences of which a file may be that of a frame, though it is not called as one.
+
+        Those are videos if there are several numbers, and others if all numbers are of frames.
+        """
+        numbers = self._numbers[_without_number(file)[0]]
+        if len(numbers) < _FEWEST_NUMBERS:
+            return set()
+        return {name for name, of_one in self._texts.items() if not of_one} | (
+            {*self._texts} if numbers <= self._frames else set()
+        )
+
+
+def _without_number(file: Path) -> tuple[tuple[Path, str, str], str]:
+    """A file without the number at the end of its name, and this number."""
+    base = re.sub(rf"({AFFIXES})$", "", file.stem)
+    before, number = re.fullmatch(r"(.*?)(\d*)", base, re.DOTALL).groups()
+    return (file.parent, before, file.suffix), number
+
+
+def generalise(folder: Folder, file: Path, frames: set[str], numbered: set[str]) -> str:
     """Pattern of a label file: names of sequences, splits and frames become placeholders.
 
     Folders that are * in the pattern of the sequences are so here too: day1 of labels/day1/c3.txt
@@ -28,7 +68,7 @@ def generalise(folder: Folder, file: Path, frames: set[str], videos: set[str]) -
       folder: The folder.
       file: The label file.
       frames: Names of its images.
-      videos: Sequences whose frames have no names, if the file may be one of many numbered ones.
+      numbered: Sequences of which the file may be that of a frame by its number, see `Numbering`.
     """
     *parts, name = file.relative_to(folder.path).parts
     sequences = folder.layout.sequences.split("/")[:-1]
@@ -52,9 +92,9 @@ def generalise(folder: Folder, file: Path, frames: set[str], videos: set[str]) -
         stem = FRAME + affix
     elif affixed := _affixed(base, frames, folder):
         stem = affixed + affix
-    elif videos:
+    elif numbered:
         of_one = SEQUENCE in pattern or len(folder.files) == 1
-        stem = _of_number(base, videos, of_one) + affix
+        stem = _of_number(base, numbered, of_one) + affix
     if stem == literal(base) + affix and not {SEQUENCE, FRAME} & {*pattern}:
         stem = _beside_texts(base, folder) + affix
     return _without_places(folder, file, [*pattern, stem + suffix])
@@ -105,11 +145,11 @@ def _beside_texts(base: str, folder: Folder) -> str:
     return f"{literal(base[:start])}{SEQUENCE}{literal(base[end:])}"
 
 
-def _of_number(base: str, videos: set[str], of_one: bool) -> str:
+def _of_number(base: str, numbered: set[str], of_one: bool) -> str:
     """Pattern of a name that ends with the number of a frame; `of_one`: the sequence is known."""
     before = re.sub(r"\d+$", "", base)
     name = before.rstrip(" _.-")
-    if base != before and name in videos:
+    if base != before and name in numbered:
         return f"{SEQUENCE}{before[len(name) :]}{FRAME}"
     return f"{before}{FRAME}" if base != before and of_one else base
 

@@ -7,7 +7,7 @@ layouts_of(path, base, "mot", found["mot"], evidence, doubts)
 import os
 import re
 import warnings
-from collections import Counter, defaultdict
+from collections import defaultdict
 from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -22,7 +22,7 @@ from dimjax.data.folders import Folder, open_folder
 from dimjax.data.formats import FORMATS, read_classes
 from dimjax.data.formats.mot import MOT_CLASSES
 from dimjax.data.image_folders import list_still_images
-from dimjax.data.label_patterns import generalise, uncovered
+from dimjax.data.label_patterns import Numbering, generalise, uncovered
 from dimjax.data.labels import CATEGORIES
 from dimjax.data.layouts import IGNORE, Layout, is_alone, tells_sequence
 from dimjax.data.listing import texts_by_sequence
@@ -59,12 +59,11 @@ def find_labels(folder: Folder, found: FolderSurvey, lists: set[Path]) -> LabelS
     """
     texts = texts_by_sequence(folder.files, folder.path, folder.layout)
     frames = set().union(*texts.values())
-    videos = {name for name, of_sequence in texts.items() if not of_sequence}
     by_pattern: dict[str, list[Path]] = defaultdict(list)
-    of_numbers = Counter(map(_numbering, found.documents))
+    masks = [it for place in {file.parent for file in found.masks} for it in place.iterdir()]
+    numbers = Numbering([*found.documents, *masks], texts)
     for file in found.documents:
-        numbered = videos if of_numbers[_numbering(file)] > 1 else set()
-        by_pattern[generalise(folder, file, frames, numbered)].append(file)
+        by_pattern[generalise(folder, file, frames, numbers.sequences(file))].append(file)
     patterns: dict[str, list[str]] = defaultdict(list)
     strays: dict[str, list[Path]] = defaultdict(list)
     for pattern, files in by_pattern.items():
@@ -75,7 +74,7 @@ def find_labels(folder: Folder, found: FolderSurvey, lists: set[Path]) -> LabelS
         elif form in _UNMISTAKABLE and not _RESULTS.search(pattern):
             strays[form] += files
     for file in found.masks:
-        pattern = generalise(folder, file, frames, videos)
+        pattern = generalise(folder, file, frames, numbers.sequences(file))
         if _fits("masks", pattern, folder) and pattern not in patterns["masks"]:
             patterns["masks"].append(pattern)
     stacks = dict.fromkeys(generalise(folder, it, set(), set()) for it in found.mask_stacks)
@@ -112,11 +111,6 @@ def _are_stills(folder: Folder) -> bool:
     """Whether each sequence is one image, so that its name is that of a frame."""
     sources = folder.files.values()
     return all(not isinstance(it, tuple) and list_still_images(it) for it in sources)
-
-
-def _numbering(file: Path) -> tuple[Path, str, str]:
-    """A file without its last number."""
-    return file.parent, re.sub(r"\d+$", "", file.stem), file.suffix
 
 
 def layouts_of(
