@@ -37,7 +37,7 @@ def holds_no_frames(file: Path) -> bool:
 
 def label_array(file: Path) -> LabelArray | None:
     """Return the largest array of a file without frames that may hold labels; None without one."""
-    found = [LabelArray(file, *it) for it in _shapes(file).items() if _may_be_labels(it[1])]
+    found = [LabelArray(file, *it) for it in _shapes(file).items() if may_be_labels(it[1])]
     return max(found, key=lambda it: it.shape[0], default=None)
 
 
@@ -53,13 +53,22 @@ def _shapes(file: Path) -> dict[str, tuple[int, ...]]:
             return {name: shape for name, shape, kind in io.whosmat(file) if kind != "char"}
         if suffix == ".npy":
             return {file.stem: np.load(file, mmap_mode="r").shape}
-        with zipfile.ZipFile(file) as arrays:
-            return {it.removesuffix(".npy"): _shape_in(arrays, it) for it in arrays.namelist()}
+        return npz_shapes(file)
     return {}
 
 
+def npz_shapes(file: Path) -> dict[str, tuple[int, ...]]:
+    """Shapes in the headers of the arrays of a .npz file, which may be larger than the file.
+
+    Raises:
+      OSError, ValueError, zipfile.BadZipFile: It is no such file.
+    """
+    with zipfile.ZipFile(file) as arrays:
+        names = [name for name in arrays.namelist() if name.endswith(".npy")]
+        return {name.removesuffix(".npy"): _shape_in(arrays, name) for name in names}
+
+
 def _shape_in(arrays: zipfile.ZipFile, name: str) -> tuple[int, ...]:
-    """Shape in the header of an array, whose numbers may be many more than the file has bytes."""
     with arrays.open(name) as member:
         version = np.lib.format.read_magic(member)
         read = np.lib.format.read_array_header_1_0
@@ -70,5 +79,6 @@ def _is_narrow(shape: tuple[int, ...]) -> bool:
     return len(shape) < 2 or len(shape) == 2 and min(shape) <= _MAX_COLUMNS
 
 
-def _may_be_labels(shape: tuple[int, ...]) -> bool:
+def may_be_labels(shape: tuple[int, ...]) -> bool:
+    """Whether an array may hold points or boxes, one in each row, by its shape."""
     return len(shape) == 2 and shape[0] >= _FEWEST_ROWS and shape[1] in _COLUMNS

@@ -20,6 +20,7 @@ from scipy import io
 
 from dimjax.data.frame_files import Frames, readable
 from dimjax.data.grey_levels import grey_levels
+from dimjax.data.label_arrays import may_be_labels, npz_shapes
 from dimjax.data.stack_axes import check_axes
 from dimjax.errors import InputError
 
@@ -46,10 +47,11 @@ def open_npy(path: Path, axes: str = "") -> Frames:
 
 
 def open_npz(path: Path, axes: str = "") -> Frames:
-    """Open the only array of a .npz file; it is kept in memory."""
-    with readable(path), _numbers_in(path), np.load(path) as arrays:
-        name = _only(path, {key: arrays[key].ndim for key in arrays.files})
-        stack = arrays[name]
+    """Open the only array of frames of a .npz file; it is kept in memory."""
+    with readable(path), _numbers_in(path):
+        name = _only(path, npz_shapes(path))
+        with np.load(path) as arrays:
+            stack = arrays[name]
     return frames_of_stack(stack, path, axes)
 
 
@@ -96,7 +98,7 @@ def mat_array(path: Path) -> np.ndarray:
     with readable(path):
         contents = io.loadmat(path)
     arrays = {key: value for key, value in contents.items() if not key.startswith("__")}
-    return arrays[_only(path, {key: getattr(value, "ndim", 0) for key, value in arrays.items()})]
+    return arrays[_only(path, {key: np.shape(value) for key, value in arrays.items()})]
 
 
 def mat_frame(path: Path) -> np.ndarray:
@@ -130,8 +132,8 @@ def _stored_fits(path: Path) -> tuple[np.ndarray, bool]:
     """Numbers as they are stored, and whether rows run upwards, as without ROWORDER."""
     fits = _extra("astropy.io.fits", "fits", path)
     with readable(path), fits.open(path) as units:
-        shapes = {str(k): unit.header.get("NAXIS", 0) for k, unit in enumerate(units)}
-        name = _only(path, {k: ndim if units[int(k)].is_image else 0 for k, ndim in shapes.items()})
+        images = {str(k): unit.shape for k, unit in enumerate(units) if unit.is_image}
+        name = _only(path, images)
         data = np.array(units[int(name)].data)
         order = str(units[int(name)].header.get("ROWORDER", _UPWARDS)).strip().upper()
     if order not in (_UPWARDS, _DOWNWARDS):
@@ -204,13 +206,13 @@ def _dataset(path: Path) -> Any:
     h5py = _extra("h5py", "hdf5", path)
     with readable(path):
         opened = h5py.File(path, "r")
-        ndims: dict[str, int] = {}
+        shapes: dict[str, tuple[int, ...]] = {}
 
         def add(name: str, item: Any) -> None:
-            ndims.update({name: item.ndim} if isinstance(item, h5py.Dataset) else {})
+            shapes.update({name: item.shape} if isinstance(item, h5py.Dataset) else {})
 
         opened.visititems(add)
-    return opened[_only(path, ndims)]
+    return opened[_only(path, shapes)]
 
 
 def holds_matlab_objects(path: Path) -> bool:
@@ -223,13 +225,21 @@ def holds_matlab_objects(path: Path) -> bool:
         return False
 
 
-def _only(path: Path, ndims: Mapping[str, int]) -> str:
-    """Name of the only array of two axes or more."""
-    names = [name for name, ndim in ndims.items() if ndim >= 2]
+def _only(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> str:
+    """Name of the only array of two axes or more; single numbers are none.
+
+    Beside one of three axes or more, images such as a mean frame and small matrices are left out.
+    """
+    shapes = {name: it for name, it in shapes.items() if len(it or ()) >= 2 and np.prod(it) != 1}
+    stacks = [name for name, shape in shapes.items() if len(shape) > 2]
+    are_left_out = len(stacks) == 1 and not any(map(may_be_labels, shapes.values()))
+    names = stacks if are_left_out else [*shapes]
     if len(names) != 1:
         rule, value = "it must contain one array of frames", ", ".join(names[:_NAMED]) or "none"
         value += f" and {len(names) - _NAMED} more" if names[_NAMED:] else ""
-        raise InputError(path, rule, value, "Save the frames as one array in a file of its own.")
+        remedy = "Save the frames as one array in a file of its own"
+        remedy += f", and their masks as {path.stem}_mask{path.suffix}." if len(stacks) > 1 else "."
+        raise InputError(path, rule, value, remedy)
     return names[0]
 
 
