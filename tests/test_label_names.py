@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
-from field_layouts import ABSENT, LENGTH, centre, every_frame, mask, save, text, yolo_box
+from field_layouts import ABSENT, LENGTH, centre, every_frame, frames, mask, save, text, yolo_box
 
 from dimjax.data.file_numbers import files_of_frames
 from dimjax.data.folders import open_folder
@@ -75,9 +76,9 @@ def test_labels_belong_to_the_frames_of_their_numbers(tmp_path, image, label, pa
     suffix = {"masks": "png", "yolo": "txt"}[form]
     assert found.layout.labels == f"truth/{{sequence}}/{pattern}.{suffix}" and not found.doubts
     labels = open_folder(tmp_path, found.layout).labels
-    frames = [t for t in range(LENGTH) if form == "masks" or t != ABSENT]
+    labelled = [t for t in range(LENGTH) if form == "masks" or t != ABSENT]
     rows = labels[["sequence", "frame", "x", "y"]].round(3).to_numpy().tolist()
-    places = [(f"c{k}", t, *centre(k, t)) for k in range(3) for t in frames]
+    places = [(f"c{k}", t, *centre(k, t)) for k in range(3) for t in labelled]
     assert rows == [[name, t, x + 0.5, y + 0.5] for name, t, x, y in places]
 
 
@@ -94,3 +95,22 @@ def test_numbers_that_are_not_all_of_frames_tell_nothing(tmp_path):
     del files["7"]
     assert files_of_frames(files, ["f8", "f9"]) == {}  # of another sequence
     assert files_of_frames(files, [f"f{t}" for t in range(8, 13)])[0] == files["8"]
+
+
+def test_other_documents_of_a_sequence_are_no_second_labels(tmp_path):
+    write_images(tmp_path, ("c0", "c1", "c2"))
+    rows = [f"c{k},{t},{x},{y},3,3" for k in range(3) for t, (x, y) in enumerate([centre(k, 0)])]
+    text(tmp_path / "labels.csv", "\n".join(["sequence,frame,x,y,w,h", *rows]))
+    for k in range(3):
+        text(tmp_path / f"c{k}_window.csv", "frame,x,y,w,h\n0,100,200,48,40\n")
+    found = recognise(tmp_path)
+    assert found.layout.labels == "labels.csv" and not found.doubts
+
+
+def test_labels_called_gt_beside_a_single_video_are_a_doubt(tmp_path):
+    np.save(tmp_path / "clip.npy", frames(0))
+    text(tmp_path / "gt/gt.txt", tracks(0))
+    (doubt,) = recognise(tmp_path).doubts
+    assert "found 1 file of format mot that fit no sequence and frame, such as gt/gt" in str(doubt)
+    (tmp_path / "gt/gt.txt").rename(tmp_path / "gt/window.txt")
+    assert not recognise(tmp_path).doubts

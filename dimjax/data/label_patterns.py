@@ -18,6 +18,9 @@ from dimjax.data.patterns import FRAME, SEQUENCE, SPLIT, glob_of, literal, match
 from dimjax.data.unicode_names import same_name
 
 # After the name of the sequence or frame, as in flight3_labels.csv.
+LABELS = re.compile(
+    r"gt|ground_?truth|labels?|anno(tation)?s?|bbox(es)?|boxes", re.IGNORECASE
+)  # names of label files
 _FEWEST_NUMBERS = 2  # of the files of frames; a single one may number anything
 AFFIXES = rf"{MASK_AFFIXES}|[_-](labels|masks|anno|annotations?|gts|ground_?truth|bbox(es)?|boxes)"
 
@@ -95,9 +98,21 @@ def generalise(folder: Folder, file: Path, frames: set[str], numbered: set[str])
     elif numbered:
         of_one = SEQUENCE in pattern or len(folder.files) == 1
         stem = _of_number(base, numbered, of_one) + affix
-    if stem == literal(base) + affix and not {SEQUENCE, FRAME} & {*pattern}:
-        stem = _beside_texts(base, folder) + affix
     return _without_places(folder, file, [*pattern, stem + suffix])
+
+
+def with_sequence(pattern: str, folder: Folder) -> str:
+    """Put {sequence} in place of a word in a name, as in flight3_gt_whole; else the same pattern.
+
+    A name may hold that of a sequence and be of something else: a table of the camera, a mean.
+    """
+    place, slash, name = pattern.rpartition("/")
+    words = {it: rf"(?<![^\W_]){re.escape(literal(it))}(?![^\W_])" for it in folder.files}
+    found = [it for it in words if re.search(words[it], name)]
+    if SEQUENCE in pattern or FRAME in pattern or not found:
+        return pattern
+    start, end = re.search(words[max(found, key=len)], name).span()
+    return f"{place}{slash}{name[:start]}{SEQUENCE}{name[end:]}"
 
 
 def _without_affix(part: str, folder: Folder) -> str:
@@ -133,16 +148,6 @@ def _affixed(base: str, frames: set[str], folder: Folder) -> str | None:
     before = base[: starts[0]]
     name = before.rstrip(" _.-")
     return f"{SEQUENCE if name in folder.files else name}{before[len(name) :]}{FRAME}"
-
-
-def _beside_texts(base: str, folder: Folder) -> str:
-    """Pattern of a name that holds that of a sequence as a word, as flight3_gt_whole does."""
-    words = {name: rf"(?<![^\W_]){re.escape(name)}(?![^\W_])" for name in folder.files}
-    found = [name for name in words if re.search(words[name], base)]
-    if not found:
-        return literal(base)
-    start, end = re.search(words[max(found, key=len)], base).span()
-    return f"{literal(base[:start])}{SEQUENCE}{literal(base[end:])}"
 
 
 def _of_number(base: str, numbered: set[str], of_one: bool) -> str:

@@ -1,116 +1,36 @@
-"""The labels of an unknown folder: which files may be labels, in which format, and their layouts.
+"""The labels of an unknown folder: the layouts of the files that may hold them.
 
-found = find_labels(folder, survey, lists).patterns # {"mot": ["{sequence}/gt/gt.txt"]}
+found = find_labels(folder, survey, lists).patterns # of dimjax.data.label_candidates
 layouts_of(path, base, "mot", found["mot"], evidence, doubts)
 """
 
 import os
 import re
 import warnings
-from collections import defaultdict
 from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
 
 import pandas as pd
 
 from dimjax.data.bird_names import birds_by_folder, birds_by_name
 from dimjax.data.centroid_readings import best_reading
 from dimjax.data.first_pixels import with_first_pixel
-from dimjax.data.folder_survey import FolderSurvey
 from dimjax.data.folders import Folder, open_folder
 from dimjax.data.formats import FORMATS, read_classes
 from dimjax.data.formats.mot import MOT_CLASSES
-from dimjax.data.image_folders import list_still_images
-from dimjax.data.label_patterns import Numbering, generalise, uncovered
+from dimjax.data.label_candidates import RESULTS
+from dimjax.data.label_patterns import uncovered
 from dimjax.data.labels import CATEGORIES
-from dimjax.data.layouts import IGNORE, Layout, is_alone, tells_sequence
+from dimjax.data.layouts import IGNORE, Layout, is_alone
 from dimjax.data.listing import texts_by_sequence
-from dimjax.data.patterns import FRAME, SEQUENCE
-from dimjax.data.sniffing import sniff
 from dimjax.errors import InputError, OnError
 from dimjax.progress import counted
 
 _FIRST = {"mot": {"first_pixel": 1, "first_frame": 1}, "spotgeo": {"first_frame": 1}}
 _FIRST |= dict.fromkeys(("voc", "centroid-xml"), {"first_pixel": 1})
 _WITH_FRAMES = ("table", "boxes", "centroids")  # whose files number the frames, from 0 or 1
-_SAMPLES = 5  # files of a pattern that are looked at: the first and the largest ones
-_WITH_SPLITS = ("lines", "table")  # which may be lists of sequences as well
-_UNMISTAKABLE = ("yolo", "voc", "centroid-xml", "exist-rect")  # other texts do not look so
 _INTERFERENCE = re.compile(r"bird|cloud|clutter|interfer|noise|glint", re.IGNORECASE)
 _IGNORED = re.compile(r"ignor|don.?t.?care|crowd", re.IGNORECASE)  # regions of several objects
-_RESULTS = re.compile(r"(^|[/_])(det|pred|result)", re.IGNORECASE)  # of a detector: no labels
-
-
-class LabelSearch(NamedTuple):
-    """Label files by their format."""
-
-    patterns: dict[str, list[str]]  # format -> patterns of its files
-    strays: dict[str, list[Path]]  # format -> files that tell no sequence or frame by their names
-
-
-def find_labels(folder: Folder, found: FolderSurvey, lists: set[Path]) -> LabelSearch:
-    """Find the label files of a folder.
-
-    Args:
-      folder: The folder; its layout says where the sequences are.
-      found: Its contents.
-      lists: Files that list sequences.
-    """
-    texts = texts_by_sequence(folder.files, folder.path, folder.layout)
-    frames = set().union(*texts.values())
-    by_pattern: dict[str, list[Path]] = defaultdict(list)
-    masks = [it for place in {file.parent for file in found.masks} for it in place.iterdir()]
-    numbers = Numbering([*found.documents, *masks], texts)
-    for file in found.documents:
-        by_pattern[generalise(folder, file, frames, numbers.sequences(file))].append(file)
-    patterns: dict[str, list[str]] = defaultdict(list)
-    strays: dict[str, list[Path]] = defaultdict(list)
-    for pattern, files in by_pattern.items():
-        form = _form_of(files)
-        is_list = set(files) <= lists and form not in _WITH_SPLITS
-        if form and not is_list and _fits(form, pattern, folder):
-            patterns[form].append(pattern)
-        elif form in _UNMISTAKABLE and not _RESULTS.search(pattern):
-            strays[form] += files
-    for file in found.masks:
-        pattern = generalise(folder, file, frames, numbers.sequences(file))
-        if _fits("masks", pattern, folder) and pattern not in patterns["masks"]:
-            patterns["masks"].append(pattern)
-    stacks = dict.fromkeys(generalise(folder, it, set(), set()) for it in found.mask_stacks)
-    patterns["mask-stacks"] += [it for it in stacks if _fits("mask-stacks", it, folder)]
-    return LabelSearch({form: it for form, it in patterns.items() if it}, strays)
-
-
-def _form_of(files: list[Path]) -> str | None:
-    """Format of files at one pattern; None if they hold no labels.
-
-    The first ones may be of frames without an object, which the smallest files are.
-    """
-    largest = sorted(files, key=_size, reverse=True)
-    samples = dict.fromkeys(files[:_SAMPLES] + largest[:_SAMPLES])
-    return next((form for form in map(sniff, samples) if form), None)
-
-
-def _size(file: Path) -> int:
-    try:
-        return file.lstat().st_size
-    except OSError:  # reported when it is read
-        return 0
-
-
-def _fits(form: str, pattern: str, folder: Folder) -> bool:
-    scope, of_sequence = FORMATS[form].scope, tells_sequence(folder.layout.sequences, pattern)
-    if scope == "frame":
-        of_frame = FRAME in pattern or SEQUENCE in pattern and _are_stills(folder)
-        return of_sequence and of_frame
-    return FRAME not in pattern and (scope == "folder" or of_sequence)
-
-
-def _are_stills(folder: Folder) -> bool:
-    """Whether each sequence is one image, so that its name is that of a frame."""
-    sources = folder.files.values()
-    return all(not isinstance(it, tuple) and list_still_images(it) for it in sources)
 
 
 def layouts_of(
@@ -137,9 +57,9 @@ def layouts_of(
     video = PurePosixPath(base.sequences).stem  # infrared.json is that of infrared.mp4
     chosen, *others = sorted(
         patterns,
-        key=lambda it: (PurePosixPath(it).stem != video, bool(_RESULTS.search(it)), len(it)),
+        key=lambda it: (PurePosixPath(it).stem != video, bool(RESULTS.search(it)), len(it)),
     )
-    rivals = [it for it in others if of_folder and not _RESULTS.search(it)]
+    rivals = [it for it in others if of_folder and not RESULTS.search(it)]
     rest = [it for it in others if it not in rivals]
     if rest:
         evidence.append(f"{form}: {chosen} is used, {', '.join(rest)} is left out")
@@ -149,7 +69,7 @@ def layouts_of(
 
 def _lost_labels(path: Path, base: Layout, chosen: str, rest: list[str]) -> list[InputError]:
     """Doubt about labels of sequences or frames that have none at the chosen pattern."""
-    for other in (it for it in rest if not _RESULTS.search(it)):
+    for other in (it for it in rest if not RESULTS.search(it)):
         names = uncovered(path, chosen, other, is_alone(base.sequences))
         if names:
             rule = f"the labels of all sequences must be at one pattern, such as {chosen}"

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from dimjax.data.bird_names import targets_called_birds
+from dimjax.data.class_maps import mask_colours
 from dimjax.data.folder_doubts import (
     fit_none,
     left_out,
@@ -25,7 +26,8 @@ from dimjax.data.folder_doubts import (
 from dimjax.data.folder_survey import survey_folder
 from dimjax.data.folders import Folder, open_folder
 from dimjax.data.image_folders import list_still_images, split_names
-from dimjax.data.label_search import find_labels, layouts_of, read
+from dimjax.data.label_candidates import find_labels
+from dimjax.data.label_search import layouts_of, read
 from dimjax.data.layouts import Layout
 from dimjax.data.listing import (
     check_access,
@@ -179,6 +181,10 @@ def _choose(
     chosen, labels = _with_most_categories(sources)
     files = f"{counted(len(list(path.glob(glob_of(chosen.labels)))), 'file')} at {chosen.labels}"
     evidence.append(f"{counted(len(labels), 'label')} of format {chosen.label_format}, {files}")
+    masks = sorted(path.glob(glob_of(chosen.labels))) if chosen.label_format == "masks" else []
+    if len(colours := mask_colours(masks)) > 1:
+        text = ", ".join(" ".join(map(str, it)) for it in colours)
+        evidence.append(f"masks of the levels or colours {text}: all are taken for the same class")
     if birds := targets_called_birds(path, chosen):
         doubts.append(birds)
     for other, rest in sources:

@@ -11,7 +11,7 @@ from typing import Any
 
 from dimjax.data.csv_files import read_text, separator_of
 from dimjax.data.label_columns import NO_LABELS, column_names, is_coordinate, unusable
-from dimjax.data.label_patterns import AFFIXES
+from dimjax.data.label_patterns import AFFIXES, LABELS
 from dimjax.data.number_rows import unread_rows
 from dimjax.data.sniffing import numbers_of, tells_attitude, tells_place_in_space
 from dimjax.data.walking import yaml_files
@@ -45,7 +45,6 @@ _JSON = (
     ({"gt_rect"}, "rectangles alone", "Add a list exist, 1 for each rectangle, 0 where none is."),
 )
 _BOX_KEYS = {"bbox", "bboxes", "box", "boxes", "bndbox", "rect", "polygon", "centroid"}
-_LABELS = re.compile(r"gt|ground_?truth|labels?|anno(tation)?s?|bbox(es)?|boxes", re.IGNORECASE)
 _FEWEST_NUMBERS = 4  # of a box
 _NUMBERS_OF_LABELS = {2, 3, 4, 5, 6}  # of points or boxes, perhaps with a frame and a track
 _NUMBER = re.compile(r"(?<![\w.])-?\d+(\.\d+)?(e[-+]?\d+)?(?!\w)")
@@ -58,7 +57,7 @@ def find_yaml(root: Path, names: Collection[str]) -> list[Path]:
 
     Those that name classes, with the key names, are none.
     """
-    called = [it for it in yaml_files(root) if _stem(it) in names or _LABELS.fullmatch(it.stem)]
+    called = [it for it in yaml_files(root) if _stem(it) in names or LABELS.fullmatch(it.stem)]
     return [it for it in called if not _names_classes(it)]
 
 
@@ -92,7 +91,7 @@ def flaw(document: Path, names: Collection[str]) -> InputError | None:
         found = "places in space", "If x and y are pixels, remove the column z."
     else:
         place = document.parent.name
-        is_placed = is_named or place in names or _LABELS.fullmatch(place) is not None
+        is_placed = is_named or place in names or LABELS.fullmatch(place) is not None
         found = _of_numbers(text) if is_placed else None
         if found is None and (error := _of_header(document, text)):
             return error
@@ -121,7 +120,7 @@ def only_empty(documents: list[Path], names: Collection[str]) -> InputError | No
 
 def _is_named(document: Path, names: Collection[str]) -> bool:
     """Whether a document is called as a sequence, a frame or labels."""
-    return _stem(document) in names or _LABELS.fullmatch(document.stem) is not None
+    return _stem(document) in names or LABELS.fullmatch(document.stem) is not None
 
 
 def _of_header(document: Path, text: str) -> InputError | None:
