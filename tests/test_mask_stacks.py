@@ -137,6 +137,15 @@ def test_frames_that_are_called_as_masks_are_a_sequence(tmp_path):
     assert open_folder(tmp_path, layout).names == ["c0", "c0_gt"]
 
 
+def test_one_stack_beside_its_masks(tmp_path):
+    np.save(tmp_path / "frames.npy", frames(0))
+    np.save(tmp_path / "masks.npy", stack(0))
+    found = recognise(tmp_path)
+    assert (found.layout.sequences, found.layout.labels) == ("frames.npy", "masks.npy")
+    labels = open_folder(tmp_path, found.layout).labels
+    assert not found.doubts and labels.sequence.tolist() == ["frames"] * LENGTH
+
+
 def test_the_first_stacks_may_be_without_an_object(tmp_path):
     images_and(tmp_path, "m/c{}.npy", lambda file, k: np.save(file, stack(k) * (k == 2)))
     found = recognise(tmp_path)

@@ -256,7 +256,9 @@ def _pattern_of_files(root: Path, paths: list[tuple[str, ...]], contents: _Conte
     suffix = suffixes.pop() if len(suffixes) == 1 else ".*"
     stems = [(*path[:-1], path[-1].removesuffix(_suffix(path[-1]))) for path in paths]
     pattern = path_pattern(stems)
-    if len(paths) == 1 and stems[0][-1].lower() not in INFRARED_NAMES:  # others lie beside it
+    beside = {it.relative_to(root).parent.parts for it in contents.mask_stacks}
+    is_named = stems[0][-1].lower() in INFRARED_NAMES or paths[0][:-1] in beside
+    if len(paths) == 1 and not is_named:  # others lie beside it
         pattern = (*pattern[:-1], SEQUENCE)
     return "/".join(_with_name(root, pattern, contents)) + suffix
 
