@@ -1,16 +1,20 @@
 """Masks of all frames of a sequence in one file, and masks called as their sequences."""
 
+import subprocess
+import sys
+
 import av
 import numpy as np
 import pytest
 import tifffile
 from field_layouts import HEIGHT, LENGTH, WIDTH, centre, every_frame, frames, mask, save
+from other_user import WITHOUT_RIGHTS, give_away, needs_root
 from scipy.io import savemat
 
 from dimjax.data import mask_stacks
 from dimjax.data.folders import open_folder
 from dimjax.data.layouts import Layout
-from dimjax.data.mask_stacks import find_mask_stacks, read_mask_stack
+from dimjax.data.mask_stacks import called_as_masks, find_mask_stacks, read_mask_stack
 from dimjax.data.recognition import recognise
 from dimjax.errors import InputError, Note
 
@@ -186,3 +190,17 @@ def test_masks_of_other_lengths_and_inverted_ones_are_said(tmp_path):
     np.save(tmp_path / "c_mask.npy", 255 - stack(0))
     with pytest.raises(InputError, match="c_mask.npy frame 0: a mask must be 0 where"):
         open_folder(tmp_path, layout).read_labels(shapes)
+
+
+@needs_root
+def test_a_folder_that_may_not_be_listed_is_none_of_masks(tmp_path):
+    for name in ("a", "a_mask"):
+        save(tmp_path / f"{name}/0.png", mask(0, 0))
+    give_away(tmp_path / "a_mask")
+    (tmp_path / "a_mask").chmod(0o700)
+    code = "import sys, pathlib; from dimjax.data.mask_stacks import called_as_masks; "
+    code += "print(called_as_masks(sorted(pathlib.Path(sys.argv[1]).iterdir())))"
+    command = [*WITHOUT_RIGHTS, sys.executable, "-c", code, tmp_path]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.stdout == "set()\n", done.stderr
+    assert called_as_masks(sorted(tmp_path.iterdir())) == {tmp_path / "a_mask"}

@@ -101,7 +101,7 @@ def _hold_masks(found: list[Path]) -> bool:
     """Whether a stack or folder shows masks; those of a stack must not all be empty."""
     try:
         return any(_are_images_of_masks(it) if it.is_dir() else _holds_masks(it) for it in found)
-    except InputError:  # reported when it is read
+    except (InputError, PermissionError):  # reported when it is read
         return False
 
 

@@ -56,7 +56,8 @@ def walk(root: Path) -> Walk:
 
 def is_run(path: Path) -> bool:
     """Whether a folder is the directory of a run."""
-    return all((path / name).exists() for name in ("config.json", "rounds", "run.lock"))
+    # Path.exists would raise for a folder that this user may not enter.
+    return all(os.path.exists(path / name) for name in ("config.json", "rounds", "run.lock"))
 
 
 def yaml_files(root: Path) -> list[Path]:
