@@ -1,6 +1,8 @@
 """Files beside frames that are none: those of systems, documents, photos, arrays and tables."""
 
 import os
+import subprocess
+import sys
 import zipfile
 
 import numpy as np
@@ -9,6 +11,7 @@ from field_layouts import LENGTH, centre, every_frame, frames, save, text
 from scipy.io import savemat
 
 from dimjax.data.folders import open_folder
+from dimjax.data.formats.masks import set_pixels
 from dimjax.data.label_arrays import holds_no_frames, label_array
 from dimjax.data.listing import list_sequences
 from dimjax.data.recognition import recognise
@@ -144,3 +147,24 @@ def test_runs_beside_a_data_folder_are_left_out(tmp_path):
     found = recognise(tmp_path)
     assert found.layout.sequences == "mine/{sequence}" and not found.doubts
     assert "left out: 1 run of dimjax such as runs/a" in found.evidence
+
+
+@pytest.mark.parametrize(
+    "name", ["c0/009.png", "m/000.png", "c9/0.tif", "c9/a.mat", "label.png", "c0_mask/0.png"]
+)
+def test_named_pipes_among_images_are_not_waited_for(tmp_path, name):
+    write_images(tmp_path)
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    os.mkfifo(tmp_path / name)
+    code = (
+        "import sys; from dimjax.data.recognition import recognise; print(recognise(sys.argv[1]))"
+    )
+    command = [sys.executable, "-c", code, tmp_path]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert "3 sequences" in done.stdout or "4 sequences" in done.stdout, done.stderr
+
+
+def test_a_mask_that_is_a_pipe_is_an_error(tmp_path):
+    os.mkfifo(tmp_path / "0.png")
+    with pytest.raises(InputError, match="it must be a file; found a named pipe"):
+        set_pixels(tmp_path / "0.png")

@@ -9,9 +9,9 @@ import re
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from dimjax.data.image_folders import SUFFIXES
+from dimjax.data.image_kinds import open_picture
 
 _MOST_LEVELS = 12
 _MOST_COLOURS = 8  # of masks; the rims of smoothed ones have more
@@ -37,7 +37,7 @@ def levels_of(folder: Path) -> tuple[int, ...]:
     found: set[int] = set()
     for file in {files[0], files[len(files) // 2], files[-1]} if files else ():
         try:
-            with Image.open(file) as image:
+            with open_picture(file) as image:
                 is_lossy = image.format == "JPEG"
                 pixels = np.asarray(image.convert("L") if image.mode == "P" else image)
         except OSError:
@@ -54,7 +54,7 @@ def mask_colours(files: list[Path]) -> list[tuple[int, ...]]:
     found: set[tuple[int, ...]] = set()
     for file in files[:: len(files) // _FILES + 1]:
         try:
-            with Image.open(file) as image:
+            with open_picture(file) as image:
                 if image.format == "JPEG":  # whose levels are not exact
                     return []
                 has_colours = image.mode not in ("1", "L") and not image.mode.startswith("I")

@@ -21,6 +21,17 @@ _ONE_LEVEL = 0.7  # share of its pixels that have exactly this level; skies have
 _STILL_CORRELATION = 0.5  # of neighbouring images; below it they are no frames of a sequence
 
 
+def open_picture(file: Path) -> Image.Image:
+    """Open an image.
+
+    Raises:
+      OSError: It is damaged, or no file: a named pipe would be waited for.
+    """
+    if not file.is_file():
+        raise OSError(f"{file} is no file")
+    return Image.open(file)
+
+
 def are_stills(images: list[Path]) -> bool:
     """Whether neighbouring images differ in size, or show different scenes."""
     pixels = [it for it in map(_thumbnail, images[:9]) if it is not None]
@@ -39,7 +50,7 @@ def are_stills(images: list[Path]) -> bool:
 def _thumbnail(file: Path) -> tuple[np.ndarray, tuple[int, int]] | None:
     """Small copy and size of an image; None if it is damaged, which is reported when it is read."""
     try:
-        with Image.open(file) as image:
+        with open_picture(file) as image:
             size = image.size
             grey = image.convert("F" if image.mode.startswith("I") else "L")
             return np.asarray(grey.resize((32, 32)), dtype=float), size
@@ -58,7 +69,7 @@ def are_masks(images: list[Path]) -> bool:
 
 def _is_mask(file: Path) -> bool:
     try:
-        with Image.open(file) as image:
+        with open_picture(file) as image:
             pixels = np.asarray(image.convert("RGBA") if image.mode in ("P", "PA") else image)
     except OSError:
         return False
@@ -83,7 +94,7 @@ def has_mask_levels(pixels: np.ndarray, is_lossy: bool) -> bool:
 def is_blank(file: Path) -> bool:
     """Whether all pixels of an image are black, or all are white."""
     try:
-        with Image.open(file) as image:
+        with open_picture(file) as image:
             low, high = np.asarray(image).min(), np.asarray(image).max()
     except OSError:
         return False
@@ -103,7 +114,7 @@ def _mask_channel(pixels: np.ndarray) -> np.ndarray:
 
 def is_stack(images: list[Path]) -> bool:
     """Whether images are TIFF files of several frames each."""
-    if not images or images[0].suffix.lower() not in (".tif", ".tiff"):
+    if not images or images[0].suffix.lower() not in (".tif", ".tiff") or not images[0].is_file():
         return False
     try:
         with readable(images[0]), tifffile.TiffFile(images[0]) as opened:

@@ -218,7 +218,7 @@ def _dataset(path: Path) -> Any:
 def holds_matlab_objects(path: Path) -> bool:
     """Whether a .mat file holds objects of MATLAB, such as groundTruth, rather than arrays."""
     try:
-        return path.suffix.lower() == ".mat" and not io.whosmat(path)
+        return path.suffix.lower() == ".mat" and path.is_file() and not io.whosmat(path)
     except TypeError:  # of SciPy, at an object
         return True
     except (OSError, ValueError, RuntimeError):  # version 7.3 or damaged: reported when it is read

@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
+from dimjax.atomic_files import check_regular
 from dimjax.data.formats.marks import Mark, Options
 from dimjax.data.frame_files import readable
 from dimjax.errors import InputError, OnError
@@ -42,6 +43,7 @@ def set_pixels(path: Path) -> np.ndarray:
     Raises:
       InputError: The file is no readable image, or most of its pixels are set.
     """
+    check_regular(path)
     with readable(path), Image.open(path) as image:
         lossy = image.format == "JPEG"
         if image.mode in ("P", "PA", "CMYK"):
