@@ -7,6 +7,7 @@ by one process at a time and ends with it.
         partial.write_text("...")
     write_text("runs/demo/report.html", "...")          # the same; write_parquet for tables
     check_regular("data/labels.csv")                    # no named pipe, device or folder
+    read_record("runs/demo/detect/x/source.json")       # JSON; None if it is none
     with exclusive_lock("runs/demo/run.lock", "one at a time", "End it first."):
         ...
 """
@@ -14,6 +15,7 @@ by one process at a time and ends with it.
 import contextlib
 import errno
 import glob
+import json
 import math
 import os
 import platform
@@ -21,7 +23,7 @@ import stat
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
@@ -35,6 +37,7 @@ from dimjax.errors import InputError
 if TYPE_CHECKING:  # locks and text files need no pandas
     import pandas as pd
 
+_MAX_RECORD_BYTES = 2**26
 _KINDS = {stat.S_IFIFO: "a named pipe", stat.S_IFDIR: "a folder", stat.S_IFSOCK: "a socket"}
 
 
@@ -119,6 +122,19 @@ def check_regular(path: str | Path, max_bytes: float = math.inf) -> None:
     if status.st_size > max_bytes:
         rule, value = f"it must have at most {max_bytes:,} bytes", f"{status.st_size:,}"
         raise InputError(path, rule, value, "Split it, or restore it.")
+
+
+def read_record(path: str | Path, max_bytes: float = _MAX_RECORD_BYTES) -> Any:
+    """Read a file of JSON that may come from somebody else; return None if it is no JSON.
+
+    Raises:
+      InputError: It is no file, or larger than max_bytes.
+      OSError: It does not exist, or cannot be read.
+    """
+    check_regular(path, max_bytes)
+    with contextlib.suppress(ValueError, RecursionError):
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    return None
 
 
 def check_folder(subject: str, path: str | Path) -> None:

@@ -12,11 +12,12 @@ of configs/demo.py, that of configs/sky.py, the clips of drone-ir (configs/drone
 --data), and that of the paper's run (configs/darknet80.py). All variants of a sky and seed share
 its sequences.
 
-Sizes: toy (tiny sky, four epochs), half (half of the sequences, two thirds of the epochs), cpu (as
-configured, two cores), paper (100 epochs at full width, for a GPU), gpu (the paper's run with fewer
-sequences, in minutes on a large GPU). The runs lie in DIR/detection.work. Writes detection.json and
-.md into DIR after each seed, with 95 % intervals over the seeds (Student's t). What is in them
-already is not repeated, so that a ladder can be measured in parts.
+Sizes: toy (tiny sky, four epochs), sixth (a sixth of the training: a quarter of the sequences, two
+thirds of the epochs), half (half of the sequences, as many epochs), cpu (as configured, two cores),
+paper (100 epochs at full width, for a GPU), gpu (the paper's run with fewer sequences, in minutes
+on a large GPU). The runs lie in DIR/detection.work. Writes detection.json and .md into DIR after
+each seed, with 95 % intervals over the seeds (Student's t). What is in them already is not
+repeated, so that a ladder can be measured in parts.
 """
 
 import itertools
@@ -37,7 +38,7 @@ from dimjax.stages import rounds
 from dimjax.training.process_settings import restart_with_settings
 
 _SIZE = flags.DEFINE_enum(
-    "size", "cpu", ["toy", "half", "cpu", "paper", "gpu"], "Size of sky and training."
+    "size", "cpu", ["toy", "sixth", "half", "cpu", "paper", "gpu"], "Size of sky and training."
 )
 _SEEDS = flags.DEFINE_list("seeds", ["0", "1", "2"], "Seeds of the sky, errors and training.")
 _SKIES = flags.DEFINE_list("skies", ["demo", "default"], "Of demo, default, drone-ir, darknet80.")

@@ -81,6 +81,7 @@ SIZES = {  # further keys
     },
     "cpu": {},
     "half": {"sky.sequences.train": 32, "training.epochs": 12},  # a third of the training
+    "sixth": {"sky.sequences.train": 16, "training.epochs": 12},
     "paper": {"model.width": 1.0, "training.epochs": 100},
     "gpu": {
         "sky.sequences.train": 30,
@@ -92,6 +93,7 @@ SIZES = {  # further keys
 }
 _SIZES_OF = {  # of some skies, in their place
     ("drone-ir", "half"): {"chips.frame_step": 8, "training.epochs": 6},
+    ("drone-ir", "sixth"): {"chips.frame_step": 16, "training.epochs": 6},
 }
 
 

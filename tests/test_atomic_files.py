@@ -17,6 +17,7 @@ from dimjax.atomic_files import (
     atomic_write,
     exclusive_lock,
     named_in_errors,
+    read_record,
     write_parquet,
     write_text,
 )
@@ -121,6 +122,24 @@ def test_an_error_of_a_write_names_the_file_without_a_temporary_one(tmp_path):
     with pytest.raises(FileNotFoundError) as caught, named_in_errors(tmp_path / "a.txt"):
         (tmp_path / "b.txt").read_bytes()
     assert caught.value.filename == str(tmp_path / "b.txt")
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"[" * 100_000, b'{"a":' * 100_000, b'"\xff"', b"1" * 5000]
+)
+def test_a_record_that_is_no_json_is_none(tmp_path, content):
+    (tmp_path / "record.json").write_bytes(content)
+    assert read_record(tmp_path / "record.json") is None
+
+
+def test_a_record_that_is_no_file_or_too_large_is_refused_before_it_is_read(tmp_path):
+    os.mkfifo(tmp_path / "pipe.json")
+    with pytest.raises(InputError, match="pipe.json: it must be a file; found a named pipe"):
+        read_record(tmp_path / "pipe.json")
+    write_text(tmp_path / "long.json", '{"a": 1}')
+    assert read_record(tmp_path / "long.json") == {"a": 1}
+    with pytest.raises(InputError, match="long.json: it must have at most 7 bytes; found 8"):
+        read_record(tmp_path / "long.json", max_bytes=7)
 
 
 def test_a_lock_is_refused_while_another_process_holds_it(tmp_path):

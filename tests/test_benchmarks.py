@@ -119,6 +119,7 @@ import gpu
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+@pytest.mark.long
 def test_the_memory_of_few_chips_is_measured(tmp_path, monkeypatch):
     out = tmp_path / "memory.json"
     run = [sys.executable, BENCHMARKS / "memory.py", "--chips=300", "--chip_px=16", f"--out={out}"]
@@ -134,6 +135,7 @@ def test_the_memory_of_few_chips_is_measured(tmp_path, monkeypatch):
     assert ratio == record["kept"]["peak_bytes"]["trained"] / record["chip_bytes"]
 
 
+@pytest.mark.long
 def test_the_time_of_a_step_is_divided_by_kind_of_layer(tmp_path):
     out = tmp_path / "layers.json"
     command = [sys.executable, BENCHMARKS / "layers.py", f"--out={out}", "--size=32"]
@@ -145,6 +147,7 @@ def test_the_time_of_a_step_is_divided_by_kind_of_layer(tmp_path):
         assert shares[f"{kind}, forward"] > 0 and shares[f"{kind}, backward"] > 0
 
 
+@pytest.mark.long
 def test_dilated_and_plain_steps_are_compared_and_decide_the_exit_status(tmp_path):
     out = tmp_path / "dilated_rows.json"
     command = [sys.executable, BENCHMARKS / "dilated_rows.py", f"--out={out}"]

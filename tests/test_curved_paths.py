@@ -5,6 +5,7 @@ import json
 import curved_paths
 import numpy as np
 import pandas as pd
+import pytest
 from toy_experiments import run_toy
 
 from dimjax.motion import EvidenceConfig
@@ -24,6 +25,7 @@ def test_deviations_by_hand():
     assert np.isnan(found[16:]).all()
 
 
+@pytest.mark.long
 def test_the_toy_run_counts_its_targets(tmp_path):
     printed = run_toy("curved_paths", tmp_path, "--seeds=0")
     assert (tmp_path / "curved_paths.md").read_text() in printed

@@ -19,6 +19,7 @@ from dimjax.runs.config_rules import check
 TOY = ("--seeds=0", "--skies=default", "--variants=difference")
 
 
+@pytest.mark.long
 def test_the_toy_run_completes_and_is_not_repeated(tmp_path):
     printed = run_toy("detection", tmp_path, *TOY)
     results = json.loads((tmp_path / "detection.json").read_text())
@@ -42,7 +43,7 @@ def test_the_toy_run_completes_and_is_not_repeated(tmp_path):
 
 def test_every_variant_is_a_valid_configuration():
     runs = itertools.product(
-        detection_runs.CONFIGS, ("half", "cpu", "gpu"), detection_runs.VARIANTS.items()
+        detection_runs.CONFIGS, ("sixth", "half", "cpu", "gpu"), detection_runs.VARIANTS.items()
     )
     for sky, size, (name, variant) in runs:
         config = detection_runs.config_of(sky, size, 3, "clips", name)

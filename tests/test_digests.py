@@ -95,6 +95,10 @@ def test_a_file_that_was_added_is_named(paths):
     (paths.checkpoints / "3" / "state").touch()
     with pytest.raises(InputError, match="checkpoints/3/state: .*; found a file of another origin"):
         digests.verify(paths, "train")
+    shutil.rmtree(paths.checkpoints / "3")
+    paths.checkpoints.with_suffix(".json").write_text("{}")  # of chosen thresholds
+    with pytest.raises(InputError, match="checkpoints.json: .*; found a file of another origin"):
+        digests.verify(paths, "train")
 
 
 @pytest.mark.parametrize("name", ["checkpoints/9", "checkpoints/9/state", "best/9"])
@@ -126,7 +130,7 @@ def test_a_sky_that_is_exchanged_with_its_digests_is_refused(tiny_run, tmp_path,
     assert check.run(config, paths) == 1 and rule in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{", '{"mined.csv": []}', "\udcff"])
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"mined.csv": []}', "\udcff", "[" * 100_000])
 def test_a_damaged_record_is_named(paths, text):
     digests.record(paths, "mine")
     file = paths.round / "digests" / "mine.json"

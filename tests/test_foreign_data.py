@@ -14,6 +14,7 @@ from dimjax.atomic_files import check_regular
 from dimjax.data.folders import open_folder
 from dimjax.data.layouts import DIMJAX
 from dimjax.data.listing import natural_key
+from dimjax.data.recognition import recognise
 from dimjax.data.sequences import open_sequence
 from dimjax.errors import InputError
 from dimjax.runs.workdir import check_workdir
@@ -221,3 +222,23 @@ def test_a_closed_folder_below_others_does_not_explain_that_sequences_are_missin
     command = [*WITHOUT_RIGHTS, sys.executable, "-c", OPENER, tmp_path]
     lines = subprocess.run(command, capture_output=True, text=True).stdout.splitlines()
     assert "there must be sequences at sequences/*" in lines[0] and "images, videos" in lines[1]
+
+
+PIPES = [f"c{suffix}" for suffix in (".mat", ".tif", ".png", ".npy", ".npz", ".mp4", ".fits")]
+
+
+@pytest.mark.parametrize("name", [*PIPES, "b/0001.png", "b/0002.tif"])
+def test_the_search_for_a_layout_does_not_wait_for_pipes(folder, name):
+    if "/" in name:
+        (folder / "sequences" / "b").mkdir()
+        shutil.copy(folder / "sequences" / "a.npy", folder / "sequences" / "b" / "0003.npy")
+    np.save(folder / "sequences" / "d.npy", FRAMES)
+    os.mkfifo(folder / "sequences" / name)
+    found = recognise(folder)
+    problems = list(found.doubts)
+    try:
+        opened = open_folder(folder, found.layout, problems.append)
+        _ = [opened.sequence(one) for one in opened.names]
+    except InputError as error:
+        problems.append(error)
+    assert any(name in str(problem) for problem in problems)

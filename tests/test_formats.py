@@ -10,6 +10,11 @@ from PIL import Image
 from dimjax.data.formats import FORMATS, Options, read_classes
 from dimjax.errors import InputError, Note, raise_error
 
+# Ten to the power of 30 texts, if the lists were written out.
+ALIASES = "a0: &a0 [x]\n" + "".join(
+    f"a{k}: &a{k} [{', '.join([f'*a{k - 1}'] * 10)}]\n" for k in range(1, 31)
+) + "names: *a30\n"  # fmt: skip
+
 
 def marks(path, form, text=None, on_error=raise_error, **options):
     """The marks of a file in a format; `text` is written to it first."""
@@ -270,6 +275,11 @@ def test_names_of_classes_are_searched(tmp_path, name, text):
         ("names: classes.txt", "names must be a list .*; found classes.txt"),
         ("names: {-1: drone}", "names must be a list"),
         ("names: [{a: b}]", "names must be a list"),
+        (ALIASES, r"names must be a list .*; found \{0: \[\[\[\[\[\[?\.\.\."),
+        (
+            "names: [drone]\n" + "# " * 2**19,
+            r"YAML must have at most 1,048,576 .*; found 1,048,591",
+        ),
         ("names: [drone", "data.yaml: it must be YAML; found while parsing"),
     ],
 )

@@ -322,3 +322,35 @@ def test_a_ledger_of_another_version_is_refused(path):
         db.execute("PRAGMA user_version = 3")
     with pytest.raises(InputError, match="schema version 2; found 3. Use the dimjax that wrote it"):
         ledger.open_ledger(path)
+
+
+@pytest.mark.parametrize(
+    ("script", "name"),
+    [
+        ("CREATE TRIGGER evil AFTER INSERT ON items BEGIN DELETE FROM leases; END", "evil"),
+        ("DROP TRIGGER versions_not_updated", "versions_not_updated"),
+        ("DROP VIEW standing; CREATE VIEW standing AS SELECT 1 AS decision", "standing"),
+        ("CREATE TABLE notes (note)", "notes"),
+        ("ALTER TABLE items ADD COLUMN note TEXT", "items"),
+    ],
+)
+def test_a_ledger_with_statements_of_somebody_else_is_refused(path, script, name):
+    with _open(path, rows=3) as db:
+        db.execute("ANALYZE")  # adds tables of SQLite itself
+    with ledger.open_ledger(path) as db:
+        assert len(ledger.labels_as_of(db)) == 3
+    with sqlite3.connect(path) as connection:
+        connection.executescript(script)
+    connection.close()
+    for opening in (ledger.open_ledger, _open):
+        with pytest.raises(InputError, match=f"of schema version 2; found other {name}. Use the"):
+            opening(path)
+
+
+@pytest.mark.parametrize("fix", ["{", "[" * 100_000, "[]", '{"colour": 3}', "null"])
+def test_a_suggested_change_that_is_none_is_named(path, fix):
+    with _open(path) as db, db.write_transaction():
+        (item,) = ledger.add_items(db, [_item(0)], "refine")
+        db.execute("INSERT INTO item_frames VALUES (?, 1, 2, 3.0, 4.0, NULL, NULL, ?)", (item, fix))
+        with pytest.raises(InputError, match=f"item {item}: a suggested change must be as dimjax"):
+            ledger.get_item(db, item)

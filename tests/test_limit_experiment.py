@@ -3,9 +3,11 @@
 import json
 
 import pandas as pd
+import pytest
 from toy_experiments import run_toy
 
 
+@pytest.mark.long
 def test_the_toy_run_completes_and_resumes(tmp_path):
     printed = run_toy("limit", tmp_path, "--seeds=0")
     record = json.loads((tmp_path / "limit.json").read_text())

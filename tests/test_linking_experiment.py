@@ -25,6 +25,7 @@ def _run(out: Path) -> str:
     return result.stdout
 
 
+@pytest.mark.long
 def test_the_toy_run_completes_and_resumes(tmp_path):
     text = _run(tmp_path)
     record = json.loads((tmp_path / "linking.json").read_text())

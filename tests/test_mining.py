@@ -309,6 +309,18 @@ def test_misses_are_shortlisted_first_and_all_items_are_written(tmp_path):
     assert table[["frame", "x", "y"]].iloc[-1].tolist() == pytest.approx([7, 71, 55])
     write_mined(tmp_path / "none.csv", Mined([], [], []), [])
     assert read_mined(tmp_path / "none.csv").empty
+    for text in ("", "a\n\n", "shown,kind\n1\n1,2,3\n", "\xff"):
+        (tmp_path / "none.csv").write_text(text, encoding="latin-1")
+        with pytest.raises(
+            InputError, match=r"none\.csv: it must be a table with the numbers shown"
+        ):
+            read_mined(tmp_path / "none.csv")
+    lines = (tmp_path / "mined.csv").read_text().replace(",71.0,", ",east,")
+    (tmp_path / "mined.csv").write_text(lines)
+    with pytest.raises(
+        InputError, match=r"mined\.csv: .*, x, y; found none in x\. Restore the file"
+    ):
+        read_mined(tmp_path / "mined.csv")
 
 
 def test_mined_items_can_be_decided_in_a_ledger(tmp_path):

@@ -2,10 +2,12 @@
 
 import json
 
+import pytest
 from conftest import real_folder
 from toy_experiments import run_toy
 
 
+@pytest.mark.long
 def test_alignment_finds_what_a_moving_camera_hides(tmp_path):
     data = real_folder("cloud-seqs").path.parent
     printed = run_toy("other_cameras", tmp_path, f"--data={data}")

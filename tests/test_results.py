@@ -130,7 +130,7 @@ def test_a_second_process_is_refused(tmp_path, source):
      '{"source": "S", "sequences": [5]}', '{"source": "S", "sequences": ["../../victim/holiday"]}',
      '{"source": "S", "sequences": ["VICTIM/holiday"]}',
      '{"source": "S", "sequences": ["\\u0000"]}',
-     '{"source": "S", "sequences": [], "form": "../../victim"}'],
+     '{"source": "S", "sequences": [], "form": "../../victim"}', "[" * 100_000],
 )  # fmt: skip
 def test_a_foreign_or_damaged_record_removes_nothing(tmp_path, source, record):
     victim, output = tmp_path / "victim", tmp_path / "x" / "out"

@@ -92,6 +92,46 @@ def test_a_request_that_does_not_arrive_is_ended(server, text):
     assert b"<title>" in get(server[1])
 
 
+POST = "POST /decisions HTTP/1.1\r\nHost: {host}\r\n"
+CHUNKED = POST + "Transfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        (CHUNKED + "x\r\n",),
+        (CHUNKED, "x\r\n"),
+        (CHUNKED + "1;" + "x" * 99_999,),
+        (CHUNKED + "0\r\n" + "X: y\r\n" * 9_999,),
+        (POST + "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET / X\r\n\r\n",),
+    ],
+)
+def test_a_malformed_body_leaves_no_traceback_in_the_log(server, parts):
+    process, url = server
+    for wait in (0.0, 0.2):  # the application may answer the header in between
+        with connect(url) as connection, contextlib.suppress(ConnectionError):
+            for part in parts:
+                connection.sendall(part.format(host=urllib.parse.urlsplit(url).netloc).encode())
+                time.sleep(wait)
+            while connection.recv(4096):
+                pass
+    assert get(url)
+    log = stop(process).splitlines()
+    lines = ("WARNING:  Invalid HTTP request received.", "WARNING:  POST /decisions: 403")
+    assert log and set(log) <= set(lines) and len(log) <= 4
+
+
+def test_a_request_for_another_protocol_is_answered_in_http(server):
+    process, url = server
+    parts = urllib.parse.urlsplit(url)
+    with connect(url) as connection:
+        text = f"GET /?{parts.query} HTTP/1.1\r\nHost: {parts.netloc}\r\n"
+        text += "Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+        connection.sendall(text.encode())
+        assert connection.recv(4096).startswith(b"HTTP/1.1 200 ")
+    assert stop(process) == ""
+
+
 def test_a_second_request_on_a_connection_is_ended_too(server):
     _, url = server
     host = urllib.parse.urlsplit(url).netloc

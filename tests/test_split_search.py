@@ -1,6 +1,8 @@
 """Splits that the names of files and folders tell, and those that nobody can tell."""
 
 import json
+import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ from field_layouts import every_frame, frames, lists, mask, save, text
 
 from dimjax.data.folders import open_folder
 from dimjax.data.recognition import recognise
+from dimjax.data.split_files import ListReader
 
 TRAIN, TEST = "s0\ns1\n", "s2\n"
 YOLO = """path: /home/me/ir
@@ -211,3 +214,14 @@ def test_links_in_folders_of_splits_are_a_doubt(tmp_path):
     assert "found 3 links in folders of splits, such as train/s0. Write the names" in str(doubt)
     (tmp_path / "train.txt").write_text(TRAIN)
     assert splits_of(tmp_path) == {"train": ["s0", "s1"]}
+
+
+@pytest.mark.parametrize("text", ["a" + " " * 20_000 + "x", "a " + "1," * 20_000 + "/"])
+def test_a_line_is_read_in_time_in_proportion_to_its_length(tmp_path, text):
+    (tmp_path / "train.txt").write_text(f"a\n{text}\nb/0001.png 1,2,3,4,0  5,6,7,8,0\n")
+    errors, begun = [], time.process_time()
+    index = SimpleNamespace(find={"b/0001.png": ("b", 0)}.get)
+    reader = ListReader(["a", "b"], lambda: index, "it must name a sequence", errors.append)
+    assert reader.read(tmp_path / "train.txt", "train") == ["a", "b"]
+    assert len(errors) == 1 and "line 2: it must name a sequence" in str(errors[0])
+    assert time.process_time() - begun < 2

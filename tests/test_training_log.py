@@ -1,5 +1,6 @@
 """The files of a training: written, read back, and refused if one is missing or damaged."""
 
+import shutil
 import subprocess
 import sys
 
@@ -22,6 +23,7 @@ DATA = Examples(
     boxes=np.float32([[[1.5, 2.5, 3, 3], [9, 9, 2, 2]], [[4, 4, 3, 3], [0] * 4], [[0] * 4] * 2]),
     category=np.int8([[0, 1], [0, -1], [-1, -1]]),
 )
+LINE = '{"epoch": %d, "train/total": 1.0}\n'
 ROWS = np.int32([[3, 0], [1, -1], [-1, -1]])
 
 
@@ -112,6 +114,36 @@ def test_a_damaged_table_is_named(log):
         log.read_losses()
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (LINE % 0, r"it must hold the figures of 2 epochs that are trained; found .* \[1\]. Rest"),
+        (LINE % 1, r"found those of epochs \[2\]"),
+        (LINE % 0 + "{]}\n" + LINE % 2, "each line must hold the figures of an epoch"),
+        ("{\0}\n", "each line must hold the figures of an epoch"),
+        ("", r"found those of epochs \[\]"),
+    ],
+)
+def test_a_training_goes_on_only_with_the_figures_of_its_epochs(log, text, expected):
+    log.metrics.write_text(text)
+    with pytest.raises(InputError, match=f"metrics.jsonl: .*{expected}"):
+        log.drop_metrics_from(2)
+    assert log.metrics.read_text() == text
+    log.drop_metrics_from(0)  # all epochs are trained again
+
+
+@pytest.mark.parametrize(("column", "kind"), [("total", "str"), ("id", "float")])
+def test_columns_of_other_types_are_refused(log, column, kind):
+    file = log.losses / "0001.parquet"
+    losses = pd.read_parquet(file)
+    losses[column] = np.arange(len(losses))
+    losses.astype({column: kind}).to_parquet(file)
+    for other in ("0000.parquet", "0002.parquet"):
+        shutil.copy(file, log.losses / other)
+    with pytest.raises(InputError, match=f"0/losses: .* an error, another type of column {column}"):
+        log.read_losses()
+
+
 def test_metrics_of_epochs_that_are_trained_again_are_dropped(log):
     with open(log.metrics, "a", encoding="utf-8") as file:
         file.write('{"epoch": 3, "train/to')  # killed while writing
@@ -125,14 +157,21 @@ def test_metrics_of_epochs_that_are_trained_again_are_dropped(log):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ('{"epoch": 0}\n{"epoch": 2}\n', r"found epochs \[1, 3\]"),
-        ('{"epoch": 0}\n{"epoch"', "found none or a damaged file"),
-        ("null\n", "found none or a damaged file"),
+        (LINE % 0 + LINE % 2, r"it must hold a line for .* found epochs \[1, 3\]"),
+        ("", r"it must hold a line .* found epochs \[\]"),
+        (LINE % 0 + '{"epoch"', "each line must hold the figures .* found a damaged file"),
+        ("null\n", "found a damaged file"),
+        ("[" * 100_000, "found a damaged file"),
+        ('{"epoch": 0, "train/total": "<b>"}', "found a damaged file"),
+        ('{"epoch": "0", "train/total": 1.0}', "found a damaged file"),
+        ('{"epoch": 0}', "found a damaged file"),
     ],
 )
 def test_damaged_metrics_are_refused(log, text, expected):
     log.metrics.write_text(text)
-    with pytest.raises(InputError, match=rf"metrics\.jsonl: it must hold a line .*; {expected}"):
+    with pytest.raises(
+        InputError, match=rf"metrics\.jsonl: {expected}" if "must" in expected else expected
+    ):
         log.read_metrics()
 
 

@@ -3,6 +3,7 @@
 import json
 import math
 
+import pytest
 import zero_labels_report
 from toy_experiments import run_toy
 
@@ -13,6 +14,7 @@ from dimjax.runs.workdir import Paths
 RUNS = "--seeds=40", "--runs=oracle,one"
 
 
+@pytest.mark.long
 def test_the_toy_run_completes_and_resumes(tmp_path):
     printed = run_toy("zero_labels", tmp_path, *RUNS)
     record = json.loads((tmp_path / "zero_labels.json").read_text())

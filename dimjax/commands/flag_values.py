@@ -33,12 +33,13 @@ INPUT = flags.DEFINE_string(
     "input",
     None,
     "detect: a sequence, or a data folder; check: a folder to recognise; evaluate: a labelled "
-    "folder to measure the run on; implant: a data folder; items: the edited file.",
+    "folder to measure the run on; refine, mine: a folder whose labels the run judges; implant: a "
+    "data folder; items: the edited file.",
 )
 OUTPUT = flags.DEFINE_string(
     "output",
     None,
-    "detect, evaluate, export, implant, items, report --compare: folder to write to.",
+    "detect, evaluate, export, implant, items, refine, mine, report --compare: folder to write to.",
 )
 PICTURES = flags.DEFINE_integer("pictures", 6, "detect: number of overlay pictures.", 0)
 VIDEO = flags.DEFINE_bool("video", False, "detect: write an overlay video of each sequence.")

@@ -1,20 +1,45 @@
 """Implant simulated objects into the sequences of a folder, and write them as a data folder.
 
+run(config_for(None, "mine"), "implanted")         # into all sequences of a folder
 run(config, "implanted")                # config.data.folder, config.data.implant
 """
 
 from pathlib import Path
 
+from configs import default
 from dimjax.atomic_files import exclusive_lock
+from dimjax.commands import recognise
 from dimjax.commands.results import check_output
 from dimjax.data.folders import open_folder
 from dimjax.data.layouts import layout_from
 from dimjax.data.listing import locations
+from dimjax.data.presets import AUTO
 from dimjax.data.written_folders import LOCK
 from dimjax.errors import InputError
 from dimjax.progress import counted, say
 from dimjax.runs.config_rules import check, implant_settings
 from dimjax.sky.implant_files import write_implanted_folder
+
+
+def config_for(config, folder: str | None):
+    """Return the configuration of an implantation.
+
+    Args:
+      config: Configuration; None for the default one, whose objects go into all sequences.
+      folder: Data folder; None for that of the configuration.
+
+    Raises:
+      InputError: The layout is to be recognised, and is not.
+    """
+    if config is None:
+        config = default.get_config()
+        config.data.implant.share = 1.0
+        with config.ignore_type():
+            config.data.layout = type(config)(AUTO._asdict())
+    if folder is not None:
+        config.data.folder = folder
+    recognise.apply(config)
+    return config
 
 
 def run(config, output: str | Path | None) -> Path:

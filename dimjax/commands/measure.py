@@ -12,7 +12,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from dimjax.atomic_files import exclusive_lock, write_text
+from dimjax.atomic_files import exclusive_lock, read_record, write_text
 from dimjax.commands.results import check_output
 from dimjax.data.csv_files import write_csv
 from dimjax.data.folders import Folder, open_folder
@@ -109,13 +109,12 @@ def _check_same_folder(earlier: Path, folder: str) -> None:
     """Raise if the figures of another folder would be replaced."""
     if not earlier.exists():
         return
-    try:
-        other = json.loads(earlier.read_text())["folder"]
-    except (ValueError, KeyError, TypeError):
-        other = "an unknown folder"
+    record = read_record(earlier)
+    other = record.get("folder") if isinstance(record, dict) else None
     if other != folder:
         rule = "the output folder must be empty, or hold earlier figures of the same data"
-        raise InputError("--output", rule, f"those of {other}", "Choose another folder.")
+        value = f"those of {other or 'an unknown folder'}"
+        raise InputError("--output", rule, value, "Choose another folder.")
 
 
 def check_keys(config, workdir: str | Path) -> None:

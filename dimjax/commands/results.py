@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from dimjax.atomic_files import exclusive_lock, named_in_errors, write_text
+from dimjax.atomic_files import exclusive_lock, named_in_errors, read_record, write_text
 from dimjax.data.label_writing import FORMS
 from dimjax.errors import InputError
 from dimjax.runs.workdir import Paths, run_around
@@ -161,9 +161,7 @@ def _earlier(output: Path, source: str) -> dict:
 
 
 def _read_record(path: Path) -> dict:
-    record = None
-    with contextlib.suppress(ValueError):
-        record = json.loads(path.read_text(encoding="utf-8"))
+    record = read_record(path)
     names = record.get("sequences") if isinstance(record, dict) else None
     is_list = isinstance(names, list) and all(isinstance(name, str) for name in names)
     is_known = is_list and record.get("form") in (None, *FORMS)

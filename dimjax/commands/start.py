@@ -13,6 +13,8 @@ evaluate, predict, refine, mine or report. The other verbs are
     check       list every problem of a data folder, and draw some of its labels;
                 with --input=FOLDER alone, recognise its layout and print the keys that read it
     evaluate --input=FOLDER    measure a trained run on any labelled folder
+    refine --input=FOLDER      rank the labels of another folder by a trained run, for review in a
+                run of their own, --output; with mine, also search its new sequences
     implant     write the sequences of a folder with simulated targets and interference, and labels
     score       write the loss of each example of a split as a table
     review      serve the page on which a person decides the items that wait

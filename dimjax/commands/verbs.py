@@ -50,7 +50,7 @@ def _with_variant(verb: str) -> str:
             rule, value = "a live stream needs a trained run", given.INPUT.value
             raise UsageError("--input", rule, value, "Give --workdir=DIR, without --untrained.")
         return "detect, live"
-    if verb in ("check", "evaluate", "items") and given.INPUT.present:
+    if given.INPUT.present and f"{verb} --input" in _VERBS:
         return f"{verb} --input"
     if verb == "report" and given.COMPARE.present:
         return "report --compare"
@@ -103,20 +103,9 @@ def _check_folder() -> int:
 def _implant() -> None:
     if given.INPUT.present or given.CONFIG.value is None:
         early_checks.require_files(given.INPUT.value)
-    from configs import default
-    from dimjax.commands import implant, recognise
-    from dimjax.data.presets import AUTO
+    from dimjax.commands import implant
 
-    config = given.CONFIG.value
-    if config is None:
-        config = default.get_config()
-        config.data.implant.share = 1.0
-        with config.ignore_type():
-            config.data.layout = type(config)(AUTO._asdict())
-    if given.INPUT.present:
-        config.data.folder = given.INPUT.value
-    recognise.apply(config)
-    implant.run(config, given.OUTPUT.value)
+    implant.run(implant.config_for(given.CONFIG.value, given.INPUT.value), given.OUTPUT.value)
 
 
 def _score() -> None:
@@ -138,6 +127,16 @@ def _evaluate_folder() -> None:
     recognise.apply(config, trains=False)
     workdir, *checkpoint = _checkpoint()
     measure.run(workdir, config, given.OUTPUT.value, given.SPLIT.value, *checkpoint)
+
+
+def _judge(last: str) -> int:
+    early_checks.require_checkpoint(given.WORKDIR.value)
+    from dimjax.commands import other_labels
+    from dimjax.commands.bundled import make_builder
+
+    config = other_labels.config_for(_config(), given.WORKDIR.value, given.INPUT.value)
+    waits = other_labels.run(config, given.OUTPUT.value, make_builder, last)
+    return program.WAITING if waits else program.DONE
 
 
 def _export() -> None:
@@ -241,6 +240,8 @@ _VERBS = {
         _read_items,
         (given.WORKDIR, given.INPUT, given.REVIEWER, given.OUTPUT, given.FINISHED),
     ),
+    "mine --input": _Verb(partial(_judge, "mine"), (*_RUN, given.INPUT, given.OUTPUT)),
+    "refine --input": _Verb(partial(_judge, "refine"), (*_RUN, given.INPUT, given.OUTPUT)),
     "report --compare": _Verb(_compare, (given.COMPARE, given.OUTPUT)),
     "review": _Verb(_review, (*_RUN, given.REVIEWER, given.PORT)),
     "score": _Verb(_score, (given.WORKDIR, given.SPLIT, *_CHECKPOINT)),

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 
 from dimjax.atomic_files import atomic_write, check_regular
 from dimjax.errors import InputError, OnError, raise_error
@@ -68,6 +69,29 @@ def read_columns(
             on_error(InputError(f"{path} line {line}", rule, f"{len(row)} fields", ROW_REMEDY))
             rows[line - 1] = [None] * len(header)
     return {name: [row[k] for row in rows[1:]] for k, name in enumerate(header)}
+
+
+def read_own_table(path: Path, texts: Sequence[str], numbers: Sequence[str]) -> pd.DataFrame:
+    """Read a table that dimjax wrote, faster than `read_columns`; empty texts are kept.
+
+    Args:
+      path: CSV file.
+      texts: Columns of texts that it may have.
+      numbers: Columns that it must have, with a number in each row.
+
+    Raises:
+      InputError: The file is missing, or is no such table.
+    """
+    check_regular(path, _MAX_BYTES)
+    rule, remedy = f"it must be a table with the numbers {', '.join(numbers)}", "Restore the file."
+    try:
+        table = pd.read_csv(path, dtype=dict.fromkeys(texts, "str"), keep_default_na=False)
+    except (OSError, ValueError) as error:  # also of pandas, at rows of other lengths
+        raise InputError(path, rule, error, remedy) from error
+    for name in numbers:
+        if name not in table or len(table) and not is_numeric_dtype(table[name]):
+            raise InputError(path, rule, f"none in {name}", remedy)
+    return table
 
 
 def line_numbers(texts: dict[str, list[str]]) -> list[int]:

@@ -30,6 +30,7 @@ from dimjax.data.mask_stacks import called_as_masks, find_mask_stacks
 from dimjax.data.patterns import FRAME, SEQUENCE, SPLIT, glob_of, literal, match, path_pattern
 from dimjax.data.raw_files import RAW, find_sidecar
 from dimjax.data.sequences import OPENERS
+from dimjax.data.special_files import is_special
 from dimjax.data.stack_files import holds_matlab_objects
 from dimjax.data.walking import walk
 
@@ -111,6 +112,9 @@ class _Contents:
         found = walk(root)
         self.links, self.runs = (found.inward, found.outward), found.runs
         for place, files in found.places:
+            special = [file for file in files if is_special(file)]
+            self.containers += special  # refused by whoever reads them
+            files = [file for file in files if file not in special] if special else files
             self.documents += [file for file in files if file.suffix.lower() in _DOCUMENTS]
             self._add_images(place, files)
             self._add_files(place, files)

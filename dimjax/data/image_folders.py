@@ -94,6 +94,8 @@ def open_images(files: Sequence[Path], channel: str = "") -> Frames:
     Raises:
       InputError: An image is damaged or no grey image, or they differ in size or depth.
     """
+    for file in files:
+        check_regular(file)  # a pipe would be waited for
     if files[0].suffix.lower() in ARRAYS:
         return _open_arrays(files)
     tiff = files[0].suffix.lower() in (".tif", ".tiff")

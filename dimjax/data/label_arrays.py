@@ -5,7 +5,6 @@ label_array(Path("flight3/boxes.npy")).shape        # (90, 4)
 """
 
 import contextlib
-import zipfile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +12,7 @@ import numpy as np
 from scipy import io
 
 from dimjax.data.frame_files import readable
+from dimjax.data.stated_sizes import npz_headers
 from dimjax.errors import InputError
 
 _MAX_BYTES = 2**24  # of a file that is looked at
@@ -53,26 +53,8 @@ def _shapes(file: Path) -> dict[str, tuple[int, ...]]:
             return {name: shape for name, shape, kind in io.whosmat(file) if kind != "char"}
         if suffix == ".npy":
             return {file.stem: np.load(file, mmap_mode="r").shape}
-        return npz_shapes(file)
+        return {name: header.shape for name, header in npz_headers(file).items()}
     return {}
-
-
-def npz_shapes(file: Path) -> dict[str, tuple[int, ...]]:
-    """Shapes in the headers of the arrays of a .npz file, which may be larger than the file.
-
-    Raises:
-      OSError, ValueError, zipfile.BadZipFile: It is no such file.
-    """
-    with zipfile.ZipFile(file) as arrays:
-        names = [name for name in arrays.namelist() if name.endswith(".npy")]
-        return {name.removesuffix(".npy"): _shape_in(arrays, name) for name in names}
-
-
-def _shape_in(arrays: zipfile.ZipFile, name: str) -> tuple[int, ...]:
-    with arrays.open(name) as member:
-        version = np.lib.format.read_magic(member)
-        read = np.lib.format.read_array_header_1_0
-        return (read if version == (1, 0) else np.lib.format.read_array_header_2_0)(member)[0]
 
 
 def _is_narrow(shape: tuple[int, ...]) -> bool:

@@ -96,9 +96,10 @@ def check_labels(
             on_error(InputError(f"{path} {places[k]}", *broken, ROW_REMEDY))
             valid[k] = False
     rule = f"a label must not occur twice with the same {', '.join(_IDENTITY)}"
-    for k in np.flatnonzero(table.duplicated(_IDENTITY)).tolist():
-        value = ", ".join(map(str, table[_IDENTITY].iloc[k]))
-        on_error(InputError(f"{path} {places[k]}", rule, value, ROW_REMEDY))
+    twice = np.flatnonzero(table.duplicated(_IDENTITY))
+    rows = table[_IDENTITY].iloc[twice].itertuples(index=False)  # which a file may have in millions
+    for k, row in zip(twice.tolist(), rows, strict=True):
+        on_error(InputError(f"{path} {places[k]}", rule, ", ".join(map(str, row)), ROW_REMEDY))
         valid[k] = False
     return table[valid]
 

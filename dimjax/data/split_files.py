@@ -18,15 +18,15 @@ So may a YAML, which Ultralytics trains with: `train: images/s1`.
 """
 
 import csv
+import itertools
 import json
 import re
 from collections.abc import Callable, Collection
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import yaml
-
 from dimjax.data.csv_files import read_text, separator_of
+from dimjax.data.formats.yaml_texts import parse_yaml
 from dimjax.data.frame_index import FrameIndex
 from dimjax.data.patterns import split_of
 from dimjax.data.unicode_names import same_name
@@ -90,7 +90,7 @@ class ListReader:
 
     def _sequence_of(self, text: str) -> str | None:
         """Return the sequence of a frame that a line names."""
-        path = re.sub(r"(\s+-?\d[^\s/]*,[^\s/]*)+$", "", text)  # without boxes
+        path = _without_boxes(text)
         frame = self._make_index().find(path)
         if frame is not None:
             return frame[0]
@@ -98,6 +98,17 @@ class ListReader:
         stem = PurePosixPath(last).stem
         parts = (same_name(part, self._names) for part in (*reversed(folders), stem))
         return next(filter(None, parts), None)
+
+
+def _without_boxes(text: str) -> str:
+    """Return the path in a line, which boxes may follow; in time in proportion to its length."""
+    words = text.split()
+    boxes = list(itertools.takewhile(_is_box, reversed(words[1:])))
+    return text.rsplit(maxsplit=len(boxes))[0] if boxes else text
+
+
+def _is_box(word: str) -> bool:
+    return "/" not in word and "," in word and re.match(r"-?\d", word) is not None
 
 
 def entries(file: Path, split: str, names: Collection[str] = ()) -> list[tuple[str, str]]:
@@ -152,12 +163,13 @@ def splits_in(file: Path) -> set[str]:
 
 
 def _content(file: Path, text: str) -> Any:
-    """Parse JSON or YAML; all scalars of YAML are texts."""
-    kind = "JSON" if file.suffix.lower() == ".json" else "YAML"
+    """Parse JSON or YAML."""
+    if file.suffix.lower() != ".json":
+        return parse_yaml(text, file)
     try:
-        return json.loads(text) if kind == "JSON" else yaml.load(text, yaml.BaseLoader)
-    except (ValueError, RecursionError, yaml.YAMLError) as error:
-        raise InputError(file, f"it must be {kind}", error, "Export it again.") from error
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InputError(file, "it must be JSON", error, "Export it again.") from error
 
 
 def _of_lists(file: Path, text: str, split: str) -> list[tuple[str, str]]:

@@ -18,15 +18,19 @@ from typing import Any
 import numpy as np
 from scipy import io
 
-from dimjax.data.frame_files import Frames, readable
+from dimjax.data.frame_files import COPY_REMEDY, Frames, readable
 from dimjax.data.grey_levels import grey_levels
-from dimjax.data.label_arrays import may_be_labels, npz_shapes
+from dimjax.data.label_arrays import may_be_labels
 from dimjax.data.stack_axes import check_axes
+from dimjax.data.stated_sizes import check_depth, check_in_memory, check_stored, npz_headers
 from dimjax.errors import InputError
 
 _MATLAB_73 = b"MATLAB 7.3 MAT-file"
 _CHECKED: set[tuple[Path, int, int]] = set()  # files whose first axis is known to be time
 _NAMED = 4  # arrays of a file that an error names
+_MATLAB_OBJECTS = ("cell", "struct", "object", "function", "opaque", "unknown")
+_MATLAB_BYTES = {"int8": 1, "uint8": 1, "logical": 1, "int16": 2, "uint16": 2, "single": 4}
+_MOST_BYTES = 8  # of a number in MATLAB
 _UPWARDS, _DOWNWARDS = "BOTTOM-UP", "TOP-DOWN"  # of ROWORDER in a FITS file
 
 
@@ -48,10 +52,15 @@ def open_npy(path: Path, axes: str = "") -> Frames:
 
 def open_npz(path: Path, axes: str = "") -> Frames:
     """Open the only array of frames of a .npz file; it is kept in memory."""
-    with readable(path), _numbers_in(path):
-        name = _only(path, npz_shapes(path))
-        with np.load(path) as arrays:
-            stack = arrays[name]
+    with readable(path), _numbers_in(path), np.load(path) as arrays:
+        headers = npz_headers(path)
+        name = _only(path, {key: header.shape for key, header in headers.items()})
+        shape, dtype, missing = headers[name]
+        if missing and not dtype.hasobject:
+            rule, value = "the file must hold the array of its header", f"{missing:,} bytes less"
+            raise InputError(path, rule, value, COPY_REMEDY)
+        check_in_memory(path, shape, dtype.itemsize)
+        stack = arrays[name]
     return frames_of_stack(stack, path, axes)
 
 
@@ -73,9 +82,6 @@ def open_mat(path: Path, axes: str = "") -> Frames:
         if opened.read(len(_MATLAB_73)) == _MATLAB_73:
             return _of_mat_73(_dataset(path), path, axes)
     stack = mat_array(path)
-    if stack.dtype.hasobject:
-        rule, remedy = "an array must hold numbers", "Save cat(3, frames{:}), which is [H, W, T]."
-        raise InputError(path, rule, "cells or structures", remedy)
     if stack.ndim == 3 and axes != "thw":
         moved = np.moveaxis(stack, -1, 0)
         return frames_of_stack(moved, path, axes and "thw", stored=(2, 0, 1))
@@ -96,9 +102,16 @@ def _of_mat_73(stack: Any, path: Path, axes: str) -> Frames:
 def mat_array(path: Path) -> np.ndarray:
     """Read the only array of frames of a MATLAB file before version 7.3."""
     with readable(path):
-        contents = io.loadmat(path)
-    arrays = {key: value for key, value in contents.items() if not key.startswith("__")}
-    return arrays[_only(path, {key: np.shape(value) for key, value in arrays.items()})]
+        stated = {name: (shape, kind) for name, shape, kind in io.whosmat(path)}
+    texts = [name for name, (_, kind) in stated.items() if kind == "char"]
+    name = _only(path, {it: stated[it][0] for it in stated if it not in texts})
+    shape, kind = stated[name]
+    if kind in _MATLAB_OBJECTS:
+        rule, remedy = "an array must hold numbers", "Save cat(3, frames{:}), which is [H, W, T]."
+        raise InputError(path, rule, "cells or structures", remedy)
+    check_in_memory(path, shape, _MATLAB_BYTES.get(kind, _MOST_BYTES))
+    with readable(path):
+        return io.loadmat(path, variable_names=[name])[name]
 
 
 def mat_frame(path: Path) -> np.ndarray:
@@ -134,8 +147,10 @@ def _stored_fits(path: Path) -> tuple[np.ndarray, bool]:
     with readable(path), fits.open(path) as units:
         images = {str(k): unit.shape for k, unit in enumerate(units) if unit.is_image}
         name = _only(path, images)
-        data = np.array(units[int(name)].data)
-        order = str(units[int(name)].header.get("ROWORDER", _UPWARDS)).strip().upper()
+        chosen = units[int(name)]
+        check_in_memory(path, chosen.shape, abs(chosen.header.get("BITPIX", 8)) // 8)
+        data = np.array(chosen.data)
+        order = str(chosen.header.get("ROWORDER", _UPWARDS)).strip().upper()
     if order not in (_UPWARDS, _DOWNWARDS):
         rule, remedy = f"ROWORDER must be {_UPWARDS} or {_DOWNWARDS}", "Correct the header."
         raise InputError(path, rule, order, remedy)
@@ -209,10 +224,14 @@ def _dataset(path: Path) -> Any:
         shapes: dict[str, tuple[int, ...]] = {}
 
         def add(name: str, item: Any) -> None:
+            check_depth(name, path)
             shapes.update({name: item.shape} if isinstance(item, h5py.Dataset) else {})
 
         opened.visititems(add)
-    return opened[_only(path, shapes)]
+    dataset = opened[_only(path, shapes)]
+    with readable(path):
+        check_stored(dataset, path)
+    return dataset
 
 
 def holds_matlab_objects(path: Path) -> bool:

@@ -18,6 +18,7 @@ import pandas as pd
 
 from dimjax.detection.grid import Detections, decode, suppress, tiled_frame, whole_frame
 from dimjax.detection.rescoring import SIGNALS
+from dimjax.errors import InputError
 from dimjax.evaluation.thresholds import accepted
 from dimjax.models import create_detector
 from dimjax.models.batch_norm_fusion import apply_fused
@@ -146,12 +147,17 @@ def restore_detector(directory: Path, epoch: int | None = None) -> Detector:
       epoch: Epoch of the checkpoint; the newest if None.
 
     Raises:
-      InputError: There is no such checkpoint.
+      InputError: There is no such checkpoint, or it describes no detector.
     """
     with checkpoints.saved_checkpoints(directory) as saved:
         description = checkpoints.read_description(saved, epoch)
-        model = create_model(description)
-        variables = checkpoints.restore_variables(saved, _variables_like(model, description), epoch)
+        try:
+            model = create_model(description)
+            like = _variables_like(model, description)
+        except (LookupError, TypeError, ValueError, OverflowError) as error:
+            rule, remedy = "its description must be of a detector of dimjax", "Restore it."
+            raise InputError(directory, rule, f"{type(error).__name__}: {error}", remedy) from error
+        variables = checkpoints.restore_variables(saved, like, epoch)
     return make_detector(model, variables, description)
 
 

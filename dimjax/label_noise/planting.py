@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from dimjax.data.csv_files import read_own_table
 from dimjax.data.labels import COLUMNS
 from dimjax.label_noise.annotator import ErrorRates, annotate
 
@@ -73,9 +74,9 @@ def plant(
 
 def read(path: Path) -> pd.DataFrame:
     """Read the planted errors of a round."""
-    texts = {name: "str" for name in ("kind", "sequence", "category", "track", "source")}
+    texts = ("kind", "sequence", "category", "track", "source")
     numbers = {"label": "int64", "frame": "int64", **dict.fromkeys("xywh", "float64")}
-    return pd.read_csv(path, dtype=texts | numbers, keep_default_na=False)
+    return read_own_table(path, texts, list(numbers)).astype(numbers)
 
 
 def apply(labels: pd.DataFrame, planted: pd.DataFrame) -> pd.DataFrame:

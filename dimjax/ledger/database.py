@@ -10,16 +10,18 @@ its transaction ends: by then it is on the disk.
 """
 
 import contextlib
+import functools
 import os
 import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from dimjax.atomic_files import atomic_write, check_regular
 from dimjax.errors import InputError
-from dimjax.ledger.schema import APPLICATION_ID, VERSION
+from dimjax.ledger.schema import APPLICATION_ID, STATEMENTS, VERSION
 
 _TIMEOUT_SECONDS = 30.0  # for another process to end its transaction
 _DISK_ERRORS = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)  # of the disk, not of the file
@@ -189,6 +191,28 @@ def check_identity(db: Ledger) -> None:
         rule = f"this dimjax reads ledgers of schema version {VERSION}"
         remedy = "Use the dimjax that wrote it."
         raise InputError(db.path, rule, version, remedy)
+    # A trigger or view of somebody else would run with each statement.
+    if others := _schema_of(db) ^ _expected_schema():
+        names = sorted({name for _, name, _ in others})
+        rule = f"its tables, views and triggers must be those of schema version {VERSION}"
+        remedy = "Use the ledger that dimjax wrote, or ledger.backup.sqlite."
+        raise InputError(db.path, rule, f"other {', '.join(names)}", remedy)
+
+
+def _schema_of(db: Any) -> frozenset[tuple[str, str, str]]:
+    """Return type, name and statement of all that a database contains but SQLite's own."""
+    statement = (
+        "SELECT type, name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite^_%' ESCAPE '^'"
+    )
+    return frozenset(db.execute(statement))
+
+
+@functools.cache
+def _expected_schema() -> frozenset[tuple[str, str, str]]:
+    with contextlib.closing(sqlite3.connect(":memory:")) as empty:
+        for statement in STATEMENTS:
+            empty.execute(statement)
+        return _schema_of(empty)
 
 
 def configure(db: Ledger) -> Ledger:

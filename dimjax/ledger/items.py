@@ -84,12 +84,21 @@ def item_from_row(db: Ledger, row: tuple) -> Item:
     statement = """SELECT frame, x, y, label, fix FROM item_frames
       WHERE item = ? ORDER BY frame_index"""
     frames = tuple(
-        ItemFrame(*fields, None if fix is None else Change(**json.loads(fix)))
+        ItemFrame(*fields, None if fix is None else _change_in(fix, f"{db.path} item {item}"))
         for *fields, fix in db.execute(statement, (item,))
     )
     return Item(
         kind, sequence, probability, reason, frames, score, item, round, stage, made_at, state
     )
+
+
+def _change_in(fix: str, subject: str) -> Change:
+    """Return the change that a row of `item_frames` suggests."""
+    try:
+        return Change(**json.loads(fix))
+    except (ValueError, TypeError, RecursionError) as error:
+        rule, remedy = "a suggested change must be as dimjax wrote it", "Restore the ledger."
+        raise InputError(subject, rule, repr(fix[:80]), remedy) from error
 
 
 def check_sequence(subject: str, sequence: Any, shapes: Shapes) -> None:

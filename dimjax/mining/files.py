@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from dimjax.data.csv_files import write_csv
+from dimjax.data.csv_files import read_own_table, write_csv
 from dimjax.ledger.values import Item
 from dimjax.mining.settings import Mined
 
@@ -35,5 +35,5 @@ def write_mined(path: Path, mined: Mined, queued: Sequence[Item]) -> None:
 
 def read_mined(path: Path) -> pd.DataFrame:
     """Read the table that write_mined wrote."""
-    texts = dict.fromkeys(("kind", "category", "sequence"), "str")
-    return pd.read_csv(path, dtype=texts, keep_default_na=False)
+    texts = ("kind", "category", "sequence")
+    return read_own_table(path, texts, [name for name in COLUMNS if name not in texts])

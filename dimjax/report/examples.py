@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from dimjax.data.csv_files import read_own_table
 from dimjax.data.scr import measure_scr
 from dimjax.evaluation.figures import outcome_of
 from dimjax.evaluation.slices import must_be_found, ratio_of
@@ -22,7 +23,8 @@ KINDS = ("hit", "miss", "false alarm")
 
 _COUNT = 6  # examples of a kind
 _CELL_PX = 16.0  # false alarms in a cell of this size have one cause, and one of them is shown
-_COLUMNS = ["sequence", "frame", "x", "y", "w", "h", "category", "score", "ratio"]
+_BOX = ("frame", "x", "y", "w", "h")
+_COLUMNS = ["sequence", *_BOX, "category", "score", "ratio"]
 
 
 class Evaluated(NamedTuple):
@@ -51,8 +53,7 @@ def read_evaluated(context: RoundContext, figures: dict) -> Evaluated:
       context: Context of the round.
       figures: Its evaluation.json.
     """
-    text = {"sequence": "str"}
-    detections = pd.read_csv(context.paths.detections, dtype=text, keep_default_na=False)
+    detections = read_own_table(context.paths.detections, ["sequence"], [*_BOX, "score"])
     names = figures["sequences"]
     truth = context.reference[context.reference.sequence.isin(names)]
     match_px = figures["frames"]["match_px"]

@@ -3,10 +3,9 @@
 html = render(context, figures, evaluated)      # figures: evaluation.json
 """
 
-import json
-
 from markupsafe import Markup
 
+from dimjax.atomic_files import read_record
 from dimjax.chips.planning import read_plan
 from dimjax.data.labels import CATEGORIES, MIN_VISIBLE, read_table
 from dimjax.drawing.text_tables import NONE
@@ -30,7 +29,7 @@ def render(context: RoundContext, figures: dict, evaluated: Evaluated) -> str:
       figures: Its evaluation.json.
       evaluated: Truth and detections of its evaluation.
     """
-    record = json.loads(context.paths.config.read_text())
+    record = read_record(context.paths.config)
     return pages.render(
         "page.html",
         name=context.paths.workdir.resolve().name,

@@ -65,7 +65,7 @@ def speed(metrics: list[dict], examples: int, seconds_per_frame: float | None) -
       seconds_per_frame: Median over the sequences of the evaluation, None if not measured.
     """
     # An epoch that was interrupted after its last step goes on with none: its rate is 0.
-    rates = [line["chips_per_second"] for line in metrics if line["chips_per_second"] > 0]
+    rates = [line["chips_per_second"] for line in metrics if line.get("chips_per_second", 0) > 0]
     text = "the time of the training was not measured"
     if rates:
         seconds = len(metrics) * sum(examples / rate for rate in rates) / len(rates)

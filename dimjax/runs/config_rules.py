@@ -38,6 +38,8 @@ from dimjax.sky.settings import check as check_sky
 from dimjax.training import processes
 from dimjax.training.inputs import MODES, uses_evidence
 
+MIN_LEARNING_RATE = 1e-12  # less would be lost in float32
+
 
 def one_of(*choices: str) -> Rule:
     """Accept one of some values."""
@@ -62,7 +64,7 @@ _RULES = {
     "loss.classification_weight": at_least(0),
     "training.epochs": at_least(1),
     "training.batch_size": at_least(1),
-    "training.learning_rate": at_least(1e-12),  # less would be lost in float32
+    "training.learning_rate": at_least(MIN_LEARNING_RATE),
     "training.weight_decay": at_least(0),
     "training.warmup_epochs": at_least(0),
     "training.device_gb": at_least(0),

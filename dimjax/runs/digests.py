@@ -9,7 +9,6 @@ file with the size and the time of its last change that were recorded is not rea
     keep_intact_epochs(paths)           # of a training that is resumed
 """
 
-import contextlib
 import hashlib
 import json
 import os
@@ -17,7 +16,7 @@ import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from dimjax.atomic_files import check_regular, write_text
+from dimjax.atomic_files import check_regular, read_record, write_text
 from dimjax.errors import InputError, program
 from dimjax.progress import say
 from dimjax.runs.workdir import Paths
@@ -31,6 +30,7 @@ _OUTPUTS = {
         "checkpoints",
         "best",
         "best.json",
+        "checkpoints.json",  # never written: of another origin, it would change the detector
         "losses",
         "label_outputs",
         "metrics.jsonl",
@@ -174,13 +174,11 @@ def _digest_of(digests: dict[str, str | list]) -> str:
 
 
 def _read(file: Path) -> dict[str, str | list]:
-    check_regular(file, _MAX_BYTES)
-    with contextlib.suppress(ValueError):
-        digests = json.loads(file.read_text(encoding="utf-8"))
-        if isinstance(digests, dict) and all(digests.values()):
-            own = digests.pop(_OWN, None)
-            if own == _digest_of(digests):
-                return digests
+    digests = read_record(file, _MAX_BYTES)
+    if isinstance(digests, dict) and all(digests.values()):
+        own = digests.pop(_OWN, None)
+        if own == _digest_of(digests):
+            return digests
     remedy = "Restore it, or remove it to trust the files as they are."
     raise InputError(file, "it must contain the digests of a stage", "a damaged file", remedy)
 

@@ -5,13 +5,11 @@ read_review(paths)["decided"]
 read_seconds_per_frame(paths)
 """
 
-import contextlib
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from dimjax.atomic_files import check_regular
+from dimjax.atomic_files import read_record
 from dimjax.errors import InputError
 from dimjax.runs.workdir import Paths
 from dimjax.settings_rules import INTEGER, NUMBER, Rule, optional
@@ -51,11 +49,8 @@ def read_seconds_per_frame(paths: Paths) -> float | None:
 
 def _read(path: Path, rules: Mapping[str, Rule]) -> dict[str, Any]:
     """Read an object whose values follow the rules of their names."""
-    check_regular(path)
     remedy = "Restore the file."
-    record = None
-    with contextlib.suppress(ValueError, RecursionError):
-        record = json.loads(path.read_text(encoding="utf-8"))
+    record = read_record(path)
     if not isinstance(record, dict):
         raise InputError(path, "it must contain an object of JSON", "something else", remedy)
     for name, rule in rules.items():

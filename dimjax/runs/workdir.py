@@ -18,7 +18,7 @@ from typing import Any
 from ml_collections import config_dict
 
 import dimjax
-from dimjax.atomic_files import check_regular, write_text
+from dimjax.atomic_files import read_record, write_text
 from dimjax.errors import InputError
 from dimjax.training.training_log import TrainingLog
 
@@ -227,7 +227,7 @@ def read_config(workdir: str | Path) -> config_dict.ConfigDict:
 def first_data_folder(paths: Paths) -> str:
     """Return the absolute path of the data folder that a run began with; "" if it is not known."""
     with contextlib.suppress(OSError, ValueError, LookupError, TypeError):
-        return str(json.loads(paths.config.read_text(encoding="utf-8"))["data_folder"])
+        return str(read_record(paths.config, _MAX_BYTES)["data_folder"])
     return ""
 
 
@@ -237,12 +237,10 @@ def _read_saved(path: Path) -> dict[str, Any]:
     Raises:
       InputError: The file is damaged or has been changed.
     """
-    check_regular(path, _MAX_BYTES)
-    with contextlib.suppress(ValueError, RecursionError):
-        record = json.loads(path.read_text(encoding="utf-8"))
-        config = record.get("config") if isinstance(record, dict) else None
-        if isinstance(config, dict) and record.get("digest") == _digest(config):
-            return _with_newer_keys(config)
+    record = read_record(path, _MAX_BYTES)
+    config = record.get("config") if isinstance(record, dict) else None
+    if isinstance(config, dict) and record.get("digest") == _digest(config):
+        return _with_newer_keys(config)
     rule = "it must contain the configuration that the run began with"
     remedy = "Restore it, or choose another --workdir."
     raise InputError(path, rule, "a damaged or changed file", remedy)

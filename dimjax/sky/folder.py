@@ -26,7 +26,7 @@ import numpy as np
 import pandas as pd
 
 import dimjax
-from dimjax.atomic_files import named_in_errors, write_text
+from dimjax.atomic_files import named_in_errors, read_record, write_text
 from dimjax.data.labels import write_table
 from dimjax.errors import InputError
 from dimjax.label_noise.annotator import ErrorRates, annotate, check_rates
@@ -146,8 +146,8 @@ def check_same_sky(
       InputError: It was written with others.
     """
     file, record = Path(path) / _RECORD, {}
-    with contextlib.suppress(OSError, ValueError):
-        record = json.loads(file.read_text(encoding="utf-8"))
+    with contextlib.suppress(OSError):
+        record = read_record(file)
     asked = _arguments(settings, training, sequences_per_split, seed, error_rates)
     found = record if isinstance(record, dict) else {}
     for name, value, other in _differing(json.loads(json.dumps(asked)), found):

@@ -25,7 +25,7 @@ import numpy as np
 import pandas as pd
 
 import dimjax
-from dimjax.atomic_files import atomic_write, write_text
+from dimjax.atomic_files import atomic_write, read_record, write_text
 from dimjax.data.csv_files import line_numbers, parse_numbers, read_columns, write_csv
 from dimjax.data.folders import Additions, Folder
 from dimjax.data.labels import COLUMNS, TRUTH_COLUMNS
@@ -129,7 +129,7 @@ def _remove_earlier(output: Path) -> None:
     """
     written = {}
     with contextlib.suppress(OSError, ValueError, LookupError, TypeError):
-        written = dict(json.loads((output / _RECORD).read_text(encoding="utf-8"))["written"])
+        written = dict(read_record(output / _RECORD)["written"])
     for name in _FOLDERS:
         own = written.get(name) if isinstance(written.get(name), list) else []
         others = [path.name for path in sorted((output / name).glob("*")) if path.name not in own]

@@ -15,7 +15,7 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
-from dimjax.atomic_files import write_text
+from dimjax.atomic_files import read_record, write_text
 from dimjax.errors import InputError
 from dimjax.training.checkpoint_folders import check_folder
 from dimjax.training.train_state import TrainState
@@ -131,7 +131,11 @@ def read_description(checkpoints: ocp.CheckpointManager, epoch: int | None = Non
             "Train the run again, or use the version it is of.",
         )
     completion = _completion(checkpoints.directory)
-    return description | (json.loads(completion.read_text()) if completion.exists() else {})
+    chosen = read_record(completion) if completion.exists() else {}
+    if not isinstance(chosen, dict) or not chosen.keys() <= set(DESCRIPTION_KEYS):
+        rule = "it must hold fields of a detector's description"
+        raise InputError(completion, rule, "something else", "Restore the file.")
+    return description | chosen
 
 
 def restore(

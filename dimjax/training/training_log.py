@@ -19,16 +19,20 @@
 It does not load JAX.
 """
 
+import contextlib
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from pandas.api.types import is_numeric_dtype
 from pyarrow import dataset
 
-from dimjax.atomic_files import write_parquet, write_text
+from dimjax.atomic_files import check_regular, read_record, write_parquet, write_text
 from dimjax.chips.examples import Examples
 from dimjax.coordinates import chip_to_frame
 from dimjax.errors import InputError
@@ -40,6 +44,7 @@ LABEL_OUTPUTS = ("confidence", "target", "interference", "dx", "dy")
 UNMATCHED_PEAK = ("peak_score", "peak_x", "peak_y")
 
 _SAME_PX = 0.01  # positions in chips are float32
+_FIGURES = ("epoch", "train/total")  # of each line
 _REMEDY = "Restore it, or remove the round's training.json and checkpoints to train it again."
 
 
@@ -78,7 +83,7 @@ class TrainingLog:
         if not self.is_complete:
             raise InputError(self.completion, rule, "no file", "Train the round to its end first.")
         try:
-            return [int(epoch) for epoch in json.loads(self.completion.read_text())["epochs"]]
+            return [int(epoch) for epoch in read_record(self.completion)["epochs"]]
         except (ValueError, KeyError, TypeError) as error:
             raise InputError(self.completion, rule, "a damaged file", _REMEDY) from error
 
@@ -165,20 +170,32 @@ class TrainingLog:
         """Append the figures of an epoch to the metrics."""
         with open(self.metrics, "a", encoding="utf-8") as file:
             file.write(json.dumps({"epoch": epoch, **figures}) + "\n")
+            file.flush()
+            os.fsync(file.fileno())  # else a power cut may lose it and keep the epoch's checkpoint
 
     def drop_metrics_from(self, epoch: int) -> None:
         """Drop the figures of an epoch and of later ones, which will be trained again.
 
         The last line may be incomplete after a kill.
+
+        Raises:
+          InputError: An epoch before it lacks its figures, or the file is damaged.
         """
-        lines = self.metrics.read_text().splitlines() if self.metrics.exists() else []
-        kept = [line for line in lines if line.endswith("}") and json.loads(line)["epoch"] < epoch]
-        write_text(self.metrics, "".join(f"{line}\n" for line in kept))
+        lines = self._lines(may_be_cut=True) if epoch else []  # none of a damaged file is needed
+        kept = [line for line in lines if line["epoch"] < epoch]
+        if [line["epoch"] for line in kept] != list(range(epoch)):
+            value = f"those of epochs {[line['epoch'] + 1 for line in kept]}"
+            rule = f"it must hold the figures of {epoch} epochs that are trained"
+            raise InputError(self.metrics, rule, value, _REMEDY)
+        write_text(self.metrics, "".join(f"{json.dumps(line)}\n" for line in kept))
 
     def metrics_so_far(self) -> list[dict[str, float]]:
-        """Read the figures of the epochs that are trained, each with its "epoch"."""
-        lines = self.metrics.read_text().splitlines() if self.metrics.exists() else []
-        return [json.loads(line) for line in lines]
+        """Read the figures of the epochs that are trained, each with its "epoch".
+
+        Raises:
+          InputError: The file is damaged.
+        """
+        return self._lines()
 
     def read_metrics(self) -> list[dict[str, float]]:
         """Read the figures of every epoch of a completed training, each with its "epoch".
@@ -186,15 +203,38 @@ class TrainingLog:
         Raises:
           InputError: The training is not complete, or the file lacks an epoch or is damaged.
         """
-        rule, epochs = f"it must hold a line for each epoch in {self.completion.name}", self.epochs
-        try:
-            lines = [json.loads(line) for line in self.metrics.read_text().splitlines()]
-            recorded = [line["epoch"] + 1 for line in lines]
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise InputError(self.metrics, rule, "none or a damaged file", _REMEDY) from error
-        if recorded != [epoch + 1 for epoch in epochs]:
-            raise InputError(self.metrics, rule, f"epochs {recorded}", _REMEDY)
+        lines, epochs = self._lines(), self.epochs
+        recorded = [line["epoch"] for line in lines]
+        if recorded != epochs:
+            rule = f"it must hold a line for each epoch in {self.completion.name}"
+            value = f"epochs {[epoch + 1 for epoch in recorded]}"
+            raise InputError(self.metrics, rule, value, _REMEDY)
         return lines
+
+    def _lines(self, may_be_cut: bool = False) -> list[dict[str, float]]:
+        """Read the figures in all lines, or in those that are complete; none without a file."""
+        if not self.metrics.exists():
+            return []
+        check_regular(self.metrics)
+        texts = self.metrics.read_text(errors="replace").splitlines()
+        if may_be_cut and texts and not texts[-1].endswith("}"):
+            del texts[-1]
+        with contextlib.suppress(ValueError, RecursionError):
+            lines = [json.loads(text) for text in texts]
+            if all(_are_figures(line) and line.keys() == lines[0].keys() for line in lines):
+                return lines
+        rule = f"each line must hold the figures of an epoch, {', '.join(_FIGURES)} among them"
+        raise InputError(self.metrics, rule, "a damaged file", _REMEDY)
+
+
+def _are_figures(line: Any) -> bool:
+    """Whether the content of a line is an object of numbers."""
+    is_object = isinstance(line, dict) and all(name in line for name in _FIGURES)
+    return (
+        is_object
+        and type(line["epoch"]) is int
+        and all(isinstance(value, int | float) for value in line.values())
+    )
 
 
 def label_rows(data: Examples, labels: pd.DataFrame) -> np.ndarray:
@@ -250,7 +290,11 @@ def _read(files: list[Path], columns: Sequence[str] | None) -> pd.DataFrame:
     """Read the rows of files in their order."""
     try:
         rows = dataset.dataset(files, format="parquet")
-        return rows.to_table(columns=columns and list(columns)).to_pandas()
+        table = rows.to_table(columns=columns and list(columns)).to_pandas()
+        other = [it for it in table if is_numeric_dtype(table[it]) == (it in ("id", "sequence"))]
+        if other:
+            raise pa.ArrowInvalid(f"another type of column {other[0]}")
+        return table
     except (pa.ArrowInvalid, OSError) as error:
         rule = "the files of its epochs must be complete Parquet files"
         raise InputError(files[0].parent, rule, f"an error, {error}", _REMEDY) from error

@@ -10,10 +10,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from dimjax.data.csv_files import read_text
 from dimjax.data.formats.marks import Options, read_json
+from dimjax.data.formats.yaml_texts import parse_yaml, shown
 from dimjax.errors import InputError
 
 _MOST_CLASSES = 10_000
@@ -87,10 +86,7 @@ def lines_of(file: Path) -> tuple[str, ...]:
 
 def _yaml_names(text: str, file: Path) -> tuple[str, ...]:
     """Names by their numbers, "" for a number without a name."""
-    try:
-        content = yaml.load(text, yaml.BaseLoader)  # which makes all scalars texts, even `no`
-    except (yaml.YAMLError, RecursionError) as error:
-        raise InputError(file, "it must be YAML", error, "Correct the file.") from error
+    content = parse_yaml(text, file)
     if not isinstance(content, dict) or "names" not in content:
         return ()
     names = content["names"]
@@ -105,5 +101,5 @@ def _by_number(numbered: Any, file: Path) -> tuple[str, ...]:
     is_text = all(isinstance(name, str) and name for name in by_number.values())
     if not is_text or not all(0 <= key < _MOST_CLASSES for key in by_number):
         rule = "names must be a list of texts, or a mapping of the numbers of classes to them"
-        raise InputError(file, rule, numbered, "Write e.g. names: {0: drone, 1: bird}.")
+        raise InputError(file, rule, shown(numbered), "Write e.g. names: {0: drone, 1: bird}.")
     return tuple(by_number.get(key, "") for key in range(max(by_number, default=-1) + 1))

@@ -9,6 +9,7 @@ slowly, or not at all, must not keep others out or use up the file descriptors o
 import asyncio
 import time
 
+import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 REQUEST_SECONDS = 10.0  # for a whole request to arrive
@@ -46,6 +47,22 @@ class BoundedProtocol(H11Protocol):
         """End."""
         self._timer.cancel()
         super().connection_lost(exc)
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse a malformed request.
+
+        The application may have begun to answer its header, and must neither go on nor be answered.
+        """
+        if self.cycle is not None:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            super().send_400_response(msg)
+        else:
+            self.transport.abort()
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Serve a request for another protocol like any other, without two lines in the log."""
 
     def on_response_complete(self) -> None:
         """Wait for the next request."""

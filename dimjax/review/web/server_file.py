@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from dimjax.atomic_files import atomic_write, exclusive_lock
+from dimjax.atomic_files import atomic_write, exclusive_lock, read_record
 from dimjax.errors import InputError
 
 _HOST = "127.0.0.1"
@@ -116,14 +116,14 @@ def _load(workdir: Path) -> ServerAddress | None:
     path = _path(workdir)
     if not path.exists() or path.stat().st_mode & 0o077:
         return None
-    text = path.read_text(encoding="utf-8", errors="replace")
-    with contextlib.suppress(ValueError, TypeError):
-        address = ServerAddress(**json.loads(text))
+    record = read_record(path)
+    with contextlib.suppress(TypeError):
+        address = ServerAddress(**record)
         is_port = isinstance(address.port, int) and 0 < address.port < 2**16
         if is_port and isinstance(address.token, str) and len(address.token) >= _TOKEN_BYTES:
             return address
     rule = "it must contain port and token of the review page"
-    raise InputError(path, rule, repr(text[:80]), "Remove it; a new one is written.")
+    raise InputError(path, rule, "something else", "Remove it; a new one is written.")
 
 
 def _save(workdir: Path, address: ServerAddress) -> None:

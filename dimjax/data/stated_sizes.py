@@ -1,0 +1,90 @@
+"""Sizes and places of arrays that a file states, checked before memory is taken.
+
+A file of a few kilobytes may state an array of terabytes, or name another file for its pixels.
+
+check_in_memory(path, (4000, 1000, 1000), itemsize=2)   # an InputError
+check_stored(dataset, path)                             # of HDF5: in the file itself, and complete
+npz_headers(Path("flight3.npz"))["frames"]              # shape, type
+"""
+
+import math
+import zipfile
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from dimjax.errors import InputError
+
+MAX_BYTES = 2**32  # of an array that is kept in memory
+_MAX_DEPTH = 50  # levels of groups
+_IN_PARTS = "Save the frames as .npy, which is read one frame at a time."
+
+
+class ArrayHeader(NamedTuple):
+    """What the header of an array in a .npz file states."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    missing: int  # bytes that it states beyond those of the file; below 0 if it has more
+
+
+def check_in_memory(path: Path, shape: tuple[int, ...], itemsize: int) -> None:
+    """Check the size of an array that is going to be read whole.
+
+    Raises:
+      InputError: It is larger than MAX_BYTES.
+    """
+    size = math.prod(shape) * itemsize
+    if size > MAX_BYTES:
+        rule = f"an array that is read whole must have at most {MAX_BYTES:,} bytes"
+        raise InputError(path, rule, f"{size:,}, of shape {shape}", _IN_PARTS)
+
+
+def npz_headers(path: Path) -> dict[str, ArrayHeader]:
+    """Read the headers of the arrays in a .npz file by their names."""
+    with zipfile.ZipFile(path) as arrays:
+        names = arrays.namelist()
+        return {name.removesuffix(".npy"): _header_in(arrays, name) for name in names}
+
+
+def _header_in(arrays: zipfile.ZipFile, name: str) -> ArrayHeader:
+    with arrays.open(name) as member:
+        version = np.lib.format.read_magic(member)
+        read = np.lib.format.read_array_header_1_0
+        if version != (1, 0):
+            read = np.lib.format.read_array_header_2_0
+        shape, _, dtype = read(member)
+        size = member.tell() + math.prod(shape) * dtype.itemsize
+    return ArrayHeader(shape, dtype, size - arrays.getinfo(name).file_size)
+
+
+def check_depth(name: str, path: Path) -> None:
+    """Check how deep a group or a data set lies in an HDF5 file.
+
+    Raises:
+      InputError: It lies deeper than any program writes; the time to find it grows with its square.
+    """
+    if name.count("/") > _MAX_DEPTH:
+        rule, remedy = f"groups must have at most {_MAX_DEPTH} levels", "Copy the frames alone."
+        raise InputError(path, rule, "more", remedy)
+
+
+def check_stored(dataset: Any, path: Path) -> None:
+    """Check that the numbers of a data set are in its HDF5 file.
+
+    Raises:
+      InputError: They are in other files, which anywhere on the machine may be, or some are not
+        stored at all.
+    """
+    if dataset.is_virtual or dataset.external:
+        rule, remedy = "an array must be stored in its own file", "Copy the frames into one file."
+        raise InputError(path, rule, f"{dataset.name} in others", remedy)
+    if dataset.chunks:
+        parts = map(math.ceil, np.divide(dataset.shape, dataset.chunks).tolist())
+        stated, found, unit = math.prod(parts), dataset.id.get_num_chunks(), "chunks"
+    else:
+        stated, found, unit = dataset.nbytes, dataset.id.get_storage_size(), "bytes"
+    if found < stated:
+        rule = f"all {stated:,} {unit} of {dataset.name} must be stored"
+        raise InputError(path, rule, f"{found:,}", "Save only the frames that were written.")

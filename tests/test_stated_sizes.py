@@ -1,0 +1,103 @@
+"""Sizes and places that files of arrays state: nothing outside is read, no memory is exhausted."""
+
+import io
+import zipfile
+
+import numpy as np
+import pytest
+from field_layouts import frames
+from scipy.io import savemat
+
+from dimjax.data import stated_sizes
+from dimjax.data.sequences import open_sequence
+from dimjax.errors import InputError
+
+DEEP = frames(0).astype(np.uint16) * 37 + 1000  # [6, 40, 48]
+
+
+def save_npz(path, shape, pixels):
+    """A .npz file with one array, of a header and of pixels that may not fit it."""
+    member = io.BytesIO()
+    header = {"descr": "<u2", "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(member, header)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as arrays:
+        arrays.writestr("frames.npy", member.getvalue() + pixels)
+
+
+@pytest.mark.parametrize(
+    "shape", [(7, 40, 48), (5, 40, 48), (10**6, 10**4, 10**4)], ids=["more", "less", "terabytes"]
+)
+def test_an_archive_without_the_array_of_its_header_is_refused(tmp_path, shape):
+    save_npz(tmp_path / "a.npz", DEEP.shape, DEEP.tobytes())
+    assert open_sequence(tmp_path / "a.npz").shape == DEEP.shape
+    save_npz(tmp_path / "a.npz", shape, DEEP.tobytes())
+    with pytest.raises(InputError, match=r"a\.npz: the file must hold the array of its header; fo"):
+        open_sequence(tmp_path / "a.npz")
+
+
+@pytest.mark.parametrize("name", ["a.npz", "a.mat", "a.fits", "a.fits.fz"])
+def test_an_array_beyond_the_limit_is_refused_before_it_is_read(tmp_path, monkeypatch, name):
+    def fail(*_, **__):
+        raise AssertionError("the pixels were read")
+
+    if "fits" in name:
+        fits = pytest.importorskip("astropy.io.fits")
+        image = fits.CompImageHDU(DEEP[0]) if name.endswith("z") else fits.PrimaryHDU(DEEP)
+        image.writeto(tmp_path / name)
+    elif name == "a.npz":
+        np.savez_compressed(tmp_path / name, DEEP)
+        monkeypatch.setattr(np.lib.format, "read_array", fail)
+    else:
+        savemat(tmp_path / name, {"frames": np.moveaxis(DEEP, 0, -1)}, do_compression=True)
+        monkeypatch.setattr("scipy.io.loadmat", fail)
+    monkeypatch.setattr(stated_sizes, "MAX_BYTES", DEEP[0].nbytes - 1)
+    rule = "an array that is read whole must have at most 3,839 bytes; found .* Save the frames as"
+    with pytest.raises(InputError, match=rule):
+        open_sequence(tmp_path / name)
+
+
+@pytest.mark.parametrize("kind", ["external", "virtual", "link", "chunks", "contiguous"])
+def test_an_array_that_is_not_in_its_file_is_refused(tmp_path, kind):
+    h5py = pytest.importorskip("h5py")
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "secret").write_bytes(DEEP.tobytes())
+    with h5py.File(tmp_path / "outside" / "other.h5", "w") as file:
+        file["frames"] = DEEP
+    rule = "an array must be stored in its own file; found /x in others"
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        if kind == "external":
+            place = [(str(tmp_path / "outside" / "secret"), 0, DEEP.nbytes)]
+            file.create_dataset("x", DEEP.shape, DEEP.dtype, external=place)
+        elif kind == "virtual":
+            layout = h5py.VirtualLayout(DEEP.shape, DEEP.dtype)
+            layout[:] = h5py.VirtualSource(tmp_path / "outside/other.h5", "frames", DEEP.shape)
+            file.create_virtual_dataset("x", layout)
+        elif kind == "link":
+            file["x"] = h5py.ExternalLink(str(tmp_path / "outside" / "other.h5"), "frames")
+            rule = "it must contain one array of frames; found none"
+        else:
+            chunks = (1, 40, 48) if kind == "chunks" else None
+            stored = file.create_dataset("x", (10**6, 40, 48), DEEP.dtype, chunks=chunks)
+            if chunks:
+                stored[:6] = DEEP
+            rule = r"all [\d,]+ (chunks|bytes) of /x must be stored; found [06]\. Save only the"
+    with pytest.raises(InputError, match=rule):
+        open_sequence(tmp_path / "a.h5")
+
+
+def test_compressed_arrays_are_complete(tmp_path):
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.create_dataset("x", data=DEEP, chunks=(4, 32, 48), compression="gzip")
+    assert np.array_equal(open_sequence(tmp_path / "a.h5").frame(5), DEEP[5])
+
+
+def test_groups_of_a_thousand_levels_are_refused(tmp_path):
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["/".join("g" * 50 + "x")] = DEEP
+    assert open_sequence(tmp_path / "a.h5").shape == DEEP.shape
+    with h5py.File(tmp_path / "b.h5", "w") as file:
+        file["/".join("g" * 1000 + "x")] = DEEP
+    with pytest.raises(InputError, match=r"b\.h5: groups must have at most 50 levels; found more"):
+        open_sequence(tmp_path / "b.h5")
