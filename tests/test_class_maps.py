@@ -4,8 +4,10 @@ import json
 
 import numpy as np
 import pytest
-from field_layouts import HEIGHT, WIDTH, centre, every_frame, save, text
+from field_layouts import HEIGHT, LENGTH, WIDTH, centre, every_frame, mask, save, text
 
+from dimjax.data.class_maps import mask_colours
+from dimjax.data.folders import open_folder
 from dimjax.data.recognition import recognise
 
 
@@ -53,3 +55,25 @@ def test_dark_frames_with_noise_are_frames(tmp_path):
     found = recognise(tmp_path)
     assert found.layout.sequences == "{sequence}" and not found.doubts
     assert not any(line.startswith("left out") for line in found.evidence)
+
+
+@pytest.mark.parametrize(("levels", "text"), [((255, 128), "128, 255"), ((255, 255), "")])
+def test_masks_of_several_levels_are_said(tmp_path, levels, text):
+    for k, _, t, pixels in every_frame():
+        save(tmp_path / f"images/c{k}/{t:03d}.png", pixels)
+        both = np.maximum(mask(k, t), levels[1] * (np.roll(mask(k, t), 14, axis=1) > 0))
+        save(tmp_path / f"masks/c{k}/{t:03d}.png", both.astype(np.uint8))
+    found = recognise(tmp_path)
+    said = f"masks of the levels or colours {text}: all are taken for the same class"
+    assert [it for it in found.evidence if it.startswith("masks of")] == [said] * bool(text)
+    assert not found.doubts
+    assert len(open_folder(tmp_path, found.layout).labels) == 2 * 3 * LENGTH
+
+
+def test_colours_of_masks(tmp_path):
+    pixels = np.zeros((9, 9, 3), np.uint8)
+    pixels[2, 2], pixels[5, 5] = (0, 0, 255), (255, 0, 0)
+    save(tmp_path / "a.png", pixels)
+    assert mask_colours([tmp_path / "a.png"]) == [(0, 0, 255), (255, 0, 0)]
+    save(tmp_path / "b.png", np.arange(81, dtype=np.uint8).reshape(9, 9))
+    assert mask_colours([tmp_path / "b.png"]) == mask_colours([]) == []

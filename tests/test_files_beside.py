@@ -1,6 +1,8 @@
 """Files beside frames that are none: those of systems, documents, photos, arrays and tables."""
 
 import os
+import subprocess
+import sys
 import zipfile
 
 import numpy as np
@@ -9,9 +11,11 @@ from field_layouts import LENGTH, centre, every_frame, frames, save, text
 from scipy.io import savemat
 
 from dimjax.data.folders import open_folder
+from dimjax.data.formats.masks import set_pixels
 from dimjax.data.label_arrays import holds_no_frames, label_array
 from dimjax.data.listing import list_sequences
 from dimjax.data.recognition import recognise
+from dimjax.errors import InputError
 
 BOXES = np.array([[*centre(0, t), 5, 5] for t in range(LENGTH)], float)
 WRITERS = {
@@ -116,3 +120,51 @@ def test_pipes_and_damaged_files_hold_no_arrays(tmp_path, name):
     for end in (0, 20, 60):
         (tmp_path / name).write_bytes(content[:end] + bytes([255] * 40))
         assert label_array(tmp_path / name) is None
+
+
+def make_run(folder, with_sky):
+    for name in ("config.json", "run.lock"):
+        text(folder / name, "{}")
+    write_images(folder, "rounds/0/examples/{}/{:03d}.png")
+    if with_sky:
+        write_images(folder, "sky/sequences/{}/{:03d}.png")
+
+
+def test_runs_are_no_data_folder(tmp_path):
+    make_run(tmp_path / "a", with_sky=False)
+    with pytest.raises(InputError, match=r"found 1 run of dimjax, such as a. Give one as --work"):
+        recognise(tmp_path)
+    make_run(tmp_path / "b", with_sky=True)
+    found = "found 2 runs of dimjax, such as a. Give one as --workdir, or .* such as b/sky."
+    with pytest.raises(InputError, match=found):
+        recognise(tmp_path)
+    assert names_of(tmp_path / "b/sky", recognise(tmp_path / "b/sky")) == ["c0", "c1", "c2"]
+
+
+def test_runs_beside_a_data_folder_are_left_out(tmp_path):
+    make_run(tmp_path / "runs/a", with_sky=True)
+    write_images(tmp_path, "mine/{}/{:03d}.png")
+    found = recognise(tmp_path)
+    assert found.layout.sequences == "mine/{sequence}" and not found.doubts
+    assert "left out: 1 run of dimjax such as runs/a" in found.evidence
+
+
+@pytest.mark.parametrize(
+    "name", ["c0/009.png", "m/000.png", "c9/0.tif", "c9/a.mat", "label.png", "c0_mask/0.png"]
+)
+def test_named_pipes_among_images_are_not_waited_for(tmp_path, name):
+    write_images(tmp_path)
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    os.mkfifo(tmp_path / name)
+    code = (
+        "import sys; from dimjax.data.recognition import recognise; print(recognise(sys.argv[1]))"
+    )
+    command = [sys.executable, "-c", code, tmp_path]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert "3 sequences" in done.stdout or "4 sequences" in done.stdout, done.stderr
+
+
+def test_a_mask_that_is_a_pipe_is_an_error(tmp_path):
+    os.mkfifo(tmp_path / "0.png")
+    with pytest.raises(InputError, match="it must be a file; found a named pipe"):
+        set_pixels(tmp_path / "0.png")

@@ -50,3 +50,15 @@ def test_boxes_of_more_than_a_third_of_the_frame_are_a_problem():
     assert not list(large_boxes(corners.assign(w=[30.0] * 5 + [3.0] * 5), shapes, "labels"))
     assert not list(large_boxes(corners[:7], shapes, "labels"))
     assert not list(large_boxes(corners, {}, "labels"))
+
+
+def test_boxes_of_the_whole_frame_are_a_problem():
+    """Frames of 90x60 pixels, of which eight boxes have 81x54 pixels or more."""
+    shapes = {"s0": (10, 60, 90), "s1": (10, 60, 90)}
+    borders = LABELS.assign(w=81.0, h=54.0)
+    several = pd.concat([borders[:8], LABELS, LABELS])
+    (problem,) = large_boxes(several, shapes, "masks")
+    found = f"found 8 of {len(several)} labels that are as large, first in s0 frame 0, as of a"
+    assert f"boxes must be smaller than the frame; {found}" in str(problem)
+    assert not list(large_boxes(several[1:], shapes, "masks"))
+    assert not list(large_boxes(several.assign(h=several.h.clip(upper=53)), shapes, "masks"))

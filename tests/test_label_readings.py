@@ -7,11 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import real_folder
+from field_layouts import save
 
 from dimjax.data.label_evidence import COLUMNS, PLACES, measure_sequence
 from dimjax.data.label_readings import better_readings, late_labels, offset, unclear
 from dimjax.data.layouts import DIMJAX, Layout
-from dimjax.data.sequences import as_sequence
+from dimjax.data.sequences import as_sequence, open_sequence
 from dimjax.errors import Note
 from dimjax.sky import SkyConfig, simulate
 
@@ -447,3 +448,47 @@ def test_first_pixel_and_frame_of_real_sets_are_named_at_once(real):
     problems = " ".join(real_problems(real, lambda it, width: moved(it, 1, 1, 1)))
     assert "as if pixels were numbered from 1" in problems
     assert "frames were counted from 1" in problems
+
+
+def test_the_remedy_of_labels_numbered_as_the_files_names_their_number():
+    angle = np.arange(40) * 2.4
+    motion = np.column_stack([np.cos(angle), np.sin(angle)])
+    layout = BOXES._replace(first_frame=1)
+
+    def text_of(first, late=1.4, frame=4):
+        columns = {"first_number": first, "frame": np.arange(40) + frame}
+        (problem,) = better_readings(synthetic(late * motion, motion, 0.1, **columns), layout)
+        return str(problem)
+
+    assert "as if frames were too large by 4, numbered as the files" in text_of(5.0)
+    assert text_of(5.0).endswith("Subtract 4 from them.")
+    for other in (text_of(5.0, frame=3), text_of(2.0), text_of(1.0), text_of(np.nan)):
+        assert "numbered as the files" not in other and "it may be more" in other
+    assert "numbered as the files" not in text_of(5.0, late=1.0)
+
+
+def test_labels_on_nothing_may_number_the_files():
+    rng = np.random.default_rng(1)
+    names = (*PLACES, "before", "after", "strength")
+    columns = {
+        **{name: rng.normal(1, 0.2, 40) for name in names},
+        "frame": np.arange(40) + 9,
+        "first_number": 10.0,
+    }
+    spread = rng.uniform(-4, 4, (40, 2))
+    (problem,) = better_readings(synthetic(spread, 2 * np.ones((40, 2)), **columns), BOXES)
+    assert str(problem).endswith("Correct their positions, frames or sequences.")
+    layout = BOXES._replace(first_frame=1)
+    (problem,) = better_readings(synthetic(spread, 2 * np.ones((40, 2)), **columns), layout)
+    assert str(problem).endswith("If they number the files, subtract 9 from their frames.")
+
+
+def test_the_number_of_the_first_file_is_part_of_the_evidence(tmp_path):
+    frames = np.random.default_rng(0).integers(0, 99, (4, 40, 48)).astype(np.uint8)
+    for t, pixels in enumerate(frames):
+        save(tmp_path / f"a/f{t + 7}_14bit.png", pixels)
+    rows = {"sequence": "a", "frame": [1], "x": 9.5, "y": 9.5, "w": 3.0, "h": 3.0, "track": ""}
+    measured = measure_sequence(pd.DataFrame(rows), open_sequence(tmp_path / "a"))
+    assert measured.first_number.tolist() == [7]
+    measured = measure_sequence(pd.DataFrame(rows), as_sequence(frames))
+    assert measured.first_number.isna().all()

@@ -250,11 +250,14 @@ def test_lines_above_the_header_of_a_table_are_a_doubt(tmp_path, above):
 def test_masks_and_tables_that_cannot_be_used_are_doubts(tmp_path):
     for t, pixels in enumerate(frames(0)):
         save(tmp_path / f"images/a/{t:02d}.png", pixels)
-        save(tmp_path / f"masks/m{t}.png", mask(0, t))
+        save(tmp_path / f"masks/m{t + 9}.png", mask(0, t))
     (tmp_path / "labels.xlsx").write_bytes(b"PK")
     masks, table = recognise(tmp_path).doubts
-    assert "found images of two levels that are not, such as masks/m0.png. Rename" in str(masks)
+    assert "found images of two levels that are not, such as masks/m10.png. Rename" in str(masks)
     assert "found labels.xlsx, a table of a kind that is not read. Save it as CSV." in str(table)
+    (tmp_path / "labels.xlsx").rename(tmp_path / "masks/0.reg")
+    _, regions = recognise(tmp_path).doubts
+    assert "found masks/0.reg, regions of SAOImage DS9. Write them as COCO or CSV." in str(regions)
 
 
 def test_label_files_that_are_not_called_after_frames_are_a_doubt(tmp_path):

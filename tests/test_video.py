@@ -227,3 +227,21 @@ def test_frames_that_were_dropped_in_a_recording_are_to_be_repeated(tmp_path):
     message = "all 15 frames .*; found 12 frames.* ffmpeg -i a.avi -fps_mode cfr -c:v ffv1 a.mkv"
     with pytest.raises(InputError, match=message):
         open_sequence(tmp_path / "a.avi")
+
+
+def test_a_transport_stream_that_ends_within_a_packet_is_refused(tmp_path):
+    """It states neither the number of its frames nor its duration."""
+    whole = write(tmp_path / "v.ts", "mpeg2video", "yuv420p", SHALLOW[..., :32], "gray")
+    assert open_sequence(whole).shape[0] > 0
+    content = whole.read_bytes()
+    assert len(content) % 188 == 0
+    whole.write_bytes(content[: len(content) // 2 // 188 * 188 + 50])
+    with pytest.raises(InputError, match="whole packet of 188 bytes; found 50 bytes behind"):
+        open_sequence(whole)
+    packets = [content[k : k + 188] for k in range(0, len(content), 188)]
+    timed = b"".join(bytes(4) + packet for packet in packets)
+    whole.write_bytes(timed)
+    assert open_sequence(whole).shape[0] > 0
+    whole.write_bytes(timed[:-30])
+    with pytest.raises(InputError, match="192 bytes; found 162 bytes behind the last"):
+        open_sequence(whole)

@@ -7,6 +7,7 @@ say(as_text(evidence_table(evidence)))
 import numpy as np
 import pandas as pd
 
+from dimjax.data.box_ends import last_pixels
 from dimjax.data.first_pixels import misnumbered
 from dimjax.data.folders import Folder
 from dimjax.data.label_evidence import measure_sequence
@@ -60,6 +61,8 @@ def measure_labels(
     if evidence.frame.any():  # not in still images
         for doubt in filter(None, (unclear(evidence, layout), *late_labels(evidence, layout))):
             say(f"note: {doubt}")
+    if doubt := last_pixels(evidence, layout):
+        say(f"note: {doubt}")
     return evidence
 
 

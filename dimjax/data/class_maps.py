@@ -2,17 +2,20 @@
 
 find_class_maps([Path("images/s0"), Path("masks/s0")])      # [Path("masks/s0")]
 levels_of(Path("masks/s0"))                                 # (0, 1, 2)
+mask_colours([Path("masks/s0/0.png")])                      # [(0, 0, 255), (255, 0, 0)]
 """
 
 import re
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from dimjax.data.image_folders import SUFFIXES
+from dimjax.data.image_kinds import open_picture
 
 _MOST_LEVELS = 12
+_MOST_COLOURS = 8  # of masks; the rims of smoothed ones have more
+_FILES = 9  # masks that are looked at, evenly spread
 _EQUAL_SHARE = 0.97  # of neighbouring pixels in a row; noise changes more of them
 
 
@@ -34,7 +37,7 @@ def levels_of(folder: Path) -> tuple[int, ...]:
     found: set[int] = set()
     for file in {files[0], files[len(files) // 2], files[-1]} if files else ():
         try:
-            with Image.open(file) as image:
+            with open_picture(file) as image:
                 is_lossy = image.format == "JPEG"
                 pixels = np.asarray(image.convert("L") if image.mode == "P" else image)
         except OSError:
@@ -44,6 +47,23 @@ def levels_of(folder: Path) -> tuple[int, ...]:
             return ()
         found |= set(np.unique(pixels).tolist())
     return tuple(sorted(found)) if 1 < len(found) <= _MOST_LEVELS else ()
+
+
+def mask_colours(files: list[Path]) -> list[tuple[int, ...]]:
+    """Return the colours, or grey levels, of the set pixels in some masks; [] if they are many."""
+    found: set[tuple[int, ...]] = set()
+    for file in files[:: len(files) // _FILES + 1]:
+        try:
+            with open_picture(file) as image:
+                if image.format == "JPEG":  # whose levels are not exact
+                    return []
+                has_colours = image.mode not in ("1", "L") and not image.mode.startswith("I")
+                pixels = np.asarray(image.convert("RGB") if has_colours else image)
+        except OSError:  # reported when it is read
+            return []
+        colours = np.unique(pixels.reshape(-1, *pixels.shape[2:3]), axis=0)
+        found |= {tuple(np.atleast_1d(it).tolist()) for it in colours if np.any(it)}
+    return sorted(found) if len(found) <= _MOST_COLOURS else []
 
 
 def _images(folder: Path) -> list[Path]:

@@ -30,7 +30,8 @@ def has_edges(layout: Layout) -> bool:
     """Whether labels state points, or corners of boxes, in pixels."""
     form, name = FORMATS[layout.label_format], layout.label_format
     point = layout.box_point or form.box_point
-    return (form.is_point or point == "corner") and not form.is_normalised and name != "masks"
+    has_points = form.is_point or point == "corner"
+    return has_points and not form.is_normalised and name not in ("masks", "mask-stacks")
 
 
 def with_first_pixel(layout: Layout, read: Read, evidence: list[str]) -> Layout:

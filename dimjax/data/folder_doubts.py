@@ -34,6 +34,9 @@ def left_out(path: Path, found: FolderSurvey, unread: list[Path]) -> list[str]:
     if found.arrays:
         first = found.arrays[0].relative_to(path)
         lines.append(f"not read: {counted(len(found.arrays), 'array')} of numbers such as {first}")
+    if found.runs:
+        first = found.runs[0].relative_to(path)
+        lines.append(f"left out: {counted(len(found.runs), 'run')} of dimjax such as {first}")
     if unread:
         first = f"{unread[0].relative_to(path)}, {UNREAD[unread[0].suffix.lower()].kind}"
         lines.append(f"not read: {counted(len(unread), 'file')} such as {first}")
@@ -50,6 +53,15 @@ def outward(path: Path, links: list[Path]) -> InputError:
     value = f"{counted(len(links), 'link')} out of it, such as {links[0].relative_to(path)} to "
     remedy = "Move them here, or set the keys sequences and labels, which follow links."
     return InputError(path, rule, f"{value}{links[0].resolve()}", remedy)
+
+
+def only_runs(path: Path, runs: list[Path]) -> InputError:
+    """Return the error of a folder that holds the directories of runs and no other frames."""
+    value = f"{counted(len(runs), 'run')} of dimjax, such as {runs[0].relative_to(path)}"
+    sky = next((it / "sky" for it in runs if (it / "sky").is_dir()), None)
+    remedy = "Give one as --workdir"
+    remedy += f", or its simulated folder, such as {sky.relative_to(path)}." if sky else "."
+    return InputError(path, "it must be a data folder", value, remedy)
 
 
 def unusable(path: Path, found: FolderSurvey) -> list[InputError]:
@@ -74,9 +86,10 @@ def unusable(path: Path, found: FolderSurvey) -> list[InputError]:
 def possible_labels(path: Path, found: FolderSurvey, unread: list[Path]) -> list[InputError]:
     """Return doubts about masks, arrays and tables of a folder in which no labels are found."""
     doubts = []
-    if found.masks:
+    if masks := [*found.masks, *found.mask_stacks]:
         rule = "masks must have the names of their frames, perhaps with a text before or after them"
-        value = f"images of two levels that are not, such as {found.masks[0].relative_to(path)}"
+        kind = "images" if found.masks else "files"
+        value = f"{kind} of two levels that are not, such as {masks[0].relative_to(path)}"
         doubts.append(InputError(path, rule, value, "Rename them, or set the key labels."))
     if found.maps:
         rule = "masks must be 0 where there is no target, and another level only at the targets"

@@ -7,7 +7,6 @@ found.mask_folders                                  # folders of masks
 
 import os
 import re
-import stat
 from collections import Counter, defaultdict
 from pathlib import Path
 from typing import NamedTuple
@@ -27,9 +26,11 @@ from dimjax.data.image_folders import ARRAYS, SUFFIXES, split_names
 from dimjax.data.image_kinds import are_masks, is_stack
 from dimjax.data.label_arrays import holds_no_frames
 from dimjax.data.layouts import Layout
+from dimjax.data.mask_stacks import called_as_masks, find_mask_stacks
 from dimjax.data.patterns import FRAME, SEQUENCE, SPLIT, glob_of, literal, match, path_pattern
 from dimjax.data.raw_files import RAW, find_sidecar
 from dimjax.data.sequences import OPENERS
+from dimjax.data.special_files import is_special
 from dimjax.data.stack_files import holds_matlab_objects
 from dimjax.data.walking import walk
 
@@ -47,11 +48,13 @@ class FolderSurvey(NamedTuple):
     others: list[Path]  # other files or folders of frames, which the pattern does not match
     companions: list[Path]  # files or folders beside the frames, such as visible.mp4
     masks: list[Path]  # a mask of each kind in each folder
+    mask_stacks: list[Path]  # files with the masks of all frames of a sequence
     maps: list[Path]  # folders of maps of several classes; they are companions too
     documents: list[Path]  # texts, tables, JSON and XML
     objects: list[Path]  # files of MATLAB objects, which are not read
     arrays: list[Path]  # files of arrays that are no frames, which are not read either
     links: tuple[list[Path], list[Path]]  # to folders that are read themselves, and to others
+    runs: list[Path]  # directories of runs, which are left out
 
 
 def survey_folder(root: Path) -> FolderSurvey:
@@ -78,8 +81,9 @@ def survey_folder(root: Path) -> FolderSurvey:
     companions = [it for it in others if it.parent in folders]
     others = [it for it in others if it not in companions]
     companions += visible + maps
-    rest = (contents.documents, contents.objects, contents.arrays, contents.links)
-    return FolderSurvey(pattern, matched, others, companions, contents.masks, maps, *rest)
+    masks = contents.masks, contents.mask_stacks
+    rest = contents.documents, contents.objects, contents.arrays, contents.links, contents.runs
+    return FolderSurvey(pattern, matched, others, companions, *masks, maps, *rest)
 
 
 class _Contents:
@@ -89,10 +93,12 @@ class _Contents:
       containers: Files or folders of frames.
       mixed: Those folders that hold masks beside their frames.
       masks: A mask of each kind in each folder.
+      mask_stacks: Files with the masks of all frames of a sequence.
       documents: Texts, tables, JSON and XML.
       objects: Files of MATLAB objects.
       arrays: Files of arrays that are no frames.
       links: Links to folders in the root and elsewhere, see `walk`.
+      runs: Directories of runs, which are left out.
     """
 
     def __init__(self, root: Path):
@@ -104,9 +110,9 @@ class _Contents:
         self.arrays: list[Path] = []
         self._unnumbered: dict[Path, list[Path]] = {}
         found = walk(root)
-        self.links = found.inward, found.outward
+        self.links, self.runs = (found.inward, found.outward), found.runs
         for place, files in found.places:
-            special = [file for file in files if _is_special(file)]
+            special = [file for file in files if is_special(file)]
             self.containers += special  # refused by whoever reads them
             files = [file for file in files if file not in special] if special else files
             self.documents += [file for file in files if file.suffix.lower() in _DOCUMENTS]
@@ -116,6 +122,8 @@ class _Contents:
         blank = blank_frames(root, self.containers, self.masks)
         self.masks = [file for file in self.masks if file not in blank]
         self.containers += [file.parent for file in blank]
+        self.mask_stacks = find_mask_stacks(root, self.containers)
+        self.containers = [it for it in self.containers if it not in self.mask_stacks]
         sidecars = {find_sidecar(file) for file in self.containers if file.suffix in RAW}
         self.documents = [file for file in self.documents if file not in sidecars]
         if root / Layout().labels in self.documents:
@@ -185,7 +193,7 @@ class _Contents:
 
 def _label_names(contents: _Contents) -> set[str]:
     """Names of the documents and of the folders of masks, which may be those of sequences."""
-    names = {file.stem for file in contents.documents}
+    names = {file.stem for file in contents.documents + contents.mask_stacks}
     return names | {part for file in contents.masks for part in file.parent.parts}
 
 
@@ -252,7 +260,9 @@ def _pattern_of_files(root: Path, paths: list[tuple[str, ...]], contents: _Conte
     suffix = suffixes.pop() if len(suffixes) == 1 else ".*"
     stems = [(*path[:-1], path[-1].removesuffix(_suffix(path[-1]))) for path in paths]
     pattern = path_pattern(stems)
-    if len(paths) == 1 and stems[0][-1].lower() not in INFRARED_NAMES:  # others lie beside it
+    beside = {it.relative_to(root).parent.parts for it in contents.mask_stacks}
+    is_named = stems[0][-1].lower() in INFRARED_NAMES or paths[0][:-1] in beside
+    if len(paths) == 1 and not is_named:  # others lie beside it
         pattern = (*pattern[:-1], SEQUENCE)
     return "/".join(_with_name(root, pattern, contents)) + suffix
 
@@ -274,7 +284,8 @@ def _matches_others(root: Path, pattern: tuple[str, ...], group: list[Path]) -> 
     """Whether a pattern matches folders without frames too."""
     found = root.glob(glob_of("/".join(pattern)))
     matching = [it for it in found if match("/".join(pattern), it.relative_to(root).as_posix())]
-    return any(it.is_dir() and it not in group for it in matching)
+    used = {*group, *called_as_masks(matching)}
+    return any(it.is_dir() and it not in used for it in matching)
 
 
 def _are_numbered_arrays(files: list[Path]) -> bool:
@@ -286,13 +297,3 @@ def _are_numbered_arrays(files: list[Path]) -> bool:
 
 def _stem_number(file: Path) -> bool:
     return re.search(r"\d", file.stem) is not None
-
-
-def _is_special(file: Path) -> bool:
-    """Whether a file of frames is a pipe, a device or a socket: opening it may wait for ever."""
-    if file.suffix.lower() not in OPENERS and file.suffix.lower() not in SUFFIXES:
-        return False
-    try:
-        return not stat.S_ISREG(file.stat().st_mode)
-    except OSError:  # a broken link is reported when it is read
-        return False

@@ -6,6 +6,7 @@
 | numbers                      | grey level                                      |
 | ---------------------------- | ----------------------------------------------- |
 | uint8, uint16                | unchanged                                       |
+| bool                         | 0 and 1                                         |
 | int8, int16                  | plus 128 or 32768                               |
 | other integers, span < 65536 | minus the smallest of the stack                 |
 | floats                       | (number - lowest) / step, rounded and clipped   |
@@ -69,6 +70,8 @@ def grey_levels(stack: Any, subject: object) -> GreyLevels:
       InputError: Numbers are not finite, span too many integers or are no real numbers.
     """
     kind = np.dtype(stack.dtype).newbyteorder("=")
+    if kind.kind == "b":
+        return GreyLevels(np.dtype(np.uint8), lambda frame: np.array(frame, dtype=np.uint8))
     if kind in (np.uint8, np.uint16):
         return GreyLevels(kind, lambda frame: np.array(frame, dtype=kind))
     if kind in (np.int8, np.int16):

@@ -16,7 +16,20 @@ from dimjax.errors import InputError
 _MASK_SHARE = 0.05  # largest share of set pixels of a mask
 _MASK_LEVELS = 3  # largest number of its levels
 _WHITE = 255
+_DARKEST = 20  # level of a black background in a lossy image; videos may have 16
+_ONE_LEVEL = 0.7  # share of its pixels that have exactly this level; skies have noise
 _STILL_CORRELATION = 0.5  # of neighbouring images; below it they are no frames of a sequence
+
+
+def open_picture(file: Path) -> Image.Image:
+    """Open an image.
+
+    Raises:
+      OSError: It is damaged, or no file: a named pipe would be waited for.
+    """
+    if not file.is_file():
+        raise OSError(f"{file} is no file")
+    return Image.open(file)
 
 
 def are_stills(images: list[Path]) -> bool:
@@ -37,7 +50,7 @@ def are_stills(images: list[Path]) -> bool:
 def _thumbnail(file: Path) -> tuple[np.ndarray, tuple[int, int]] | None:
     """Small copy and size of an image; None if it is damaged, which is reported when it is read."""
     try:
-        with Image.open(file) as image:
+        with open_picture(file) as image:
             size = image.size
             grey = image.convert("F" if image.mode.startswith("I") else "L")
             return np.asarray(grey.resize((32, 32)), dtype=float), size
@@ -56,23 +69,32 @@ def are_masks(images: list[Path]) -> bool:
 
 def _is_mask(file: Path) -> bool:
     try:
-        with Image.open(file) as image:
+        with open_picture(file) as image:
             pixels = np.asarray(image.convert("RGBA") if image.mode in ("P", "PA") else image)
     except OSError:
         return False
-    colours = _mask_channel(pixels)
-    if file.suffix.lower() in (".jpg", ".jpeg"):
-        return bool((colours > colours.max() / 2).mean() <= _MASK_SHARE)
-    levels, counts = np.unique(colours, return_counts=True)
+    return has_mask_levels(_mask_channel(pixels), file.suffix.lower() in (".jpg", ".jpeg"))
+
+
+def has_mask_levels(pixels: np.ndarray, is_lossy: bool) -> bool:
+    """Whether an image [H, W] has few levels and most of its pixels one of these.
+
+    Levels of lossy images are not exact: most of them must be one that is nearly black, and few of
+    them bright.
+    """
+    levels, counts = np.unique(pixels, return_counts=True)
+    if is_lossy:
+        is_dark = levels[counts.argmax()] <= _DARKEST and counts.max() >= _ONE_LEVEL * pixels.size
+        return bool(is_dark and (pixels > pixels.max() / 2).mean() <= _MASK_SHARE)
     if len(levels) == 1:  # without a target
         return levels[0] in (0, _WHITE)
-    return bool(len(levels) <= _MASK_LEVELS and counts.max() >= (1 - _MASK_SHARE) * colours.size)
+    return bool(len(levels) <= _MASK_LEVELS and counts.max() >= (1 - _MASK_SHARE) * pixels.size)
 
 
 def is_blank(file: Path) -> bool:
     """Whether all pixels of an image are black, or all are white."""
     try:
-        with Image.open(file) as image:
+        with open_picture(file) as image:
             low, high = np.asarray(image).min(), np.asarray(image).max()
     except OSError:
         return False
@@ -92,7 +114,7 @@ def _mask_channel(pixels: np.ndarray) -> np.ndarray:
 
 def is_stack(images: list[Path]) -> bool:
     """Whether images are TIFF files of several frames each."""
-    if not images or images[0].suffix.lower() not in (".tif", ".tiff"):
+    if not images or images[0].suffix.lower() not in (".tif", ".tiff") or not images[0].is_file():
         return False
     try:
         with readable(images[0]), tifffile.TiffFile(images[0]) as opened:

@@ -37,7 +37,7 @@ def holds_no_frames(file: Path) -> bool:
 
 def label_array(file: Path) -> LabelArray | None:
     """Return the largest array of a file without frames that may hold labels; None without one."""
-    found = [LabelArray(file, *it) for it in _shapes(file).items() if _may_be_labels(it[1])]
+    found = [LabelArray(file, *it) for it in _shapes(file).items() if may_be_labels(it[1])]
     return max(found, key=lambda it: it.shape[0], default=None)
 
 
@@ -61,5 +61,6 @@ def _is_narrow(shape: tuple[int, ...]) -> bool:
     return len(shape) < 2 or len(shape) == 2 and min(shape) <= _MAX_COLUMNS
 
 
-def _may_be_labels(shape: tuple[int, ...]) -> bool:
+def may_be_labels(shape: tuple[int, ...]) -> bool:
+    """Whether an array may hold points or boxes, one in each row, by its shape."""
     return len(shape) == 2 and shape[0] >= _FEWEST_ROWS and shape[1] in _COLUMNS

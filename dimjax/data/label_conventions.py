@@ -52,7 +52,8 @@ def to_labels(
         x, y, w = x + 0.5, y + 0.5, np.full_like(x, layout.centroid_size_px)
         h = w
     else:
-        w, h = (w + first, h + first) if form.is_inclusive else (w, h)
+        last = first if not layout.box_end else float(layout.box_end == "inclusive")
+        w, h = (w + last, h + last) if form.is_inclusive else (w, h)
         right, down = BOX_SHIFTS[layout.box_point or form.box_point]
         x, y = x + right * w, y + down * h
     table = marks.assign(x=x - first, y=y - first, w=w, h=h, frame=marks.frame - layout.first_frame)

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from scipy import ndimage
 
+from dimjax.data.file_numbers import numbers_of
 from dimjax.data.sequences import Sequence
 
 MAX_LABELS = 40  # per sequence, evenly spread
@@ -46,6 +47,7 @@ COLUMNS = (
     *PLACES,  # sigmas at the positions of other readings
     *OTHER_SIZES,
     *("before", "after"),  # sigmas at the label in the frame before and in the next one
+    "first_number",  # of the file of the first frame; missing if frames have no files
 )
 
 
@@ -64,14 +66,16 @@ def measure_sequence(labels: pd.DataFrame, sequence: Sequence) -> pd.DataFrame:
 
     Returns:
       Table with COLUMNS, one row per label; those of PLACES are missing for positions outside the
-      frame or near the label, `before` and `after` at the ends of the sequence.
+      frame or near the label, `before` and `after` at the ends of the sequence, and the last one
+      for videos and stacks.
     """
     moving = _with_motion(labels)
     moving["objects"] = moving.groupby("frame").frame.transform("size")
     chosen = np.unique(np.linspace(0, len(moving) - 1, MAX_LABELS).round().astype(int))
     moving = moving.iloc[chosen] if len(moving) else moving
     rows = [row for t, of_frame in moving.groupby("frame") for row in _rows(of_frame, sequence, t)]
-    return pd.DataFrame(rows, columns=COLUMNS)
+    first = next(iter(numbers_of(sequence.names)), np.nan)
+    return pd.DataFrame([(*row, first) for row in rows], columns=COLUMNS)
 
 
 def search_radius(w, h):

@@ -209,7 +209,7 @@ class LabelFiles:
             rule, value = "a frame must have one label file", "{} and {}".format(*second)
             on_error(InputError(self._path, rule, value, "Remove one, or correct the key labels."))
         if texts := [*map(composed, frame_texts(source, self._path, self._layout))]:
-            return {t: by_text[text] for t, text in enumerate(texts) if text in by_text}
+            return file_numbers.files_of_frames(by_text, texts)
         first = self._layout.first_frame
         numbered = {int(it) - first: file for it, file in by_text.items() if it.isdecimal()}
         return {t: numbered[t] for t in range(length) if t in numbered}

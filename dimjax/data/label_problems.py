@@ -21,6 +21,7 @@ _PAIR_PX = 1.0  # below which two labels are of one object
 _MANY_PAIRS = 0.05  # of all labels; objects that meet make few
 _LONG = 8  # frames of a sequence of which one label is too few
 _LARGE = 1 / 3  # of the size of a frame
+_WHOLE = 0.9  # of its width and height
 
 
 def find_problems(labels: pd.DataFrame, subject: object) -> Iterator[InputError]:
@@ -79,7 +80,8 @@ def large_boxes(
 ) -> Iterator[InputError]:
     """Yield a problem if most boxes are larger than a third of the frame, by the root of the area.
 
-    Two corners that are read as centre and size make such boxes.
+    Two corners that are read as centre and size make such boxes. Several boxes of the whole frame
+    are a problem too, as a border drawn in masks makes them.
 
     Args:
       labels: Label table, frame coordinates.
@@ -87,8 +89,10 @@ def large_boxes(
       subject: The labels' file or folder, for the error.
     """
     labels = labels[labels.sequence.isin(list(shapes))]
-    areas = labels.sequence.map({name: h * w for name, (_, h, w) in shapes.items()})
-    large = np.sqrt(labels.w * labels.h / areas.astype(float)) > _LARGE
+    sizes = np.array([shapes[name][:0:-1] for name in labels.sequence], float).reshape(-1, 2)
+    shares = labels[["w", "h"]].to_numpy(float) / sizes
+    whole = (shares >= _WHOLE).all(axis=1)
+    large = np.sqrt(shares.prod(axis=1)) > _LARGE
     if len(labels) >= _MIN_LABELS and large.mean() > 0.5:
         first = labels[large].iloc[0]
         value = f"larger ones in {int(large.sum())} of {len(labels)} labels, such as "
@@ -96,6 +100,12 @@ def large_boxes(
         remedy = "Give centre and size or, in other formats, corner and size, not two corners."
         rule = "most boxes must be smaller than a third of the frame"
         yield InputError(subject, rule, value, remedy)
+    elif whole.sum() >= _MIN_LABELS:
+        first = labels[whole].iloc[0]
+        value = f"{int(whole.sum())} of {len(labels)} labels that are as large, first in "
+        value += f"{first.sequence} frame {first.frame}, as of a border drawn in masks"
+        rule = "boxes must be smaller than the frame"
+        yield InputError(subject, rule, value, "Remove the border or these boxes.")
 
 
 def shares_problem(count: int, file: object) -> InputError:

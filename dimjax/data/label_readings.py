@@ -17,6 +17,7 @@ import pandas as pd
 from dimjax.data.label_conventions import value_of
 from dimjax.data.label_evidence import PLACES
 from dimjax.data.label_parts import partly_right, partly_wrong
+from dimjax.data.late_frames import describe_lag, of_several_frames, surplus_of_files
 from dimjax.data.layouts import Layout
 from dimjax.data.other_readings import Reading, frame_readings
 from dimjax.data.reading_fits import (
@@ -25,7 +26,6 @@ from dimjax.data.reading_fits import (
     denies,
     fitting_readings,
     is_weaker_in,
-    lag,
     lie_on_nothing,
     stands_out,
 )
@@ -38,7 +38,6 @@ _ODD_OFFSET_PX = 0.7  # median offset of one sequence beyond that of the others
 _SMALL_BOX_PX, _MEDIUM_BOX_PX = 10.0, 20.0  # diagonal
 _WEAKEST = 0.2  # quantile of the mean strengths of the other sequences ...
 _WEAK = 0.5  # ... and share of it below which the labels of a sequence may lie on nothing
-_SEVERAL = 1.3  # frames; labels that are later may be so by two or more, at which spots are lost
 _CHANCE = 1.3  # factor of the strength at other places below which labels may lie on nothing
 
 _Groups = dict[str, pd.DataFrame]  # evidence of the sequences whose names begin alike
@@ -73,7 +72,7 @@ def better_readings(evidence: pd.DataFrame, layout: Layout) -> list[InputError]:
     for names, found in _by_names(readings, layout).items():
         patterns = [] if len(names) == len(groups) else [f"{name}*" for name in names]
         rows = pd.concat([groups[name] for name in names if found[0] in readings[name]])
-        found = [_of_several_frames(it, rows, layout) for it in found]
+        found = [of_several_frames(it, rows, layout) for it in found]
         remedy = " ".join(_for_patterns(it.remedy, patterns, layout) for it in found)
         value = _value(rows, found, layout)
         problems.append(InputError(_subject(patterns), _RULE, value, remedy))
@@ -81,7 +80,7 @@ def better_readings(evidence: pd.DataFrame, layout: Layout) -> list[InputError]:
         patterns = [] if len(groups) == 1 else [f"{name}*"]
         problems.append(InputError(_subject(patterns), _RULE, *flaw))
     rest = {name: groups[name] for name in groups if not readings[name] and name not in parts}
-    return problems + _on_nothing(rest, len(groups)) + _odd_sequences(rest, layout)
+    return problems + _on_nothing(rest, len(groups), layout) + _odd_sequences(rest, layout)
 
 
 def late_labels(evidence: pd.DataFrame, layout: Layout) -> list[str]:
@@ -102,7 +101,8 @@ def late_labels(evidence: pd.DataFrame, layout: Layout) -> list[str]:
         is_alone = len(names) == len(groups)
         why = "though the first frame has labels" if is_alone else "unlike others"
         notes.append(
-            f"the labels of {patterns} seem to be {_lag(rows, column)}, {why}: {describe(rows)}"
+            f"the labels of {patterns} seem to be {describe_lag(rows, column)}, {why}: "
+            f"{describe(rows)}"
         )
     return notes
 
@@ -161,8 +161,8 @@ def _value(rows: pd.DataFrame, found: list[Reading], layout: Layout) -> str:
     """Describe the offsets, the readings that explain them, and the spots elsewhere."""
     value = f"{describe(rows)}, as if {' and '.join(it.meaning for it in found)}"
     for column, reading in frame_readings(layout).items():
-        if found == [_of_several_frames(reading, rows, layout)]:
-            return f"{value} (labels {_lag(rows, column)})"
+        if found == [of_several_frames(reading, rows, layout)]:
+            return f"{value} (labels {describe_lag(rows, column)})"
     places = [it.column for it in found if it.column]
     if not places:
         return value
@@ -170,25 +170,7 @@ def _value(rows: pd.DataFrame, found: list[Reading], layout: Layout) -> str:
     return f"{value} (spots of {there:.1f} sigmas there, of {here:.1f} at the labels)"
 
 
-def _of_several_frames(reading: Reading, rows: pd.DataFrame, layout: Layout) -> Reading:
-    """Correct a reading of frames by the number of frames that the labels are late or early."""
-    column = next((it for it, other in frame_readings(layout).items() if other == reading), None)
-    frames = lag(rows, column)[0] if column else 0.0
-    if not frames >= _SEVERAL:
-        return reading
-    count = round(frames)
-    meaning = re.sub(r"by 1$", f"by {count}", reading.meaning)
-    remedy = re.sub(r"^(Subtract|Add) 1\b", rf"\1 {count}", reading.remedy)
-    return reading._replace(meaning=meaning, remedy=f"{remedy} Check again: it may be more.")
-
-
-def _lag(rows: pd.DataFrame, column: str) -> str:
-    frames, error = lag(rows, column)
-    when = "late" if column == "before" else "early"
-    return f"{frames:.1f} frames {when}, standard error {error:.2f}"
-
-
-def _on_nothing(groups: _Groups, count: int) -> list[InputError]:
+def _on_nothing(groups: _Groups, count: int, layout: Layout) -> list[InputError]:
     """A problem that names the groups whose labels lie on nothing; none if there are none."""
     names = [name for name, rows in groups.items() if lie_on_nothing(rows)]
     if not names:
@@ -198,6 +180,8 @@ def _on_nothing(groups: _Groups, count: int) -> list[InputError]:
     here, elsewhere = rows.strength.mean(), rows[list(PLACES)].mean(axis=None)
     value = f"spots of {here:.1f} sigmas at them, and of {elsewhere:.1f} at other places"
     remedy = "Correct their positions, frames or sequences."
+    if surplus := surplus_of_files(rows, layout):
+        remedy += f" If they number the files, subtract {surplus} from their frames."
     return [InputError(_subject(patterns), _RULE, value, remedy)]
 
 

@@ -1,120 +1,36 @@
-"""The labels of an unknown folder: which files may be labels, in which format, and their layouts.
+"""The labels of an unknown folder: the layouts of the files that may hold them.
 
-found = find_labels(folder, survey, lists).patterns # {"mot": ["{sequence}/gt/gt.txt"]}
+found = find_labels(folder, survey, lists).patterns # of dimjax.data.label_candidates
 layouts_of(path, base, "mot", found["mot"], evidence, doubts)
 """
 
 import os
 import re
 import warnings
-from collections import Counter, defaultdict
 from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
 
 import pandas as pd
 
+from dimjax.data.bird_names import birds_by_folder, birds_by_name
 from dimjax.data.centroid_readings import best_reading
 from dimjax.data.first_pixels import with_first_pixel
-from dimjax.data.folder_survey import FolderSurvey
 from dimjax.data.folders import Folder, open_folder
 from dimjax.data.formats import FORMATS, read_classes
 from dimjax.data.formats.mot import MOT_CLASSES
-from dimjax.data.image_folders import list_still_images
-from dimjax.data.label_patterns import generalise, uncovered
+from dimjax.data.label_candidates import RESULTS
+from dimjax.data.label_patterns import uncovered
 from dimjax.data.labels import CATEGORIES
-from dimjax.data.layouts import IGNORE, Layout, is_alone, tells_sequence
+from dimjax.data.layouts import IGNORE, Layout, is_alone
 from dimjax.data.listing import texts_by_sequence
-from dimjax.data.patterns import FRAME, SEQUENCE
-from dimjax.data.sniffing import sniff
 from dimjax.errors import InputError, OnError
 from dimjax.progress import counted
 
 _FIRST = {"mot": {"first_pixel": 1, "first_frame": 1}, "spotgeo": {"first_frame": 1}}
 _FIRST |= dict.fromkeys(("voc", "centroid-xml"), {"first_pixel": 1})
 _WITH_FRAMES = ("table", "boxes", "centroids")  # whose files number the frames, from 0 or 1
-_SAMPLES = 5  # files of a pattern that are looked at: the first and the largest ones
-_WITH_SPLITS = ("lines", "table")  # which may be lists of sequences as well
-_UNMISTAKABLE = ("yolo", "voc", "centroid-xml", "exist-rect")  # other texts do not look so
-_BIRD = re.compile(r"bird", re.IGNORECASE)
 _INTERFERENCE = re.compile(r"bird|cloud|clutter|interfer|noise|glint", re.IGNORECASE)
 _IGNORED = re.compile(r"ignor|don.?t.?care|crowd", re.IGNORECASE)  # regions of several objects
-_RESULTS = re.compile(r"(^|[/_])(det|pred|result)", re.IGNORECASE)  # of a detector: no labels
-
-
-class LabelSearch(NamedTuple):
-    """Label files by their format."""
-
-    patterns: dict[str, list[str]]  # format -> patterns of its files
-    strays: dict[str, list[Path]]  # format -> files that tell no sequence or frame by their names
-
-
-def find_labels(folder: Folder, found: FolderSurvey, lists: set[Path]) -> LabelSearch:
-    """Find the label files of a folder.
-
-    Args:
-      folder: The folder; its layout says where the sequences are.
-      found: Its contents.
-      lists: Files that list sequences.
-    """
-    texts = texts_by_sequence(folder.files, folder.path, folder.layout)
-    frames = set().union(*texts.values())
-    videos = {name for name, of_sequence in texts.items() if not of_sequence}
-    by_pattern: dict[str, list[Path]] = defaultdict(list)
-    of_numbers = Counter(map(_numbering, found.documents))
-    for file in found.documents:
-        numbered = videos if of_numbers[_numbering(file)] > 1 else set()
-        by_pattern[generalise(folder, file, frames, numbered)].append(file)
-    patterns: dict[str, list[str]] = defaultdict(list)
-    strays: dict[str, list[Path]] = defaultdict(list)
-    for pattern, files in by_pattern.items():
-        form = _form_of(files)
-        is_list = set(files) <= lists and form not in _WITH_SPLITS
-        if form and not is_list and _fits(form, pattern, folder):
-            patterns[form].append(pattern)
-        elif form in _UNMISTAKABLE and not _RESULTS.search(pattern):
-            strays[form] += files
-    for file in found.masks:
-        pattern = generalise(folder, file, frames, videos)
-        if _fits("masks", pattern, folder) and pattern not in patterns["masks"]:
-            patterns["masks"].append(pattern)
-    return LabelSearch({form: it for form, it in patterns.items() if it}, strays)
-
-
-def _form_of(files: list[Path]) -> str | None:
-    """Format of files at one pattern; None if they hold no labels.
-
-    The first ones may be of frames without an object, which the smallest files are.
-    """
-    largest = sorted(files, key=_size, reverse=True)
-    samples = dict.fromkeys(files[:_SAMPLES] + largest[:_SAMPLES])
-    return next((form for form in map(sniff, samples) if form), None)
-
-
-def _size(file: Path) -> int:
-    try:
-        return file.lstat().st_size
-    except OSError:  # reported when it is read
-        return 0
-
-
-def _fits(form: str, pattern: str, folder: Folder) -> bool:
-    scope, of_sequence = FORMATS[form].scope, tells_sequence(folder.layout.sequences, pattern)
-    if scope == "frame":
-        of_frame = FRAME in pattern or SEQUENCE in pattern and _are_stills(folder)
-        return of_sequence and of_frame
-    return FRAME not in pattern and (scope == "folder" or of_sequence)
-
-
-def _are_stills(folder: Folder) -> bool:
-    """Whether each sequence is one image, so that its name is that of a frame."""
-    sources = folder.files.values()
-    return all(not isinstance(it, tuple) and list_still_images(it) for it in sources)
-
-
-def _numbering(file: Path) -> tuple[Path, str, str]:
-    """A file without its last number."""
-    return file.parent, re.sub(r"\d+$", "", file.stem), file.suffix
 
 
 def layouts_of(
@@ -141,9 +57,9 @@ def layouts_of(
     video = PurePosixPath(base.sequences).stem  # infrared.json is that of infrared.mp4
     chosen, *others = sorted(
         patterns,
-        key=lambda it: (PurePosixPath(it).stem != video, bool(_RESULTS.search(it)), len(it)),
+        key=lambda it: (PurePosixPath(it).stem != video, bool(RESULTS.search(it)), len(it)),
     )
-    rivals = [it for it in others if of_folder and not _RESULTS.search(it)]
+    rivals = [it for it in others if of_folder and not RESULTS.search(it)]
     rest = [it for it in others if it not in rivals]
     if rest:
         evidence.append(f"{form}: {chosen} is used, {', '.join(rest)} is left out")
@@ -153,7 +69,7 @@ def layouts_of(
 
 def _lost_labels(path: Path, base: Layout, chosen: str, rest: list[str]) -> list[InputError]:
     """Doubt about labels of sequences or frames that have none at the chosen pattern."""
-    for other in (it for it in rest if not _RESULTS.search(it)):
+    for other in (it for it in rest if not RESULTS.search(it)):
         names = uncovered(path, chosen, other, is_alone(base.sequences))
         if names:
             rule = f"the labels of all sequences must be at one pattern, such as {chosen}"
@@ -213,16 +129,17 @@ def _categories(path: Path, layout: Layout, evidence: list[str]) -> dict[str, st
     """Categories of the classes of the labels, by their names; {} if they are categories."""
     form = FORMATS[layout.label_format]
     if not form.has_classes:
-        return _categories_of_sequences(path, layout, evidence)
+        return {"*": "target"} | _birds(path, layout, evidence)
     names = set(read_classes(path)) - {""} if form.is_numbered else set()
     classes = names | _classes(path, layout)
     if layout.label_format == "mot":
         if "2" in classes and classes <= set(MOT_CLASSES):
             evidence.append("class 2 is taken for interference, as in the MOT files of dimjax")
         if classes <= set(MOT_CLASSES):
-            return MOT_CLASSES
+            birds = {} if "2" in classes else _birds(path, layout, evidence)
+            return MOT_CLASSES | birds
         if not any(re.search("[^-0-9]", it) for it in classes):
-            return {"*": "target"}
+            return {"*": "target"} | _birds(path, layout, evidence)
     if classes <= set(CATEGORIES):
         return {}
     numbers = sorted(filter(str.isdecimal, classes), key=int)
@@ -232,6 +149,8 @@ def _categories(path: Path, layout: Layout, evidence: list[str]) -> dict[str, st
         )
         evidence.append(f"{text}for targets: write the names of all classes to classes.txt")
     found = {it or "*": _category(it) for it in sorted(classes)}  # objects may have no class
+    if not any(re.search("[^0-9]", it) for it in classes):
+        found |= _birds(path, layout, evidence)
     known = set(read(path, layout._replace(category={}))[0].category)
     return _beside_categories(found, known) if known else found
 
@@ -249,18 +168,21 @@ def _category(name: str) -> str:
     return "interference" if _INTERFERENCE.search(name) else "target"
 
 
-def _categories_of_sequences(path: Path, layout: Layout, evidence: list[str]) -> dict[str, str]:
-    """Categories of labels without a class: those of birds, if sequences are called so.
+def _birds(path: Path, layout: Layout, evidence: list[str]) -> dict[str, str]:
+    """Categories of the sequences of birds, by their names and folders.
 
     Names such as cloud_01 may be those of the scene.
     """
     any_category = layout._replace(category={"*": "target"})
-    names = open_folder(path, any_category, lambda error: None).names
-    words = sorted({found[0] for name in names if (found := _BIRD.search(name))})
-    if words:
-        text = ", ".join(f"*{word}*" for word in words)
+    folder = open_folder(path, any_category, lambda error: None)
+    patterns, places = birds_by_name(folder), birds_by_folder(folder)
+    if patterns:
+        text = ", ".join(patterns)
         evidence.append(f"the labels of the sequences {text} are taken for interference")
-    return {"*": "target"} | {f"*{word}*": "interference" for word in words}
+    if places:
+        text = ", ".join(places)
+        evidence.append(f"the labels of sequences in folders {text} are taken for interference")
+    return dict.fromkeys([*patterns, *sum(places.values(), [])], "interference")
 
 
 def _classes(path: Path, layout: Layout) -> set[str]:

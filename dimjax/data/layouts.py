@@ -45,6 +45,7 @@ _CHOICES = {
     "centroid_order": ("xy", "rowcol"),
     "first_frame": (0, 1),
     "box_point": ("", *BOX_SHIFTS),
+    "box_end": ("", "inclusive", "exclusive"),
     "channel": ("", *CHANNELS),
     "stack_axes": ("", "thw", "hwt"),
     "surplus_rows": ("error", "drop"),
@@ -72,6 +73,7 @@ class Layout(NamedTuple):
     first_pixel: int | dict[str, int] = 0  # number of the first pixel, 0 or 1; or by pattern
     first_frame: int = 0  # number of the first frame, or of its line counted from 0; 0 or 1
     box_point: str = ""  # what x, y of a box are: corner, centre, bottom-left; "": as usual
+    box_end: str = ""  # second corner: last pixel (inclusive) or exclusive; "": as usual
     surplus_rows: str = "error"  # rows beyond a sequence's end: error, or drop with a warning
     channel: str = ""  # red, green, blue or luma, if those of colour images differ
     stack_axes: str = ""  # order of the axes of stacks, thw or hwt; "": usual, and checked
@@ -128,6 +130,9 @@ def check_layout(layout: Layout, subject: object) -> None:
     if form.is_point and layout.box_point:
         rule = f"box_point must be empty for {name}, which contains no boxes"
         raise InputError(subject, rule, repr(layout.box_point), _REMEDY)
+    if layout.box_end and not form.is_inclusive:
+        rule = f"box_end must be empty for {name}, which contains no second corners"
+        raise InputError(subject, rule, repr(layout.box_end), _REMEDY)
     per_frame = FRAME in layout.labels
     if not layout.labels:
         return

@@ -19,6 +19,7 @@ from dimjax.data.frame_files import ome_files
 from dimjax.data.image_folders import SUFFIXES, check_gaps, list_images, list_still_images
 from dimjax.data.label_arrays import holds_no_frames
 from dimjax.data.layouts import Layout
+from dimjax.data.mask_stacks import called_as_masks
 from dimjax.data.patterns import FRAME, SEQUENCE, SPLIT, glob_of, match
 from dimjax.data.raw_files import RAW
 from dimjax.data.sequences import OPENERS
@@ -63,13 +64,13 @@ def list_sequences(path: Path, layout: Layout, on_error: OnError) -> dict[str, S
     if FRAME in pattern:
         return _group_images(sorted(found), path, layout, on_error)
     raw = {it.stem for it in found if it.suffix.lower() in RAW}
-    photos = photos_in(found)
+    aside = {*photos_in(found), *called_as_masks(found)}
     files: dict[str, Source] = {}
     for item in sorted(found):
         texts = match(pattern, item.relative_to(path).as_posix())
         if texts is None and SPLIT in pattern:
             continue  # another folder beside those of the splits
-        if _may_hold_documents(pattern) and (item in photos or _is_left_aside(item)):
+        if _may_hold_documents(pattern) and (item in aside or _is_left_aside(item)):
             continue
         if item.suffix.lower() in _SIDECARS and item.stem in raw or _is_later_part(item, found):
             continue

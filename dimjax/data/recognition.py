@@ -12,9 +12,12 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from dimjax.data.bird_names import targets_called_birds
+from dimjax.data.class_maps import mask_colours
 from dimjax.data.folder_doubts import (
     fit_none,
     left_out,
+    only_runs,
     outward,
     possible_labels,
     stray,
@@ -23,7 +26,8 @@ from dimjax.data.folder_doubts import (
 from dimjax.data.folder_survey import survey_folder
 from dimjax.data.folders import Folder, open_folder
 from dimjax.data.image_folders import list_still_images, split_names
-from dimjax.data.label_search import find_labels, layouts_of, read
+from dimjax.data.label_candidates import find_labels
+from dimjax.data.label_search import layouts_of, read
 from dimjax.data.layouts import Layout
 from dimjax.data.listing import (
     check_access,
@@ -33,14 +37,14 @@ from dimjax.data.listing import (
 from dimjax.data.patterns import FRAME, SEQUENCE, glob_of
 from dimjax.data.split_search import find_splits
 from dimjax.data.unread_frames import TABLES, UNREAD, find_unread
-from dimjax.data.unread_labels import find_yaml, flaw
+from dimjax.data.unread_labels import find_yaml, flaw, only_empty
 from dimjax.errors import InputError
 from dimjax.progress import counted
 
 _AGREE_PX = 1.5  # two sources of labels agree within this distance
 # If several formats hold labels, the first of these is taken.
-_PREFERRED = ("masks", "table", "coco", "exist-rect", "mot", "yolo", "voc", "lines", "spotgeo")
-_PREFERRED += ("boxes", "rectangles", "centroid-xml", "centroids")
+_PREFERRED = ("masks", "mask-stacks", "table", "coco", "exist-rect", "mot", "yolo", "voc", "lines")
+_PREFERRED += ("spotgeo", "boxes", "rectangles", "centroid-xml", "centroids")
 
 
 class Recognition(NamedTuple):
@@ -65,6 +69,8 @@ def recognise(path: str | Path) -> Recognition:
     found, unread = survey_folder(path), find_unread(path)
     if found.sequences is None:
         check_access(path)
+        if found.runs:
+            raise only_runs(path, found.runs)
         frames = [file for file in unread if file.suffix.lower() not in TABLES]
         rule = "a data folder must contain images, videos or stacks of frames"
         if frames:  # which may be others': the path may be wrong as well
@@ -74,7 +80,8 @@ def recognise(path: str | Path) -> Recognition:
             raise InputError(path, rule, value, f"{remedy} Or correct the path.")
         if found.links[1]:
             raise outward(path, found.links[1])
-        masks = f"masks alone, such as in {found.masks[0].parent}" if found.masks else ""
+        masks = (*found.masks, *found.mask_stacks)[:1]
+        masks = f"masks alone, such as in {masks[0].parent}" if masks else ""
         raise InputError(path, rule, masks or "none that can be read", "Correct the path.")
     table = Layout()._replace(sequences=found.sequences)
     if not list_sequences(path, table, lambda error: None):
@@ -161,6 +168,8 @@ def _choose(
         if flaws:
             evidence.append(f"{counted(len(flaws), 'document')} cannot be read")
             doubts.append(flaws[0])
+        elif empty := only_empty(unread, names):
+            doubts.append(empty)
         return base._replace(labels="")
     forms = sorted(candidates, key=_PREFERRED.index)
     layouts = [
@@ -172,6 +181,12 @@ def _choose(
     chosen, labels = _with_most_categories(sources)
     files = f"{counted(len(list(path.glob(glob_of(chosen.labels)))), 'file')} at {chosen.labels}"
     evidence.append(f"{counted(len(labels), 'label')} of format {chosen.label_format}, {files}")
+    masks = sorted(path.glob(glob_of(chosen.labels))) if chosen.label_format == "masks" else []
+    if len(colours := mask_colours(masks)) > 1:
+        text = ", ".join(" ".join(map(str, it)) for it in colours)
+        evidence.append(f"masks of the levels or colours {text}: all are taken for the same class")
+    if birds := targets_called_birds(path, chosen):
+        doubts.append(birds)
     for other, rest in sources:
         if other is not chosen:
             _compare(path, chosen, labels, other, rest, evidence, doubts)

@@ -40,14 +40,14 @@ from dimjax.data.stack_files import (
 )
 from dimjax.data.substitutes import Substitutes
 from dimjax.data.unread_frames import UNREAD
-from dimjax.data.video_files import open_video
+from dimjax.data.video_files import VIDEOS, open_video
 from dimjax.errors import InputError
 
 OPENERS = {
     ".npy": open_npy,
     ".tif": open_tiff_stack,
     ".tiff": open_tiff_stack,
-    **dict.fromkeys((".mp4", ".avi", ".mkv", ".mov", ".ts", ".m4v"), open_video),
+    **dict.fromkeys(VIDEOS, open_video),
     ".npz": open_npz,
     ".mat": open_mat,
     **dict.fromkeys(RAW, open_raw),

@@ -20,6 +20,7 @@ from scipy import io
 
 from dimjax.data.frame_files import COPY_REMEDY, Frames, readable
 from dimjax.data.grey_levels import grey_levels
+from dimjax.data.label_arrays import may_be_labels
 from dimjax.data.stack_axes import check_axes
 from dimjax.data.stated_sizes import check_depth, check_in_memory, check_stored, npz_headers
 from dimjax.errors import InputError
@@ -50,10 +51,10 @@ def open_npy(path: Path, axes: str = "") -> Frames:
 
 
 def open_npz(path: Path, axes: str = "") -> Frames:
-    """Open the only array of a .npz file; it is kept in memory."""
+    """Open the only array of frames of a .npz file; it is kept in memory."""
     with readable(path), _numbers_in(path), np.load(path) as arrays:
         headers = npz_headers(path)
-        name = _only(path, {key: len(header.shape) for key, header in headers.items()})
+        name = _only(path, {key: header.shape for key, header in headers.items()})
         shape, dtype, missing = headers[name]
         if missing and not dtype.hasobject:
             rule, value = "the file must hold the array of its header", f"{missing:,} bytes less"
@@ -103,7 +104,7 @@ def mat_array(path: Path) -> np.ndarray:
     with readable(path):
         stated = {name: (shape, kind) for name, shape, kind in io.whosmat(path)}
     texts = [name for name, (_, kind) in stated.items() if kind == "char"]
-    name = _only(path, {it: 0 if it in texts else len(stated[it][0]) for it in stated})
+    name = _only(path, {it: stated[it][0] for it in stated if it not in texts})
     shape, kind = stated[name]
     if kind in _MATLAB_OBJECTS:
         rule, remedy = "an array must hold numbers", "Save cat(3, frames{:}), which is [H, W, T]."
@@ -144,8 +145,8 @@ def _stored_fits(path: Path) -> tuple[np.ndarray, bool]:
     """Numbers as they are stored, and whether rows run upwards, as without ROWORDER."""
     fits = _extra("astropy.io.fits", "fits", path)
     with readable(path), fits.open(path) as units:
-        shapes = {str(k): unit.header.get("NAXIS", 0) for k, unit in enumerate(units)}
-        name = _only(path, {k: ndim if units[int(k)].is_image else 0 for k, ndim in shapes.items()})
+        images = {str(k): unit.shape for k, unit in enumerate(units) if unit.is_image}
+        name = _only(path, images)
         chosen = units[int(name)]
         check_in_memory(path, chosen.shape, abs(chosen.header.get("BITPIX", 8)) // 8)
         data = np.array(chosen.data)
@@ -220,14 +221,14 @@ def _dataset(path: Path) -> Any:
     h5py = _extra("h5py", "hdf5", path)
     with readable(path):
         opened = h5py.File(path, "r")
-        ndims: dict[str, int] = {}
+        shapes: dict[str, tuple[int, ...]] = {}
 
         def add(name: str, item: Any) -> None:
             check_depth(name, path)
-            ndims.update({name: item.ndim} if isinstance(item, h5py.Dataset) else {})
+            shapes.update({name: item.shape} if isinstance(item, h5py.Dataset) else {})
 
         opened.visititems(add)
-    dataset = opened[_only(path, ndims)]
+    dataset = opened[_only(path, shapes)]
     with readable(path):
         check_stored(dataset, path)
     return dataset
@@ -236,20 +237,28 @@ def _dataset(path: Path) -> Any:
 def holds_matlab_objects(path: Path) -> bool:
     """Whether a .mat file holds objects of MATLAB, such as groundTruth, rather than arrays."""
     try:
-        return path.suffix.lower() == ".mat" and not io.whosmat(path)
+        return path.suffix.lower() == ".mat" and path.is_file() and not io.whosmat(path)
     except TypeError:  # of SciPy, at an object
         return True
     except (OSError, ValueError, RuntimeError):  # version 7.3 or damaged: reported when it is read
         return False
 
 
-def _only(path: Path, ndims: Mapping[str, int]) -> str:
-    """Name of the only array of two axes or more."""
-    names = [name for name, ndim in ndims.items() if ndim >= 2]
+def _only(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> str:
+    """Name of the only array of two axes or more; single numbers are none.
+
+    Beside one of three axes or more, images such as a mean frame and small matrices are left out.
+    """
+    shapes = {name: it for name, it in shapes.items() if len(it or ()) >= 2 and np.prod(it) != 1}
+    stacks = [name for name, shape in shapes.items() if len(shape) > 2]
+    are_left_out = len(stacks) == 1 and not any(map(may_be_labels, shapes.values()))
+    names = stacks if are_left_out else [*shapes]
     if len(names) != 1:
         rule, value = "it must contain one array of frames", ", ".join(names[:_NAMED]) or "none"
         value += f" and {len(names) - _NAMED} more" if names[_NAMED:] else ""
-        raise InputError(path, rule, value, "Save the frames as one array in a file of its own.")
+        remedy = "Save the frames as one array in a file of its own"
+        remedy += f", and their masks as {path.stem}_mask{path.suffix}." if len(stacks) > 1 else "."
+        raise InputError(path, rule, value, remedy)
     return names[0]
 
 

@@ -11,7 +11,8 @@ from dimjax.data.walking import walk
 
 TABLES = (".xlsx", ".xls", ".ods", ".parquet", ".feather", ".jsonl", ".ndjson")
 _DATABASES = (".db", ".sqlite", ".sqlite3")
-TABLES += _DATABASES
+_REGIONS = ".reg"
+TABLES += (*_DATABASES, _REGIONS)
 ARCHIVES = (".zip", ".tar", ".tgz", ".gz", ".xz", ".7z", ".rar")
 
 
@@ -43,6 +44,7 @@ UNREAD |= dict.fromkeys((".webm", ".wmv", ".flv", ".mpg", ".mpeg", ".mts", ".m2t
 UNREAD |= dict.fromkeys(ARCHIVES, _ARCHIVE)
 UNREAD |= dict.fromkeys((".bag", ".mcap", ".db3", ".pkl", ".pickle", ".pt", ".tfrecord"), _DUMP)
 UNREAD |= dict.fromkeys(TABLES, _TABLE) | dict.fromkeys(_DATABASES, _DATABASE)
+UNREAD[_REGIONS] = Unread("regions of SAOImage DS9", "Write them as COCO or CSV.")
 
 
 def find_unread(root: Path) -> list[Path]:

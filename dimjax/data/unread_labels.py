@@ -11,11 +11,12 @@ from typing import Any
 
 from dimjax.data.csv_files import read_text, separator_of
 from dimjax.data.label_columns import NO_LABELS, column_names, is_coordinate, unusable
-from dimjax.data.label_patterns import AFFIXES
+from dimjax.data.label_patterns import AFFIXES, LABELS
 from dimjax.data.number_rows import unread_rows
 from dimjax.data.sniffing import numbers_of, tells_attitude, tells_place_in_space
 from dimjax.data.walking import yaml_files
 from dimjax.errors import InputError
+from dimjax.progress import counted
 
 _OF_MATLAB = "Write a CSV frame,x,y,w,h for each sequence, with data.layout.first_pixel=1."
 _MATLAB = re.compile(r"\W*imagefilename\W+(?!x\b)\w+", re.IGNORECASE)
@@ -44,7 +45,6 @@ _JSON = (
     ({"gt_rect"}, "rectangles alone", "Add a list exist, 1 for each rectangle, 0 where none is."),
 )
 _BOX_KEYS = {"bbox", "bboxes", "box", "boxes", "bndbox", "rect", "polygon", "centroid"}
-_LABELS = re.compile(r"gt|ground_?truth|labels?|anno(tation)?s?|bbox(es)?|boxes", re.IGNORECASE)
 _FEWEST_NUMBERS = 4  # of a box
 _NUMBERS_OF_LABELS = {2, 3, 4, 5, 6}  # of points or boxes, perhaps with a frame and a track
 _NUMBER = re.compile(r"(?<![\w.])-?\d+(\.\d+)?(e[-+]?\d+)?(?!\w)")
@@ -57,7 +57,7 @@ def find_yaml(root: Path, names: Collection[str]) -> list[Path]:
 
     Those that name classes, with the key names, are none.
     """
-    called = [it for it in yaml_files(root) if _stem(it) in names or _LABELS.fullmatch(it.stem)]
+    called = [it for it in yaml_files(root) if _stem(it) in names or LABELS.fullmatch(it.stem)]
     return [it for it in called if not _names_classes(it)]
 
 
@@ -74,7 +74,7 @@ def flaw(document: Path, names: Collection[str]) -> InputError | None:
     except InputError as error:
         return error
     suffix = document.suffix.lower()
-    is_named = _stem(document) in names or _LABELS.fullmatch(document.stem) is not None
+    is_named = _is_named(document, names)
     if suffix == ".json":
         found = _of_json(text, is_named)
     elif suffix == ".xml":
@@ -91,7 +91,7 @@ def flaw(document: Path, names: Collection[str]) -> InputError | None:
         found = "places in space", "If x and y are pixels, remove the column z."
     else:
         place = document.parent.name
-        is_placed = is_named or place in names or _LABELS.fullmatch(place) is not None
+        is_placed = is_named or place in names or LABELS.fullmatch(place) is not None
         found = _of_numbers(text) if is_placed else None
         if found is None and (error := _of_header(document, text)):
             return error
@@ -101,6 +101,26 @@ def flaw(document: Path, names: Collection[str]) -> InputError | None:
     name, remedy = found
     remedy += NO_LABELS
     return InputError(document, "labels must be in a form that is read", f"those of {name}", remedy)
+
+
+def only_empty(documents: list[Path], names: Collection[str]) -> InputError | None:
+    """Return the doubt about empty documents that are called as labels; None without one.
+
+    Args:
+      documents: The documents of a folder without any label.
+      names: Names of sequences and frames.
+    """
+    empty = [it for it in documents if _is_named(it, names) and it.stat().st_size == 0]
+    if not empty:
+        return None
+    value = f"{counted(len(empty), 'empty file')}, called as sequences, frames or labels are"
+    remedy = f"Export the labels again.{NO_LABELS}"
+    return InputError(empty[0], "label files must hold some label", value, remedy)
+
+
+def _is_named(document: Path, names: Collection[str]) -> bool:
+    """Whether a document is called as a sequence, a frame or labels."""
+    return _stem(document) in names or LABELS.fullmatch(document.stem) is not None
 
 
 def _of_header(document: Path, text: str) -> InputError | None:

@@ -20,6 +20,8 @@ import numpy as np
 from dimjax.data.frame_files import COPY_REMEDY, Frames, readable, to_grey
 from dimjax.errors import InputError
 
+VIDEOS = (".mp4", ".avi", ".mkv", ".mov", ".ts", ".m4v")  # suffixes
+
 CACHE_BYTES = 64 * 2**20  # cached frames of each open video
 MIN_CACHED_FRAMES = 32  # cached in any case: clips of stride 8 go back this far
 
@@ -28,6 +30,8 @@ _UPRIGHT = (65536, 0, 0, 0, 65536, 0, 0, 0, 1 << 30)  # display matrix that chan
 _LOSSLESS = {"yuyv422": "yuv422p", "uyvy422": "yuv422p", "nv12": "yuv420p"}
 _MOST_INTERVALS = 2.5  # the longest time from frame to frame, from the last frame to the end
 _PALETTE = "pal8"
+_MOST_PACKET_BYTES = 204  # of a transport stream; its packets begin with the letter G ...
+_BEFORE_SYNC = 4  # ... or with a time of 4 bytes, in packets of 192
 _PACKED_COLOUR = {"rgb24": 3, "bgr24": 3, "rgb0": 4, "bgr0": 4}  # bytes per pixel
 
 
@@ -56,6 +60,7 @@ def open_video(path: Path) -> Frames:
         announced = stream.frames
         total, length, damaged, times = _count_packets(container.demux(stream))
         _check_end(container, times, path)
+    _check_packets(path)
     if damaged or length == 0 or announced not in (0, total):
         rule = f"the video must contain all {announced} frames that its header announces"
         remedy = COPY_REMEDY
@@ -119,9 +124,27 @@ def _check_end(container: av.container.InputContainer, times: list[float], path:
     if end_s - last_s > _MOST_INTERVALS * longest_s:
         rule = f"the video must have frames up to the {end_s:.2f} s that its header states"
         value = f"the last of {len(times)} at {last_s:.2f} s"
-        remedy = f"{COPY_REMEDY} If it is whole, copy its frames into a new file: "
-        remedy += f"ffmpeg -i {path.name} -c copy whole.mkv."
-        raise InputError(path, rule, value, remedy)
+        raise InputError(path, rule, value, _whole_remedy(path))
+
+
+def _check_packets(path: Path) -> None:
+    """Raise if a transport stream ends within a packet: it states neither frames nor a duration."""
+    with path.open("rb") as opened:
+        start = opened.read(_MOST_PACKET_BYTES + _BEFORE_SYNC + 1)
+    for size, sync in ((188, 0), (192, _BEFORE_SYNC), (_MOST_PACKET_BYTES, 0)):
+        if path.suffix.lower() == ".ts" and start[sync::size][:2] == b"GG":
+            rest = path.stat().st_size % size
+            if rest:
+                rule = f"a transport stream must end with a whole packet of {size} bytes"
+                value = f"{rest} bytes behind the last one"
+                raise InputError(path, rule, value, _whole_remedy(path))
+            return
+
+
+def _whole_remedy(path: Path) -> str:
+    """Remedy for a video that seems to be cut."""
+    remedy = f"{COPY_REMEDY} If it is whole, copy its frames into a new file: "
+    return f"{remedy}ffmpeg -i {path.name} -c copy whole.mkv."
 
 
 class VideoReader:

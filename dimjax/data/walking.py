@@ -1,6 +1,7 @@
 """The folders of a data folder with their files, and its links to other folders.
 
-Hidden files and folders are left out, and so are those that systems make: thumbnails, bins, caches.
+Hidden files and folders are left out, and so are those that systems make: thumbnails, bins, caches,
+and the directories of runs, with their simulated frames and their pictures.
 
 found = walk(Path("data/unknown"))
 found.places[0]                                     # (Path("data/unknown"), [its files])
@@ -26,15 +27,19 @@ class Walk(NamedTuple):
     places: list[tuple[Path, list[Path]]]  # folders and the files in them, by name
     inward: list[Path]  # links to folders that are among the places by their own path
     outward: list[Path]  # links to folders elsewhere
+    runs: list[Path]  # directories of runs, which are not entered
 
 
 def walk(root: Path) -> Walk:
     """List the folders in a folder. A link to a hidden folder in it is followed, once."""
-    found, seen = Walk([], [], []), set()
+    found, seen = Walk([], [], [], []), set()
     top, waiting = root.resolve(), [root]
     while waiting:
         for place, folders, names in os.walk(waiting.pop()):
             folders[:] = sorted(name for name in folders if not _is_left_out(name))
+            runs = [name for name in folders if is_run(Path(place) / name)]
+            folders[:] = [name for name in folders if name not in runs]
+            found.runs.extend(Path(place) / name for name in runs)
             files = sorted(name for name in names if not _is_left_out(name))
             found.places.append((Path(place), [Path(place) / name for name in files]))
             for link in (Path(place) / name for name in folders):
@@ -47,6 +52,12 @@ def walk(root: Path) -> Walk:
                 elif os.path.islink(link):  # False for one that may not be looked at
                     found.inward.append(link)
     return found
+
+
+def is_run(path: Path) -> bool:
+    """Whether a folder is the directory of a run."""
+    # Path.exists would raise for a folder that this user may not enter.
+    return all(os.path.exists(path / name) for name in ("config.json", "rounds", "run.lock"))
 
 
 def yaml_files(root: Path) -> list[Path]:

@@ -13,6 +13,7 @@ from dimjax.data.formats.coco import read_coco
 from dimjax.data.formats.exist_rect import count_rectangles, read_exist_rect
 from dimjax.data.formats.lines import read_lines
 from dimjax.data.formats.marks import BOX_SHIFTS, Format, Options, count_lines
+from dimjax.data.formats.mask_stacks import count_masks, read_mask_marks
 from dimjax.data.formats.masks import read_masks
 from dimjax.data.formats.mot import read_mot
 from dimjax.data.formats.rectangles import read_rectangles
@@ -28,6 +29,7 @@ FORMATS = {
     "boxes": Format(read_boxes, "sequence"),
     "centroids": Format(read_centroids, "sequence", is_point=True, count=count_centroids),
     "masks": Format(read_masks, "frame"),
+    "mask-stacks": Format(read_mask_marks, "sequence", count=count_masks),
     "coco": Format(read_coco, "folder", has_classes=True),
     "yolo": Format(
         read_yolo, "frame", True, is_numbered=True, box_point="centre", is_normalised=True

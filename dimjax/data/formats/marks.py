@@ -57,7 +57,8 @@ class Format(NamedTuple):
       is_numbered: Whether classes are numbers, whose names are in a file of their own.
       is_point: Whether labels are numbers of pixels rather than boxes.
       box_point: The point of a box that x, y are.
-      is_inclusive: Whether boxes are first and last pixel if pixels are counted from 1.
+      is_inclusive: Whether boxes are two corners, by default first and last pixel if pixels are
+        counted from 1.
       is_normalised: Whether coordinates are shares of the frame's width and height.
       count: Counts the entries of a file that has one for each frame, as a line; None for others.
     """

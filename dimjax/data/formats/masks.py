@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
+from dimjax.atomic_files import check_regular
 from dimjax.data.formats.marks import Mark, Options
 from dimjax.data.frame_files import readable
 from dimjax.errors import InputError, OnError
@@ -22,7 +23,11 @@ _LARGEST_SHARE = 0.5  # of set pixels: above it, a mask is inverted or no mask
 
 def read_masks(path: Path, options: Options, on_error: OnError) -> list[Mark]:
     """Read the components of a mask as boxes whose x, y is the top-left corner."""
-    pixels = set_pixels(path)
+    return component_marks(set_pixels(path))
+
+
+def component_marks(pixels: np.ndarray) -> list[Mark]:
+    """Return a mark for each connected component of set pixels, [H, W] bool."""
     components, _ = ndimage.label(pixels, np.ones((3, 3)))
     boxes, of_image = [], pixels.shape[::-1]
     for k, (rows, columns) in enumerate(ndimage.find_objects(components), start=1):
@@ -38,6 +43,7 @@ def set_pixels(path: Path) -> np.ndarray:
     Raises:
       InputError: The file is no readable image, or most of its pixels are set.
     """
+    check_regular(path)
     with readable(path), Image.open(path) as image:
         lossy = image.format == "JPEG"
         if image.mode in ("P", "PA", "CMYK"):
@@ -49,6 +55,21 @@ def set_pixels(path: Path) -> np.ndarray:
         has_alpha = pixels.shape[2] in (2, 4) and (pixels[..., :3] == pixels[0, 0, :3]).all()
         pixels = pixels[..., -1] if has_alpha and (pixels[..., -1] != 255).any() else colours
     found = pixels > pixels.max() / 2 if lossy else pixels > 0
+    check_share(found, pixels, path)
+    return found
+
+
+def check_share(found: np.ndarray, pixels: np.ndarray, subject: object) -> None:
+    """Raise if most pixels of a mask are set.
+
+    Args:
+      found: Which are set, [H, W] bool.
+      pixels: Their levels, [H, W].
+      subject: Subject of the error.
+
+    Raises:
+      InputError: More than half are set.
+    """
     if found.mean() > _LARGEST_SHARE:
         rule = "a mask must be 0 where there is no target"
         value, remedy = f"{found.mean():.0%} of its pixels set", "Invert the mask"
@@ -58,8 +79,7 @@ def set_pixels(path: Path) -> np.ndarray:
         elif count > _LARGEST_SHARE * pixels.size:
             value += f" and a background of {usual}"
             remedy = f"Write 0 in place of {usual}"
-        raise InputError(path, rule, value, f"{remedy}, or correct the key labels.")
-    return found
+        raise InputError(subject, rule, value, f"{remedy}, or correct the key labels.")
 
 
 def _commonest(pixels: np.ndarray) -> tuple[int, int]:
