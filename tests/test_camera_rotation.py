@@ -15,6 +15,7 @@ import dimjax
 from dimjax.chips.planning import COLUMNS
 from dimjax.chips.shards import make_shards
 from dimjax.commands import detect
+from dimjax.commands.bundled import make_builder
 from dimjax.data.camera import aligned, camera_shifts, camera_similarities
 from dimjax.data.folders import open_folder
 from dimjax.data.layouts import DIMJAX
@@ -28,6 +29,7 @@ from dimjax.errors import InputError
 from dimjax.motion import EvidenceConfig, evidence_of
 from dimjax.runs.config_rules import check
 from dimjax.sky.implants import ImplantConfig, draw_implants
+from dimjax.stages import rounds
 from dimjax.tracks import ScoreModel, link, measure_appearance
 
 NOISE = 4.0
@@ -233,6 +235,20 @@ def test_implants_move_with_a_scene_that_rotates(rolled):
         scene = to_scene(rows[["x", "y"]].to_numpy(), measured[rows.frame])
         spreads = pd.DataFrame(scene).groupby(rows.track.to_numpy()).agg(np.ptp)
         assert (spreads.to_numpy().max() < 0.01) == rotation
+
+
+def test_a_run_takes_rotation_out_of_chips_frames_and_tracks(rolled, tmp_path):
+    config = tiny_config()
+    config.data.align = config.data.align_rotation = config.detection.camera_motion = True
+    config.model.input, config.training.epochs = "difference+evidence", 1
+    rounds.run(config, str(tmp_path), make_builder)
+    run = dimjax.load(tmp_path)
+    assert run.detector.description["align_rotation"]
+    assert run.context.camera_motions(["test-0000"])["test-0000"].shape == (8, 4)
+    found = run.detect(rolled, accepted=False)
+    again = detect_in_sequence(run.detector, aligned(rolled, rotation=True))
+    pd.testing.assert_frame_equal(found, again)
+    assert set(run.tracks(rolled, found).detections.frame) <= set(range(10))
 
 
 def test_rotation_without_alignment_is_refused():
