@@ -102,14 +102,14 @@ def test_noise_and_fixed_patterns_do_not_move(height, width):
 
 def test_offsets_of_columns_and_rows_do_not_hold_the_scene(motion):
     rng = np.random.default_rng(4)
-    offsets = rng.normal(0, 1.5 * NOISE, (1, 128)) + rng.normal(0, 1.5 * NOISE, (96, 1))
-    frames = np.round(seen(motion[:4], strength=250) + offsets).astype(np.uint16)
+    offsets = rng.normal(0, 6 * NOISE, (1, 128)) + rng.normal(0, 6 * NOISE, (96, 1))
+    frames = np.round(seen(motion[:4], strength=600) + offsets).astype(np.uint16)
     steps = (
         relative_to(one[1:], one[:-1])
         for one in (camera_similarities(as_sequence(frames)), motion[:4])
     )
     found, true = (to_frame(CORNERS[:, None], step) for step in steps)
-    assert np.linalg.norm(found - true, axis=-1).max() < 0.4
+    assert np.linalg.norm(found - true, axis=-1).max() < 0.55
 
 
 def test_frames_without_a_common_scene_are_not_rotated():
@@ -123,9 +123,9 @@ def test_a_bright_object_does_not_turn_the_scene():
     frames = seen([step(0)] * 6, strength=600).astype(float)
     rows, columns = np.indices((96, 128))
     for t, frame in enumerate(frames):
-        frame += 900 * np.exp(-(np.hypot(columns - 100 + 2 * t, rows - 20 - 3 * t) ** 2) / 8)
+        frame += 3000 * np.exp(-(np.hypot(columns - 100 + 2 * t, rows - 20 - 3 * t) ** 2) / 8)
     measured = camera_similarities(as_sequence(frames.round().astype(np.uint16)))
-    assert np.abs(to_frame(CORNERS[:, None], measured) - CORNERS[:, None]).max() < 0.6
+    assert np.abs(to_frame(CORNERS[:, None], measured) - CORNERS[:, None]).max() < 0.5
 
 
 def test_clips_and_noise_are_free_of_the_rotation(rolled):

@@ -13,4 +13,4 @@ def test_targets_are_found_under_a_camera_that_rolls(tmp_path):
     assert row["still"]["truths"] == row["similarity"]["truths"] > 50
     (work,) = (tmp_path / "camera_rotation.work").iterdir()
     work.write_text(json.dumps(row | {"error_px": 9.876}))
-    assert "| default | 1 | 0 | 9.876 |" in run_toy("camera_rotation", tmp_path)
+    assert "| 1 | 0 | 9.876 |" in run_toy("camera_rotation", tmp_path)

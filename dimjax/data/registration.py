@@ -4,10 +4,11 @@
     step = similarity_between(first, second, np.array([2.1, -0.3]))     # [4] x, y, c, s, or None
 
 Gauss-Newton registration (Lucas, Kanade, "An iterative image registration technique", 1981) of
-band-passed frames, from coarse to fine, with the weights of Huber ("Robust estimation of a location
-parameter", 1964), so that moving objects count little. The error of the result is estimated from
-the spread of the gradient over blocks of the frame (White, "A heteroskedasticity-consistent
-covariance matrix estimator", 1980): if it is too large, as in a clear sky, there is no result.
+band-passed frames, from coarse to fine, with the weights of Cauchy (Holland, Welsch, "Robust
+regression using iteratively reweighted least-squares", 1977), so that moving objects hardly count.
+The error of the result is estimated from the spread of the gradient over blocks of the frame
+(White, "A heteroskedasticity-consistent covariance matrix estimator", 1980): if it is too large, as
+in a clear sky, there is no result.
 """
 
 from typing import NamedTuple
@@ -26,7 +27,7 @@ _MIN_SIDE_PX = 32  # of a band
 _SMALL, _LARGE = 1.0, 4.0  # sigmas in values of a band: structures between them are registered
 _THIRD_DIFFERENCE = 20.0  # variance of the third difference of white noise of variance 1
 _MAX_SIGMAS = 6.0  # values are clipped to this, so that no bright object outweighs the scene
-_HUBER_SIGMAS = 2.0
+_CAUCHY_SIGMAS = 2.385  # at this difference the weight is 1/2
 _ITERATIONS = 6
 _SETTLED = 0.01  # values of a band: a step that moves no corner further is the last one
 _BLOCK = 16  # side of the blocks, values
@@ -127,8 +128,7 @@ def _equations(before, after, motion: np.ndarray, centre: np.ndarray) -> _Equati
     places = np.stack([columns, rows], axis=-1)
     moved = align(after, motion, before).astype(np.float64)
     difference = moved - before
-    sigma = _sigma(difference)
-    weight = 1 / np.maximum(1, np.abs(difference) / max(_HUBER_SIGMAS * sigma, 1e-9))
+    weight = 1 / (1 + (difference / max(_CAUCHY_SIGMAS * _sigma(difference), 1e-9)) ** 2)
     for at in (places, to_frame(places, motion)):  # the filter's border belongs to the frame
         inside = (at > _LARGE) & (at < np.array([width, height]) - _LARGE)
         weight = weight * inside.all(axis=-1)
