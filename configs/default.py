@@ -32,6 +32,7 @@ def _add_data(config: config_dict.ConfigDict) -> None:
     config.data.stride = 1  # frames from F1 to F2, F2 to F3, F3 to F4
     config.data.reference = "first"  # F1, the frame that is judged: before F2..F4; or "last": after
     config.data.align = False  # take the motion of the camera out of clips and evidence windows
+    config.data.align_rotation = False  # with data.align: its rotation and scale beside the shift
     config.data.val_share = 0.15  # of the training sequences, if the folder has no val split
 
     # Simulated objects in training sequences of the folder; units: dimjax/sky/implants.py

@@ -27,17 +27,18 @@ def load(workdir, round=None, epoch=None, runtime="jax"):
     return run.load(workdir, round, epoch, runtime)
 
 
-def detect_untrained(frames, max_false_alarms=0.5, align=None):
+def detect_untrained(frames, max_false_alarms=0.5, align=None, rotation=False):
     """Detect moving targets without a run: `dimjax.detection.untrained.detect`.
 
     Args:
       frames: [T, H, W] uint8 or uint16, or a sequence from dimjax.data.sequences.
       max_false_alarms: Number of false alarms to expect in a frame, above 0.
       align: Whether the motion of the camera is taken out of the frames; None: if it is notable.
+      rotation: Whether its rotation and scale are taken out beside the shift, notable or not.
 
     Returns:
       Table of detections with sequence, frame, x, y, w, h, category and score.
     """
     from dimjax.detection import untrained
 
-    return untrained.detect(frames, max_false_alarms, align)
+    return untrained.detect(frames, max_false_alarms, align, rotation)

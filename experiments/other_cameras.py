@@ -111,7 +111,7 @@ def measure(folder: Folder, search: Search, align: bool, toy: bool) -> dict:
             sequence = dataclasses.replace(sequence, shape=shape, survey=None)
         lengths[name] = len(sequence)
         sequence = aligned(sequence) if align else sequence
-        shifts = {name: sequence.shifts()[new_frames(sequence)]} if align else None
+        shifts = {name: sequence.motion()[new_frames(sequence)]} if align else None
         found, tracks = search(sequence, shifts)
         tables["frames"].append(found)
         tables["tracks"].append(to_frames(score(tracks), sequence))

@@ -75,6 +75,7 @@ SECONDS = {
     "test_review_connections": 42,
     "test_motion": 29,
     "test_steps": 22,
+    "test_camera_rotation": 60,
     "test_detect": 21,
     "test_check": 18,
     "test_processes": 18,

@@ -35,6 +35,7 @@ def random_detector(backbone="darknet19", seed=0, **changes):
     description = {
         "backbone": backbone, "width": 0.25, "output_stride": 8, "context_px": 32, "bf16": False,
         "input": "difference", "evidence": None, "rescoring": None, "stride": 1, "align": False,
+        "align_rotation": False,
         "threshold": {"target": 0.3, "interference": 0.5}, "match_px": 3.0, "suppress_px": 12.0,
         "max_detections": 20, "tile_px": 0, "margin_px": 32,
         **changes,

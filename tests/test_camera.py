@@ -73,7 +73,7 @@ def test_alignment_in_jax_is_that_in_numpy():
 
 def test_clips_are_free_of_the_motion_of_the_camera(panned):
     still = aligned(panned)
-    np.testing.assert_allclose(np.diff(still.shifts(), axis=0), [PAN] * 9, atol=0.15)
+    np.testing.assert_allclose(np.diff(still.motion(), axis=0), [PAN] * 9, atol=0.15)
     raw, clip = (one.clip(2, stride=2).astype(float) for one in (panned, still))
     np.testing.assert_array_equal(raw[0], clip[0])
     inside = (slice(None), slice(12, -12), slice(20, -20))

@@ -273,8 +273,8 @@ def test_labels_are_measured_as_detections_are():
     assert windows.is_target.tolist() == [True] * 11 + [False] * 3
     speed = windows.values[:, list(NUMBERS).index("speed")]
     np.testing.assert_allclose(speed, np.log(np.sqrt(10) + 0.1), atol=0.15)
-    shifts = {name: np.outer(np.arange(20), [3.0, 1.0]) for name in "ab"}
-    still = labelled_windows(labels, shifts).values[:, list(NUMBERS).index("speed")]
+    motions = {name: np.outer(np.arange(20), [3.0, 1.0]) for name in "ab"}
+    still = labelled_windows(labels, motions).values[:, list(NUMBERS).index("speed")]
     assert (still[:8] < np.log(0.3)).all()
     past = labelled_windows(labels, None, causal=True).values[:, list(NUMBERS).index("hits")]
     np.testing.assert_allclose(past[:8], np.log(np.arange(1, 9)))

@@ -197,6 +197,13 @@ def test_a_run_without_implants_may_be_older_than_a_key_of_implants(tmp_path, sh
     assert ("birds" in read_config(tmp_path).data.implant) == is_completed
 
 
+def test_a_run_may_be_older_than_the_rotation_of_its_camera(tmp_path):
+    config = tiny_config()
+    del config.data.align_rotation
+    write_config(config, tmp_path)
+    assert read_config(tmp_path).data.align_rotation is False
+
+
 def test_a_run_may_be_older_than_the_share_of_birds_of_its_sky(tmp_path):
     config = tiny_config()
     del config.sky.settings.birds, config.sky.training.birds

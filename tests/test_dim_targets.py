@@ -249,6 +249,7 @@ def test_a_folder_without_labels_is_an_error(copy, tmp_path):
         ("seed", "x", "must be a whole number"),
         ("val_share", None, "must be a finite number"),
         ("align", "x", "must be True or False"),
+        ("align_rotation", True, "must be False without align=True"),
         ("evidence", 5, "must be None, or a dictionary"),
     ],
 )

@@ -361,7 +361,7 @@ def test_the_motion_of_the_camera_is_removed():
     shake = np.random.default_rng(1).normal(0, 12, (12, 2))
     table = flight(range(12))
     shaken = table.assign(x=table.x + shake[:, 0], y=table.y + shake[:, 1])
-    tracks = link(shaken, shifts={"a": shake})
+    tracks = link(shaken, motions={"a": shake})
     assert set(tracks.detections.track) == {"a/0"}
     np.testing.assert_allclose(tracks.points[["x", "y"]], shaken[["x", "y"]], atol=0.1)
     np.testing.assert_allclose(tracks.points.vx, 3, atol=0.05)
@@ -369,16 +369,19 @@ def test_the_motion_of_the_camera_is_removed():
 
 
 @pytest.mark.parametrize(
-    ("shifts", "text"),
+    ("motions", "text"),
     [
-        ({}, r"sequence a: the shifts must be \[T, 2\] with a row for each of 3 frames; found"),
+        (
+            {},
+            r"sequence a: the motion must be \[T, 2\] or \[T, 4\] with a row for each of 3 fra",
+        ),
         ({"a": np.zeros((2, 2))}, r"found \(2, 2\). Measure them with camera_shifts"),
-        ({"a": np.full((3, 2), np.nan)}, "the shifts must be finite"),
+        ({"a": np.full((3, 2), np.nan)}, "the motion must be finite"),
     ],
 )
-def test_invalid_shifts_are_reported(shifts, text):
+def test_invalid_motions_are_reported(motions, text):
     with pytest.raises(InputError, match=text):
-        link(flight(range(3)), shifts=shifts)
+        link(flight(range(3)), motions=motions)
 
 
 def test_detections_and_labels_are_linked_through_the_motion_of_the_camera():
@@ -397,8 +400,8 @@ def test_detections_and_labels_are_linked_through_the_motion_of_the_camera():
         config.detection.camera_motion = camera_moves
         context = RoundContext(config, Paths("unused"))
         context.folder = SimpleNamespace(sequence=lambda name: sequence)
-        shifts = context.camera_shifts(["a"])
-        for tracks in (detector.link(table, shifts), link_labels(table, shifts)):
+        motions = context.camera_motions(["a"])
+        for tracks in (detector.link(table, motions), link_labels(table, motions)):
             assert (tracks.detections.track == "a/0").all() == camera_moves
 
 

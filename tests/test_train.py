@@ -289,3 +289,11 @@ def test_a_checkpoint_of_another_version_is_refused(half_trained, removed, added
         match=rf"checkpoints, epoch 2: must be of this version of dimjax; .* differs in {name}\. T",
     ):
         restore_detector(half_trained.paths.checkpoints)
+
+
+def test_a_checkpoint_may_be_older_than_the_rotation_of_its_camera(half_trained):
+    path = half_trained.paths.checkpoints / "1" / "description" / "metadata"
+    description = json.loads(path.read_text())
+    assert description.pop("align_rotation") is False
+    path.write_text(json.dumps(description))
+    assert restore_detector(half_trained.paths.checkpoints).description["align_rotation"] is False

@@ -47,7 +47,7 @@ SHARD_BYTES = 256 * 2**20  # largest size of a shard before compression
 _TYPES = {
     **dict.fromkeys(("chip_px", "stride", "frame_step", "seed"), INTEGER),
     **dict.fromkeys(("backgrounds_per_label", "val_share"), NUMBER),
-    "align": SWITCH,
+    **dict.fromkeys(("align", "align_rotation"), SWITCH),
     "evidence": optional(Rule(lambda keys: isinstance(keys, dict), "a dictionary")),
 }
 _RANGES = {
@@ -57,6 +57,7 @@ _RANGES = {
     "backgrounds_per_label": at_least(0),
     "seed": at_least(0),
 }
+_UNALIGNED = {"align_rotation": Rule(lambda value: not value, "False without align=True")}
 
 
 @dataclasses.dataclass(eq=False)
@@ -75,6 +76,7 @@ class DimTargetsConfig(tfds.core.BuilderConfig):
       implants: Table (CSV) of `dimjax.sky.implant_files`, whose objects are added to the frames and
         the labels.
       align: Whether the motion of the camera is taken out of the clips.
+      align_rotation: Whether rotation and scale are part of this motion beside the shift.
       labels: Label table (CSV) that replaces the folder's own.
       plan: Chip plan (CSV, `dimjax.chips.planning.PLAN_COLUMNS`), which also assigns each sequence
         to a split; by default a new plan is made.
@@ -91,12 +93,13 @@ class DimTargetsConfig(tfds.core.BuilderConfig):
     layout: dict[str, Any] | None = None
     implants: str | None = None
     align: bool = False
+    align_rotation: bool = False
     labels: str | None = None
     plan: str | None = None
     evidence: dict[str, Any] | None = None
 
     def __post_init__(self):
-        for rules in (_TYPES, _RANGES):
+        for rules in (_TYPES, _RANGES, {} if self.align else _UNALIGNED):
             check_fields(f"config {self.name}, {{}}", vars(self), rules, "Correct it.")
         if self.evidence is not None:
             _evidence_settings(self)
@@ -209,7 +212,7 @@ def _folder(config: DimTargetsConfig, dl_manager) -> Folder:
         except AssertionError as error:  # TFDS raises it if the folder is missing or empty
             raise InputError(subject, "a data folder must be given", "none", _NO_FOLDER) from error
     folder = open_folder(path, layout_from(config.layout, subject) if config.layout else DIMJAX)
-    folder = dataclasses.replace(folder, align=config.align)
+    folder = dataclasses.replace(folder, align=config.align, align_rotation=config.align_rotation)
     if config.implants is None:
         return folder
     from dimjax.sky.implant_files import with_implants  # loads JAX

@@ -118,6 +118,7 @@ def run_untrained(
     max_false_alarms: float = 0.5,
     form: str | None = None,
     align: bool | None = None,
+    rotation: bool = False,
 ) -> Path:
     """Detect moving targets without a run, by the filter of dimjax.motion.
 
@@ -129,6 +130,7 @@ def run_untrained(
       max_false_alarms: Threshold, expected false alarms in a frame.
       form: Also write the detections in this form, one of dimjax.data.label_writing.FORMS.
       align: Whether the motion of the camera is taken out of the frames; None: if it is notable.
+      rotation: Whether its rotation and scale are taken out beside the shift, notable or not.
 
     Returns:
       The folder written to.
@@ -142,15 +144,17 @@ def run_untrained(
     folder = open_source(source, DIMJAX)
     from dimjax.detection.untrained import (  # loads JAX
         align_as_asked,
+        check_alignment,
         check_threshold,
         detect_and_link,
     )
 
     check_threshold(max_false_alarms)
+    check_alignment(align, rotation)
 
     def search(sequence: Sequence) -> tuple[pd.DataFrame, Tracks]:
-        sequence = align_as_asked(sequence, align)
-        if align is None and sequence.shifts is not None:
+        sequence = align_as_asked(sequence, align, rotation)
+        if align is None and not rotation and sequence.motion is not None:
             say(f"{sequence.name}: the camera moves; its motion is taken out (--noalign leaves it)")
         found = detect_and_link(sequence, max_false_alarms, progress=_search_bar(sequence))
         if found[0].empty:

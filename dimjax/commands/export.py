@@ -35,7 +35,8 @@ _INPUTS = {
         "dtype": "float32",
         "meaning": "F1, F2, F3, F4, raw grey levels, `stride` frames apart, each later than the "
         "one before or, if it is negative, earlier; detections are those in F1. Batch, height and "
-        "width are free. If detector.align is true, F2, F3 and F4 are aligned to F1.",
+        "width are free. If detector.align is true, F2, F3 and F4 are aligned to F1, if "
+        "detector.align_rotation is true by shift, rotation and scale.",
     },
     "scale": {
         "shape": ["B", 2],

@@ -51,6 +51,9 @@ FALSE_ALARMS = flags.DEFINE_float(
 ALIGN = flags.DEFINE_bool(
     "align", None, "detect, untrained: take the camera's motion out; default: where it is notable."
 )
+ROTATION = flags.DEFINE_bool(
+    "rotation", False, "detect, untrained: take the camera's rotation and zoom out too."
+)
 LABELS = flags.DEFINE_string("labels", None, "export: write the run's labels in this form.")
 COMPARE = flags.DEFINE_list(
     "compare", None, "report: two runs to compare, e.g. runs/a,runs/b; no --workdir is needed."

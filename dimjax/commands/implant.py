@@ -4,6 +4,7 @@ run(config_for(None, "mine"), "implanted")         # into all sequences of a fol
 run(config, "implanted")                # config.data.folder, config.data.implant
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 from configs import default
@@ -46,7 +47,8 @@ def run(config, output: str | Path | None) -> Path:
     """Write a data folder whose sequences contain simulated objects.
 
     Args:
-      config: Configuration; of its keys, data.folder, data.layout and data.implant count.
+      config: Configuration; of its keys, data.folder, data.layout, data.implant and
+        data.align_rotation count: with it, objects follow the rotation and scale of the scene.
       output: Folder to write to.
 
     Returns:
@@ -66,6 +68,7 @@ def run(config, output: str | Path | None) -> Path:
         raise InputError("--output", rule, "nothing", remedy)
     output, path = Path(output), Path(config.data.folder)
     folder = open_folder(path, layout_from(config.data.layout.to_dict(), "config.data.layout"))
+    folder = replace(folder, align_rotation=config.data.align_rotation)
     check_output(output, path, locations(folder.files), LOCK)
     rule, remedy = "one process at a time writes a data folder", "Wait for its end, or end it."
     with exclusive_lock(output / LOCK, rule, remedy):

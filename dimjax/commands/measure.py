@@ -9,7 +9,6 @@ runs/demo/evaluations/more_clips/outcomes.csv       accepted ones: hit or false 
 
 import contextlib
 import json
-from dataclasses import replace
 from pathlib import Path
 
 from dimjax.atomic_files import exclusive_lock, read_record, write_text
@@ -23,7 +22,7 @@ from dimjax.data.presets import AUTO
 from dimjax.data.splits import LABELLED_SPLITS
 from dimjax.errors import InputError
 from dimjax.progress import say
-from dimjax.runs.context import RoundContext, layout_of, require_checkpoint
+from dimjax.runs.context import RoundContext, aligned_as_asked, layout_of, require_checkpoint
 from dimjax.runs.same_folder import is_same
 from dimjax.runs.workdir import Paths, differing_keys, read_config
 
@@ -61,7 +60,7 @@ def run(
     require_checkpoint(workdir, round, epoch)
     context, path = RoundContext(config, Paths(workdir)), Path(config.data.folder)
     # Not the run's own folder, with its implants, nor the labels of its ledger.
-    context.folder = replace(open_folder(path, layout_of(config)), align=config.data.align)
+    context.folder = aligned_as_asked(open_folder(path, layout_of(config)), config)
     context.labels = context.folder.labels
     names = _names(context, split)
     from dimjax.report import figures_text  # loads JAX: a wrong folder is refused before

@@ -131,11 +131,10 @@ def _evaluate_folder() -> None:
 
 def _judge(last: str) -> int:
     early_checks.require_checkpoint(given.WORKDIR.value)
-    from dimjax.commands import other_labels
-    from dimjax.commands.bundled import make_builder
+    from dimjax.commands import bundled, other_labels
 
     config = other_labels.config_for(_config(), given.WORKDIR.value, given.INPUT.value)
-    waits = other_labels.run(config, given.OUTPUT.value, make_builder, last)
+    waits = other_labels.run(config, given.OUTPUT.value, bundled.make_builder, last)
     return program.WAITING if waits else program.DONE
 
 
@@ -185,8 +184,8 @@ def _detect_live() -> None:
 def _detect_untrained() -> None:
     from dimjax.commands import detect
 
-    options = given.FALSE_ALARMS.value, given.FORM.value, given.ALIGN.value
-    detect.run_untrained(*_outputs(), *options)
+    options = given.FALSE_ALARMS, given.FORM, given.ALIGN, given.ROTATION
+    detect.run_untrained(*_outputs(), *(option.value for option in options))
 
 
 def _compare() -> None:
@@ -227,7 +226,8 @@ _VERBS = {
     "detect": _Verb(_detect, (given.WORKDIR, *_DETECT, given.RUNTIME, *_CHECKPOINT)),
     "detect, live": _Verb(_detect_live, (given.WORKDIR, given.INPUT, given.RUNTIME, *_CHECKPOINT)),
     "detect --untrained": _Verb(
-        _detect_untrained, (given.UNTRAINED, *_DETECT, given.FALSE_ALARMS, given.ALIGN)
+        _detect_untrained,
+        (given.UNTRAINED, *_DETECT, given.FALSE_ALARMS, given.ALIGN, given.ROTATION),
     ),
     "evaluate --input": _Verb(
         _evaluate_folder, (*_RUN, given.INPUT, given.OUTPUT, given.SPLIT, *_CHECKPOINT)

@@ -59,7 +59,7 @@ def find_substitutes(sequence: Sequence, measured: Measurement | None = None) ->
     none = between_changing(np.zeros(sequence.shape[1:], bool))
     try:
         # The motion of the camera does not move its pixels.
-        pairs = changing_pairs(replace(sequence, shifts=None)) if len(sequence) > 1 else None
+        pairs = changing_pairs(replace(sequence, motion=None)) if len(sequence) > 1 else None
     except InputError:  # who reads the damaged frame or measures the scale of equal ones is told
         return none
     still = np.array(False) if pairs is None else (pairs == pairs[0, 0]).all(axis=(0, 1))

@@ -1,25 +1,30 @@
 """Motion of the camera, measured from the frames.
 
     shift = camera_shifts(sequence)             # [T, 2] x, y, pixels
-    link(detections, shifts={sequence.name: shift})
+    similarity = camera_similarities(sequence)  # [T, 4] with rotation and scale
+    link(detections, motions={sequence.name: shift})
     aligned(sequence).clip(10, stride=1)        # F2..F4 as F1 shows the scene
     moves(sequence)                             # whether that is worth while
 
-Phase correlation (Kuglin, Hines 1975) of each frame with the previous one. Patterns that do not
-move with the scene would bias it towards zero and are left out: the noise and fixed pattern of the
-sensor, which are white, and anything that varies along one axis only, as row offsets and the
-brightness gradient towards the horizon do. A step that only a few bright objects make is not that
-of the scene, see dimjax.data.scene_steps.
+A shift is measured by phase correlation (Kuglin, Hines, "The phase correlation image alignment
+method", 1975) of each frame with the previous one. Patterns that do not move with the scene would
+bias it towards zero and are left out: the noise and fixed pattern of the sensor, which are white,
+and anything that varies along one axis only, as row offsets and the brightness gradient towards the
+horizon do. A step that only a few bright objects make is not that of the scene, see
+dimjax.data.scene_steps. Rotation and scale are measured by dimjax.data.registration.
 """
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 from scipy import fft
 
+from dimjax.data.registration import Bands, bands_of, similarity_between
 from dimjax.data.scale import changing_pairs
+from dimjax.data.scene_motion import followed_by
 from dimjax.data.scene_steps import step_of_scene
 from dimjax.data.sequences import Sequence
 
@@ -32,25 +37,36 @@ _MIN_WAVES = 100  # with fewer waves the frames are not matched
 _NOISE_BAND = 0.25  # cycles a pixel along both axes: higher frequencies hold noise only
 
 
-class CameraMotion:
-    """The motion of a camera whose frames come one at a time."""
+class _Frame(NamedTuple):
+    values: np.ndarray  # [H, W]
+    spectrum: np.ndarray
+    bands: Bands | None
 
-    def __init__(self):
-        self._previous: np.ndarray | None = None
-        self._spectrum: np.ndarray | None = None
-        self._shift = np.zeros(2)
+
+class CameraMotion:
+    """The motion of a camera whose frames come one at a time.
+
+    Args:
+      rotation: Whether rotation and scale are measured beside the shift.
+    """
+
+    def __init__(self, rotation: bool = False):
+        self._rotation = rotation
+        self._previous: _Frame | None = None
+        self._motion = np.array([0.0, 0.0, 1.0, 0.0]) if rotation else np.zeros(2)
 
     def push(self, frame: np.ndarray) -> np.ndarray:
-        """Take the next frame [H, W]; return the scene's displacement x, y from the first one."""
+        """Take the next frame [H, W]; return the motion of the scene from the first one.
+
+        It is [2], or [4] with rotation and scale: see dimjax.data.scene_motion.
+        """
         values = frame.astype(np.float64)
-        spectrum = _spectrum(values)
+        bands = bands_of(values) if self._rotation else None
+        current = _Frame(values, _spectrum(values), bands)
         if self._previous is not None:
-            step = _step(self._spectrum, spectrum, frame.shape)
-            if np.hypot(*step) >= _CHECKED_STEP_PX:
-                step = step_of_scene(step, self._previous, values, _step_between)
-            self._shift = self._shift + step
-        self._previous, self._spectrum = values, spectrum
-        return self._shift
+            self._motion = followed_by(self._motion, _motion_between(self._previous, current))
+        self._previous = current
+        return self._motion
 
 
 def camera_shifts(
@@ -69,18 +85,45 @@ def camera_shifts(
     Returns:
       [T, 2] = x, y in pixels.
     """
-    motion = CameraMotion()
+    return _measured(sequence, CameraMotion(), progress)
+
+
+def camera_similarities(
+    sequence: Sequence, progress: Callable[[Iterable], Iterable] = iter
+) -> np.ndarray:
+    """Measure shift, rotation and scale of the scene in each frame relative to frame 0.
+
+    From a frame to the next one the scene may rotate by up to 6 degrees and change its size by up
+    to 10 %. Where the frames show too little to measure this, in a clear sky or in frames below
+    64 x 64 pixels, the step is that of `camera_shifts`.
+
+    Args:
+      sequence: Frames.
+      progress: Wraps the frame numbers, e.g. a progress bar.
+
+    Returns:
+      [T, 4] = x, y in pixels, c, s: see dimjax.data.scene_motion.
+    """
+    return _measured(sequence, CameraMotion(rotation=True), progress)
+
+
+def _measured(sequence: Sequence, motion: CameraMotion, progress: Callable) -> np.ndarray:
     return np.array([motion.push(sequence.frame(t)) for t in progress(range(len(sequence)))])
 
 
-def aligned(sequence: Sequence) -> Sequence:
+def aligned(sequence: Sequence, rotation: bool = False) -> Sequence:
     """Return a sequence whose clips and evidence windows have the motion of the camera taken out.
 
     All frames are read once when the first clip is needed, to measure the motion.
+
+    Args:
+      sequence: Sequence; one that has its motion already is returned as it is.
+      rotation: Whether rotation and scale are taken out beside the shift.
     """
-    if sequence.shifts is not None:
+    if sequence.motion is not None:
         return sequence
-    return replace(sequence, shifts=cache(lambda: camera_shifts(sequence)))
+    measure = camera_similarities if rotation else camera_shifts
+    return replace(sequence, motion=cache(lambda: measure(sequence)))
 
 
 def mean_step(sequence: Sequence) -> float:
@@ -95,7 +138,7 @@ def mean_step(sequence: Sequence) -> float:
     if len(sequence) == 1:
         return 0.0
     steps = []
-    for first, second in changing_pairs(replace(sequence, shifts=None)):
+    for first, second in changing_pairs(replace(sequence, motion=None)):
         motion = CameraMotion()
         motion.push(first)
         steps.append(np.hypot(*motion.push(second)))
@@ -109,6 +152,17 @@ def moves(sequence: Sequence) -> bool:
       InputError: All frames are equal.
     """
     return mean_step(sequence) >= MOVING_STEP_PX
+
+
+def _motion_between(previous: _Frame, current: _Frame) -> np.ndarray:
+    """Measure the step of the scene from one frame to the next, [2], or [4] if there are bands."""
+    step = _step(previous.spectrum, current.spectrum, current.values.shape)
+    if np.hypot(*step) >= _CHECKED_STEP_PX:
+        step = step_of_scene(step, previous.values, current.values, _step_between)
+    if current.bands is None:
+        return step
+    similarity = similarity_between(previous.bands, current.bands, step)
+    return np.array([*step, 1.0, 0.0]) if similarity is None else similarity
 
 
 def _step_between(previous: np.ndarray, current: np.ndarray) -> np.ndarray:

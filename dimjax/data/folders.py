@@ -21,7 +21,7 @@ import pandas as pd
 
 from dimjax.data import labels as label_files
 from dimjax.data.bad_pixels import find_substitutes
-from dimjax.data.camera import camera_shifts
+from dimjax.data.camera import aligned
 from dimjax.data.frame_index import FrameIndex
 from dimjax.data.frame_survey import Survey
 from dimjax.data.label_files import LabelFiles
@@ -91,6 +91,7 @@ class Folder:
       files: Sequence name -> its file or folder, or the tuple of its images; in natural order.
       additions: Objects that the frames, the labels and the truth contain beside their own.
       align: Whether the motion of the camera is taken out of clips and evidence windows.
+      align_rotation: Whether rotation and scale are part of this motion beside the shift.
       writer: The process that wrote it with `implant`, see dimjax.data.written_folders.
     """
 
@@ -99,6 +100,7 @@ class Folder:
     files: dict[str, Source]
     additions: Additions | None = None
     align: bool = False
+    align_rotation: bool = False
     writer: str = ""
 
     @property
@@ -126,16 +128,16 @@ class Folder:
             sequence = replace(sequence, substitutes=lambda: self._substitutes(name))
         if self.additions is not None:
             sequence = self.additions.add(sequence)
-        return replace(sequence, shifts=lambda: self._camera(sequence)) if self.align else sequence
+        return replace(sequence, motion=lambda: self._camera(sequence)) if self.align else sequence
 
     def _camera(self, sequence: Sequence) -> np.ndarray:
         """Measure the motion of the camera in a sequence; its frames are read only once."""
-        if sequence.name not in self._shifts:
-            self._shifts[sequence.name] = camera_shifts(sequence)
-        return self._shifts[sequence.name]
+        if sequence.name not in self._motion:
+            self._motion[sequence.name] = aligned(sequence, self.align_rotation).motion()
+        return self._motion[sequence.name]
 
     @cached_property
-    def _shifts(self) -> dict[str, np.ndarray]:
+    def _motion(self) -> dict[str, np.ndarray]:
         return {}
 
     @cached_property

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from scipy import ndimage
 
-from dimjax.data.alignment import align_levels
+from dimjax.data.alignment import align_to_pixels
+from dimjax.data.scene_motion import relative_to
 from dimjax.data.sequences import Sequence, as_sequence
 from dimjax.errors import InputError
 
@@ -163,10 +164,10 @@ def _by_whole_pixels(
     sequence: Sequence, t: int, k: int, frame: np.ndarray, other: np.ndarray
 ) -> np.ndarray:
     """Take the motion of the camera out of frame k, to a pixel, which leaves its noise as it is."""
-    if sequence.shifts is None:
+    if sequence.motion is None:
         return other
-    shifts = sequence.shifts()
-    return align_levels(other, np.rint(shifts[k] - shifts[t]), frame)
+    motion = sequence.motion()
+    return align_to_pixels(other, relative_to(motion[k], motion[t]), frame)
 
 
 def _different(

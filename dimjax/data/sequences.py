@@ -30,6 +30,7 @@ from dimjax.data.image_folders import (
     open_images,
 )
 from dimjax.data.raw_files import RAW, open_raw
+from dimjax.data.scene_motion import relative_to
 from dimjax.data.stack_axes import check_axes
 from dimjax.data.stack_files import (
     open_fits,
@@ -75,8 +76,8 @@ class Sequence:
       read: Frame number -> new array [H, W], unchecked; call `frame` instead.
       names: File names of the frames; empty if a file holds several.
       survey: Returns the frames that clips skip; none, unless made by `skip_repeated`.
-      shifts: Returns the displacement of the scene in each frame, [T, 2] x, y in pixels, which is
-        taken out of clips; none, unless made by dimjax.data.camera.aligned.
+      motion: Returns the motion of the scene up to each frame, [T, 2] or [T, 4], which is taken out
+        of clips, see dimjax.data.scene_motion; none, unless made by dimjax.data.camera.aligned.
       substitutes: Returns the bad pixels and what replaces them in each frame; none, unless made by
         dimjax.data.bad_pixels.replace_bad_pixels.
     """
@@ -88,7 +89,7 @@ class Sequence:
     read: Callable[[int], np.ndarray] = field(repr=False)
     names: tuple[str, ...] = field(default=(), repr=False)
     survey: Callable[[], Survey] | None = field(default=None, repr=False)
-    shifts: Callable[[], np.ndarray] | None = field(default=None, repr=False)
+    motion: Callable[[], np.ndarray] | None = field(default=None, repr=False)
     substitutes: Callable[[], Substitutes] | None = field(default=None, repr=False)
 
     def __len__(self) -> int:
@@ -139,8 +140,9 @@ class Sequence:
         chosen = self.clip_frames(t, stride)
         # In ascending order: videos are fast in that direction only.
         frames = {k: self.frame(k) for k in sorted(chosen)}
-        if self.shifts is not None:
-            moved, reference = self.shifts() - self.shifts()[chosen[0]], frames[chosen[0]]
+        if self.motion is not None:
+            moved = relative_to(self.motion(), self.motion()[chosen[0]])
+            reference = frames[chosen[0]]
             frames = {k: align_levels(frame, moved[k], reference) for k, frame in frames.items()}
         return np.stack([frames[k] for k in chosen])
 

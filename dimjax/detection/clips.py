@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from dimjax.data.alignment import align
+from dimjax.data.scene_motion import relative_to
 from dimjax.data.sequences import Sequence
 
 
@@ -23,7 +24,7 @@ def clips_of(
 ) -> Iterator[jax.Array]:
     """Yield the clips of each batch of reference frames, [size, 4, H, W].
 
-    The motion of the camera is taken out if the sequence has its shifts.
+    The motion of the camera is taken out if the sequence has it.
 
     Args:
       sequence: Sequence; it is read in ascending order if the batches are ascending.
@@ -50,11 +51,11 @@ def clips_of(
             frames = np.stack([sequence.frame(t) for t in missing])
             buffer = _store(buffer, _pad(frames, size), _pad(free, size))
         gathered = _gather(buffer, np.array([[slots[t] for t in clip] for clip in clips]))
-        if sequence.shifts is None:
+        if sequence.motion is None:
             yield gathered
         else:
-            places = sequence.shifts()[np.array(clips)]
-            yield _aligned(gathered, (places - places[:, :1]).astype(np.float32))
+            motion = sequence.motion()[np.array(clips)]
+            yield _aligned(gathered, relative_to(motion, motion[:, :1]).astype(np.float32))
 
 
 def _assign_slots(slots: dict[int, int], needed: set[int], capacity: int, size: int) -> Iterator:
@@ -88,8 +89,8 @@ def _gather(buffer, index):
 
 
 @jax.jit
-def _aligned(clips, shifts):
-    """Align clips [B, 4, H, W] by shifts [B, 4, 2] from F1; values are rounded to their type."""
+def _aligned(clips, motion):
+    """Align clips [B, 4, H, W] by their motion [B, 4, M] from F1, rounded to their type."""
     to_first = jax.vmap(jax.vmap(align, (0, 0, None)), (0, 0, 0))
-    values = jnp.rint(to_first(clips, shifts, clips[:, 0]))
+    values = jnp.rint(to_first(clips, motion, clips[:, 0]))
     return jnp.clip(values, 0, jnp.iinfo(clips.dtype).max).astype(clips.dtype)

@@ -24,7 +24,7 @@ from dimjax.models import create_detector
 from dimjax.models.batch_norm_fusion import apply_fused
 from dimjax.motion import EvidenceConfig
 from dimjax.motion.settings import channels
-from dimjax.tracks import APPEARANCE, Shifts, Tracks, link, linking_of, score
+from dimjax.tracks import APPEARANCE, Motions, Tracks, link, linking_of, score
 from dimjax.training import checkpoints
 from dimjax.training.inputs import channel_count, network_input, skipped_channels
 
@@ -48,17 +48,17 @@ class Detector(NamedTuple):
         return _evidence_settings(self.description)
 
     def link(
-        self, detections: pd.DataFrame, shifts: Shifts | None = None, causal: bool = False
+        self, detections: pd.DataFrame, motions: Motions | None = None, causal: bool = False
     ) -> Tracks:
         """Link detections to tracks, weak detections included.
 
         Args:
           detections: Table of detections at all scores.
-          shifts: Motion of the camera in each sequence, see dimjax.tracks.link; None if it is
+          motions: Motion of the camera in each sequence, see dimjax.tracks.link; None if it is
             fixed.
           causal: Use only the past of each frame, as for live use.
         """
-        return link(detections, linking_of(self.description), shifts, causal=causal)
+        return link(detections, linking_of(self.description), motions, causal=causal)
 
     def accept(self, tracks: Tracks) -> pd.DataFrame:
         """Return the detections that reach their threshold with the scores their tracks support.

@@ -49,7 +49,7 @@ def detect_in_sequence(
     Args:
       detector: Detector, e.g. from restore_detector.
       sequence: Sequence. The motion of the camera is measured if the detector takes it out, unless
-        the sequence has its shifts.
+        the sequence has it.
       frames: Numbers of the reference frames; all if None.
       progress: Wraps the batches of frame numbers, e.g. a progress bar.
       scale: Level and noise of the sequence; None measures them.
@@ -61,7 +61,7 @@ def detect_in_sequence(
       The input "single" takes the frames of a sequence that is too short for clips as still images.
     """
     if detector.description["align"]:
-        sequence = aligned(sequence)
+        sequence = aligned(sequence, detector.description["align_rotation"])
     length, height, width = sequence.shape
     check_length(length, detector.description["input"], f"sequence {sequence.name}")
     numbers = np.arange(length) if frames is None else np.asarray(list(frames), int)
@@ -105,7 +105,7 @@ def _detect_in_stills(
     scale: Scale,
 ) -> pd.DataFrame:
     """Detect objects in frames as in still images; see detect_in_sequence."""
-    shape, plain = (1, *sequence.shape[1:]), replace(sequence, survey=None, shifts=None, names=())
+    shape, plain = (1, *sequence.shape[1:]), replace(sequence, survey=None, motion=None, names=())
     tables = []
     for t in progress(numbers.tolist()):
         still = replace(plain, shape=shape, read=lambda _, t=t: sequence.frame(t), substitutes=None)

@@ -73,8 +73,9 @@ class Stream:
         self._stride, self._evidence = detector.description["stride"], detector.evidence
         self._scale, self._is_fixed = _checked(scale), scale is not None
         self._frames: dict[int, np.ndarray] = {}  # those that are still needed, in order
-        self._camera = CameraMotion() if detector.description["align"] else None
-        self._shifts: dict[int, np.ndarray] = {}  # of the scene in these frames, if it is measured
+        description = detector.description
+        self._camera = CameraMotion(description["align_rotation"]) if description["align"] else None
+        self._motion: dict[int, np.ndarray] = {}  # of the scene up to these frames, if measured
         self._count = self._answered = 0
         self._is_finished = False
         self._detections: list[pd.DataFrame] = []
@@ -105,7 +106,7 @@ class Stream:
         self._frames[self._count] = frame
         if self._camera is not None:
             filled = frame if self._substitutes is None else self._substitutes.fill(frame)
-            self._shifts[self._count] = self._camera.push(filled)
+            self._motion[self._count] = self._camera.push(filled)
         self._count += 1
         missing = self._scale is None or self._replaces and self._substitutes is None
         if self._count >= _SCALE_FRAMES and (missing or self._count % _REMEASURED == 0):
@@ -201,14 +202,14 @@ class Stream:
         )
         if self._camera is None:
             return part
-        shifts = np.array([self._shifts[k] for k in range(first, end)])
-        return replace(part, shifts=lambda: shifts)
+        motion = np.array([self._motion[k] for k in range(first, end)])
+        return replace(part, motion=lambda: motion)
 
     def _forget(self) -> None:
         oldest = min(self._answered - self._back, self._count - _SCALE_FRAMES)
         for t in [t for t in self._frames if t < oldest]:
             del self._frames[t]
-            self._shifts.pop(t, None)
+            self._motion.pop(t, None)
 
 
 def _checked(scale: Scale | None) -> Scale | None:

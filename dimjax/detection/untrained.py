@@ -18,6 +18,7 @@ from dimjax.data.scale import measure_scale
 from dimjax.data.sequences import Sequence, as_sequence, skip_repeated
 from dimjax.detection.inference import COLUMNS
 from dimjax.detection.repeated_frames import new_frames, to_frames, to_places
+from dimjax.errors import InputError
 from dimjax.motion import EvidenceConfig, detect_untrained
 from dimjax.settings_rules import NUMBER, Rule, check_fields
 from dimjax.tracks import UNTRAINED, LinkingConfig, Tracks, link, linking_of, lone_score, score
@@ -31,7 +32,10 @@ _FINITE = Rule(lambda value: NUMBER.holds(value) and value > 0, "above 0 and fin
 
 
 def detect(
-    frames: np.ndarray | Sequence, max_false_alarms: float = 0.5, align: bool | None = None
+    frames: np.ndarray | Sequence,
+    max_false_alarms: float = 0.5,
+    align: bool | None = None,
+    rotation: bool = False,
 ) -> pd.DataFrame:
     """Detect moving targets in raw frames without a trained network.
 
@@ -39,19 +43,34 @@ def detect(
       frames: [T, H, W] uint8 or uint16, or a sequence from dimjax.data.sequences; 8 frames or more.
       max_false_alarms: Threshold, expected false alarms in a frame.
       align: Whether the motion of the camera is taken out of the frames; None: if it is notable.
+      rotation: Whether its rotation and scale are taken out beside the shift, notable or not.
 
     Returns:
       Accepted detections, as from detect_and_link.
     """
     sequence = frames if isinstance(frames, Sequence) else as_sequence(frames)
     sequence = replace_bad_pixels(skip_repeated(sequence))
-    return detect_and_link(align_as_asked(sequence, align), max_false_alarms)[0]
+    return detect_and_link(align_as_asked(sequence, align, rotation), max_false_alarms)[0]
 
 
-def align_as_asked(sequence: Sequence, align: bool | None) -> Sequence:
-    """Take the motion of the camera out of a sequence: always, never, or if None where it moves."""
-    wanted = moves(sequence) if align is None else align
-    return aligned(sequence) if wanted else sequence
+def check_alignment(align: bool | None, rotation: bool) -> None:
+    """Raise an InputError if rotation is to be taken out of frames that are not aligned."""
+    if rotation and align is False:
+        rule, remedy = "it is part of the alignment", "Leave one of the two out."
+        raise InputError("rotation (--rotation)", rule, "align=False (--noalign)", remedy)
+
+
+def align_as_asked(sequence: Sequence, align: bool | None, rotation: bool = False) -> Sequence:
+    """Take the motion of the camera out of a sequence: always, never, or if None where it moves.
+
+    With rotation it is taken out always.
+
+    Raises:
+      InputError: Rotation is to be taken out of frames that are not aligned.
+    """
+    check_alignment(align, rotation)
+    wanted = moves(sequence) if align is None and not rotation else align or rotation
+    return aligned(sequence, rotation) if wanted else sequence
 
 
 def detect_and_link(
@@ -81,10 +100,10 @@ def detect_and_link(
     check_threshold(max_false_alarms)
     detections = untrained_detections(sequence, settings, max_false_alarms, progress)
     config = untrained_linking(max_false_alarms / _areas(sequence))
-    shifts = None
-    if sequence.shifts is not None:
-        shifts = {sequence.name: sequence.shifts()[new_frames(sequence)]}
-    tracks = link(to_places(detections, sequence), config, shifts)
+    motions = None
+    if sequence.motion is not None:
+        motions = {sequence.name: sequence.motion()[new_frames(sequence)]}
+    tracks = link(to_places(detections, sequence), config, motions)
     table = score(tracks)
     # The windows of neighbouring frames overlap, so false alarms persist over several frames and
     # look like tracks: a track must count for more than a detection alone.

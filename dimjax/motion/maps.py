@@ -22,6 +22,7 @@ import numpy as np
 
 from dimjax.data.alignment import align
 from dimjax.data.scale import Scale
+from dimjax.data.scene_motion import relative_to
 from dimjax.data.sequences import Sequence, place_of
 from dimjax.motion.bank import extremes, path_groups, path_shifts, quantize, step_sigmas
 from dimjax.motion.filtering import filter_frame, local_contrast, residuals
@@ -89,13 +90,13 @@ def steps_of(
             if k not in filtered:
                 frame = jnp.asarray(sequence.frame(usable[k]))
                 contrast = local_contrast(frame, *scale)
-                if sequence.shifts is None:
+                if sequence.motion is None:
                     frame = filter_frame(frame, *scale, settings.sigma_px)
                 filtered[k] = frame, contrast
         frames = [filtered[k][0] for k in window.frames]
-        if sequence.shifts is not None:
-            shifts = sequence.shifts()[usable[list(window.frames)]]
-            frames = _still_scene(frames, shifts, window.index, scale, settings.sigma_px)
+        if sequence.motion is not None:
+            motion = sequence.motion()[usable[list(window.frames)]]
+            frames = _still_scene(frames, motion, window.index, scale, settings.sigma_px)
         steps, reference = _steps(frames, window, settings)
         yield WindowSteps(window, steps, reference, filtered[place][1])
 
@@ -162,19 +163,19 @@ def _padded(groups: np.ndarray, count: int) -> np.ndarray:
     return np.concatenate([groups, np.repeat(groups[-1:], count - len(groups), axis=0)])
 
 
-def _still_scene(frames: list, shifts, index: int, scale: Scale, sigma_px: float) -> list:
+def _still_scene(frames: list, motion, index: int, scale: Scale, sigma_px: float) -> list:
     """Align the frames of a window to its reference frame, and filter them.
 
     Filtered before, the filter's border would move along with the scene.
     """
-    moved = (shifts - shifts[index]).astype(np.float32)
+    moved = relative_to(motion, motion[index]).astype(np.float32)
     aligned = _aligned(jnp.stack(frames), moved, frames[index])
     return list(filter_frame(aligned, *(jnp.full(len(frames), v) for v in scale), sigma_px))
 
 
 @jax.jit
-def _aligned(frames, shifts, reference):
-    return jax.vmap(align, (0, 0, None))(frames, shifts, reference)
+def _aligned(frames, motion, reference):
+    return jax.vmap(align, (0, 0, None))(frames, motion, reference)
 
 
 def _steps(frames: list, window: Window, settings: EvidenceConfig):

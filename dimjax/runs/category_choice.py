@@ -83,9 +83,9 @@ def _of_numbers(context: RoundContext, measured: pd.DataFrame) -> list[CategoryM
     """Fit the models of the numbers of whole tracks and of their past."""
     if measured.category.nunique() < 2:
         return [None]
-    shifts = context.camera_shifts(measured.sequence.unique())
+    motions = context.camera_motions(measured.sequence.unique())
     return [
-        fit_category_model(*labelled_windows(measured, shifts, causal)) for causal in (False, True)
+        fit_category_model(*labelled_windows(measured, motions, causal)) for causal in (False, True)
     ]
 
 
@@ -121,9 +121,9 @@ def _with_network(
     causal: bool,
 ) -> Combination:
     """Weigh a model and the network's categories, by detections that match a label."""
-    shifts = context.camera_shifts(detections.sequence.unique())
-    of_numbers = _linked(detector, model, detections, shifts, causal)
-    of_network = _linked(detector, model.scaled(0.0, 0.0, 1.0), detections, shifts, causal)
+    motions = context.camera_motions(detections.sequence.unique())
+    of_numbers = _linked(detector, model, detections, motions, causal)
+    of_network = _linked(detector, model.scaled(0.0, 0.0, 1.0), detections, motions, causal)
     partner, _ = nearest(of_numbers, labels, context.config.detection.match_px)
     used = (partner >= 0) & (of_numbers.score >= _MIN_SCORE) & of_numbers.target_probability.notna()
     is_target = (labels.category == CATEGORIES[0]).to_numpy()[partner[used]]
@@ -136,8 +136,8 @@ def _with_network(
     return fit_combination(*log_odds, is_target, pd.factorize(track)[0])
 
 
-def _linked(detector: Detector, model: CategoryModel, detections, shifts, causal: bool):
+def _linked(detector: Detector, model: CategoryModel, detections, motions, causal: bool):
     """Detections with the probabilities that a model gives to their tracks."""
     fields = [model._asdict()] * 2
     detector = detector._replace(description=detector.description | {"category_models": fields})
-    return detector.link(detections, shifts, causal).detections
+    return detector.link(detections, motions, causal).detections

@@ -130,7 +130,7 @@ _TYPES = {
     **{key: TEXT for key in ("training.start", "training.checkpoint")},
     **{key: TEXT for key in ("training.optimizer", "rounds.start", "rounds.reviewer")},
     **{key: SWITCH for key in ("model.bf16", "training.augment", "detection.camera_motion")},
-    "data.align": SWITCH,
+    **{key: SWITCH for key in ("data.align", "data.align_rotation")},
     **{f"sky.settings.{name}": same_type(value) for name, value in SkyConfig()._asdict().items()},
     **{f"data.implant.{k}": same_type(value) for k, value in ImplantConfig()._asdict().items()},
     **{f"sky.training.{key}": optional(NUMBER) for key in ("interference_per_frame", "birds")},
@@ -216,6 +216,8 @@ def _dependent_rules(config) -> Iterator[tuple[str, Rule]]:
     if not config.data.folder:
         text = "0 without data.folder: the simulated sky has objects of its own"
         yield "data.implant.share", Rule(lambda value: value == 0, text)
+    if not config.data.align:
+        yield "data.align_rotation", Rule(lambda value: not value, "False without data.align=True")
     if uses_evidence(config.model.input):
         text = "0 with motion evidence, which is computed before the training"
         yield "training.noise", Rule(lambda value: value == 0, text)

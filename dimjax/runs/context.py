@@ -37,7 +37,7 @@ from dimjax.runs.workdir import (
     newest_round,
     read_config,
 )
-from dimjax.tracks import LinkingConfig, Shifts, Tracks, link, linking_of
+from dimjax.tracks import LinkingConfig, Motions, Tracks, link, linking_of
 from dimjax.training.checkpoint_folders import check_folder
 
 
@@ -52,7 +52,7 @@ class RoundContext:
     def __init__(self, config, paths: Paths):
         self.config = config
         self.paths = paths
-        self._shifts: Shifts = {}
+        self._motions: Motions = {}
 
     @property
     def number(self) -> int:
@@ -168,7 +168,7 @@ class RoundContext:
     def of_round(self, number: int) -> "RoundContext":
         """Return the context of another round; the folder is shared."""
         other = RoundContext(self.config, self.paths.of_round(number))
-        other._shifts = self._shifts
+        other._motions = self._motions
         other.folder = self.folder
         return other
 
@@ -176,21 +176,21 @@ class RoundContext:
         """Return the contexts of the rounds before this one."""
         return [self.of_round(number) for number in range(self.number)]
 
-    def camera_shifts(self, names: Iterable[str]) -> Shifts | None:
+    def camera_motions(self, names: Iterable[str]) -> Motions | None:
         """Measure the motion of the camera in some sequences.
 
         Returns:
-          Sequence -> shifts [T, 2] in pixels, see dimjax.tracks.link; None if
+          Sequence -> motion [T, 2] or [T, 4], see dimjax.tracks.link; None if
           config.detection.camera_motion is off.
         """
         if not self.config.detection.camera_motion:
             return None
         names = list(names)
-        missing = [name for name in names if name not in self._shifts]
+        missing = [name for name in names if name not in self._motions]
         for name in bar(missing, "measure camera motion", "sequence"):
             sequence = self.folder.sequence(name)
-            self._shifts[name] = aligned(sequence).shifts()
-        return {name: self._shifts[name] for name in names}
+            self._motions[name] = aligned(sequence, self.config.data.align_rotation).motion()
+        return {name: self._motions[name] for name in names}
 
     def link(self, detections: pd.DataFrame, names: Iterable[str]) -> Tracks:
         """Link the detections in some sequences, with the settings of the round's detector.
@@ -201,7 +201,7 @@ class RoundContext:
         """
         names = list(names)
         detections = detections[detections.sequence.isin(names)]
-        tracks = link(detections, self.linking, self.camera_shifts(names))
+        tracks = link(detections, self.linking, self.camera_motions(names))
         for note in tracks.notes:
             say(note)
         return tracks
@@ -271,12 +271,17 @@ def open_data_folder(config, paths: Paths) -> Folder:
     """
     folder = open_folder(config.data.folder or paths.sky, layout_of(config))
     check_same_folder(folder, first_data_folder(paths))
-    folder = replace(folder, align=config.data.align)
+    folder = aligned_as_asked(folder, config)
     if not paths.implants.exists():
         return folder
     from dimjax.sky.implant_files import with_implants  # loads JAX, which not every command needs
 
     return with_implants(folder, paths.implants)
+
+
+def aligned_as_asked(folder: Folder, config) -> Folder:
+    """Return a folder of sequences without the motion of the camera, if data.align asks for it."""
+    return replace(folder, align=config.data.align, align_rotation=config.data.align_rotation)
 
 
 def clip_stride(config) -> int:

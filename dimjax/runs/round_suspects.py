@@ -49,7 +49,7 @@ def find_suspects(
     all_labels, labels = labels, labels[labels.sequence.isin(names)]
     outputs = _label_outputs(context, all_labels.index, labels.index)
     tracks = context.link(pd.read_parquet(paths.predictions), names)
-    label_tracks = link_labels(labels, context.camera_shifts(names))
+    label_tracks = link_labels(labels, context.camera_motions(names))
     measured = suspects.measure_frames(labels, folder.sequence, stride)
     measures = suspects.measure(labels, losses, outputs, tracks, label_tracks, measured)
     proposals = suspects.propose(labels, losses, tracks, label_tracks, folder.shapes, match_px)

@@ -195,10 +195,11 @@ class Run:
         if not isinstance(detections, pd.DataFrame) or "frame" not in detections:
             rule, remedy = "they must be a table from `detect`", "Give that with accepted=False."
             raise InputError("detections", rule, type(detections).__name__, remedy)
-        shifts = None
+        motions = None
         if self.config.detection.camera_motion:
-            shifts = {sequence.name: aligned(sequence).shifts()[new_frames(sequence)]}
-        return self.detector.link(to_places(detections, sequence), shifts, causal)
+            moved = aligned(sequence, self.config.data.align_rotation)
+            motions = {sequence.name: moved.motion()[new_frames(sequence)]}
+        return self.detector.link(to_places(detections, sequence), motions, causal)
 
 
 def _check_whole(name: str, value: int, lowest: int) -> None:

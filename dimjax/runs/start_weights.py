@@ -32,7 +32,8 @@ def check(config) -> None:
     if not config.training.start:
         return
     description = _read(config).description
-    here = {"stride": clip_stride(config), "align": config.data.align}
+    switches = {name: config.data[name] for name in ("align", "align_rotation")}
+    here = {"stride": clip_stride(config), **switches}
     for name, value in here.items():
         given = description.get(name, False)
         if given != value:

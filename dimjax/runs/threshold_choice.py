@@ -68,9 +68,9 @@ def choose_thresholds(context: RoundContext, detector: Detector) -> dict[str, di
     models = choose_category_models(context, detector, detections, labels)
     chosen["category_models"] = None if models is None else models.held_out
     detector = detector._replace(description={**detector.description, **chosen})
-    shifts = context.camera_shifts(names)
+    motions = context.camera_motions(names)
     for name, causal in (("track_threshold", False), ("causal_threshold", True)):
-        scored = score(detector.link(detections, shifts, causal))
+        scored = score(detector.link(detections, motions, causal))
         scored = scored.merge(keys)  # tracks are filled in frames that were left out, too
         chosen[name] = figures.choose_thresholds(labels, scored, match_px)
     if models is not None:

@@ -249,6 +249,7 @@ def _read_saved(path: Path) -> dict[str, Any]:
 def _with_newer_keys(config: dict[str, Any]) -> dict[str, Any]:
     """Add the keys that a run began before, with the values that change nothing in it."""
     with contextlib.suppress(LookupError, TypeError, AttributeError):  # the rules name what lacks
+        config["data"].setdefault("align_rotation", False)
         if config["data"]["implant"]["share"] == 0:
             config["data"]["implant"].setdefault("birds", 1.0)
         config["sky"]["settings"].setdefault("birds", 0.1)

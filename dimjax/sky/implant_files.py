@@ -56,7 +56,7 @@ def write_implants(
     check(settings)
     empty = pd.DataFrame(columns=[*TRUTH_COLUMNS, *STAMP_COLUMNS])
     tables = [
-        draw_implants(folder.sequence(name), settings)
+        draw_implants(folder.sequence(name), settings, folder.align_rotation)
         for name in bar(sorted(names), "implant", "sequence")
     ]
     write_csv(pd.concat([*tables, *([] if tables else [empty])], ignore_index=True), path)

@@ -23,7 +23,7 @@ import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 
-from dimjax.data.camera import camera_shifts
+from dimjax.data.camera import camera_shifts, camera_similarities
 from dimjax.data.labels import TRUTH_COLUMNS
 from dimjax.data.scale import measure
 from dimjax.data.sequences import Sequence, place_of
@@ -71,12 +71,15 @@ def check(settings: ImplantConfig, subject: str = "implant setting `{}`") -> Non
     check_fields(subject, settings._asdict(), _RULES)
 
 
-def draw_implants(sequence: Sequence, settings: ImplantConfig) -> pd.DataFrame:
+def draw_implants(
+    sequence: Sequence, settings: ImplantConfig, rotation: bool = False
+) -> pd.DataFrame:
     """Draw the objects of a sequence; its frames are read to measure noise and camera motion.
 
     Args:
       sequence: Sequence.
       settings: Settings; with the sequence's name and frames they determine the result.
+      rotation: Whether rotation and scale of the scene are measured beside its shift.
 
     Returns:
       One row for each object and frame in which its centre is inside the frame, with TRUTH_COLUMNS
@@ -92,7 +95,8 @@ def draw_implants(sequence: Sequence, settings: ImplantConfig) -> pd.DataFrame:
     size = SkyConfig(frames=len(usable), height=height, width=width)
     shared = size._replace(**{name: getattr(settings, name) for name in _SHARED})
     rng = np.random.default_rng([settings.seed, zlib.crc32(sequence.name.encode())])
-    scene = objects.Scene(shared, rng.uniform(*settings.psf_px), camera_shifts(seen))
+    camera = (camera_similarities if rotation else camera_shifts)(seen)
+    scene = objects.Scene(shared, rng.uniform(*settings.psf_px), camera)
     rows = pd.concat(_kinds(rng, scene, settings.birds), ignore_index=True)
     rows = rows[objects.in_frame(rows, size)]
     rows = _in_all_frames(rows, sequence, usable)

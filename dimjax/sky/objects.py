@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from dimjax.data.scene_motion import to_frame, turned
 from dimjax.sky.motion import LAYERS, bird_path, target_path
 from dimjax.sky.settings import SkyConfig
 
@@ -53,7 +54,7 @@ class Scene(NamedTuple):
 
     settings: SkyConfig
     psf_px: float  # sigma of the point spread
-    camera: np.ndarray  # [T, 2] displacement of the scene, pixels
+    camera: np.ndarray  # [T, 2] or [T, 4] motion of the scene, see dimjax.data.scene_motion
 
 
 def targets(rng: np.random.Generator, scene: Scene) -> pd.DataFrame:
@@ -188,7 +189,8 @@ def _drawn_to_quota(
 
 def _moving(scene: Scene, path, snr, along, depth: int) -> _Rows:
     frames = np.arange(scene.settings.frames)
-    rows = _rows(frames, path + scene.camera, snr, scene.psf_px, along, depth)
+    along = turned(np.broadcast_to(along, path.shape), scene.camera)
+    rows = _rows(frames, to_frame(path, scene.camera), snr, scene.psf_px, along, depth)
     near = in_frame(rows, scene.settings, _RIM_PX)
     return {name: values[near] for name, values in rows.items()}
 

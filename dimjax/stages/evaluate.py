@@ -108,10 +108,10 @@ def measure(
         _search(context, detector, name) for name in bar(names, "search full frames", "sequence")
     ]
     detections = pd.concat([table for table, _ in searched], ignore_index=True)
-    full, shifts = _full_frames(context, names), context.camera_shifts(names)
+    full, motions = _full_frames(context, names), context.camera_motions(names)
     thresholds = detector.description["threshold"]
     table = outcomes(full.truth, accepted(detections, thresholds), full.match_px)
-    tracks, online = (detector.link(detections, shifts, causal) for causal in (False, True))
+    tracks, online = (detector.link(detections, motions, causal) for causal in (False, True))
     scored = score(tracks)
     figures = {
         "sequences": names,
@@ -206,7 +206,7 @@ def _untrained(context: RoundContext, full: _FullFrames) -> dict:
         for name in bar(searched, "search full frames, untrained", "sequence")
     ]
     detections = pd.concat(tables, ignore_index=True)
-    tracks = link(detections, untrained_linking(1.0), context.camera_shifts(searched))
+    tracks = link(detections, untrained_linking(1.0), context.camera_motions(searched))
     categories = ("target", ANYTHING)
     return {
         part: {

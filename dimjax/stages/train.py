@@ -122,7 +122,7 @@ def describe(config) -> dict:
         "input": config.model.input,
         "evidence": config.evidence.to_dict() if uses_evidence(config.model.input) else None,
         "stride": clip_stride(config),
-        "align": config.data.align,
+        **{name: config.data[name] for name in ("align", "align_rotation")},
         "rescoring": None,  # of each category, see dimjax.detection.rescoring
         "threshold": {"target": 0.5, "interference": 0.5},
         "track_threshold": {"target": 0.5, "interference": 0.5},  # for dimjax.tracks.score

@@ -12,7 +12,7 @@ distance.
     score(tracks)                               # detections with the scores their tracks support
     score(link(detections, causal=True))        # the same from the past of each frame only
     agreement(labels, tracks.points)            # distance of each label from its track
-    link(detections, shifts={"flight3": camera_shifts(flight3)})    # if the camera moves
+    link(detections, motions={"flight3": camera_shifts(flight3)})    # if the camera moves
 """
 
 from dimjax.tracks.agreement import agreement
@@ -21,7 +21,7 @@ from dimjax.tracks.arrays import DetectionArrays
 from dimjax.tracks.category_fit import Combination, fit_category_model, fit_combination
 from dimjax.tracks.category_model import CategoryModel
 from dimjax.tracks.label_tracks import labelled_windows, link_labels
-from dimjax.tracks.linking import Linker, Shifts, Tracks, follow_and_join, link
+from dimjax.tracks.linking import Linker, Motions, Tracks, follow_and_join, link
 from dimjax.tracks.logistic import fit_logistic
 from dimjax.tracks.nearest import has_neighbour, nearest
 from dimjax.tracks.points import POINT_TYPES
@@ -38,7 +38,7 @@ __all__ = [
     "LinkingConfig",
     "POINT_TYPES",
     "ScoreModel",
-    "Shifts",
+    "Motions",
     "Tracks",
     "UNTRAINED",
     "agreement",

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from dimjax.data.alignment import align_levels
+from dimjax.data.scene_motion import relative_to
 from dimjax.data.sequences import Sequence
 
 _MEASURES = ("contrast", "flux", "area", "sharpness", "length", "width")
@@ -82,10 +83,10 @@ def _clips(
         # At the end of a sequence F2..F4 lie before F1.
         frames = {k: frame for k, frame in frames.items() if k >= t - 6 * abs(stride)}
         frames |= {k: sequence.frame(k) for k in sorted(clip) if k not in frames}
-        if sequence.shifts is None:
+        if sequence.motion is None:
             yield t, [frames[k] for k in clip]
         else:
-            moved = sequence.shifts() - sequence.shifts()[clip[0]]
+            moved = relative_to(sequence.motion(), sequence.motion()[clip[0]])
             yield t, [align_levels(frames[k], moved[k], frames[clip[0]]) for k in clip]
 
 

@@ -1,6 +1,6 @@
 """Detections of one sequence as arrays, and the density of clutter around them.
 
-detections = to_arrays(table, starts, shift=None)
+detections = to_arrays(table, starts, motion=None)
 log_clutter(innovation_variance=1.0, density=detections.density)    # log of expected false alarms
 """
 
@@ -11,6 +11,8 @@ import numpy as np
 import pandas as pd
 from scipy.spatial import cKDTree
 
+from dimjax.data.scene_motion import to_scene
+
 _MIN_SIDE_PX = 256.0  # assumed size of a frame if too few detections show how large it is
 _NEIGHBOURHOOD_PX, _NEIGHBOURHOOD_FRAMES = 30.0, 5.0  # half axes in space and time
 _ROWS = 2**12  # detections whose neighbours are searched at once
@@ -20,26 +22,27 @@ class DetectionArrays(NamedTuple):
     """Detections of one sequence, ordered by frame and within a frame by falling score."""
 
     frame: np.ndarray  # [D] int
-    xy: np.ndarray  # [D, 2] pixels, motion of the camera removed
+    xy: np.ndarray  # [D, 2] pixels of frame 0, motion of the camera removed
     score: np.ndarray  # [D] 0 to 1
     starts: np.ndarray  # [D] bool, may start a track
     density: np.ndarray  # [D] detections at least as strong, per pixel and frame
 
 
 def to_arrays(
-    table: pd.DataFrame, starts: np.ndarray, shift: np.ndarray | None, causal: bool = False
+    table: pd.DataFrame, starts: np.ndarray, motion: np.ndarray | None, causal: bool = False
 ) -> DetectionArrays:
     """Convert the sorted detections of a sequence to arrays.
 
     Args:
       table: Columns frame, x, y, score.
       starts: [D] bool, may start a track.
-      shift: [T, 2] displacement of the scene in each frame, pixels; None for a steady camera.
+      motion: [T, 2] or [T, 4] motion of the scene up to each frame, see
+        dimjax.data.scene_motion; None for a steady camera.
       causal: Measure the density at each detection in its frame and earlier ones only.
     """
     frame, xy = table.frame.to_numpy(np.int64), table[["x", "y"]].to_numpy(float)
-    if shift is not None:
-        xy = xy - shift[frame]
+    if motion is not None:
+        xy = to_scene(xy, motion[frame])
     score = table.score.to_numpy(float)
     density = _past_density if causal else _density
     return DetectionArrays(frame, xy, score, starts, density(frame, xy, score))

@@ -1,7 +1,7 @@
 """Tracks of labels, and the numbers of these tracks that the category model is fitted to.
 
 tracks = link_labels(labels)
-examples = labelled_windows(labels, shifts=None, causal=False)  # labels with APPEARANCE
+examples = labelled_windows(labels, motions=None, causal=False)  # labels with APPEARANCE
 model = fit_category_model(*examples)
 """
 
@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 
 from dimjax.data.labels import CATEGORIES
+from dimjax.data.scene_motion import to_scene
 from dimjax.tracks.appearance import APPEARANCE
 from dimjax.tracks.categories import each_in_a_track, windows
-from dimjax.tracks.linking import Shifts, Tracks, link
+from dimjax.tracks.linking import Motions, Tracks, link
 from dimjax.tracks.settings import LinkingConfig
 from dimjax.tracks.track_frames import TrackFrames
 
@@ -33,34 +34,34 @@ class LabelledWindows(NamedTuple):
     sequence: np.ndarray  # [N] number of the sequence
 
 
-def link_labels(labels: pd.DataFrame, shifts: Shifts | None = None) -> Tracks:
+def link_labels(labels: pd.DataFrame, motions: Motions | None = None) -> Tracks:
     """Link the labels of each sequence to tracks, as if they were certain detections.
 
     Their own track names are not used, since not all annotators give any.
     """
-    return link(labels[_COLUMNS].assign(score=_SCORE), shifts=shifts)
+    return link(labels[_COLUMNS].assign(score=_SCORE), motions=motions)
 
 
 def labelled_windows(
-    labels: pd.DataFrame, shifts: Shifts | None, causal: bool = False
+    labels: pd.DataFrame, motions: Motions | None, causal: bool = False
 ) -> LabelledWindows:
     """Compute the numbers of the tracks that labels form, as of those that detections form.
 
     Args:
       labels: Label table with the columns APPEARANCE.
-      shifts: Motion of the camera in each sequence, see dimjax.tracks.link; None if it is fixed.
+      motions: Motion of the camera in each sequence, see dimjax.tracks.link; None if it is fixed.
       causal: Use the labels up to each frame only.
     """
     rng = np.random.default_rng(0)
     noise = rng.normal(0, _NOISE_PX, (2, len(labels)))
     labels = labels.assign(x=labels.x + noise[0], y=labels.y + noise[1])
-    linked = link(labels[[*_COLUMNS, *APPEARANCE]].assign(score=_SCORE), shifts=shifts).detections
+    linked = link(labels[[*_COLUMNS, *APPEARANCE]].assign(score=_SCORE), motions=motions).detections
     parts, tracks = [], 0
     for number, (name, table) in enumerate(linked.groupby("sequence")):
         table = table.sort_values("frame", kind="stable")
         xy = table[["x", "y"]].to_numpy()
-        if shifts is not None:
-            xy = xy - shifts[name][table.frame]
+        if motions is not None:
+            xy = to_scene(xy, motions[name][table.frame])
         codes = pd.factorize(table.track.where(table.track != ""))[0]  # -1 without a track
         rows = TrackFrames.from_detections(table.frame.to_numpy(), each_in_a_track(codes))
         part = _windows(table, xy, rows, causal)

@@ -24,7 +24,7 @@ from dimjax.tracks.settings import LinkingConfig, check
 
 COLUMNS = ("sequence", "frame", "x", "y", "w", "h", "category", "score")
 
-Shifts = Mapping[str, np.ndarray]  # sequence -> [T, 2] from camera_shifts, pixels
+Motions = Mapping[str, np.ndarray]  # sequence -> [T, 2] or [T, 4], see dimjax.data.scene_motion
 Linker = Callable[[DetectionArrays, LinkingConfig], np.ndarray]  # to track numbers [D], -1: none
 
 _NUMBERS = {"frame": "int64", **dict.fromkeys(("x", "y", "w", "h", "score"), "float64")}
@@ -51,7 +51,7 @@ def follow_and_join(detections: DetectionArrays, settings: LinkingConfig) -> np.
 def link(
     detections: pd.DataFrame,
     settings: LinkingConfig = LinkingConfig(),  # noqa: B008, since it cannot be changed
-    shifts: Shifts | None = None,
+    motions: Motions | None = None,
     progress: Callable[[Iterable], Iterable] = iter,
     linker: Linker | None = None,
     causal: bool = False,
@@ -75,8 +75,8 @@ def link(
       detections: COLUMNS, in pixels of the frame, and if there are category models APPEARANCE;
         other columns are kept.
       settings: See LinkingConfig.
-      shifts: For each sequence [T, 2], the displacement of its scene in each frame, from
-        camera_shifts; tracks are linked with this motion removed.
+      motions: For each sequence [T, 2] or [T, 4], the motion of its scene up to each frame, from
+        camera_shifts or camera_similarities; tracks are linked with this motion removed.
       progress: Wraps the names of the sequences, e.g. a progress bar.
       linker: Returns the track number of each detection; None for `follow_and_join`, or the
         forward pass alone if causal.
@@ -99,11 +99,11 @@ def link(
         table = detections.iloc[rows]
         table = table.assign(strong=_is_strong(table, settings))
         strong[rows] = table.strong
-        shift = None if shifts is None else _checked_shift(shifts, name, table.frame)
+        motion = None if motions is None else _checked_motion(motions, name, table.frame)
         starts = table.strong | (table.score >= settings.start)
-        arrays = to_arrays(table, starts.to_numpy(), shift, causal)
+        arrays = to_arrays(table, starts.to_numpy(), motion, causal)
         track = linker(arrays, settings)
-        described = describe(table, arrays, track, settings, shift, causal)
+        described = describe(table, arrays, track, settings, motion, causal)
         names[rows], probability[rows], of_sequence = described
         points.append(of_sequence)
     track = pd.Series(names, detections.index, dtype="str")
@@ -163,14 +163,14 @@ def _check_rows(table: pd.DataFrame, name: str, valid: np.ndarray, rule: str) ->
         raise InputError(subject, f"{name} {rule}", table[name].iloc[k], _REMEDY)
 
 
-def _checked_shift(shifts: Shifts, name: str, frame: pd.Series) -> np.ndarray:
-    """Camera motion of a sequence [T, 2]."""
-    shift = np.asarray(shifts[name], float) if name in shifts else np.zeros((0, 2))
+def _checked_motion(motions: Motions, name: str, frame: pd.Series) -> np.ndarray:
+    """Camera motion of a sequence [T, 2] or [T, 4]."""
+    motion = np.asarray(motions[name], float) if name in motions else np.zeros((0, 2))
     needed = int(frame.max()) + 1 if len(frame) else 0
-    if shift.ndim != 2 or shift.shape[1] != 2 or len(shift) < needed:
-        rule = f"the shifts must be [T, 2] with a row for each of {needed} frames"
-        raise InputError(f"sequence {name}", rule, shift.shape, "Measure them with camera_shifts.")
-    if not np.isfinite(shift).all():
-        rule, remedy = "the shifts must be finite", "Measure them again."
+    if motion.ndim != 2 or motion.shape[1] not in (2, 4) or len(motion) < needed:
+        rule = f"the motion must be [T, 2] or [T, 4] with a row for each of {needed} frames"
+        raise InputError(f"sequence {name}", rule, motion.shape, "Measure them with camera_shifts.")
+    if not np.isfinite(motion).all():
+        rule, remedy = "the motion must be finite", "Measure them again."
         raise InputError(f"sequence {name}", rule, "NaN or infinity", remedy)
-    return shift
+    return motion

@@ -1,11 +1,12 @@
 """Tables of tracks: the properties of each track, and its position in each of its frames.
 
-names, probability, points = describe(table, arrays, track, settings, shift=None)
+names, probability, points = describe(table, arrays, track, settings, motion=None)
 """
 
 import numpy as np
 import pandas as pd
 
+from dimjax.data.scene_motion import scale_of, to_frame, turned
 from dimjax.tracks import kalman
 from dimjax.tracks.arrays import DetectionArrays, density_around
 from dimjax.tracks.categories import categorise, category_of, target_share
@@ -42,7 +43,7 @@ def describe(
     detections: DetectionArrays,
     track: np.ndarray,
     settings: LinkingConfig,
-    shift: np.ndarray | None,
+    motion: np.ndarray | None,
     causal: bool = False,
 ) -> tuple[np.ndarray, np.ndarray, pd.DataFrame]:
     """Name the tracks of a sequence and tabulate their points.
@@ -52,7 +53,7 @@ def describe(
       detections: The same as arrays.
       track: [D] track number of each detection, -1 without a track.
       settings: Settings of the linking.
-      shift: [T, 2] displacement of the scene, or None.
+      motion: [T, 2] or [T, 4] motion of the scene up to each frame, or None.
       causal: Describe each track as it is known in each of its frames; see dimjax.tracks.link.
 
     Returns:
@@ -62,7 +63,7 @@ def describe(
     track = renumbered(track)
     rows = TrackFrames.from_detections(detections.frame, track)
     smoothed = kalman.smooth(rows.values(detections.xy), rows.lengths, settings, causal)
-    points = _points(table, detections, rows, smoothed.state, shift)
+    points = _points(table, detections, rows, smoothed.state, motion)
     density = density_around(detections, track, causal)
     increments = llr_increments(rows, smoothed, density, settings)
     accepted, confirmed, ratio = _judge(rows, increments, settings, causal)
@@ -148,18 +149,21 @@ def _sizes(table: pd.DataFrame, rows: TrackFrames, causal: bool) -> dict[str, np
 
 
 def _points(
-    table: pd.DataFrame, detections: DetectionArrays, rows: TrackFrames, state: kalman.State, shift
+    table: pd.DataFrame, detections: DetectionArrays, rows: TrackFrames, state: kalman.State, motion
 ) -> pd.DataFrame:
     """Columns that differ from frame to frame."""
-    xy = state.mean[:, 0] if shift is None else state.mean[:, 0] + shift[rows.frame]
+    xy, velocity, sigma = state.mean[:, 0], state.mean[:, 1], np.sqrt(state.cov[:, 0, 0])
+    if motion is not None:
+        moved = motion[rows.frame]
+        xy, velocity, sigma = to_frame(xy, moved), turned(velocity, moved), sigma * scale_of(moved)
     columns = {
         "sequence": table.sequence.iloc[0] if len(table) else "",
         "frame": rows.frame,
         "x": xy[:, 0],
         "y": xy[:, 1],
-        "vx": state.mean[:, 1, 0],
-        "vy": state.mean[:, 1, 1],
-        "sigma_px": np.sqrt(state.cov[:, 0, 0]),
+        "vx": velocity[:, 0],
+        "vy": velocity[:, 1],
+        "sigma_px": sigma,
         "score": np.append(detections.score, 0.0)[rows.detection],
         "detected": rows.detection >= 0,
         "strong": np.append(table.strong.to_numpy(), False)[rows.detection],

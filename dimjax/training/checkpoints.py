@@ -22,11 +22,14 @@ from dimjax.training.train_state import TrainState
 
 DESCRIPTION_KEYS = (  # of the description; see dimjax.stages.train.describe
     *("backbone", "width", "output_stride", "context_px", "bf16"),  # the model
-    *("input", "evidence", "stride", "align"),  # its input
+    *("input", "evidence", "stride", "align", "align_rotation"),  # its input
     *("rescoring", "threshold", "track_threshold", "causal_threshold"),  # chosen after the training
     *("score_model", "category_models"),
     *("match_px", "suppress_px", "max_detections", "tile_px", "margin_px", "camera_motion"),
 )
+
+# Keys that older descriptions lack, with the values that change nothing.
+_NEWER_KEYS = {"align_rotation": False}
 
 _KEPT = 3  # checkpoints of a training, the newest ones
 
@@ -122,7 +125,7 @@ def read_description(checkpoints: ocp.CheckpointManager, epoch: int | None = Non
     """
     epoch = _resolve_epoch(checkpoints, epoch)
     args = ocp.args.Composite(description=ocp.args.JsonRestore())
-    description = checkpoints.restore(epoch, args=args)["description"]
+    description = _NEWER_KEYS | checkpoints.restore(epoch, args=args)["description"]
     if differing := sorted(set(DESCRIPTION_KEYS) ^ set(description)):
         raise InputError(
             f"{checkpoints.directory}, epoch {epoch + 1}",
