@@ -89,6 +89,24 @@ def test_frames_of_a_closed_shutter_keep_the_scale(tiny_run, frames):
         answers_of(Stream(dimjax.load(tiny_run).detector), shutter.repeat(40, axis=0))
 
 
+@pytest.mark.parametrize("closed", [40, 150])
+def test_a_shutter_that_opens_late_is_waited_for(tiny_run, frames, closed):
+    detector = detector_of(dimjax.load(tiny_run), 2)
+    shutter = np.full_like(frames[:1], 1000).repeat(closed, axis=0)
+    stream = Stream(detector)
+    answers = answers_of(stream, [*shutter, *frames])
+    assert [answer.frame for answer, _ in answers] == list(range(closed + FRAMES))
+    waiting = [answer for answer, _ in answers if answer.frame < closed - 32]
+    assert not any(len(answer.detections) for answer in waiting)
+    assert all(seen == answer.frame + 33 for answer, seen in answers[: closed - 32])
+    found = pd.concat([answer.detections for answer, _ in answers if answer.frame >= closed])
+    plain = pd.concat([one.detections for one, _ in answers_of(Stream(detector), frames)])
+    bright = [table[table.score > 0.9 * table.score.max()] for table in (found, plain)]
+    assert len(found) > 3 * FRAMES and np.isclose(
+        *(table.score.max() for table in bright), rtol=0.2
+    )
+
+
 @pytest.mark.parametrize("scale", [Scale(float("nan"), 1.0), Scale(100.0, 0.0), (100, 5), "x",
                                    Scale("a", "b"), Scale(None, 1.0), Scale(1e308, 1e-308),
                                    Scale(np.array([1, 2]), 3.0)])  # fmt: skip

@@ -14,6 +14,7 @@ stream goes on.
 """
 
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -36,6 +37,8 @@ _ENDLESS = 10**9  # frames of a stream whose end is unknown
 _MAX_LEVEL, _MIN_SIGMA = 1e6, 1e-6  # grey levels of a scale that is given
 _SCALE_FRAMES = 32  # newest frames that the scale is measured on
 _REMEASURED = 64  # frames from one measurement of the scale to the next
+_NO_SCALE = Scale(0.0, 1.0)  # of frames that are not searched
+_FEWEST_CHANGES = 4  # of the newest frames, without which they do not give the first scale
 HISTORY_FRAMES = 96  # frames whose detections are linked; older parts of a track are forgotten
 
 
@@ -110,6 +113,8 @@ class Stream:
         self._count += 1
         missing = self._scale is None or self._replaces and self._substitutes is None
         if self._count >= _SCALE_FRAMES and (missing or self._count % _REMEASURED == 0):
+            if self._scale is None and not self._changes():
+                return self._answer_unseen()
             self._measure(self._newest(_SCALE_FRAMES))
         if self._scale is None:
             return []
@@ -130,7 +135,7 @@ class Stream:
             rule, remedy = f"a stream must have {needed} frames or more", "Push more frames."
             raise InputError(self._name, rule, self._count, remedy)
         if self._scale is None and self._count:
-            self._measure(self._newest(self._count))
+            self._measure(self._newest(min(self._count, _SCALE_FRAMES)))
         self._is_finished = True
         return [self._answer(self._count) for _ in range(self._answered, self._count)]
 
@@ -149,6 +154,21 @@ class Stream:
             raise InputError(
                 f"{self._name} frame {self._count}", rule, value, "Begin a new stream."
             )
+
+    def _changes(self) -> bool:
+        """Whether enough of the newest frames differ: those of a closed shutter do not."""
+        newest = [self._frames[t] for t in range(self._count - _SCALE_FRAMES, self._count)]
+        changes = sum(not np.array_equal(one, other) for one, other in pairwise(newest))
+        return changes >= _FEWEST_CHANGES
+
+    def _answer_unseen(self) -> list[Answer]:
+        """Answer the frames before the newest ones without a search: so far all are alike."""
+        oldest = self._count - _SCALE_FRAMES
+        answers = [
+            self._answer(self._count, is_searched=False) for _ in range(self._answered, oldest)
+        ]
+        self._forget()
+        return answers
 
     def _measure(self, newest: Sequence) -> None:
         """Measure the scale, if none was given, and find the bad pixels."""
@@ -173,12 +193,13 @@ class Stream:
             needed += window_of(t, _ENDLESS, self._evidence).frames
         return max(needed)
 
-    def _answer(self, length: int) -> Answer:
+    def _answer(self, length: int, is_searched: bool = True) -> Answer:
         """Search the next frame in the first `length` frames; link and accept its detections."""
         t = self._answered
         first = max(0, t - self._back)
-        part = self._part(first, length)
-        table = detect_in_sequence(self._detector, part, [t - first], scale=self._scale)
+        part, scale = self._part(first, length), self._scale or _NO_SCALE
+        searched = [t - first] if is_searched else []
+        table = detect_in_sequence(self._detector, part, searched, scale=scale)
         self._detections.append(table.assign(frame=t))
         self._detections = self._detections[-HISTORY_FRAMES:]
         self._answered += 1
