@@ -220,6 +220,10 @@ def test_wrong_arguments_from_python_are_named(tiny_run):
         (lambda: run.tracks(frames, found, causal="no"), "causal: must be True .* found 'no'"),
         (lambda: run.tracks(frames, None), "detections: they must be a table from `detect`"),
         (
+            lambda: run.tracks(frames, pd.concat([found, found[["x"]]], axis=1)),
+            "detections: they must be a table from `detect`; found columns of one name",
+        ),
+        (
             lambda: run.tracks(frames, found.assign(frame=len(frames))),
             f"detections: frame must be a whole number from 0 to {len(frames) - 1}; found ",
         ),

@@ -297,3 +297,13 @@ def test_a_checkpoint_may_be_older_than_the_rotation_of_its_camera(half_trained)
     assert description.pop("align_rotation") is False
     path.write_text(json.dumps(description))
     assert restore_detector(half_trained.paths.checkpoints).description["align_rotation"] is False
+
+
+def test_a_description_with_unknown_numbers_is_refused(half_trained):
+    path = half_trained.paths.checkpoints / "1" / "description" / "metadata"
+    description = json.loads(path.read_text())
+    description["causal_threshold"]["interference"] = float("nan")
+    path.write_text(json.dumps(description))
+    rule = "epoch 2: numbers of the description must be known; found NaN in causal_threshold"
+    with pytest.raises(InputError, match=rule):
+        restore_detector(half_trained.paths.checkpoints)

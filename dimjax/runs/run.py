@@ -192,9 +192,11 @@ class Run:
         """
         _check_switches(causal=causal)
         sequence = frames if isinstance(frames, Sequence) else as_sequence(frames)
-        if not isinstance(detections, pd.DataFrame) or "frame" not in detections:
+        is_table = isinstance(detections, pd.DataFrame) and "frame" in detections
+        if not is_table or detections.columns.has_duplicates:
             rule, remedy = "they must be a table from `detect`", "Give that with accepted=False."
-            raise InputError("detections", rule, type(detections).__name__, remedy)
+            value = "columns of one name" if is_table else type(detections).__name__
+            raise InputError("detections", rule, value, remedy)
         motions = None
         if self.config.detection.camera_motion:
             moved = aligned(sequence, self.config.data.align_rotation)

@@ -10,6 +10,7 @@ atomically. Restoring one into another model is an error that names the paramete
 
 import json
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -126,9 +127,10 @@ def read_description(checkpoints: ocp.CheckpointManager, epoch: int | None = Non
     epoch = _resolve_epoch(checkpoints, epoch)
     args = ocp.args.Composite(description=ocp.args.JsonRestore())
     description = _NEWER_KEYS | checkpoints.restore(epoch, args=args)["description"]
+    subject = f"{checkpoints.directory}, epoch {epoch + 1}"
     if differing := sorted(set(DESCRIPTION_KEYS) ^ set(description)):
         raise InputError(
-            f"{checkpoints.directory}, epoch {epoch + 1}",
+            subject,
             "must be of this version of dimjax",
             f"a description that differs in {', '.join(differing)}",
             "Train the run again, or use the version it is of.",
@@ -138,7 +140,18 @@ def read_description(checkpoints: ocp.CheckpointManager, epoch: int | None = Non
     if not isinstance(chosen, dict) or not chosen.keys() <= set(DESCRIPTION_KEYS):
         rule = "it must hold fields of a detector's description"
         raise InputError(completion, rule, "something else", "Restore the file.")
-    return description | chosen
+    description |= chosen
+    if unknown := [name for name, value in description.items() if not _is_known(value)]:
+        rule, remedy = "numbers of the description must be known", "Restore the checkpoint."
+        raise InputError(subject, rule, f"NaN in {unknown[0]}", remedy)
+    return description
+
+
+def _is_known(value: Any) -> bool:
+    """Whether no number is NaN, with which nothing would be found and no word said."""
+    if isinstance(value, dict | list):
+        return all(map(_is_known, value.values() if isinstance(value, dict) else value))
+    return value == value
 
 
 def restore(
