@@ -12,9 +12,9 @@ import pytest
 from filelock import FileLock
 from hypothesis import settings
 
-# Four simulated devices let the tests of data parallel training run on any machine. A toy run takes
-# as long to compile as to run: level 1 halves its time against level 0, and saves a tenth of that of
-# all optimizations.
+# Four simulated devices let the tests of data parallel training run on any machine. Programs of a
+# toy run take as long to compile as to run: level 1 halves its time against level 0, and saves a
+# tenth of that of all optimizations.
 os.environ.setdefault(
     "XLA_FLAGS",
     "--xla_force_host_platform_device_count=4 --xla_backend_optimization_level=1 "

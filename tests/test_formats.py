@@ -302,6 +302,12 @@ def test_a_category_of_a_table_may_be_a_number_with_a_name(tmp_path):
     assert [mark.category for mark in found] == ["bird", "2"]
 
 
+def test_a_class_number_of_any_length_stays_itself(tmp_path):  # int() refuses 5,000 digits
+    text = f"sequence,frame,x,y,w,h,class\na,0,5,5,3,3,{'9' * 5000}\n"
+    (found,) = marks(tmp_path / "a.csv", "table", text, classes=("drone",))
+    assert found.category == "9" * 5000
+
+
 @pytest.mark.parametrize(
     ("column", "values"), [("visible", ("1", "0", "0.4")), ("Outside", ("False", "TRUE", "no"))]
 )

@@ -142,7 +142,7 @@ def _categories(path: Path, layout: Layout, evidence: list[str]) -> dict[str, st
             return {"*": "target"} | _birds(path, layout, evidence)
     if classes <= set(CATEGORIES):
         return {}
-    numbers = sorted(filter(str.isdecimal, classes), key=int)
+    numbers = sorted(filter(str.isdecimal, classes), key=lambda text: (len(text), text))
     if form.is_numbered and numbers not in ([], ["0"]):
         text = (
             f"class{'es' if len(numbers) > 1 else ''} {', '.join(numbers)} without a name, taken "

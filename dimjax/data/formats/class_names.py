@@ -16,6 +16,7 @@ from dimjax.data.formats.yaml_texts import parse_yaml, shown
 from dimjax.errors import InputError
 
 _MOST_CLASSES = 10_000
+_MOST_DIGITS = 9
 _SEARCH_DEPTH = 2  # folders below that of the data
 _CLASS_NAMES = re.compile(
     r"[^.].*\.(yaml|yml|names)|(classes|(class|obj)[_-]?names|names)\.txt|_?darknet\.labels"
@@ -26,7 +27,8 @@ _CLASS_FILES = ("data.yaml", "dataset.yaml", "classes.txt", "obj.names", "labels
 
 def class_name(text: str, options: Options) -> str:
     """Return the name of a numbered class; the number itself if it has no name."""
-    known = text.isdecimal() and int(text) < len(options.classes)
+    is_number = text.isdecimal() and len(text) <= _MOST_DIGITS  # int() refuses long ones
+    known = is_number and int(text) < len(options.classes)
     return (options.classes[int(text)] if known else "") or text
 
 
