@@ -4,6 +4,11 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
+from dimjax.commands.sources import open_source
+from dimjax.data.folders import open_folder
+from dimjax.data.formats.masks import set_pixels
+from dimjax.data.layouts import Layout
+from dimjax.data.recognition import recognise
 from dimjax.data.sequences import open_sequence
 from dimjax.errors import InputError
 
@@ -45,3 +50,80 @@ def test_a_number_beside_a_frame_is_none(tmp_path):
     for t in range(4):
         savemat(tmp_path / f"{t}.mat", {"image": FRAMES[t], "fps": 25})
     assert (open_sequence(tmp_path).frame(3) == FRAMES[3]).all()
+
+
+def save_npy(folder, name, array):
+    np.save(folder / f"{name}.npy", array)
+
+
+def save_mat(folder, name, array):
+    savemat(folder / f"{name}.mat", {"image": array})
+
+
+def moving(seed=0):
+    """Frames of a bright target that moves by one pixel a frame, and their masks."""
+    frames = np.random.default_rng(seed).normal(900, 3, (12, 40, 48)).astype(np.uint16)
+    masks = np.zeros(frames.shape, bool)
+    for t in range(len(frames)):
+        masks[t, 20:23, 10 + t : 13 + t] = True
+    return frames + 90 * masks.astype(np.uint16), masks
+
+
+@pytest.mark.parametrize("shape", [(40, 48), (40, 48, 1), (1, 40, 48)])
+def test_a_folder_of_npy_files_of_one_frame_each_is_a_sequence(tmp_path, shape):
+    frames, _ = moving()
+    for t, frame in enumerate(frames):
+        save_npy(tmp_path, f"{t:03d}", frame.reshape(shape))
+    found = open_sequence(tmp_path)
+    assert found.shape == frames.shape and (found.frame(5) == frames[5]).all()
+    (tmp_path / "004.npy").unlink()
+    with pytest.raises(InputError, match=r"4 follows 3; found 003.npy, then 005.npy"):
+        open_source(tmp_path, Layout())
+
+
+@pytest.mark.parametrize("save", [save_npy, save_mat])
+def test_one_folder_of_frames_in_arrays_is_recognised(tmp_path, save):
+    for t, frame in enumerate(moving()[0]):
+        save(tmp_path, f"frame{t}", frame)
+    found = recognise(tmp_path)
+    assert found.layout.sequences.startswith("frame{frame}.")
+    (name,) = (folder := open_folder(tmp_path, found.layout)).names
+    assert folder.sequence(name).shape == (12, 40, 48)
+
+
+@pytest.mark.parametrize("save", [save_npy, save_mat])
+@pytest.mark.parametrize(
+    ("frames_at", "masks_at"),
+    [
+        ("images/{name}/{t:03d}", "masks/{name}/{t:03d}"),
+        ("{name}/{t:03d}", "{name}/{t:03d}_mask"),
+        ("images/{name}_{t:03d}", "masks/{name}_{t:03d}"),
+    ],
+)
+def test_masks_in_arrays_are_labels(tmp_path, save, frames_at, masks_at):
+    for seed, name in enumerate(("one", "two", "six")):
+        frames, masks = moving(seed)
+        for t, (frame, mask) in enumerate(zip(frames, masks, strict=True)):
+            for at, array in ((frames_at, frame), (masks_at, mask)):
+                file = tmp_path / at.format(name=name, t=t)
+                file.parent.mkdir(parents=True, exist_ok=True)
+                save(file.parent, file.name, array)
+    folder = open_folder(tmp_path, recognise(tmp_path).layout)
+    labels = folder.labels
+    assert sorted(folder.names) == ["one", "six", "two"] and len(labels) == 36
+    first = labels[(labels.sequence == "six") & (labels.frame == 3)].iloc[0]
+    assert (first.x, first.y, first.w, first.h) == (14.5, 21.5, 3, 3)
+
+
+def test_a_mask_of_several_axes_is_refused(tmp_path):
+    save_npy(tmp_path, "0", np.zeros((3, 20, 24), np.uint8))
+    with pytest.raises(InputError, match=r"a mask must have the shape \[H, W\]; found \(3, 20, 24"):
+        set_pixels(tmp_path / "0.npy")
+
+
+def test_numbered_npy_stacks_stay_sequences(tmp_path):
+    for k in range(5):
+        save_npy(tmp_path, f"clip{k}", moving(k)[0])
+    found = recognise(tmp_path)
+    assert found.layout.sequences == "{sequence}.npy"
+    assert len(open_source(tmp_path, Layout()).names) == 5

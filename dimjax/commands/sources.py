@@ -13,6 +13,7 @@ from pathlib import Path
 from dimjax.data.documents import is_document
 from dimjax.data.folders import Folder, open_folder
 from dimjax.data.image_folders import ARRAYS, SUFFIXES
+from dimjax.data.label_arrays import holds_one_frame
 from dimjax.data.layouts import Layout
 from dimjax.data.listing import natural_key
 from dimjax.data.patterns import FRAME, SEQUENCE, glob_of, match
@@ -55,7 +56,7 @@ def open_source(source: Path, layout: Layout, takes_stills: bool = False) -> Fol
         open_sequence(source, reading=layout.reading)  # raises before anything is written
     except InputError as error:
         entries = list(source.iterdir()) if source.is_dir() else []
-        if any(entry.suffix.lower() in _WHOLE for entry in entries):
+        if any(map(_is_whole, entries)):
             return _without_documents(open_folder(source, layout._replace(sequences="*")))
         has_folders = any(entry.is_dir() for entry in entries)
         found = recognise(source) if has_folders else _recognised(entries, source)
@@ -68,6 +69,12 @@ def open_source(source: Path, layout: Layout, takes_stills: bool = False) -> Fol
         say(f"layout of {source}: {'; '.join(found.evidence)}")
         return open_folder(source, found.layout)
     return Folder(source.parent, layout, {source_name(source, layout): source})
+
+
+def _is_whole(entry: Path) -> bool:
+    """Whether a file is surely a whole sequence, by its suffix or its shape."""
+    suffix = entry.suffix.lower()
+    return suffix in _WHOLE or suffix == ".npy" and not holds_one_frame(entry)
 
 
 def _without_documents(folder: Folder) -> Folder:

@@ -8,7 +8,7 @@ import re
 from collections import defaultdict
 from pathlib import Path
 
-from dimjax.data.image_folders import SUFFIXES, split_names, without_previews
+from dimjax.data.image_folders import ARRAYS, SUFFIXES, split_names, without_previews
 from dimjax.data.image_kinds import are_stills
 from dimjax.data.patterns import FRAME, SEQUENCE, SPLIT, literal, path_pattern
 from dimjax.data.time_names import are_times
@@ -106,8 +106,10 @@ def _by_prefix(files: list[Path], start: int = 0) -> dict[str, list[Path]]:
 
 
 def images_of(folder: Path) -> list[Path]:
-    """Images of a folder, without the masks beside them."""
-    images = [file for file in sorted(folder.iterdir()) if file.suffix.lower() in SUFFIXES]
+    """Images of a folder, without the masks beside them; without any, its arrays."""
+    files = [(file, file.suffix.lower()) for file in sorted(folder.iterdir())]
+    images = [file for file, suffix in files if suffix in SUFFIXES]
+    images = images or [file for file, suffix in files if suffix in ARRAYS]
     frames = [file for file in images if not re.search(rf"({MASK_AFFIXES})$", file.stem)]
     return without_previews(frames)
 

@@ -22,8 +22,8 @@ from dimjax.data.camera_pairs import (
 )
 from dimjax.data.class_maps import find_class_maps
 from dimjax.data.flat_names import MASK_AFFIXES, are_lettered, flat_pattern, images_of
-from dimjax.data.image_folders import ARRAYS, SUFFIXES, split_names
-from dimjax.data.image_kinds import are_masks, is_stack
+from dimjax.data.image_folders import SUFFIXES, split_names
+from dimjax.data.image_kinds import are_masks, are_numbered_arrays, is_stack
 from dimjax.data.label_arrays import holds_no_frames
 from dimjax.data.layouts import Layout
 from dimjax.data.mask_stacks import called_as_masks, find_mask_stacks
@@ -36,7 +36,6 @@ from dimjax.data.walking import walk
 
 _DOCUMENTS = (".txt", ".csv", ".tsv", ".json", ".xml")
 _OF_SIMULATION = ("truth.csv", "errors.csv", "implants.csv")  # beside labels.csv: not labels
-_FEWEST_ARRAYS = 4  # files of one array each that are taken for the frames of a sequence
 _DOUBLE_SUFFIX = re.compile(r"\.(ome\.tiff?|fi?ts?\.fz)$", re.IGNORECASE)
 
 
@@ -139,15 +138,18 @@ class _Contents:
         if images and not any(numbered):
             self._unnumbered[place] = images
         elif len(images) > 1 or images and all(numbered):
-            beside = [file for file in images if re.search(rf"({MASK_AFFIXES})$", file.stem)]
-            if 0 < len(beside) < len(images) and are_masks(beside):
-                self.mixed.add(place)
-                self.masks.append(beside[0])
-                self.containers.append(place)
-            elif are_masks(images):
-                self.masks.append(images[0])
-            else:
-                self.containers.append(place)
+            self._add_frames_or_masks(place, images)
+
+    def _add_frames_or_masks(self, place: Path, images: list[Path]) -> None:
+        beside = [file for file in images if re.search(rf"({MASK_AFFIXES})$", file.stem)]
+        if 0 < len(beside) < len(images) and are_masks(beside):
+            self.mixed.add(place)
+            self.masks.append(beside[0])
+            self.containers.append(place)
+        elif are_masks(images):
+            self.masks.append(images[0])
+        else:
+            self.containers.append(place)
 
     def _add_files(self, place: Path, files: list[Path]) -> None:
         whole = [file for file in files if file.suffix.lower() in set(OPENERS) - set(SUFFIXES)]
@@ -155,8 +157,8 @@ class _Contents:
         objects = [file for file in whole if holds_matlab_objects(file)]
         whole = [file for file in whole if file not in objects]
         self.objects += objects
-        if _are_numbered_arrays(whole):
-            self.containers.append(place)
+        if are_numbered_arrays(whole):
+            self._add_frames_or_masks(place, whole)
             return
         arrays = [file for file in whole if holds_no_frames(file)]
         self.arrays += arrays
@@ -286,13 +288,6 @@ def _matches_others(root: Path, pattern: tuple[str, ...], group: list[Path]) -> 
     matching = [it for it in found if match("/".join(pattern), it.relative_to(root).as_posix())]
     used = {*group, *called_as_masks(matching)}
     return any(it.is_dir() and it not in used for it in matching)
-
-
-def _are_numbered_arrays(files: list[Path]) -> bool:
-    """Whether files are the frames of one sequence, in FITS or MATLAB files."""
-    stems = {re.sub(r"\d+(?=\D*$)", "", file.stem) for file in files}
-    arrays = all(file.suffix.lower() in ARRAYS for file in files)
-    return arrays and len(files) >= _FEWEST_ARRAYS and len(stems) == 1
 
 
 def _stem_number(file: Path) -> bool:

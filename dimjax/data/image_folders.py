@@ -21,14 +21,14 @@ from dimjax.data.documents import is_document
 from dimjax.data.frame_files import NATIVE, Frames, Header, Reading
 from dimjax.data.grey_levels import Stack, grey_levels
 from dimjax.data.label_arrays import holds_no_frames
-from dimjax.data.stack_files import fits_pixels, frames_of_stack, mat_frame, open_npy
+from dimjax.data.stack_files import fits_pixels, frames_of_stack, mat_frame, npy_frame, open_npy
 from dimjax.data.time_names import are_times
 from dimjax.data.walking import is_hidden
 from dimjax.errors import InputError
 
 SUFFIXES = (".png", ".tif", ".tiff", ".bmp", ".jpg", ".jpeg")
-ARRAYS = {".fits": fits_pixels, ".fit": fits_pixels, ".fts": fits_pixels, ".mat": mat_frame}
-ARRAYS[".fz"] = fits_pixels
+ARRAYS = {".npy": npy_frame, ".mat": mat_frame}
+ARRAYS |= dict.fromkeys((".fits", ".fit", ".fts", ".fz"), fits_pixels)
 STACK = "frames.npy"
 
 _FORMATS = {".png": "PNG", ".bmp": "BMP", ".jpg": "JPEG", ".jpeg": "JPEG"}

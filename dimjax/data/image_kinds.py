@@ -4,6 +4,8 @@ are_masks([Path("masks/0001.png")])                 # True
 are_stills([Path("a.png"), Path("b.png")])          # True: they show different scenes
 """
 
+import contextlib
+import re
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,8 @@ import tifffile
 from PIL import Image
 
 from dimjax.data.frame_files import readable
+from dimjax.data.image_folders import ARRAYS
+from dimjax.data.label_arrays import holds_one_frame
 from dimjax.errors import InputError
 
 _MASK_SHARE = 0.05  # largest share of set pixels of a mask
@@ -18,6 +22,7 @@ _MASK_LEVELS = 3  # largest number of its levels
 _WHITE = 255
 _DARKEST = 20  # level of a black background in a lossy image; videos may have 16
 _ONE_LEVEL = 0.7  # share of its pixels that have exactly this level; skies have noise
+_FEWEST_ARRAYS = 4  # files of one array each that are taken for the frames of a sequence
 _STILL_CORRELATION = 0.5  # of neighbouring images; below it they are no frames of a sequence
 
 
@@ -68,12 +73,18 @@ def are_masks(images: list[Path]) -> bool:
 
 
 def _is_mask(file: Path) -> bool:
+    suffix = file.suffix.lower()
+    if suffix in ARRAYS:
+        with contextlib.suppress(InputError):  # reported when it is read
+            pixels = ARRAYS[suffix](file)
+            return pixels.ndim == 2 and has_mask_levels(pixels, is_lossy=False)
+        return False
     try:
         with open_picture(file) as image:
             pixels = np.asarray(image.convert("RGBA") if image.mode in ("P", "PA") else image)
     except OSError:
         return False
-    return has_mask_levels(_mask_channel(pixels), file.suffix.lower() in (".jpg", ".jpeg"))
+    return has_mask_levels(_mask_channel(pixels), is_lossy=suffix in (".jpg", ".jpeg"))
 
 
 def has_mask_levels(pixels: np.ndarray, is_lossy: bool) -> bool:
@@ -121,3 +132,14 @@ def is_stack(images: list[Path]) -> bool:
             return len(opened.pages) > 1
     except InputError:
         return False
+
+
+def are_numbered_arrays(files: list[Path]) -> bool:
+    """Whether files are frames or masks, one each, in NumPy, FITS or MATLAB files."""
+    suffixes = {file.suffix.lower() for file in files}
+    if len(files) < _FEWEST_ARRAYS or not suffixes <= set(ARRAYS):
+        return False
+    if ".npy" in suffixes or all(map(holds_one_frame, files)):
+        return all(map(holds_one_frame, files))
+    # Shapes of other files are not read, and each file of NUDT-MIRSDT holds a clip.
+    return len({re.sub(r"\d+(?=\D*$)", "", file.stem) for file in files}) == 1

@@ -1,4 +1,4 @@
-"""Arrays that are no frames, such as the boxes of a sequence, [T, 4], in NumPy and MATLAB files.
+"""What NumPy and MATLAB files hold, by the shapes in their headers: a frame, boxes [T, 4], others.
 
 holds_no_frames(Path("flight3/boxes.npy"))          # True
 label_array(Path("flight3/boxes.npy")).shape        # (90, 4)
@@ -15,7 +15,7 @@ from dimjax.data.frame_files import readable
 from dimjax.data.stated_sizes import npz_headers
 from dimjax.errors import InputError
 
-_MAX_BYTES = 2**24  # of a file that is looked at
+_MAX_BYTES = 2**26  # of a file that is looked at
 _MAX_COLUMNS = 10  # of an array of numbers; images are larger
 _COLUMNS = range(2, 9)  # of points or boxes, perhaps with a frame, a track and a class
 _FEWEST_ROWS = 5  # of labels; matrices of a camera have fewer
@@ -33,6 +33,12 @@ def holds_no_frames(file: Path) -> bool:
     """Whether a .npy, .npz or .mat file holds only vectors and narrow tables of numbers."""
     shapes = _shapes(file)
     return bool(shapes) and all(map(_is_narrow, shapes.values()))
+
+
+def holds_one_frame(file: Path) -> bool:
+    """Whether a .npy or .mat file holds one image, [H, W], [H, W, 1] or [1, H, W]."""
+    shapes = [it for it in _shapes(file).values() if not _is_narrow(it)]
+    return len(shapes) == 1 and sum(size > 1 for size in shapes[0]) == 2
 
 
 def label_array(file: Path) -> LabelArray | None:

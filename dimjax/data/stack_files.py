@@ -40,6 +40,20 @@ def open_npy(path: Path, axes: str = "") -> Frames:
     Raises:
       InputError: The file is damaged, or its shape, axes or type are not those of a stack.
     """
+    return frames_of_stack(_mapped(path), path, axes)
+
+
+def npy_frame(path: Path) -> np.ndarray:
+    """Read the frame of a .npy file, [H, W], [H, W, 1] or [1, H, W], as [H, W]."""
+    pixels = _mapped(path)
+    if pixels.ndim == 3 and 1 in (pixels.shape[0], pixels.shape[-1]):
+        pixels = pixels[0] if pixels.shape[0] == 1 else pixels[..., 0]
+    check_in_memory(path, pixels.shape, pixels.itemsize)
+    return np.array(pixels)
+
+
+def _mapped(path: Path) -> np.ndarray:
+    """Map the array of a .npy file into memory."""
     # A shape of the header may overflow.
     with readable(path), _numbers_in(path), np.errstate(all="raise"):
         stack = np.lib.format.open_memmap(path, mode="r")
@@ -47,7 +61,7 @@ def open_npy(path: Path, axes: str = "") -> Frames:
     if size != expected:  # e.g. two arrays saved into one file
         rule = f"the file must end with the frames of its header, after {expected} bytes"
         raise InputError(path, rule, f"{size} bytes", "Save each stack in a file of its own.")
-    return frames_of_stack(stack, path, axes)
+    return stack
 
 
 def open_npz(path: Path, axes: str = "") -> Frames:

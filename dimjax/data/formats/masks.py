@@ -1,4 +1,4 @@
-"""Masks of a frame: an image in which each connected component of set pixels is one label.
+"""Masks of a frame: an image or array in which each connected component of set pixels is one label.
 
 A pixel is set if a colour of it is not 0, in any of the modes 1, L, P, RGB, RGBA and 16 bit; in a
 JPEG, whose zeros are not exact, if it is brighter than half the brightest. Pixels that touch at a
@@ -16,6 +16,7 @@ from scipy import ndimage
 from dimjax.atomic_files import check_regular
 from dimjax.data.formats.marks import Mark, Options
 from dimjax.data.frame_files import readable
+from dimjax.data.image_folders import ARRAYS
 from dimjax.errors import InputError, OnError
 
 _LARGEST_SHARE = 0.5  # of set pixels: above it, a mask is inverted or no mask
@@ -44,6 +45,11 @@ def set_pixels(path: Path) -> np.ndarray:
       InputError: The file is no readable image, or most of its pixels are set.
     """
     check_regular(path)
+    if path.suffix.lower() in ARRAYS:
+        pixels = _checked_array(path)
+        found = pixels > 0
+        check_share(found, pixels, path)
+        return found
     with readable(path), Image.open(path) as image:
         lossy = image.format == "JPEG"
         if image.mode in ("P", "PA", "CMYK"):
@@ -57,6 +63,14 @@ def set_pixels(path: Path) -> np.ndarray:
     found = pixels > pixels.max() / 2 if lossy else pixels > 0
     check_share(found, pixels, path)
     return found
+
+
+def _checked_array(path: Path) -> np.ndarray:
+    pixels = ARRAYS[path.suffix.lower()](path)
+    if pixels.ndim != 2:
+        rule, remedy = "a mask must have the shape [H, W]", "Save one mask for each frame."
+        raise InputError(path, rule, pixels.shape, remedy)
+    return pixels
 
 
 def check_share(found: np.ndarray, pixels: np.ndarray, subject: object) -> None:
