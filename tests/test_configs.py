@@ -221,6 +221,7 @@ def changed(key: str, value):
         ("data.layout.splits", {"train": "/etc/passwd"}, "must be a path inside the folder"),
         ("data.layout.centroid_size_px", "3", "must be a number of pixels"),
         ("data.layout.max_frame_pixels", 0, r"must be a whole number from 1 to 2\^31"),
+        ("data.layout.max_stack_bytes", 2**49, r"must be a whole number from 1 to 2\^48"),
         ("data.layout.max_frame_pixels", 1e6, r"must be a whole number from 1 to 2\^31"),
         ("chips.backgrounds_per_label", 1e300, "must be at most 1,000"),
         ("model.width", 1e6, "must be at most 16"),

@@ -8,7 +8,7 @@ import pytest
 from field_layouts import frames
 from scipy.io import savemat
 
-from dimjax.data import stated_sizes
+from dimjax.data.layouts import Layout
 from dimjax.data.sequences import open_sequence
 from dimjax.errors import InputError
 
@@ -50,10 +50,10 @@ def test_an_array_beyond_the_limit_is_refused_before_it_is_read(tmp_path, monkey
     else:
         savemat(tmp_path / name, {"frames": np.moveaxis(DEEP, 0, -1)}, do_compression=True)
         monkeypatch.setattr("scipy.io.loadmat", fail)
-    monkeypatch.setattr(stated_sizes, "MAX_BYTES", DEEP[0].nbytes - 1)
+    layout = Layout(sequences=name, max_stack_bytes=DEEP[0].nbytes - 1)
     rule = "an array that is read whole must have at most 3,839 bytes; found .* Save the frames as"
-    with pytest.raises(InputError, match=rule):
-        open_sequence(tmp_path / name)
+    with pytest.raises(InputError, match=f"{rule}.* or raise the key max_stack_bytes"):
+        open_sequence(tmp_path / name, reading=layout.reading)
 
 
 @pytest.mark.parametrize("kind", ["external", "virtual", "link", "chunks", "contiguous"])

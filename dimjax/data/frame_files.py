@@ -47,6 +47,7 @@ class Reading(NamedTuple):
     channel: str = ""  # red, green, blue or luma, if those of colour images differ
     stack_axes: str = ""  # thw or hwt; "": as usual for the format, and checked
     max_frame_pixels: int = 2**27  # a header that promises more would exhaust the memory
+    max_stack_bytes: int = 2**32  # of a stack that is kept in memory
 
 
 NATIVE = Reading()  # of a file that leaves no choice

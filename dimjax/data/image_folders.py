@@ -49,7 +49,7 @@ def open_folder_of_frames(path: Path, reading: Reading = NATIVE) -> Frames:
     """
     stack = path / STACK
     if stack.is_file() and len(_entries(path)) == 1:
-        return open_npy(stack, reading.stack_axes)
+        return open_npy(stack, reading)
     return open_images(list_images(path), reading.channel)
 
 

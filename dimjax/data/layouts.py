@@ -39,7 +39,10 @@ _SIZE_PX = Rule(
 _PIXELS = Rule(
     lambda value: INTEGER.holds(value) and 1 <= value <= 2**31, "a whole number from 1 to 2^31"
 )
-_SIZES = {"centroid_size_px": _SIZE_PX, "max_frame_pixels": _PIXELS}
+_BYTES = Rule(
+    lambda value: INTEGER.holds(value) and 1 <= value <= 2**48, "a whole number from 1 to 2^48"
+)
+_SIZES = {"centroid_size_px": _SIZE_PX, "max_frame_pixels": _PIXELS, "max_stack_bytes": _BYTES}
 _CHOICES = {
     "label_format": tuple(FORMATS),
     "centroid_order": ("xy", "rowcol"),
@@ -78,6 +81,7 @@ class Layout(NamedTuple):
     channel: str = ""  # red, green, blue or luma, if those of colour images differ
     stack_axes: str = ""  # order of the axes of stacks, thw or hwt; "": usual, and checked
     max_frame_pixels: int = NATIVE.max_frame_pixels  # larger frames are refused
+    max_stack_bytes: int = NATIVE.max_stack_bytes  # so are larger stacks that are read whole
     repeated_frames: str = "skip"  # clips skip repeated and flat frames, or keep them
     bad_pixels: str = "replace"  # pixels that never change: by their neighbours, or keep them
     splits: dict[str, str] = {}  # split -> file that names its sequences, see `Folder.splits`
@@ -85,7 +89,7 @@ class Layout(NamedTuple):
     @property
     def reading(self) -> Reading:
         """The keys that say how frames are read."""
-        return Reading(self.channel, self.stack_axes, self.max_frame_pixels)
+        return Reading(self.channel, self.stack_axes, self.max_frame_pixels, self.max_stack_bytes)
 
 
 DIMJAX = Layout(splits={name: f"splits/{name}.txt" for name in ("train", "val", "test", "new")})

@@ -14,7 +14,7 @@ import numpy as np
 
 from dimjax.data.byte_order import swapped
 from dimjax.data.csv_files import read_text
-from dimjax.data.frame_files import Frames, readable
+from dimjax.data.frame_files import NATIVE, Frames, Reading, readable
 from dimjax.data.raw_shapes import other_shape
 from dimjax.data.stack_files import frames_of_stack
 from dimjax.errors import InputError, Note
@@ -38,7 +38,7 @@ class _Form(NamedTuple):
     is_ordered: bool = True  # whether the sidecar states the byte order
 
 
-def open_raw(path: Path, axes: str = "") -> Frames:
+def open_raw(path: Path, reading: Reading = NATIVE) -> Frames:
     """Open a raw file by its sidecar, NAME.json or the ENVI header NAME.hdr or NAME.raw.hdr.
 
     The JSON has width, height and dtype, and may have frames, byte_order (little or big),
@@ -68,9 +68,9 @@ def open_raw(path: Path, axes: str = "") -> Frames:
     stack = np.memmap(path, dtype, "r", start, (int(length), height, width))
     if dtype.kind in "ui" and dtype.itemsize == 2:
         _check_order(stack, is_ordered, sidecar, path)
-    if axes in ("", "thw"):
+    if reading.stack_axes in ("", "thw"):
         _check_shape(stack, sidecar, path)
-    opened = frames_of_stack(stack, path, axes or "thw")
+    opened = frames_of_stack(stack, path, reading.stack_axes or "thw")
     return opened if bits is None else _of_bits(opened, bits, dtype, sidecar, path)
 
 

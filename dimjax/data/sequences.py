@@ -284,7 +284,7 @@ def _open_frames(path: Path, reading: Reading) -> Frames:
         raise InputError(path, rule, path.suffix or "no suffix", "Convert it.")
     check_regular(path)
     opener = OPENERS[path.suffix.lower()]
-    return opener(path) if opener in _WITHOUT_AXES else opener(path, reading.stack_axes)
+    return opener(path) if opener in _WITHOUT_AXES else opener(path, reading)
 
 
 def refused_file(path: Path) -> InputError:

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from scipy import io
 
-from dimjax.data.frame_files import COPY_REMEDY, Frames, readable
+from dimjax.data.frame_files import COPY_REMEDY, NATIVE, Frames, Reading, readable
 from dimjax.data.grey_levels import grey_levels
 from dimjax.data.label_arrays import may_be_labels
 from dimjax.data.stack_axes import check_axes
@@ -34,13 +34,13 @@ _MOST_BYTES = 8  # of a number in MATLAB
 _UPWARDS, _DOWNWARDS = "BOTTOM-UP", "TOP-DOWN"  # of ROWORDER in a FITS file
 
 
-def open_npy(path: Path, axes: str = "") -> Frames:
+def open_npy(path: Path, reading: Reading = NATIVE) -> Frames:
     """Open a .npy stack [T, H, W] by memory mapping; frames are read as copies.
 
     Raises:
       InputError: The file is damaged, or its shape, axes or type are not those of a stack.
     """
-    return frames_of_stack(_mapped(path), path, axes)
+    return frames_of_stack(_mapped(path), path, reading.stack_axes)
 
 
 def npy_frame(path: Path) -> np.ndarray:
@@ -48,7 +48,7 @@ def npy_frame(path: Path) -> np.ndarray:
     pixels = _mapped(path)
     if pixels.ndim == 3 and 1 in (pixels.shape[0], pixels.shape[-1]):
         pixels = pixels[0] if pixels.shape[0] == 1 else pixels[..., 0]
-    check_in_memory(path, pixels.shape, pixels.itemsize)
+    check_in_memory(path, pixels.shape, pixels.itemsize, NATIVE.max_stack_bytes)
     return np.array(pixels)
 
 
@@ -64,7 +64,7 @@ def _mapped(path: Path) -> np.ndarray:
     return stack
 
 
-def open_npz(path: Path, axes: str = "") -> Frames:
+def open_npz(path: Path, reading: Reading = NATIVE) -> Frames:
     """Open the only array of frames of a .npz file; it is kept in memory."""
     with readable(path), _numbers_in(path), np.load(path) as arrays:
         headers = npz_headers(path)
@@ -73,9 +73,9 @@ def open_npz(path: Path, axes: str = "") -> Frames:
         if missing and not dtype.hasobject:
             rule, value = "the file must hold the array of its header", f"{missing:,} bytes less"
             raise InputError(path, rule, value, COPY_REMEDY)
-        check_in_memory(path, shape, dtype.itemsize)
+        check_in_memory(path, shape, dtype.itemsize, reading.max_stack_bytes)
         stack = arrays[name]
-    return frames_of_stack(stack, path, axes)
+    return frames_of_stack(stack, path, reading.stack_axes)
 
 
 @contextlib.contextmanager
@@ -90,12 +90,13 @@ def _numbers_in(path: Path) -> Iterator[None]:
         raise InputError(path, rule, "Python objects", remedy) from error
 
 
-def open_mat(path: Path, axes: str = "") -> Frames:
+def open_mat(path: Path, reading: Reading = NATIVE) -> Frames:
     """Open the only stack of a MATLAB file; before version 7.3 it is kept in memory."""
+    axes = reading.stack_axes
     with path.open("rb") as opened:
         if opened.read(len(_MATLAB_73)) == _MATLAB_73:
             return _of_mat_73(_dataset(path), path, axes)
-    stack = mat_array(path)
+    stack = mat_array(path, reading.max_stack_bytes)
     if stack.ndim == 3 and axes != "thw":
         moved = np.moveaxis(stack, -1, 0)
         return frames_of_stack(moved, path, axes and "thw", stored=(2, 0, 1))
@@ -113,7 +114,7 @@ def _of_mat_73(stack: Any, path: Path, axes: str) -> Frames:
     return frames_of_stack(stack, path, axes and "thw", transposed=True, stored=(2, 1, 0))
 
 
-def mat_array(path: Path) -> np.ndarray:
+def mat_array(path: Path, most_bytes: int = NATIVE.max_stack_bytes) -> np.ndarray:
     """Read the only array of frames of a MATLAB file before version 7.3."""
     with readable(path):
         stated = {name: (shape, kind) for name, shape, kind in io.whosmat(path)}
@@ -123,7 +124,7 @@ def mat_array(path: Path) -> np.ndarray:
     if kind in _MATLAB_OBJECTS:
         rule, remedy = "an array must hold numbers", "Save cat(3, frames{:}), which is [H, W, T]."
         raise InputError(path, rule, "cells or structures", remedy)
-    check_in_memory(path, shape, _MATLAB_BYTES.get(kind, _MOST_BYTES))
+    check_in_memory(path, shape, _MATLAB_BYTES.get(kind, _MOST_BYTES), most_bytes)
     with readable(path):
         return io.loadmat(path, variable_names=[name])[name]
 
@@ -137,16 +138,16 @@ def mat_frame(path: Path) -> np.ndarray:
     return pixels[-1] if pixels.ndim == 3 else pixels
 
 
-def open_hdf5(path: Path, axes: str = "") -> Frames:
+def open_hdf5(path: Path, reading: Reading = NATIVE) -> Frames:
     """Open the only stack [T, H, W] of an HDF5 file; needs the extra hdf5."""
-    return frames_of_stack(_dataset(path), path, axes)
+    return frames_of_stack(_dataset(path), path, reading.stack_axes)
 
 
-def open_fits(path: Path, axes: str = "") -> Frames:
+def open_fits(path: Path, reading: Reading = NATIVE) -> Frames:
     """Open the only image or cube of a FITS file, rows in the order of ROWORDER; needs fits."""
-    pixels, upwards = _stored_fits(path)
+    pixels, upwards = _stored_fits(path, reading.max_stack_bytes)
     stack = pixels if pixels.ndim > 2 else pixels[np.newaxis]
-    return frames_of_stack(stack, path, axes, flipped=upwards)
+    return frames_of_stack(stack, path, reading.stack_axes, flipped=upwards)
 
 
 def fits_pixels(path: Path) -> np.ndarray:
@@ -155,14 +156,15 @@ def fits_pixels(path: Path) -> np.ndarray:
     return pixels[..., ::-1, :] if upwards else pixels
 
 
-def _stored_fits(path: Path) -> tuple[np.ndarray, bool]:
+def _stored_fits(path: Path, most_bytes: int = NATIVE.max_stack_bytes) -> tuple[np.ndarray, bool]:
     """Numbers as they are stored, and whether rows run upwards, as without ROWORDER."""
     fits = _extra("astropy.io.fits", "fits", path)
     with readable(path), fits.open(path) as units:
         images = {str(k): unit.shape for k, unit in enumerate(units) if unit.is_image}
         name = _only(path, images)
         chosen = units[int(name)]
-        check_in_memory(path, chosen.shape, abs(chosen.header.get("BITPIX", 8)) // 8)
+        itemsize = abs(chosen.header.get("BITPIX", 8)) // 8
+        check_in_memory(path, chosen.shape, itemsize, most_bytes)
         data = np.array(chosen.data)
         order = str(chosen.header.get("ROWORDER", _UPWARDS)).strip().upper()
     if order not in (_UPWARDS, _DOWNWARDS):

@@ -2,7 +2,7 @@
 
 A file of a few kilobytes may state an array of terabytes, or name another file for its pixels.
 
-check_in_memory(path, (4000, 1000, 1000), itemsize=2)   # an InputError
+check_in_memory(path, (4000, 1000, 1000), 2, most=2**32)   # an InputError
 check_stored(dataset, path)                             # of HDF5: in the file itself, and complete
 npz_headers(Path("flight3.npz"))["frames"]              # shape, type
 """
@@ -16,9 +16,11 @@ import numpy as np
 
 from dimjax.errors import InputError
 
-MAX_BYTES = 2**32  # of an array that is kept in memory
 _MAX_DEPTH = 50  # levels of groups
-_IN_PARTS = "Save the frames as .npy, which is read one frame at a time."
+_IN_PARTS = (
+    "Save the frames as .npy, which is read one frame at a time, or raise the key max_stack_bytes "
+    "of the layout."
+)
 
 
 class ArrayHeader(NamedTuple):
@@ -29,15 +31,21 @@ class ArrayHeader(NamedTuple):
     missing: int  # bytes that it states beyond those of the file; below 0 if it has more
 
 
-def check_in_memory(path: Path, shape: tuple[int, ...], itemsize: int) -> None:
+def check_in_memory(path: Path, shape: tuple[int, ...], itemsize: int, most: int) -> None:
     """Check the size of an array that is going to be read whole.
 
+    Args:
+      path: Its file, for the error.
+      shape: Its shape, as the file states it.
+      itemsize: Bytes of a number.
+      most: Bytes that it may have, see `Reading`.
+
     Raises:
-      InputError: It is larger than MAX_BYTES.
+      InputError: It is larger.
     """
     size = math.prod(shape) * itemsize
-    if size > MAX_BYTES:
-        rule = f"an array that is read whole must have at most {MAX_BYTES:,} bytes"
+    if size > most:
+        rule = f"an array that is read whole must have at most {most:,} bytes"
         raise InputError(path, rule, f"{size:,}, of shape {shape}", _IN_PARTS)
 
 
