@@ -3,6 +3,7 @@
 import errno
 import io
 import json
+import os
 import re
 import shutil
 import time
@@ -281,6 +282,10 @@ def test_curves_are_written_while_a_training_runs(tmp_path, workdir):
     assert 'http-equiv="refresh"' in page and "1 of 2 epochs" in page
     live.write(paths, config.training, metrics[:1], steps_per_epoch=3, epochs=2)
     assert paths.training_page.read_text() == page
+    hour_ahead = time.time() + 3600  # as after a clock that was set back
+    os.utime(paths.training_page, (hour_ahead, hour_ahead))
+    live.write(paths, config.training, metrics[:1], steps_per_epoch=3, epochs=2)
+    assert paths.training_page.stat().st_mtime < hour_ahead
     live.write(paths, config.training, metrics, steps_per_epoch=3, epochs=2)
     page = paths.training_page.read_text()
     assert 'http-equiv="refresh"' not in page and "2 of 2 epochs: complete" in page

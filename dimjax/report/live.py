@@ -66,7 +66,8 @@ def write(
 
 
 def _is_recent(page: Path) -> bool:
-    return page.exists() and time.time() - page.stat().st_mtime < _REFRESH_SECONDS / 2
+    # The difference is negative if the clock was set back.
+    return page.exists() and abs(time.time() - page.stat().st_mtime) < _REFRESH_SECONDS / 2
 
 
 def _table(metrics: Sequence[dict]) -> Table:
