@@ -60,6 +60,9 @@ def test_a_person_decides_what_an_oracle_did_in_the_run(tiny_run, other):
 def test_what_cannot_be_judged_is_refused(tiny_run, other, tmp_path, capsys):
     with pytest.raises(InputError, match=r"--output: .* a directory; found nothing\. Give --out"):
         judge(tiny_run, other, None)
+    rule = r"--output=.*tiny_run: it must be new, or the run of the same command, .*; found a run w"
+    with pytest.raises(InputError, match=rule):
+        judge(tiny_run, other, tiny_run)
     rule = "other: mine searches sequences of the split new; found splits all. Name unlabelled"
     with pytest.raises(InputError, match=rule):
         judge(tiny_run, other, tmp_path / "judged", "mine")

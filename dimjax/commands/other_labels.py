@@ -16,7 +16,7 @@ from dimjax.errors import InputError, program
 from dimjax.progress import counted, say
 from dimjax.runs.config_rules import MIN_LEARNING_RATE
 from dimjax.runs.context import open_data_folder
-from dimjax.runs.workdir import Paths
+from dimjax.runs.workdir import Paths, differing_keys
 from dimjax.stages import rounds
 
 
@@ -56,12 +56,13 @@ def run(config, output: str | None, make_builder: Callable, last: str) -> bool:
       Whether that is done already and the run waits for the decisions of a person.
 
     Raises:
-      InputError: There is no output, the folder has no labels or, for `mine`, no new sequences, or
-        a stage finds bad input.
+      InputError: There is no output, or another run in it, the folder has no labels or, for
+        `mine`, no new sequences, or a stage finds bad input.
     """
     if output is None:
         rule, remedy = "the run with the suspects needs a directory", "Give --output=DIR."
         raise InputError("--output", rule, "nothing", remedy)
+    _check_output(config, output)
     splits = open_data_folder(config, Paths(output)).splits
     _check_splits(splits, config.data.folder, last)
     if others := [name for split in ("val", "test") for name in splits.get(split, [])]:
@@ -71,6 +72,16 @@ def run(config, output: str | None, make_builder: Callable, last: str) -> bool:
         return waits
     say(f"next: `{program()} review --workdir={output}`, then `export --labels=FORM`")
     return False
+
+
+def _check_output(config, output: str) -> None:
+    paths = Paths(output)
+    if not paths.config.exists() or not (differing := differing_keys(config, paths.workdir)):
+        return
+    key, (saved, given) = next(iter(differing.items()))
+    rule = "it must be new, or the run of the same command, which is continued"
+    found = f"a run with {key}={saved!r} in place of {given!r}"
+    raise InputError(f"--output={output}", rule, found, "Give another folder.")
 
 
 def _check_splits(splits: dict[str, list[str]], folder: str, last: str) -> None:
