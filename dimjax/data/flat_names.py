@@ -14,7 +14,7 @@ from dimjax.data.label_arrays import holds_no_frames
 from dimjax.data.patterns import FRAME, SEQUENCE, SPLIT, literal, path_pattern
 from dimjax.data.time_names import are_times
 
-MASK_AFFIXES = r"_pixels0|[_-]mask|[_-]gt|[_-]label"  # after the name of the image
+MASK_AFFIXES = r"(?i:_pixels0|[_-]mask|[_-]gt|[_-]label)"  # after the name of the image
 
 _SEPARATOR = re.compile(r"([_.-])")
 _HASHED = re.compile(r"[0-9a-f]{8}-.")  # 1a43ace3-flight3_0017 of Label Studio

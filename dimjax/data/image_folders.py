@@ -206,7 +206,7 @@ def _sort_by_number(folder: Path, files: list[Path]) -> list[Path]:
             same_number = numbered[number].name if numbering == first else None
             rule = "the frames of a folder must have one numbering"
             value = same_number or f"{numbering} beside {first}"
-            raise InputError(file, rule, value, "Give each sequence a folder of its own.")
+            raise InputError(file, rule, value, "Give each sequence, masks and previews a folder.")
         numbered[number] = file
     check_gaps(folder, numbered)
     return [numbered[number] for number in sorted(numbered)]
