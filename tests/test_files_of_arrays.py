@@ -247,3 +247,14 @@ def test_numbered_fits_cubes_stay_sequences(tmp_path):
         fits.PrimaryHDU(moving(k)[0]).writeto(tmp_path / f"rec{k}.fits")
     found = recognise(tmp_path)
     assert open_folder(tmp_path, found.layout).sequence("rec3").shape == (12, 40, 48)
+
+
+def test_a_stack_among_frames_in_arrays_is_the_only_problem(tmp_path):
+    frames, _ = moving()
+    for t, frame in enumerate(frames):
+        save_npy(tmp_path, f"{t:03d}", frames[:5] if t == 7 else frame)
+    layout = recognise(tmp_path).layout
+    assert layout.sequences == "{frame}.npy"
+    found = open_folder(tmp_path, layout).sequence(tmp_path.name)
+    with pytest.raises(InputError, match=r"007\.npy: a frame must have the shape \[H, W\]; found"):
+        found.frame(7)

@@ -116,8 +116,13 @@ def _open_arrays(files: Sequence[Path], channel: str) -> Frames:
 
     def grey(file: Path) -> np.ndarray:
         pixels = ARRAYS[file.suffix.lower()](file)
-        has_colours = pixels.ndim == 3 and pixels.shape[2] in (3, 4)
-        return frame_files.to_grey(pixels, file, channel) if has_colours else pixels
+        if pixels.ndim == 3 and pixels.shape[2] in (3, 4):
+            return frame_files.to_grey(pixels, file, channel)
+        if pixels.ndim != 2:
+            rule, remedy = "a frame must have the shape [H, W]", "Save one frame in each file."
+            remedy += " A stack is a sequence of its own."
+            raise InputError(file, rule, pixels.shape, remedy)
+        return pixels
 
     first = grey(files[0])
 
@@ -198,7 +203,9 @@ def _sort_by_number(folder: Path, files: list[Path]) -> list[Path]:
     for file, (before, digits, after) in zip(files, names, strict=True):
         if not digits:
             rule = "a frame's name must contain its number"
-            raise InputError(file, rule, file.name, "Rename the frames 0, 1, ... in their order.")
+            raise InputError(
+                file, rule, file.name, "Rename the frames 0, 1, ..., or move it elsewhere."
+            )
         numbering = f"{before}<number>{after}{file.suffix}"
         first = first or numbering
         number = int(digits)

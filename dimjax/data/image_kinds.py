@@ -65,9 +65,11 @@ def _thumbnail(file: Path) -> tuple[np.ndarray, tuple[int, int]] | None:
 
 
 def _array_thumbnail(file: Path) -> tuple[np.ndarray, tuple[int, int]] | None:
-    with contextlib.suppress(InputError):
+    with contextlib.suppress(InputError, TypeError, ValueError):  # reported when it is read
         pixels = np.asarray(ARRAYS[file.suffix.lower()](file), dtype=float)
-        grey = pixels.mean(axis=-1) if pixels.ndim == 3 else pixels
+        grey = pixels.mean(axis=-1) if pixels.shape[2:] in ((3,), (4,)) else pixels
+        if grey.ndim != 2:
+            return None
         small = Image.fromarray(grey.astype(np.float32)).resize((32, 32))
         return np.asarray(small, dtype=float), grey.shape[::-1]
     return None

@@ -64,14 +64,14 @@ def is_clip(shape: tuple[int, ...]) -> bool:
 
 
 def are_frames(files: list[Path]) -> bool:
-    """Whether files hold one frame each, as far as their shapes can be read.
+    """Whether most files hold one frame each, as far as their shapes can be read.
 
-    Damaged ones are reported when they are read. Shapes of FITS need an extra; without it, these
-    are frames if only a number differs in their names.
+    Damaged ones and others are reported when they are read. Shapes of FITS need an extra; without
+    it, these are frames if only a number differs in their names.
     """
     known = [file for file in files if _shapes(file)]
     if known:
-        return all(map(holds_one_frame, known))
+        return 2 * sum(map(holds_one_frame, known)) > len(known)
     are_fits = all(file.suffix.lower() in _FITS for file in files)
     return are_fits and len({_without_number(file) for file in files}) == 1
 

@@ -138,12 +138,7 @@ def mat_frame(path: Path) -> np.ndarray:
     pixels = mat_array(path)
     if pixels.ndim == 3 and 1 in (pixels.shape[0], pixels.shape[-1]):
         return pixels[0] if pixels.shape[0] == 1 else pixels[..., 0]
-    if is_clip(pixels.shape):
-        return pixels[-1]
-    if pixels.ndim != 2 and pixels.shape[2:] not in ((3,), (4,)):
-        rule, remedy = "a frame must have the shape [H, W]", "Save one frame in each file."
-        raise InputError(path, rule, pixels.shape, f"{remedy} A stack is a sequence of its own.")
-    return pixels
+    return pixels[-1] if is_clip(pixels.shape) else pixels
 
 
 def open_hdf5(path: Path, reading: Reading = NATIVE) -> Frames:
