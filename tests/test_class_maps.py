@@ -77,3 +77,18 @@ def test_colours_of_masks(tmp_path):
     assert mask_colours([tmp_path / "a.png"]) == [(0, 0, 255), (255, 0, 0)]
     save(tmp_path / "b.png", np.arange(81, dtype=np.uint8).reshape(9, 9))
     assert mask_colours([tmp_path / "b.png"]) == mask_colours([]) == []
+
+
+def test_maps_and_colours_of_arrays(tmp_path):
+    for k, _, t, pixels in every_frame():
+        two = np.maximum(mask(k, t) > 0, 2 * (np.roll(mask(k, t), 14, axis=1) > 0))
+        for place, array in (("maps", class_map(k, t)), ("masks", two.astype(np.int32))):
+            save(tmp_path / f"{place}/images/s{k}/{t}.png", pixels)
+            (tmp_path / f"{place}/{place}/s{k}").mkdir(parents=True, exist_ok=True)
+            np.save(tmp_path / f"{place}/{place}/s{k}/{t}.npy", array)
+    (doubt,) = recognise(tmp_path / "maps").doubts
+    assert "images of the levels 0, 1, 2 in maps/s0, which seem to be masks of several" in str(
+        doubt
+    )
+    found = recognise(tmp_path / "masks")
+    assert "masks of the levels or colours 1, 2: all are taken for the same class" in found.evidence

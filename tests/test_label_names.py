@@ -61,6 +61,7 @@ def test_empty_label_files_are_a_doubt(tmp_path):
         ("{:05d}", "{}", "{frame}"),
         ("{}", "{:02d}", "{frame}"),  # 08, 09, 10, ...: the last ones are names of frames
         ("img{:03d}_14bit", "gt{:03d}_mask", "gt{frame}_mask"),
+        ("{:03d}", "{:03d}_GT", "{frame}_GT"),
     ],
 )
 @pytest.mark.parametrize("form", ["masks", "yolo"])

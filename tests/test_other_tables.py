@@ -1,10 +1,11 @@
 """Tables of labels with tabs or other names, and tables that are none or of other programs."""
 
 import pytest
-from field_layouts import LENGTH, every_frame, save, text
+from field_layouts import LENGTH, every_frame, mask, save, text
 
 from dimjax.data.folders import open_folder
 from dimjax.data.recognition import recognise
+from dimjax.errors import InputError
 
 
 @pytest.fixture
@@ -60,3 +61,47 @@ def test_tables_of_other_programs_and_of_cameras(folder, name, content, value):
     found = recognise(folder)
     assert found.layout.labels == ""
     assert [value in str(doubt) for doubt in found.doubts] == [True] * (value is not None)
+
+
+POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
+COCO = '{"images": [{"id": 1, "file_name": "c0/0.png"}], "annotat'
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "value"),
+    [
+        ("labels.csv", POINTER, "a pointer of Git LFS. Run `git lfs pull`"),
+        ("annotations/gt.json", COCO, "it must be JSON; found Unterminated string"),
+        (
+            "gt/c0.csv",
+            "frame,id,bb_left,bb_top,bb_width,bb_height\n0,1,2,3,4,5\n",
+            "found frame, id",
+        ),
+        ("c0/box.csv", "Image,Pos X,Pos Y\n0.png,1,2\n", "Rename or add columns"),
+        ("gt/c0.csv", "time,target_col,target_line\n0.0,12,14\n", "those of another program, such"),
+        ("labels/c0.txt", "nothing was seen\n", None),
+        ("tables/c0.csv", "time,temperature\n0.0,12\n", None),
+    ],
+)
+def test_labels_that_are_not_understood_are_a_problem(folder, name, content, value):
+    text(folder / name, content)
+    found = recognise(folder)
+    assert found.layout.labels == ""
+    assert [value in str(doubt) for doubt in found.doubts] == [True] * (value is not None)
+
+
+def test_frames_that_are_pointers_are_named(folder):
+    for file in folder.glob("images/c0/*.png"):
+        file.write_text(POINTER)
+    with pytest.raises(InputError, match=r"0\.png: .*found a pointer of Git LFS\. Run `git lfs"):
+        open_folder(folder, recognise(folder).layout).sequence("c0")
+
+
+def test_a_damaged_first_mask_is_the_only_problem(tmp_path):
+    for k, _, t, pixels in every_frame():
+        save(tmp_path / f"images/c{k}/{t:04d}.png", pixels)
+        save(tmp_path / f"masks/c{k}/{t:04d}.png", mask(k, t))
+    (tmp_path / "masks/c0/0000.png").write_bytes(b"")
+    found = recognise(tmp_path)
+    assert (found.layout.sequences, found.doubts) == ("images/{sequence}", [])
+    assert found.layout.labels == "masks/{sequence}/{frame}.png"

@@ -307,6 +307,7 @@ def test_boxes_of_yolo_in_pixels_are_a_doubt(tmp_path, place):
             "1 file that cannot be read, such as a.zip, an archive. Unpack it. Or correct the path",
         ),
         ("a.seq", "such as a.seq, a recording of FLIR"),
+        ("a.irb", "such as a.irb, a recording of another camera. Export it as 16 bit TIFF"),
     ],
 )
 def test_files_of_frames_that_are_not_read_are_named(tmp_path, name, message):

@@ -458,3 +458,14 @@ def test_frames_of_several_cameras_in_two_splits_are_problems(tmp_path):
     assert len(errors) == 2
     message = "images/train/s0_000.png: the frames of a sequence must be in one split; found "
     assert message in str(errors[0]) and "images/val/s0_004.png. Move all" in str(errors[0])
+
+
+def test_parallel_folders_of_each_sequence_are_named_as_a_choice(tmp_path):
+    for k, _, t, pixels in every_frame():
+        for camera in ("00", "01"):
+            save(tmp_path / f"images/c{k}/{camera}/{t:05d}.png", pixels)
+    errors = []
+    open_folder(tmp_path, recognise(tmp_path).layout, errors.append)
+    assert "c0/01: names must be unique; found " in str(errors[0])
+    choice = "Choose one of the folders 00, 01, as in sequences=images/{sequence}/00."
+    assert str(errors[0]).endswith(choice)

@@ -13,7 +13,7 @@ from pathlib import Path
 from dimjax.data.documents import is_document
 from dimjax.data.folders import Folder, open_folder
 from dimjax.data.image_folders import ARRAYS, SUFFIXES
-from dimjax.data.label_arrays import holds_one_frame
+from dimjax.data.label_arrays import holds_stack
 from dimjax.data.layouts import Layout
 from dimjax.data.listing import natural_key
 from dimjax.data.patterns import FRAME, SEQUENCE, glob_of, match
@@ -73,8 +73,7 @@ def open_source(source: Path, layout: Layout, takes_stills: bool = False) -> Fol
 
 def _is_whole(entry: Path) -> bool:
     """Whether a file is surely a whole sequence, by its suffix or its shape."""
-    suffix = entry.suffix.lower()
-    return suffix in _WHOLE or suffix == ".npy" and not holds_one_frame(entry)
+    return entry.suffix.lower() in _WHOLE or holds_stack(entry)
 
 
 def _without_documents(folder: Folder) -> Folder:

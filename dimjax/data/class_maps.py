@@ -10,12 +10,15 @@ from pathlib import Path
 
 import numpy as np
 
-from dimjax.data.image_folders import SUFFIXES
+from dimjax.data.image_folders import ARRAYS, SUFFIXES
 from dimjax.data.image_kinds import open_picture
+from dimjax.data.label_arrays import holds_no_frames
+from dimjax.errors import InputError
 
 _MOST_LEVELS = 12
 _MOST_COLOURS = 8  # of masks; the rims of smoothed ones have more
 _FILES = 9  # masks that are looked at, evenly spread
+_LOSSY = (".jpg", ".jpeg")
 _EQUAL_SHARE = 0.97  # of neighbouring pixels in a row; noise changes more of them
 
 
@@ -37,13 +40,11 @@ def levels_of(folder: Path) -> tuple[int, ...]:
     found: set[int] = set()
     for file in {files[0], files[len(files) // 2], files[-1]} if files else ():
         try:
-            with open_picture(file) as image:
-                is_lossy = image.format == "JPEG"
-                pixels = np.asarray(image.convert("L") if image.mode == "P" else image)
+            pixels = _stored(file, "L")
         except OSError:
             return ()
-        pixels = pixels if pixels.ndim == 2 else pixels.max(axis=2)
-        if is_lossy or (pixels[:, 1:] == pixels[:, :-1]).mean() < _EQUAL_SHARE:
+        pixels = pixels if pixels.ndim == 2 else pixels.max(axis=-1)
+        if file.suffix.lower() in _LOSSY or (pixels[:, 1:] == pixels[:, :-1]).mean() < _EQUAL_SHARE:
             return ()
         found |= set(np.unique(pixels).tolist())
     return tuple(sorted(found)) if 1 < len(found) <= _MOST_LEVELS else ()
@@ -54,11 +55,9 @@ def mask_colours(files: list[Path]) -> list[tuple[int, ...]]:
     found: set[tuple[int, ...]] = set()
     for file in files[:: len(files) // _FILES + 1]:
         try:
-            with open_picture(file) as image:
-                if image.format == "JPEG":  # whose levels are not exact
-                    return []
-                has_colours = image.mode not in ("1", "L") and not image.mode.startswith("I")
-                pixels = np.asarray(image.convert("RGB") if has_colours else image)
+            if file.suffix.lower() in _LOSSY:  # whose levels are not exact
+                return []
+            pixels = _stored(file, "RGB")
         except OSError:  # reported when it is read
             return []
         colours = np.unique(pixels.reshape(-1, *pixels.shape[2:3]), axis=0)
@@ -66,8 +65,27 @@ def mask_colours(files: list[Path]) -> list[tuple[int, ...]]:
     return sorted(found) if len(found) <= _MOST_COLOURS else []
 
 
+def _stored(file: Path, mode: str) -> np.ndarray:
+    """Pixels of an image, a palette or colours in a mode of Pillow, or of an array.
+
+    Raises:
+      OSError: It is damaged.
+    """
+    if file.suffix.lower() in ARRAYS:
+        try:
+            return ARRAYS[file.suffix.lower()](file)
+        except InputError as error:
+            raise OSError from error
+    with open_picture(file) as image:
+        has_colours = image.mode not in ("1", "L") and not image.mode.startswith("I")
+        is_converted = has_colours if mode == "RGB" else image.mode == "P"
+        return np.asarray(image.convert(mode) if is_converted else image)
+
+
 def _images(folder: Path) -> list[Path]:
-    return [it for it in sorted(folder.iterdir()) if it.suffix.lower() in SUFFIXES]
+    kinds = (*SUFFIXES, *ARRAYS)
+    files = [it for it in sorted(folder.iterdir()) if it.suffix.lower() in kinds]
+    return [it for it in files if not holds_no_frames(it)]
 
 
 def _numbers(folder: Path) -> set[str]:

@@ -21,6 +21,7 @@ import pandas as pd
 from pandas.api.types import is_numeric_dtype
 
 from dimjax.atomic_files import atomic_write, check_regular
+from dimjax.data.lfs_pointers import check_pointer
 from dimjax.errors import InputError, OnError, raise_error
 
 ROW_REMEDY = "Correct the row or remove it."
@@ -157,9 +158,11 @@ def read_text(path: Path) -> str:
     r"""Read a file of UTF-8, or of UTF-16 if its byte order mark says so; line breaks become \n.
 
     Raises:
-      InputError: The file does not exist, is no file, is too large or is in no such encoding.
+      InputError: The file does not exist, is no file, is too large, is a pointer of Git LFS or
+        is in no such encoding.
     """
     check_regular(path, _MAX_BYTES)
+    check_pointer(path)
     try:
         with path.open("rb") as file:
             is_wide = file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)

@@ -10,10 +10,11 @@ from pathlib import Path
 
 from dimjax.data.image_folders import ARRAYS, SUFFIXES, split_names, without_previews
 from dimjax.data.image_kinds import are_stills
+from dimjax.data.label_arrays import holds_no_frames
 from dimjax.data.patterns import FRAME, SEQUENCE, SPLIT, literal, path_pattern
 from dimjax.data.time_names import are_times
 
-MASK_AFFIXES = r"_pixels0|[_-]mask|[_-]gt|[_-]label"  # after the name of the image
+MASK_AFFIXES = r"(?i:_pixels0|[_-]mask|[_-]gt|[_-]label)"  # after the name of the image
 
 _SEPARATOR = re.compile(r"([_.-])")
 _HASHED = re.compile(r"[0-9a-f]{8}-.")  # 1a43ace3-flight3_0017 of Label Studio
@@ -109,7 +110,9 @@ def images_of(folder: Path) -> list[Path]:
     """Images of a folder, without the masks beside them; without any, its arrays."""
     files = [(file, file.suffix.lower()) for file in sorted(folder.iterdir())]
     images = [file for file, suffix in files if suffix in SUFFIXES]
-    images = images or [file for file, suffix in files if suffix in ARRAYS]
+    if not images:
+        arrays = [file for file, suffix in files if suffix in ARRAYS]
+        images = [file for file in arrays if not holds_no_frames(file)]
     frames = [file for file in images if not re.search(rf"({MASK_AFFIXES})$", file.stem)]
     return without_previews(frames)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from dimjax.data.class_maps import levels_of
 from dimjax.data.folder_survey import FolderSurvey
 from dimjax.data.folders import Folder
-from dimjax.data.label_arrays import label_array
+from dimjax.data.label_arrays import label_arrays
 from dimjax.data.label_columns import NO_LABELS
 from dimjax.data.listing import locations, photos_in
 from dimjax.data.patterns import FRAME, glob_of
@@ -99,7 +99,7 @@ def possible_labels(path: Path, found: FolderSurvey, unread: list[Path]) -> list
         doubts.append(InputError(path, rule, value, "Write masks of the targets alone."))
     if found.links[1]:
         doubts.append(outward(path, found.links[1]))
-    if arrays := [it for it in map(label_array, found.arrays) if it]:
+    if arrays := label_arrays(found.arrays):
         rule = "labels must be in a file that can be read"
         value = f"{counted(len(arrays), 'array')} of numbers, such as {arrays[0].name} "
         value += f"{list(arrays[0].shape)} in {arrays[0].file.relative_to(path)}"

@@ -157,12 +157,13 @@ class _Contents:
         objects = [file for file in whole if holds_matlab_objects(file)]
         whole = [file for file in whole if file not in objects]
         self.objects += objects
-        if are_numbered_arrays(whole):
-            self._add_frames_or_masks(place, whole)
-            return
         arrays = [file for file in whole if holds_no_frames(file)]
         self.arrays += arrays
-        self.containers += [file for file in whole if file not in arrays]
+        whole = [file for file in whole if file not in arrays]
+        if are_numbered_arrays(whole):
+            self._add_frames_or_masks(place, whole)
+        else:
+            self.containers += whole
 
     def _add_unnumbered(self) -> None:
         """Add images without a number: still images with the same name in each folder, or not."""

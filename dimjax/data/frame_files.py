@@ -20,6 +20,7 @@ import tifffile
 from PIL import Image
 
 from dimjax.data.grey_levels import Stack, grey_levels
+from dimjax.data.lfs_pointers import check_pointer
 from dimjax.errors import InputError
 
 GREY_REMEDY = "Save it as 8 or 16 bit unsigned grey levels."
@@ -77,6 +78,8 @@ def readable(subject: object, remedy: str = COPY_REMEDY) -> Iterator[None]:
     except InputError:
         raise
     except Exception as error:  # damaged bytes can lead a decoder to raise anything
+        if isinstance(subject, Path) and subject.is_file():
+            check_pointer(subject)
         value = f"{type(error).__name__}: {error}"
         code = errno.ENOMEM if isinstance(error, MemoryError) else getattr(error, "errno", None)
         remedy = _SYSTEM_REMEDIES.get(code, remedy)

@@ -97,7 +97,7 @@ def open_images(files: Sequence[Path], channel: str = "") -> Frames:
     for file in files:
         check_regular(file)  # a pipe would be waited for
     if files[0].suffix.lower() in ARRAYS:
-        return _open_arrays(files)
+        return _open_arrays(files, channel)
     tiff = files[0].suffix.lower() in (".tif", ".tiff")
     headers = [frame_files.tiff_header(file) if tiff else _header(file) for file in files]
     header = frame_files.common_header(headers, lambda frame: files[frame])
@@ -111,13 +111,23 @@ def open_images(files: Sequence[Path], channel: str = "") -> Frames:
     return Frames(shape, levels.dtype, lambda frame: levels.convert(stack[frame]), names)
 
 
-def _open_arrays(files: Sequence[Path]) -> Frames:
+def _open_arrays(files: Sequence[Path], channel: str) -> Frames:
     """Open files of one array each; their grey levels follow one rule."""
-    suffix = files[0].suffix.lower()
-    first = ARRAYS[suffix](files[0])
+
+    def grey(file: Path) -> np.ndarray:
+        pixels = ARRAYS[file.suffix.lower()](file)
+        if pixels.ndim == 3 and pixels.shape[2] in (3, 4):
+            return frame_files.to_grey(pixels, file, channel)
+        if pixels.ndim != 2:
+            rule, remedy = "a frame must have the shape [H, W]", "Save one frame in each file."
+            remedy += " A stack is a sequence of its own."
+            raise InputError(file, rule, pixels.shape, remedy)
+        return pixels
+
+    first = grey(files[0])
 
     def read(frame: int) -> np.ndarray:
-        pixels = ARRAYS[suffix](files[frame])
+        pixels = grey(files[frame])
         header = Header(pixels.shape, pixels.dtype)
         frame_files.common_header(
             [Header(first.shape, first.dtype), header], lambda _: files[frame]
@@ -133,9 +143,8 @@ def _entries(path: Path) -> list[Path]:
     """Files and folders in a folder, without hidden ones and documents."""
     visible = (entry for entry in path.iterdir() if not is_hidden(Path(entry.name)))
     entries = sorted(entry for entry in visible if entry.is_dir() or not is_document(entry))
-    if any(entry.suffix.lower() in SUFFIXES for entry in entries):  # else the arrays are frames
-        entries = [entry for entry in entries if not holds_no_frames(entry)]
-    return without_previews(entries)
+    frames = [entry for entry in entries if not holds_no_frames(entry)]
+    return without_previews(frames or entries)
 
 
 def without_previews(files: list[Path]) -> list[Path]:
@@ -194,7 +203,9 @@ def _sort_by_number(folder: Path, files: list[Path]) -> list[Path]:
     for file, (before, digits, after) in zip(files, names, strict=True):
         if not digits:
             rule = "a frame's name must contain its number"
-            raise InputError(file, rule, file.name, "Rename the frames 0, 1, ... in their order.")
+            raise InputError(
+                file, rule, file.name, "Rename the frames 0, 1, ..., or move it elsewhere."
+            )
         numbering = f"{before}<number>{after}{file.suffix}"
         first = first or numbering
         number = int(digits)
@@ -202,7 +213,7 @@ def _sort_by_number(folder: Path, files: list[Path]) -> list[Path]:
             same_number = numbered[number].name if numbering == first else None
             rule = "the frames of a folder must have one numbering"
             value = same_number or f"{numbering} beside {first}"
-            raise InputError(file, rule, value, "Give each sequence a folder of its own.")
+            raise InputError(file, rule, value, "Give each sequence, masks and previews a folder.")
         numbered[number] = file
     check_gaps(folder, numbered)
     return [numbered[number] for number in sorted(numbered)]

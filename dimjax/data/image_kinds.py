@@ -5,7 +5,6 @@ are_stills([Path("a.png"), Path("b.png")])          # True: they show different 
 """
 
 import contextlib
-import re
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,7 @@ from PIL import Image
 
 from dimjax.data.frame_files import readable
 from dimjax.data.image_folders import ARRAYS
-from dimjax.data.label_arrays import holds_one_frame
+from dimjax.data.label_arrays import are_frames
 from dimjax.errors import InputError
 
 _MASK_SHARE = 0.05  # largest share of set pixels of a mask
@@ -22,7 +21,7 @@ _MASK_LEVELS = 3  # largest number of its levels
 _WHITE = 255
 _DARKEST = 20  # level of a black background in a lossy image; videos may have 16
 _ONE_LEVEL = 0.7  # share of its pixels that have exactly this level; skies have noise
-_FEWEST_ARRAYS = 4  # files of one array each that are taken for the frames of a sequence
+_FEWEST_ARRAYS = 2  # files of one array each that are taken for the frames of a sequence
 _STILL_CORRELATION = 0.5  # of neighbouring images; below it they are no frames of a sequence
 
 
@@ -54,6 +53,8 @@ def are_stills(images: list[Path]) -> bool:
 
 def _thumbnail(file: Path) -> tuple[np.ndarray, tuple[int, int]] | None:
     """Small copy and size of an image; None if it is damaged, which is reported when it is read."""
+    if file.suffix.lower() in ARRAYS:
+        return _array_thumbnail(file)
     try:
         with open_picture(file) as image:
             size = image.size
@@ -63,27 +64,40 @@ def _thumbnail(file: Path) -> tuple[np.ndarray, tuple[int, int]] | None:
         return None
 
 
+def _array_thumbnail(file: Path) -> tuple[np.ndarray, tuple[int, int]] | None:
+    with contextlib.suppress(InputError, TypeError, ValueError):  # reported when it is read
+        pixels = np.asarray(ARRAYS[file.suffix.lower()](file), dtype=float)
+        grey = pixels.mean(axis=-1) if pixels.shape[2:] in ((3,), (4,)) else pixels
+        if grey.ndim != 2:
+            return None
+        small = Image.fromarray(grey.astype(np.float32)).resize((32, 32))
+        return np.asarray(small, dtype=float), grey.shape[::-1]
+    return None
+
+
 def are_masks(images: list[Path]) -> bool:
     """Whether images have few levels and most of their pixels one of these.
 
     This level is 0 or, in a mask that is inverted, another one: that is reported when it is read.
     """
     chosen = {images[0], images[len(images) // 2], images[-1]}
-    return all(_is_mask(image) for image in chosen)
+    found = [it for it in map(_is_mask, chosen) if it is not None]
+    return bool(found) and all(found)
 
 
-def _is_mask(file: Path) -> bool:
+def _is_mask(file: Path) -> bool | None:
+    """Whether an image is a mask; None if it is damaged, which is reported when it is read."""
     suffix = file.suffix.lower()
     if suffix in ARRAYS:
-        with contextlib.suppress(InputError):  # reported when it is read
+        with contextlib.suppress(InputError):
             pixels = ARRAYS[suffix](file)
             return pixels.ndim == 2 and has_mask_levels(pixels, is_lossy=False)
-        return False
+        return None
     try:
         with open_picture(file) as image:
             pixels = np.asarray(image.convert("RGBA") if image.mode in ("P", "PA") else image)
     except OSError:
-        return False
+        return None
     return has_mask_levels(_mask_channel(pixels), is_lossy=suffix in (".jpg", ".jpeg"))
 
 
@@ -137,9 +151,4 @@ def is_stack(images: list[Path]) -> bool:
 def are_numbered_arrays(files: list[Path]) -> bool:
     """Whether files are frames or masks, one each, in NumPy, FITS or MATLAB files."""
     suffixes = {file.suffix.lower() for file in files}
-    if len(files) < _FEWEST_ARRAYS or not suffixes <= set(ARRAYS):
-        return False
-    if ".npy" in suffixes or all(map(holds_one_frame, files)):
-        return all(map(holds_one_frame, files))
-    # Shapes of other files are not read, and each file of NUDT-MIRSDT holds a clip.
-    return len({re.sub(r"\d+(?=\D*$)", "", file.stem) for file in files}) == 1
+    return len(files) >= _FEWEST_ARRAYS and suffixes <= set(ARRAYS) and are_frames(files)

@@ -1,10 +1,14 @@
-"""What NumPy and MATLAB files hold, by the shapes in their headers: a frame, boxes [T, 4], others.
+"""What NumPy, FITS and MATLAB files hold, by the shapes in their headers: a frame, boxes, others.
 
 holds_no_frames(Path("flight3/boxes.npy"))          # True
-label_array(Path("flight3/boxes.npy")).shape        # (90, 4)
+label_arrays([Path("flight3/boxes.npy")])[0].shape  # (90, 4)
 """
 
 import contextlib
+import importlib
+import re
+import warnings
+from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,6 +23,10 @@ _MAX_BYTES = 2**26  # of a file that is looked at
 _MAX_COLUMNS = 10  # of an array of numbers; images are larger
 _COLUMNS = range(2, 9)  # of points or boxes, perhaps with a frame, a track and a class
 _FEWEST_ROWS = 5  # of labels; matrices of a camera have fewer
+_MATRICES = ((3, 3), (4, 4), (3, 4))  # of a camera, perhaps one for each frame
+_CHANNELS = (2, 3, 4)  # of an image
+_MOST_IN_CLIP = 10  # frames of a MATLAB file that repeats those before its own
+_FITS = (".fits", ".fit", ".fts", ".fz")
 
 
 class LabelArray(NamedTuple):
@@ -36,9 +44,36 @@ def holds_no_frames(file: Path) -> bool:
 
 
 def holds_one_frame(file: Path) -> bool:
-    """Whether a .npy or .mat file holds one image, [H, W], [H, W, 1] or [1, H, W]."""
+    """Whether a file holds images [H, W], also with an axis of 1 or of colours, and no stack.
+
+    Several, as an image and its mask, are refused when it is read. In MATLAB it may be a clip.
+    """
     shapes = [it for it in _shapes(file).values() if not _is_narrow(it)]
-    return len(shapes) == 1 and sum(size > 1 for size in shapes[0]) == 2
+    may_be_clip = len(shapes) == 1 and file.suffix.lower() == ".mat"
+    return bool(shapes) and all(_is_image(it) or may_be_clip and is_clip(it) for it in shapes)
+
+
+def holds_stack(file: Path) -> bool:
+    """Whether a file holds more than one frame and numbers; not if its shapes are unknown."""
+    return bool(_shapes(file)) and not holds_no_frames(file) and not holds_one_frame(file)
+
+
+def is_clip(shape: tuple[int, ...]) -> bool:
+    """Whether a shape is that of a few frames [T, H, W], as in the files of NUDT-MIRSDT."""
+    return len(shape) == 3 and shape[0] <= _MOST_IN_CLIP < min(shape[1:])
+
+
+def are_frames(files: list[Path]) -> bool:
+    """Whether most files hold one frame each, as far as their shapes can be read.
+
+    Damaged ones and others are reported when they are read. Shapes of FITS need an extra; without
+    it, these are frames if only a number differs in their names.
+    """
+    known = [file for file in files if _shapes(file)]
+    if known:
+        return 2 * sum(map(holds_one_frame, known)) > len(known)
+    are_fits = all(file.suffix.lower() in _FITS for file in files)
+    return are_fits and len({_without_number(file) for file in files}) == 1
 
 
 def label_array(file: Path) -> LabelArray | None:
@@ -47,19 +82,61 @@ def label_array(file: Path) -> LabelArray | None:
     return max(found, key=lambda it: it.shape[0], default=None)
 
 
+def label_arrays(files: list[Path]) -> list[LabelArray]:
+    """Return the arrays that may hold labels, of a sequence each or, together, of a frame each."""
+    shapes = {file: next(iter(_shapes(file).items()), ("", ())) for file in files}
+    rows = {file: LabelArray(file, *it) for file, it in shapes.items() if _are_rows(it[1])}
+    groups = Counter((file.parent, _without_number(file)) for file in rows)
+    of_frames = [
+        it for file, it in rows.items()
+        if groups[file.parent, _without_number(file)] >= _FEWEST_ROWS
+    ]  # fmt: skip
+    known = {it.file for it in of_frames}
+    return of_frames + [it for it in map(label_array, files) if it and it.file not in known]
+
+
+def _are_rows(shape: tuple[int, ...]) -> bool:
+    """Whether an array may hold the points or boxes of a frame, or none."""
+    return bool(shape) and len(shape) <= 2 and shape[-1] in _COLUMNS and shape not in _MATRICES
+
+
+def _without_number(file: Path) -> str:
+    return re.sub(r"\d+(?=\D*$)", "", file.stem)
+
+
+def _is_image(shape: tuple[int, ...]) -> bool:
+    planes = [size for size in shape if size > 1]
+    are_colours = len(shape) == 3 and shape[-1] in _CHANNELS
+    return len(planes) == 2 or are_colours and len(planes) == 3
+
+
 def _shapes(file: Path) -> dict[str, tuple[int, ...]]:
     """Shapes of the arrays in a file by their names; none for other, large and damaged files."""
     suffix = file.suffix.lower()
-    if suffix not in (".npy", ".npz", ".mat") or not file.is_file():  # a pipe would be waited for
+    kinds = (".npy", ".npz", ".mat", *_FITS)
+    if suffix not in kinds or not file.is_file():  # a pipe would be waited for
         return {}
     with contextlib.suppress(InputError), readable(file):  # else reported when it is read
         if file.stat().st_size > _MAX_BYTES:
             return {}
         if suffix == ".mat":
             return {name: shape for name, shape, kind in io.whosmat(file) if kind != "char"}
+        if suffix in _FITS:
+            return _fits_shapes(file)
         if suffix == ".npy":
             return {file.stem: np.load(file, mmap_mode="r").shape}
         return {name: header.shape for name, header in npz_headers(file).items()}
+    return {}
+
+
+def _fits_shapes(file: Path) -> dict[str, tuple[int, ...]]:
+    """Shapes of the images in a FITS file; none without the extra."""
+    with contextlib.suppress(ImportError), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a file that is cut off: reported when it is read
+        fits = importlib.import_module("astropy.io.fits")
+        with fits.open(file) as units:
+            shapes = {str(k): unit.shape for k, unit in enumerate(units) if unit.is_image}
+            return {name: shape for name, shape in shapes.items() if shape}
     return {}
 
 

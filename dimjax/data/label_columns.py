@@ -44,7 +44,8 @@ _OTHER_NAMES = {
 }
 # Names of coordinates, without the characters that `_plain` removes.
 _COORDINATE = re.compile(
-    r"[xyuv]|[xy](min|max|1|2|c|cent(er|re))|(c|cent(er|re))[xy]|row|col|column|left|top|bbox\w*|box"
+    r"[xyuv]|[xy](min|max|1|2|c|cent(er|re)|pos)|(c|cent(er|re)|pos|position)[xy]"
+    r"|row|col|column|left|top|bbox\w*|box|bb(left|top|width|height)"
 )
 # Columns that repeat which frame is meant, and need no note.
 _OF_FRAMES = ("file", "filename", "image", "path", "time", "timestamp", "date")

@@ -154,7 +154,22 @@ def _unique_name(pattern: str, paths: list[tuple[str, ...]]) -> str:
             parts = [part.replace(SEQUENCE, "*") for part in parts]
             named = "/".join([*parts[:k], SEQUENCE, *parts[k + 1 :]])
             return f"Rename one of them, or set sequences={named}."
-    return "Rename one of them, and its labels alike."
+    return _choice(pattern, paths) or "Rename one of them, and its labels alike."
+
+
+def _choice(pattern: str, paths: list[tuple[str, ...]]) -> str:
+    """Remedy for folders that each hold all sequences, as of two cameras; "" for others."""
+    parts = pattern.split("/")
+    for k in (k for k, part in enumerate(parts) if part == "*"):
+        rest: dict[str, set[tuple[str, ...]]] = defaultdict(set)
+        for path in paths:
+            rest[path[k]].add((*path[:k], *path[k + 1 :]))
+        first = next(iter(rest.values()))
+        if len(rest) > 1 and all(it == first for it in rest.values()):
+            names = sorted(rest)
+            one = "/".join([*parts[:k], names[0], *parts[k + 1 :]])
+            return f"Choose one of the folders {', '.join(names)}, as in sequences={one}."
+    return ""
 
 
 def _may_hold_documents(pattern: str) -> bool:

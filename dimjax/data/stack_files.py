@@ -16,11 +16,11 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
-from scipy import io
+from scipy import io, sparse
 
 from dimjax.data.frame_files import COPY_REMEDY, NATIVE, Frames, Reading, readable
 from dimjax.data.grey_levels import grey_levels
-from dimjax.data.label_arrays import may_be_labels
+from dimjax.data.label_arrays import is_clip, may_be_labels
 from dimjax.data.stack_axes import check_axes
 from dimjax.data.stated_sizes import check_depth, check_in_memory, check_stored, npz_headers
 from dimjax.errors import InputError
@@ -126,7 +126,8 @@ def mat_array(path: Path, most_bytes: int = NATIVE.max_stack_bytes) -> np.ndarra
         raise InputError(path, rule, "cells or structures", remedy)
     check_in_memory(path, shape, _MATLAB_BYTES.get(kind, _MOST_BYTES), most_bytes)
     with readable(path):
-        return io.loadmat(path, variable_names=[name])[name]
+        pixels = io.loadmat(path, variable_names=[name])[name]
+        return pixels.toarray() if sparse.issparse(pixels) else pixels
 
 
 def mat_frame(path: Path) -> np.ndarray:
@@ -135,7 +136,9 @@ def mat_frame(path: Path) -> np.ndarray:
     NUDT-MIRSDT has such clips: each file repeats the four frames before its own.
     """
     pixels = mat_array(path)
-    return pixels[-1] if pixels.ndim == 3 else pixels
+    if pixels.ndim == 3 and 1 in (pixels.shape[0], pixels.shape[-1]):
+        return pixels[0] if pixels.shape[0] == 1 else pixels[..., 0]
+    return pixels[-1] if is_clip(pixels.shape) else pixels
 
 
 def open_hdf5(path: Path, reading: Reading = NATIVE) -> Frames:
@@ -256,7 +259,7 @@ def holds_matlab_objects(path: Path) -> bool:
         return path.suffix.lower() == ".mat" and path.is_file() and not io.whosmat(path)
     except TypeError:  # of SciPy, at an object
         return True
-    except (OSError, ValueError, RuntimeError):  # version 7.3 or damaged: reported when it is read
+    except Exception:  # version 7.3 or damaged, which raises anything: reported when it is read
         return False
 
 

@@ -28,16 +28,20 @@ _FLIR = Unread(
     "Export it as 16 bit TIFF with the software of the camera, or split it with split_seqs "
     "of the Python package flirpy, in an environment of its own.",
 )
+_CAMERA = Unread(
+    "a recording of another camera", "Export it as 16 bit TIFF with the software of the camera."
+)
 _IMAGE = Unread("an image of a kind that is not read", "Convert it to PNG or TIFF of equal levels.")
 _VIDEO = Unread(
     "a video whose container is not read", "Copy it without loss: ffmpeg -i FILE -c copy NAME.mkv."
 )
 _ARCHIVE = Unread("an archive", "Unpack it.")
-_DUMP = Unread("a file of another program", "Export its frames as PNG, or as .npy [T, H, W].")
+_DUMP = Unread("a file of another program", "Export its frames as PNG or .npy, its labels as CSV.")
 _TABLE = Unread("a table of a kind that is not read", "Save it as CSV.")
 _DATABASE = Unread("a database", "Export its table of labels as CSV.")
 
-UNREAD = dict.fromkeys((".seq", ".csq", ".fff", ".sfmov", ".ptw"), _FLIR)
+UNREAD = dict.fromkeys((".seq", ".csq", ".fff", ".sfmov", ".ptw", ".ats"), _FLIR)
+UNREAD |= dict.fromkeys((".irb", ".hcc", ".ravi", ".asc", ".ser"), _CAMERA)
 UNREAD |= dict.fromkeys((".pgm", ".ppm", ".pnm", ".webp", ".jp2", ".j2k", ".jxl", ".gif"), _IMAGE)
 UNREAD |= dict.fromkeys((".tga", ".dng", ".exr", ".heic", ".avif", ".pfm"), _IMAGE)
 UNREAD |= dict.fromkeys((".webm", ".wmv", ".flv", ".mpg", ".mpeg", ".mts", ".m2ts"), _VIDEO)

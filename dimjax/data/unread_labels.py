@@ -76,7 +76,11 @@ def flaw(document: Path, names: Collection[str]) -> InputError | None:
     suffix = document.suffix.lower()
     is_named = _is_named(document, names)
     if suffix == ".json":
-        found = _of_json(text, is_named)
+        try:
+            content = json.loads(text or "{}")  # an empty file is another doubt
+        except (ValueError, RecursionError) as error:
+            return InputError(document, "it must be JSON", error, f"Export it again.{NO_LABELS}")
+        found = _of_json(content, is_named)
     elif suffix == ".xml":
         found = next((row[1:] for row in _XML if re.search(row[0], text[:9999], re.DOTALL)), None)
     elif suffix in (".yaml", ".yml"):
@@ -96,6 +100,9 @@ def flaw(document: Path, names: Collection[str]) -> InputError | None:
         if found is None and (error := _of_header(document, text)):
             return error
         found = found or (_of_lines(text) if is_named else None)
+        above = (document.parent.name, document.parent.parent.name)
+        if found is None and is_named and any(map(LABELS.fullmatch, above)):
+            found = _unknown(text)
     if found is None:
         return None
     name, remedy = found
@@ -145,11 +152,7 @@ def _stem(document: Path) -> str:
     return re.sub(rf"({AFFIXES})$", "", document.stem)
 
 
-def _of_json(text: str, is_named: bool) -> tuple[str, str] | None:
-    try:
-        content = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
+def _of_json(content: Any, is_named: bool) -> tuple[str, str] | None:
     first = content[0] if isinstance(content, list) and content else content
     entries = first if isinstance(first, dict) else {}
     if any(isinstance(it, dict) and "regions" in it for it in entries.values()):
@@ -208,6 +211,14 @@ def _of_lines(text: str) -> tuple[str, str] | None:
     if 2 * len(boxes) > numeric:
         return f"another program, such as {boxes[0]!r}", _CONVERT
     return _without_header(lines)
+
+
+def _unknown(text: str) -> tuple[str, str] | None:
+    """What lines with several numbers are in a folder of labels, whatever their columns mean."""
+    lines = [line.strip() for line in text.split("\n")[:_LINES] if line.strip()]
+    if not any(len(_NUMBER.findall(line)) > 1 for line in lines):
+        return None
+    return f"another program, such as {lines[0]!r}", _CONVERT
 
 
 def _without_header(lines: list[str]) -> tuple[str, str] | None:
