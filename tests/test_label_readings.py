@@ -390,12 +390,18 @@ def test_dim_objects_are_not_odd_where_strengths_vary(four, others, own, is_odd)
     assert ["a3" in str(problem) for problem in problems] == [True] * is_odd
 
 
-@pytest.mark.parametrize(("gain", "is_odd"), [(0.5, True), (-0.5, False)])
-def test_offsets_like_those_of_late_labels_need_stronger_spots_a_frame_before(four, gain, is_odd):
+@pytest.mark.parametrize(
+    ("gain", "greatest", "is_odd"),
+    [(0.5, 0.5, True), (-0.5, -0.5, False), (-0.5, 500.0, False)],  # one of a brighter object
+)
+def test_offsets_like_those_of_late_labels_need_stronger_spots_a_frame_before(
+    four, gain, greatest, is_odd
+):
     evidence = evidence_of(*four)
     odd = evidence.sequence == "a3"
     evidence.loc[odd, ["dx", "dy"]] = 0.7 * evidence.loc[odd, ["vx", "vy"]].to_numpy()
     evidence.loc[odd, "before"] = evidence.strength[odd] + gain
+    evidence.loc[odd.idxmax(), "before"] = evidence.strength[odd.idxmax()] + greatest
     problems = better_readings(evidence, CENTROIDS)
     assert ["labels 0.7 frames late" in str(problem) for problem in problems] == [True] * is_odd
 

@@ -112,7 +112,7 @@ def is_weaker_in(evidence: pd.DataFrame, column: str) -> bool:
     """
     speed = np.hypot(*evidence[list(MOTIONS[column])].to_numpy(dtype=float).T)
     gain = (evidence[column] - evidence.strength)[speed >= _CORE_SPEED_PX]
-    return bool(gain.mean() < 0)  # not a number, and False, without such objects
+    return bool(gain.median() < 0)  # not a number, and False, without such objects
 
 
 def stands_out(evidence: pd.DataFrame) -> bool:
