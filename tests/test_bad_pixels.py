@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 import dimjax
 from dimjax.data.bad_pixels import find_bad_pixels, replace_bad_pixels
 from dimjax.data.folders import open_folder
+from dimjax.data.frame_notes import describe
+from dimjax.data.frame_survey import Survey
 from dimjax.data.layouts import DIMJAX
-from dimjax.data.scale import measure_scale
+from dimjax.data.scale import Measurement, Scale, measure_scale
 from dimjax.data.sequences import as_sequence
 from dimjax.data.substitutes import between_changing
 from dimjax.detection import untrained
@@ -163,3 +165,16 @@ def test_the_layout_says_whether_they_are_replaced(tmp_path):
     assert (folder.sequence("night").frame(3)[:, 20] > 400).all()
     kept = open_folder(tmp_path, DIMJAX._replace(bad_pixels="keep"))
     assert (kept.sequence("night").frame(3)[:, 20] == 7).all()
+
+
+@pytest.mark.parametrize(
+    ("count", "note"),
+    [
+        (1, "1 bad pixel, which never changes, is replaced by its neighbours"),
+        (3, "3 bad pixels, which never change, are replaced by their neighbours"),
+    ],
+)
+def test_replaced_pixels_are_counted_in_a_note(count, note):
+    scale = Measurement(Scale(100.0, 5.0), still_share=0.0, step=1, noiseless=False)
+    assert describe(scale, Survey(20), replaced=count) == [note]
+    assert not describe(scale, Survey(20))

@@ -35,8 +35,10 @@ def describe(
         share = f"{100 * measurement.clipped_share:.0f} %"
         notes.append(f"{share} of the pixels have the lowest or highest level, {_CLIPPED}")
     if replaced:
-        pixels = counted(replaced, "bad pixel")
-        notes.append(f"{pixels}, which never change, are replaced by their neighbours")
+        rest = "which never change, are replaced by their neighbours"
+        if replaced == 1:
+            rest = "which never changes, is replaced by its neighbours"
+        notes.append(f"{counted(replaced, 'bad pixel')}, {rest}")
     skip = "clips skip them" if skipped else "clips contain them"
     for frames, what in ((survey.repeated, "repeat the one before"), (survey.flat, "are flat")):
         if frames:
