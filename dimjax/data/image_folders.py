@@ -69,7 +69,8 @@ def list_images(path: Path) -> list[Path]:
     if [entry.name for entry in entries] == [STACK] and entries[0].is_file():
         return []
     for entry in entries:
-        if entry.is_dir() or entry.suffix.lower() not in (*SUFFIXES, *ARRAYS):
+        is_image = entry.suffix.lower() in (*SUFFIXES, *ARRAYS) and entry.name != STACK
+        if entry.is_dir() or not is_image:
             kinds = ", ".join((*SUFFIXES, *ARRAYS))
             rule = f"a folder of frames contains only {STACK} or only images ({kinds})"
             remedy = "Convert it or move it elsewhere; videos and stacks are sequences themselves, "
