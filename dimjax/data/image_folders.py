@@ -20,7 +20,7 @@ from dimjax.data import frame_files
 from dimjax.data.documents import is_document
 from dimjax.data.frame_files import NATIVE, Frames, Header, Reading
 from dimjax.data.grey_levels import Stack, grey_levels
-from dimjax.data.label_arrays import holds_no_frames
+from dimjax.data.label_arrays import without_tables
 from dimjax.data.stack_files import fits_pixels, frames_of_stack, mat_frame, npy_frame, open_npy
 from dimjax.data.time_names import are_times
 from dimjax.data.walking import is_hidden
@@ -144,8 +144,7 @@ def _entries(path: Path) -> list[Path]:
     """Files and folders in a folder, without hidden ones and documents."""
     visible = (entry for entry in path.iterdir() if not is_hidden(Path(entry.name)))
     entries = sorted(entry for entry in visible if entry.is_dir() or not is_document(entry))
-    frames = [entry for entry in entries if not holds_no_frames(entry)]
-    return without_previews(frames or entries)
+    return without_previews(without_tables(entries) or entries)
 
 
 def without_previews(files: list[Path]) -> list[Path]:

@@ -5,6 +5,7 @@ label_arrays([Path("flight3/boxes.npy")])[0].shape  # (90, 4)
 """
 
 import contextlib
+import functools
 import importlib
 import re
 import warnings
@@ -26,6 +27,7 @@ _FEWEST_ROWS = 5  # of labels; matrices of a camera have fewer
 _MATRICES = ((3, 3), (4, 4), (3, 4))  # of a camera, perhaps one for each frame
 _CHANNELS = (2, 3, 4)  # of an image
 _MOST_IN_CLIP = 10  # frames of a MATLAB file that repeats those before its own
+_MOST_KEPT = 2**16  # files whose shapes are remembered
 _FITS = (".fits", ".fit", ".fts", ".fz")
 
 
@@ -41,6 +43,17 @@ def holds_no_frames(file: Path) -> bool:
     """Whether a .npy, .npz or .mat file holds only vectors and narrow tables of numbers."""
     shapes = _shapes(file)
     return bool(shapes) and all(map(_is_narrow, shapes.values()))
+
+
+def without_tables(files: list[Path]) -> list[Path]:
+    """Leave out files that hold no frames; names that differ only in a number hold one kind.
+
+    So that the headers of thousands of frames are not read whenever they are listed.
+    """
+    kinds = {file: (_without_number(file), file.suffix.lower()) for file in files}
+    first = {kind: file for file, kind in reversed(kinds.items())}
+    tables = {kind for kind, file in first.items() if holds_no_frames(file)}
+    return [file for file, kind in kinds.items() if kind not in tables]
 
 
 def holds_one_frame(file: Path) -> bool:
@@ -112,13 +125,26 @@ def _is_image(shape: tuple[int, ...]) -> bool:
 
 def _shapes(file: Path) -> dict[str, tuple[int, ...]]:
     """Shapes of the arrays in a file by their names; none for other, large and damaged files."""
-    suffix = file.suffix.lower()
     kinds = (".npy", ".npz", ".mat", *_FITS)
-    if suffix not in kinds or not file.is_file():  # a pipe would be waited for
+    if file.suffix.lower() not in kinds or not file.is_file():  # a pipe would be waited for
+        return {}
+    found = file.stat()
+    return _stored_shapes(file, found.st_size, found.st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=_MOST_KEPT)
+def _stored_shapes(file: Path, size: int, changed: int) -> dict[str, tuple[int, ...]]:
+    """Read the shapes from the headers of a file, once: a folder is listed several times.
+
+    Args:
+      file: The file.
+      size: Its bytes.
+      changed: Time of its last change; a file that has changed is read again.
+    """
+    suffix = file.suffix.lower()
+    if size > _MAX_BYTES:
         return {}
     with contextlib.suppress(InputError), readable(file):  # else reported when it is read
-        if file.stat().st_size > _MAX_BYTES:
-            return {}
         if suffix == ".mat":
             return {name: shape for name, shape, kind in io.whosmat(file) if kind != "char"}
         if suffix in _FITS:

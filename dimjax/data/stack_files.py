@@ -45,11 +45,16 @@ def open_npy(path: Path, reading: Reading = NATIVE) -> Frames:
 
 def npy_frame(path: Path) -> np.ndarray:
     """Read the frame of a .npy file, [H, W], [H, W, 1] or [1, H, W], as [H, W]."""
-    pixels = _mapped(path)
-    if pixels.ndim == 3 and 1 in (pixels.shape[0], pixels.shape[-1]):
-        pixels = pixels[0] if pixels.shape[0] == 1 else pixels[..., 0]
+    pixels = _without_single_axis(_mapped(path))
     check_in_memory(path, pixels.shape, pixels.itemsize, NATIVE.max_stack_bytes)
     return np.array(pixels)
+
+
+def _without_single_axis(pixels: np.ndarray) -> np.ndarray:
+    """A frame [1, H, W] or [H, W, 1] as [H, W]; any other array as it is."""
+    if pixels.ndim != 3:
+        return pixels
+    return pixels[0] if pixels.shape[0] == 1 else pixels[..., 0] if pixels.shape[2] == 1 else pixels
 
 
 def _mapped(path: Path) -> np.ndarray:
@@ -135,9 +140,7 @@ def mat_frame(path: Path) -> np.ndarray:
 
     NUDT-MIRSDT has such clips: each file repeats the four frames before its own.
     """
-    pixels = mat_array(path)
-    if pixels.ndim == 3 and 1 in (pixels.shape[0], pixels.shape[-1]):
-        return pixels[0] if pixels.shape[0] == 1 else pixels[..., 0]
+    pixels = _without_single_axis(mat_array(path))
     return pixels[-1] if is_clip(pixels.shape) else pixels
 
 
