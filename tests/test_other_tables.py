@@ -45,6 +45,14 @@ def test_labels_may_have_a_word_behind_the_name_of_their_sequence(folder, name):
     assert found.layout.labels == name.format("{sequence}") and not found.doubts
 
 
+def check_doubt(folder, name, content, value):
+    """A file beside the frames is no labels, and a doubt says the value; none if it is None."""
+    text(folder / name, content)
+    found = recognise(folder)
+    assert found.layout.labels == ""
+    assert [value in str(doubt) for doubt in found.doubts] == [True] * (value is not None)
+
+
 @pytest.mark.parametrize(
     ("name", "content", "value"),
     [
@@ -57,10 +65,7 @@ def test_labels_may_have_a_word_behind_the_name_of_their_sequence(folder, name):
     ],
 )
 def test_tables_of_other_programs_and_of_cameras(folder, name, content, value):
-    text(folder / name, content)
-    found = recognise(folder)
-    assert found.layout.labels == ""
-    assert [value in str(doubt) for doubt in found.doubts] == [True] * (value is not None)
+    check_doubt(folder, name, content, value)
 
 
 POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
@@ -84,10 +89,7 @@ COCO = '{"images": [{"id": 1, "file_name": "c0/0.png"}], "annotat'
     ],
 )
 def test_labels_that_are_not_understood_are_a_problem(folder, name, content, value):
-    text(folder / name, content)
-    found = recognise(folder)
-    assert found.layout.labels == ""
-    assert [value in str(doubt) for doubt in found.doubts] == [True] * (value is not None)
+    check_doubt(folder, name, content, value)
 
 
 def test_frames_that_are_pointers_are_named(folder):
