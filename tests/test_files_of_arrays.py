@@ -258,3 +258,10 @@ def test_a_stack_among_frames_in_arrays_is_the_only_problem(tmp_path):
     found = open_folder(tmp_path, layout).sequence(tmp_path.name)
     with pytest.raises(InputError, match=r"007\.npy: a frame must have the shape \[H, W\]; found"):
         found.frame(7)
+
+
+def test_a_single_frame_is_no_stack(tmp_path):
+    save_npy(tmp_path, "0", FRAMES[0])
+    message = r"shape \[T, H, W\]; found \(20, 24\)\. .* Files of one frame each are a sequence if"
+    with pytest.raises(InputError, match=message):
+        open_sequence(tmp_path / "0.npy")

@@ -214,6 +214,8 @@ def frames_of_stack(
         if stored != (0, 1, 2):
             order, words = "[H, W, T]", "row, column, time"
         rule, remedy = f"a stack must have the shape {order}", f"Save grey frames in order {words}."
+        if len(shape) == 2:
+            remedy += " Files of one frame each are a sequence if they lie in a folder, numbered."
         raise InputError(path, rule, shape, remedy)
     if axes == "hwt":
         stack = np.moveaxis(np.asarray(stack), 2, 0)
