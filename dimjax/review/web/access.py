@@ -56,8 +56,7 @@ class AccessControl:
         async def send_with_headers(message):
             if message["type"] == "http.response.start":
                 if message["status"] >= 400:
-                    line = f"{scope['method']} {scope['path'][:100]}: {message['status']}"
-                    _LOGGER.warning("%s", one_line(line))
+                    _log_refusal(scope, message["status"])
                 MutableHeaders(scope=message).update(headers)
             await send(message)
 
@@ -82,3 +81,12 @@ class AccessControl:
 
     def _is_token(self, text: str) -> bool:
         return secrets.compare_digest(text.encode(), self._address.token.encode())
+
+
+def _log_refusal(scope: Scope, status: int) -> None:
+    """Log a line, unless the server has logged that the rest of the request is malformed."""
+    state = scope.setdefault("state", {})
+    if not state.get("malformed"):
+        line = f"{scope['method']} {scope['path'][:100]}: {status}"
+        _LOGGER.warning("%s", one_line(line))
+    state["refused"] = True

@@ -48,6 +48,13 @@ class BoundedProtocol(H11Protocol):
         self._timer.cancel()
         super().connection_lost(exc)
 
+    def data_received(self, data: bytes) -> None:
+        """Parse what has arrived, but for the rest of a request that is refused: close."""
+        if self.cycle is not None and self.cycle.more_body and self.scope["state"].get("refused"):
+            self.transport.close()
+        else:
+            super().data_received(data)
+
     def send_400_response(self, msg: str) -> None:
         """Refuse a malformed request.
 
@@ -56,6 +63,7 @@ class BoundedProtocol(H11Protocol):
         if self.cycle is not None:
             self.cycle.disconnected = True
             self.cycle.message_event.set()
+            self.scope["state"]["malformed"] = True
         if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
             super().send_400_response(msg)
         else:
