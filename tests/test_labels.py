@@ -96,6 +96,11 @@ def test_a_line_break_in_a_name_is_not_written(tmp_path):
         (HEADER + 's,0,1,2,3,3,"tar\nget"\n', "line 2: a field must not contain a line break"),
         (HEADER + 's,0,1,2,3,3,"tar"get\n', "line 2: a row must be CSV; found .*expected after"),
         (HEADER.encode() + b"\xff", "the file must exist and be UTF-8 text"),
+        pytest.param(
+            HEADER + "1," * 2**19 + "1\n",
+            "line 2: a line must have at most 1,048,576 characters; found 1,048,577. Write a label",
+            id="a long line",
+        ),
     ],
 )
 def test_an_invalid_table_is_reported_with_file_and_line(tmp_path, text, message):

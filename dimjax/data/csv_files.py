@@ -27,6 +27,8 @@ from dimjax.errors import InputError, OnError, raise_error
 ROW_REMEDY = "Correct the row or remove it."
 
 _MAX_BYTES = 2**31  # of a text file
+_MAX_LINE = 2**20  # characters; numbers of longer ones would be parsed for minutes
+_ON_ONE_LINE = (".json", ".xml")  # may be written without any line break
 _MAX_INTEGER = 10**9  # integers have at most 9 digits
 
 
@@ -158,20 +160,31 @@ def read_text(path: Path) -> str:
     r"""Read a file of UTF-8, or of UTF-16 if its byte order mark says so; line breaks become \n.
 
     Raises:
-      InputError: The file does not exist, is no file, is too large, is a pointer of Git LFS or
-        is in no such encoding.
+      InputError: The file does not exist, is no file, is too large, is a pointer of Git LFS, is in
+        no such encoding, or has a line of more than 2^20 characters, unless it is JSON or XML.
     """
     check_regular(path, _MAX_BYTES)
     check_pointer(path)
     try:
         with path.open("rb") as file:
             is_wide = file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-        return path.read_text(encoding="utf-16" if is_wide else "utf-8-sig")
+        text = path.read_text(encoding="utf-16" if is_wide else "utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         rule, remedy = "the file must exist and be UTF-8 text", "Correct the path or the file."
         if isinstance(error, UnicodeDecodeError):
             remedy = "Save it as UTF-8, in Excel as CSV UTF-8."
         raise InputError(path, rule, error, remedy) from error
+    if len(text) > _MAX_LINE and path.suffix.lower() not in _ON_ONE_LINE:
+        _check_lines(path, text)
+    return text
+
+
+def _check_lines(path: Path, text: str) -> None:
+    for number, line in enumerate(text.split("\n"), start=1):
+        if len(line) > _MAX_LINE:
+            rule = f"a line must have at most {_MAX_LINE:,} characters"
+            remedy = "Write a label per line, or move the file elsewhere."
+            raise InputError(f"{path} line {number}", rule, f"{len(line):,}", remedy)
 
 
 def separator_of(header: str) -> str:
