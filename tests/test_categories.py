@@ -22,6 +22,7 @@ from dimjax.tracks import (
     score,
 )
 from dimjax.tracks.category_fit import most_restrained
+from dimjax.tracks.category_model import phrases
 from dimjax.tracks.named_numbers import NUMBERS
 from dimjax.tracks.track_frames import TrackFrames
 from dimjax.tracks.track_numbers import track_numbers
@@ -98,19 +99,40 @@ def test_causal_numbers_do_not_depend_on_the_future(seed, count):
 
 
 def test_the_model_by_hand():
-    judge = CategoryModel(PLAIN | {"speed": [1.0, 2.0, 3.0], "dark": [0.0, 1.0, -1.0]}, 0.5)
+    judge = CategoryModel(
+        PLAIN | {"speed": [1.0, 2.0, 3.0], "dark": [0.0, 1.0, -1.0]}, 0.5, units=[]
+    )
     values = np.zeros((4, len(NUMBERS)))
     values[:, list(NUMBERS).index("speed")] = [1.0, 5.0, np.nan, -99.0]
     values[:, list(NUMBERS).index("dark")] = [0.0, 1.0, 0.0, 0.0]
     assert judge.log_odds(values).tolist() == [0.5, 5.5, 0.5, -8.0]  # the last one is clipped
     assert judge.scaled(2.0, 1.0, 0.3).log_odds(values[:1]).tolist() == [2.0]
-    contributions = judge.contributions(values)
-    assert judge.phrases(contributions, np.array([True, True, True, False])) == [
+    contributions, is_high = judge.contributions(values), judge.deviations(values) > 0
+    assert phrases(contributions, is_high, np.array([True, True, True, False])) == [
         *("", "it is fast", "", "it is slow"),
     ]
-    assert judge.phrases(contributions[1:2], np.array([False])) == [
+    assert phrases(contributions[1:2], is_high[1:2], np.array([False])) == [
         "it is darker than its surroundings"
     ]
+    assert judge == CategoryModel(**json.loads(json.dumps(judge._asdict())))
+
+
+def test_a_hidden_unit_by_hand():
+    speed, dark = (list(NUMBERS).index(name) for name in ("speed", "dark"))
+    inner = [0.0] * len(NUMBERS)
+    inner[speed], inner[dark] = 1.0, -2.0
+    judge = CategoryModel(PLAIN, 0.5, 0.0, [[3.0, *inner, 0.25]])
+    values = np.zeros((2, len(NUMBERS)))
+    values[0, speed], values[0, dark] = 1.0, 0.5
+    np.testing.assert_allclose(judge.log_odds(values), 0.5 + 3 * np.tanh(0.25))
+    contributions = judge.contributions(values)
+    assert contributions[0, speed] == pytest.approx(3 * (np.tanh(0.25) - np.tanh(-0.75)))
+    assert contributions[0, dark] == pytest.approx(3 * (np.tanh(0.25) - np.tanh(1.25)))
+    assert np.count_nonzero(contributions) == 2
+    words = phrases(contributions, judge.deviations(values) > 0, np.array([True, True]))
+    assert words == ["it is fast", ""]
+    scaled = judge.scaled(2.0, 1.0, 0.3).log_odds(values)
+    np.testing.assert_allclose(scaled, 2 * judge.log_odds(values) + 1)
     assert judge == CategoryModel(**json.loads(json.dumps(judge._asdict())))
 
 
@@ -126,14 +148,14 @@ def tracks_of(rng, count, shift):
 def test_the_model_is_fitted_to_the_number_that_differs():
     examples = tracks_of(np.random.default_rng(0), 400, 3.0)
     fitted = fit_category_model(*examples)
-    weights = {name: weight for name, (_, _, weight) in fitted.numbers.items()}
-    largest = max(weights, key=lambda name: abs(weights[name]))
-    assert largest == "speed" and weights["speed"] > 4 * sorted(map(abs, weights.values()))[-2]
+    size = np.abs(fitted.contributions(examples[0])).mean(axis=0)
+    assert size[0] > 4 * size[1:].max()  # the first number is the speed
     right = (fitted.log_odds(examples[0]) > 0) == examples[1]
     assert right.mean() > 0.9
     unknown = examples[0].copy()
     unknown[::2, 1:] = np.nan
-    assert fit_category_model(unknown, *examples[1:]).numbers["speed"][2] > 1
+    fitted = fit_category_model(unknown, *examples[1:])
+    assert ((fitted.log_odds(unknown) > 0) == examples[1]).mean() > 0.9
 
 
 def test_log_odds_are_modest_if_nothing_differs():

@@ -16,6 +16,7 @@ from scipy.special import expit
 
 from dimjax.data.labels import CATEGORIES
 from dimjax.tracks import kalman
+from dimjax.tracks.category_model import phrases
 from dimjax.tracks.settings import LinkingConfig
 from dimjax.tracks.track_frames import TrackFrames
 from dimjax.tracks.track_numbers import WINDOW_FRAMES, track_numbers
@@ -95,21 +96,25 @@ def _categorise(
     rows = TrackFrames.from_detections(table.frame.to_numpy(), track)
     values = windows(table, xy, rows, settings, causal)
     hit = rows.detection >= 0
-    contributions, log_odds = model.contributions(values), model.log_odds(values)
+    deviations, contributions = model.deviations(values), model.contributions(values)
+    log_odds = model.log_odds(values)
     if causal:
         known = hit * rows.hits_within(WINDOW_FRAMES + 1)  # a window of few detections tells little
         log_odds = rows.sums_so_far(log_odds * known) / rows.sums_so_far(known)
     else:
         count = rows.sums(hit)
-        contributions = np.stack([rows.sums(v * hit) for v in contributions.T], axis=1)
-        contributions = (contributions / count[:, None])[rows.track]
+        deviations, contributions = (
+            np.stack([rows.sums(v * hit) / count for v in each.T], axis=1)[rows.track]
+            for each in (deviations, contributions)
+        )
         log_odds = (rows.sums(log_odds * hit) / count)[rows.track]
     share = target_share(table, rows, causal)
     log_odds = log_odds + model.share_weight * np.log(
         (share + _MIN_SHARE) / (1 - share + _MIN_SHARE)
     )
     judged = hit if causal else rows.first  # one reason for each track, or each detection
-    reason = np.array(model.phrases(contributions[judged], log_odds[judged] >= 0), object)
+    words = phrases(contributions[judged], deviations[judged] > 0, log_odds[judged] >= 0)
+    reason = np.array(words, object)
     reason = np.where(reason == "", _BY_NETWORK, reason)
     reason = reason if causal else reason[rows.track[hit]]
     order = np.argsort(rows.detection[hit])

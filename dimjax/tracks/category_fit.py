@@ -4,10 +4,10 @@
     combination = fit_combination(window_log_odds, share_log_odds, is_target, track)
     model.scaled(*combination)                  # also counts the network's categories
 
-The penalty of the weights is chosen by folds of sequences, and the log odds are calibrated on the
-tracks that each fold left out: on those that the weights were fitted to, they would be too certain.
-If a category has fewer sequences than there are folds, a fold may hold most of its tracks and leave
-too few to learn from: the calibration then has a prior.
+Hidden units and the penalty of the weights are chosen by folds of sequences. The log odds are
+calibrated on the tracks that each fold left out: on those that the weights were fitted to, they
+would be too certain. If a category has fewer sequences than there are folds, a fold may hold most
+of its tracks and leave too few to learn from: the calibration then has a prior.
 """
 
 from typing import NamedTuple
@@ -17,9 +17,10 @@ from scipy.optimize import minimize
 from scipy.special import expit
 
 from dimjax.tracks.category_model import MAX_LOG_ODDS, CategoryModel, standardized
+from dimjax.tracks.category_weights import Restraint, fit_weights, losses
 from dimjax.tracks.named_numbers import NUMBERS
 
-_PENALTIES = (1e-3, 1e-2, 1e-1)  # times half of the squared weights
+_RESTRAINTS = (Restraint(8, 1e-3), *(Restraint(0, penalty) for penalty in (1e-3, 1e-2, 1e-1)))
 _FOLDS = 10
 _MIN_SEQUENCES, _MIN_TRACKS = 2, 4  # of each category
 _SLOPES = (0.05, 1.5)  # range of the slope of calibrated log odds
@@ -70,16 +71,18 @@ def fit_category_model(
     mean, spread = _moments(values, weight)
     x = standardized(values, mean, spread)
     left_out = [
-        _track_mean(_left_out(x, is_target, weight, sequence, penalty), track)
-        for penalty in _PENALTIES
+        _track_mean(_left_out(x, is_target, weight, sequence, restraint), track)
+        for restraint in _RESTRAINTS
     ]
-    best = most_restrained([_losses(z, is_target) for z in left_out], weight, sequence)
+    best = most_restrained([losses(z, is_target) for z in left_out], weight, sequence)
     are_few = min(len(np.unique(sequence[rows])) for rows in (is_target, ~is_target)) < _FOLDS
     prior = _CALIBRATION_PRIOR if are_few else _NO_PRIOR
     offset, slope = _calibration(left_out[best], is_target, weight * (track.max() + 1), prior)
-    *weights, intercept = _fit(x, is_target, weight, _PENALTIES[best])
-    columns = zip(mean.tolist(), spread.tolist(), np.asarray(weights).tolist(), strict=True)
-    model = CategoryModel(dict(zip(NUMBERS, map(list, columns), strict=True)), float(intercept))
+    (*weights, intercept), inner, outer = fit_weights(x, is_target, weight, _RESTRAINTS[best])
+    columns = zip(mean.tolist(), spread.tolist(), map(float, weights), strict=True)
+    numbers = dict(zip(NUMBERS, map(list, columns), strict=True))
+    units = [[out, *inputs] for out, inputs in zip(outer.tolist(), inner.T.tolist(), strict=True)]
+    model = CategoryModel(numbers, float(intercept), 0.0, units)
     return model.scaled(slope, offset, 0.0)
 
 
@@ -122,15 +125,15 @@ def _moments(values: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.nda
     return mean, np.where(spread > 1e-6, spread, 1.0)
 
 
-def _left_out(x, is_target, weight, sequence, penalty: float) -> np.ndarray:
+def _left_out(x, is_target, weight, sequence, restraint: Restraint) -> np.ndarray:
     """Log odds of each window [N] by weights that were fitted without its sequence."""
     names, number = np.unique(sequence, return_inverse=True)
     folds = np.random.default_rng(0).permutation(len(names)) % min(_FOLDS, len(names))
     fold, log_odds = folds[number], np.zeros(len(x))
     for k in range(fold.max() + 1):
         seen = fold != k
-        *weights, intercept = _fit(x[seen], is_target[seen], weight[seen], penalty)
-        log_odds[~seen] = x[~seen] @ weights + intercept
+        weights = fit_weights(x[seen], is_target[seen], weight[seen], restraint)
+        log_odds[~seen] = weights.log_odds(x[~seen])
     return np.clip(log_odds, -MAX_LOG_ODDS, MAX_LOG_ODDS)
 
 
@@ -138,41 +141,23 @@ def _track_mean(log_odds: np.ndarray, track: np.ndarray) -> np.ndarray:
     return (np.bincount(track, log_odds) / np.maximum(np.bincount(track), 1))[track]
 
 
-def most_restrained(losses: list[np.ndarray], weight, sequence: np.ndarray) -> int:
-    """Index of the largest penalty whose loss is within one standard error of the lowest.
+def most_restrained(of_windows: list[np.ndarray], weight, sequence: np.ndarray) -> int:
+    """Index of the last restraint whose loss is within one standard error of the lowest.
 
-    Tens of sequences hardly tell which penalty is best; the largest one depends least on them. The
+    Tens of sequences hardly tell which restraint is best; the strongest depends least on them. The
     standard error is that of a mean over sequences.
 
     Args:
-      losses: For each penalty, in rising order, those of the windows [N].
+      of_windows: For each restraint, from the weakest on, the losses of the windows [N].
       weight: [N] of sum 1.
       sequence: [N] number of the sequence.
     """
-    means = [float(weight @ loss) for loss in losses]
+    means = [float(weight @ loss) for loss in of_windows]
     best = int(np.argmin(means))
     number = np.unique(sequence, return_inverse=True)[1]
-    deviations = np.bincount(number, weight * (losses[best] - means[best]))
+    deviations = np.bincount(number, weight * (of_windows[best] - means[best]))
     error = np.sqrt(deviations @ deviations)
     return max(k for k, mean in enumerate(means) if mean <= means[best] + error)
-
-
-def _losses(log_odds: np.ndarray, is_target: np.ndarray) -> np.ndarray:
-    return np.logaddexp(0, np.where(is_target, -log_odds, log_odds))
-
-
-def _fit(x: np.ndarray, is_target: np.ndarray, weight: np.ndarray, penalty: float) -> np.ndarray:
-    """Fit weights and intercept [F + 1] to standardized numbers [N, F]."""
-    x = np.append(x, np.ones((len(x), 1)), axis=1)
-    weight = weight / weight.sum()
-    penalties = np.append(np.full(x.shape[1] - 1, penalty), 0.0)
-
-    def objective(values: np.ndarray) -> tuple[float, np.ndarray]:
-        z = x @ values
-        gradient = (weight * (expit(z) - is_target)) @ x + penalties * values
-        return weight @ _losses(z, is_target) + penalties @ values**2 / 2, gradient
-
-    return minimize(objective, np.zeros(x.shape[1]), jac=True, method="L-BFGS-B").x
 
 
 def _calibration(log_odds, is_target: np.ndarray, weight: np.ndarray, prior: _Prior) -> list[float]:
@@ -188,6 +173,6 @@ def _most_probable(x, is_target: np.ndarray, weight: np.ndarray, prior: _Prior, 
     def objective(values: np.ndarray) -> tuple[float, np.ndarray]:
         z, deviation = x @ values, (values - prior.mean) / prior.sigma
         gradient = (weight * (expit(z) - is_target)) @ x + deviation / prior.sigma
-        return weight @ _losses(z, is_target) + deviation @ deviation / 2, gradient
+        return weight @ losses(z, is_target) + deviation @ deviation / 2, gradient
 
     return minimize(objective, prior.mean, jac=True, method="L-BFGS-B", bounds=bounds).x.tolist()

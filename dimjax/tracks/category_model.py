@@ -1,7 +1,8 @@
 """Category of a track from its numbers: a logistic model, and the words for its reasons.
 
     log_odds = model.log_odds(values)           # of target against interference, [P]
-    model.phrases(model.contributions(values), log_odds > 0)    # ["it is slow, its light varies"]
+    deviations, contributions = model.deviations(values), model.contributions(values)
+    phrases(contributions, deviations > 0, log_odds > 0)  # ["it is slow, its light varies"]
 
 The numbers are standardized; one that is NaN, because it is not known, changes nothing.
 dimjax.tracks.category_fit fits the model to labelled tracks.
@@ -21,20 +22,37 @@ _MIN_REASON = 0.1  # log odds
 
 
 class CategoryModel(NamedTuple):
-    """Logistic model of a track's numbers, in plain values that JSON can hold."""
+    """Logistic model of a track's numbers, in plain values that JSON can hold.
+
+    The log odds are linear in the numbers, plus the hidden units: each is a weight times the tanh
+    of a linear combination of the numbers.
+    """
 
     numbers: Mapping[str, Sequence[float]]  # name -> mean, spread, weight
     intercept: float
     share_weight: float = 0.0  # of the log odds of the target's share of the track's scores
+    units: Sequence[Sequence[float]] = ()  # weight, those of the numbers inside tanh, and an offset
+
+    def deviations(self, values: np.ndarray) -> np.ndarray:
+        """Compute the deviation of each number [..., F] from its mean, in spreads."""
+        mean, spread, _ = np.array([self.numbers[name] for name in NUMBERS]).T
+        return standardized(values, mean, spread)
 
     def contributions(self, values: np.ndarray) -> np.ndarray:
-        """Compute what each number [..., F] adds to the log odds of a target [..., F]."""
-        mean, spread, weight = np.array([self.numbers[name] for name in NUMBERS]).T
-        return standardized(values, mean, spread) * weight
+        """Compute how much less the log odds would be if each number [..., F] were its mean."""
+        deviations = self.deviations(values)
+        total = deviations * np.array([self.numbers[name][2] for name in NUMBERS])
+        for weight, *inner, offset in self.units:
+            inside = (deviations @ inner)[..., np.newaxis] + offset
+            total += weight * (np.tanh(inside) - np.tanh(inside - deviations * inner))
+        return total
 
     def log_odds(self, values: np.ndarray) -> np.ndarray:
         """Compute the log odds of target against interference [...] from numbers [..., F]."""
-        total = self.contributions(values).sum(axis=-1) + self.intercept
+        deviations = self.deviations(values)
+        total = deviations @ [self.numbers[name][2] for name in NUMBERS] + self.intercept
+        for weight, *inner, offset in self.units:
+            total = total + weight * np.tanh(deviations @ inner + offset)
         return np.clip(total, -MAX_LOG_ODDS, MAX_LOG_ODDS)
 
     def scaled(self, slope: float, offset: float, share_weight: float) -> "CategoryModel":
@@ -43,31 +61,32 @@ class CategoryModel(NamedTuple):
             name: [mean, spread, slope * weight]
             for name, (mean, spread, weight) in self.numbers.items()
         }
-        return CategoryModel(numbers, offset + slope * self.intercept, share_weight)
-
-    def phrases(self, contributions: np.ndarray, is_target: np.ndarray) -> list[str]:
-        """Put the numbers that support the category of each track most into words.
-
-        Args:
-          contributions: [N, F] of each track, means of its windows.
-          is_target: [N] bool, its category.
-
-        Returns:
-          At most three phrases for each track, joined by commas.
-        """
-        weight = np.array([self.numbers[name][2] for name in NUMBERS])
-        support = np.where(is_target[:, None], contributions, -contributions)
-        is_high = (contributions > 0) == (weight > 0)
-        words = [(words.low, words.high) for words in NUMBERS.values()]
-        order = np.argsort(-support, axis=1, kind="stable")[:, :_REASONS]
-        return [
-            ", ".join(
-                words[k][int(is_high[n, k])] for k in best.tolist() if support[n, k] > _MIN_REASON
-            )
-            for n, best in enumerate(order)
-        ]
+        units = [[slope * weight, *inner] for weight, *inner in self.units]
+        return CategoryModel(numbers, offset + slope * self.intercept, share_weight, units)
 
 
 def standardized(values: np.ndarray, mean: np.ndarray, spread: np.ndarray) -> np.ndarray:
     """Deviations from the mean in spreads, clipped; 0 for NaN."""
     return np.nan_to_num(np.clip((values - mean) / spread, -_MAX_SIGMAS, _MAX_SIGMAS))
+
+
+def phrases(contributions: np.ndarray, is_high: np.ndarray, is_target: np.ndarray) -> list[str]:
+    """Put the numbers that support the category of each track most into words.
+
+    Args:
+      contributions: [N, F] of each track, means of its windows.
+      is_high: [N, F] bool, whether the mean of the deviations is above 0.
+      is_target: [N] bool, its category.
+
+    Returns:
+      At most three phrases for each track, joined by commas.
+    """
+    support = np.where(is_target[:, None], contributions, -contributions)
+    words = [(words.low, words.high) for words in NUMBERS.values()]
+    order = np.argsort(-support, axis=1, kind="stable")[:, :_REASONS]
+    return [
+        ", ".join(
+            words[k][int(is_high[n, k])] for k in best.tolist() if support[n, k] > _MIN_REASON
+        )
+        for n, best in enumerate(order)
+    ]
