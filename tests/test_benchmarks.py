@@ -34,6 +34,7 @@ def dry(tmp_path_factory):
     return json.loads(out.read_text())
 
 
+@pytest.mark.long
 def test_the_dry_run_measures_every_part(dry):
     assert dry["missing"] == [] and dry["errors"] == {} and dry["dry"]
     names = ["matrix", "train darknet19 32", "losses", "frames", "train darknet19 16"]
@@ -49,6 +50,7 @@ def test_the_dry_run_measures_every_part(dry):
     assert json.loads(json.dumps(table2.summary(dry["measured"]))) == dry["summary"]
 
 
+@pytest.mark.long
 def test_flops_are_three_times_those_of_the_forward_convolutions(dry):
     """Minus the products with zeros outside a chip, which XLA does not count."""
     forward = []

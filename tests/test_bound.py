@@ -69,6 +69,7 @@ def test_a_search_begins_at_the_lowest_speed_that_leaves_a_path():
     assert search_band(settings, 9.0) == EvidenceConfig(min_speed_px=3.15)
 
 
+@pytest.mark.long
 def test_noise_exceeds_a_threshold_as_often_as_its_places_say():
     places = noise_places(BAND, windows=6, side=128) * 128**2
     threshold = norm.isf(2 / places)  # two maxima of a frame exceed it
@@ -179,6 +180,7 @@ def test_a_filter_that_is_given_all_but_the_noise_reaches_the_bound(small_sky):
         )
 
 
+@pytest.mark.long
 def test_a_filter_along_the_known_paths_finds_less(small_sky):
     """The background is not given: each window's own is subtracted from its frames."""
     frames, truth = simulate(SKY, sequence_seed(3, "test", 0), "test-0000")

@@ -237,6 +237,7 @@ def test_implants_move_with_a_scene_that_rotates(rolled):
         assert (spreads.to_numpy().max() < 0.01) == rotation
 
 
+@pytest.mark.long
 def test_a_run_takes_rotation_out_of_chips_frames_and_tracks(rolled, tmp_path):
     config = tiny_config()
     config.data.align = config.data.align_rotation = config.detection.camera_motion = True

@@ -15,6 +15,7 @@ CHANGES = frame_changes.changes()
 TRUTH = pd.DataFrame({"sequence": "changed", "frame": [0, 3, 5], "x": 9.5, "y": 20.0})
 
 
+@pytest.mark.long
 def test_the_toy_run_writes_a_row_for_each_change(tiny_run, tmp_path):
     printed = run_toy("changed_frames", tmp_path, f"--run={tiny_run}")
     record = json.loads((tmp_path / "changed_frames.json").read_text())

@@ -16,6 +16,8 @@ from dimjax.training.inputs import network_input
 from dimjax.training.losses import assign, detection_loss
 from dimjax.training.train_state import make_optimizer
 
+pytestmark = pytest.mark.long
+
 DESCRIPTION = {
     **{"backbone": "darknet19", "width": 0.125, "output_stride": 8, "context_px": None},
     **{"bf16": False, "input": "difference", "evidence": None},

@@ -71,6 +71,7 @@ def run_processes(code: str, *args: object, indices=(0, 1)) -> list[tuple[int, s
     return [(process.returncode, text) for process, text in zip(started, outputs, strict=True)]
 
 
+@pytest.mark.long
 def test_two_processes_resume_a_training_and_end_with_the_losses_of_one(tiny_run, tmp_path):
     paths = Paths(shutil.copytree(tiny_run, tmp_path / "run"))
     log = paths.training_log
