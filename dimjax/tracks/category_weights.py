@@ -81,7 +81,7 @@ def losses(log_odds: np.ndarray, is_target: np.ndarray) -> np.ndarray:
 
 
 def _with_constant(x: np.ndarray) -> np.ndarray:
-    return np.append(x, np.ones((len(x), 1)), axis=1)
+    return np.append(x, np.ones((len(x), 1), x.dtype), axis=1)
 
 
 def _joined(weights: Weights) -> np.ndarray:
