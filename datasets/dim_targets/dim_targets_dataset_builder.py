@@ -210,7 +210,8 @@ def _folder(config: DimTargetsConfig, dl_manager) -> Folder:
         try:
             path = dl_manager.manual_dir
         except AssertionError as error:  # TFDS raises it if the folder is missing or empty
-            raise InputError(subject, "a data folder must be given", "none", _NO_FOLDER) from error
+            rule, value = "a data folder must be given", "none, a missing or an empty one"
+            raise InputError(subject, rule, value, _NO_FOLDER) from error
     folder = open_folder(path, layout_from(config.layout, subject) if config.layout else DIMJAX)
     folder = dataclasses.replace(folder, align=config.align, align_rotation=config.align_rotation)
     if config.implants is None:
