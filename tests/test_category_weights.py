@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
+from dimjax.tracks import fit_category_model
 from dimjax.tracks.category_weights import Restraint, Weights, fit_weights, losses
+from dimjax.tracks.named_numbers import NUMBERS
 
 
 def test_hidden_units_learn_what_no_linear_model_can():
@@ -16,6 +18,18 @@ def test_hidden_units_learn_what_no_linear_model_can():
         for restraint in (Restraint(0, 1e-3), Restraint(8, 1e-3))
     )
     assert linear > 0.6 and hidden < 0.25
+
+
+@pytest.mark.parametrize(("depends_on_two", "units"), [(True, 8), (False, 0)])
+def test_hidden_units_are_taken_if_they_are_surely_better(depends_on_two, units):
+    rng = np.random.default_rng(2)
+    values = np.zeros((400, len(NUMBERS)))
+    values[:, :2] = rng.normal(0, 1, (400, 2))
+    is_target = rng.random(400) < 0.5
+    if depends_on_two:
+        is_target = values[:, 0] * values[:, 1] > 0
+    model = fit_category_model(values, is_target, np.arange(400), np.arange(400) // 8)
+    assert len(model.units) == units
 
 
 @pytest.mark.parametrize("units", [0, 3])
