@@ -4,11 +4,10 @@
     combination = fit_combination(window_log_odds, share_log_odds, is_target, track)
     model.scaled(*combination)                  # also counts the network's categories
 
-Folds of sequences choose the penalty of a linear model. Hidden units are compared with it on the
-same tracks, and taken if they are better by more than a standard error. The log odds are calibrated
-on the tracks that each fold left out: on those that the weights were fitted to, they would be too
-certain. If a category has fewer sequences than there are folds, a fold may hold most of its tracks
-and leave too few to learn from: the calibration then has a prior.
+Hidden units and the penalty of the weights are chosen by folds of sequences. The log odds are
+calibrated on the tracks that each fold left out: on those that the weights were fitted to, they
+would be too certain. If a category has fewer sequences than there are folds, a fold may hold most
+of its tracks and leave too few to learn from: the calibration then has a prior.
 """
 
 from typing import NamedTuple
@@ -21,8 +20,7 @@ from dimjax.tracks.category_model import MAX_LOG_ODDS, CategoryModel, standardiz
 from dimjax.tracks.category_weights import Restraint, fit_weights, losses
 from dimjax.tracks.named_numbers import NUMBERS
 
-_LINEAR = tuple(Restraint(0, penalty) for penalty in (1e-3, 1e-2, 1e-1))
-_HIDDEN = Restraint(8, 1e-3)
+_RESTRAINTS = (Restraint(8, 1e-3), *(Restraint(0, penalty) for penalty in (1e-3, 1e-2, 1e-1)))
 _FOLDS = 10
 _MIN_SEQUENCES, _MIN_TRACKS = 2, 4  # of each category
 _SLOPES = (0.05, 1.5)  # range of the slope of calibrated log odds
@@ -72,17 +70,15 @@ def fit_category_model(
     weight = _weights(track)
     mean, spread = _moments(values, weight)
     x = standardized(values, mean, spread)
-    left_out = {
-        restraint: _track_mean(_left_out(x, is_target, weight, sequence, restraint), track)
-        for restraint in (*_LINEAR, _HIDDEN)
-    }
-    restraint = _chosen(
-        {each: losses(z, is_target) for each, z in left_out.items()}, weight, sequence
-    )
+    left_out = [
+        _track_mean(_left_out(x, is_target, weight, sequence, restraint), track)
+        for restraint in _RESTRAINTS
+    ]
+    best = most_restrained([losses(z, is_target) for z in left_out], weight, sequence)
     are_few = min(len(np.unique(sequence[rows])) for rows in (is_target, ~is_target)) < _FOLDS
     prior = _CALIBRATION_PRIOR if are_few else _NO_PRIOR
-    offset, slope = _calibration(left_out[restraint], is_target, weight * (track.max() + 1), prior)
-    (*weights, intercept), inner, outer = fit_weights(x, is_target, weight, restraint)
+    offset, slope = _calibration(left_out[best], is_target, weight * (track.max() + 1), prior)
+    (*weights, intercept), inner, outer = fit_weights(x, is_target, weight, _RESTRAINTS[best])
     columns = zip(mean.tolist(), spread.tolist(), map(float, weights), strict=True)
     numbers = dict(zip(NUMBERS, map(list, columns), strict=True))
     units = [[out, *inputs] for out, inputs in zip(outer.tolist(), inner.T.tolist(), strict=True)]
@@ -145,19 +141,11 @@ def _track_mean(log_odds: np.ndarray, track: np.ndarray) -> np.ndarray:
     return (np.bincount(track, log_odds) / np.maximum(np.bincount(track), 1))[track]
 
 
-def _chosen(of_windows: dict[Restraint, np.ndarray], weight, sequence: np.ndarray) -> Restraint:
-    """The restraint of a linear model, or hidden units if these are surely better."""
-    linear = [of_windows[each] for each in _LINEAR]
-    restraint = _LINEAR[most_restrained(linear, weight, sequence)]
-    gain = of_windows[restraint] - of_windows[_HIDDEN]
-    is_better = weight @ gain > _standard_error(gain, weight, sequence)
-    return _HIDDEN if is_better else restraint
-
-
 def most_restrained(of_windows: list[np.ndarray], weight, sequence: np.ndarray) -> int:
     """Index of the last restraint whose loss is within one standard error of the lowest.
 
-    Tens of sequences hardly tell which restraint is best; the strongest depends least on them.
+    Tens of sequences hardly tell which restraint is best; the strongest depends least on them. The
+    standard error is that of a mean over sequences.
 
     Args:
       of_windows: For each restraint, from the weakest on, the losses of the windows [N].
@@ -166,15 +154,10 @@ def most_restrained(of_windows: list[np.ndarray], weight, sequence: np.ndarray) 
     """
     means = [float(weight @ loss) for loss in of_windows]
     best = int(np.argmin(means))
-    most = means[best] + _standard_error(of_windows[best], weight, sequence)
-    return max(k for k, mean in enumerate(means) if mean <= most)
-
-
-def _standard_error(values: np.ndarray, weight, sequence: np.ndarray) -> float:
-    """Standard error of the weighted mean of values [N], as that of a mean over sequences."""
     number = np.unique(sequence, return_inverse=True)[1]
-    deviations = np.bincount(number, weight * (values - weight @ values))
-    return float(np.sqrt(deviations @ deviations))
+    deviations = np.bincount(number, weight * (of_windows[best] - means[best]))
+    error = np.sqrt(deviations @ deviations)
+    return max(k for k, mean in enumerate(means) if mean <= means[best] + error)
 
 
 def _calibration(log_odds, is_target: np.ndarray, weight: np.ndarray, prior: _Prior) -> list[float]:
