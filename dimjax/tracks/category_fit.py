@@ -20,6 +20,7 @@ from dimjax.tracks.category_model import MAX_LOG_ODDS, CategoryModel, standardiz
 from dimjax.tracks.category_weights import Restraint, fit_weights, losses
 from dimjax.tracks.named_numbers import NUMBERS
 
+# From the weakest on.
 _RESTRAINTS = (Restraint(8, 1e-3), *(Restraint(0, penalty) for penalty in (1e-3, 1e-2, 1e-1)))
 _FOLDS = 10
 _MIN_SEQUENCES, _MIN_TRACKS = 2, 4  # of each category

@@ -19,6 +19,7 @@ MAX_LOG_ODDS = 8.0  # of one window
 _MAX_SIGMAS = 5.0  # numbers are clipped to this many spreads from their mean
 _REASONS = 3
 _MIN_REASON = 0.1  # log odds
+_MIN_SUM = 1e-6  # inside tanh; for smaller ones its slope is that at the offset
 
 
 class CategoryModel(NamedTuple):
@@ -39,21 +40,34 @@ class CategoryModel(NamedTuple):
         return standardized(values, mean, spread)
 
     def contributions(self, values: np.ndarray) -> np.ndarray:
-        """Compute how much less the log odds would be if each number [..., F] were its mean."""
+        """Compute what each number [..., F] adds to the log odds of a track that is like the means.
+
+        What a hidden unit adds is shared by the numbers as its sum is: these are the integrated
+        gradients of "Axiomatic Attribution for Deep Networks" (2017, Eq. 1) from the means on.
+        """
         deviations = self.deviations(values)
-        total = deviations * np.array([self.numbers[name][2] for name in NUMBERS])
-        for weight, *inner, offset in self.units:
-            inside = (deviations @ inner)[..., np.newaxis] + offset
-            total += weight * (np.tanh(inside) - np.tanh(inside - deviations * inner))
-        return total
+        outer, inner, offset = self._hidden()
+        total = deviations @ inner.T
+        change = np.tanh(total + offset) - np.tanh(offset)
+        is_small = np.abs(total) < _MIN_SUM
+        slope = np.where(is_small, 1 - np.tanh(offset) ** 2, change / np.where(is_small, 1, total))
+        return deviations * (self._linear() + (slope * outer) @ inner)
 
     def log_odds(self, values: np.ndarray) -> np.ndarray:
         """Compute the log odds of target against interference [...] from numbers [..., F]."""
         deviations = self.deviations(values)
-        total = deviations @ [self.numbers[name][2] for name in NUMBERS] + self.intercept
-        for weight, *inner, offset in self.units:
-            total = total + weight * np.tanh(deviations @ inner + offset)
+        outer, inner, offset = self._hidden()
+        hidden = np.tanh(deviations @ inner.T + offset) @ outer
+        total = deviations @ self._linear() + hidden + self.intercept
         return np.clip(total, -MAX_LOG_ODDS, MAX_LOG_ODDS)
+
+    def _linear(self) -> np.ndarray:
+        return np.array([self.numbers[name][2] for name in NUMBERS])
+
+    def _hidden(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Weight [U], weights of the numbers [U, F] and offset [U] of the units."""
+        units = np.reshape(self.units, (-1, len(NUMBERS) + 2))
+        return units[:, 0], units[:, 1:-1], units[:, -1]
 
     def scaled(self, slope: float, offset: float, share_weight: float) -> "CategoryModel":
         """Return the model whose log odds are multiplied by `slope`, plus `offset`."""

@@ -14,7 +14,7 @@ from scipy.optimize import minimize
 from scipy.special import expit
 
 _SPREADS = {"inner": 0.15, "outer": 0.3}  # of the first weights of hidden units
-_STEPS = {False: 15_000, True: 80}  # with hidden units the search ends before it is at the minimum
+_STEPS = 80  # with hidden units: a longer search takes time and gains nothing
 
 
 class Restraint(NamedTuple):
@@ -56,8 +56,10 @@ def fit_weights(
         rng.normal(0, _SPREADS["inner"], (count, units)),
         rng.normal(0, _SPREADS["outer"], units),
     )
-    penalties = _joined(Weights(*(np.full(part.shape, restraint.penalty) for part in first)))
-    penalties[[count - 1, *range(count * (units + 1) - units, count * (units + 1))]] = 0  # constant
+    penalized = Weights(*(np.full(part.shape, restraint.penalty) for part in first))
+    penalized.linear[-1] = 0
+    penalized.inner[-1] = 0
+    penalties = _joined(penalized)
 
     def objective(values: np.ndarray) -> tuple[float, np.ndarray]:
         linear, inner, outer = _parts(values, count, units)
@@ -66,12 +68,11 @@ def fit_weights(
         slope = weight * (expit(z) - is_target)
         to_hidden = slope[:, None] * outer * (1 - hidden**2)
         gradient = _joined(Weights(slope @ x, x.T @ to_hidden, slope @ hidden))
-        return weight @ losses(z, is_target) + penalties @ values**2 / 2, (
-            gradient + penalties * values
-        )
+        loss = weight @ losses(z, is_target) + penalties @ values**2 / 2
+        return loss, gradient + penalties * values
 
-    steps = {"maxiter": _STEPS[units > 0]}
-    found = minimize(objective, _joined(first), jac=True, method="L-BFGS-B", options=steps)
+    options = {"maxiter": _STEPS} if units else {}
+    found = minimize(objective, _joined(first), jac=True, method="L-BFGS-B", options=options)
     return _parts(found.x, count, units)
 
 
@@ -81,7 +82,7 @@ def losses(log_odds: np.ndarray, is_target: np.ndarray) -> np.ndarray:
 
 
 def _with_constant(x: np.ndarray) -> np.ndarray:
-    return np.append(x, np.ones((len(x), 1), x.dtype), axis=1)
+    return np.append(x, np.ones((len(x), 1)), axis=1)
 
 
 def _joined(weights: Weights) -> np.ndarray:
