@@ -218,7 +218,7 @@ def test_a_failed_build_leaves_no_data_set(copy, tmp_path):
 
 
 def test_a_missing_folder_is_an_error(tmp_path):
-    text = r"config chips16: a data folder must be given; found none\. .*--manual_dir=FOLDER.*"
+    text = r"config chips16: a data folder must be given; found none\. .* empty .*--manual_dir=.*"
     with pytest.raises(InputError, match=text + r"`python main\.py simulate` writes one"):
         Builder(config="chips16", data_dir=tmp_path).download_and_prepare()
     with pytest.raises(InputError, match="nowhere: a data folder must exist"):

@@ -38,9 +38,9 @@ from dimjax.settings_rules import (
     same_type,
 )
 
-_NONE = "none, a missing or an empty one"
 _NO_FOLDER = (
-    "Give the folder of sequences as --manual_dir=FOLDER or, from Python, as the config's folder."
+    "Give the folder of sequences, not a missing or empty one, as --manual_dir=FOLDER or, from "
+    "Python, as the config's folder; `python main.py simulate` writes one."
 )
 SHARD_BYTES = 256 * 2**20  # largest size of a shard before compression
 
@@ -210,7 +210,7 @@ def _folder(config: DimTargetsConfig, dl_manager) -> Folder:
         try:
             path = dl_manager.manual_dir
         except AssertionError as error:  # TFDS raises it if the folder is missing or empty
-            raise InputError(subject, "a data folder must be given", _NONE, _NO_FOLDER) from error
+            raise InputError(subject, "a data folder must be given", "none", _NO_FOLDER) from error
     folder = open_folder(path, layout_from(config.layout, subject) if config.layout else DIMJAX)
     folder = dataclasses.replace(folder, align=config.align, align_rotation=config.align_rotation)
     if config.implants is None:
