@@ -66,7 +66,7 @@ sys.path.append(str(ROOT / "experiments"))
 
 
 # The longest files, in seconds on a core of their own: they run first, so that both workers are
-# busy to the end.
+# busy to the end. Measured beside other work, so roughly.
 SECONDS = {
     "test_rounds": 200,
     "test_label_readings": 150,
