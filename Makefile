@@ -1,6 +1,6 @@
 # make demo     the whole job on a small simulated sky, in minutes on two cores: see runs/demo
-# make test     the tests, but for those of the longest experiments
-# make test-long     those of the longest experiments
+# make test     the tests, but for the longest
+# make test-long     the longest tests: whole experiments, real data, exports of all backbones
 # make faults   kill, fill, damage and mutate toy runs for hours: docs/reliability.md
 # make faults-short    the same in small, on a run that is built but not trained
 # make docs     the documentation as a site, in site.work/
@@ -20,7 +20,7 @@ demo: .venv/installed
 	.venv/bin/python main.py --config=configs/demo.py --workdir=runs/demo
 
 test: .venv/installed-dev
-	.venv/bin/pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m 'not long' --durations=20
+	.venv/bin/pytest -q -n 3 --dist loadfile --no-loadscope-reorder -m 'not long' --durations=20
 
 test-long: .venv/installed-dev
 	.venv/bin/pytest -q -m long

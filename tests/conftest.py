@@ -1,5 +1,6 @@
 import contextlib
 import functools
+import gc
 import importlib
 import os
 import shutil
@@ -49,6 +50,9 @@ def pytest_runtest_logstart(nodeid):
 
 _file = ""  # whose tests are running
 _WRITTEN_S = 5.0  # a file that is older is whole
+
+# Traced programs are many objects that stay: by default, collections take a tenth of the time.
+gc.set_threshold(200_000, 20, 20)
 
 # The first example of a property compiles, and machines that run tests are often busy.
 settings.register_profile("patient", deadline=None)

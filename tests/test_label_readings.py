@@ -416,7 +416,11 @@ FAST_CLIPS = [
 ]
 
 
-@pytest.fixture(scope="module", params=["cloud-seqs", "sky-seqs", "drone-ir"])
+# The frames of the first are the most by far.
+REAL = [pytest.param("cloud-seqs", marks=pytest.mark.long), "sky-seqs", "drone-ir"]
+
+
+@pytest.fixture(scope="module", params=REAL)
 def real(request):
     """A preset, and the sequences and labels of a real set, whose objects move."""
     folder = real_folder(request.param)

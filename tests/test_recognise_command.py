@@ -12,6 +12,7 @@ import pytest
 from absl import flags
 from field_layouts import LAYOUTS, frames
 from ml_collections import config_dict, config_flags
+from scripts import run_script
 
 from dimjax.commands import recognise
 from dimjax.data.folders import open_folder
@@ -103,19 +104,18 @@ def test_the_key_splits_solves_a_doubt_about_splits(tmp_path):
 @pytest.mark.parametrize("layout", ["mot", "auto"])
 def test_a_layout_by_name(tmp_path, layout):
     LAYOUTS["mot"][0](tmp_path / "data")
-    command = [sys.executable, "main.py", "check", "--config=configs/demo.py"]
+    command = [ROOT / "main.py", "check", "--config=configs/demo.py"]
     command += [f"--config.data.folder={tmp_path / 'data'}", f"--config.data.layout={layout}"]
     command += ["--config.model.input=difference", "--config.chips.chip_px=32"]
     command += ["--config.data.stride=1", f"--workdir={tmp_path / 'run'}"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    done = run_script(*command)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "0 problems; 18 labelled chips" in done.stdout
 
 
 def test_check_of_an_unknown_folder(tmp_path):
     LAYOUTS["nudt-mirsdt"][0](tmp_path)
-    command = [sys.executable, "main.py", "check", f"--input={tmp_path}"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    done = run_script(ROOT / "main.py", "check", f"--input={tmp_path}")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "    --config.data.layout=nudt-mirsdt\n" in done.stdout
     assert done.stdout.endswith("0 problems\n")
@@ -132,24 +132,34 @@ def test_the_first_pixel_may_be_a_mapping_on_the_command_line(monkeypatch):
     assert holder.value.data.layout.to_dict()["first_pixel"] == pixels
 
 
+LAYOUT = "--config.data.layout"
+BOTH = "{'easy*': 1, '*': 0}"
+
+
 @pytest.mark.parametrize(
-    ("name", "pixels"),
-    [("cloud-seqs", 0), ("sky-seqs", {"easy*": 1, "*": 0}), ("auto", {"*": 1})],
+    ("words", "pixels"),
+    [
+        (["--config=configs/demo.py", f"{LAYOUT}=cloud-seqs", f"{LAYOUT}.first_pixel=0"], 0),
+        (
+            ["--config=configs/demo.py", f"{LAYOUT}=sky-seqs", f"{LAYOUT}.first_pixel", BOTH],
+            {"easy*": 1, "*": 0},
+        ),
+        (
+            ["--config=configs/demo.py", f"{LAYOUT}=auto", f"{LAYOUT}.first_pixel={BOTH}"],
+            {"easy*": 1, "*": 0},
+        ),
+        (["--workdir={folder}/run", f"{LAYOUT}.first_pixel=0"], 0),
+    ],
 )
-def test_the_first_pixel_of_a_preset_or_a_run_may_be_of_either_kind(tmp_path, name, pixels):
-    key = "--config.data.layout.first_pixel"
+def test_the_first_pixel_of_a_preset_or_a_run_may_be_of_either_kind(tmp_path, words, pixels):
     config = importlib.import_module("configs.demo").get_config()
-    config.data.layout.first_pixel = {"b": 1} if pixels == 0 else 1
-    workdir.write_config(config, tmp_path)
-    for words in (
-        ["--config=configs/demo.py", f"--config.data.layout={name}", f"{key}={pixels}"],
-        ["--config=configs/demo.py", f"--config.data.layout={name}", key, str(pixels)],
-        [f"--workdir={tmp_path}", f"{key}={pixels}"],
-    ):
-        command = "from dimjax.commands import flag_values as given; import sys; "
-        command += "given.parse(sys.argv); print(given.CONFIG.value.data.layout.to_dict())"
-        done = subprocess.run(
-            [sys.executable, "-c", command, *words], cwd=ROOT, capture_output=True, text=True
-        )
-        layout = ast.literal_eval(done.stdout)
-        assert layout["first_pixel"] == pixels, done.stderr
+    config.data.layout.first_pixel = {"b": 1}
+    workdir.write_config(config, tmp_path / "run")
+    command = "from dimjax.commands import flag_values as given; import sys; "
+    command += "given.parse(sys.argv); print(given.CONFIG.value.data.layout.to_dict())"
+    words = [word.replace("{folder}", str(tmp_path)) for word in words]
+    done = subprocess.run(
+        [sys.executable, "-c", command, *words], cwd=ROOT, capture_output=True, text=True
+    )
+    layout = ast.literal_eval(done.stdout)
+    assert layout["first_pixel"] == pixels, done.stderr

@@ -117,6 +117,7 @@ def test_every_example_has_its_loss_in_every_epoch(undisturbed):
     np.testing.assert_allclose(table.total, total, rtol=1e-5)
 
 
+@pytest.mark.long
 def test_a_killed_run_goes_on_and_ends_the_same(undisturbed, tmp_path):
     first, second = Paths(tmp_path), Paths(tmp_path, 1)
     # In the midst of a training, between the search for suspects and their review, and later.
