@@ -224,6 +224,20 @@ def test_a_lease_expires(db, clock):
     ledger.decide(db, first, "keep", "ann")
 
 
+def test_a_lease_does_not_outlast_a_clock_that_is_set_back(db, clock):
+    first, second = _add(db, _misplaced(1, 11.0, probability=0.9), _misplaced(2, 21.0))
+    clock.now += 7200
+    assert _leased(db, "ann", 2) == [first, second]
+    clock.now -= 7200
+    assert ledger.progress(db).leased == 0 == ledger.seconds_until_free(db, "bob")
+    ledger.decide(db, first, "keep", "bob")
+    ledger.undo(db, "bob")
+    assert _leased(db, "bob", 2) == [first, second] and _leased(db, "ann", 2) == []
+    clock.now += 7200
+    with pytest.raises(InputError, match="next items: seconds must be at most 600; found 601"):
+        ledger.lease_items(db, "ann", seconds=601)
+
+
 def test_undo_leases_the_item_unless_another_reviewer_holds_it(db):
     first, second = _add(db, _misplaced(1, 11.0, probability=0.9), _misplaced(2, 21.0))
     ledger.decide(db, first, "keep", "bob")

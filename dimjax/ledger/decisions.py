@@ -16,12 +16,12 @@ from collections.abc import Iterable, Sequence
 from dimjax.data.labels import broken_rule
 from dimjax.errors import InputError
 from dimjax.ledger.changes import check_verb, label_after, requested_changes
-from dimjax.ledger.checks import as_choice, as_float, as_int
+from dimjax.ledger.checks import as_choice, as_int
 from dimjax.ledger.creation import Shapes, current_round, sequence_shapes
 from dimjax.ledger.database import Ledger
 from dimjax.ledger.items import get_item
 from dimjax.ledger.label_history import current_label, labels_of_frame
-from dimjax.ledger.queue import LEASE_SECONDS, check_available, extend_lease
+from dimjax.ledger.queue import LEASE_SECONDS, as_duration, check_available, extend_lease
 from dimjax.ledger.values import VERBS, Change, Decision, Item, Label, as_reviewer
 
 _COLUMNS = "decision, item, verb, reviewer, reviewer_kind, made_at, round, cancels"
@@ -91,7 +91,7 @@ def undo(
       reviewer: Name of the reviewer who took the decision and undoes it.
       decision: Id of the decision; by default the reviewer's newest decision of this round.
       reviewer_kind: One of REVIEWER_KINDS.
-      seconds: Duration of the lease.
+      seconds: Duration of the lease, at most 600.
 
     Raises:
       InputError: The decision does not exist, belongs to another reviewer or an earlier round, is
@@ -109,7 +109,7 @@ def undo(
         cancellation = _append(db, values, undone.id)
         remedy = "First undo the decision that put the other label there."
         _check_duplicates(db, undone.id, subject, remedy)
-        extend_lease(db, undone.item, reviewer, as_float("undo", "seconds", seconds))
+        extend_lease(db, undone.item, reviewer, as_duration("undo", seconds))
         return _decision(db, cancellation)
 
 

@@ -23,12 +23,17 @@ from dimjax.ledger.items import check_sequence, item_from_row
 from dimjax.ledger.values import KINDS, STATES, Item, Progress
 
 LEASE_SECONDS = 300.0
+_LONGEST_LEASE_SECONDS = 600.0
 
 _ORDERS = {
     "probability": "probability DESC, item",
     "score": "score DESC, item",
     "frame": "sequence, (SELECT min(frame) FROM item_frames f WHERE f.item = s.item), item",
 }
+# A lease holds at a time :now. One that would end later than any can was made before the clock was
+# set back, and would keep its item from everybody until the clock has caught up.
+_HOLDS = f"until > :now AND until <= :now + {_LONGEST_LEASE_SECONDS}"
+
 _RATE_DECISIONS = 20  # the latest decisions, whose rate is measured
 _AS_ONE_SECONDS = 0.1  # decisions nearer in time than this were made as one
 _REMEDIES = {
@@ -65,7 +70,7 @@ def lease_items(
       sequences: Only items of these sequences; by default all.
       order: "probability" or "score" (descending), or "frame" (by sequence and frame).
       skipped: Whether to include skipped items, in the same order.
-      seconds: Duration of the lease.
+      seconds: Duration of the lease, at most 600.
 
     Returns:
       At most count items; an empty list if none is left.
@@ -74,32 +79,41 @@ def lease_items(
       InputError: An argument is invalid.
     """
     subject = "next items"
-    count, seconds = as_int(subject, "count", count), as_float(subject, "seconds", seconds)
+    count, seconds = as_int(subject, "count", count), as_duration(subject, seconds)
     states = ("open", "skipped") if skipped else ("open",)
     with db.write_transaction():
         now = db.clock()
         condition, values = _condition(db, kinds, sequences, states, current_round(db))
         values |= {"reviewer": as_name(subject, "reviewer", reviewer), "now": now}
         held = "item IN (SELECT item FROM leases WHERE reviewer = :reviewer)"
-        taken = "item IN (SELECT item FROM leases WHERE reviewer <> :reviewer AND until > :now)"
+        taken = f"item IN (SELECT item FROM leases WHERE reviewer <> :reviewer AND {_HOLDS})"
         rows = []
         for source in (held, f"NOT {held} AND NOT {taken}"):
             statement = f"SELECT * FROM item_states s WHERE {source} AND {condition}"
             values["count"] = count - len(rows)
             statement += f" ORDER BY {_sql_order(order)} LIMIT :count"
             rows += db.execute(statement, values).fetchall()
-        db.execute("DELETE FROM leases WHERE reviewer = ? OR until <= ?", (reviewer, now))
+        db.execute(f"DELETE FROM leases WHERE reviewer = :reviewer OR NOT ({_HOLDS})", values)
         for row in rows:
             db.execute("INSERT INTO leases VALUES (?, ?, ?)", (row[0], reviewer, now + seconds))
         return [item_from_row(db, row) for row in rows]
 
 
+def as_duration(subject: str, seconds: float) -> float:
+    """Return the duration of a lease."""
+    converted = as_float(subject, "seconds", seconds)
+    if converted > _LONGEST_LEASE_SECONDS:
+        rule = f"seconds must be at most {_LONGEST_LEASE_SECONDS:.0f}"
+        raise InputError(subject, rule, repr(seconds), "Correct it.")
+    return converted
+
+
 def extend_lease(db: Ledger, item: int, reviewer: str, seconds: float) -> None:
     """Lease an item to a reviewer, unless another reviewer holds it."""
     now = db.clock()
-    statement = """INSERT INTO leases VALUES (:item, :reviewer, :until)
+    statement = f"""INSERT INTO leases VALUES (:item, :reviewer, :until)
       ON CONFLICT DO UPDATE SET reviewer = :reviewer, until = :until
-      WHERE reviewer = :reviewer OR until <= :now"""
+      WHERE reviewer = :reviewer OR NOT ({_HOLDS})"""
     values = {"item": item, "reviewer": reviewer, "until": now + seconds, "now": now}
     db.execute(statement, values)
 
@@ -109,8 +123,9 @@ def check_available(db: Ledger, item: Item, reviewer: str, subject: str) -> None
     if item.state in _REMEDIES:
         rule = "only an open or skipped item can be decided"
         raise UnavailableItemError(subject, rule, f"a {item.state} one", _REMEDIES[item.state])
-    statement = "SELECT reviewer FROM leases WHERE item = ? AND reviewer <> ? AND until > ?"
-    holder = db.execute(statement, (item.id, reviewer, db.clock())).fetchone()
+    values = {"item": item.id, "reviewer": reviewer, "now": db.clock()}
+    other = f"item = :item AND reviewer <> :reviewer AND {_HOLDS}"
+    holder = db.execute(f"SELECT reviewer FROM leases WHERE {other}", values).fetchone()
     if holder is not None:
         rule = f"the item must not be leased to a reviewer other than {reviewer}"
         raise UnavailableItemError(subject, rule, holder[0], "Continue with the next item.")
@@ -149,7 +164,7 @@ def progress(
     with db.read_transaction():
         condition, values = _condition(db, kinds, sequences, (), current_round(db))
         statement = f"""SELECT state, count(*), count(l.item)
-          FROM item_states s LEFT JOIN leases l ON l.item = s.item AND until > :now
+          FROM item_states s LEFT JOIN leases l ON l.item = s.item AND {_HOLDS}
           WHERE {condition} GROUP BY state"""
         rows = db.execute(statement, {**values, "now": db.clock()}).fetchall()
         seconds = _seconds_per_decision(db, reviewer)
@@ -162,10 +177,10 @@ def progress(
 
 def seconds_until_free(db: Ledger, reviewer: str) -> float:
     """Return how long the leases of other reviewers last at most, 0 without any, seconds."""
-    statement = "SELECT max(until) FROM leases WHERE reviewer <> ?"
     with db.read_transaction():
-        (until,) = db.execute(statement, (reviewer,)).fetchone()
-        return 0.0 if until is None else max(0.0, until - db.clock())
+        values = {"reviewer": reviewer, "now": db.clock()}
+        statement = f"SELECT max(until) - :now FROM leases WHERE reviewer <> :reviewer AND {_HOLDS}"
+        return db.execute(statement, values).fetchone()[0] or 0.0
 
 
 def count_decided(db: Ledger, reviewer: str) -> int:
