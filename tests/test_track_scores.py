@@ -94,6 +94,13 @@ def test_gaps_in_confirmed_tracks_are_filled():
     assert scored(table, causal=True).detected.all()
 
 
+@pytest.mark.parametrize(("speed", "filled"), [((0.0, 0.0), 0), ((0.5, 0.3), 2), ((0.3, 0.3), 0)])
+def test_gaps_in_tracks_of_standing_interference_are_not_filled(speed, filled):
+    table = flight([0, 1, 2, 5, 6, 7], speed=speed)
+    assert (~scored(table).detected).sum() == 2
+    assert (~scored(table.assign(category="interference")).detected).sum() == filled
+
+
 def test_a_track_decides_the_category_of_its_detections():
     table = flight(range(6)).assign(category=["target"] * 4 + ["interference"] * 2)
     assert scored(table).category.tolist() == ["target"] * 6

@@ -63,7 +63,8 @@ class Detector(NamedTuple):
     def accept(self, tracks: Tracks) -> pd.DataFrame:
         """Return the detections that reach their threshold with the scores their tracks support.
 
-        Gaps in confirmed tracks are filled, with `detected` False, unless the tracks are causal.
+        Gaps in confirmed tracks, but for interference that stands, are filled, with `detected`
+        False, unless the tracks are causal.
         """
         table = accepted(score(tracks), self.thresholds_of(tracks))
         table = table.drop(

@@ -29,6 +29,7 @@ from dimjax.tracks.linking import Tracks
 from dimjax.tracks.score_model import ScoreModel
 
 _LONE_COST = 1.0  # a target is seldom detected only once
+_STANDING_PX = 0.5  # interference that is slower, pixels per frame, is of the sensor
 _EPSILON = 1e-9  # probabilities of categories are kept this far from 1
 _EVEN_SCALE = 10.0  # log-likelihood ratio with the score 0.75
 
@@ -42,7 +43,7 @@ def score(tracks: Tracks) -> pd.DataFrame:
     Returns:
       tracks.detections with new categories and scores and the columns object_score and detected,
       and below them a row for each frame of a confirmed track without a detection, in which
-      detected is False.
+      detected is False, but for interference that stands.
     """
     table, model = tracks.detections, tracks.settings.scores
     points = tracks.points[["track", "frame", "evidence", "target_probability"]]
@@ -56,6 +57,9 @@ def score(tracks: Tracks) -> pd.DataFrame:
     # Interference stands and flickers: its track never lowers its score.
     ratio = np.where(probability < 0.5, np.maximum(ratio, lone), ratio)
     gaps = tracks.points[~tracks.points.detected & tracks.points.confirmed]
+    # Standing interference flickers: where it is not detected it is mostly off.
+    stands = np.hypot(gaps.vx, gaps.vy) < _STANDING_PX
+    gaps = gaps[~stands | (gaps.target_probability >= 0.5)]
     of_gap = gaps.evidence.to_numpy() - model.missed_detection_cost
     objects = scores = [_score_of(ratio), _score_of(of_gap)]
     if tracks.settings.categories is not None:
