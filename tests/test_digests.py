@@ -1,5 +1,7 @@
 """Files of a run that are damaged, gone, exchanged or new are named; nothing leads out of a run."""
 
+import hashlib
+import json
 import shutil
 import sqlite3
 from contextlib import closing
@@ -217,9 +219,16 @@ def test_a_run_may_be_older_than_the_share_of_birds_of_its_sky(tmp_path):
         write_config(other, tmp_path)
 
 
+def record_of(config, **others):
+    """config.json with a digest that fits."""
+    digest = hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()
+    return json.dumps({"config": config, "versions": {}, "digest": digest, **others})
+
+
 @pytest.mark.parametrize(
     "text",
     ["", "{", "null", "[]", "{}", '{"config": 5}', '{"config": {"seed": 1}, "digest": "0"}',
+     record_of({"model": [1]}), record_of({}, versions=[1]), record_of({}, data_folder=7),
      "[" * 100_000],
 )  # fmt: skip
 def test_a_damaged_configuration_is_named(tmp_path, text):

@@ -15,6 +15,8 @@ SCRIPT = """
 import os, sys
 print("started", flush=True)
 from dimjax.training.process_settings import restart_with_settings
+if "without_restart" in os.environ:
+    sys.executable = "/nowhere/python"
 restart_with_settings()
 assert "jax" not in sys.modules
 print(os.environ["GLIBC_TUNABLES"], os.environ["OPENBLAS_NUM_THREADS"], *sys.argv[1:])
@@ -35,6 +37,11 @@ def test_a_process_restarts_once_with_its_arguments(tmp_path):
     settings = "hugetlb=1", "mmap_threshold=17179869184", "trim_threshold=17179869184"
     tunables = ":".join(f"glibc.malloc.{setting}" for setting in settings)
     assert lines == ["started", "started", f"{tunables} 1 --width=0.5 two words"]
+
+
+def test_a_process_that_cannot_restart_goes_on(tmp_path):
+    lines = _run(tmp_path, without_restart="yes").stdout.splitlines()
+    assert [line.split()[1:] for line in lines] == [[], ["1", "--width=0.5", "two", "words"]]
 
 
 def test_settings_of_the_user_are_kept(tmp_path):

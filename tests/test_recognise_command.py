@@ -54,7 +54,9 @@ def test_a_simulated_folder_is_recognised_beside_its_truth(tiny_run, capsys):
 
 
 def test_a_run_is_no_data_folder(tiny_run):
-    message = "found the directory of a run. `.* check .*` checks the run and its data, --input="
+    message = (
+        "the directory of a run. `.* check --workdir=.*` checks the run and its data, --input="
+    )
     with pytest.raises(InputError, match=message):
         recognise.describe(tiny_run)
 

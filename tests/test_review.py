@@ -284,6 +284,7 @@ def _new_track(clicks, sequence="a"):
         ),
         (("/undo", PAGE), "a request must contain reviewer, page, decision and nothing else; f"),
         (_new_track([]), "new track: clicks must be lists of frame, x and y, one in each frame"),
+        (_new_track([[1, 2, 2]], ["a"]), "new track: sequence must be a text; found ['a']. Name a"),
         (_new_track([[1, 2.0]]), "clicks must be lists of frame, x and y, one in each frame; f"),
         (_new_track([[1, 2, 2], [1, 3, 3]]), "found [[1, 2, 2], [1, 3, 3]]. Click the target onc"),
         (_new_track([[1, "2", 2]]), "new track: x must be a finite number; found '2'"),

@@ -120,6 +120,36 @@ def test_a_malformed_body_is_one_line_of_the_log(server, parts):
     assert len(log) == 2 and set(log) <= set(lines)
 
 
+PERMITTED = (
+    "POST /decide HTTP/1.1\r\nHost: {host}\r\nOrigin: http://{host}\r\n"
+    "Content-Type: application/json\r\nCookie: dimjax-review-{port}={token}\r\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("body", "ends"),
+    [
+        ("Content-Length: 100\r\n\r\n{{}}", True),
+        ("Content-Length: 100\r\n\r\n{{}}", False),
+        ("Transfer-Encoding: chunked\r\n\r\n-1\r\n", False),
+        ("Transfer-Encoding: chunked\r\n\r\n2\r\n{{}}\r\nzz\r\n", False),
+    ],
+)
+def test_a_body_that_does_not_arrive_whole_is_one_line_of_the_log(server, body, ends):
+    process, url = server
+    parts = urllib.parse.urlsplit(url)
+    values = {"host": parts.netloc, "port": parts.port, "token": parts.query.partition("=")[2]}
+    with connect(url) as connection, contextlib.suppress(ConnectionError):
+        connection.sendall((PERMITTED + body).format(**values).encode())
+        if ends:
+            connection.shutdown(socket.SHUT_WR)
+        while connection.recv(4096):
+            pass
+    assert get(url)
+    (line,) = stop(process).splitlines()
+    assert line in ("WARNING:  Invalid HTTP request received.", "WARNING:  POST /decide: 400")
+
+
 def test_a_malformed_request_after_another_one_is_a_line_of_its_own(server):
     process, url = server
     text = POST + "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET / X\r\n\r\n"

@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import pickle
+import re
 import signal
 import socket
 import subprocess
@@ -181,6 +182,22 @@ def test_live_frames_are_those_of_the_video(frames, tmp_path):
     assert (np.stack(list(live_frames(f"file://{path}"))) == frames).all()
     with pytest.raises(InputError, match="nothing.mkv"):
         next(live_frames(f"file://{tmp_path}/nothing.mkv"))
+
+
+def test_damaged_frames_of_a_stream_are_noted(frames, tmp_path):
+    path, content = tmp_path / "a.mkv", bytearray(video(frames))
+    for place in (len(content) // 3, len(content) // 2):
+        content[place] ^= 255
+    path.write_bytes(content)
+    notes = []
+    assert len(list(live_frames(f"file://{path}", notes.append))) == FRAMES
+    name = re.escape(f"file://{path}")
+    damaged = (
+        rf"{name} frame \d+ is damaged, and what is found in it may be wrong: slice CRC mism.*"
+    )
+    assert re.fullmatch(damaged, notes[0]) and notes[1:] == [
+        f"file://{path}: 2 frames were damaged"
+    ]
 
 
 def test_a_stream_that_is_finished_takes_no_frames(tiny_run, frames):

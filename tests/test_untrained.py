@@ -90,6 +90,14 @@ def test_weak_detections_and_gaps_of_a_track_are_accepted(monkeypatch, detection
     assert accepted.false_alarms[accepted.frame == 4].tolist() == [0.5]
 
 
+@pytest.mark.parametrize(
+    ("switch", "rule"), [("align", "None, or True or False"), ("rotation", "True or False")]
+)
+def test_a_switch_has_no_other_values(switch, rule):
+    with pytest.raises(InputError, match=f"{switch}: .*{rule}; found 'no'. Correct the argument."):
+        dimjax.detect_untrained(np.zeros((8, 20, 20), np.uint16), **{switch: "no"})
+
+
 def test_an_empty_result_names_the_next_step(tmp_path, capsys):
     frames = np.random.default_rng(0).normal(1000, 4, (FRAMES, 64, 64))
     np.save(tmp_path / "hover.npy", frames.astype(np.uint16))

@@ -27,7 +27,8 @@ def describe(path: str | Path) -> Recognition:
     """
     run = Paths(path)
     if run.config.exists():
-        remedy = f"`{program()} check {shlex.quote(str(path))}` checks the run and its data"
+        workdir = shlex.quote(str(path))
+        remedy = f"`{program()} check --workdir={workdir}` checks the run and its data"
         remedy += f", --input={run.sky} its simulated folder alone." if run.sky.exists() else "."
         rule = "it must be a data folder"
         raise InputError(path, rule, "the directory of a run", remedy)

@@ -29,7 +29,8 @@ def main() -> int | None:
     if len(argv) > 2:
         rule, value = "at most one word names a verb", " ".join(argv[1:])
         is_path = os.path.exists(argv[2])
-        remedy = f"Give --input={argv[2]}." if is_path else "Pass options as flags; see --help."
+        flag = "--workdir" if os.path.exists(f"{argv[2]}/config.json") else "--input"
+        remedy = f"Give {flag}={argv[2]}." if is_path else "Pass options as flags; see --help."
         raise UsageError(given.PROGRAM, rule, value, remedy)
     verb = _with_variant(argv[1] if len(argv) > 1 else "rounds")
     command = _VERBS.get(verb) or _main_job(verb)

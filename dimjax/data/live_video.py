@@ -7,6 +7,7 @@ Sources: "-", a video file on standard input such as Matroska or MPEG-TS; an add
 rtsp, udp or http; a device such as /dev/video0.
 """
 
+import itertools
 import queue
 import re
 import sys
@@ -18,8 +19,9 @@ import av
 import numpy as np
 
 from dimjax.data.frame_files import readable
-from dimjax.data.video_files import frame_pixels, stored_format
+from dimjax.data.video_files import captured_errors, frame_pixels, stored_format
 from dimjax.errors import InputError
+from dimjax.progress import counted
 
 _DEVICES = "/dev/"
 _REMEDY = "Check the address, and that it sends a video such as Matroska or MPEG-TS."
@@ -51,8 +53,8 @@ def live_frames(source: str, note: Callable[[str], object] = warnings.warn) -> I
 
     Args:
       source: The stream.
-      note: Is called with a text, once if no frame comes for SILENCE_S, and at the end of a video
-        that is shorter than its header has it.
+      note: Is called with a text, once if no frame comes for SILENCE_S, at the first damaged frame,
+        and at the end of a video with more of them or that is shorter than its header has it.
 
     Raises:
       InputError: The source cannot be opened, or its pixels are neither grey nor luma.
@@ -116,11 +118,23 @@ def _decoded(source: str) -> Iterator[np.ndarray | str]:
     with readable(name, _REMEDY), av.open(file, format=form) as container:
         if not container.streams.video:
             raise InputError(name, "it must contain a video", "none", _REMEDY)
-        frame = None
-        for number, frame in enumerate(container.decode(video=0)):
-            subject = f"{name} frame {number}"
+        container.streams.video[0].thread_type = "NONE"  # errors of others might not be captured
+        frame, damaged, decoded = None, 0, container.decode(video=0)
+        for number in itertools.count():
+            with captured_errors() as errors:
+                following = next(decoded, None)
+            if following is None:
+                break
+            frame, subject = following, f"{name} frame {number}"
+            if errors or frame.is_corrupt:
+                damaged += 1
+                if damaged == 1:
+                    reason = errors[0][-1].strip() if errors else "it is concealed by FFmpeg"
+                    yield f"{subject} is damaged, and what is found in it may be wrong: {reason}"
             stored = stored_format(frame.format, frame.height, frame.width, subject)
             yield frame_pixels(frame, stored, subject)
+        if damaged > 1:
+            yield f"{name}: {counted(damaged, 'frame')} were damaged"
         if frame is not None and (end := _early_end(container, frame)):
             yield f"{name} {end}: it may have been cut off"
 

@@ -176,7 +176,7 @@ class VideoReader:
     def _advance(self) -> None:
         try:
             subject = f"{self._path} near frame {self._next}"
-            with readable(subject), _captured_errors() as errors:
+            with readable(subject), captured_errors() as errors:
                 pixels = next(self._decoder)
             if errors:
                 rule = "FFmpeg must decode the video without an error"
@@ -236,7 +236,7 @@ def frame_pixels(frame: av.VideoFrame, form: StoredFormat, subject: str) -> np.n
 
 
 @contextmanager
-def _captured_errors() -> Iterator[list[tuple[int, str, str]]]:
+def captured_errors() -> Iterator[list[tuple[int, str, str]]]:
     """Collect the errors that FFmpeg logs: failed checksums of FFV1 are logged, never raised."""
     level, skip = av.logging.get_level(), av.logging.get_skip_repeated()
     av.logging.set_level(av.logging.ERROR)

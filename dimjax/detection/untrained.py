@@ -20,7 +20,7 @@ from dimjax.detection.inference import COLUMNS
 from dimjax.detection.repeated_frames import new_frames, to_frames, to_places
 from dimjax.errors import InputError
 from dimjax.motion import EvidenceConfig, detect_untrained
-from dimjax.settings_rules import NUMBER, Rule, check_fields
+from dimjax.settings_rules import NUMBER, SWITCH, Rule, check_fields, optional
 from dimjax.tracks import UNTRAINED, LinkingConfig, Tracks, link, linking_of, lone_score, score
 
 UNTRAINED_COLUMNS = (*COLUMNS, "false_alarms", "sign")
@@ -54,7 +54,9 @@ def detect(
 
 
 def check_alignment(align: bool | None, rotation: bool) -> None:
-    """Raise an InputError if rotation is to be taken out of frames that are not aligned."""
+    """Raise an InputError for another value than a switch has, or rotation without alignment."""
+    rules = {"align": optional(SWITCH), "rotation": SWITCH}
+    check_fields("{}", {"align": align, "rotation": rotation}, rules, "Correct the argument.")
     if rotation and align is False:
         rule, remedy = "it is part of the alignment", "Leave one of the two out."
         raise InputError("rotation (--rotation)", rule, "align=False (--noalign)", remedy)

@@ -214,12 +214,8 @@ def read_config(workdir: str | Path) -> config_dict.ConfigDict:
     """
     path = Paths(workdir).config
     if not path.exists():
-        raise InputError(
-            path,
-            "a run's directory holds config.json",
-            "none",
-            "Name a run, or give --config to start one.",
-        )
+        remedy = "Name a run, or give --config to start one."
+        raise InputError(path, "a run's directory holds config.json", "none", remedy)
     check_links(workdir)
     return config_dict.ConfigDict({**_read_saved(path), **_START_KEYS}).lock()
 
@@ -238,12 +234,19 @@ def _read_saved(path: Path) -> dict[str, Any]:
       InputError: The file is damaged or has been changed.
     """
     record = read_record(path, _MAX_BYTES)
-    config = record.get("config") if isinstance(record, dict) else None
-    if isinstance(config, dict) and record.get("digest") == _digest(config):
-        return _with_newer_keys(config)
+    with contextlib.suppress(LookupError, TypeError, AttributeError):
+        if _has_types(record) and record["digest"] == _digest(record["config"]):
+            return _with_newer_keys(record["config"])
     rule = "it must contain the configuration that the run began with"
     remedy = "Restore it, or choose another --workdir."
     raise InputError(path, rule, "a damaged or changed file", remedy)
+
+
+def _has_types(record: dict[str, Any]) -> bool:
+    """Whether its parts have their types; the rules of the configuration's values come later."""
+    sections = (value for key, value in record["config"].items() if key != "seed")
+    texts = *record["versions"].values(), record.get("data_folder", "")
+    return all(isinstance(it, dict) for it in sections) and all(isinstance(it, str) for it in texts)
 
 
 def _with_newer_keys(config: dict[str, Any]) -> dict[str, Any]:

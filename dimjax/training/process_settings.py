@@ -39,4 +39,7 @@ def restart_with_settings() -> None:
         return
     os.environ["GLIBC_TUNABLES"] = HUGE_PAGES
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)
-    os.execv(sys.executable, [sys.executable, *sys.argv])
+    try:
+        os.execv(sys.executable, [sys.executable, *sys.argv])
+    except OSError:  # as of an interpreter that this user may not start: slower, but the same
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)

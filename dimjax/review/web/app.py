@@ -24,7 +24,7 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.convertors import IntegerConvertor, register_url_convertor
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
@@ -113,11 +113,15 @@ async def _parse(request: Request) -> Any:
         rule = "its type must be application/json"
         raise InputError(subject, rule, repr(media_type), "Correct it.")
     body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > _MAX_BYTES:
-            rule = f"it must have at most {_MAX_BYTES} bytes"
-            raise InputError(subject, rule, "more", "Decide the track in parts.")
+    try:
+        async for part in request.stream():
+            body += part
+            if len(body) > _MAX_BYTES:
+                rule = f"it must have at most {_MAX_BYTES} bytes"
+                raise InputError(subject, rule, "more", "Decide the track in parts.")
+    except ClientDisconnect as error:
+        rule, value = "its body must arrive whole", f"{len(body)} bytes of it"
+        raise InputError(subject, rule, value, "Send it again.") from error
     try:
         return json.loads(body)
     except (ValueError, RecursionError) as error:

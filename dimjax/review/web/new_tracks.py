@@ -51,6 +51,8 @@ def make_item(
 
 
 def _as_table(sequence: Any, clicks: Any) -> pd.DataFrame:
+    if not isinstance(sequence, str):
+        raise InputError(_SUBJECT, "sequence must be a text", repr(sequence), "Name a sequence.")
     rule = "clicks must be lists of frame, x and y, one in each frame"
     is_list = isinstance(clicks, list) and bool(clicks)
     if not is_list or not all(isinstance(one, list) and len(one) == 3 for one in clicks):
