@@ -122,8 +122,8 @@ def test_an_invalid_value_is_reported_before_anything_starts(tmp_path, key, valu
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (["score", "extra1"], "at most one word names a verb; found score extra1. Pass"),
-        (["review", "x", "y"], "at most one word names a verb; found review x y. Pass"),
+        (["score", "extra1"], "at most one word names a verb; found score extra1. Use"),
+        (["review", "x", "y"], "at most one word names a verb; found review x y. Use"),
         (["scroe"], "review, score; found scroe. Correct it."),
     ],
 )

@@ -321,7 +321,7 @@ def test_rows_of_objects_that_are_not_visible_are_left_out(tmp_path, form, colum
         found = marks(tmp_path / "a.csv", form, "\n".join([header, *rows]))
     assert [mark.frame for mark in found if not mark.left_out] == [0, 2]
     assert [(mark.place, mark.left_out) for mark in found if mark.left_out] == [
-        ("line 3", "of objects that are not visible, and left out")
+        ("line 3", "of objects that are absent or to be ignored, and left out")
     ]
 
 

@@ -192,9 +192,7 @@ def test_damaged_frames_of_a_stream_are_noted(frames, tmp_path):
     notes = []
     assert len(list(live_frames(f"file://{path}", notes.append))) == FRAMES
     name = re.escape(f"file://{path}")
-    damaged = (
-        rf"{name} frame \d+ is damaged, and what is found in it may be wrong: slice CRC mism.*"
-    )
+    damaged = rf"{name} frame \d+ is damaged; its detections may be wrong: slice CRC mism.*"
     assert re.fullmatch(damaged, notes[0]) and notes[1:] == [
         f"file://{path}: 2 frames were damaged"
     ]

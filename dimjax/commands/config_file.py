@@ -104,7 +104,7 @@ def check_keys(subject: str, values: dict) -> None:
 
 
 def check_texts(subject: str, values: object) -> None:
-    """Raise for a key of a section, or of one in it, that is no text.
+    """Raise for a key of a section, or of one in it, that is no text or has a dot.
 
     Args:
       subject: Full key of the section.
@@ -113,6 +113,9 @@ def check_texts(subject: str, values: object) -> None:
     for key, value in values.items() if isinstance(values, dict) else ():
         if not isinstance(key, str):
             raise UsageError(subject, "keys must be texts", repr(key), f"Write {str(key)!r}.")
+        if "." in key:
+            remedy = f"Write {key.replace('.', '?')!r}, in which ? is any character."
+            raise UsageError(subject, "keys must have no dots", repr(key), remedy)
         check_texts(f"{subject}.{key}", value)
 
 

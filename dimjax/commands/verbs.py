@@ -27,11 +27,10 @@ def main() -> int | None:
     argv = given.parse(sys.argv)
     logging.set_verbosity(logging.ERROR)  # JAX and TFDS warn about intended behaviour
     if len(argv) > 2:
-        rule, value = "at most one word names a verb", " ".join(argv[1:])
-        is_path = os.path.exists(argv[2])
-        flag = "--workdir" if os.path.exists(f"{argv[2]}/config.json") else "--input"
-        remedy = f"Give {flag}={argv[2]}." if is_path else "Pass options as flags; see --help."
-        raise UsageError(given.PROGRAM, rule, value, remedy)
+        rule, path = "at most one word names a verb", argv[2]
+        flag = "--workdir" if os.path.exists(f"{path}/config.json") else "--input"
+        remedy = f"Give {flag}={path}." if os.path.exists(path) else "Use flags; see --help."
+        raise UsageError(given.PROGRAM, rule, " ".join(argv[1:]), remedy)
     verb = _with_variant(argv[1] if len(argv) > 1 else "rounds")
     command = _VERBS.get(verb) or _main_job(verb)
     _check_flags(verb, command.flags)

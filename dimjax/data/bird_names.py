@@ -7,6 +7,7 @@ targets_called_birds(path, layout)          # InputError: labels/birds.csv: the 
 
 import re
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
 from dimjax.data.folders import Folder
@@ -16,13 +17,17 @@ from dimjax.data.patterns import glob_of, literal, match
 from dimjax.errors import InputError
 from dimjax.progress import counted
 
-BIRD = re.compile(r"bird", re.IGNORECASE)
+# A word: neither earlybird nor birdseye.
+BIRD = re.compile(r"((?<![A-Za-z])[Bb]|(?<=[a-z])B)irds?(?![a-z])|(?<![A-Za-z])BIRDS?(?![A-Za-z])")
 
 
 def birds_by_name(folder: Folder) -> list[str]:
     """Return patterns of the sequences that are called so, such as *bird*."""
-    words = {found[0] for name in folder.names if (found := BIRD.search(name))}
-    return [f"*{word}*" for word in sorted(words)]
+    called = {name: found[0] for name in folder.names if (found := BIRD.search(name))}
+    patterns = [f"*{word}*" for word in sorted({*called.values()})]
+    is_exact = not any(fnmatchcase(name, it) for it in patterns for name in folder.names
+                       if name not in called)  # fmt: skip
+    return patterns if is_exact else [*map(literal, called)]
 
 
 def birds_by_folder(folder: Folder) -> dict[str, list[str]]:

@@ -52,7 +52,9 @@ _OF_FRAMES = ("file", "filename", "image", "path", "time", "timestamp", "date")
 # Columns that tell whether an object is seen -> their values where it is not.
 _NO, _YES = ("0", "0.0", "false", "no"), ("1", "1.0", "true", "yes")
 _SEEN = dict.fromkeys(("visible", "isvisible", "visibility", "exist", "exists", "present"), _NO)
-_SEEN |= dict.fromkeys(("outside", "outofview", "outofframe", "invisible", "lost"), _YES)
+_SEEN |= dict.fromkeys(("ispresent", "valid", "isvalid"), _NO)
+_SEEN |= dict.fromkeys(("outside", "outofview", "outofframe", "invisible", "lost", "absent"), _YES)
+_SEEN |= dict.fromkeys(("ignore", "ignored"), _YES)
 _EMPTY = ("", "-", "nan", "none", "null", "na", "n/a")
 _DECIMAL_COMMA = re.compile(r"\s*[-+]?\d+,\d+\s*")
 _ALIKE = 0.85  # of names of which one is the other misspelt; that of tracked and track is 0.83
@@ -64,7 +66,7 @@ class LabelRows(NamedTuple):
     lines: list[int]  # of the file
     columns: dict[str, list]  # numbers or texts of each column that was asked for
     absent: list[int]  # lines without any number of a box
-    hidden: list[int]  # lines of objects that are not visible, as a column says
+    hidden: list[int]  # lines of objects that are absent or to be ignored, as a column says
 
 
 def column_names(header: list[str]) -> list[str]:

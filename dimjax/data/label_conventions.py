@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from dimjax.data.class_names import category_of_class
 from dimjax.data.formats import BOX_SHIFTS, FORMATS
 from dimjax.data.labels import CATEGORIES, COLUMNS, MIN_SIZE_PX
 from dimjax.data.layouts import IGNORE, Layout
@@ -73,7 +74,8 @@ def _categories(marks: pd.DataFrame, layout: Layout, on_error: OnError, subject:
     categories = {pair: _category(layout, *pair) for pair in dict.fromkeys(pairs)}
     for kind in dict.fromkeys(kind for (kind, _), found in categories.items() if found is None):
         rule = "each class of the labels must have a category, target, interference or ignore"
-        remedy = f"Set the key category of the layout, e.g. category={{{kind or '*'!r}: 'target'}}."
+        remedy = "Set the key category of the layout, e.g. category="
+        remedy += f"{{{kind or '*'!r}: {category_of_class(kind)!r}}}."
         value = f"class {kind!r} without one, in {counted(marks.category.eq(kind).sum(), 'label')}"
         on_error(InputError(subject, rule, value, remedy))
     return [categories[pair] or IGNORE for pair in pairs]

@@ -14,6 +14,7 @@ import pandas as pd
 
 from dimjax.data.bird_names import birds_by_folder, birds_by_name
 from dimjax.data.centroid_readings import best_reading
+from dimjax.data.class_names import category_of_class
 from dimjax.data.first_pixels import with_first_pixel
 from dimjax.data.folders import Folder, open_folder
 from dimjax.data.formats import FORMATS, read_classes
@@ -21,16 +22,15 @@ from dimjax.data.formats.mot import MOT_CLASSES
 from dimjax.data.label_candidates import RESULTS
 from dimjax.data.label_patterns import uncovered
 from dimjax.data.labels import CATEGORIES
-from dimjax.data.layouts import IGNORE, Layout, is_alone
+from dimjax.data.layouts import Layout, is_alone
 from dimjax.data.listing import texts_by_sequence
+from dimjax.data.patterns import literal
 from dimjax.errors import InputError, OnError
 from dimjax.progress import counted
 
 _FIRST = {"mot": {"first_pixel": 1, "first_frame": 1}, "spotgeo": {"first_frame": 1}}
 _FIRST |= dict.fromkeys(("voc", "centroid-xml"), {"first_pixel": 1})
 _WITH_FRAMES = ("table", "boxes", "centroids")  # whose files number the frames, from 0 or 1
-_INTERFERENCE = re.compile(r"bird|cloud|clutter|interfer|noise|glint", re.IGNORECASE)
-_IGNORED = re.compile(r"ignor|don.?t.?care|crowd", re.IGNORECASE)  # regions of several objects
 
 
 def layouts_of(
@@ -148,7 +148,11 @@ def _categories(path: Path, layout: Layout, evidence: list[str]) -> dict[str, st
             f"class{'es' if len(numbers) > 1 else ''} {', '.join(numbers)} without a name, taken "
         )
         evidence.append(f"{text}for targets: write the names of all classes to classes.txt")
-    found = {it or "*": _category(it) for it in sorted(classes)}  # objects may have no class
+    # Objects may have no class.
+    found = {_pattern(it) if it else "*": category_of_class(it) for it in sorted(classes)}
+    called = [it for it in sorted(classes) if category_of_class(it) == "interference"]
+    if called:
+        evidence.append(f"taken for interference by its name: class {', class '.join(called)}")
     if not any(re.search("[^0-9]", it) for it in classes):
         found |= _birds(path, layout, evidence)
     known = set(read(path, layout._replace(category={}))[0].category)
@@ -161,11 +165,9 @@ def _beside_categories(found: dict[str, str], known: set[str]) -> dict[str, str]
     return {**{it: it for it in known}, **others} if others else {}
 
 
-def _category(name: str) -> str:
-    """Category of a class by its name."""
-    if _IGNORED.search(name):
-        return IGNORE
-    return "interference" if _INTERFERENCE.search(name) else "target"
+def _pattern(name: str) -> str:
+    """Pattern of a class alone; a configuration has no keys with dots."""
+    return literal(name).replace(".", "?")
 
 
 def _birds(path: Path, layout: Layout, evidence: list[str]) -> dict[str, str]:

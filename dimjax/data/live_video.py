@@ -130,7 +130,7 @@ def _decoded(source: str) -> Iterator[np.ndarray | str]:
                 damaged += 1
                 if damaged == 1:
                     reason = errors[0][-1].strip() if errors else "it is concealed by FFmpeg"
-                    yield f"{subject} is damaged, and what is found in it may be wrong: {reason}"
+                    yield f"{subject} is damaged; its detections may be wrong: {reason}"
             stored = stored_format(frame.format, frame.height, frame.width, subject)
             yield frame_pixels(frame, stored, subject)
         if damaged > 1:

@@ -28,10 +28,13 @@ def read_coco(path: Path, options: Options, on_error: OnError) -> list[Mark]:
     names = _by_id(path, content, "categories", "name")
     sizes = {row["id"]: _size(row) for row in _rows(path, content, "images")}
     marks = []
-    crowds = 0
+    crowds = ignored = 0
     for k, row in enumerate(_rows(path, content, "annotations")):
         if row.get("iscrowd") == 1:
             crowds += 1
+            continue
+        if row.get("ignore") in (1, True):
+            ignored += 1
             continue
         try:
             mark = _mark(f"annotations[{k}]", row, images, names, path)
@@ -43,6 +46,9 @@ def read_coco(path: Path, options: Options, on_error: OnError) -> list[Mark]:
             f"{path}: {counted(crowds, 'annotation')} of iscrowd 1, regions of several objects"
         )
         warnings.warn(f"{message}, left out.", category=Note, stacklevel=2)
+    if ignored:
+        message = f"{path}: {counted(ignored, 'annotation')} with ignore 1, left out."
+        warnings.warn(message, category=Note, stacklevel=2)
     return marks
 
 

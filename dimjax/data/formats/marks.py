@@ -37,7 +37,7 @@ class Mark(NamedTuple):
 
 
 ABSENT = Mark("", 0, math.nan, math.nan, left_out="without a box: frames without an object")
-HIDDEN = ABSENT._replace(left_out="of objects that are not visible, and left out")
+HIDDEN = ABSENT._replace(left_out="of objects that are absent or to be ignored, and left out")
 
 
 class Options(NamedTuple):

@@ -4,7 +4,7 @@ sequence,frame,x,y,w,h,category,track,source
 
 The last three columns may be absent. A category may be the number of a class with a name. Rows
 without any of the four numbers of a box are of frames without an object; rows of objects that are
-not visible, by a column such as visible or outside, are left out.
+absent or to be ignored, by a column such as visible or outside, are left out.
 """
 
 from pathlib import Path
