@@ -198,6 +198,14 @@ def test_a_file_in_place_of_a_folder_is_named_without_a_log(tmp_path, words, nam
     assert (tmp_path / "file").read_text() == "kept"
 
 
+def test_a_path_behind_the_verb_is_given_by_a_flag(copied):
+    (copied / "data").mkdir()
+    for path, flag in ((copied, "--workdir"), (copied / "data", "--input")):
+        assert printed("check", path, status=2).endswith(
+            f"found check {path}. Give {flag}={path}.\n"
+        )
+
+
 def test_an_unknown_key_of_a_run_is_named(copied):
     text = printed("train", "--config.seeed=3", "--workdir", str(copied), status=2)
     assert text.endswith('found seeed. Did you mean "seed" instead of "seeed"?\n')

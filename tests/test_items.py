@@ -49,6 +49,10 @@ def test_decisions_of_an_annotation_program_come_back(run, tmp_path, capsys):
     contents["annotations"] = []  # the box of the label was deleted
     edited = tmp_path / "edited.json"
     edited.write_text(json.dumps(contents))
+    with pytest.raises(
+        InputError, match=r"must have been written by `items`; found no file\. Write"
+    ):
+        items.read(run, "edited.json", "ann", run / "elsewhere")
     with pytest.raises(InputError, match="a decision has a reviewer; found nothing. Give --review"):
         items.read(run, edited, None)
     nothing = tmp_path / "nothing.json"

@@ -205,6 +205,8 @@ def test_a_table_of_other_columns_is_a_doubt_that_names_them(tmp_path, header):
         ("a/rect.txt", "0 5 6 4 4\n1 6 6 4 4\n", "frame x y w h without a header, such as '0 5"),
         ("a/gt/gt.txt", "1 1 6 8 5 5 1 1 1\n2 1 7 8 5 5 1 1 1\n", "frame id x y w h, as 'mot'"),
         ("a/IR.json", '{"gt_rect": [[5, 6, 4, 4], []]}', "rectangles alone. Add a list exist, 1"),
+        ("a/IR_label.json", '{"res": [[5, 6, 4, 4], []]}', "a tracker, rectangles alone. Write a"),
+        ("gt.json", '{"samples": [{"entities": [{"bb": [1, 2, 3, 4]}]}]}', "another program. Wri"),
         ("a.json", '{"frames": [{"frame": 0, "bbox": [1, 2, 3, 4]}]}', "another program. Write"),
         ("a.json", '{"0": [5, 6, 4, 4], "1": [6, 6, 4, 4]}', "another program. Write them as"),
         ("a.xml", '<data><frame id="0"><box left="5"/></frame></data>', "another program. Write"),

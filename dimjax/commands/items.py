@@ -73,6 +73,10 @@ def read(
     paths = Paths(workdir)
     with ledger.open_ledger(paths.ledger) as db:
         exported = _folder(paths, output) / _FILE
+        if not exported.exists():
+            rule, remedy = "the edited items must have been written by `items`", "Write them first"
+            remedy += ", without --input, or give the --output that they lie in."
+            raise InputError(exported, rule, "no file", remedy)
         decisions = import_items(db, edited, reviewer, exported, finished)
         waiting = len(ledger.get_items(db, ["open", "skipped"], round=ledger.current_round(db)))
     verbs = Counter(decision.verb for decision in decisions)

@@ -58,7 +58,7 @@ def check_form(form: str) -> None:
     """
     if form not in FORMS:
         rule = f"a form must be one of {', '.join(FORMS)}"
-        raise InputError("form", rule, repr(form), "Name one of these.")
+        raise InputError("--form or --labels", rule, repr(form), "Name one of these.")
 
 
 def as_labels(detections: pd.DataFrame) -> pd.DataFrame:

@@ -42,9 +42,10 @@ _JSON = (
     ({"image_id", "bbox"}, "COCO without its images and categories", "Write all three lists."),
     ({"objects", "size"}, "Supervisely", _COCO),
     ({"labels", "name"}, "Scalabel or BDD100K", _CONVERT),
+    ({"res"}, "a tracker, rectangles alone", "Write a CSV frame,x,y,w,h for each sequence."),
     ({"gt_rect"}, "rectangles alone", "Add a list exist, 1 for each rectangle, 0 where none is."),
 )
-_BOX_KEYS = {"bbox", "bboxes", "box", "boxes", "bndbox", "rect", "polygon", "centroid"}
+_BOX_KEYS = {"bbox", "bboxes", "bb", "box", "boxes", "bndbox", "rect", "polygon", "centroid"}
 _FEWEST_NUMBERS = 4  # of a box
 _NUMBERS_OF_LABELS = {2, 3, 4, 5, 6}  # of points or boxes, perhaps with a frame and a track
 _NUMBER = re.compile(r"(?<![\w.])-?\d+(\.\d+)?(e[-+]?\d+)?(?!\w)")
@@ -158,6 +159,8 @@ def _of_json(content: Any, is_named: bool) -> tuple[str, str] | None:
     if any(isinstance(it, dict) and "regions" in it for it in entries.values()):
         return "VIA", _COCO
     found = next((row[1:] for row in _JSON if row[0] <= entries.keys()), None)
+    if found and not isinstance(entries.get("res", []), list):
+        found = None  # a resolution
     parts = list(_parts(content))
     holds_labels = any(map(_has_box, parts)) or is_named and any(map(_holds_points, parts))
     return found or (("another program", _CONVERT) if holds_labels else None)
