@@ -18,6 +18,7 @@ from field_layouts import (
     text,
 )
 from PIL import Image
+from scipy.io import savemat
 
 from dimjax.data.folders import open_folder
 from dimjax.data.layouts import Layout, check_layout
@@ -670,3 +671,9 @@ def test_the_sidecars_of_raw_files_are_no_unknown_documents(tmp_path):
     assert not any("document" in line for line in recognise(tmp_path).evidence)
     text(tmp_path / "notes.json", "{}")
     assert any("1 document such as notes.json" in line for line in recognise(tmp_path).evidence)
+
+
+def test_structures_of_matlab_alone_are_named(tmp_path):
+    savemat(tmp_path / "a.mat", {"data": {"frames": np.zeros((4, 4, 9)), "fps": 25.0}})
+    with pytest.raises(InputError, match=r"a\.mat: it must contain one array of frames; found no"):
+        recognise(tmp_path)

@@ -6,6 +6,7 @@ found.evidence                                      # ["masks: 160 images of two
 found.doubts                                        # problems that only the user can solve
 """
 
+import itertools
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,7 +24,7 @@ from dimjax.data.folder_doubts import (
     stray,
     unusable,
 )
-from dimjax.data.folder_survey import survey_folder
+from dimjax.data.folder_survey import FolderSurvey, survey_folder
 from dimjax.data.folders import Folder, open_folder
 from dimjax.data.image_folders import list_still_images, split_names
 from dimjax.data.label_candidates import find_labels
@@ -36,6 +37,7 @@ from dimjax.data.listing import (
 )
 from dimjax.data.patterns import FRAME, SEQUENCE, glob_of
 from dimjax.data.split_search import find_splits
+from dimjax.data.stack_files import mat_array
 from dimjax.data.unread_frames import TABLES, UNREAD, find_unread
 from dimjax.data.unread_labels import find_yaml, flaw, only_empty
 from dimjax.errors import InputError
@@ -68,21 +70,7 @@ def recognise(path: str | Path) -> Recognition:
         raise InputError(path, "a data folder must exist", "no folder", "Correct the path.")
     found, unread = survey_folder(path), find_unread(path)
     if found.sequences is None:
-        check_access(path)
-        if found.runs:
-            raise only_runs(path, found.runs)
-        frames = [file for file in unread if file.suffix.lower() not in TABLES]
-        rule = "a data folder must contain images, videos or stacks of frames"
-        if frames:  # which may be others': the path may be wrong as well
-            kind, remedy = UNREAD[frames[0].suffix.lower()]
-            value = f"{counted(len(frames), 'file')} that cannot be read, such as "
-            value += f"{frames[0].relative_to(path)}, {kind}"
-            raise InputError(path, rule, value, f"{remedy} Or correct the path.")
-        if found.links[1]:
-            raise outward(path, found.links[1])
-        masks = (*found.masks, *found.mask_stacks)[:1]
-        masks = f"masks alone, such as in {masks[0].parent}" if masks else ""
-        raise InputError(path, rule, masks or "none that can be read", "Correct the path.")
+        raise _without_frames(path, found, unread)
     table = Layout()._replace(sequences=found.sequences)
     if not list_sequences(path, table, lambda error: None):
         rule = "the names of frames must tell their sequence and number, as in flight3/0017.png"
@@ -108,6 +96,27 @@ def recognise(path: str | Path) -> Recognition:
     layout = _choose(folder, base, candidates, documents, evidence, doubts)
     stills = all(_is_still(folder, name) for name in folder.names)
     return Recognition(layout, evidence, doubts, stills, of_splits)
+
+
+def _without_frames(path: Path, found: FolderSurvey, unread: list[Path]) -> InputError:
+    """The error for a folder in which no sequence is found."""
+    check_access(path)
+    if found.runs:
+        return only_runs(path, found.runs)
+    frames = [file for file in unread if file.suffix.lower() not in TABLES]
+    rule = "a data folder must contain images, videos or stacks of frames"
+    if frames:  # which may be others': the path may be wrong as well
+        kind, remedy = UNREAD[frames[0].suffix.lower()]
+        value = f"{counted(len(frames), 'file')} that cannot be read, such as "
+        value += f"{frames[0].relative_to(path)}, {kind}"
+        return InputError(path, rule, value, f"{remedy} Or correct the path.")
+    if found.links[1]:
+        return outward(path, found.links[1])
+    for file in itertools.islice(path.rglob("*.mat"), 1):
+        mat_array(file)  # raises for itself, as for structures
+    masks = (*found.masks, *found.mask_stacks)[:1]
+    masks = f"masks alone, such as in {masks[0].parent}" if masks else ""
+    return InputError(path, rule, masks or "none that can be read", "Correct the path.")
 
 
 def _is_still(folder: Folder, name: str) -> bool:
