@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dimjax.data.class_names import category_of_class
+from dimjax.data.class_words import category_of_class
 from dimjax.data.formats import BOX_SHIFTS, FORMATS
 from dimjax.data.labels import CATEGORIES, COLUMNS, MIN_SIZE_PX
 from dimjax.data.layouts import IGNORE, Layout

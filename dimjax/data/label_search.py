@@ -14,7 +14,7 @@ import pandas as pd
 
 from dimjax.data.bird_names import birds_by_folder, birds_by_name
 from dimjax.data.centroid_readings import best_reading
-from dimjax.data.class_names import category_of_class
+from dimjax.data.class_words import category_of_class
 from dimjax.data.first_pixels import with_first_pixel
 from dimjax.data.folders import Folder, open_folder
 from dimjax.data.formats import FORMATS, read_classes

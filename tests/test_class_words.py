@@ -8,7 +8,7 @@ from field_layouts import every_frame, frames, save, text, yolo_box
 
 from dimjax.commands import recognise as command
 from dimjax.commands.config_file import check_texts
-from dimjax.data.class_names import category_of_class
+from dimjax.data.class_words import category_of_class
 from dimjax.data.folders import open_folder
 from dimjax.data.recognition import recognise
 from dimjax.errors import Note, UsageError
