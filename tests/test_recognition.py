@@ -677,3 +677,14 @@ def test_structures_of_matlab_alone_are_named(tmp_path):
     savemat(tmp_path / "a.mat", {"data": {"frames": np.zeros((4, 4, 9)), "fps": 25.0}})
     with pytest.raises(InputError, match=r"a\.mat: it must contain one array of frames; found no"):
         recognise(tmp_path)
+
+
+def test_thumbnails_in_tiff_images_are_left_aside(tmp_path):
+    for k, pixels in enumerate(np.arange(9 * 24 * 32, dtype=np.uint16).reshape(9, 24, 32)):
+        (tmp_path / "a").mkdir(exist_ok=True)
+        with tifffile.TiffWriter(tmp_path / f"a/{k:03d}.tif") as file:
+            file.write(pixels)
+            file.write(pixels[::4, ::4], subfiletype=1)
+    found = recognise(tmp_path)
+    sequence = open_folder(tmp_path, found.layout).sequence("a")
+    assert sequence.shape == (9, 24, 32) and sequence.frame(8)[0, 0] == 8 * 24 * 32

@@ -194,17 +194,22 @@ def tiff_header(file: Path) -> Header:
     """Read the header of a TIFF file that must have a single page."""
     with readable(file), tifffile.TiffFile(file) as opened:
         _check_page_chain(opened, file)
-        if len(opened.pages) != 1:
+        pages = _without_thumbnails(opened)
+        if len(pages) != 1:
             rule = "a TIFF image in a folder of frames must have one page"
             remedy = "Use the stack itself as the sequence."
-            raise InputError(file, rule, f"{len(opened.pages)} pages", remedy)
-        return _page_header(opened.pages[0], file)
+            raise InputError(file, rule, f"{len(pages)} pages", remedy)
+        return _page_header(pages[0], file)
 
 
 def tiff_pixels(file: Path) -> np.ndarray:
     """Read the pixels [H, W] of a TIFF file with a single page."""
     with readable(file), tifffile.TiffFile(file) as opened:
-        return _page_pixels(opened.pages[0], file)
+        return _page_pixels(_without_thumbnails(opened)[0], file)
+
+
+def _without_thumbnails(opened: tifffile.TiffFile) -> list[tifffile.TiffPage]:
+    return [page for page in opened.pages if not page.is_reduced]
 
 
 def _check_page_chain(opened: tifffile.TiffFile, path: Path) -> None:

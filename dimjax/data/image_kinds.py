@@ -143,7 +143,7 @@ def is_stack(images: list[Path]) -> bool:
         return False
     try:
         with readable(images[0]), tifffile.TiffFile(images[0]) as opened:
-            return len(opened.pages) > 1
+            return len(opened.pages) > 1 and not opened.pages[1].is_reduced  # a thumbnail
     except InputError:
         return False
 
