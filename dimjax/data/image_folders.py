@@ -213,7 +213,10 @@ def _sort_by_number(folder: Path, files: list[Path]) -> list[Path]:
             same_number = numbered[number].name if numbering == first else None
             rule = "the frames of a folder must have one numbering"
             value = same_number or f"{numbering} beside {first}"
-            raise InputError(file, rule, value, "Give each sequence, masks and previews a folder.")
+            remedy = (
+                "Give each sequence, masks and previews a folder, or rename the frames 0, 1, ..."
+            )
+            raise InputError(file, rule, value, f"{remedy} in order.")
         numbered[number] = file
     check_gaps(folder, numbered)
     return [numbered[number] for number in sorted(numbered)]
