@@ -1,6 +1,6 @@
 # make demo     the whole job on a small simulated sky, in minutes on two cores: see runs/demo
 # make test     the tests, but for the longest
-# make test-long     the longest tests: whole experiments, real data, exports of all backbones
+# make test-long     whole experiments, and costly repetitions of what other tests show
 # make faults   kill, fill, damage and mutate toy runs for hours: docs/reliability.md
 # make faults-short    the same in small, on a run that is built but not trained
 # make docs     the documentation as a site, in site.work/

@@ -150,13 +150,15 @@ BOTH = "{'easy*': 1, '*': 0}"
             ["--config=configs/demo.py", f"{LAYOUT}=auto", f"{LAYOUT}.first_pixel={BOTH}"],
             {"easy*": 1, "*": 0},
         ),
-        (["--workdir={folder}/run", f"{LAYOUT}.first_pixel=0"], 0),
+        (["--workdir={folder}/mapping", f"{LAYOUT}.first_pixel=0"], 0),
+        (["--workdir={folder}/number", f"{LAYOUT}.first_pixel={BOTH}"], {"easy*": 1, "*": 0}),
     ],
 )
 def test_the_first_pixel_of_a_preset_or_a_run_may_be_of_either_kind(tmp_path, words, pixels):
     config = importlib.import_module("configs.demo").get_config()
-    config.data.layout.first_pixel = {"b": 1}
-    workdir.write_config(config, tmp_path / "run")
+    for name, recorded in (("mapping", {"b": 1}), ("number", 1)):
+        config.data.layout.first_pixel = recorded
+        workdir.write_config(config, tmp_path / name)
     command = "from dimjax.commands import flag_values as given; import sys; "
     command += "given.parse(sys.argv); print(given.CONFIG.value.data.layout.to_dict())"
     words = [word.replace("{folder}", str(tmp_path)) for word in words]

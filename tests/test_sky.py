@@ -318,7 +318,10 @@ def test_training_sequences_may_have_other_settings(tmp_path):
     assert record["settings"]["interference_per_frame"] == SMALL.interference_per_frame
 
 
-@pytest.mark.parametrize(("birds", "kinds"), [(0.0, "fgs"), (0.5, "bfgs")])
+@pytest.mark.parametrize(
+    ("birds", "kinds"),
+    [(0.0, "fgs"), (0.5, "bfgs"), pytest.param(1.0, "b", marks=pytest.mark.long)],
+)
 def test_the_share_of_birds_divides_the_interference(birds, kinds):
     busy = SMALL._replace(
         frames=60, interference_per_frame=20.0, targets_per_frame=0.0, birds=birds

@@ -90,8 +90,9 @@ def test_frames_of_a_closed_shutter_keep_the_scale(tiny_run, frames):
         answers_of(Stream(dimjax.load(tiny_run).detector), shutter.repeat(40, axis=0))
 
 
-def test_a_shutter_that_opens_late_is_waited_for(tiny_run, frames):
-    detector, closed = detector_of(dimjax.load(tiny_run), 2), 40
+@pytest.mark.parametrize("closed", [40, pytest.param(150, marks=pytest.mark.long)])
+def test_a_shutter_that_opens_late_is_waited_for(tiny_run, frames, closed):
+    detector = detector_of(dimjax.load(tiny_run), 2)
     shutter = np.full_like(frames[:1], 1000).repeat(closed, axis=0)
     stream = Stream(detector)
     answers = answers_of(stream, [*shutter, *frames])

@@ -6,7 +6,6 @@ found.evidence                                      # ["masks: 160 images of two
 found.doubts                                        # problems that only the user can solve
 """
 
-import itertools
 from pathlib import Path
 from typing import NamedTuple
 
@@ -112,8 +111,8 @@ def _without_frames(path: Path, found: FolderSurvey, unread: list[Path]) -> Inpu
         return InputError(path, rule, value, f"{remedy} Or correct the path.")
     if found.links[1]:
         return outward(path, found.links[1])
-    for file in itertools.islice(path.rglob("*.mat"), 1):
-        mat_array(file)  # raises for itself, as for structures
+    if of_matlab := [file for file in found.arrays if file.suffix.lower() == ".mat"]:
+        mat_array(of_matlab[0])  # raises for itself, as for structures
     masks = (*found.masks, *found.mask_stacks)[:1]
     masks = f"masks alone, such as in {masks[0].parent}" if masks else ""
     return InputError(path, rule, masks or "none that can be read", "Correct the path.")

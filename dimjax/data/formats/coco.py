@@ -4,12 +4,13 @@
      "bbox": [10, 20, 8, 8], "category_id": 1}], "categories": [{"id": 1, "name": "target"}]}
 
 Categories and images that no annotation uses may be of any kind. Annotations of `iscrowd` 1, which
-are regions of several objects, are left out with a note. An annotation without a box, but with
-polygons as its `segmentation`, has the box around these. The track is `track_id`, also among the
-`attributes`, or `instance_id`.
+are regions of several objects, or of `ignore` 1 are left out with a note. An annotation
+without a box, but with polygons as its `segmentation`, has the box around these. The track is
+`track_id`, also among the `attributes`, or `instance_id`.
 """
 
 import warnings
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from dimjax.progress import counted
 
 _REMEDY = "Correct the file, or export it again."
 _ID = int | float | str
+# Flag of an annotation that is left out -> its description.
+_LEFT_OUT = {"iscrowd": "of iscrowd 1, regions of several objects", "ignore": "with ignore 1"}
 
 
 def read_coco(path: Path, options: Options, on_error: OnError) -> list[Mark]:
@@ -28,26 +31,18 @@ def read_coco(path: Path, options: Options, on_error: OnError) -> list[Mark]:
     names = _by_id(path, content, "categories", "name")
     sizes = {row["id"]: _size(row) for row in _rows(path, content, "images")}
     marks = []
-    crowds = ignored = 0
+    left_out = Counter()
     for k, row in enumerate(_rows(path, content, "annotations")):
-        if row.get("iscrowd") == 1:
-            crowds += 1
-            continue
-        if row.get("ignore") in (1, True):
-            ignored += 1
+        if flag := next((key for key in _LEFT_OUT if row.get(key) == 1), None):
+            left_out[flag] += 1
             continue
         try:
             mark = _mark(f"annotations[{k}]", row, images, names, path)
             marks.append(mark._replace(image_size=sizes[row["image_id"]]))
         except InputError as error:
             on_error(error)
-    if crowds:
-        message = (
-            f"{path}: {counted(crowds, 'annotation')} of iscrowd 1, regions of several objects"
-        )
-        warnings.warn(f"{message}, left out.", category=Note, stacklevel=2)
-    if ignored:
-        message = f"{path}: {counted(ignored, 'annotation')} with ignore 1, left out."
+    for flag, count in left_out.items():
+        message = f"{path}: {counted(count, 'annotation')} {_LEFT_OUT[flag]}, left out."
         warnings.warn(message, category=Note, stacklevel=2)
     return marks
 

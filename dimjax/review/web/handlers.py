@@ -102,7 +102,7 @@ class Handlers:
     def release(self, values: Values) -> dict[str, Any]:
         """Free the name and the leases of a page that is closed, unless it was opened again."""
         _check_keys(values, "reviewer", "page", "opening")
-        as_int("release", "opening", values["opening"])
+        as_int(_SUBJECT, "opening", values["opening"])
         with self._opening:
             if values["opening"] == self._openings.get(_page(values)):
                 reviewer = self._reviewer_of(values, "opening")
