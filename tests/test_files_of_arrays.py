@@ -262,6 +262,6 @@ def test_a_stack_among_frames_in_arrays_is_the_only_problem(tmp_path):
 
 def test_a_single_frame_is_no_stack(tmp_path):
     save_npy(tmp_path, "0", FRAMES[0])
-    message = r"shape \[T, H, W\]; found \(20, 24\)\. .* Files of one frame each are a sequence if"
+    message = r"shape \[T, H, W\]; found \(20, 24\)\. .* Numbered .npy files of one frame"
     with pytest.raises(InputError, match=message):
         open_sequence(tmp_path / "0.npy")

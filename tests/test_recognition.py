@@ -204,6 +204,7 @@ def test_a_table_of_other_columns_is_a_doubt_that_names_them(tmp_path, header):
         ("a/truth.txt", "5,5,8,5,8,9,5,9\n6,5,9,5,9,9,6,9\n", "polygons of four corners, such as"),
         ("a.txt", "0 1 6 8 5 5\n1 1 7 8 5 5\n", "frame id x y w h, as 'mot' has them, without com"),
         ("a/rect.txt", "0 5 6 4 4\n1 6 6 4 4\n", "frame x y w h without a header, such as '0 5"),
+        ("a/b.csv", "0,1,5,6,3,3,0,-1,0,1\n1,1,6,6,3,3,0,-1,0,0\n", "frame,id,x,y,w,h,class,spec"),
         ("a/gt/gt.txt", "1 1 6 8 5 5 1 1 1\n2 1 7 8 5 5 1 1 1\n", "frame id x y w h, as 'mot'"),
         ("a/IR.json", '{"gt_rect": [[5, 6, 4, 4], []]}', "rectangles alone. Add a list exist, 1"),
         ("a/IR_label.json", '{"res": [[5, 6, 4, 4], []]}', "a tracker, rectangles alone. Write a"),

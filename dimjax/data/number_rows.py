@@ -34,6 +34,9 @@ def unread_rows(rows: list[list[float]], has_commas: bool) -> tuple[str, str] | 
         return None
     if count == 8 and not have_flags(rows):
         return "polygons of four corners", "Write x,y,w,h of the box around each ('rectangles')."
+    if has_commas and _have_classes_for_flags(rows):
+        found = "frame,id,x,y,w,h,class,species,occlusion,noise, as BIRDSAI has them"
+        return found, "Write them as frame,id,x,y,w,h,1,class,1 ('mot'), classes counted from 1."
     if count <= 10:
         text = "frame id x y w h, as 'mot' has them, without commas"
         return None if has_commas else (text, "Write commas between the numbers.")
@@ -43,6 +46,12 @@ def unread_rows(rows: list[list[float]], has_commas: bool) -> tuple[str, str] | 
 def have_flags(rows: list[list[float]]) -> bool:
     """Whether rows of eight numbers have a flag after the box; else they are polygons."""
     return all(row[6] in (-1, 0, 1) for row in rows if row)
+
+
+def _have_classes_for_flags(rows: list[list[float]]) -> bool:
+    """Whether rows of ten end with two flags, where 'mot' has -1 or a place in space."""
+    ends = {number for row in rows for number in row[8:]}
+    return all(len(row) == 10 for row in rows) and ends <= {0, 1}
 
 
 def _are_boxes_in_pixels(rows: list[list[float]]) -> bool:

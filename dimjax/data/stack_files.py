@@ -215,7 +215,7 @@ def frames_of_stack(
             order, words = "[H, W, T]", "row, column, time"
         rule, remedy = f"a stack must have the shape {order}", f"Save grey frames in order {words}."
         if len(shape) == 2:
-            remedy += " Files of one frame each are a sequence if they lie in a folder, numbered."
+            remedy += " Numbered .npy files of one frame each in a folder are a sequence."
         raise InputError(path, rule, shape, remedy)
     if axes == "hwt":
         stack = np.moveaxis(np.asarray(stack), 2, 0)
