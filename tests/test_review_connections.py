@@ -1,6 +1,8 @@
 """Connections of the review server: slow ones, silent ones, and more of them than it can hold."""
 
 import contextlib
+import os
+import signal
 import socket
 import subprocess
 import sys
@@ -8,6 +10,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -73,6 +76,24 @@ def test_hundreds_of_silent_connections_keep_nobody_out(server):
             if k % 150 == 149:
                 assert b"<title>dimjax review</title>" in get(url)
     assert len(stop(process)) < 1000
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="it counts the sockets in /proc")
+def test_of_connections_that_arrive_at_once_the_oldest_are_closed(server):
+    process, url = server
+    most = DESCRIPTORS // 12
+    with contextlib.ExitStack() as stack:
+        for _ in range(most):
+            stack.enter_context(connect(url, b"GET / HT"))
+        assert b"<title>" in get(url)  # all have been accepted
+        process.send_signal(signal.SIGSTOP)
+        for _ in range(most):
+            stack.enter_context(connect(url, b"GET / HT"))
+        process.send_signal(signal.SIGCONT)
+        assert b"<title>" in get(url)
+        descriptors = Path(f"/proc/{process.pid}/fd").iterdir()
+        sockets = [it for it in descriptors if os.readlink(it).startswith("socket:")]
+        assert len(sockets) <= most + 5
 
 
 @pytest.mark.parametrize(

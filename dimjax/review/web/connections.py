@@ -39,8 +39,10 @@ class BoundedProtocol(H11Protocol):
         """Begin; if there are too many connections, close the one that has waited longest."""
         super().connection_made(transport)
         self._begin_wait()
-        if len(self.connections) > self.limit:
-            waiting = [one for one in self.connections if one.waits_for_request] or [self]
+        # Those that were aborted while the same burst arrived are among the connections still.
+        open_ones = [one for one in self.connections if not one.transport.is_closing()]
+        if len(open_ones) > self.limit:
+            waiting = [one for one in open_ones if one.waits_for_request] or [self]
             min(waiting, key=lambda one: one.waiting_since).transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
