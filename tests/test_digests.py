@@ -12,10 +12,12 @@ from conftest import tiny_config
 
 from dimjax import ledger
 from dimjax.chips import examples
-from dimjax.commands import check
+from dimjax.commands import check, compare
 from dimjax.commands.bundled import make_builder
+from dimjax.commands.export import run_labels
 from dimjax.errors import InputError
 from dimjax.runs import digests
+from dimjax.runs.context import RoundContext
 from dimjax.runs.workdir import Paths, check_links, newest_round, read_config, write_config
 from dimjax.stages import rounds
 
@@ -130,6 +132,20 @@ def test_a_sky_that_is_exchanged_with_its_digests_is_refused(tiny_run, tmp_path,
     with pytest.raises(InputError, match=rule):
         rounds.run(config, str(paths.workdir), make_builder)
     assert check.run(config, paths) == 1 and rule in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["labels.csv", "splits/test.txt"])
+def test_every_verb_that_opens_the_sky_names_a_file_that_was_changed(tiny_run, tmp_path, name):
+    run = shutil.copytree(tiny_run, tmp_path / "run")
+    (run / "sky" / name).write_bytes((run / "sky" / name).read_bytes()[:-9])
+    rule = f"sky/{name}: it must be as `simulate` wrote it; found a damaged file. Restore it, or"
+    for opened in (
+        lambda: RoundContext(read_config(run), Paths(run)).folder,
+        lambda: run_labels(run, "csv", tmp_path / "labels"),
+        lambda: compare.run(run, tiny_run, tmp_path / "page"),
+    ):
+        with pytest.raises(InputError, match=rule):
+            opened()
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"mined.csv": []}', "\udcff", "[" * 100_000])

@@ -71,8 +71,7 @@ def _review() -> None:
     from dimjax.commands import review
     from dimjax.runs.workdir import Paths
 
-    paths = Paths(given.WORKDIR.value)
-    review.run(_config(), paths, given.REVIEWER.value, given.PORT.value)
+    review.run(_config(), Paths(given.WORKDIR.value), given.REVIEWER.value, given.PORT.value)
 
 
 def _check() -> int:
@@ -134,6 +133,7 @@ def _judge(last: str) -> int:
     from dimjax.commands import bundled, other_labels
 
     config = other_labels.config_for(_config(), given.WORKDIR.value, given.INPUT.value)
+    flags.FLAGS.workdir = given.OUTPUT.value or given.WORKDIR.value  # which is written to now
     waits = other_labels.run(config, given.OUTPUT.value, bundled.make_builder, last)
     return program.WAITING if waits else program.DONE
 
