@@ -70,7 +70,7 @@ def test_results_of_other_commands_may_lie_beneath(tmp_path):
     (tmp_path / "csv").mkdir()
     (tmp_path / "csv" / "export.lock").touch()
     check_unoccupied(tmp_path, "export.lock")
-    (tmp_path / "csv" / "export.lock").rename(tmp_path / "csv" / "labels.csv")
+    (tmp_path / "csv" / "export.lock").rename(tmp_path / "csv" / "poetry.lock")
     with pytest.raises(InputError, match="the output folder must be empty, or hold earlier"):
         check_unoccupied(tmp_path, "export.lock")
 

@@ -25,6 +25,7 @@ from dimjax.runs.workdir import Paths, run_around
 
 _TABLES = ("detections.csv", "tracks.csv")
 _RECORD, _LOCK = "source.json", "detect.lock"
+_WRITERS = ("compare", "detect", "evaluate", "export", "implant", "items")  # verbs
 _UNKNOWN = "those of an unknown source"
 
 
@@ -131,7 +132,7 @@ def check_unoccupied(output: Path, lock: str) -> None:
     folder = output.resolve()  # "new/.." is what it will be once "new" is made
     # A folder with a lock in it is the output of another command, such as export/csv in export.
     others = folder.iterdir() if folder.is_dir() else ()
-    others = [one for one in others if not (one.is_dir() and any(one.glob("*.lock")))]
+    others = [one for one in others if not any((one / f"{it}.lock").exists() for it in _WRITERS)]
     if others and not (folder / lock).exists():
         rule = "the output folder must be empty, or hold earlier results of the same command"
         raise InputError("--output", rule, output, "Choose another folder.")
