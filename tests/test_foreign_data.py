@@ -2,8 +2,10 @@
 
 import os
 import shutil
+import struct
 import subprocess
 import sys
+import zlib
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from PIL import Image
 
 from dimjax.atomic_files import check_regular
 from dimjax.data.folders import open_folder
+from dimjax.data.formats.masks import set_pixels
 from dimjax.data.layouts import DIMJAX
 from dimjax.data.listing import natural_key
 from dimjax.data.recognition import recognise
@@ -145,6 +148,27 @@ def test_an_image_of_more_than_one_picture_is_refused(tmp_path, save, rule):
         open_sequence(images(tmp_path, save))
     shutil.rmtree(tmp_path / "frames")
     assert open_sequence(images(tmp_path, lambda image, path: image.save(path))).shape == (2, 8, 8)
+
+
+@pytest.mark.parametrize("interlaced", [False, True])
+def test_a_png_without_its_last_rows_is_refused(tmp_path, interlaced):
+    file = tmp_path / "0.png"
+    widths = [*map(int, "1111211133222225555")] if interlaced else 9 * (5,)
+    for left_out in (0, 2):
+        rows = b"".join(bytes(1 + 2 * width) for width in widths[: len(widths) - left_out])
+        body = zlib.compress(rows)
+        header = struct.pack(">IIBBBBB", 5, 9, 16, 0, 0, 0, interlaced)
+        chunks = ((b"IHDR", header), (b"IDAT", body[:7]), (b"IDAT", body[7:]), (b"IEND", b""))
+        parts = (
+            struct.pack(">I", len(it)) + kind + it + struct.pack(">I", zlib.crc32(kind + it))
+            for kind, it in chunks
+        )
+        file.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(parts))
+        if not left_out:
+            assert not open_sequence(file).frame(0).any()
+    for read in (lambda: open_sequence(file).frame(0), lambda: set_pixels(file)):
+        with pytest.raises(InputError, match=r"0\.png: a PNG image must hold all of its 9 rows, "):
+            read()
 
 
 @pytest.mark.parametrize("name", ["exp[1]/run", "a*", "a?", "a\\b", "a\nb", "\udcff"])

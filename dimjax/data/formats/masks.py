@@ -17,6 +17,7 @@ from dimjax.atomic_files import check_regular
 from dimjax.data.formats.marks import Mark, Options
 from dimjax.data.frame_files import readable
 from dimjax.data.image_folders import ARRAYS
+from dimjax.data.whole_pictures import check_whole
 from dimjax.errors import InputError, OnError
 
 _LARGEST_SHARE = 0.5  # of set pixels: above it, a mask is inverted or no mask
@@ -51,6 +52,7 @@ def set_pixels(path: Path) -> np.ndarray:
         check_share(found, pixels, path)
         return found
     with readable(path), Image.open(path) as image:
+        check_whole(path, image)
         lossy = image.format == "JPEG"
         if image.mode in ("P", "PA", "CMYK"):
             image = image.convert("RGBA")

@@ -1,0 +1,89 @@
+"""Damage of image files that Pillow reads without an error: pixels that are missing, bytes behind.
+
+check_whole(Path("frames/0001.png"), image)         # an InputError if rows are missing
+png_end(Path("frames/0001.png"))                    # position behind its last chunk
+"""
+
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from dimjax.errors import InputError
+
+_PIECE = 2**20  # bytes that are inflated at once
+_PNG_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # numbers of a pixel by the type of colour
+_WHOLE = ((0, 0, 1, 1),)  # first column and row, steps of both
+_INTERLACED = (
+    (0, 0, 8, 8),
+    (4, 0, 8, 8),
+    (0, 4, 4, 8),
+    (2, 0, 4, 4),
+    (0, 2, 2, 4),
+    (1, 0, 2, 2),
+    (0, 1, 1, 2),
+)
+
+
+def check_whole(file: Path, image: Image.Image) -> None:
+    """Check that the file of an opened image holds all of its pixels.
+
+    Pillow fills missing ones with zeros. The bytes are counted only if the last pixels suggest
+    that.
+
+    Raises:
+      InputError: Pixels are missing.
+    """
+    if image.format == "PNG":
+        _check_png(file, image)
+
+
+def png_end(file: Path) -> int:
+    """Return the position behind the last chunk of a PNG file."""
+    return max((start + size + 4 for _, start, size in _png_chunks(file)), default=0)
+
+
+def _png_chunks(file: Path) -> Iterator[tuple[bytes, int, int]]:
+    """Yield the kind of each chunk of a PNG file, and the position and size of its contents."""
+    with file.open("rb") as opened:
+        opened.seek(8)  # signature
+        while len(header := opened.read(8)) == 8:
+            start, size = opened.tell(), int.from_bytes(header[:4], "big")
+            yield header[4:], start, size
+            if header[4:] == b"IEND":
+                return
+            opened.seek(start + size + 4)  # contents and checksum
+
+
+def _check_png(file: Path, image: Image.Image) -> None:
+    last_row = np.asarray(image.crop((0, image.height - 1, *image.size)))
+    with file.open("rb") as opened:
+        depth, kind, *_, is_interlaced = opened.read(29)[24:]
+    if last_row.any() and not is_interlaced:
+        return
+    bits = depth * _PNG_SAMPLES[kind]
+    stated = 0
+    for column, row, across, down in _INTERLACED if is_interlaced else _WHOLE:
+        columns, rows = -(-(image.width - column) // across), -(-(image.height - row) // down)
+        stated += rows * (1 + -(-columns * bits // 8)) if columns > 0 < rows else 0
+    found = _inflated(file, stated)
+    if found < stated:
+        rule = f"a PNG image must hold all of its {image.height} rows, {stated:,} bytes"
+        raise InputError(file, rule, f"{found:,}", "Copy it again from its source.")
+
+
+def _inflated(file: Path, most: int) -> int:
+    """Count the bytes of the pixels of a PNG file, up to `most` or a little more."""
+    inflater, count = zlib.decompressobj(), 0
+    with file.open("rb") as opened:
+        for kind, start, size in _png_chunks(file):
+            if kind != b"IDAT":
+                continue
+            opened.seek(start)
+            rest = opened.read(size)
+            while rest and count < most and not inflater.eof:
+                count += len(inflater.decompress(rest, _PIECE))
+                rest = inflater.unconsumed_tail
+    return count
