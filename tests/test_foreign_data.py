@@ -171,6 +171,17 @@ def test_a_png_without_its_last_rows_is_refused(tmp_path, interlaced):
             read()
 
 
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_rows": 1}])
+def test_a_jpeg_without_its_last_blocks_is_refused(tmp_path, options):
+    file, pixels = tmp_path / "0.jpg", np.random.default_rng(0).integers(0, 255, (43, 51), np.uint8)
+    Image.fromarray(pixels).save(file, **options)
+    assert open_sequence(file).frame(0).shape == (43, 51)
+    content = file.read_bytes()
+    file.write_bytes(content[: len(content) * 3 // 4] + b"\xff\xd9")
+    with pytest.raises(InputError, match=r"0\.jpg: a JPEG image must hold all of its blocks; fo"):
+        open_sequence(file).frame(0)
+
+
 @pytest.mark.parametrize("name", ["exp[1]/run", "a*", "a?", "a\\b", "a\nb", "\udcff"])
 def test_a_run_has_no_path_that_loses_its_checkpoints(tmp_path, name):
     with pytest.raises(InputError, match="--workdir: the path must be printable, without the"):

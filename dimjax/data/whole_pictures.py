@@ -8,12 +8,14 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
+import av
 import numpy as np
 from PIL import Image
 
 from dimjax.errors import InputError
 
 _PIECE = 2**20  # bytes that are inflated at once
+_JPEG_BLOCK = 8  # pixels, on each side
 _PNG_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # numbers of a pixel by the type of colour
 _WHOLE = ((0, 0, 1, 1),)  # first column and row, steps of both
 _INTERLACED = (
@@ -30,14 +32,16 @@ _INTERLACED = (
 def check_whole(file: Path, image: Image.Image) -> None:
     """Check that the file of an opened image holds all of its pixels.
 
-    Pillow fills missing ones with zeros. The bytes are counted only if the last pixels suggest
-    that.
+    Pillow fills missing ones with zeros, or grey in a JPEG. The file is read again only if the last
+    pixels suggest that.
 
     Raises:
       InputError: Pixels are missing.
     """
     if image.format == "PNG":
         _check_png(file, image)
+    elif image.format == "JPEG":
+        _check_jpeg(file, image)
 
 
 def png_end(file: Path) -> int:
@@ -87,3 +91,24 @@ def _inflated(file: Path, most: int) -> int:
                 count += len(inflater.decompress(rest, _PIECE))
                 rest = inflater.unconsumed_tail
     return count
+
+
+def _check_jpeg(file: Path, image: Image.Image) -> None:
+    last_block = image.width - (image.width - 1) % _JPEG_BLOCK - 1
+    last = np.asarray(image.crop((last_block, image.height - 1, *image.size)))
+    if (last != last[:1, :1]).any() and "progressive" not in image.info:
+        return
+    content = file.read_bytes()
+    if not _is_decoded(content, strict=True) and _is_decoded(content, strict=False):
+        rule, value = "a JPEG image must hold all of its blocks", "fewer of them"
+        raise InputError(file, rule, value, "Copy it again from its source.")
+
+
+def _is_decoded(content: bytes, strict: bool) -> bool:
+    """Whether FFmpeg decodes a JPEG image; the kinds that it cannot are not, strict or not."""
+    decoder = av.CodecContext.create("mjpeg", "r")
+    decoder.options = {"err_detect": "explode"} if strict else {}
+    try:
+        return bool(decoder.decode(av.Packet(content)) + decoder.decode(None))
+    except av.error.FFmpegError:
+        return False
