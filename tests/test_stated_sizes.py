@@ -1,6 +1,8 @@
 """Sizes and places that files of arrays state: nothing outside is read, no memory is exhausted."""
 
+import importlib
 import io
+import warnings
 import zipfile
 
 import numpy as np
@@ -8,6 +10,7 @@ import pytest
 from field_layouts import frames
 from scipy.io import savemat
 
+from dimjax.data.frame_files import Reading
 from dimjax.data.layouts import Layout
 from dimjax.data.sequences import open_sequence
 from dimjax.errors import InputError
@@ -54,6 +57,57 @@ def test_an_array_beyond_the_limit_is_refused_before_it_is_read(tmp_path, monkey
     rule = "an array that is read whole must have at most 3,839 bytes; found .* Save the frames as"
     with pytest.raises(InputError, match=f"{rule}.* or raise the key max_stack_bytes"):
         open_sequence(tmp_path / name, reading=layout.reading)
+
+
+@pytest.mark.parametrize(
+    ("stored", "keys", "itemsize"),
+    [
+        ("u1", {}, 1),
+        ("i2", {}, 2),
+        ("u2", {}, 2),
+        ("f4", {}, 4),
+        ("u1", {"BSCALE": 1.5}, 4),
+        ("i2", {"BZERO": 3}, 4),
+        ("i2", {"BLANK": -1}, 4),
+        ("i4", {"BSCALE": 1.5}, 8),
+    ],
+)
+def test_numbers_of_fits_count_as_they_are_read(tmp_path, stored, keys, itemsize):
+    fits = pytest.importorskip("astropy.io.fits")
+    file, size = tmp_path / "a.fits", DEEP.size * itemsize
+    fits.PrimaryHDU((DEEP % 200).astype(stored)).writeto(file)
+    for key, value in keys.items():
+        fits.setval(file, key, value=value)
+    open_sequence(file, reading=Reading(max_stack_bytes=size))
+    with pytest.raises(InputError, match=f"must have at most {size - 1:,} bytes; found {size:,}"):
+        open_sequence(file, reading=Reading(max_stack_bytes=size - 1))
+
+
+@pytest.mark.parametrize("kind", ["zipfile", "gzip", "bz2", "lzma"])
+def test_a_packed_fits_file_is_refused(tmp_path, kind):
+    fits = pytest.importorskip("astropy.io.fits")
+    file = tmp_path / "a.fits"
+    fits.PrimaryHDU(DEEP).writeto(file)
+    content, module = file.read_bytes(), importlib.import_module(kind)
+    if kind == "zipfile":
+        with zipfile.ZipFile(file, "w") as packed:
+            packed.writestr("b.fits", content)
+    else:
+        file.write_bytes(module.compress(content))
+    with pytest.raises(InputError, match=r"a\.fits: a FITS file must not be packed as a whole; f"):
+        open_sequence(file)
+
+
+def test_a_fits_file_that_is_cut_off_has_one_error(tmp_path):
+    fits = pytest.importorskip("astropy.io.fits")
+    file = tmp_path / "a.fits"
+    fits.PrimaryHDU(DEEP).writeto(file)
+    file.write_bytes(file.read_bytes()[:9000])
+    with warnings.catch_warnings(record=True) as noted:
+        warnings.simplefilter("always")
+        with pytest.raises(InputError, match=r"a\.fits: the file must be readable; .* too small"):
+            open_sequence(file)
+    assert not noted
 
 
 @pytest.mark.parametrize("kind", ["external", "virtual", "link", "chunks", "contiguous"])

@@ -9,15 +9,14 @@ dimjax.data.stack_axes.
 """
 
 import contextlib
-import importlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 from scipy import io, sparse
 
+from dimjax.data.fits_files import extra_module, fits_numbers, opened_fits
 from dimjax.data.frame_files import COPY_REMEDY, NATIVE, Frames, Reading, readable
 from dimjax.data.grey_levels import grey_levels
 from dimjax.data.label_arrays import is_clip, may_be_labels
@@ -164,25 +163,21 @@ def fits_pixels(path: Path) -> np.ndarray:
 
 def _stored_fits(path: Path, most_bytes: int = NATIVE.max_stack_bytes) -> tuple[np.ndarray, bool]:
     """Numbers as they are stored, and whether rows run upwards, as without ROWORDER."""
-    fits = _extra("astropy.io.fits", "fits", path)
-    with readable(path), fits.open(path) as units:
+    with opened_fits(path) as units:
         images = {str(k): unit.shape for k, unit in enumerate(units) if unit.is_image}
         name = _only(path, images)
         chosen = units[int(name)]
-        itemsize = abs(chosen.header.get("BITPIX", 8)) // 8
-        check_in_memory(path, chosen.shape, itemsize, most_bytes)
-        data = np.array(chosen.data)
+        data = fits_numbers(chosen, path, most_bytes)
         order = str(chosen.header.get("ROWORDER", _UPWARDS)).strip().upper()
     if order not in (_UPWARDS, _DOWNWARDS):
         rule, remedy = f"ROWORDER must be {_UPWARDS} or {_DOWNWARDS}", "Correct the header."
         raise InputError(path, rule, order, remedy)
-    return data.astype(data.dtype.newbyteorder("=")), order == _UPWARDS
+    return data, order == _UPWARDS
 
 
 def fits_date(path: Path) -> str:
     """Return the time of a FITS image, its key DATE-OBS; "" without one."""
-    fits = _extra("astropy.io.fits", "fits", path)
-    with readable(path), fits.open(path) as units:
+    with opened_fits(path) as units:
         dates = [unit.header.get("DATE-OBS", "") for unit in units]
     return next(filter(None, dates), "")
 
@@ -242,7 +237,7 @@ def _state(path: Path) -> tuple[Path, int, int]:
 
 def _dataset(path: Path) -> Any:
     """The only data set of three axes or more of an HDF5 file, which stays open."""
-    h5py = _extra("h5py", "hdf5", path)
+    h5py = extra_module("h5py", "hdf5", path)
     with readable(path):
         opened = h5py.File(path, "r")
         shapes: dict[str, tuple[int, ...]] = {}
@@ -284,12 +279,3 @@ def _only(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> str:
         remedy += f", and their masks as {path.stem}_mask{path.suffix}." if len(stacks) > 1 else "."
         raise InputError(path, rule, value, remedy)
     return names[0]
-
-
-def _extra(module: str, extra: str, path: Path) -> ModuleType:
-    try:
-        return importlib.import_module(module)
-    except ImportError as error:
-        rule = f"the extra {extra} must be installed to read this file"
-        remedy = f"pip install 'dimjax[{extra}]'."
-        raise InputError(path, rule, f"no {module.partition('.')[0]}", remedy) from error
