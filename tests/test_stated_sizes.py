@@ -2,11 +2,13 @@
 
 import importlib
 import io
+import struct
 import warnings
 import zipfile
 
 import numpy as np
 import pytest
+import tifffile
 from field_layouts import frames
 from scipy.io import savemat
 
@@ -108,6 +110,26 @@ def test_a_fits_file_that_is_cut_off_has_one_error(tmp_path):
         with pytest.raises(InputError, match=r"a\.fits: the file must be readable; .* too small"):
             open_sequence(file)
     assert not noted
+
+
+@pytest.mark.parametrize("codec", ["zlib", "lzma"])
+def test_a_strip_that_unpacks_to_more_than_its_page_is_refused(tmp_path, monkeypatch, codec):
+    monkeypatch.setattr("dimjax.data.tiff_strips.MOST_UNPACKED", 10_000)
+    name = tmp_path / "a.tif"
+    options = {"compression": codec, "photometric": "minisblack", "metadata": None}
+    tifffile.imwrite(name, DEEP, **options)
+    assert open_sequence(name).frame(5).tolist() == DEEP[5].tolist()
+    with tifffile.TiffFile(name) as opened:
+        tags = opened.pages[1].tags
+        places = [tags[key].valueoffset for key in ("StripOffsets", "StripByteCounts")]
+    content = bytearray(name.read_bytes())
+    strip = importlib.import_module(codec).compress(bytes(10**8))
+    for place, value in zip(places, (len(content), len(strip)), strict=True):
+        struct.pack_into("<I", content, place, value)
+    name.write_bytes(content + strip)
+    rule = "a strip must unpack to at most 10,000 bytes; found more, in a page of 3,840 bytes"
+    with pytest.raises(InputError, match=rf"a\.tif page 1: {rule}"):
+        open_sequence(name).frame(1)
 
 
 @pytest.mark.parametrize("kind", ["external", "virtual", "link", "chunks", "contiguous"])
