@@ -168,6 +168,32 @@ def test_compressed_arrays_are_complete(tmp_path):
     assert np.array_equal(open_sequence(tmp_path / "a.h5").frame(5), DEEP[5])
 
 
+def test_packed_chunks_of_more_pixels_than_a_frame_may_have_are_refused(tmp_path):
+    h5py, reading = pytest.importorskip("h5py"), Reading(max_frame_pixels=2 * DEEP[0].size)
+    for chunks, codec in ((1, "gzip"), (2, "gzip"), (4, None), (4, "gzip")):
+        with h5py.File(tmp_path / "a.h5", "w") as file:
+            file.create_dataset("x", data=DEEP, chunks=(chunks, 40, 48), compression=codec)
+        if (chunks, codec) != (4, "gzip"):
+            assert open_sequence(tmp_path / "a.h5", reading=reading).shape == DEEP.shape
+    rule = r"a packed chunk must have at most 3,840 pixels; found 7,680, of shape \(4, 40, 48\)\."
+    with pytest.raises(InputError, match=rf"a\.h5: {rule} Save chunks of one frame, or raise"):
+        open_sequence(tmp_path / "a.h5", reading=reading)
+
+
+@pytest.mark.parametrize("kind", ["u2", "f4"])
+def test_a_damaged_chunk_is_an_error_of_its_file(tmp_path, kind):
+    h5py, file = pytest.importorskip("h5py"), tmp_path / "a.h5"
+    with h5py.File(file, "w") as opened:
+        stack = np.concatenate([DEEP, DEEP]).astype(kind)
+        stored = opened.create_dataset("x", data=stack, chunks=(1, 40, 48), fletcher32=True)
+        place = stored.id.get_chunk_info(5).byte_offset
+    content = bytearray(file.read_bytes())
+    content[place + 99] ^= 1
+    file.write_bytes(content)
+    with pytest.raises(InputError, match=r"a\.h5: the file must be readable; found OSError: Can't"):
+        open_sequence(file)
+
+
 def test_groups_of_a_thousand_levels_are_refused(tmp_path):
     h5py = pytest.importorskip("h5py")
     with h5py.File(tmp_path / "a.h5", "w") as file:

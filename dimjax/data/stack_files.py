@@ -99,7 +99,7 @@ def open_mat(path: Path, reading: Reading = NATIVE) -> Frames:
     axes = reading.stack_axes
     with path.open("rb") as opened:
         if opened.read(len(_MATLAB_73)) == _MATLAB_73:
-            return _of_mat_73(_dataset(path), path, axes)
+            return _of_mat_73(_dataset(path, reading), path, axes)
     stack = mat_array(path, reading.max_stack_bytes)
     if stack.ndim == 3 and axes != "thw":
         moved = np.moveaxis(stack, -1, 0)
@@ -145,7 +145,7 @@ def mat_frame(path: Path) -> np.ndarray:
 
 def open_hdf5(path: Path, reading: Reading = NATIVE) -> Frames:
     """Open the only stack [T, H, W] of an HDF5 file; needs the extra hdf5."""
-    return frames_of_stack(_dataset(path), path, reading.stack_axes)
+    return frames_of_stack(_dataset(path, reading), path, reading.stack_axes)
 
 
 def open_fits(path: Path, reading: Reading = NATIVE) -> Frames:
@@ -212,12 +212,13 @@ def frames_of_stack(
         if len(shape) == 2:
             remedy += " Numbered .npy files of one frame each in a folder are a sequence."
         raise InputError(path, rule, shape, remedy)
-    if axes == "hwt":
-        stack = np.moveaxis(np.asarray(stack), 2, 0)
-    levels = grey_levels(stack, path)  # whose noise is that along time
-    if not axes and len(shape) == 3 and (file := _state(path)) not in _CHECKED:
-        check_axes(stack, path, stored=stored)
-        _CHECKED.add(file)
+    with readable(path):
+        if axes == "hwt":
+            stack = np.moveaxis(np.asarray(stack), 2, 0)
+        levels = grey_levels(stack, path)  # whose noise is that along time
+        if not axes and len(shape) == 3 and (file := _state(path)) not in _CHECKED:
+            check_axes(stack, path, stored=stored)
+            _CHECKED.add(file)
     plane = tuple(stack.shape[1:3])
 
     def read(frame: int) -> np.ndarray:
@@ -235,7 +236,7 @@ def _state(path: Path) -> tuple[Path, int, int]:
     return path.absolute(), found.st_mtime_ns, found.st_size
 
 
-def _dataset(path: Path) -> Any:
+def _dataset(path: Path, reading: Reading) -> Any:
     """The only data set of three axes or more of an HDF5 file, which stays open."""
     h5py = extra_module("h5py", "hdf5", path)
     with readable(path):
@@ -249,7 +250,7 @@ def _dataset(path: Path) -> Any:
         opened.visititems(add)
     dataset = opened[_only(path, shapes)]
     with readable(path):
-        check_stored(dataset, path)
+        check_stored(dataset, path, reading.max_frame_pixels)
     return dataset
 
 

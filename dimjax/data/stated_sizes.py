@@ -3,7 +3,7 @@
 A file of a few kilobytes may state an array of terabytes, or name another file for its pixels.
 
 check_in_memory(path, (4000, 1000, 1000), 2, most=2**32)   # an InputError
-check_stored(dataset, path)                             # of HDF5: in the file itself, and complete
+check_stored(dataset, path, 2**27)                      # of HDF5: in the file itself, and complete
 npz_headers(Path("flight3.npz"))["frames"]              # shape, type
 """
 
@@ -78,17 +78,27 @@ def check_depth(name: str, path: Path) -> None:
         raise InputError(path, rule, "more", remedy)
 
 
-def check_stored(dataset: Any, path: Path) -> None:
-    """Check that the numbers of a data set are in its HDF5 file.
+def check_stored(dataset: Any, path: Path, most_pixels: int) -> None:
+    """Check that the numbers of a data set are in its HDF5 file, in parts that are read quickly.
+
+    Args:
+      dataset: The data set.
+      path: Its file, for the error.
+      most_pixels: That a packed chunk may have: each frame takes the time and memory of its chunks.
 
     Raises:
       InputError: They are in other files, which anywhere on the machine may be, or some are not
-        stored at all.
+        stored at all, or a packed chunk has more.
     """
     if dataset.is_virtual or dataset.external:
         rule, remedy = "an array must be stored in its own file", "Copy the frames into one file."
         raise InputError(path, rule, f"{dataset.name} in others", remedy)
     if dataset.chunks:
+        is_packed = dataset.id.get_create_plist().get_nfilters() > 0
+        if is_packed and (size := math.prod(dataset.chunks)) > most_pixels:
+            rule = f"a packed chunk must have at most {most_pixels:,} pixels"
+            remedy = "Save chunks of one frame, or raise the key max_frame_pixels of the layout."
+            raise InputError(path, rule, f"{size:,}, of shape {dataset.chunks}", remedy)
         parts = map(math.ceil, np.divide(dataset.shape, dataset.chunks).tolist())
         stated, found, unit = math.prod(parts), dataset.id.get_num_chunks(), "chunks"
     else:
