@@ -15,6 +15,7 @@ from PIL import Image
 from dimjax.atomic_files import check_regular
 from dimjax.data.folders import open_folder
 from dimjax.data.formats.masks import set_pixels
+from dimjax.data.image_kinds import are_masks
 from dimjax.data.layouts import DIMJAX
 from dimjax.data.listing import natural_key
 from dimjax.data.recognition import recognise
@@ -148,6 +149,19 @@ def test_an_image_of_more_than_one_picture_is_refused(tmp_path, save, rule):
         open_sequence(images(tmp_path, save))
     shutil.rmtree(tmp_path / "frames")
     assert open_sequence(images(tmp_path, lambda image, path: image.save(path))).shape == (2, 8, 8)
+
+
+def test_large_images_make_no_noise_of_pillow(tmp_path, monkeypatch):
+    file, pixels = tmp_path / "0.png", np.zeros((8, 8), np.uint8)
+    pixels[3, 4] = 1
+    Image.fromarray(pixels).save(file)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 40)
+    assert open_sequence(file).frame(0).sum() == set_pixels(file).sum() == 1
+    assert are_masks([file])
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 20)  # of which Pillow opens twice as many
+    assert not are_masks([file])
+    with pytest.raises(InputError, match=r"0\.png: the file must be readable; found Decompression"):
+        open_sequence(file)
 
 
 @pytest.mark.parametrize("interlaced", [False, True])

@@ -17,11 +17,11 @@ from typing import NamedTuple
 
 import numpy as np
 import tifffile
-from PIL import Image
 
 from dimjax.data.grey_levels import Stack, grey_levels
 from dimjax.data.lfs_pointers import check_pointer
 from dimjax.data.tiff_strips import check_strips
+from dimjax.data.whole_pictures import open_image
 from dimjax.errors import InputError
 
 GREY_REMEDY = "Save it as 8 or 16 bit unsigned grey levels."
@@ -294,7 +294,7 @@ def _page_pixels(page: tifffile.TiffPage, subject: object) -> np.ndarray:
     with readable(subject, remedy):
         check_strips(page, subject)
         if page.compression in _BY_PILLOW:
-            with Image.open(page.parent.filehandle.path) as image:
+            with open_image(page.parent.filehandle.path) as image:
                 image.seek(page.index)
                 return to_grey(np.array(image).astype(page.dtype), subject)
         return to_grey(page.asarray(), subject)

@@ -24,7 +24,7 @@ from dimjax.data.label_arrays import without_tables
 from dimjax.data.stack_files import fits_pixels, frames_of_stack, mat_frame, npy_frame, open_npy
 from dimjax.data.time_names import are_times
 from dimjax.data.walking import is_hidden
-from dimjax.data.whole_pictures import check_whole, png_end
+from dimjax.data.whole_pictures import check_whole, open_image, png_end
 from dimjax.errors import InputError
 
 SUFFIXES = (".png", ".tif", ".tiff", ".bmp", ".jpg", ".jpeg")
@@ -240,7 +240,7 @@ def check_gaps(folder: Path, numbered: Mapping[int, Path]) -> None:
 
 
 def _header(file: Path) -> Header:
-    with frame_files.readable(file), Image.open(file) as image:
+    with frame_files.readable(file), open_image(file) as image:
         # Pillow silently reduces a PNG of 16 bits per colour to 8.
         _check_single(file, image)
         deep_colour = image.format == "PNG" and image.mode != "I;16" and _png_depth(file) == 16
@@ -275,7 +275,7 @@ def _png_depth(file: Path) -> int:
 
 
 def _pixels(file: Path, channel: str) -> np.ndarray:
-    with frame_files.readable(file), Image.open(file) as image:
+    with frame_files.readable(file), open_image(file) as image:
         check_whole(file, image)
         pixels = np.array(image.convert("RGB") if image.mode == "P" else image)
         return frame_files.to_grey(pixels, file, channel)

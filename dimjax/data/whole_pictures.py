@@ -4,6 +4,7 @@ check_whole(Path("frames/0001.png"), image)         # an InputError if rows are 
 png_end(Path("frames/0001.png"))                    # position behind its last chunk
 """
 
+import warnings
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,6 +28,13 @@ _INTERLACED = (
     (1, 0, 2, 2),
     (0, 1, 1, 2),
 )
+
+
+def open_image(file: str | Path) -> Image.Image:
+    """Open an image of any size up to the limit of Pillow; our own limit is that of a frame."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        return Image.open(file)
 
 
 def check_whole(file: Path, image: Image.Image) -> None:
