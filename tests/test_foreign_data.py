@@ -151,6 +151,27 @@ def test_an_image_of_more_than_one_picture_is_refused(tmp_path, save, rule):
     assert open_sequence(images(tmp_path, lambda image, path: image.save(path))).shape == (2, 8, 8)
 
 
+@pytest.mark.parametrize(
+    ("name", "mode", "options"),
+    [
+        ("0.jpg", "L", {}),
+        ("0.jpg", "L", {"progressive": True, "icc_profile": b"\xff\xd9\xff\xd8\xff"}),
+        ("0.jpg", "RGB", {"comment": b"\xff\xd9\xff\xd8\xff"}),
+        ("0.bmp", "L", {}),
+        ("0.bmp", "RGB", {}),
+    ],
+)
+def test_bytes_behind_a_picture_are_refused(tmp_path, name, mode, options):
+    file, stored = tmp_path / name, np.random.default_rng(0).integers(0, 255, (33, 43), np.uint8)
+    Image.fromarray(stored).convert(mode).save(file, **options)
+    assert open_sequence(file).frame(0).shape == (33, 43)
+    file.write_bytes(2 * file.read_bytes())
+    with pytest.raises(
+        InputError, match=rf"{name}: the file must end with its picture; found \d+ b"
+    ):
+        open_sequence(file).frame(0)
+
+
 def test_large_images_make_no_noise_of_pillow(tmp_path, monkeypatch):
     file, pixels = tmp_path / "0.png", np.zeros((8, 8), np.uint8)
     pixels[3, 4] = 1

@@ -24,7 +24,7 @@ from dimjax.data.label_arrays import without_tables
 from dimjax.data.stack_files import fits_pixels, frames_of_stack, mat_frame, npy_frame, open_npy
 from dimjax.data.time_names import are_times
 from dimjax.data.walking import is_hidden
-from dimjax.data.whole_pictures import check_whole, open_image, png_end
+from dimjax.data.whole_pictures import check_end, check_whole, open_image
 from dimjax.errors import InputError
 
 SUFFIXES = (".png", ".tif", ".tiff", ".bmp", ".jpg", ".jpeg")
@@ -262,11 +262,7 @@ def _check_single(file: Path, image: Image.Image) -> None:
         rule = f"the file must be a {expected} image with one picture"
         value = f"{image.format} with {pictures}"
         raise InputError(file, rule, value, "Save each picture in a file of its own.")
-    end = png_end(file) if expected == "PNG" else file.stat().st_size
-    if end < file.stat().st_size:
-        value = f"{file.stat().st_size - end} bytes behind it"
-        remedy = "Save the picture again."
-        raise InputError(file, "the file must end with its picture", value, remedy)
+    check_end(file, expected)
 
 
 def _png_depth(file: Path) -> int:

@@ -1,9 +1,11 @@
 """Damage of image files that Pillow reads without an error: pixels that are missing, bytes behind.
 
 check_whole(Path("frames/0001.png"), image)         # an InputError if rows are missing
-png_end(Path("frames/0001.png"))                    # position behind its last chunk
+check_end(Path("frames/0001.png"), "PNG")           # an InputError if more bytes follow
 """
 
+import re
+import struct
 import warnings
 import zlib
 from collections.abc import Iterator
@@ -16,6 +18,10 @@ from PIL import Image
 from dimjax.errors import InputError
 
 _PIECE = 2**20  # bytes that are inflated at once
+_SHORT_HEADER = 12  # bytes of the header of an old BMP
+_BMP_PLAIN = (0, 3, 6)  # methods of compression that are none
+_JPEG_MARKER = re.compile(rb"\xff+([\x01-\xcf\xd8-\xfe])")  # of no pixels, nor between them
+_JPEG_START, _JPEG_END = b"\xff\xd8\xff", b"\xd9"
 _JPEG_BLOCK = 8  # pixels, on each side
 _PNG_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # numbers of a pixel by the type of colour
 _WHOLE = ((0, 0, 1, 1),)  # first column and row, steps of both
@@ -52,9 +58,42 @@ def check_whole(file: Path, image: Image.Image) -> None:
         _check_jpeg(file, image)
 
 
-def png_end(file: Path) -> int:
-    """Return the position behind the last chunk of a PNG file."""
+def check_end(file: Path, kind: str) -> None:
+    """Check that a PNG or BMP file ends with its picture; a JPEG must be read, see check_whole.
+
+    Args:
+      file: The file.
+      kind: Its format, PNG, BMP or JPEG.
+
+    Raises:
+      InputError: It has bytes behind the picture.
+    """
+    ends = {"PNG": _png_end, "BMP": _bmp_end}
+    if kind in ends and (rest := file.stat().st_size - ends[kind](file)) > 0:
+        raise _behind(file, rest)
+
+
+def _behind(file: Path, rest: int) -> InputError:
+    rule = "the file must end with its picture"
+    return InputError(file, rule, f"{rest} bytes behind it", "Save the picture again.")
+
+
+def _png_end(file: Path) -> int:
+    """Position behind the last chunk."""
     return max((start + size + 4 for _, start, size in _png_chunks(file)), default=0)
+
+
+def _bmp_end(file: Path) -> int:
+    """Position behind the pixels, or behind all that the header counts if that is more."""
+    with file.open("rb") as opened:
+        stated, start, size = struct.unpack("<2xI4xII", opened.read(18))
+        wide = size > _SHORT_HEADER
+        form = "<iiHHII" if wide else "<HHHH12x"
+        width, height, _, bits, *rest = struct.unpack(form, opened.read(20))
+    packed, count = rest if wide else (0, 0)
+    if packed not in _BMP_PLAIN:
+        return max(stated, start + count)
+    return max(stated, start + abs(height) * ((width * bits + 31) // 32 * 4))
 
 
 def _png_chunks(file: Path) -> Iterator[tuple[bytes, int, int]]:
@@ -102,14 +141,28 @@ def _inflated(file: Path, most: int) -> int:
 
 
 def _check_jpeg(file: Path, image: Image.Image) -> None:
+    content = file.read_bytes()
+    end = _jpeg_end(content)
+    if _JPEG_START in content[end:]:
+        raise _behind(file, len(content) - end)
     last_block = image.width - (image.width - 1) % _JPEG_BLOCK - 1
     last = np.asarray(image.crop((last_block, image.height - 1, *image.size)))
     if (last != last[:1, :1]).any() and "progressive" not in image.info:
         return
-    content = file.read_bytes()
     if not _is_decoded(content, strict=True) and _is_decoded(content, strict=False):
         rule, value = "a JPEG image must hold all of its blocks", "fewer of them"
         raise InputError(file, rule, value, "Copy it again from its source.")
+
+
+def _jpeg_end(content: bytes) -> int:
+    """Position behind the marker that ends a JPEG image, whose previews may have one too."""
+    place = len(_JPEG_START) - 1
+    while found := _JPEG_MARKER.search(content, place):
+        place = found.end()
+        if found[1] == _JPEG_END:
+            return place
+        place += int.from_bytes(content[place : place + 2], "big")
+    return len(content)
 
 
 def _is_decoded(content: bytes, strict: bool) -> bool:
