@@ -40,6 +40,18 @@ def test_an_archive_without_the_array_of_its_header_is_refused(tmp_path, shape):
         open_sequence(tmp_path / "a.npz")
 
 
+@pytest.mark.parametrize("name", ["frames.npy", "frames"])
+def test_an_archive_with_two_arrays_of_one_name_is_refused(tmp_path, name):
+    save_npz(tmp_path / "a.npz", DEEP.shape, DEEP.tobytes())
+    with zipfile.ZipFile(tmp_path / "a.npz", "a") as arrays, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the double name
+        arrays.writestr(name, arrays.read("frames.npy"))
+    with pytest.raises(
+        InputError, match=r"a\.npz: each array must have a name of its own; found f"
+    ):
+        open_sequence(tmp_path / "a.npz")
+
+
 @pytest.mark.parametrize("name", ["a.npz", "a.mat", "a.fits", "a.fits.fz"])
 def test_an_array_beyond_the_limit_is_refused_before_it_is_read(tmp_path, monkeypatch, name):
     def fail(*_, **__):

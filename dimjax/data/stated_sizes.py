@@ -9,6 +9,7 @@ npz_headers(Path("flight3.npz"))["frames"]              # shape, type
 
 import math
 import zipfile
+from collections import Counter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -50,9 +51,18 @@ def check_in_memory(path: Path, shape: tuple[int, ...], itemsize: int, most: int
 
 
 def npz_headers(path: Path) -> dict[str, ArrayHeader]:
-    """Read the headers of the arrays in a .npz file by their names."""
+    """Read the headers of the arrays in a .npz file by their names.
+
+    Raises:
+      InputError: Two have the same name, of which NumPy would read the last one.
+    """
     with zipfile.ZipFile(path) as arrays:
         names = arrays.namelist()
+        counts = Counter(name.removesuffix(".npy") for name in names)
+        doubled = [name for name, count in counts.items() if count > 1]
+        if doubled:
+            rule, remedy = "each array must have a name of its own", "Save the frames again."
+            raise InputError(path, rule, f"{', '.join(doubled)} more than once", remedy)
         return {name.removesuffix(".npy"): _header_in(arrays, name) for name in names}
 
 

@@ -149,7 +149,8 @@ def _check_jpeg(file: Path, image: Image.Image) -> None:
     last = np.asarray(image.crop((last_block, image.height - 1, *image.size)))
     if (last != last[:1, :1]).any() and "progressive" not in image.info:
         return
-    if not _is_decoded(content, strict=True) and _is_decoded(content, strict=False):
+    picture = content[:end]
+    if not _is_decoded(picture, strict=True) and _is_decoded(picture, strict=False):
         rule, value = "a JPEG image must hold all of its blocks", "fewer of them"
         raise InputError(file, rule, value, "Copy it again from its source.")
 
