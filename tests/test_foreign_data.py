@@ -116,6 +116,16 @@ def test_a_frame_of_more_pixels_than_the_layout_allows_is_refused(folder):
     )
 
 
+@pytest.mark.parametrize("shape", [(6, 5), (1, 64), (64, 1)])
+def test_frames_of_a_few_rows_or_columns_are_refused(tmp_path, shape):
+    np.save(tmp_path / "a.npy", np.ones((9, 6, 6), np.uint8))
+    assert open_sequence(tmp_path / "a.npy").shape == (9, 6, 6)
+    np.save(tmp_path / "a.npy", np.ones((9, *shape), np.uint8))
+    rule = "a frame must have at least 6 rows and as many columns"
+    with pytest.raises(InputError, match=rf"a\.npy: {rule}; found {shape[0]} x {shape[1]}"):
+        open_sequence(tmp_path / "a.npy")
+
+
 def images(tmp_path, save):
     folder = tmp_path / "frames"
     folder.mkdir()
@@ -188,11 +198,11 @@ def test_large_images_make_no_noise_of_pillow(tmp_path, monkeypatch):
 @pytest.mark.parametrize("interlaced", [False, True])
 def test_a_png_without_its_last_rows_is_refused(tmp_path, interlaced):
     file = tmp_path / "0.png"
-    widths = [*map(int, "1111211133222225555")] if interlaced else 9 * (5,)
+    widths = [*map(int, "1111211133333336666")] if interlaced else 9 * (6,)
     for left_out in (0, 2):
         rows = b"".join(bytes(1 + 2 * width) for width in widths[: len(widths) - left_out])
         body = zlib.compress(rows)
-        header = struct.pack(">IIBBBBB", 5, 9, 16, 0, 0, 0, interlaced)
+        header = struct.pack(">IIBBBBB", 6, 9, 16, 0, 0, 0, interlaced)
         chunks = ((b"IHDR", header), (b"IDAT", body[:7]), (b"IDAT", body[7:]), (b"IEND", b""))
         parts = (
             struct.pack(">I", len(it)) + kind + it + struct.pack(">I", zlib.crc32(kind + it))

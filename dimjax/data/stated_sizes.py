@@ -18,6 +18,7 @@ import numpy as np
 from dimjax.errors import InputError
 
 _MAX_DEPTH = 50  # levels of groups
+_FEWEST_ROWS = 6  # of a frame, and of its columns
 _IN_PARTS = (
     "Save the frames as .npy, which is read one frame at a time, or raise the key max_stack_bytes "
     "of the layout."
@@ -48,6 +49,28 @@ def check_in_memory(path: Path, shape: tuple[int, ...], itemsize: int, most: int
     if size > most:
         rule = f"an array that is read whole must have at most {most:,} bytes"
         raise InputError(path, rule, f"{size:,}, of shape {shape}", _IN_PARTS)
+
+
+def check_frame_size(path: Path, size: tuple[int, int], most_pixels: int) -> None:
+    """Check the size of the frames of a sequence.
+
+    Args:
+      path: Its file or folder, for the error.
+      size: Rows and columns.
+      most_pixels: That they may have.
+
+    Raises:
+      InputError: They have more, or too few to measure their noise and their clutter.
+    """
+    rows, columns = size
+    if rows * columns > most_pixels:
+        rule = f"a frame must have at most {most_pixels:,} pixels"
+        remedy = "Cut it into smaller ones, or raise the key max_frame_pixels of the layout."
+        raise InputError(path, rule, f"{rows * columns:,}", remedy)
+    if min(size) < _FEWEST_ROWS:
+        rule = f"a frame must have at least {_FEWEST_ROWS} rows and as many columns"
+        remedy = "Check the axes of the file, or leave it out."
+        raise InputError(path, rule, f"{rows} x {columns}", remedy)
 
 
 def npz_headers(path: Path) -> dict[str, ArrayHeader]:
