@@ -2,8 +2,10 @@
 
 import os
 import shutil
+import struct
 import subprocess
 import sys
+import zlib
 
 import numpy as np
 import pytest
@@ -12,6 +14,8 @@ from PIL import Image
 
 from dimjax.atomic_files import check_regular
 from dimjax.data.folders import open_folder
+from dimjax.data.formats.masks import set_pixels
+from dimjax.data.image_kinds import are_masks
 from dimjax.data.layouts import DIMJAX
 from dimjax.data.listing import natural_key
 from dimjax.data.recognition import recognise
@@ -112,6 +116,16 @@ def test_a_frame_of_more_pixels_than_the_layout_allows_is_refused(folder):
     )
 
 
+@pytest.mark.parametrize("shape", [(6, 5), (1, 64), (64, 1)])
+def test_frames_of_a_few_rows_or_columns_are_refused(tmp_path, shape):
+    np.save(tmp_path / "a.npy", np.ones((9, 6, 6), np.uint8))
+    assert open_sequence(tmp_path / "a.npy").shape == (9, 6, 6)
+    np.save(tmp_path / "a.npy", np.ones((9, *shape), np.uint8))
+    rule = "a frame must have at least 6 rows and as many columns"
+    with pytest.raises(InputError, match=rf"a\.npy: {rule}; found {shape[0]} x {shape[1]}"):
+        open_sequence(tmp_path / "a.npy")
+
+
 def images(tmp_path, save):
     folder = tmp_path / "frames"
     folder.mkdir()
@@ -145,6 +159,72 @@ def test_an_image_of_more_than_one_picture_is_refused(tmp_path, save, rule):
         open_sequence(images(tmp_path, save))
     shutil.rmtree(tmp_path / "frames")
     assert open_sequence(images(tmp_path, lambda image, path: image.save(path))).shape == (2, 8, 8)
+
+
+@pytest.mark.parametrize(
+    ("name", "mode", "options"),
+    [
+        ("0.jpg", "L", {}),
+        ("0.jpg", "L", {"progressive": True, "icc_profile": b"\xff\xd9\xff\xd8\xff"}),
+        ("0.jpg", "RGB", {"comment": b"\xff\xd9\xff\xd8\xff"}),
+        ("0.bmp", "L", {}),
+        ("0.bmp", "RGB", {}),
+    ],
+)
+def test_bytes_behind_a_picture_are_refused(tmp_path, name, mode, options):
+    file, stored = tmp_path / name, np.random.default_rng(0).integers(0, 255, (33, 43), np.uint8)
+    Image.fromarray(stored).convert(mode).save(file, **options)
+    assert open_sequence(file).frame(0).shape == (33, 43)
+    file.write_bytes(2 * file.read_bytes())
+    with pytest.raises(
+        InputError, match=rf"{name}: the file must end with its picture; found \d+ b"
+    ):
+        open_sequence(file).frame(0)
+
+
+def test_large_images_make_no_noise_of_pillow(tmp_path, monkeypatch):
+    file, pixels = tmp_path / "0.png", np.zeros((8, 8), np.uint8)
+    pixels[3, 4] = 1
+    Image.fromarray(pixels).save(file)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 40)
+    assert open_sequence(file).frame(0).sum() == set_pixels(file).sum() == 1
+    assert are_masks([file])
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 20)  # of which Pillow opens twice as many
+    assert not are_masks([file])
+    with pytest.raises(InputError, match=r"0\.png: the file must be readable; found Decompression"):
+        open_sequence(file)
+
+
+@pytest.mark.parametrize("interlaced", [False, True])
+def test_a_png_without_its_last_rows_is_refused(tmp_path, interlaced):
+    file = tmp_path / "0.png"
+    widths = [*map(int, "1111211133333336666")] if interlaced else 9 * (6,)
+    for left_out in (0, 2):
+        rows = b"".join(bytes(1 + 2 * width) for width in widths[: len(widths) - left_out])
+        body = zlib.compress(rows)
+        header = struct.pack(">IIBBBBB", 6, 9, 16, 0, 0, 0, interlaced)
+        chunks = ((b"IHDR", header), (b"IDAT", body[:7]), (b"IDAT", body[7:]), (b"IEND", b""))
+        parts = (
+            struct.pack(">I", len(it)) + kind + it + struct.pack(">I", zlib.crc32(kind + it))
+            for kind, it in chunks
+        )
+        file.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(parts))
+        if not left_out:
+            assert not open_sequence(file).frame(0).any()
+    for read in (lambda: open_sequence(file).frame(0), lambda: set_pixels(file)):
+        with pytest.raises(InputError, match=r"0\.png: a PNG image must hold all of its 9 rows, "):
+            read()
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_rows": 1}])
+def test_a_jpeg_without_its_last_blocks_is_refused(tmp_path, options):
+    file, pixels = tmp_path / "0.jpg", np.random.default_rng(0).integers(0, 255, (43, 51), np.uint8)
+    Image.fromarray(pixels).save(file, **options)
+    assert open_sequence(file).frame(0).shape == (43, 51)
+    content = file.read_bytes()
+    file.write_bytes(content[: len(content) * 3 // 4] + b"\xff\xd9")
+    with pytest.raises(InputError, match=r"0\.jpg: a JPEG image must hold all of its blocks; fo"):
+        open_sequence(file).frame(0)
 
 
 @pytest.mark.parametrize("name", ["exp[1]/run", "a*", "a?", "a\\b", "a\nb", "\udcff"])

@@ -326,6 +326,11 @@ def test_raw_frames_that_seem_to_have_another_shape_are_noted(
         ("a.json", '{"width": 48, "width": 64}', "a key must be given once; found width"),
         ("a.hdr", "samples = 48\nSamples = 64", "a key must be given once; found samples"),
         ("a.hdr", "byte order = 7", "must be readable; found KeyError: '7'"),
+        (
+            "a.hdr",
+            "samples = 48\nfile compression = 1",
+            "compression must be 0, frames as they are; found 1. Unpack the file",
+        ),
     ],
 )
 def test_what_a_sidecar_says_is_not_ignored(tmp_path, name, text, rule):

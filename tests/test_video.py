@@ -127,6 +127,13 @@ def test_a_matroska_video_ends_when_its_header_says(tmp_path):
         open_sequence(path)
 
 
+def test_a_playlist_is_no_video(tmp_path):
+    write(tmp_path / "a.avi", "ffv1", "gray", SHALLOW, "gray")
+    (tmp_path / "b.mp4").write_text("ffconcat version 1.0\nfile a.avi\n")
+    with pytest.raises(InputError, match=r"b\.mp4: a video must be a file of mov, .*; found some"):
+        open_sequence(tmp_path / "b.mp4")
+
+
 def test_a_truncated_video_is_reported_with_its_frames(tmp_path):
     file = write(tmp_path / "v.avi", "ffv1", "gray16le", DEEP, "gray16le")
     file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])

@@ -17,10 +17,11 @@ from typing import NamedTuple
 
 import numpy as np
 import tifffile
-from PIL import Image
 
 from dimjax.data.grey_levels import Stack, grey_levels
 from dimjax.data.lfs_pointers import check_pointer
+from dimjax.data.tiff_strips import check_strips
+from dimjax.data.whole_pictures import open_image
 from dimjax.errors import InputError
 
 GREY_REMEDY = "Save it as 8 or 16 bit unsigned grey levels."
@@ -265,9 +266,7 @@ def check_orientation(orientation: int, subject: object) -> None:
     """Raise if an image is to be shown turned or mirrored: labels may be those of either view."""
     if orientation != _TOP_LEFT:
         rule, value = "an image must be stored as it is shown", f"orientation {orientation}"
-        remedy = (
-            "Save it upright, for instance with `mogrify -auto-orient`, and look at the labels."
-        )
+        remedy = "Save it upright, for instance with `mogrify -auto-orient`; look at the labels."
         raise InputError(subject, rule, value, remedy)
 
 
@@ -293,8 +292,9 @@ def _page_header(page: tifffile.TiffPage, subject: object) -> Header:
 def _page_pixels(page: tifffile.TiffPage, subject: object) -> np.ndarray:
     remedy = "Save it uncompressed or copy it again; some codecs need the package imagecodecs."
     with readable(subject, remedy):
+        check_strips(page, subject)
         if page.compression in _BY_PILLOW:
-            with Image.open(page.parent.filehandle.path) as image:
+            with open_image(page.parent.filehandle.path) as image:
                 image.seek(page.index)
                 return to_grey(np.array(image).astype(page.dtype), subject)
         return to_grey(page.asarray(), subject)

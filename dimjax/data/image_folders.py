@@ -24,6 +24,7 @@ from dimjax.data.label_arrays import without_tables
 from dimjax.data.stack_files import fits_pixels, frames_of_stack, mat_frame, npy_frame, open_npy
 from dimjax.data.time_names import are_times
 from dimjax.data.walking import is_hidden
+from dimjax.data.whole_pictures import check_end, check_whole, open_image
 from dimjax.errors import InputError
 
 SUFFIXES = (".png", ".tif", ".tiff", ".bmp", ".jpg", ".jpeg")
@@ -239,7 +240,7 @@ def check_gaps(folder: Path, numbered: Mapping[int, Path]) -> None:
 
 
 def _header(file: Path) -> Header:
-    with frame_files.readable(file), Image.open(file) as image:
+    with frame_files.readable(file), open_image(file) as image:
         # Pillow silently reduces a PNG of 16 bits per colour to 8.
         _check_single(file, image)
         deep_colour = image.format == "PNG" and image.mode != "I;16" and _png_depth(file) == 16
@@ -261,22 +262,7 @@ def _check_single(file: Path, image: Image.Image) -> None:
         rule = f"the file must be a {expected} image with one picture"
         value = f"{image.format} with {pictures}"
         raise InputError(file, rule, value, "Save each picture in a file of its own.")
-    end = _png_end(file) if expected == "PNG" else file.stat().st_size
-    if end < file.stat().st_size:
-        value = f"{file.stat().st_size - end} bytes behind it"
-        remedy = "Save the picture again."
-        raise InputError(file, "the file must end with its picture", value, remedy)
-
-
-def _png_end(file: Path) -> int:
-    """Position behind the last chunk of a PNG file."""
-    with file.open("rb") as opened:
-        opened.seek(8)  # signature
-        while len(header := opened.read(8)) == 8:
-            opened.seek(int.from_bytes(header[:4], "big") + 4, 1)  # contents and checksum
-            if header[4:] == b"IEND":
-                break
-        return opened.tell()
+    check_end(file, expected)
 
 
 def _png_depth(file: Path) -> int:
@@ -285,6 +271,7 @@ def _png_depth(file: Path) -> int:
 
 
 def _pixels(file: Path, channel: str) -> np.ndarray:
-    with frame_files.readable(file), Image.open(file) as image:
+    with frame_files.readable(file), open_image(file) as image:
+        check_whole(file, image)
         pixels = np.array(image.convert("RGB") if image.mode == "P" else image)
         return frame_files.to_grey(pixels, file, channel)

@@ -14,6 +14,7 @@ from PIL import Image
 from dimjax.data.frame_files import readable
 from dimjax.data.image_folders import ARRAYS
 from dimjax.data.label_arrays import are_frames
+from dimjax.data.whole_pictures import open_image
 from dimjax.errors import InputError
 
 _MASK_SHARE = 0.05  # largest share of set pixels of a mask
@@ -29,11 +30,14 @@ def open_picture(file: Path) -> Image.Image:
     """Open an image.
 
     Raises:
-      OSError: It is damaged, or no file: a named pipe would be waited for.
+      OSError: It is damaged or too large, or no file: a named pipe would be waited for.
     """
     if not file.is_file():
         raise OSError(f"{file} is no file")
-    return Image.open(file)
+    try:
+        return open_image(file)
+    except Image.DecompressionBombError as error:  # reported when it is read
+        raise OSError(f"{file} is too large") from error
 
 
 def are_stills(images: list[Path]) -> bool:

@@ -6,9 +6,7 @@ label_arrays([Path("flight3/boxes.npy")])[0].shape  # (90, 4)
 
 import contextlib
 import functools
-import importlib
 import re
-import warnings
 from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
@@ -16,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import io
 
+from dimjax.data.fits_files import opened_fits
 from dimjax.data.frame_files import readable
 from dimjax.data.stated_sizes import npz_headers
 from dimjax.errors import InputError
@@ -156,14 +155,10 @@ def _stored_shapes(file: Path, size: int, changed: int) -> dict[str, tuple[int, 
 
 
 def _fits_shapes(file: Path) -> dict[str, tuple[int, ...]]:
-    """Shapes of the images in a FITS file; none without the extra."""
-    with contextlib.suppress(ImportError), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of a file that is cut off: reported when it is read
-        fits = importlib.import_module("astropy.io.fits")
-        with fits.open(file) as units:
-            shapes = {str(k): unit.shape for k, unit in enumerate(units) if unit.is_image}
-            return {name: shape for name, shape in shapes.items() if shape}
-    return {}
+    """Shapes of the images in a FITS file; an error without the extra."""
+    with opened_fits(file) as units:
+        shapes = {str(k): unit.shape for k, unit in enumerate(units) if unit.is_image}
+        return {name: shape for name, shape in shapes.items() if shape}
 
 
 def _is_narrow(shape: tuple[int, ...]) -> bool:

@@ -185,6 +185,9 @@ def _of_envi(sidecar: Path) -> _Form:
     if keys.get("interleave", "bsq").lower() != "bsq":
         rule, remedy = "interleave must be bsq, one band per frame", "Convert the file."
         raise InputError(sidecar, rule, keys["interleave"], remedy)
+    if keys.get("file compression", "0") != "0":
+        rule, remedy = "file compression must be 0, frames as they are", "Unpack the file."
+        raise InputError(sidecar, rule, keys["file compression"], remedy)
     with readable(sidecar, "Correct the header."):
         dtype = np.dtype(_ENVI_TYPES[int(keys["data type"])])
         order = {"0": "<", "1": ">"}[keys.get("byte order", "0")]

@@ -39,6 +39,7 @@ from dimjax.data.stack_files import (
     open_npy,
     open_npz,
 )
+from dimjax.data.stated_sizes import check_frame_size
 from dimjax.data.substitutes import Substitutes
 from dimjax.data.unread_frames import UNREAD
 from dimjax.data.video_files import VIDEOS, open_video
@@ -172,11 +173,7 @@ def open_sequence(
         rule = "the name of a sequence must be printable UTF-8 text"
         raise InputError(path, rule, repr(name), "Rename it.")
     frames = open_images(files, reading.channel) if files else _open_frames(path, reading)
-    pixels = frames.shape[1] * frames.shape[2]
-    if pixels > reading.max_frame_pixels:
-        rule = f"a frame must have at most {reading.max_frame_pixels:,} pixels"
-        remedy = "Cut it into smaller ones, or raise the key max_frame_pixels of the layout."
-        raise InputError(path, rule, f"{pixels:,}", remedy)
+    check_frame_size(path, frames.shape[1:], reading.max_frame_pixels)
     return Sequence(name, path, *frames)
 
 

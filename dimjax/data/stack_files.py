@@ -9,15 +9,14 @@ dimjax.data.stack_axes.
 """
 
 import contextlib
-import importlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 from scipy import io, sparse
 
+from dimjax.data.fits_files import extra_module, fits_numbers, opened_fits
 from dimjax.data.frame_files import COPY_REMEDY, NATIVE, Frames, Reading, readable
 from dimjax.data.grey_levels import grey_levels
 from dimjax.data.label_arrays import is_clip, may_be_labels
@@ -100,7 +99,7 @@ def open_mat(path: Path, reading: Reading = NATIVE) -> Frames:
     axes = reading.stack_axes
     with path.open("rb") as opened:
         if opened.read(len(_MATLAB_73)) == _MATLAB_73:
-            return _of_mat_73(_dataset(path), path, axes)
+            return _of_mat_73(_dataset(path, reading), path, axes)
     stack = mat_array(path, reading.max_stack_bytes)
     if stack.ndim == 3 and axes != "thw":
         moved = np.moveaxis(stack, -1, 0)
@@ -146,7 +145,7 @@ def mat_frame(path: Path) -> np.ndarray:
 
 def open_hdf5(path: Path, reading: Reading = NATIVE) -> Frames:
     """Open the only stack [T, H, W] of an HDF5 file; needs the extra hdf5."""
-    return frames_of_stack(_dataset(path), path, reading.stack_axes)
+    return frames_of_stack(_dataset(path, reading), path, reading.stack_axes)
 
 
 def open_fits(path: Path, reading: Reading = NATIVE) -> Frames:
@@ -164,25 +163,21 @@ def fits_pixels(path: Path) -> np.ndarray:
 
 def _stored_fits(path: Path, most_bytes: int = NATIVE.max_stack_bytes) -> tuple[np.ndarray, bool]:
     """Numbers as they are stored, and whether rows run upwards, as without ROWORDER."""
-    fits = _extra("astropy.io.fits", "fits", path)
-    with readable(path), fits.open(path) as units:
+    with opened_fits(path) as units:
         images = {str(k): unit.shape for k, unit in enumerate(units) if unit.is_image}
         name = _only(path, images)
         chosen = units[int(name)]
-        itemsize = abs(chosen.header.get("BITPIX", 8)) // 8
-        check_in_memory(path, chosen.shape, itemsize, most_bytes)
-        data = np.array(chosen.data)
+        data = fits_numbers(chosen, path, most_bytes)
         order = str(chosen.header.get("ROWORDER", _UPWARDS)).strip().upper()
     if order not in (_UPWARDS, _DOWNWARDS):
         rule, remedy = f"ROWORDER must be {_UPWARDS} or {_DOWNWARDS}", "Correct the header."
         raise InputError(path, rule, order, remedy)
-    return data.astype(data.dtype.newbyteorder("=")), order == _UPWARDS
+    return data, order == _UPWARDS
 
 
 def fits_date(path: Path) -> str:
     """Return the time of a FITS image, its key DATE-OBS; "" without one."""
-    fits = _extra("astropy.io.fits", "fits", path)
-    with readable(path), fits.open(path) as units:
+    with opened_fits(path) as units:
         dates = [unit.header.get("DATE-OBS", "") for unit in units]
     return next(filter(None, dates), "")
 
@@ -217,12 +212,13 @@ def frames_of_stack(
         if len(shape) == 2:
             remedy += " Numbered .npy files of one frame each in a folder are a sequence."
         raise InputError(path, rule, shape, remedy)
-    if axes == "hwt":
-        stack = np.moveaxis(np.asarray(stack), 2, 0)
-    levels = grey_levels(stack, path)  # whose noise is that along time
-    if not axes and len(shape) == 3 and (file := _state(path)) not in _CHECKED:
-        check_axes(stack, path, stored=stored)
-        _CHECKED.add(file)
+    with readable(path):
+        if axes == "hwt":
+            stack = np.moveaxis(np.asarray(stack), 2, 0)
+        levels = grey_levels(stack, path)  # whose noise is that along time
+        if not axes and len(shape) == 3 and (file := _state(path)) not in _CHECKED:
+            check_axes(stack, path, stored=stored)
+            _CHECKED.add(file)
     plane = tuple(stack.shape[1:3])
 
     def read(frame: int) -> np.ndarray:
@@ -240,9 +236,9 @@ def _state(path: Path) -> tuple[Path, int, int]:
     return path.absolute(), found.st_mtime_ns, found.st_size
 
 
-def _dataset(path: Path) -> Any:
+def _dataset(path: Path, reading: Reading) -> Any:
     """The only data set of three axes or more of an HDF5 file, which stays open."""
-    h5py = _extra("h5py", "hdf5", path)
+    h5py = extra_module("h5py", "hdf5", path)
     with readable(path):
         opened = h5py.File(path, "r")
         shapes: dict[str, tuple[int, ...]] = {}
@@ -254,7 +250,7 @@ def _dataset(path: Path) -> Any:
         opened.visititems(add)
     dataset = opened[_only(path, shapes)]
     with readable(path):
-        check_stored(dataset, path)
+        check_stored(dataset, path, reading.max_frame_pixels)
     return dataset
 
 
@@ -284,12 +280,3 @@ def _only(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> str:
         remedy += f", and their masks as {path.stem}_mask{path.suffix}." if len(stacks) > 1 else "."
         raise InputError(path, rule, value, remedy)
     return names[0]
-
-
-def _extra(module: str, extra: str, path: Path) -> ModuleType:
-    try:
-        return importlib.import_module(module)
-    except ImportError as error:
-        rule = f"the extra {extra} must be installed to read this file"
-        remedy = f"pip install 'dimjax[{extra}]'."
-        raise InputError(path, rule, f"no {module.partition('.')[0]}", remedy) from error

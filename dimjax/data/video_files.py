@@ -32,6 +32,8 @@ _MOST_INTERVALS = 2.5  # the longest time from frame to frame, from the last fra
 _PALETTE = "pal8"
 _MOST_PACKET_BYTES = 204  # of a transport stream; its packets begin with the letter G ...
 _BEFORE_SYNC = 4  # ... or with a time of 4 bytes, in packets of 192
+# Names of FFmpeg; its playlists, which are no containers, would open other files.
+_CONTAINERS = "mov,matroska,webm,avi,mpegts,mpeg,mpegvideo,m4v,h264,hevc,mjpeg,asf,flv,ogg,mxf,dv"
 _PACKED_COLOUR = {"rgb24": 3, "bgr24": 3, "rgb0": 4, "bgr0": 4}  # bytes per pixel
 
 
@@ -50,7 +52,7 @@ def open_video(path: Path) -> Frames:
     Raises:
       InputError: The file is damaged, cut off, or not a grey video.
     """
-    with readable(path), av.open(str(path)) as container:
+    with readable(path), _opened(path) as container:
         stream = next(iter(container.streams.video), None)
         if stream is None or stream.codec_context is None:
             rule = "a video must have a video stream that FFmpeg can decode"
@@ -70,6 +72,15 @@ def open_video(path: Path) -> Frames:
         raise InputError(path, rule, f"{total} frames, {damaged} of them damaged", remedy)
     shape = (length, form.height, form.width)
     return Frames(shape, form.dtype, VideoReader(path, form, length))
+
+
+def _opened(path: Path) -> av.container.InputContainer:
+    """Open a file of one of the containers."""
+    try:
+        return av.open(str(path), options={"format_whitelist": _CONTAINERS})
+    except av.error.ArgumentError as error:
+        rule = f"a video must be a file of {_CONTAINERS.replace(',', ', ')}"
+        raise InputError(path, rule, "something else", "Convert or remove it.") from error
 
 
 def _check_streams(container: av.container.InputContainer, path: Path) -> None:
@@ -191,7 +202,7 @@ class VideoReader:
 
     def _decode(self) -> Iterator[np.ndarray]:
         count = 0
-        with av.open(str(self._path)) as container:
+        with _opened(self._path) as container:
             stream = container.streams.video[0]
             stream.thread_type = "NONE"  # errors of other threads might not be captured
             for frame in container.decode(stream):

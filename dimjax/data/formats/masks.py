@@ -10,13 +10,13 @@ corner are connected. A box spans its component.
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 from scipy import ndimage
 
 from dimjax.atomic_files import check_regular
 from dimjax.data.formats.marks import Mark, Options
 from dimjax.data.frame_files import readable
 from dimjax.data.image_folders import ARRAYS
+from dimjax.data.whole_pictures import check_whole, open_image
 from dimjax.errors import InputError, OnError
 
 _LARGEST_SHARE = 0.5  # of set pixels: above it, a mask is inverted or no mask
@@ -50,7 +50,8 @@ def set_pixels(path: Path) -> np.ndarray:
         found = pixels > 0
         check_share(found, pixels, path)
         return found
-    with readable(path), Image.open(path) as image:
+    with readable(path), open_image(path) as image:
+        check_whole(path, image)
         lossy = image.format == "JPEG"
         if image.mode in ("P", "PA", "CMYK"):
             image = image.convert("RGBA")
