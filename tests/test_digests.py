@@ -12,12 +12,11 @@ from conftest import tiny_config
 
 from dimjax import ledger
 from dimjax.chips import examples
-from dimjax.commands import check, compare
+from dimjax.commands import check, compare, items, review
 from dimjax.commands.bundled import make_builder
 from dimjax.commands.export import run_labels
 from dimjax.errors import InputError
 from dimjax.runs import digests
-from dimjax.runs.context import RoundContext
 from dimjax.runs.workdir import Paths, check_links, newest_round, read_config, write_config
 from dimjax.stages import rounds
 
@@ -135,12 +134,13 @@ def test_a_sky_that_is_exchanged_with_its_digests_is_refused(tiny_run, tmp_path,
 
 
 @pytest.mark.parametrize("name", ["labels.csv", "splits/test.txt"])
-def test_every_verb_that_opens_the_sky_names_a_file_that_was_changed(tiny_run, tmp_path, name):
+def test_a_changed_file_of_the_sky_is_named_by_the_verbs_that_read_a_run(tiny_run, tmp_path, name):
     run = shutil.copytree(tiny_run, tmp_path / "run")
     (run / "sky" / name).write_bytes((run / "sky" / name).read_bytes()[:-9])
     rule = f"sky/{name}: it must be as `simulate` wrote it; found a damaged file. Restore it, or"
     for opened in (
-        lambda: RoundContext(read_config(run), Paths(run)).folder,
+        lambda: review.run(read_config(run), Paths(run), None, 0),
+        lambda: items.write(run, tmp_path / "items"),
         lambda: run_labels(run, "csv", tmp_path / "labels"),
         lambda: compare.run(run, tiny_run, tmp_path / "page"),
     ):

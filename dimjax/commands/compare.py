@@ -9,6 +9,7 @@ from dimjax.atomic_files import exclusive_lock
 from dimjax.commands.results import check_outside, check_place, check_unoccupied
 from dimjax.data.listing import locations
 from dimjax.report import compare
+from dimjax.runs import digests
 from dimjax.runs.context import open_data_folder
 from dimjax.runs.workdir import Paths, newest_round, read_config
 
@@ -34,6 +35,7 @@ def run(first: str | Path, second: str | Path, output: str | Path | None = None)
     paths = Paths(second, newest_round(second))
     folder = Path(output) if output else paths.comparisons / Path(first).resolve().name
     for workdir in (first, second):
+        digests.verify(Paths(workdir), "simulate")
         data = open_data_folder(read_config(workdir), Paths(workdir))
         check_outside(folder, data.path, locations(data.files))
         if output:

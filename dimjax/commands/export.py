@@ -23,6 +23,7 @@ from dimjax.detection.rescoring import SIGNALS
 from dimjax.export import detector_files
 from dimjax.motion.windows import inner_window
 from dimjax.progress import counted, say
+from dimjax.runs import digests
 from dimjax.runs.context import RoundContext
 from dimjax.runs.run import Run, load
 from dimjax.runs.workdir import Paths, newest_round, read_config
@@ -177,7 +178,9 @@ def run_labels(workdir: str | Path, form: str, output: str | Path | None = None)
     """
     check_form(form)
     paths = Paths(workdir, newest_round(workdir))
-    context = RoundContext(read_config(workdir), paths)
+    config = read_config(workdir)
+    digests.verify(paths, "simulate")
+    context = RoundContext(config, paths)
     labels = context.corrected_labels()
     names = [name for split in context.splits.values() for name in split]
     names = sorted({*names, *labels.sequence}, key=natural_key)

@@ -14,6 +14,7 @@ from dimjax.data.listing import locations
 from dimjax.errors import InputError
 from dimjax.progress import say
 from dimjax.review.coco import export_items, import_items, write_images
+from dimjax.runs import digests
 from dimjax.runs.context import open_data_folder
 from dimjax.runs.workdir import Paths, read_config
 
@@ -34,6 +35,7 @@ def write(workdir: str | Path, output: str | Path | None = None) -> Path:
       InputError: There is no run, no item waits, or the folder holds something else.
     """
     paths = Paths(workdir)
+    digests.verify(paths, "simulate")
     folder = open_data_folder(read_config(workdir), paths)
     output = _folder(paths, output)
     check_output(output, folder.path, locations(folder.files), _LOCK, paths)

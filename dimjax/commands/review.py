@@ -9,6 +9,7 @@ loads JAX.
 import pandas as pd
 
 from dimjax.review import web
+from dimjax.runs import digests
 from dimjax.runs.context import clip_stride, open_data_folder
 from dimjax.runs.workdir import Paths
 from dimjax.settings_rules import INTEGER, TEXT, check_fields
@@ -24,9 +25,11 @@ def run(config, paths: Paths, reviewer: str | None = None, port: int = 0) -> Non
       port: Port on loopback; 0 for the last one used, or a free one.
 
     Raises:
-      InputError: There is no ledger, another process serves it, or the port is taken.
+      InputError: There is no ledger, the run's sky was changed, another process serves it, or the
+        port is taken.
     """
     check_fields("config.data.{}", config.data.to_dict(), {"folder": TEXT, "stride": INTEGER})
+    digests.verify(paths, "simulate")
     folder = open_data_folder(config, paths)
     history = web.from_losses(lambda round: _read_losses(paths.of_round(round)))
     stride, reviewer = clip_stride(config), reviewer or ""

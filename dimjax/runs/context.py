@@ -28,7 +28,6 @@ from dimjax.data.splits import LABELLED_SPLITS, starts_without_labels, with_vali
 from dimjax.errors import InputError
 from dimjax.label_noise import planting
 from dimjax.progress import bar, say
-from dimjax.runs import digests
 from dimjax.runs.integrity import require_ledger
 from dimjax.runs.same_folder import check_same_folder
 from dimjax.runs.workdir import (
@@ -268,10 +267,8 @@ def open_data_folder(config, paths: Paths) -> Folder:
     """Open the folder of raw sequences: the user's, with the implants of the run, or its sky.
 
     Raises:
-      InputError: There is no such folder, it breaks a rule of its layout, or the sky or the
-        implants of the run are not as they were written.
+      InputError: There is no such folder, or it breaks a rule of its layout.
     """
-    digests.verify(paths, "simulate")
     folder = open_folder(config.data.folder or paths.sky, layout_of(config))
     check_same_folder(folder, first_data_folder(paths))
     folder = aligned_as_asked(folder, config)
