@@ -16,9 +16,10 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 from absl import app, flags, logging
 from ml_collections import ConfigDict
-from result_files import as_json, interval, markdown, number, versions
+from result_files import as_json, markdown, number, versions
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from configs import sky
@@ -26,6 +27,7 @@ from dimjax.atomic_files import write_text
 from dimjax.commands.bundled import make_builder
 from dimjax.data.folders import open_folder
 from dimjax.data.presets import PRESETS
+from dimjax.drawing.text_tables import NONE
 from dimjax.evaluation.figures import ANYTHING
 from dimjax.runs.workdir import Paths
 from dimjax.stages import rounds
@@ -140,16 +142,15 @@ def figures_of(evaluation: dict, parts: dict[str, str]) -> dict[str, dict[str, f
 
 
 def _write(results: dict[str, list[dict]], out: Path) -> None:
-    """Write and print the means over the halves and seeds, with their 95 % intervals."""
+    """Write and print mean, lowest and highest figure of the halves and seeds so far."""
     lines = [["trained on", "trainings", *(f"{f}, {p}" for p in PARTS.values() for f in _FIGURES)]]
     for name, runs in results.items():
         row = [name, str(len(runs))]
         for part in PARTS:
             for figure in _FIGURES:
-                found = interval([run[part][figure] for run in runs])
-                row.append(
-                    f"{number(found['mean'])} ({number(found['low'])} to {number(found['high'])})"
-                )
+                values = np.array([run[part][figure] for run in runs], float)
+                mean, *ends = map(number, (values.mean(), values.min(), values.max()))
+                row.append(mean if mean == NONE else f"{mean} ({' to '.join(ends)})")
         lines.append(row)
     record = {"size": _SIZE.value, "versions": versions(("dimjax", "jax")), "results": results}
     write_text(out / "implants.json", as_json(record))
